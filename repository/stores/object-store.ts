@@ -1,0 +1,47 @@
+/** One object, as a listing or a write reports it. */
+export interface ObjectInfo {
+  key: string;
+  sizeBytes: number;
+  /** Milliseconds since 1970, by the store's clock. */
+  modifiedAtMs: number;
+}
+
+export interface PutOptions {
+  signal?: AbortSignal;
+  /** Refuse with OBJECT_EXISTS when the key is taken (if-none-match). */
+  ifAbsent?: boolean;
+  /** Called with the bytes that the store has acknowledged so far. */
+  onProgress?: (storedBytes: number) => void;
+}
+
+export interface GetOptions {
+  signal?: AbortSignal;
+  /** First byte wanted; at or past the end is an empty body. */
+  offset?: number;
+}
+
+/**
+ * Where backups live. What must be alike in every store is test/repository/object-store-conformance.ts.
+ * Keys are `/`-separated, without a leading slash, and relative to the prefix of the store.
+ */
+export interface ObjectStore {
+  /** For messages: `s3://bucket/prefix` or `file:///directory`, without credentials. */
+  readonly url: string;
+  /** Writes the whole body under `key` or changes nothing: no reader ever sees part of an object, nothing is left over. */
+  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectInfo>;
+  /** Throws OBJECT_MISSING before the first byte if there is no such key. A broken link is resumed by range. */
+  get(key: string, options?: GetOptions): Promise<AsyncIterable<Uint8Array>>;
+  /** `undefined` if there is no such key. */
+  head(key: string): Promise<ObjectInfo | undefined>;
+  /** Every key under `prefix` in byte order, across pages; an unknown prefix is an empty list. */
+  list(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<ObjectInfo>;
+  /** The names of the next level under `prefix`, which ends with `/`: what `ls` would show as directories. */
+  listNames(prefix: string): Promise<string[]>;
+  /** Deleting what isn't there is no error. */
+  delete(key: string): Promise<void>;
+  /** Aborts multipart uploads and temporary files under `prefix` that were begun before `beforeMs`. Returns how many. */
+  sweepUnfinished(prefix: string, beforeMs: number): Promise<number>;
+  /** Proves that the bucket or directory exists and may be read. Throws STORE_MISSING, STORE_DENIED or STORE_UNREACHABLE. */
+  probe(): Promise<void>;
+  close(): void;
+}
