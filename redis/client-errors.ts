@@ -1,0 +1,83 @@
+import { messageOf, RecoveryError } from '../model/errors.ts';
+import { describeConnection, type RedisConnection } from './connection.ts';
+
+const NOT_READY = ['LOADING', 'BUSY', 'MASTERDOWN', 'NOMASTERLINK', 'TRYAGAIN', 'CLUSTERDOWN'];
+const AUTH_FAILED = ['NOAUTH', 'WRONGPASS'];
+
+/** The text of an error reply without what must not be shown: Redis repeats the arguments of a command that it doesn't know. */
+export function withoutSecrets(message: string, connection: RedisConnection): string {
+  const cut = message.replace(/,? with args beginning with:.*$/s, '');
+  return connection.password ? cut.replaceAll(connection.password, '***') : cut;
+}
+
+/**
+ * An error reply (`-CODE text`, without the minus) as our own error.
+ * The original is never its cause: error objects of clients carry the arguments, AUTH's too.
+ * @param did - what was asked, such as `CONFIG SET`; without values
+ */
+export function errorOfReply(reply: string, did: string, connection: RedisConnection): RecoveryError {
+  const text = withoutSecrets(reply, connection);
+  const word = text.split(' ', 1)[0] ?? '';
+  const where = describeConnection(connection);
+  if (AUTH_FAILED.includes(word) || /AUTH failed|invalid password|invalid username-password/i.test(text)) {
+    return new RecoveryError('REDIS_AUTH_FAILED', `${where} refused user "${connection.username ?? 'default'}": ${text}`, {
+      next: 'Check the user name and the password that the configuration refers to, also after a rotation.',
+    });
+  }
+  if (word === 'NOPERM') return permissionDenied(text, did, connection);
+  if (NOT_READY.includes(word)) {
+    return new RecoveryError('REDIS_NOT_READY', `${where} is not ready for ${did}: ${text}`, {
+      next: nextWhenNotReady(word),
+    });
+  }
+  if (/max number of clients/i.test(text)) {
+    return new RecoveryError('REDIS_NOT_READY', `${where} takes no more connections: ${text}`, {
+      next: 'Find what holds the connections (INFO clients), or raise maxclients from a connection that is still open.',
+    });
+  }
+  return new RecoveryError('REDIS_REFUSED', `${where} refused ${did}: ${text}`, {
+    next: 'Read the answer of Redis above; if the command is renamed or disabled there, this operation cannot use it.',
+  });
+}
+
+function nextWhenNotReady(word: string): string {
+  if (word === 'LOADING') return 'Wait until it has loaded its data; INFO persistence tells how far it is.';
+  if (word === 'BUSY') return 'A script or function blocks it: wait, or end it with SCRIPT KILL or FUNCTION KILL.';
+  if (word === 'CLUSTERDOWN' || word === 'TRYAGAIN') return 'Look at CLUSTER INFO; the cluster must be whole first.';
+  return 'It is a replica without a link to its primary: mend the link, or use the primary.';
+}
+
+/** What the ACL lacks, as the rule to add: `+psync`, `+config|get`. */
+export function missingRule(reply: string, did: string): string {
+  const named = /'([^']+)' command/.exec(reply)?.[1] ?? did.split(' ').slice(0, 2).join('|');
+  return `+${named.toLowerCase()}`;
+}
+
+function permissionDenied(text: string, did: string, connection: RedisConnection): RecoveryError {
+  const user = connection.username ?? 'default';
+  const rule = missingRule(text, did);
+  return new RecoveryError(
+    'REDIS_PERMISSION_DENIED',
+    `${describeConnection(connection)} refused ${did} to user "${user}": ${text}`,
+    {
+      next: `Give the user this permission: ACL SETUSER ${user} ${rule}`,
+    },
+  );
+}
+
+/** A failed or lost connection as our own error. */
+export function errorOfConnection(error: unknown, did: string, connection: RedisConnection): RecoveryError {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  const text = withoutSecrets(messageOf(error) || code || 'no reason given', connection);
+  const message = `${describeConnection(connection)} did not answer ${did}: ${text}`;
+  return new RecoveryError('REDIS_UNREACHABLE', message, { next: nextWhenUnreachable(text, code) });
+}
+
+function nextWhenUnreachable(text: string, code: string | undefined): string {
+  if (code === 'ECONNREFUSED') return 'Nothing listens there: check that Redis runs, and its host and port.';
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'The host name is not known here: check it and the DNS.';
+  if (/certificate|SSL|TLS|unable to verify/i.test(`${text} ${code ?? ''}`)) {
+    return 'TLS failed: check the CA, the client certificate, and that this port speaks TLS.';
+  }
+  return 'Check that Redis runs and that the network lets this machine reach it; a loading or blocked Redis is silent too.';
+}

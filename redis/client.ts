@@ -1,0 +1,175 @@
+import { Redis } from 'ioredis';
+import { RecoveryError } from '../model/errors.ts';
+import { errorOfConnection, errorOfReply } from './client-errors.ts';
+import { describeConnection, type RedisConnection } from './connection.ts';
+import { type Keyspace, parseInfo, type RedisInfo } from './info.ts';
+
+export interface RedisModule {
+  name: string;
+  version: number;
+}
+
+/** One connection for questions and settings. It never reconnects: who asks decides whether to ask again. */
+export interface RedisClient {
+  readonly connection: RedisConnection;
+  /** @param sections - INFO's own names; all of its default ones when left out */
+  info(...sections: string[]): Promise<RedisInfo>;
+  /** CONFIG GET of each name. A name that the server doesn't know is not in the answer. */
+  configGet(...names: string[]): Promise<Record<string, string>>;
+  configSet(name: string, value: string): Promise<void>;
+  configRewrite(): Promise<void>;
+  /** The server's clock, milliseconds since 1970. */
+  time(): Promise<number>;
+  /** @throws RecoveryError `REDIS_NOT_READY` while it loads, `REDIS_REFUSED` with MISCONF when it cannot write its data */
+  ping(): Promise<void>;
+  /** Keys of each database that has some, from INFO: it answers while DBSIZE doesn't. */
+  dbsizes(): Promise<Keyspace[]>;
+  moduleList(): Promise<RedisModule[]>;
+  /** CLIENT LIST: one record per connection, with its own field names (`addr`, `name`, `age`, `cmd`). */
+  clientList(): Promise<Record<string, string>[]>;
+  /** Any command; arguments go as they are and never into an error message. */
+  command(...args: string[]): Promise<unknown>;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+export interface OpenRedisOptions {
+  /** Default 10,000. */
+  connectTimeoutMs?: number;
+  /** How long one command may take. Default 30,000; a Redis that loads or runs a script is silent for long. */
+  commandTimeoutMs?: number;
+}
+
+/**
+ * Connects and signs in. Also connects to a Redis that is loading: no readiness is checked.
+ * @throws RecoveryError `REDIS_UNREACHABLE`, `REDIS_AUTH_FAILED`, `REDIS_NOT_READY`
+ */
+export async function openRedis(connection: RedisConnection, options: OpenRedisOptions = {}): Promise<RedisClient> {
+  const redis = createConnection(connection, options);
+  let last: unknown;
+  redis.on('error', (error) => {
+    last = error; // connect() itself only says "Connection is closed."
+  });
+  try {
+    await redis.connect();
+  } catch (error) {
+    redis.disconnect();
+    throw errorOfConnection(last ?? error, 'the connection', connection);
+  }
+  const client = clientOf(redis, connection, () => last);
+  try {
+    await signIn(client);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+  return client;
+}
+
+/**
+ * The ioredis below: RESP2 and no CLIENT SETINFO, so that an ACL user needs no permission for the handshake, and no
+ * password, which ioredis would send by itself and then only log its refusal.
+ */
+function createConnection({ host, port, tls }: RedisConnection, options: OpenRedisOptions): Redis {
+  return new Redis({
+    host,
+    port,
+    tls: tls ? { ...tls } : undefined,
+    lazyConnect: true,
+    protocol: 2,
+    disableClientInfo: true,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectTimeout: options.connectTimeoutMs ?? 10_000,
+    commandTimeout: options.commandTimeoutMs ?? 30_000,
+  });
+}
+
+async function signIn(client: RedisClient): Promise<void> {
+  const { username, password } = client.connection;
+  if (password === undefined) return;
+  try {
+    await client.command('AUTH', ...(username === undefined ? [] : [username]), password);
+  } catch (error) {
+    // A server that came back without its password serves us all the same: recovery must not stop here.
+    if (!(error instanceof RecoveryError && /without any password configured|no password is set/i.test(error.message)))
+      throw error;
+  }
+}
+
+function clientOf(redis: Redis, connection: RedisConnection, lastError: () => unknown): RedisClient {
+  const command = async (...args: string[]): Promise<unknown> => {
+    const [name = '', ...rest] = args;
+    try {
+      return await redis.call(name, ...rest);
+    } catch (error) {
+      throw translate(error, lastError(), nameOf(args), connection);
+    }
+  };
+  const text = async (...args: string[]) => String(await command(...args));
+  const info = async (...sections: string[]) => parseInfo(await infoText(text, sections));
+  const close = () => redis.disconnect();
+  return {
+    connection,
+    command,
+    info,
+    async configGet(...names) {
+      // One by one: Redis 6.2 takes one pattern.
+      const pairs = await Promise.all(names.map((name) => command('CONFIG', 'GET', name) as Promise<string[]>));
+      return Object.fromEntries(pairs.filter((pair) => pair.length >= 2).map(([name, value]) => [name, value]));
+    },
+    async configSet(name, value) {
+      await command('CONFIG', 'SET', name, value);
+    },
+    async configRewrite() {
+      await command('CONFIG', 'REWRITE');
+    },
+    async time() {
+      const [seconds, micros] = (await command('TIME')) as [string, string];
+      return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    },
+    async ping() {
+      await command('PING');
+    },
+    dbsizes: async () => (await info('keyspace')).keyspace(),
+    moduleList: async () => ((await command('MODULE', 'LIST')) as unknown[][]).map(moduleOf),
+    clientList: async () => (await text('CLIENT', 'LIST')).split('\n').filter(Boolean).map(clientLine),
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/** INFO takes several sections since 7.0 only, so each is asked for. */
+async function infoText(text: (...args: string[]) => Promise<string>, sections: string[]): Promise<string> {
+  if (sections.length === 0) return text('INFO');
+  return (await Promise.all(sections.map((section) => text('INFO', section)))).join('\n');
+}
+
+function moduleOf(fields: unknown[]): RedisModule {
+  const at = (name: string) => fields[fields.findIndex((field) => String(field) === name) + 1];
+  return { name: String(at('name')), version: Number(at('ver')) };
+}
+
+const clientLine = (line: string): Record<string, string> =>
+  Object.fromEntries(line.split(' ').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+
+const CONTAINERS = new Set(['CONFIG', 'ACL', 'CLIENT', 'MODULE', 'CLUSTER', 'SCRIPT', 'FUNCTION', 'DEBUG', 'MEMORY', 'SENTINEL']);
+
+/** The name of a command for messages: with its subcommand, without arguments. */
+function nameOf([name = '', subcommand]: string[]): string {
+  const upper = name.toUpperCase();
+  return subcommand !== undefined && CONTAINERS.has(upper) ? `${upper} ${subcommand.toUpperCase()}` : upper;
+}
+
+function translate(error: unknown, last: unknown, did: string, connection: RedisConnection): RecoveryError {
+  const isReply = error instanceof Error && error.name === 'ReplyError';
+  if (isReply) return errorOfReply(error.message, did, connection);
+  const closed = error instanceof Error && /closed|isn't writeable/.test(error.message);
+  return errorOfConnection(closed && last !== undefined ? last : error, did, connection);
+}
+
+/** For messages only. */
+export const nameOfClient = (client: RedisClient): string => describeConnection(client.connection);
