@@ -3,12 +3,22 @@ export interface Platform {
   readonly kind: 'process';
   /** For messages: `redis-server /etc/redis.conf on host db1`, or `systemd unit redis.service on host db1`. */
   readonly description: string;
+  /**
+   * True when something starts Redis again as soon as it exits (a supervisor such as systemd). Such a server is ended by
+   * `stop` and never by the command SHUTDOWN; set `save ""` first, because it is then stopped by a signal that saves.
+   */
+  readonly restartsByItself: boolean;
   /** Is a process there? Says nothing about whether it serves. */
   status(): Promise<PlatformStatus>;
   /** Starts it and returns when a process is there, or throws START_FAILED with the last lines of the log. Idempotent. */
   start(signal?: AbortSignal): Promise<PlatformStatus>;
-  /** Ends the process, without asking Redis to save, and returns when it is gone. Idempotent. Throws STOP_FAILED. */
+  /**
+   * Asks the process to end and returns when it is gone; never kills it. Redis saves on the way if it has save points, so
+   * the caller sends SHUTDOWN NOSAVE first, or sets `save ""` where `restartsByItself`. Idempotent. Throws STOP_FAILED.
+   */
   stop(signal?: AbortSignal): Promise<void>;
+  /** Resolves when the process that runs now is gone; at once if there is none. For whoever waits for a load. */
+  exited(signal?: AbortSignal): Promise<ProcessExit>;
   /** The last lines that the server logged, oldest first; empty if it has no log that we can read. */
   logs(lines: number): Promise<string[]>;
   /** Where Redis keeps its data and how, read from its configuration file: known even when Redis is down. */
@@ -18,6 +28,16 @@ export interface Platform {
 export interface PlatformStatus {
   running: boolean;
   pid?: number;
+}
+
+/** How a process ended. A Redis that lacks a module exits with code 0, so while it is loading any exit is a failure. */
+export interface ProcessExit {
+  pid?: number;
+  /** Known only if this worker started the process. */
+  code?: number;
+  signal?: string;
+  /** The end of the log, oldest first. */
+  lastLines: string[];
 }
 
 /** What decides which file a starting Redis loads. Paths are absolute. */

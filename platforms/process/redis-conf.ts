@@ -1,0 +1,136 @@
+import { glob, readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
+import { checkLayout } from '../data-layout.ts';
+import type { DataLayout } from '../platform.ts';
+import { quoteArg, splitArgs } from './split-args.ts';
+
+/** What redis.conf and the command line say, as far as we need it. Paths are absolute. */
+export interface RedisConf extends DataLayout {
+  /** 0: no plain TCP. */
+  port: number;
+  tlsPort: number;
+  daemonize: boolean;
+  /** Absent when Redis logs to its standard output. */
+  logfile?: string;
+  pidfile?: string;
+}
+
+interface Reading {
+  /** Redis changes into `dir` as soon as it reads it, so later relative paths start there. */
+  cwd: string;
+  /** Directives that we use, as last set, paths resolved. */
+  values: Map<string, string>;
+}
+
+const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
+const textOf = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
+
+const PATHS = new Set(['logfile', 'pidfile']);
+const KEPT = new Set(['dbfilename', 'appendonly', 'appenddirname', 'appendfilename', 'port', 'tls-port', 'daemonize']);
+const MAX_INCLUDES = 16;
+
+/**
+ * Reads the configuration that a starting Redis would have: its file with includes, then its command line; the last wins.
+ * Messages name file and line, never the line's text: it may be a password.
+ * @param cwd - the directory that Redis is started in; a relative `dir` counts from it
+ * @param overrides - arguments after the configuration file, such as `--dir /data --appendonly yes`
+ * @throws RecoveryError `CONFIG_INVALID` when a file cannot be read or understood
+ * @see redis 7.0.15 src/server.c main() and src/config.c loadServerConfigFromString
+ */
+export async function readRedisConf(
+  configFile: string | undefined,
+  { cwd, overrides = [] }: { cwd: string; overrides?: readonly string[] },
+): Promise<RedisConf> {
+  const reading: Reading = { cwd: resolve(cwd), values: new Map() };
+  if (configFile !== undefined) await readFileInto(reading, resolve(reading.cwd, configFile), 0);
+  await readText(reading, bytesOf(optionsAsText(overrides)), 'the command line', 0);
+  return confOf(reading);
+}
+
+/** Splits `redis-server FILE --name value …` into the file and the rest; the command may be wrapped, as in `sudo -u redis`. */
+export function splitCommand(command: readonly string[]): { configFile?: string; overrides: string[] } {
+  const server = command.findIndex((word) => /(?:redis|valkey)-server$/.test(word));
+  const rest = command.slice(server + 1);
+  const [first] = rest;
+  if (first === undefined || first.startsWith('-')) return { overrides: rest };
+  return { configFile: first, overrides: rest.slice(1) };
+}
+
+/** As Redis does it: each `--name` begins a line, what follows are its quoted values. */
+function optionsAsText(words: readonly string[]): string {
+  let text = '';
+  for (const word of words) {
+    if (word.startsWith('--')) text += `\n${word.slice(2)}`;
+    else if (word !== '-') text += ` ${quoteArg(word)}`;
+  }
+  return text;
+}
+
+async function readFileInto(reading: Reading, file: string, depth: number): Promise<void> {
+  const text = await readFile(file, 'latin1').catch((error: NodeJS.ErrnoException) => {
+    throw new RecoveryError('CONFIG_INVALID', `cannot read the configuration of Redis, ${file}: ${error.code ?? 'unreadable'}`, {
+      next: 'Name the right configFile, and let the user of the worker read it.',
+      cause: error,
+    });
+  });
+  await readText(reading, text, file, depth);
+}
+
+async function readText(reading: Reading, text: string, from: string, depth: number): Promise<void> {
+  for (const [index, line] of text.split('\n').entries()) {
+    const trimmed = line.replace(/^[ \t\r]+/, '');
+    if (trimmed === '' || trimmed.startsWith('#')) continue;
+    const words = splitArgs(trimmed)?.map(textOf);
+    if (!words) throw unusable(from, index + 1, 'has unbalanced quotes');
+    const [directive = '', ...values] = words;
+    if (directive.toLowerCase() !== 'include') apply(reading, directive.toLowerCase(), values);
+    else
+      for (const included of await includes(reading, values, from, index + 1, depth))
+        await readFileInto(reading, included, depth + 1);
+  }
+}
+
+function apply(reading: Reading, directive: string, [value]: string[]): void {
+  if (value === undefined) return;
+  if (directive === 'dir') reading.cwd = resolve(reading.cwd, value);
+  // The log is opened after all is read, in the final directory; an empty name means standard output.
+  if (PATHS.has(directive) || KEPT.has(directive)) reading.values.set(directive, value);
+}
+
+async function includes(reading: Reading, [pattern]: string[], from: string, line: number, depth: number): Promise<string[]> {
+  if (pattern === undefined) throw unusable(from, line, 'includes nothing');
+  if (depth >= MAX_INCLUDES) throw unusable(from, line, 'includes too deeply, or includes itself');
+  const path = resolve(reading.cwd, pattern);
+  if (!/[*?[]/.test(pattern)) return [path];
+  const found = [];
+  for await (const match of glob(path)) found.push(match);
+  return found.sort();
+}
+
+function confOf({ cwd, values }: Reading): RedisConf {
+  const path = (name: string) => {
+    const value = values.get(name);
+    return value ? resolve(cwd, value) : undefined;
+  };
+  const layout = checkLayout({
+    dir: cwd,
+    dbfilename: values.get('dbfilename') ?? 'dump.rdb',
+    appendonly: values.get('appendonly')?.toLowerCase() === 'yes',
+    appenddirname: values.get('appenddirname') ?? 'appendonlydir',
+    appendfilename: values.get('appendfilename') ?? 'appendonly.aof',
+  });
+  return {
+    ...layout,
+    port: Number(values.get('port') ?? 6379),
+    tlsPort: Number(values.get('tls-port') ?? 0),
+    daemonize: values.get('daemonize')?.toLowerCase() === 'yes',
+    logfile: path('logfile'),
+    pidfile: path('pidfile'),
+  };
+}
+
+const unusable = (from: string, line: number, what: string) =>
+  new RecoveryError('CONFIG_INVALID', `line ${line} of ${from} ${what}`, {
+    next: 'Correct the configuration of Redis; Redis itself would not start with it.',
+  });
