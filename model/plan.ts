@@ -4,6 +4,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import type { ClassLoss } from './loss.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
+import type { Server } from './rdb-versions.ts';
 
 /** `rdb-file`: the server loads dump.rdb. `append-only-directory`: it loads a multi-part directory whose base is the RDB. */
 export type RestoreMode = 'rdb-file' | 'append-only-directory';
@@ -17,6 +18,8 @@ export interface TargetFacts {
   loading?: boolean;
   /** Absent when it does not answer. */
   server?: ServerFacts;
+  /** What the next start will run, `redis-server --version`; without it the running server, or the newest backup, is believed. */
+  installed?: Server;
   clusterMode?: boolean;
   /** `host:port` of its primary, when it is a replica. */
   primary?: string;

@@ -1,0 +1,174 @@
+import { RecoveryError } from './errors.ts';
+import { formatCountOf, formatDuration, formatTime } from './format.ts';
+import type { SnapshotManifest, SnapshotReason } from './manifest.ts';
+
+/** How many snapshots stay. A snapshot stays when any of the rules wants it. */
+export interface RetentionPolicy {
+  /** The newest so many; never taken as less than 1. */
+  keepLast: number;
+  /** All that are at most this much older than the newest, milliseconds. Safety snapshots: than now. */
+  keepWithinMs: number;
+  /** The newest of each of the last so many days, weeks (from Monday) and months that have one. UTC. */
+  keepDaily?: number;
+  keepWeekly?: number;
+  keepMonthly?: number;
+}
+
+/** What the rules need of a snapshot; see `toCandidate`. */
+export interface RetentionCandidate {
+  backupId: string;
+  takenAtMs: number;
+  reason: SnapshotReason;
+  keys: number;
+  /** False: `keys` is what was counted before the reader stopped. */
+  parsed: boolean;
+}
+
+/** A plan that may still be carried out names this backup. */
+export interface RetentionPin {
+  backupId: string;
+  untilMs: number;
+  reason?: string;
+}
+
+export interface RetentionPlan {
+  /** Oldest first. */
+  keep: { backupId: string; because: string[] }[];
+  remove: { backupId: string; because: string }[];
+}
+
+export const toCandidate = (manifest: SnapshotManifest): RetentionCandidate => ({
+  backupId: manifest.backupId,
+  takenAtMs: Date.parse(manifest.times.takenAt),
+  reason: manifest.reason,
+  keys: manifest.rdb.keys,
+  parsed: manifest.rdb.parsed,
+});
+
+/** A snapshot with less than this part of another's keys does not take its place: Redis may have lost its data in between. */
+const PLACE_TAKING_SHARE = 0.1;
+
+/** Safety snapshots stay at least as long as a plan can be carried out. */
+const DAY_MS = 86_400_000;
+
+/**
+ * Which snapshots of one shard stay and which go, with the reason for each. Planning again after it was carried out
+ * removes nothing, and nothing that was to be removed would later be kept, but for a new pin.
+ *
+ * A snapshot is counted against an older one only if it can take its place (`takesPlaceOf`). So a Redis that came up empty,
+ * or with a handful of new keys, and is snapshotted for weeks never pushes out the backups from before: they even stop
+ * ageing. Each order of magnitude keeps its own `keepLast`.
+ * @throws RecoveryError `CONFIG_INVALID` for a policy that is no policy; a wrong number must not remove backups
+ */
+export function planRetention(
+  candidates: readonly RetentionCandidate[],
+  policy: RetentionPolicy,
+  { nowMs, pins }: { nowMs: number; pins: readonly RetentionPin[] },
+): RetentionPlan {
+  requireSane(policy);
+  const oldestFirst = [...candidates].sort((a, b) => a.takenAtMs - b.takenAtMs || (a.backupId < b.backupId ? -1 : 1));
+  const regular = oldestFirst.filter(({ reason }) => reason !== 'safety');
+  const reasons = new Map(regular.map((one) => [one.backupId, reasonsToKeep(one, regular, policy, nowMs)]));
+  const kept = regular.filter(({ backupId }) => reasons.get(backupId)?.length);
+  const safety = oldestFirst.filter(({ reason }) => reason === 'safety');
+  for (const one of safety) reasons.set(one.backupId, reasonsToKeepSafety(one, { safety, kept, policy, nowMs }));
+  const plan: RetentionPlan = { keep: [], remove: [] };
+  for (const one of oldestFirst) {
+    const because = [...(reasons.get(one.backupId) ?? []), ...pinned(one, pins, nowMs)];
+    if (because.length > 0) plan.keep.push({ backupId: one.backupId, because });
+    else plan.remove.push({ backupId: one.backupId, because: whyGone(one, regular, nowMs) });
+  }
+  return plan;
+}
+
+/** Could one restore `newer` in place of `older` without losing nine tenths of it? A count that is not known is trusted. */
+export function takesPlaceOf(
+  newer: Pick<RetentionCandidate, 'keys' | 'parsed'>,
+  older: Pick<RetentionCandidate, 'keys' | 'parsed'>,
+): boolean {
+  if (!newer.parsed) return true;
+  if (newer.keys === 0) return older.parsed && older.keys === 0;
+  return newer.keys >= older.keys * PLACE_TAKING_SHARE;
+}
+
+function reasonsToKeep(
+  one: RetentionCandidate,
+  regular: readonly RetentionCandidate[],
+  policy: RetentionPolicy,
+  nowMs: number,
+): string[] {
+  const newer = newerThan(one, regular);
+  const successors = newer.filter((other) => takesPlaceOf(other, one));
+  const keepLast = Math.max(1, Math.floor(policy.keepLast));
+  const because: string[] = [];
+  if (successors.length < keepLast) because.push(lastReason(keepLast, newer.length, successors.length));
+  const newest = successors[successors.length - 1] ?? one;
+  if (Math.min(newest.takenAtMs, nowMs) - one.takenAtMs <= policy.keepWithinMs) {
+    because.push(`within ${formatDuration(policy.keepWithinMs)} of the newest`);
+  }
+  for (const { name, count, periodOf } of periodsOf(policy)) {
+    const later = new Set(successors.map(({ takenAtMs }) => periodOf(takenAtMs)));
+    const own = periodOf(one.takenAtMs);
+    if (!later.has(own) && later.size < count) because.push(`newest of the ${name} ${own}`);
+  }
+  return because;
+}
+
+/** By age alone; but the only backup that still has the data stays. */
+function reasonsToKeepSafety(
+  one: RetentionCandidate,
+  {
+    safety,
+    kept,
+    policy,
+    nowMs,
+  }: { safety: readonly RetentionCandidate[]; kept: readonly RetentionCandidate[]; policy: RetentionPolicy; nowMs: number },
+): string[] {
+  const withinMs = Math.max(policy.keepWithinMs, DAY_MS);
+  if (nowMs - one.takenAtMs <= withinMs) return [`safety snapshot of the last ${formatDuration(withinMs)}`];
+  if (one.parsed && one.keys === 0) return [];
+  const others = [...kept, ...newerThan(one, safety)];
+  return others.some((other) => takesPlaceOf(other, one)) ? [] : ['no other backup has that many keys'];
+}
+
+const lastReason = (keepLast: number, newer: number, successors: number): string => {
+  const rule = keepLast === 1 ? 'the last good one' : `one of the last ${keepLast}`;
+  return newer < keepLast
+    ? rule
+    : `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of its keys`;
+};
+
+const newerThan = (one: RetentionCandidate, oldestFirst: readonly RetentionCandidate[]): readonly RetentionCandidate[] =>
+  oldestFirst.slice(oldestFirst.indexOf(one) + 1);
+
+const pinned = ({ backupId }: RetentionCandidate, pins: readonly RetentionPin[], nowMs: number): string[] =>
+  pins
+    .filter((pin) => pin.backupId === backupId && pin.untilMs > nowMs)
+    .map((pin) => `pinned until ${formatTime(pin.untilMs)}${pin.reason ? `: ${pin.reason}` : ''}`);
+
+const whyGone = (one: RetentionCandidate, regular: readonly RetentionCandidate[], nowMs: number): string =>
+  one.reason === 'safety'
+    ? `safety snapshot, ${formatDuration(nowMs - one.takenAtMs)} old`
+    : `${formatDuration(nowMs - one.takenAtMs)} old, ${formatCountOf(newerThan(one, regular).length, 'newer backup')}`;
+
+function periodsOf(policy: RetentionPolicy): { name: string; count: number; periodOf: (ms: number) => string }[] {
+  return [
+    { name: 'day', count: policy.keepDaily ?? 0, periodOf: (ms: number) => isoDate(ms) },
+    { name: 'week from', count: policy.keepWeekly ?? 0, periodOf: mondayOf },
+    { name: 'month', count: policy.keepMonthly ?? 0, periodOf: (ms: number) => isoDate(ms).slice(0, 7) },
+  ];
+}
+
+const isoDate = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+/** 1970-01-01 was a Thursday. */
+const mondayOf = (ms: number): string => isoDate(ms - ((Math.floor(ms / DAY_MS) + 3) % 7) * DAY_MS);
+
+function requireSane(policy: RetentionPolicy): void {
+  for (const [name, value] of Object.entries(policy)) {
+    if (value === undefined || (typeof value === 'number' && Number.isFinite(value) && value >= 0)) continue;
+    throw new RecoveryError('CONFIG_INVALID', `the retention rule ${name} is ${String(value)}; nothing was removed`, {
+      next: `Set retention.${name} to a number of at least 0.`,
+    });
+  }
+}
