@@ -1,86 +1,18 @@
-import type { Census } from './census.ts';
+import { TTL_BOUNDS_SECONDS } from './census.ts';
 import type { DataClass } from './data-class.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
-import type { ClassLoss } from './loss.ts';
-import type { ServerFacts, SnapshotManifest } from './manifest.ts';
-import type { Server } from './rdb-versions.ts';
+import { type ClassLoss, classLosses, sumOfBounds } from './loss.ts';
+import type { SnapshotManifest } from './manifest.ts';
+import { downtimeOf, memoryFor, safetySnapshotFor, spaceFor, stepsFor } from './plan-estimates.ts';
+import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
+import { refusalsOf } from './plan-refusals.ts';
+import { warningsOf } from './plan-warnings.ts';
+
+export type * from './plan-facts.ts';
 
 /** `rdb-file`: the server loads dump.rdb. `append-only-directory`: it loads a multi-part directory whose base is the RDB. */
 export type RestoreMode = 'rdb-file' | 'append-only-directory';
-
-/** What the plan needs to know of the Redis that will be replaced. Gathered read-only; what is absent could not be known. */
-export interface TargetFacts {
-  /** Of what runs it, for messages: `redis-server /etc/redis.conf on host db1`. */
-  description: string;
-  /** Does it answer INFO? */
-  reachable: boolean;
-  loading?: boolean;
-  /** Absent when it does not answer. */
-  server?: ServerFacts;
-  /** What the next start will run, `redis-server --version`; without it the running server, or the newest backup, is believed. */
-  installed?: Server;
-  clusterMode?: boolean;
-  /** `host:port` of its primary, when it is a replica. */
-  primary?: string;
-  /** Connected replicas, `host:port`. An attached archiver or backup is none. */
-  replicas: string[];
-  /** A Sentinel or an operator that acts when the server goes down, by name. */
-  supervisor?: string;
-  /** Server's TIME minus ours, milliseconds. */
-  clockOffsetMs?: number;
-  /** DBSIZE of each database. */
-  keysNow?: { total: number; databases: { db: number; keys: number }[]; census?: Census };
-  /** From the configuration file: what the next start will read. */
-  layout: TargetLayout;
-  disk: DiskFacts;
-  memory: MemoryFacts;
-  identity: TargetIdentity;
-  /** Is a process there, as the platform sees it? */
-  processRunning: boolean;
-  /** Names of the applications whose connections are verified at the end. */
-  applications: string[];
-}
-
-/** The same shape as platforms/ DataLayout. */
-export interface TargetLayout {
-  dir: string;
-  dbfilename: string;
-  appendonly: boolean;
-  appenddirname: string;
-  appendfilename: string;
-}
-
-/** Of the file system that `dir` is in. */
-export interface DiskFacts {
-  freeBytes: number;
-  /** Bytes of the data files in `dir` now; they are kept aside, so they free nothing. */
-  existingBytes: number;
-}
-
-export interface MemoryFacts {
-  hostTotalBytes?: number;
-  /** MemAvailable: what a new process can take without swapping. */
-  hostAvailableBytes?: number;
-  /** Limit of the control group, when there is one below the host's memory. */
-  limitBytes?: number;
-  /** Resident bytes of the Redis that is stopped first: they come free. */
-  processResidentBytes?: number;
-}
-
-/** How we know that the process behind the platform is the Redis behind the connection. */
-export interface TargetIdentity {
-  expectedPort: number;
-  /** `tcp_port` (or `tls-port`) that the server says. */
-  foundPort?: number;
-  /** CONFIG GET dir of the server that answers; compared with `layout.dir`. Both resolved to real paths. */
-  foundDir?: string;
-  /** Of the process that the platform manages. */
-  platformPid?: number;
-  /** INFO process_id of the server that answers. */
-  serverPid?: number;
-  runId?: string;
-}
 
 export interface PlanInput {
   instance: string;
@@ -180,3 +112,85 @@ export interface PlannedLosses {
   /** Backups newer than the chosen one, newest first. */
   newerBackups: { backupId: string; takenAt: string; keys: number; reason: SnapshotManifest['reason'] }[];
 }
+
+/**
+ * Computes what a restore would do. Everything that forbids it is listed at once, so that nobody finds the next reason only
+ * after mending the first.
+ */
+export function computeRestorePlan(input: PlanInput): RestorePlan {
+  const { manifest, target, nowMs } = input;
+  const mode: RestoreMode = target.layout.appendonly ? 'append-only-directory' : 'rdb-file';
+  const losses = lossesOf(input);
+  const aliveNow = sumOfBounds(losses.classes.map((one) => one.aliveNow));
+  const steps = stepsFor(manifest, mode, target);
+  const draft = {
+    version: PLAN_VERSION,
+    instance: input.instance,
+    shard: input.shard,
+    backupId: manifest.backupId,
+    sha256: manifest.stored.sha256,
+    strategy: 'replace',
+    mode,
+    layout: target.layout,
+    target: target.description,
+    takenAt: manifest.times.takenAt,
+    plannedAt: new Date(nowMs).toISOString(),
+    ageSeconds: losses.writes.seconds,
+    rdbBytes: manifest.rdb.bytes,
+    storedBytes: manifest.stored.bytes,
+    keysInBackup: manifest.rdb.keys,
+    functionsInBackup: manifest.rdb.functions,
+    aliveNow,
+    expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },
+    losses,
+    refusals: [],
+    warnings: [],
+    steps,
+    space: spaceFor(manifest, mode, target),
+    memory: memoryFor(manifest, target),
+    downtimeSeconds: downtimeOf(steps),
+    safetySnapshot: safetySnapshotFor(target),
+    identity: target.identity,
+    serverRunId: target.server?.runId ?? target.identity.runId,
+    applications: target.applications,
+  } satisfies RestorePlan;
+  return { ...draft, refusals: refusalsOf(input, draft), warnings: warningsOf(input, draft) };
+}
+
+function lossesOf({ manifest, others, target, classes, nowMs }: PlanInput): PlannedLosses {
+  const fromMs = Date.parse(manifest.times.takenAt);
+  // the server that loads it decides what has expired, so its clock counts
+  const elapsedSeconds = (nowMs + (target.clockOffsetMs ?? 0) - manifest.census.takenAtMs) / 1000;
+  const bounds = manifest.ttlBoundsSeconds.length > 0 ? manifest.ttlBoundsSeconds : TTL_BOUNDS_SECONDS;
+  const ofClasses = classLosses(manifest.census, { classes, bounds, elapsedSeconds, now: target.keysNow?.census });
+  return {
+    writes: { fromMs, seconds: Math.round((nowMs - fromMs) / 1000) },
+    replaced: target.keysNow && { keys: target.keysNow.total, databases: target.keysNow.databases },
+    classes: ofClasses,
+    revived: ofClasses
+      .filter(({ sensitive, aliveNow }) => sensitive && aliveNow.atMost > 0)
+      .map(({ name, aliveNow }) => ({ name, atMost: aliveNow.atMost })),
+    newerBackups: others
+      .filter(({ times }) => Date.parse(times.takenAt) > fromMs)
+      .sort((a, b) => Date.parse(b.times.takenAt) - Date.parse(a.times.takenAt))
+      .map(({ backupId, times, rdb, reason }) => ({ backupId, takenAt: times.takenAt, keys: rdb.keys, reason })),
+  };
+}
+
+/**
+ * What a person approves, as text of which the digest is taken: the same as long as the same bytes go to the same place
+ * of the same running Redis. Ages, free bytes and estimates drift from minute to minute and are left out.
+ */
+export const planDigestSource = (plan: RestorePlan): string =>
+  JSON.stringify([
+    plan.version,
+    plan.instance,
+    plan.shard,
+    plan.backupId,
+    plan.sha256,
+    plan.strategy,
+    plan.mode,
+    [plan.layout.dir, plan.layout.dbfilename, plan.layout.appendonly, plan.layout.appenddirname, plan.layout.appendfilename],
+    plan.serverRunId ?? null,
+    [...new Set(plan.refusals.map(({ code }) => code))].sort(),
+  ]);

@@ -1,0 +1,76 @@
+import type { Census } from './census.ts';
+import type { ServerFacts } from './manifest.ts';
+import type { Server } from './rdb-versions.ts';
+
+/** What the plan needs to know of the Redis that will be replaced. Gathered read-only; what is absent could not be known. */
+export interface TargetFacts {
+  /** Of what runs it, for messages: `redis-server /etc/redis.conf on host db1`. */
+  description: string;
+  /** Does it answer INFO? */
+  reachable: boolean;
+  loading?: boolean;
+  /** Absent when it does not answer. */
+  server?: ServerFacts;
+  /** What the next start will run, `redis-server --version`; without it the running server, or the newest backup, is believed. */
+  installed?: Server;
+  clusterMode?: boolean;
+  /** `host:port` of its primary, when it is a replica. */
+  primary?: string;
+  /** Connected replicas, `host:port`. An attached archiver or backup is none. */
+  replicas: string[];
+  /** A Sentinel or an operator that acts when the server goes down, by name. */
+  supervisor?: string;
+  /** Server's TIME minus ours, milliseconds. */
+  clockOffsetMs?: number;
+  /** DBSIZE of each database. */
+  keysNow?: { total: number; databases: { db: number; keys: number }[]; census?: Census };
+  /** From the configuration file: what the next start will read. */
+  layout: TargetLayout;
+  disk: DiskFacts;
+  memory: MemoryFacts;
+  identity: TargetIdentity;
+  /** Is a process there, as the platform sees it? */
+  processRunning: boolean;
+  /** Names of the applications whose connections are verified at the end. */
+  applications: string[];
+}
+
+/** The same shape as platforms/ DataLayout. */
+export interface TargetLayout {
+  dir: string;
+  dbfilename: string;
+  appendonly: boolean;
+  appenddirname: string;
+  appendfilename: string;
+}
+
+/** Of the file system that `dir` is in. */
+export interface DiskFacts {
+  freeBytes: number;
+  /** Bytes of the data files in `dir` now; they are kept aside, so they free nothing. */
+  existingBytes: number;
+}
+
+export interface MemoryFacts {
+  hostTotalBytes?: number;
+  /** MemAvailable: what a new process can take without swapping. */
+  hostAvailableBytes?: number;
+  /** Limit of the control group, when there is one below the host's memory. */
+  limitBytes?: number;
+  /** Resident bytes of the Redis that is stopped first: they come free. */
+  processResidentBytes?: number;
+}
+
+/** How we know that the process behind the platform is the Redis behind the connection. */
+export interface TargetIdentity {
+  expectedPort: number;
+  /** `tcp_port` (or `tls-port`) that the server says. */
+  foundPort?: number;
+  /** CONFIG GET dir of the server that answers; compared with `layout.dir`. Both resolved to real paths. */
+  foundDir?: string;
+  /** Of the process that the platform manages. */
+  platformPid?: number;
+  /** INFO process_id of the server that answers. */
+  serverPid?: number;
+  runId?: string;
+}

@@ -1,0 +1,180 @@
+import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
+import type { ServerFacts, SnapshotManifest } from './manifest.ts';
+import type { PlanInput, Refusal, RestorePlan } from './plan.ts';
+import { identityRefusals, refuse } from './plan-identity.ts';
+import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
+
+/** TIME of the server and ours may differ by so much: a restore takes seconds, and TTLs are counted in them. */
+export const MAX_CLOCK_OFFSET_MS = 2_000;
+
+/** `used_memory` counts buffers that `maxmemory` does not, so a full cache of the same size still fits. */
+export const MAXMEMORY_TOLERANCE = 1.05;
+
+/** Everything that forbids the restore, most telling first. Empty: it may go on. */
+export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
+  return [
+    ...identityRefusals(input),
+    topologyRefusal(input),
+    clockRefusal(input),
+    versionRefusal(input),
+    modulesRefusal(input),
+    databasesRefusal(input),
+    unparsedRefusal(input),
+    emptyRefusal(input, plan),
+    maxmemoryRefusal(input, plan),
+    memoryRefusal(input, plan),
+    spaceRefusal(input, plan),
+  ].filter((refusal) => refusal !== undefined);
+}
+
+/** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
+export function believedServer({ target, manifest, others }: PlanInput): { facts: ServerFacts; server: Server; source: string } {
+  const newest = [manifest, ...others].reduce((a, b) => (takenAt(b) > takenAt(a) ? b : a));
+  const facts = target.server ?? newest.server;
+  const server = target.installed ?? facts;
+  if (target.installed) return { facts, server, source: 'as installed' };
+  return { facts, server, source: target.server ? 'as it runs' : `as backup ${newest.backupId} saw it` };
+}
+
+const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
+
+/** The format is no hindrance if the server is at least as new as the one that wrote it, even where the table ends. */
+export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'probably'; why: string; source: string } {
+  const { server, source } = believedServer(input);
+  const { rdb, server: writer } = input.manifest;
+  const { loadable, why } = canLoad(server, rdb);
+  if (loadable !== 'unknown') return { verdict: loadable, why, source };
+  const asNew = server.product === writer.product && compareVersions(server.version, writer.version) >= 0;
+  return asNew
+    ? { verdict: 'probably', why: `${why}; it is at least as new as the ${writer.version} that wrote the backup`, source }
+    : { verdict: 'no', why: `${why}, and older than the ${writer.version} that wrote the backup`, source };
+}
+
+function topologyRefusal({ instance, target }: PlanInput): Refusal | undefined {
+  if (target.clusterMode) {
+    return refuse(
+      'PLATFORM_UNSUPPORTED',
+      `${instance} is a node of a Redis Cluster; a restore of one node by replacing its files is not supported`,
+      'Restore into a Redis outside the cluster.',
+    );
+  }
+  if (target.server?.role === 'slave') {
+    const primary = target.primary ?? 'its primary';
+    return refuse(
+      'RESTORE_REFUSED',
+      `${instance} is a replica of ${primary}, which would overwrite the restored data within seconds`,
+      `Restore the instance of ${primary}, or make ${instance} a primary first (REPLICAOF NO ONE).`,
+    );
+  }
+  if (target.supervisor && target.replicas.length > 0) {
+    return refuse(
+      'RESTORE_REFUSED',
+      `${target.supervisor} watches ${instance}: while it is stopped one of its replicas (${target.replicas.join(', ')}) would be promoted and ${instance} would follow it, empty of the restored data`,
+      `Take ${instance} out of the care of ${target.supervisor} (SENTINEL REMOVE) and start again.`,
+    );
+  }
+  return undefined;
+}
+
+function clockRefusal({ instance, target }: PlanInput): Refusal | undefined {
+  const offset = target.clockOffsetMs;
+  if (offset === undefined || Math.abs(offset) <= MAX_CLOCK_OFFSET_MS) return undefined;
+  const way = offset > 0 ? 'ahead of' : 'behind';
+  return refuse(
+    'CLOCK_SKEW',
+    `the clock of ${instance} is ${formatDuration(Math.abs(offset))} ${way} ours: keys would expire at the wrong time, in the worst case all at once`,
+    'Set both clocks by NTP and start again.',
+  );
+}
+
+function versionRefusal(input: PlanInput): Refusal | undefined {
+  const { verdict, why, source } = versionJudgement(input);
+  if (verdict !== 'no') return undefined;
+  const { server: writer } = input.manifest;
+  return refuse(
+    'RESTORE_REFUSED',
+    `${input.instance} cannot load backup ${input.manifest.backupId}: ${why} (${source}; written by ${writer.product} ${writer.version})`,
+    `Run ${writer.product} ${writer.version} or newer there, or choose a backup of an older server; \`redis-backup list ${input.instance}\` shows them.`,
+  );
+}
+
+function modulesRefusal(input: PlanInput): Refusal | undefined {
+  const { facts, source } = believedServer(input);
+  const { rdb, server } = input.manifest;
+  const names = (modules: { name: string }[]): string[] => modules.map(({ name }) => name);
+  const lacking = lackingModules(rdb.moduleTypes, names(server.modules), names(facts.modules));
+  if (lacking.length === 0) return undefined;
+  const list = formatList(lacking.map(({ type, wants }) => `${type} (${wants})`));
+  return refuse(
+    'RESTORE_REFUSED',
+    `backup ${input.manifest.backupId} holds module data that ${input.instance} does not know (${source}): ${list}; Redis would exit while loading`,
+    `Load the missing modules in the configuration of ${input.instance} and start again.`,
+  );
+}
+
+function databasesRefusal(input: PlanInput): Refusal | undefined {
+  const { facts } = believedServer(input);
+  const highest = input.manifest.rdb.databases.reduce((max, { db }) => Math.max(max, db), -1);
+  if (highest < facts.databases) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `the backup has keys in database ${highest}, and ${input.instance} has ${formatCountOf(facts.databases, 'database')} (0 to ${facts.databases - 1}): Redis would exit while loading`,
+    `Set \`databases ${highest + 1}\` in the configuration of ${input.instance} and restart it.`,
+  );
+}
+
+/** Without a count there is no proof, and an unproved restore must be somebody's decision. */
+function unparsedRefusal({ manifest, options }: PlanInput): Refusal | undefined {
+  if (manifest.rdb.parsed || options?.allowUnparsed) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `the keys of backup ${manifest.backupId} could not all be counted (${manifest.rdb.unparsed ?? 'unknown type'}), so nobody can prove that they all came back`,
+    'Choose a backup that was counted, or allow it by name with --allow-unparsed.',
+  );
+}
+
+function emptyRefusal({ manifest, instance, options }: PlanInput, plan: RestorePlan): Refusal | undefined {
+  if (options?.allowEmpty || !manifest.rdb.parsed || manifest.rdb.functions > 0 || plan.aliveNow.atMost > 0) return undefined;
+  const why =
+    manifest.rdb.keys === 0
+      ? 'holds no keys'
+      : `holds ${formatCountOf(manifest.rdb.keys, 'key')}, and every one has expired by now`;
+  return refuse(
+    'RESTORE_REFUSED',
+    `backup ${manifest.backupId} ${why}: ${instance} would end empty`,
+    `Choose another backup (\`redis-backup list ${instance}\`), or allow it by name with --allow-empty.`,
+  );
+}
+
+function maxmemoryRefusal({ instance, target }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
+  const { maxmemoryBytes = 0, maxmemoryPolicy = '' } = target.server ?? {};
+  if (maxmemoryBytes === 0 || memory.neededBytes <= maxmemoryBytes * MAXMEMORY_TOLERANCE) return undefined;
+  const then =
+    maxmemoryPolicy === 'noeviction'
+      ? 'it would refuse every write (noeviction)'
+      : `it would evict restored keys at once (${maxmemoryPolicy})`;
+  return refuse(
+    'RESTORE_REFUSED',
+    `the data takes ${formatBytes(memory.neededBytes)} of memory and ${instance} has maxmemory ${formatBytes(maxmemoryBytes)}: ${then}`,
+    `Set maxmemory of ${instance} to at least ${formatCount(Math.ceil(memory.neededBytes * 1.1))} bytes and start again.`,
+  );
+}
+
+function memoryRefusal({ instance }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
+  if (memory.availableBytes === undefined || memory.neededBytes <= memory.availableBytes) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `the data takes ${formatBytes(memory.neededBytes)} of memory and ${instance} can have ${formatBytes(memory.availableBytes)} (${memory.availableWhy}): it would be killed while loading`,
+    'Give the host or its control group more memory, or stop what else runs there.',
+  );
+}
+
+function spaceRefusal({ instance, target, manifest }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
+  if (space.neededBytes <= space.freeBytes) return undefined;
+  const what = mode === 'rdb-file' ? 'the RDB' : `the RDB (${formatBytes(manifest.rdb.bytes)}) and the first rewrite of the log`;
+  return refuse(
+    'TARGET_DISK_FULL',
+    `${target.layout.dir} of ${instance} has ${formatBytes(space.freeBytes)} free and needs ${formatBytes(space.neededBytes)} for ${what}; the ${formatBytes(space.keptAsideBytes)} there now are kept aside and free nothing`,
+    `Free ${formatBytes(space.neededBytes - space.freeBytes)} in the file system of ${target.layout.dir}.`,
+  );
+}

@@ -1,0 +1,132 @@
+import { OTHER } from './data-class.ts';
+import { formatBytes, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
+import type { PlanInput, RestorePlan } from './plan.ts';
+import { believedServer, versionJudgement } from './plan-refusals.ts';
+
+/** More than this part of the keys in no class: what their loss means is not known. */
+const OTHER_SHARE = 0.2;
+
+/** Room that a Redis wants beyond its data: buffers and fragmentation, and with a log the pages that a rewrite copies. */
+const MEMORY_HEADROOM = { 'rdb-file': 1.3, 'append-only-directory': 2 } as const;
+
+/** What does not forbid the restore and should be known before it is approved. */
+export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
+  return [
+    ...backupWarnings(input, plan),
+    ...serverWarnings(input),
+    ...aroundWarnings(input),
+    ...roomWarnings(input, plan),
+    ...classWarnings(plan),
+  ];
+}
+
+function backupWarnings({ manifest, nowMs }: PlanInput, { losses }: RestorePlan): string[] {
+  const found: string[] = [];
+  const regular = losses.newerBackups.filter(({ reason }) => reason !== 'safety');
+  const [newest] = regular;
+  if (newest) {
+    const gained = Date.parse(newest.takenAt) - losses.writes.fromMs;
+    found.push(
+      `${formatCountOf(regular.length, 'newer backup')} of this instance: ${newest.backupId} is ${formatDuration(gained)} younger and holds ${formatCountOf(newest.keys, 'key')}`,
+    );
+  }
+  if (Date.parse(manifest.times.takenAt) > nowMs + 60_000) {
+    found.push(
+      `the backup says that it was taken ${formatTime(Date.parse(manifest.times.takenAt))}, which is in the future: a clock is or was wrong`,
+    );
+  }
+  if (manifest.rdb.crc64 === 'unchecked') {
+    found.push(
+      'the RDB has no checksum of its own (rdbchecksum no where it was taken): only damage after the backup would be noticed',
+    );
+  }
+  if (!manifest.rdb.parsed)
+    found.push(`the keys were not all counted (${manifest.rdb.unparsed ?? 'unknown type'}): the count at the end is no proof`);
+  return found;
+}
+
+function serverWarnings(input: PlanInput): string[] {
+  const { target, manifest } = input;
+  const found: string[] = [];
+  const { verdict, why } = versionJudgement(input);
+  if (verdict === 'probably') found.push(`whether the server reads this RDB is not certain: ${why}`);
+  if (!target.server) {
+    found.push(
+      `Redis does not answer, so version, modules and databases are taken ${believedServer(input).source}, and what it holds now is not known`,
+    );
+    if (target.processRunning) found.push('a process is there that does not answer: it will be ended without a safety snapshot');
+  }
+  if (target.clockOffsetMs === undefined)
+    found.push("the server's clock could not be compared with ours; it is compared before the counts are judged");
+  const { policy } = target.server ?? {};
+  if (policy && (policy.appendonly === 'yes') !== target.layout.appendonly) {
+    found.push(
+      `appendonly is ${policy.appendonly} now and ${target.layout.appendonly ? 'yes' : 'no'} in the configuration file: the restored Redis starts with the latter`,
+    );
+  }
+  if (policy && !target.layout.appendonly && policy.dbfilename !== target.layout.dbfilename) {
+    found.push(
+      `dbfilename is ${policy.dbfilename} now and ${target.layout.dbfilename} in the configuration file: the latter is replaced`,
+    );
+  }
+  const changed = (['save', 'appendonly', 'appendfsync'] as const).filter(
+    (name) => policy && policy[name] !== manifest.server.policy[name],
+  );
+  if (policy && changed.length > 0) {
+    found.push(
+      `changed since the backup: ${formatList(changed.map((name) => `${name} from "${manifest.server.policy[name]}" to "${policy[name]}"`))}`,
+    );
+  }
+  return found;
+}
+
+function aroundWarnings({ target, instance }: PlanInput): string[] {
+  const found: string[] = [];
+  if (target.replicas.length > 0) {
+    found.push(
+      `${formatCountOf(target.replicas.length, 'replica')} (${target.replicas.join(', ')}) will drop what they hold and copy the restored data`,
+    );
+  }
+  if (target.supervisor && target.replicas.length === 0)
+    found.push(`${target.supervisor} watches ${instance} and will see it go down`);
+  if (target.applications.length === 0)
+    found.push('no application is configured: nobody but you will notice if they do not reconnect');
+  return found;
+}
+
+function roomWarnings({ target }: PlanInput, { memory, space, mode, rdbBytes }: RestorePlan): string[] {
+  const found: string[] = [];
+  const wanted = memory.neededBytes * MEMORY_HEADROOM[mode];
+  const { availableBytes } = memory;
+  if (availableBytes !== undefined && availableBytes >= memory.neededBytes && availableBytes < wanted) {
+    found.push(
+      `memory is tight: the data takes ${formatBytes(memory.neededBytes)}, ${formatBytes(wanted)} are comfortable, ${formatBytes(availableBytes)} are ${memory.availableWhy}`,
+    );
+  }
+  const max = target.server?.maxmemoryBytes ?? 0;
+  if (max > 0 && memory.neededBytes > max * 0.95) {
+    const policy = target.server?.maxmemoryPolicy;
+    found.push(
+      `the data (${formatBytes(memory.neededBytes)}) fills maxmemory (${formatBytes(max)}): ${policy === 'noeviction' ? 'writes may be refused soon' : `${policy} may evict restored keys`}`,
+    );
+  }
+  if (mode === 'rdb-file' && space.freeBytes >= space.neededBytes && space.freeBytes < space.neededBytes + rdbBytes) {
+    found.push(
+      `the disk has no room for the first BGSAVE after the restore (${formatBytes(space.freeBytes - space.neededBytes)} left, ${formatBytes(rdbBytes)} needed): writes would then be refused with MISCONF`,
+    );
+  }
+  return found;
+}
+
+function classWarnings({ losses, keysInBackup }: RestorePlan): string[] {
+  const none = losses.classes.filter(({ name, keysInBackup: keys }) => name !== OTHER && keys === 0).map(({ name }) => name);
+  const other = losses.classes.find(({ name }) => name === OTHER);
+  return [
+    ...(none.length > 0 && keysInBackup > 0
+      ? [`no key of the backup is one of ${formatList(none)}: check their patterns before you take this for no loss`]
+      : []),
+    ...(other && other.keysInBackup > keysInBackup * OTHER_SHARE
+      ? [`${formatCountOf(other.keysInBackup, 'key')} of the backup are in no data class: what losing them means is not known`]
+      : []),
+  ];
+}
