@@ -1,0 +1,99 @@
+import type { DataClass } from '../model/data-class.ts';
+import type { SnapshotMethod } from '../model/manifest.ts';
+import type { SecretRef } from './secret.ts';
+
+/** redis-backup.yaml, checked and with every default filled in. Holds references to secrets and never a secret. */
+export interface Config {
+  origin: ConfigOrigin;
+  repository: RepositoryConfig;
+  temporal: TemporalConfig;
+  worker: { host: string; spool?: { directory: string; maxBytes: number } };
+  /** By name, in the order of the file. Names are checked: small letters, digits, hyphens. */
+  instances: Readonly<Record<string, InstanceConfig>>;
+}
+
+/** Where the configuration came from, for messages. */
+export interface ConfigOrigin {
+  file: string;
+  /** `redis-backup.yaml:12: instances.main.password` */
+  at(path: readonly PropertyKey[]): string;
+}
+
+export type RepositoryConfig =
+  | { kind: 'file'; directory: string }
+  | {
+      kind: 's3';
+      bucket: string;
+      prefix: string;
+      endpoint?: string;
+      region?: string;
+      forcePathStyle?: boolean;
+      accessKeyId?: SecretRef;
+      secretAccessKey?: SecretRef;
+      sessionToken?: SecretRef;
+    };
+
+export interface TlsConfig {
+  ca?: SecretRef;
+  cert?: SecretRef;
+  key?: SecretRef;
+  servername?: string;
+}
+
+/** What is absent comes from Temporal's own environment variables and profile file. */
+export interface TemporalConfig {
+  address?: string;
+  namespace?: string;
+  profile?: string;
+  apiKey?: SecretRef;
+  tls?: TlsConfig;
+}
+
+export interface InstanceConfig {
+  name: string;
+  redis: { host: string; port: number; username?: string; password?: SecretRef; tls?: TlsConfig };
+  platform: PlatformConfig;
+  backup: BackupConfig;
+  retention: RetentionConfig;
+  policy: WantedPolicy;
+  dataClasses: readonly DataClass[];
+  applications: readonly ApplicationConfig[];
+}
+
+export type PlatformConfig = ProcessConfig | { type: 'external' };
+
+export interface ProcessConfig {
+  type: 'process';
+  /** Machine that Redis runs on: its worker polls `host/<host>`. */
+  host: string;
+  configFile: string;
+  start: { command: string[]; cwd?: string; logFile?: string } | { systemd: string };
+  pidFile?: string;
+}
+
+export interface BackupConfig {
+  everyMs: number;
+  method: SnapshotMethod;
+  compressionLevel: number;
+  uncompressedFork: boolean;
+  /** Age from which the last good backup is stale. */
+  maxAgeMs: number;
+}
+
+export interface RetentionConfig {
+  keepLast: number;
+  keepWithinMs: number;
+}
+
+/** CONFIG values that the server must have, as CONFIG GET answers them. */
+export interface WantedPolicy {
+  save: string;
+  appendonly: string;
+  appendfsync: string;
+}
+
+export type ApplicationConfig = { name: string; required: boolean; timeoutMs: number } & (
+  | { kind: 'http'; url: string; expectStatus: number[] }
+  | { kind: 'clients'; addresses?: string[]; names?: string[]; quorum: number }
+  | { kind: 'command'; command: string[] }
+);

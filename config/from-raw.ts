@@ -1,0 +1,79 @@
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { type DataClass, DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
+import { isName } from '../model/instance.ts';
+import type { ApplicationConfig, Config, ConfigOrigin, InstanceConfig, PlatformConfig, RepositoryConfig } from './config.ts';
+import type { RawConfig } from './schema.ts';
+
+type RawInstance = RawConfig['instances'][string];
+
+const REDIS_PORT = 6379;
+const HOUR_MS = 3_600_000;
+
+/** Gives the fields of the file names with units, and fills in the defaults that depend on other fields. */
+export function fromRaw(raw: RawConfig, origin: ConfigOrigin): Config {
+  const host = raw.worker.host ?? thisHost();
+  const classes = raw.dataClasses?.map(dataClass) ?? DEFAULT_DATA_CLASSES;
+  const instances = Object.entries(raw.instances).map(
+    ([name, instance]) => [name, toInstance(name, instance, host, classes)] as const,
+  );
+  return {
+    origin,
+    repository: toRepository(raw.repository),
+    temporal: raw.temporal,
+    worker: { ...raw.worker, host },
+    instances: Object.fromEntries(instances),
+  };
+}
+
+/** The machine's name as a queue name can hold it: the first label, small letters. */
+function thisHost(): string {
+  const name = (hostname().split('.')[0] ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, '-')
+    .replace(/^-+|-+$/g, '');
+  return isName(name) ? name : 'localhost';
+}
+
+function toRepository({ url, ...s3 }: RawConfig['repository']): RepositoryConfig {
+  const parsed = new URL(url);
+  if (parsed.protocol === 'file:') return { kind: 'file', directory: withoutSlashes(fileURLToPath(parsed)) };
+  const prefix = withoutSlashes(decodeURIComponent(parsed.pathname)).replace(/^\/+/, '');
+  const path = s3.endpoint ? { forcePathStyle: true, region: 'us-east-1' } : {};
+  return { kind: 's3', bucket: parsed.host, prefix, ...path, ...s3 };
+}
+
+const withoutSlashes = (path: string) => path.replace(/\/+$/, '');
+
+function toInstance(name: string, raw: RawInstance, host: string, commonClasses: readonly DataClass[]): InstanceConfig {
+  const url = new URL(raw.url);
+  const { every, maxAge, ...backup } = raw.backup;
+  return {
+    name,
+    redis: {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port ? Number(url.port) : REDIS_PORT,
+      username: raw.username,
+      password: raw.password,
+      tls: url.protocol === 'rediss:' ? (raw.tls ?? {}) : undefined,
+    },
+    platform: toPlatform(raw.platform, host),
+    backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
+    retention: { keepLast: raw.retention.keepLast, keepWithinMs: raw.retention.keepWithin },
+    policy: { ...raw.policy, save: raw.policy.save === '""' ? '' : raw.policy.save },
+    dataClasses: raw.dataClasses?.map(dataClass) ?? commonClasses,
+    applications: raw.applications.map(({ timeout, ...rest }): ApplicationConfig => ({ ...rest, timeoutMs: timeout })),
+  };
+}
+
+function toPlatform(raw: RawInstance['platform'], host: string): PlatformConfig {
+  if (raw.type !== 'process') return raw;
+  const { command, systemd, cwd, logFile } = raw.start;
+  const start = systemd === undefined ? { command: command ?? [], cwd, logFile } : { systemd };
+  return { ...raw, host: raw.host ?? host, start };
+}
+
+const dataClass = ({ ttl, ...rest }: NonNullable<RawConfig['dataClasses']>[number]): DataClass => ({
+  ...rest,
+  ...(ttl === undefined ? {} : { ttlSeconds: ttl / 1000 }),
+});

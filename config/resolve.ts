@@ -1,0 +1,117 @@
+import path from 'node:path';
+import type { Config, InstanceConfig, TlsConfig } from './config.ts';
+import { instanceOf } from './load.ts';
+import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
+
+/** How to reach one Redis, secrets included (the shape of redis/connection.ts). Shows `[secret]` when it is printed. */
+export interface ResolvedConnection {
+  host: string;
+  port: number;
+  username?: string;
+  password?: string;
+  tls?: ResolvedTls;
+}
+
+/** PEM texts. */
+export interface ResolvedTls {
+  ca?: string;
+  cert?: string;
+  key?: string;
+  servername?: string;
+}
+
+/** Where the repository is, secrets included (the shape of repository/open-store.ts). */
+export type ResolvedStore =
+  | { kind: 'file'; directory: string }
+  | {
+      kind: 's3';
+      bucket: string;
+      prefix: string;
+      endpoint?: string;
+      region?: string;
+      forcePathStyle?: boolean;
+      credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+    };
+
+export interface ResolvedInstance extends InstanceConfig {
+  connection: ResolvedConnection;
+}
+
+/** What is absent comes from Temporal's own environment and profile. */
+export interface ResolvedTemporal {
+  address?: string;
+  namespace?: string;
+  profile?: string;
+  apiKey?: string;
+  tls?: ResolvedTls;
+}
+
+type Read = (ref: SecretRef | undefined, ...at: PropertyKey[]) => Promise<string | undefined>;
+
+const reader = (config: Config, env: NodeJS.ProcessEnv): Read => {
+  const directory = path.dirname(path.resolve(config.origin.file));
+  return async (ref, ...at) => (ref ? resolveSecret(ref, { at: config.origin.at(at), directory }, env) : undefined);
+};
+
+/**
+ * One instance with its connection. Keep the result inside the process: it holds secrets.
+ * @throws RecoveryError `INSTANCE_UNKNOWN`; `CONFIG_INVALID` when a secret isn't where the configuration says
+ */
+export async function resolveInstance(
+  config: Config,
+  name: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<ResolvedInstance> {
+  const instance = instanceOf(config, name);
+  const read = reader(config, env);
+  const { host, port, username, password, tls } = instance.redis;
+  const connection = {
+    host,
+    port,
+    username,
+    password: await read(password, 'instances', name, 'password'),
+    tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
+  };
+  return { ...instance, connection: hideSecrets(connection, ['password']) };
+}
+
+/** Where backups live. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */
+export async function resolveStore(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<ResolvedStore> {
+  if (config.repository.kind === 'file') return config.repository;
+  const { accessKeyId, secretAccessKey, sessionToken, ...place } = config.repository;
+  const read = reader(config, env);
+  const [id, key, token] = await Promise.all([
+    read(accessKeyId, 'repository', 'accessKeyId'),
+    read(secretAccessKey, 'repository', 'secretAccessKey'),
+    read(sessionToken, 'repository', 'sessionToken'),
+  ]);
+  if (id === undefined || key === undefined) return place;
+  const credentials = hideSecrets({ accessKeyId: id, secretAccessKey: key, sessionToken: token }, [
+    'accessKeyId',
+    'secretAccessKey',
+    'sessionToken',
+  ]);
+  return { ...place, credentials };
+}
+
+/** How to reach Temporal. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */
+export async function resolveTemporal(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<ResolvedTemporal> {
+  const { apiKey, tls, ...rest } = config.temporal;
+  const read = reader(config, env);
+  const resolved = {
+    ...rest,
+    apiKey: await read(apiKey, 'temporal', 'apiKey'),
+    tls: tls && (await resolveTls(tls, read, ['temporal', 'tls'])),
+  };
+  return hideSecrets(resolved, ['apiKey']);
+}
+
+async function resolveTls({ ca, cert, key, servername }: TlsConfig, read: Read, at: PropertyKey[]): Promise<ResolvedTls> {
+  const tls = {
+    ca: await read(ca, ...at, 'ca'),
+    cert: await read(cert, ...at, 'cert'),
+    key: await read(key, ...at, 'key'),
+    servername,
+  };
+  return hideSecrets(tls, ['key']);
+}
