@@ -32,7 +32,7 @@ export function spaceFor(manifest: SnapshotManifest, mode: RestoreMode, target: 
 
 /** Memory of the loaded data set against what is there once the present process has ended. `maxmemory` is judged apart. */
 export function memoryFor(manifest: SnapshotManifest, { memory }: TargetFacts): RestorePlan['memory'] {
-  const neededBytes = manifest.rdb.usedMemoryBytes ?? manifest.server.usedMemoryBytes;
+  const neededBytes = dataBytes(manifest);
   const freed = memory.processResidentBytes ?? 0;
   const candidates = [
     ...(memory.hostAvailableBytes === undefined
@@ -51,6 +51,19 @@ export function memoryFor(manifest: SnapshotManifest, { memory }: TargetFacts): 
   const least = others.reduce((a, b) => (b.bytes < a.bytes ? b : a), first);
   return { neededBytes, availableBytes: least.bytes, availableWhy: least.why };
 }
+
+/** From this part of maxmemory on, what clients write at once may push out what was just restored. */
+const NEARLY_FULL = 0.95;
+
+/** Does the data fill maxmemory so far that the server may soon evict keys, or refuse writes? */
+export const fillsMaxmemory = (manifest: SnapshotManifest, { server }: TargetFacts): boolean =>
+  (server?.maxmemoryBytes ?? 0) > 0 && dataBytes(manifest) > (server?.maxmemoryBytes ?? 0) * NEARLY_FULL;
+
+export const mayEvict = (manifest: SnapshotManifest, target: TargetFacts): boolean =>
+  fillsMaxmemory(manifest, target) && target.server?.maxmemoryPolicy !== 'noeviction';
+
+/** Memory of the data set, as the server that wrote it counted: `used-mem` of the RDB. */
+const dataBytes = ({ rdb, server }: SnapshotManifest): number => rdb.usedMemoryBytes ?? server.usedMemoryBytes;
 
 /** A snapshot of what stands there, right before it is replaced; its files are kept aside in any case. */
 export function safetySnapshotFor(target: TargetFacts): RestorePlan['safetySnapshot'] {

@@ -17,6 +17,7 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     topologyRefusal(input),
     clockRefusal(input),
     versionRefusal(input),
+    appendOnlyRefusal(input, plan),
     modulesRefusal(input),
     databasesRefusal(input),
     unparsedRefusal(input),
@@ -95,6 +96,18 @@ function versionRefusal(input: PlanInput): Refusal | undefined {
     'RESTORE_REFUSED',
     `${input.instance} cannot load backup ${input.manifest.backupId}: ${why} (${source}; written by ${writer.product} ${writer.version})`,
     `Run ${writer.product} ${writer.version} or newer there, or choose a backup of an older server; \`redis-backup list ${input.instance}\` shows them.`,
+  );
+}
+
+/** Before 7.0 the log is one file, which redis-backup does not make; without one, appendonly yes starts empty. */
+function appendOnlyRefusal(input: PlanInput, { mode }: RestorePlan): Refusal | undefined {
+  const { server, source } = believedServer(input);
+  if (mode !== 'append-only-directory' || server.product === 'valkey' || compareVersions(server.version, '7.0') >= 0)
+    return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `${input.instance} is Redis ${server.version} (${source}) with appendonly yes; append-only directories exist from Redis 7.0 on`,
+    'Set `appendonly no` in its configuration file, restore, then switch it on with CONFIG SET appendonly yes.',
   );
 }
 

@@ -1,7 +1,8 @@
 import { OTHER } from './data-class.ts';
 import { formatBytes, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
-import { believedServer, versionJudgement } from './plan-refusals.ts';
+import { fillsMaxmemory } from './plan-estimates.ts';
+import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
 const OTHER_SHARE = 0.2;
@@ -83,18 +84,16 @@ function serverWarnings(input: PlanInput): string[] {
 function aroundWarnings({ target, instance }: PlanInput): string[] {
   const found: string[] = [];
   if (target.replicas.length > 0) {
-    found.push(
-      `${formatCountOf(target.replicas.length, 'replica')} (${target.replicas.join(', ')}) will drop what they hold and copy the restored data`,
-    );
+    found.push(`connected replicas (${target.replicas.join(', ')}) lose what they hold and copy the restored data`);
   }
   if (target.supervisor && target.replicas.length === 0)
     found.push(`${target.supervisor} watches ${instance} and will see it go down`);
   if (target.applications.length === 0)
-    found.push('no application is configured: nobody but you will notice if they do not reconnect');
+    found.push('no application is configured, so whether clients reach the restored Redis will not be verified');
   return found;
 }
 
-function roomWarnings({ target }: PlanInput, { memory, space, mode, rdbBytes }: RestorePlan): string[] {
+function roomWarnings({ target, manifest }: PlanInput, { memory, space, mode, rdbBytes }: RestorePlan): string[] {
   const found: string[] = [];
   const wanted = memory.neededBytes * MEMORY_HEADROOM[mode];
   const { availableBytes } = memory;
@@ -104,7 +103,7 @@ function roomWarnings({ target }: PlanInput, { memory, space, mode, rdbBytes }: 
     );
   }
   const max = target.server?.maxmemoryBytes ?? 0;
-  if (max > 0 && memory.neededBytes > max * 0.95) {
+  if (fillsMaxmemory(manifest, target) && memory.neededBytes <= max * MAXMEMORY_TOLERANCE) {
     const policy = target.server?.maxmemoryPolicy;
     found.push(
       `the data (${formatBytes(memory.neededBytes)}) fills maxmemory (${formatBytes(max)}): ${policy === 'noeviction' ? 'writes may be refused soon' : `${policy} may evict restored keys`}`,

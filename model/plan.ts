@@ -4,7 +4,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, classLosses, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import { downtimeOf, memoryFor, safetySnapshotFor, spaceFor, stepsFor } from './plan-estimates.ts';
+import { downtimeOf, mayEvict, memoryFor, safetySnapshotFor, spaceFor, stepsFor } from './plan-estimates.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
 import { refusalsOf } from './plan-refusals.ts';
 import { warningsOf } from './plan-warnings.ts';
@@ -68,6 +68,8 @@ export interface RestorePlan {
   steps: PlannedStep[];
   space: { neededBytes: number; freeBytes: number; keptAsideBytes: number };
   memory: { neededBytes: number; availableBytes?: number; availableWhy: string };
+  /** The data fills maxmemory and the policy evicts: approved, keys that go after the load are no failure. */
+  evictionsAnnounced: boolean;
   /** Nobody is served for about this long: stop, replace, start, load. */
   downtimeSeconds: number;
   safetySnapshot: { taken: true } | { taken: false; why: string };
@@ -148,6 +150,7 @@ export function computeRestorePlan(input: PlanInput): RestorePlan {
     steps,
     space: spaceFor(manifest, mode, target),
     memory: memoryFor(manifest, target),
+    evictionsAnnounced: mayEvict(manifest, target),
     downtimeSeconds: downtimeOf(steps),
     safetySnapshot: safetySnapshotFor(target),
     identity: target.identity,
