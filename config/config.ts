@@ -1,5 +1,6 @@
 import type { DataClass } from '../model/data-class.ts';
 import type { SnapshotMethod } from '../model/manifest.ts';
+import type { RetentionPolicy } from '../model/retention.ts';
 import type { SecretRef } from './secret.ts';
 
 /** redis-backup.yaml, checked and with every default filled in. Holds references to secrets and never a secret. */
@@ -54,7 +55,7 @@ export interface InstanceConfig {
   redis: { host: string; port: number; username?: string; password?: SecretRef; tls?: TlsConfig };
   platform: PlatformConfig;
   backup: BackupConfig;
-  retention: RetentionConfig;
+  retention: RetentionPolicy;
   policy: WantedPolicy;
   dataClasses: readonly DataClass[];
   applications: readonly ApplicationConfig[];
@@ -78,11 +79,6 @@ export interface BackupConfig {
   uncompressedFork: boolean;
   /** Age from which the last good backup is stale. */
   maxAgeMs: number;
-}
-
-export interface RetentionConfig {
-  keepLast: number;
-  keepWithinMs: number;
 }
 
 /** CONFIG values that the server must have, as CONFIG GET answers them. */

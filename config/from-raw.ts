@@ -48,6 +48,7 @@ const withoutSlashes = (path: string) => path.replace(/\/+$/, '');
 function toInstance(name: string, raw: RawInstance, host: string, commonClasses: readonly DataClass[]): InstanceConfig {
   const url = new URL(raw.url);
   const { every, maxAge, ...backup } = raw.backup;
+  const { keepWithin, ...rules } = raw.retention;
   return {
     name,
     redis: {
@@ -59,7 +60,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     },
     platform: toPlatform(raw.platform, host),
     backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
-    retention: { keepLast: raw.retention.keepLast, keepWithinMs: raw.retention.keepWithin },
+    retention: { ...rules, keepWithinMs: keepWithin },
     policy: { ...raw.policy, save: raw.policy.save === '""' ? '' : raw.policy.save },
     dataClasses: raw.dataClasses?.map(dataClass) ?? commonClasses,
     applications: raw.applications.map(({ timeout, ...rest }): ApplicationConfig => ({ ...rest, timeoutMs: timeout })),

@@ -153,8 +153,11 @@ const backup = z.strictObject({
 });
 
 const retention = z.strictObject({
-  keepLast: wholeNumber('Newest backups that are always kept.', 1, 100_000).default(28),
-  keepWithin: duration('Every backup younger than this is kept.', { min: '1m' }).prefault('7d'),
+  keepLast: wholeNumber('The newest so many.', 1, 100_000).default(28),
+  keepWithin: duration('All that are at most this much older than the newest.', { min: '1m' }).prefault('7d'),
+  keepDaily: wholeNumber('The newest of each of the last so many days (UTC) that have one.', 1, 10_000).optional(),
+  keepWeekly: wholeNumber('The same for weeks, from Monday.', 1, 10_000).optional(),
+  keepMonthly: wholeNumber('The same for months.', 1, 10_000).optional(),
 });
 
 const policy = z.strictObject({
@@ -209,7 +212,7 @@ const instance = z.strictObject({
   platform: section('What runs this Redis.', platform).prefault({ type: 'external' }),
   backup: section('When and how backups are taken.', backup).prefault({}),
   retention: section(
-    'Which backups are kept. A backup that any rule keeps is kept, and always the last good one.',
+    'Which backups are kept: those that any rule wants, and always the last good one. A backup with less than a tenth of the keys never takes the place of an older one.',
     retention,
   ).prefault({}),
   policy: section(

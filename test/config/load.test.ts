@@ -33,6 +33,7 @@ describe('redis-backup.yaml', () => {
       uncompressedFork: false,
       maxAgeMs: 7 * 3_600_000,
     });
+    assert.deepEqual(main.retention, { keepLast: 28, keepWithinMs: 7 * 24 * 3_600_000 });
     assert.deepEqual(main.policy, { save: '3600 1 300 100 60 10000', appendonly: 'yes', appendfsync: 'everysec' });
     assert.deepEqual(main.dataClasses, DEFAULT_DATA_CLASSES);
     assert.match(config.worker.host, /^[a-z0-9-]+$/);
@@ -94,7 +95,7 @@ describe('redis-backup.yaml', () => {
   refuse(
     'an unknown field that is like no other, with those there are',
     one('retention: { gfs: 3 }'),
-    ':5: instances.main.retention.gfs is not a field; known: keepLast, keepWithin',
+    ':5: instances.main.retention.gfs is not a field; known: keepLast, keepWithin, keepDaily, keepWeekly, keepMonthly',
   );
   refuse(
     'a password where its reference belongs, without showing it',
