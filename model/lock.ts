@@ -1,0 +1,39 @@
+/** What an operation is, as far as exclusion is concerned. */
+export type OperationKind = 'backup' | 'restore' | 'recovery';
+
+/** Who holds the lock of an instance. Stands in the memo of `lock/<instance>`, where the fence reads it. */
+export interface LockHolder {
+  workflowId: string;
+  runId: string;
+  kind: OperationKind;
+}
+
+/** One thing that an operation is about to change, and how to change it back. Written down before the change. */
+export interface UndoEntry {
+  /** The activity that undoes it: idempotent, and right also when the change never happened. */
+  step: string;
+  /** Its one argument, plain JSON without secrets. */
+  args: object;
+  /** `always`: also after success (a CONFIG value). `unlessSucceeded`: puts the old state back. */
+  when: 'always' | 'unlessSucceeded';
+  /** The queue of the place where it must run; absent: anywhere. */
+  place?: string;
+  /** What a person reads in the Web UI while it runs. */
+  summary: string;
+}
+
+/** What somebody who wants a held lock does about it. */
+export type Conflict = 'wait' | 'preempt' | 'refuse' | 'join';
+
+const CONFLICTS: Record<OperationKind, Record<OperationKind, Conflict>> = {
+  backup: { backup: 'wait', restore: 'wait', recovery: 'wait' },
+  restore: { backup: 'preempt', restore: 'refuse', recovery: 'refuse' },
+  recovery: { backup: 'preempt', restore: 'wait', recovery: 'join' },
+};
+
+/** DESIGN section 5, Exclusion. `preempt` cancels the holder and then waits. */
+export const conflictOf = (wanted: OperationKind, holder: OperationKind): Conflict => CONFLICTS[wanted][holder];
+
+/** The entries to undo, newest first. */
+export const entriesToUndo = (entries: readonly UndoEntry[], succeeded: boolean): UndoEntry[] =>
+  entries.filter((entry) => entry.when === 'always' || !succeeded).reverse();

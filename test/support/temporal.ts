@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import { findBinary } from './binaries.ts';
+import { killAtTheEnd } from './processes.ts';
+
+/** A real Temporal server on free ports, its data in a file of its own so that it can be restarted. */
+export interface TemporalServer {
+  readonly address: string;
+  readonly namespace: 'default';
+  client(): Promise<Client>;
+  /** kill -9, the way a machine dies. */
+  kill(): Promise<void>;
+  /** On the same port, with the same data. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** @param options.withSearchAttributes - register ours at the start, as `scripts/setup` tells people to; default true */
+export async function startTemporal({ withSearchAttributes = true } = {}): Promise<TemporalServer> {
+  const dir = await mkdtemp(join(tmpdir(), 'redis-backup-temporal-'));
+  const port = await freePort();
+  const address = `127.0.0.1:${port}`;
+  const connections: Connection[] = [];
+  let child: ReturnType<typeof spawn> | undefined;
+  const attributes = withSearchAttributes
+    ? Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`])
+    : [];
+
+  const server: TemporalServer = {
+    address,
+    namespace: 'default',
+    async client() {
+      const connection = await Connection.connect({ address });
+      connections.push(connection);
+      return new Client({ connection });
+    },
+    async start() {
+      const database = ['--db-filename', join(dir, 'temporal.db')];
+      const args = [
+        'server',
+        'start-dev',
+        '--headless',
+        '--port',
+        String(port),
+        '--log-level',
+        'error',
+        ...database,
+        ...attributes,
+      ];
+      child = killAtTheEnd(spawn(findBinary('temporal'), args, { stdio: 'ignore' }));
+      await untilServing(address, child);
+    },
+    async kill() {
+      if (!child || child.exitCode !== null) return;
+      const gone = new Promise((resolve) => child?.once('exit', resolve));
+      child.kill('SIGKILL');
+      await gone;
+    },
+    async stop() {
+      await Promise.all(connections.map((connection) => connection.close()));
+      await server.kill();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+  await server.start();
+  return server;
+}
+
+async function untilServing(address: string, child: ReturnType<typeof spawn>): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: '2 seconds' });
+      await connection.workflowService.describeNamespace({ namespace: 'default' });
+      await connection.operatorService.listSearchAttributes({ namespace: 'default' });
+      await connection.close();
+      return;
+    } catch (error) {
+      if (child.exitCode !== null) throw new Error(`temporal server ended with code ${child.exitCode}`);
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+/** A port that nobody listens on now. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', reject);
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });

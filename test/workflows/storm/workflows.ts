@@ -1,0 +1,48 @@
+import { CancellationScope, CancelledFailure, condition, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
+import type { OperationKind } from '../../../model/lock.ts';
+import { withInstanceLock } from '../../../workflows/with-instance-lock.ts';
+import type { StormActivities } from './activities.ts';
+
+export { instanceLock } from '../../../workflows/instance-lock.ts';
+
+export interface StormInput {
+  instance: string;
+  kind: OperationKind;
+  changes: number;
+  waitSeconds: number;
+  /** Throw before this change. */
+  failAt?: number;
+  /** Wait for signal `go` after this change: a test takes its time there. */
+  pauseAt?: number;
+}
+
+export const goSignal = defineSignal('go');
+
+/** An operation that changes `changes` things, each written down before. */
+export async function stormOperation(input: StormInput): Promise<{ changed: number } | { outcome: string; because: string }> {
+  let go = false;
+  setHandler(goSignal, () => {
+    go = true;
+  });
+  const { change } = proxyActivities<StormActivities>({
+    startToCloseTimeout: '20 seconds',
+    heartbeatTimeout: '3 seconds',
+    retry: { initialInterval: '100 milliseconds' },
+  });
+  return withInstanceLock(input, async (held) => {
+    for (let number = 0; number < input.changes; number += 1) {
+      if (number === input.failAt) throw new CancelledFailure('this operation was made to fail');
+      const args = { instance: input.instance, number };
+      await held.undoLater({
+        step: 'undoChange',
+        args,
+        when: number === 0 ? 'always' : 'unlessSucceeded',
+        summary: `undo ${number}`,
+      });
+      if (CancellationScope.current().consideredCancelled) throw new CancelledFailure('cancelled');
+      await CancellationScope.nonCancellable(() => change(args));
+      if (number === input.pauseAt) await condition(() => go);
+    }
+    return { changed: input.changes };
+  });
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+const ROOT = new URL('../', import.meta.url);
+const CACHE = new URL('.cache/workflow-bundles/', ROOT);
+
+/**
+ * The workflows as one script for Temporal's sandbox. Bundling takes seconds of a whole core, and a worker that was killed
+ * in the middle of a recovery is waited for: so the result is kept, under the digest of everything that goes into it.
+ * @param workflowsPath - the module that exports the workflows; tests have one with more
+ */
+export async function workflowBundle(
+  workflowsPath = fileURLToPath(new URL('workflows/index.ts', ROOT)),
+): Promise<{ code: string }> {
+  const kept = new URL(`${await digestOfSources(workflowsPath)}.js`, CACHE);
+  const cached = await readFile(kept, 'utf8').catch(() => undefined);
+  if (cached) return { code: cached };
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  await keep(kept, code).catch(() => undefined); // a read-only installation bundles at every start
+  return { code };
+}
+
+async function keep(file: URL, code: string): Promise<void> {
+  await mkdir(CACHE, { recursive: true });
+  const unfinished = new URL(`${file.href}.${process.pid}`);
+  await writeFile(unfinished, code);
+  await rename(unfinished, file);
+}
+
+async function digestOfSources(workflowsPath: string): Promise<string> {
+  const digest = createHash('sha256');
+  const sdk = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
+  digest.update(`${sdk.version} ${workflowsPath}`);
+  digest.update(await readFile(workflowsPath));
+  for (const room of ['workflows/', 'model/']) {
+    const files = await readdir(new URL(room, ROOT), { recursive: true });
+    for (const file of files.filter((name) => name.endsWith('.ts')).sort()) {
+      digest.update(file).update(await readFile(new URL(file, new URL(room, ROOT))));
+    }
+  }
+  return digest.digest('hex').slice(0, 32);
+}

@@ -1,0 +1,2 @@
+/** The workflow types that a worker offers, by the names that people start them with. */
+export { instanceLock } from './instance-lock.ts';

@@ -1,0 +1,135 @@
+import { HandlerUnfinishedPolicy } from '@temporalio/common';
+import {
+  CancellationScope,
+  condition,
+  defineQuery,
+  getExternalWorkflowHandle,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { conflictOf, entriesToUndo, type LockHolder, type UndoEntry } from '../model/lock.ts';
+import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
+import { failure } from './failures.ts';
+import {
+  type LockReport,
+  lockReportSignal,
+  pingSignal,
+  releaseSignal,
+  resolveUpdate,
+  undoSignal,
+  wantedSignal,
+} from './lock-messages.ts';
+import { runUndo } from './steps.ts';
+
+/** A Reset of the holder tells nobody: it is asked for this often, beside each time that somebody wants the lock. */
+const PING_EVERY = '5 minutes';
+/** A step of a holder that was terminated may still be running: it learns of it at its next heartbeat (worker/options.ts). */
+const SETTLE_MS = 3_000;
+
+export interface LockInput {
+  holder: LockHolder;
+  /** What a lock that was ended by hand left behind: the new one takes it over. */
+  entries?: UndoEntry[];
+}
+
+/** What a person sees of the lock: `temporal workflow query -w lock/<instance> --type status`. */
+export interface LockStatus {
+  holder: LockHolder;
+  phase: string;
+  undoList: UndoEntry[];
+}
+export const lockStatusQuery = defineQuery<LockStatus>('status');
+
+/**
+ * The lock of one instance, and the undo list of the operation that holds it. It ends only when everything that must be
+ * undone has been, however its holder ended: release, failure, cancel, terminate, time-out, Reset.
+ * Started by `withInstanceLock` only, as a child with id `lock/<instance>`: the id is the exclusion.
+ */
+export async function instanceLock({ holder, entries = [] }: LockInput): Promise<void> {
+  const undoList = [...entries];
+  const waiting = new Map<string, LockHolder>();
+  let phase = 'held';
+  let released: { succeeded: boolean } | undefined;
+  let holderGone = false;
+  let resolved = false;
+
+  const report = async (to: LockHolder, free: boolean): Promise<void> => {
+    const ending = released !== undefined || holderGone || phase !== 'held';
+    const message: LockReport = { free, holder, ending, phase };
+    await getExternalWorkflowHandle(to.workflowId, to.runId)
+      .signal(lockReportSignal, message)
+      .catch(() => undefined); // it stopped waiting: nothing to tell
+  };
+  const holderHandle = getExternalWorkflowHandle(holder.workflowId, holder.runId);
+  const pingHolder = async (): Promise<void> => {
+    await holderHandle.signal(pingSignal).catch(() => {
+      holderGone = true;
+    });
+  };
+  setHandler(undoSignal, (entry) => void undoList.push(entry));
+  setHandler(releaseSignal, (how) => {
+    released = how;
+  });
+  setHandler(
+    wantedSignal,
+    async (wanted) => {
+      waiting.set(wanted.runId, wanted);
+      if (!released) await pingHolder();
+      if (!released && !holderGone && conflictOf(wanted.kind, holder.kind) === 'preempt') {
+        await holderHandle.cancel().catch(() => undefined); // it ended in this moment: even better
+      }
+      await report(wanted, false);
+    },
+    { unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON },
+  );
+  setHandler(lockStatusQuery, () => ({ holder, phase, undoList }));
+  setHandler(
+    resolveUpdate,
+    ({ by, note }) => {
+      resolved = true;
+      return `resolved by ${by}: ${note}`;
+    },
+    {
+      description: 'After repairing by hand what could not be undone. JSON: {"by":"ann","note":"started Redis by hand"}',
+      validator: (message) => {
+        if (phase !== 'needs a person') throw failure('USAGE', `nothing to resolve: the lock is ${phase}`, 'Wait for the lock.');
+        if (!message?.by || !message?.note)
+          throw failure('USAGE', 'by and note are required', 'Say who resolves it, and what was done.');
+      },
+    },
+  );
+
+  const setPhase = (now: string, summary: string): void => {
+    phase = now;
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [now] });
+    setCurrentDetails(`**${now}** for \`${holder.workflowId}\`. ${summary}`);
+  };
+
+  try {
+    while (!released && !holderGone) {
+      if (!(await condition(() => released !== undefined || holderGone, PING_EVERY))) await pingHolder();
+    }
+  } catch {
+    // The holder closed without a release: Temporal passed that on as a request to cancel.
+  }
+  await CancellationScope.nonCancellable(async () => {
+    const todo = (): UndoEntry[] => entriesToUndo(undoList, released?.succeeded ?? false);
+    if (!released && todo().length > 0) await sleep(SETTLE_MS, { summary: 'steps of the ended holder come to rest' });
+    const list = todo();
+    for (const [index, entry] of list.entries()) {
+      setPhase('undoing', `Step ${index + 1} of ${list.length}: ${entry.summary}.`);
+      while (!(await runUndo(entry))) {
+        resolved = false;
+        const command = `temporal workflow update execute --workflow-id ${workflowInfo().workflowId} --name resolve --input '{"by":"you","note":"what you did"}'`;
+        setPhase('needs a person', `Could not undo: ${entry.summary}. Repair it by hand, then run \`${command}\`.`);
+        // Nobody answers: what blocked the undo may have gone by itself, so it is tried again and again.
+        await condition(() => resolved, '5 minutes');
+        if (resolved) break;
+      }
+    }
+    for (const waiter of waiting.values()) await report(waiter, true);
+  });
+}

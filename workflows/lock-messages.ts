@@ -1,0 +1,28 @@
+import { defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { LockHolder, UndoEntry } from '../model/lock.ts';
+
+/** To the lock: the holder is about to change something. */
+export const undoSignal = defineSignal<[UndoEntry]>('undo');
+
+/** To the lock: the holder is done. */
+export const releaseSignal = defineSignal<[{ succeeded: boolean }]>('release');
+
+/** To the lock: somebody else wants it, or believes that its holder is gone. */
+export const wantedSignal = defineSignal<[LockHolder]>('wanted');
+
+/** From the lock to whoever wants it. */
+export interface LockReport {
+  free: boolean;
+  holder: LockHolder;
+  /** The holder is done or gone, only the undoing is left: worth waiting for, whatever is wanted. */
+  ending: boolean;
+  /** What the lock is doing: `held`, `undoing`, `needs a person`. */
+  phase: string;
+}
+export const lockReportSignal = defineSignal<[LockReport]>('lockReport');
+
+/** To the holder, only to learn whether that very run still exists: a Reset or a lost run is seen in no other way. */
+export const pingSignal = defineSignal('ping');
+
+/** A person has put right by hand what could not be undone: the lock goes on with the rest of its list. */
+export const resolveUpdate = defineUpdate<string, [{ by: string; note: string }]>('resolve');

@@ -1,0 +1,19 @@
+import type { Activities } from '../../activities/index.ts';
+import type { UndoEntry } from '../../model/lock.ts';
+
+export type StepName = keyof Activities;
+export type StepInput<K extends StepName> = Parameters<Activities[K]>[0];
+export type StepResult<K extends StepName> = Awaited<ReturnType<Activities[K]>>;
+
+/**
+ * How a procedure is carried out: durably, by a workflow (workflows/steps.ts), or in one process when Temporal itself is
+ * down (worker/direct.ts). A procedure says what is done and in which order, and knows neither.
+ */
+export interface Conduct {
+  /** Runs one activity. A destructive one never begins once the operation has been cancelled, and is finished once begun. */
+  act<K extends StepName>(step: K, input: StepInput<K>, how: { summary: string; place?: string }): Promise<StepResult<K>>;
+  /** Writes down how to undo what comes next. */
+  undoLater(entry: UndoEntry): Promise<void>;
+  /** Says which step is running now, for the people who watch. */
+  enter(phase: string): void;
+}

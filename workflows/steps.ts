@@ -1,0 +1,148 @@
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  CancellationScope,
+  CancelledFailure,
+  proxyActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
+import type { UndoEntry } from '../model/lock.ts';
+import { QUEUES } from '../model/operations.ts';
+import { failure } from './failures.ts';
+import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
+
+/**
+ * How activities of one kind are tried. Bound by time and never by attempts: a deploy, a pause and a drained node each use
+ * up an attempt. Every activity beats once a second (worker/interceptors.ts), so a dead worker is seen in `heartbeatTimeout`.
+ */
+const PRESETS = {
+  /** One question or one small write. */
+  quick: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '5 seconds',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
+  /** Moves a whole data set, and only reads from Redis. */
+  transfer: {
+    taskQueue: QUEUES.transfer,
+    startToCloseTimeout: '4 hours',
+    scheduleToCloseTimeout: '5 hours',
+    heartbeatTimeout: '10 seconds',
+    cancellationType: 'TRY_CANCEL', // a dead worker can't hold up a cancel; the lock waits until it has come to rest
+    retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
+  },
+  /** Changes something on the machine of a Redis, or waits there for it. */
+  place: {
+    scheduleToStartTimeout: '60 seconds',
+    startToCloseTimeout: '4 hours',
+    scheduleToCloseTimeout: '5 hours',
+    heartbeatTimeout: '5 seconds',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      nonRetryableErrorTypes: ['NotFoundError'], // an older worker polls there and does not know the step
+    },
+  },
+  /** Puts something back. The lock asks again for as long as it takes. */
+  undo: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '1 hour',
+    scheduleToCloseTimeout: '15 minutes',
+    heartbeatTimeout: '5 seconds',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
+} as const satisfies Record<string, ActivityOptions>;
+
+/** Every step: how it is tried, and whether it changes a Redis or its files. */
+const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true }> = {
+  assessInstance: { preset: 'quick' },
+  storeSnapshot: { preset: 'transfer' },
+  verifySnapshot: { preset: 'transfer' },
+  publishSnapshot: { preset: 'quick' },
+  putBackRdbCompression: { preset: 'undo' },
+  applyRetention: { preset: 'transfer' },
+  openPlace: { preset: 'quick' },
+  surveyTarget: { preset: 'place' },
+  planRestore: { preset: 'quick' },
+  stageBackup: { preset: 'place' },
+  discardStaged: { preset: 'undo' },
+  stopServer: { preset: 'place', destructive: true },
+  replaceData: { preset: 'place', destructive: true },
+  startServer: { preset: 'place', destructive: true },
+  awaitServing: { preset: 'place' },
+  verifyCounts: { preset: 'place' },
+  verifyApplications: { preset: 'place' },
+  finishRestore: { preset: 'place' },
+  putBackData: { preset: 'undo' },
+  putBackServer: { preset: 'undo' },
+};
+
+/** How long a place may have no worker before the operation gives up and puts everything back. */
+const PLACE_PATIENCE_MS = 30 * 60_000;
+
+/**
+ * Runs one activity as its preset says, with a summary that a person reads in the Web UI.
+ * A destructive one runs to its end once it has begun, and does not begin after a cancellation: swallowing that would let
+ * a cancelled restore run on to "success".
+ */
+export async function act<K extends StepName>(
+  step: K,
+  input: StepInput<K>,
+  { summary, place }: { summary: string; place?: string },
+): Promise<StepResult<K>> {
+  const { preset, destructive } = STEPS[step];
+  const options: ActivityOptions = { ...PRESETS[preset], summary, ...(place ? { taskQueue: place } : {}) };
+  const run = (): Promise<StepResult<K>> => call(step, input, options);
+  const patient = place ? () => waitForPlace(place, run) : run;
+  if (!destructive) return patient();
+  if (CancellationScope.current().consideredCancelled) throw new CancelledFailure(`cancelled before ${String(step)}`);
+  return CancellationScope.nonCancellable(patient);
+}
+
+/** Runs one entry of an undo list. False: it could not be undone within its time. */
+export async function runUndo({ step, args, place, summary }: UndoEntry): Promise<boolean> {
+  try {
+    await call(step as StepName, args as never, {
+      ...PRESETS.undo,
+      summary: `undo: ${summary}`,
+      ...(place ? { taskQueue: place } : {}),
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof ActivityFailure) return false;
+    throw error;
+  }
+}
+
+function call<K extends StepName>(step: K, input: StepInput<K>, options: ActivityOptions): Promise<StepResult<K>> {
+  const activity = proxyActivities<Activities>(options)[step] as (input: StepInput<K>) => Promise<StepResult<K>>;
+  return activity(input);
+}
+
+/** Nobody polls a place while its machine or its worker restarts: asked again, for as long as PLACE_PATIENCE_MS. */
+async function waitForPlace<T>(place: string, run: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + PLACE_PATIENCE_MS;
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      const nobodyCame =
+        error instanceof ActivityFailure &&
+        error.cause instanceof TimeoutFailure &&
+        error.cause.timeoutType === 'SCHEDULE_TO_START';
+      if (!nobodyCame) throw error;
+      if (Date.now() >= deadline) {
+        const name = place.replace(/^host\//, '');
+        throw failure(
+          'PLACE_UNREACHABLE',
+          `no worker polls the queue ${place}`,
+          `Start \`redis-backup worker\` on ${name}, with worker.host: ${name} in its configuration.`,
+        );
+      }
+    }
+  }
+}
