@@ -47,6 +47,10 @@ function lossSection({ losses, safetySnapshot, layout }: RestorePlan): string[] 
       `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}; ${kept}${snapshot}.`,
     );
   }
+  for (const { name: sessions, lost } of losses.classes.filter(({ sensitive }) => sensitive)) {
+    if (lost && lost.atMost > 0)
+      lines.push(`  Of these ${formatBounds(lost)} ${sessions} that are not in the backup: so many sign in again.`);
+  }
   for (const { name: sessions, atMost } of losses.revived) {
     lines.push(
       `  Sign-outs since then: whoever signed out or was revoked is signed in again (at most ${formatCount(atMost)} ${sessions}).`,
