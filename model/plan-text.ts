@@ -38,13 +38,13 @@ function lossSection({ losses, safetySnapshot, layout }: RestorePlan): string[] 
     'What is lost',
     `  Every write since ${formatTime(losses.writes.fromMs, 'seconds')} (${formatDuration(losses.writes.seconds * 1000)}).`,
   ];
-  const kept = `their files are kept aside in ${layout.dir}`;
-  if (losses.replaced === undefined) lines.push(`  What the target holds now, which could not be counted; ${kept}.`);
+  const kept = `files are kept aside in ${layout.dir}`;
+  if (losses.replaced === undefined) lines.push(`  What the target holds now, which could not be counted; its ${kept}.`);
   else if (losses.replaced.keys === 0) lines.push('  Nothing else: the target holds no keys.');
   else {
     const snapshot = safetySnapshot.taken ? ', and a safety snapshot is taken first' : '';
     lines.push(
-      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}; ${kept}${snapshot}.`,
+      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}; their ${kept}${snapshot}.`,
     );
   }
   for (const { name: sessions, lost } of losses.classes.filter(({ sensitive }) => sensitive)) {

@@ -2,7 +2,7 @@ import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
-import type { PlanInput, TargetFacts } from '../../model/plan.ts';
+import { computeRestorePlan, type PlanInput, type RestorePlan, type TargetFacts } from '../../model/plan.ts';
 
 export const TAKEN_AT_MS = Date.parse('2026-08-01T06:00:00Z');
 export const NOW_MS = Date.parse('2026-08-01T08:30:00Z');
@@ -130,3 +130,21 @@ export const input = (overrides: Partial<PlanInput> = {}): PlanInput => ({
   nowMs: NOW_MS,
   ...overrides,
 });
+
+export const planOf = (overrides: Partial<PlanInput> = {}): RestorePlan => computeRestorePlan(input(overrides));
+
+/** The target while its Redis is dead. */
+export const down = (): TargetFacts =>
+  target({
+    reachable: false,
+    server: undefined,
+    keysNow: undefined,
+    clockOffsetMs: undefined,
+    processRunning: false,
+    memory: { hostTotalBytes: 8_000_000_000, hostAvailableBytes: 4_300_000_000 },
+    identity: { expectedPort: 6380 },
+  });
+
+export const withServer = (overrides: Partial<ServerFacts>): TargetFacts => target({ server: server(overrides) });
+
+export const appendOnly = (): TargetFacts['layout'] => ({ ...target().layout, appendonly: true });

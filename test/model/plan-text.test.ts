@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import type { Census } from '../../model/census.ts';
+import { renderPlan } from '../../model/plan-text.ts';
+import { down, manifest, planOf, target } from './plan-fixtures.ts';
+
+const COMPLETE = `Restore main from backup 20260801T060000Z, taken 2026-08-01 06:00 UTC, 2 h 30 min ago
+into redis-server /etc/redis.conf on host db1
+
+What is lost
+  Every write since 2026-08-01 06:00:00 UTC (2 h 30 min).
+  1,234 keys that the target holds now; their files are kept aside in /var/lib/redis, and a safety snapshot is taken first.
+  Sign-outs since then: whoever signed out or was revoked is signed in again (at most 100,000 sessions).
+
+What comes back  in the backup  alive now  when lost
+  sessions             120,000    100,000  users sign in again; expect a spike of authentication requests
+  featureFlags           5,000          0  refilled within a minute
+  other                 75,000     75,000  unknown: no data class names these keys
+  all                  200,000    175,000
+
+What happens
+  1      about 1 s  download and verify 40.0 MB beside the data, while Redis serves
+  2      about 7 s  take a safety snapshot of what is there now
+  3  !   about 2 s  stop Redis without saving: nobody is served from here on
+  4  !   about 1 s  move the old data aside in /var/lib/redis; nothing is deleted
+  5  !   about 1 s  put dump.rdb in its place
+  6  !   about 3 s  start Redis and load 100.0 MB
+  7      about 1 s  prove that all 200,000 keys arrived or had expired
+  8     about 10 s  verify that web, login reach it
+  Nobody is served for about 7 s (steps marked !). If any step fails, the old data is put back and started.
+
+What it needs
+  disk    101.0 MB  of 50.0 GB free; 90.0 MB of old data stay aside
+  memory  250.0 MB  of 4.3 GB free on the host once Redis has stopped
+  data    /var/lib/redis/dump.rdb
+
+Take note
+  - no key of the backup is one of apiCache, rateLimits and permissions: check their patterns before you take this for no loss.
+  - 75,000 keys of the backup are in no data class: what losing them means is not known.
+`;
+
+describe('text of a restore plan', () => {
+  it('says first what is lost, then what happens', () => {
+    assert.equal(renderPlan(planOf()), COMPLETE);
+  });
+
+  it('begins with the refusals, each with its next step', () => {
+    const text = renderPlan(planOf({ target: target({ clockOffsetMs: -90_000 }) }));
+    assert.deepEqual(text.split('\n').slice(3, 6), [
+      'REFUSED, nothing was touched',
+      '  CLOCK_SKEW: the clock of main is 1 min 30 s behind ours: keys would expire at the wrong time, in the worst case all at once.',
+      '    next: Set both clocks by NTP and start again.',
+    ]);
+    assert.ok(text.indexOf('REFUSED') < text.indexOf('What is lost'));
+  });
+
+  it('does not pretend to know what a dead Redis holds', () => {
+    const text = renderPlan(planOf({ target: down() }));
+    assert.match(text, /What the target holds now, which could not be counted; its files are kept aside in \/var\/lib\/redis\./);
+    assert.match(text, /No safety snapshot: Redis does not answer; its files are kept aside\./);
+    assert.match(text, /2 {2}! +about 2 s {2}make sure that Redis is stopped/);
+  });
+
+  it('counts the sign-ins to expect when the sessions in the target were counted', () => {
+    const now: Census = { ...manifest().census, keys: 130_000 };
+    const counted = { total: 200_000, databases: [{ db: 0, keys: 200_000 }], census: now };
+    const text = renderPlan(planOf({ target: target({ keysNow: counted }) }));
+    assert.match(text, /Of these 20,000 to 120,000 sessions that are not in the backup: so many sign in again\./);
+    assert.match(text, /What comes back {2}in the backup {2}alive now {2}in the target {2}when lost/);
+  });
+
+  it('shows the directory in which an append-only Redis will find the data', () => {
+    const text = renderPlan(planOf({ target: target({ layout: { ...target().layout, appendonly: true } }) }));
+    assert.match(
+      text,
+      /data {4}\/var\/lib\/redis\/appendonlydir \(appendonly yes: a server given only dump\.rdb would start empty\)/,
+    );
+  });
+
+  it('has no line with blanks at its end', () => {
+    for (const plan of [planOf(), planOf({ target: down() })]) assert.doesNotMatch(renderPlan(plan), /[ \t]$/m);
+  });
+});
