@@ -41,6 +41,7 @@ export const ERRORS = {
   OBJECT_EXISTS: { exit: 33, retryable: false, title: 'The object exists already; objects are never overwritten' },
   OBJECT_CORRUPT: { exit: 34, retryable: true, title: 'Bytes changed on the way to or from the object store' },
   STORE_FULL: { exit: 35, retryable: true, title: 'The store has no space left' },
+  STORE_UNFIT: { exit: 36, retryable: false, title: 'The store lacks something that safe backups need' },
 
   // 40-49: a restore
   RESTORE_REFUSED: { exit: 40, retryable: false, title: 'The plan has something that forbids the restore' },
@@ -63,6 +64,7 @@ export const ERRORS = {
   PLATFORM_UNSUPPORTED: { exit: 53, retryable: false, title: 'This platform cannot do that' },
   PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker polls the queue of that place' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
+  DETACHED: { exit: 130, retryable: false, title: 'Ctrl-C: the command no longer follows the operation, which goes on' },
 
   // 60-69: findings of check and status
   CHECK_FAILED: { exit: 60, retryable: false, title: 'Something that backups or restores need is not as it must be' },

@@ -20,27 +20,40 @@ export interface GetOptions {
   offset?: number;
 }
 
+/** What a writer that died left behind: bytes in the store that no reader can see. */
+export interface Unfinished {
+  /** The key that it would have had. */
+  key: string;
+  /** Milliseconds since 1970, by the store's clock. */
+  begunAtMs: number;
+}
+
 /**
  * Where backups live. What must be alike in every store is test/repository/object-store-conformance.ts.
- * Keys are `/`-separated, without a leading slash, and relative to the prefix of the store.
+ * Keys are `/`-separated, without a leading slash, and relative to the prefix of the store (rules: keys.ts).
+ * Errors are RecoveryErrors: STORE_UNREACHABLE, STORE_DENIED, STORE_MISSING and STORE_FULL from every method, and those
+ * named below. A cancelled call rejects with the reason of its signal; an error of a body is passed on as it is.
  */
 export interface ObjectStore {
   /** For messages: `s3://bucket/prefix` or `file:///directory`, without credentials. */
   readonly url: string;
   /** Writes the whole body under `key` or changes nothing: no reader ever sees part of an object, nothing is left over. */
   put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectInfo>;
-  /** Throws OBJECT_MISSING before the first byte if there is no such key. A broken link is resumed by range. */
+  /**
+   * Throws OBJECT_MISSING before the first byte if there is no such key. A broken link is resumed by range.
+   * @throws RecoveryError `OBJECT_CORRUPT` from the body, when the store's own checksum doesn't match or the object was replaced
+   */
   get(key: string, options?: GetOptions): Promise<AsyncIterable<Uint8Array>>;
   /** `undefined` if there is no such key. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every key under `prefix` in byte order, across pages; an unknown prefix is an empty list. */
   list(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<ObjectInfo>;
-  /** The names of the next level under `prefix`, which ends with `/`: what `ls` would show as directories. */
+  /** The names of the next level under `prefix`, which ends with `/` or is empty: what `ls` would show as directories. */
   listNames(prefix: string): Promise<string[]>;
   /** Deleting what isn't there is no error. */
   delete(key: string): Promise<void>;
-  /** Aborts multipart uploads and temporary files under `prefix` that were begun before `beforeMs`. Returns how many. */
-  sweepUnfinished(prefix: string, beforeMs: number): Promise<number>;
+  /** Removes the multipart uploads and temporary files under `prefix` that were begun before `beforeMs`; names them only, if `dryRun`. */
+  sweepUnfinished(prefix: string, beforeMs: number, options?: { dryRun?: boolean }): Promise<Unfinished[]>;
   /** Proves that the bucket or directory exists and may be read. Throws STORE_MISSING, STORE_DENIED or STORE_UNREACHABLE. */
   probe(): Promise<void>;
   close(): void;

@@ -1,0 +1,40 @@
+import { type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
+import { codeOf } from './file-system.ts';
+
+const CODES: Record<string, ErrorCode> = {
+  ENOSPC: 'STORE_FULL',
+  EDQUOT: 'STORE_FULL',
+  EACCES: 'STORE_DENIED',
+  EPERM: 'STORE_DENIED',
+  EROFS: 'STORE_DENIED',
+};
+
+const NEXT: Partial<Record<ErrorCode, string>> = {
+  STORE_FULL: 'Free some space there, or let retention delete old backups; the backup that failed left nothing behind.',
+  STORE_DENIED: 'Give the user that runs the worker read and write permission on this directory.',
+  STORE_UNREACHABLE: 'Look at the disk or the network mount of this directory; the operation may be repeated.',
+};
+
+/** Says in our words what node:fs threw. An error that isn't of the file system is returned as it is. */
+export function fileError(error: unknown, root: string): unknown {
+  const code = codeOf(error);
+  if (error instanceof RecoveryError || code === undefined || !('syscall' in (error as Error))) return error;
+  const ours = CODES[code] ?? 'STORE_UNREACHABLE';
+  return new RecoveryError(ours, `file://${root}: ${messageOf(error)}`, { next: NEXT[ours] ?? '', cause: error });
+}
+
+export const rootMissing = (root: string): RecoveryError =>
+  new RecoveryError('STORE_MISSING', `the directory ${root} does not exist`, {
+    // Never made silently: a disk that isn't mounted would be hidden by backups on the disk below it.
+    next: `Mount the disk that it is on, or make it: mkdir -p ${root}`,
+  });
+
+export const objectMissing = (url: string, key: string): RecoveryError =>
+  new RecoveryError('OBJECT_MISSING', `${url}/${key} does not exist`, {
+    next: 'List what is there; it may have been deleted by retention or by hand.',
+  });
+
+export const objectExists = (url: string, key: string): RecoveryError =>
+  new RecoveryError('OBJECT_EXISTS', `${url}/${key} exists already`, {
+    next: 'Nothing was changed. Objects are never overwritten: take a new backup, it gets an id of its own.',
+  });

@@ -1,0 +1,34 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { pause } from './interruptible.ts';
+
+const LONGEST_PAUSE_MS = 5_000;
+/** A flipped byte is a rare accident: one that comes back this often is a broken machine. */
+const CORRUPT_ATTEMPTS = 4;
+
+/**
+ * Repeats what failed because the store was away, until it was away for `patienceMs`. An upload of an hour must not be
+ * lost to a restart of the store; whoever wants to give up sooner aborts the signal.
+ * @param work - must be safe to repeat
+ * @throws the last RecoveryError, or the signal's reason
+ */
+export async function patiently<T>(work: () => Promise<T>, patienceMs: number, signal?: AbortSignal): Promise<T> {
+  const begun = Date.now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      signal?.throwIfAborted();
+      const passing = isUnreachable(error) || (isCorrupt(error) && attempt < CORRUPT_ATTEMPTS);
+      const ms = backoffMs(attempt);
+      if (!passing || Date.now() + ms - begun > patienceMs) throw error;
+      await pause(ms, signal);
+    }
+  }
+}
+
+/** 0.1 s doubling up to 5 s, of which a random half: many clients must not come back at once. */
+export const backoffMs = (attempt: number): number =>
+  Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(attempt - 1, 10)) * (0.5 + Math.random() / 2);
+
+export const isUnreachable = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_UNREACHABLE';
+const isCorrupt = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'OBJECT_CORRUPT';

@@ -1,0 +1,130 @@
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { RecoveryError } from '../../model/errors.ts';
+import { pause } from './interruptible.ts';
+import type { GetOptions } from './object-store.ts';
+import { backoffMs, isUnreachable } from './patience.ts';
+import type { S3Calls } from './s3-calls.ts';
+import { statusOf } from './s3-errors.ts';
+
+type Body = AsyncIterable<Uint8Array>;
+
+interface Source {
+  calls: S3Calls;
+  key: string;
+  /** Of the object that was opened first: what is read later must be the same one. */
+  etag?: string;
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens an object. A small one is one response, whose checksum the SDK checks; a large one is read in pieces, a few at
+ * once, because one connection to S3 gives a tenth of what the link has.
+ * Memory: `concurrency` pieces. Every piece goes on where its connection was cut.
+ */
+export async function download(calls: S3Calls, key: string, { offset = 0, signal }: GetOptions): Promise<Body> {
+  const source: Source = { calls, key, signal };
+  const first = await open(source, offset);
+  if (first === undefined) return nothing();
+  source.etag = first.ETag;
+  const end = offset + (first.ContentLength ?? 0);
+  const body = first.Body as Body;
+  const { partBytes } = calls.tuning;
+  return end - offset <= 2 * partBytes ? resumed(source, offset, end, body) : inPieces(source, offset, end, body);
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function* inPieces(source: Source, from: number, end: number, first: Body): AsyncGenerator<Uint8Array> {
+  const { partBytes, concurrency } = source.calls.tuning;
+  const stop = new AbortController();
+  const signal = source.signal ? AbortSignal.any([source.signal, stop.signal]) : stop.signal;
+  const pieces: Promise<Uint8Array[]>[] = [];
+  let next = from;
+  const begin = (body?: Body): void => {
+    if (next >= end) return;
+    const to = Math.min(next + partBytes, end);
+    const piece = collected(resumed({ ...source, signal }, next, to, body));
+    piece.catch(() => undefined); // it is thrown where the piece is awaited
+    pieces.push(piece);
+    next = to;
+  };
+  try {
+    begin(first);
+    while (pieces.length < concurrency && next < end) begin();
+    for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+      const chunks = (await piece).reverse();
+      begin();
+      for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) yield chunk; // popped: free to be collected at once
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(pieces);
+  }
+}
+
+async function collected(body: Body): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return chunks;
+}
+
+/** Bytes `from` to `to` (exclusive). Gives up when nothing came for the length of our patience. */
+async function* resumed(source: Source, from: number, to: number, body?: Body): AsyncGenerator<Uint8Array> {
+  const { calls, key, signal } = source;
+  let at = from;
+  let progressMs = Date.now();
+  for (let failures = 0; body || at < to; body = undefined) {
+    try {
+      body ??= (await open(source, at, to))?.Body as Body | undefined;
+      for await (const chunk of body ?? nothing()) {
+        const wanted = at + chunk.length > to ? chunk.subarray(0, to - at) : chunk;
+        at += wanted.length;
+        progressMs = Date.now();
+        failures = 0;
+        if (wanted.length > 0) yield wanted;
+        if (wanted.length < chunk.length) return; // the first response goes on to the end of the object: let it go
+      }
+      if (at < to) throw cutShort(calls, key, to - at);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const ours = calls.translated(error, key);
+      const waitMs = backoffMs(++failures);
+      if (!isUnreachable(ours) || Date.now() + waitMs - progressMs > calls.tuning.patienceMs) throw ours;
+      await pause(waitMs, signal);
+    }
+  }
+}
+
+/** Undefined if the object has no byte at `from`. @throws RecoveryError `OBJECT_MISSING`, `OBJECT_CORRUPT` if it was replaced */
+async function open(
+  { calls, key, etag, signal }: Source,
+  from: number,
+  to?: number,
+): Promise<GetObjectCommandOutput | undefined> {
+  const whole = from === 0 && to === undefined;
+  const request = {
+    Bucket: calls.bucket,
+    Key: calls.full(key),
+    Range: whole ? undefined : `bytes=${from}-${to === undefined ? '' : to - 1}`,
+    IfMatch: etag,
+  };
+  return calls.call({ key, signal }, async (client) => {
+    try {
+      return await client.send(new GetObjectCommand(request), { abortSignal: signal });
+    } catch (error) {
+      if (statusOf(error) === 416 && etag === undefined) return undefined;
+      if (statusOf(error) === 412) throw replaced(calls, key);
+      throw error;
+    }
+  });
+}
+
+const cutShort = (calls: S3Calls, key: string, missing: number): RecoveryError =>
+  new RecoveryError('STORE_UNREACHABLE', `${calls.url}/${key}: the connection ended ${missing} bytes too early`, {
+    next: 'Check the network to the object store; the operation may be repeated.',
+  });
+
+const replaced = (calls: S3Calls, key: string): RecoveryError =>
+  new RecoveryError('OBJECT_CORRUPT', `${calls.url}/${key} was replaced while it was read`, {
+    next: 'Find out who writes into this bucket: objects of a repository never change.',
+  });
