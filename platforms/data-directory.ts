@@ -1,0 +1,13 @@
+/**
+ * The destructive work inside the data directory of a stopped Redis: stage → moveAside → replaceWithRdb → finish, or putBack
+ * from anywhere. All by renames inside `<dir>/.redis-backup/<operation id>/`, because a rename needs one file system and a
+ * mounted directory cannot be renamed itself. Each step may be killed at any moment and run again; a journal in that
+ * folder, written before each change, says how far it came (data-directory/journal.ts).
+ */
+export { type MovedAside, moveAside } from './data-directory/aside.ts';
+export { type Finished, type FinishOptions, finish } from './data-directory/finish.ts';
+export type { DataDirectoryOptions } from './data-directory/operation.ts';
+export { type PutBack, putBack } from './data-directory/put-back.ts';
+export { type BuildAppendDirectory, type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
+export { type SpaceReport, spaceReport } from './data-directory/space.ts';
+export { type StagedRdb, type StageOptions, stagedRdb, stageRdb } from './data-directory/stage.ts';

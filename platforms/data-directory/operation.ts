@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
+import { checkLayout, WORK_DIRECTORY } from '../data-layout.ts';
+import type { DataLayout } from '../platform.ts';
+import { type Files, realFiles, syncDirectory, translated } from './files.ts';
+import { withDirectoryLock } from './lock.ts';
+
+/** Options of every step. */
+export interface DataDirectoryOptions {
+  /** For tests. Default: the real file system. */
+  files?: Files;
+}
+
+/** The places of one operation inside a data directory. */
+export interface Operation {
+  files: Files;
+  id: string;
+  layout: DataLayout;
+  /** The data directory with its symbolic links resolved. */
+  dir: string;
+  /** `<dir>/.redis-backup`. */
+  root: string;
+  /** `<root>/<operation id>`. */
+  home: string;
+  /** What was downloaded and is not in place yet. */
+  staged: string;
+  /** The data that was here before. */
+  aside: string;
+  /** What was written after the old data had been moved, and had to give way to it again. */
+  rejected: string;
+}
+
+const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
+
+/** Finds the places of an operation and makes its home. Touches no data file. */
+export async function openOperation(layout: DataLayout, id: string, { files = realFiles }: DataDirectoryOptions = {}) {
+  checkLayout(layout);
+  if (!OPERATION_ID.test(id)) {
+    throw new RecoveryError('INPUT_INVALID', `${JSON.stringify(id)} is not an operation id`, {
+      next: 'Use letters, digits, hyphens and underscores, at most 128.',
+    });
+  }
+  const dir = await realDirectory(files, layout.dir);
+  const root = join(dir, WORK_DIRECTORY);
+  const home = join(root, id);
+  const at = (name: string) => join(home, name);
+  const operation = { files, id, layout, dir, root, home, staged: at('staged'), aside: at('aside'), rejected: at('rejected') };
+  // 0700: staged data holds session tokens, and only the worker looks into it before it is in place.
+  await files.mkdir(home, { recursive: true, mode: 0o700 }).catch(rethrowTranslated(dir));
+  await syncDirectory(files, dir);
+  await syncDirectory(files, root);
+  return operation satisfies Operation;
+}
+
+/** Runs one step of an operation, alone in its data directory, with errors of the file system translated. */
+export async function inOperation<T>(
+  layout: DataLayout,
+  id: string,
+  options: DataDirectoryOptions | undefined,
+  step: (operation: Operation) => Promise<T>,
+): Promise<T> {
+  const operation = await openOperation(layout, id, options);
+  return withDirectoryLock(operation.root, () => step(operation)).catch(rethrowTranslated(operation.dir));
+}
+
+export const rethrowTranslated =
+  (dir: string) =>
+  (error: unknown): never => {
+    throw translated(error, dir);
+  };
+
+async function realDirectory(files: Files, dir: string): Promise<string> {
+  try {
+    return await files.realpath(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw translated(error, dir);
+    throw new RecoveryError('RESTORE_REFUSED', `the data directory ${dir} does not exist`, {
+      next: 'Mount or create it, owned by the user that Redis runs as; check `dir` in the configuration of Redis.',
+      cause: error,
+    });
+  }
+}

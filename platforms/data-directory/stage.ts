@@ -1,0 +1,170 @@
+import { randomUUID } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DataLayout } from '../platform.ts';
+import { lstatIfThere, namesIn, syncDirectory } from './files.ts';
+import { readJournal, refuseWhenPutBack } from './journal.ts';
+import { withDirectoryLock } from './lock.ts';
+import { type DataDirectoryOptions, type Operation, openOperation, rethrowTranslated } from './operation.ts';
+import { giveTo, ownerOf } from './owner.ts';
+import { decisiveNames } from './survey.ts';
+
+export interface StageOptions extends DataDirectoryOptions {
+  signal?: AbortSignal;
+  /** Bytes written so far. */
+  onProgress?: (bytes: number) => void;
+}
+
+export interface StagedRdb {
+  path: string;
+  bytes: number;
+}
+
+export const STAGED_RDB = 'dump.rdb';
+const PARTIAL = '.partial';
+
+/** One write; two of them are in memory. Small ones cost a system call each and a wait for the thread pool. */
+const BLOCK_BYTES = 4 * 1024 * 1024;
+/** How much may be unsynced before the disk is told to begin, so that the sync at the end is short. */
+const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Writes an RDB beside the data files, where Redis doesn't look. It appears under its name only when the source has ended
+ * without an error and the bytes are on disk. A retry writes it again; what a dead attempt left is removed.
+ * @param rdb - a whole RDB; its chunks may be reused by the source as soon as it is asked for the next
+ * @throws RecoveryError `TARGET_DISK_FULL`, `TARGET_DENIED`; nothing is left then. Errors of the source come through.
+ */
+export async function stageRdb(
+  layout: DataLayout,
+  operationId: string,
+  rdb: AsyncIterable<Buffer>,
+  options: StageOptions = {},
+): Promise<StagedRdb> {
+  const operation = await openOperation(layout, operationId, options);
+  const { files, dir, staged } = operation;
+  const path = join(staged, STAGED_RDB);
+  // A name of its own: an attempt that was taken for dead may still be writing.
+  const partial = join(staged, `${STAGED_RDB}.${randomUUID()}${PARTIAL}`);
+  try {
+    refuseWhenPutBack(operation, await readJournal(files, operation.home));
+    await files.mkdir(staged, { recursive: true, mode: 0o700 });
+    for (const name of await namesIn(files, staged))
+      if (name.endsWith(PARTIAL)) await files.rm(join(staged, name), { force: true });
+    const bytes = await writePartial(operation, partial, rdb, options);
+    await withDirectoryLock(operation.root, async () => {
+      refuseWhenPutBack(operation, await readJournal(files, operation.home));
+      await files.rename(partial, path);
+      await syncDirectory(files, staged);
+    });
+    return { path, bytes };
+  } catch (error) {
+    await files.rm(partial, { force: true }).catch(() => {}); // the first error says more
+    throw rethrowTranslated(dir)(error);
+  }
+}
+
+/** What `stageRdb` finished for this operation, so that a retry needn't download again. */
+export async function stagedRdb(
+  layout: DataLayout,
+  operationId: string,
+  options: DataDirectoryOptions = {},
+): Promise<StagedRdb | undefined> {
+  const { files, staged } = await openOperation(layout, operationId, options);
+  const path = join(staged, STAGED_RDB);
+  const stats = await lstatIfThere(files, path);
+  return stats && { path, bytes: stats.size };
+}
+
+async function writePartial({ files, dir, layout }: Operation, path: string, rdb: AsyncIterable<Buffer>, options: StageOptions) {
+  const owner = await ownerOf(files, dir, decisiveNames(layout));
+  const handle = await files.open(path, 'wx', 0o600);
+  try {
+    const bytes = await writeBlocks(handle, rdb, options);
+    await giveTo(files, owner, path);
+    await handle.datasync();
+    return bytes;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Copies into two blocks in turn: one is filled while the other is written. */
+async function writeBlocks(
+  handle: FileHandle,
+  rdb: AsyncIterable<Buffer>,
+  { signal, onProgress }: StageOptions,
+): Promise<number> {
+  const disk = blockWriter(handle, onProgress);
+  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  let filled = 0;
+  for await (const chunk of untilAborted(rdb, signal)) {
+    for (let at = 0; at < chunk.length; ) {
+      const copied = chunk.copy(block, filled, at);
+      at += copied;
+      filled += copied;
+      if (filled < BLOCK_BYTES) continue;
+      await disk.write(block);
+      [block, spare] = [spare, block];
+      filled = 0;
+    }
+  }
+  await disk.write(block.subarray(0, filled));
+  return disk.end();
+}
+
+function blockWriter(handle: FileHandle, onProgress?: (bytes: number) => void) {
+  let writing: Promise<void> = Promise.resolve();
+  let syncing: Promise<void> | undefined;
+  let written = 0;
+  let synced = 0;
+  const put = async (block: Buffer) => {
+    for (let at = 0; at < block.length; ) at += (await handle.write(block, at, block.length - at)).bytesWritten;
+    written += block.length;
+    onProgress?.(written);
+    if (written - synced < SYNC_EVERY_BYTES) return;
+    await syncing;
+    synced = written;
+    syncing = handle.datasync();
+    syncing.catch(() => {}); // awaited before the next one and at the end
+  };
+  return {
+    /** Returns when the block before this one is written. */
+    async write(block: Buffer) {
+      await writing;
+      writing = put(block);
+      writing.catch(() => {}); // awaited by the next write or the end
+    },
+    async end() {
+      await writing;
+      await syncing;
+      return written;
+    },
+  };
+}
+
+/** Ends with the reason of the signal even while the source is silent. */
+async function* untilAborted(source: AsyncIterable<Buffer>, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  if (!signal) return yield* source;
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const onAbort = () => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const iterator = source[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted]);
+      if (next.done) {
+        ended = true;
+        return;
+      }
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    // Not awaited: a source that hangs in next() would hang in return(), too.
+    if (!ended) iterator.return?.()?.catch(() => {});
+  }
+}

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
+import { finish, moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
+import type { DataLayout } from '../../platforms/platform.ts';
+import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
+import { Killed, killedAt, neverKilled, type When } from './support/faulty-files.ts';
+
+const ID = 'restore-1';
+
+async function wholeRestore(layout: DataLayout, files: Files): Promise<void> {
+  await stageRdb(layout, ID, chunksOf(RDB), { files });
+  await moveAside(layout, ID, { files });
+  await replaceWithRdb(layout, ID, { files, buildAppendDirectory: builderOn(files) });
+  await finish(layout, ID, { files });
+}
+
+const restored = (layout: DataLayout): Record<string, string> => ({
+  'unrelated.txt': 'not ours',
+  ...(layout.appendonly
+    ? { 'appendonlydir/appendonly.aof.1.base.rdb': RDB.toString(), 'appendonlydir/appendonly.aof.manifest': 'new manifest' }
+    : { 'dump.rdb': RDB.toString() }),
+});
+
+/** Runs `body` on a fresh directory for every call of the step under test and both sides of it. Returns how many points. */
+async function atEveryPoint(
+  make: () => Promise<DataLayout>,
+  step: (layout: DataLayout, files: Files) => Promise<unknown>,
+  body: (layout: DataLayout, point: string) => Promise<void>,
+): Promise<number> {
+  const rehearsal = await make();
+  const counting = neverKilled();
+  await step(rehearsal, counting.files);
+  await rm(rehearsal.dir, { recursive: true });
+  for (let at = 1; at <= counting.calls(); at++) {
+    for (const when of ['before', 'after'] satisfies When[]) {
+      const layout = await make();
+      await assert.rejects(step(layout, killedAt(at, when).files), Killed);
+      await body(layout, `killed ${when} call ${at} of ${counting.calls()}`);
+      await rm(layout.dir, { recursive: true });
+    }
+  }
+  return counting.calls();
+}
+
+const CASES = [
+  { found: 'nothing', appendonly: true },
+  { found: 'an RDB', appendonly: false },
+  { found: 'a multi-part log', appendonly: true },
+  { found: 'a log of Redis 6', appendonly: false },
+];
+
+for (const { found: name, appendonly } of CASES) {
+  describe(`the data directory with ${name} and appendonly ${appendonly ? 'yes' : 'no'}`, () => {
+    const found = FOUND[name] ?? {};
+    const make = () => freshDirectory(found, appendonly);
+    const asItWas = { ...found, 'unrelated.txt': 'not ours' };
+
+    it('comes to the same end wherever the worker was killed', async () => {
+      const points = await atEveryPoint(make, wholeRestore, async (layout, point) => {
+        await wholeRestore(layout, realFiles);
+        assert.deepEqual(await contents(layout.dir), restored(layout), point);
+      });
+      assert.ok(points > 60, `only ${points} points`);
+    });
+
+    it('is as it was after putBack, wherever the worker was killed', async () => {
+      await atEveryPoint(make, wholeRestore, async (layout, point) => {
+        await putBack(layout, ID);
+        assert.deepEqual(await contents(layout.dir), asItWas, point);
+      });
+    });
+
+    it('is as it was when putBack itself is killed anywhere, after Redis had written', async () => {
+      const makeUsed = async () => {
+        const layout = await make();
+        await wholeRestore(layout, realFiles);
+        await redisWrites(layout, 'after the restore');
+        return layout;
+      };
+      await atEveryPoint(
+        makeUsed,
+        (layout, files) => putBack(layout, ID, { files }),
+        async (layout, point) => {
+          await putBack(layout, ID);
+          assert.deepEqual(await contents(layout.dir), asItWas, point);
+        },
+      );
+    });
+  });
+}
