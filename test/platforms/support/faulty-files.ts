@@ -7,53 +7,64 @@ export class Killed extends Error {
   override readonly name = 'Killed';
 }
 
-export type When = 'before' | 'after';
+/** `midway`: half of the text is written, one name of a directory is removed; what cannot be half done is done. */
+export type When = 'before' | 'midway';
 
 export interface FaultyFiles {
   files: Files;
-  /** Calls so far; each change of the disk and each look at it is one. */
-  calls(): number;
+  /** Changes of the disk so far. */
+  changes(): number;
 }
 
-const HANDLE_CALLS = new Set(['write', 'writeFile', 'sync', 'datasync']);
+const CHANGING = new Set(['mkdir', 'rename', 'link', 'rm', 'chmod', 'chown', 'copyFile']);
+const CHANGING_OF_HANDLE = new Set(['write', 'writeFile']);
 
 /**
- * The real file system that ends the process, as it were, at call number `at` (from 1 on): right before the call, or right
- * after its effect and before its answer. A recursive removal that is killed "after" has removed one name.
+ * The real file system, except that change number `at` (from 1 on) ends the process, as it were. Looking at the disk is not
+ * counted: a kill there is a kill before the next change.
  */
 export function killedAt(at: number, when: When): FaultyFiles {
-  let calls = 0;
-  const guard = async <T>(run: () => Promise<T>, halfRun: () => Promise<unknown> = run): Promise<T> => {
-    calls++;
-    if (calls > at) throw new Killed();
-    if (calls < at) return run();
-    if (when === 'after') await halfRun();
-    throw new Killed(`killed ${when} call ${at}`);
+  let changes = 0;
+  const guard = async <T>(run: () => Promise<T>, midway: () => Promise<unknown> = run): Promise<T> => {
+    changes++;
+    if (changes < at) return run();
+    if (changes === at && when === 'midway') await midway();
+    throw new Killed(`killed ${when} change ${at}`);
   };
+  const looking = <T>(run: () => Promise<T>): Promise<T> => (changes >= at ? Promise.reject(new Killed()) : run());
   const files: Record<string, unknown> = {};
   for (const [name, original] of Object.entries(realFiles)) {
     if (typeof original !== 'function') continue;
     const call = original as (...args: unknown[]) => Promise<unknown>;
-    files[name] = (...args: unknown[]) =>
-      guard(() => call(...args), name === 'rm' ? () => removeOneName(String(args[0])) : undefined);
+    files[name] = (...args: unknown[]) => {
+      if (!CHANGING.has(name)) return looking(() => call(...args));
+      return guard(() => call(...args), name === 'rm' ? () => removeOneName(String(args[0])) : undefined);
+    };
   }
-  files.open = async (...args: Parameters<typeof promises.open>) => {
-    // The kernel closes what a killed process had open.
-    const openAndClose = async () => (await promises.open(...args)).close();
-    return guardedHandle(await guard(() => promises.open(...args), openAndClose), guard);
-  };
-  return { files: files as unknown as Files, calls: () => calls };
+  files.open = (...args: Parameters<typeof promises.open>) => openGuarded(args, guard, looking);
+  return { files: files as unknown as Files, changes: () => changes };
 }
 
 export const neverKilled = (): FaultyFiles => killedAt(Number.POSITIVE_INFINITY, 'before');
 
-function guardedHandle(handle: promises.FileHandle, guard: <T>(run: () => Promise<T>) => Promise<T>): promises.FileHandle {
+type Guard = <T>(run: () => Promise<T>, midway?: () => Promise<unknown>) => Promise<T>;
+
+async function openGuarded(args: Parameters<typeof promises.open>, guard: Guard, looking: Guard): Promise<promises.FileHandle> {
+  if (args[1] === 'r') return looking(() => promises.open(...args));
+  // The kernel closes what a killed process had open.
+  const openAndClose = async () => (await promises.open(...args)).close();
+  const handle = await guard(() => promises.open(...args), openAndClose);
   return new Proxy(handle, {
     get(target, name) {
       const value = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
       const call = value.bind(target) as (...args: unknown[]) => Promise<unknown>;
-      return HANDLE_CALLS.has(String(name)) ? (...args: unknown[]) => guard(() => call(...args)) : call;
+      if (!CHANGING_OF_HANDLE.has(String(name))) return call;
+      return (data: Buffer | string, ...rest: unknown[]) =>
+        guard(
+          () => call(data, ...rest),
+          () => target.write(Buffer.from(data).subarray(0, Buffer.from(data).length / 2)),
+        );
     },
   });
 }
