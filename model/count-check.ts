@@ -10,10 +10,12 @@ export interface CountFacts {
   manifestKeys: number;
   /** False: the reader stopped early, and the count of the RDB is not known. */
   parsed: boolean;
-  /** INFO `rdb_last_load_keys_loaded` of the started process. Absent before Redis 7.0. */
+  /** INFO `rdb_last_load_keys_loaded` of the started process; before Redis 7.0 from its log, see load-log.ts. */
   keysLoaded?: number;
   /** INFO `rdb_last_load_keys_expired`. */
   keysExpired?: number;
+  /** From the log: empty collections that Redis dropped in silence. */
+  emptyKeysSkipped?: number;
   /** Sum of DBSIZE once `loading:0`. */
   dbsizeAfter: number;
   /** INFO `evicted_keys` of the started process. */
@@ -42,7 +44,7 @@ export interface CountVerdict {
   message: string;
   /** Keys of the RDB. */
   keysExpected: number;
-  /** Of these, accounted for: loaded, or expired before they could be. */
+  /** Of these, accounted for: loaded, expired before they could be, or empty. */
   keysFound: number;
   keysLoaded: number;
   keysExpired: number;
@@ -83,7 +85,8 @@ function unusable(facts: CountFacts): CountVerdict | undefined {
 }
 
 function exactCount(facts: CountFacts, loaded: number, expired: number): CountVerdict {
-  const found = loaded + expired;
+  const skipped = facts.emptyKeysSkipped ?? 0;
+  const found = loaded + expired + skipped;
   if (!facts.parsed) return uncounted(facts, loaded, expired);
   if (facts.mode === 'append-only-directory' && expired > 0) {
     return mismatch(
@@ -108,7 +111,10 @@ function exactCount(facts: CountFacts, loaded: number, expired: number): CountVe
 /** Only a dump.rdb is loaded without its expired keys. Loaded between the two moments, so between what was alive at either. */
 function withinTheLiving(facts: CountFacts, loaded: number, expired: number): CountVerdict | undefined {
   if (facts.mode !== 'rdb-file' || !facts.alive) return undefined;
-  const between: Bounds = { atLeast: facts.alive.after.atLeast, atMost: facts.alive.before.atMost };
+  const between: Bounds = {
+    atLeast: facts.alive.after.atLeast - (facts.emptyKeysSkipped ?? 0),
+    atMost: facts.alive.before.atMost,
+  };
   if (loaded >= between.atLeast && loaded <= between.atMost) return undefined;
   return mismatch(
     facts,
@@ -144,11 +150,12 @@ function proved(facts: CountFacts, loaded: number, expired: number): CountVerdic
     );
   }
   const rest = expired > 0 ? `, ${formatCount(expired)} had expired` : '';
+  const skipped = facts.emptyKeysSkipped ? `, ${formatCount(facts.emptyKeysSkipped)} were empty and skipped` : '';
   const evicted = facts.evictedKeys > 0 ? `; ${formatCount(facts.evictedKeys)} evicted since, as the plan had warned` : '';
   return accepted(
     facts,
     true,
-    `all ${formatCountOf(facts.manifestKeys, 'key')} are accounted for: ${formatCount(loaded)} loaded${rest}${evicted}`,
+    `all ${formatCountOf(facts.manifestKeys, 'key')} are accounted for: ${formatCount(loaded)} loaded${rest}${skipped}${evicted}`,
   );
 }
 
@@ -164,14 +171,16 @@ function boundedByDbsize(facts: CountFacts, dbsize: number): CountVerdict {
       `Redis holds ${formatCountOf(dbsize, 'key')}, and ${formatBounds(between)} of the backup can be alive`,
     );
   }
-  if (dbsize === 0 && facts.manifestKeys > 0 && !facts.alive)
+  if (dbsize === 0 && facts.manifestKeys > 0 && !facts.alive) {
     return mismatch(facts, `Redis is empty, and the backup has ${formatCountOf(facts.manifestKeys, 'key')}`);
-  if (dbsize === 0 && facts.manifestKeys > 0)
+  }
+  if (dbsize === 0 && facts.manifestKeys > 0) {
     return accepted(
       facts,
       false,
       'EMPTY: every key of the backup can have expired, and this server does not say how many it loaded',
     );
+  }
   return accepted(
     facts,
     false,
@@ -210,5 +219,10 @@ const mismatch = (facts: CountFacts, message: string): CountVerdict => ({
 function figuresOf(facts: CountFacts): Pick<CountVerdict, 'keysExpected' | 'keysFound' | 'keysLoaded' | 'keysExpired'> {
   const keysLoaded = facts.keysLoaded ?? facts.dbsizeAfter;
   const keysExpired = facts.keysExpired ?? 0;
-  return { keysExpected: facts.manifestKeys, keysFound: keysLoaded + keysExpired, keysLoaded, keysExpired };
+  return {
+    keysExpected: facts.manifestKeys,
+    keysFound: keysLoaded + keysExpired + (facts.emptyKeysSkipped ?? 0),
+    keysLoaded,
+    keysExpired,
+  };
 }

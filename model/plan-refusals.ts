@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
-import type { PlanInput, Refusal, RestorePlan } from './plan.ts';
+import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
+import { savedAtStop } from './plan-estimates.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 
@@ -17,7 +18,6 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     topologyRefusal(input),
     clockRefusal(input),
     versionRefusal(input),
-    appendOnlyRefusal(input, plan),
     modulesRefusal(input),
     databasesRefusal(input),
     unparsedRefusal(input),
@@ -35,6 +35,12 @@ export function believedServer({ target, manifest, others }: PlanInput): { facts
   const server = target.installed ?? facts;
   if (target.installed) return { facts, server, source: 'as installed' };
   return { facts, server, source: target.server ? 'as it runs' : `as backup ${newest.backupId} saw it` };
+}
+
+/** Multi-part directories came with Redis 7.0, and every Valkey has them. */
+export function appendFormOf(input: PlanInput): AppendForm {
+  const { server } = believedServer(input);
+  return server.product === 'redis' && compareVersions(server.version, '7.0') < 0 ? 'single-file' : 'multi-part';
 }
 
 const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
@@ -96,18 +102,6 @@ function versionRefusal(input: PlanInput): Refusal | undefined {
     'RESTORE_REFUSED',
     `${input.instance} cannot load backup ${input.manifest.backupId}: ${why} (${source}; written by ${writer.product} ${writer.version})`,
     `Run ${writer.product} ${writer.version} or newer there, or choose a backup of an older server; \`redis-backup list ${input.instance}\` shows them.`,
-  );
-}
-
-/** Before 7.0 the log is one file, which redis-backup does not make; without one, appendonly yes starts empty. */
-function appendOnlyRefusal(input: PlanInput, { mode }: RestorePlan): Refusal | undefined {
-  const { server, source } = believedServer(input);
-  if (mode !== 'append-only-directory' || server.product === 'valkey' || compareVersions(server.version, '7.0') >= 0)
-    return undefined;
-  return refuse(
-    'RESTORE_REFUSED',
-    `${input.instance} is Redis ${server.version} (${source}) with appendonly yes; append-only directories exist from Redis 7.0 on`,
-    'Set `appendonly no` in its configuration file, restore, then switch it on with CONFIG SET appendonly yes.',
   );
 }
 
@@ -184,7 +178,8 @@ function memoryRefusal({ instance }: PlanInput, { memory }: RestorePlan): Refusa
 
 function spaceRefusal({ instance, target, manifest }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
   if (space.neededBytes <= space.freeBytes) return undefined;
-  const what = mode === 'rdb-file' ? 'the RDB' : `the RDB (${formatBytes(manifest.rdb.bytes)}) and the first rewrite of the log`;
+  const saved = savedAtStop(mode, target) > 0 ? ' and the last save of the old data' : '';
+  const what = `the RDB (${formatBytes(manifest.rdb.bytes)})${mode === 'rdb-file' ? saved : ' and the first rewrite of the log'}`;
   return refuse(
     'TARGET_DISK_FULL',
     `${target.layout.dir} of ${instance} has ${formatBytes(space.freeBytes)} free and needs ${formatBytes(space.neededBytes)} for ${what}; the ${formatBytes(space.keptAsideBytes)} there now are kept aside and free nothing`,

@@ -96,7 +96,8 @@ function stepSection({ steps, downtimeSeconds }: RestorePlan): string[] {
   ];
 }
 
-function roomSection({ space, memory, safetySnapshot, mode, layout }: RestorePlan): string[] {
+function roomSection(plan: RestorePlan): string[] {
+  const { space, memory, safetySnapshot } = plan;
   const rows = [
     [
       'disk',
@@ -115,9 +116,15 @@ function roomSection({ space, memory, safetySnapshot, mode, layout }: RestorePla
   return [
     'What it needs',
     ...rows.map(([what = '', needed = '', of = '']) => `  ${what.padEnd(8)}${needed.padStart(width)}  ${of}`),
-    `  ${'data'.padEnd(8)}${mode === 'rdb-file' ? `${layout.dir}/${layout.dbfilename}` : `${layout.dir}/${layout.appenddirname} (appendonly yes: a server given only ${layout.dbfilename} would start empty)`}`,
+    `  ${'data'.padEnd(8)}${loadedFrom(plan)}`,
     ...(safetySnapshot.taken ? [] : [`  No safety snapshot: ${safetySnapshot.why}.`]),
   ];
+}
+
+function loadedFrom({ mode, appendForm, layout }: RestorePlan): string {
+  if (mode === 'rdb-file') return `${layout.dir}/${layout.dbfilename}`;
+  const log = appendForm === 'multi-part' ? layout.appenddirname : layout.appendfilename;
+  return `${layout.dir}/${log} (appendonly yes: a server given only ${layout.dbfilename} would start empty)`;
 }
 
 const list = (title: string, items: readonly string[]): string[] =>

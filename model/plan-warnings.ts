@@ -23,12 +23,11 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
 
 function backupWarnings({ manifest, nowMs }: PlanInput, { losses }: RestorePlan): string[] {
   const found: string[] = [];
-  const regular = losses.newerBackups.filter(({ reason }) => reason !== 'safety');
-  const [newest] = regular;
+  const [newest] = losses.newerBackups;
   if (newest) {
     const gained = Date.parse(newest.takenAt) - losses.writes.fromMs;
     found.push(
-      `${formatCountOf(regular.length, 'newer backup')} of this instance: ${newest.backupId} is ${formatDuration(gained)} younger and holds ${formatCountOf(newest.keys, 'key')}`,
+      `${formatCountOf(losses.newerBackupCount, 'newer backup')} of this instance: ${newest.backupId} is ${formatDuration(gained)} younger and holds ${formatCountOf(newest.keys, 'key')}`,
     );
   }
   if (Date.parse(manifest.times.takenAt) > nowMs + 60_000) {

@@ -4,15 +4,19 @@ import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, classLosses, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import { downtimeOf, mayEvict, memoryFor, safetySnapshotFor, spaceFor, stepsFor } from './plan-estimates.ts';
+import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimates.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
-import { refusalsOf } from './plan-refusals.ts';
+import { appendFormOf, refusalsOf } from './plan-refusals.ts';
+import { downtimeOf, stepsFor } from './plan-steps.ts';
 import { warningsOf } from './plan-warnings.ts';
 
 export type * from './plan-facts.ts';
 
 /** `rdb-file`: the server loads dump.rdb. `append-only-directory`: it loads a multi-part directory whose base is the RDB. */
 export type RestoreMode = 'rdb-file' | 'append-only-directory';
+
+/** What a server with `appendonly yes` loads; the same words as in platforms/. */
+export type AppendForm = 'multi-part' | 'single-file';
 
 export interface PlanInput {
   instance: string;
@@ -33,6 +37,8 @@ export interface PlanOptions {
   allowUnparsed?: boolean;
   /** Restore a backup that holds nothing alive. */
   allowEmpty?: boolean;
+  /** Go on without a snapshot of what stands there now. */
+  skipSafetySnapshot?: boolean;
 }
 
 export const PLAN_VERSION = 1;
@@ -47,6 +53,8 @@ export interface RestorePlan {
   sha256: string;
   strategy: 'replace';
   mode: RestoreMode;
+  /** With `append-only-directory`: before Redis 7.0 the log is one file, whose preamble is the RDB. */
+  appendForm: AppendForm;
   layout: TargetLayout;
   target: string;
   /** ISO 8601, the fork. */
@@ -56,6 +64,8 @@ export interface RestorePlan {
   rdbBytes: number;
   storedBytes: number;
   keysInBackup: number;
+  /** False: only so many could be counted, and the count at the end is no proof. */
+  parsed: boolean;
   functionsInBackup: number;
   /** Alive at `plannedAt` by the server's clock. */
   aliveNow: Bounds;
@@ -111,7 +121,8 @@ export interface PlannedLosses {
   classes: ClassLoss[];
   /** Sessions that were signed out since the backup come back: only a log would know. At most so many. */
   revived: { name: string; atMost: number }[];
-  /** Backups newer than the chosen one, newest first. */
+  newerBackupCount: number;
+  /** The newest of the backups that are newer than the chosen one, newest first, at most 5: a plan stays small. */
   newerBackups: { backupId: string; takenAt: string; keys: number; reason: SnapshotManifest['reason'] }[];
 }
 
@@ -119,12 +130,14 @@ export interface PlannedLosses {
  * Computes what a restore would do. Everything that forbids it is listed at once, so that nobody finds the next reason only
  * after mending the first.
  */
-export function computeRestorePlan(input: PlanInput): RestorePlan {
+export function planRestore(input: PlanInput): RestorePlan {
   const { manifest, target, nowMs } = input;
   const mode: RestoreMode = target.layout.appendonly ? 'append-only-directory' : 'rdb-file';
   const losses = lossesOf(input);
   const aliveNow = sumOfBounds(losses.classes.map((one) => one.aliveNow));
-  const steps = stepsFor(manifest, mode, target);
+  const safetySnapshot = safetySnapshotFor(target, input.options);
+  const appendForm = appendFormOf(input);
+  const steps = stepsFor(manifest, target, { mode, appendForm, safetySnapshot });
   const draft = {
     version: PLAN_VERSION,
     instance: input.instance,
@@ -133,6 +146,7 @@ export function computeRestorePlan(input: PlanInput): RestorePlan {
     sha256: manifest.stored.sha256,
     strategy: 'replace',
     mode,
+    appendForm,
     layout: target.layout,
     target: target.description,
     takenAt: manifest.times.takenAt,
@@ -141,6 +155,7 @@ export function computeRestorePlan(input: PlanInput): RestorePlan {
     rdbBytes: manifest.rdb.bytes,
     storedBytes: manifest.stored.bytes,
     keysInBackup: manifest.rdb.keys,
+    parsed: manifest.rdb.parsed,
     functionsInBackup: manifest.rdb.functions,
     aliveNow,
     expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },
@@ -152,7 +167,7 @@ export function computeRestorePlan(input: PlanInput): RestorePlan {
     memory: memoryFor(manifest, target),
     evictionsAnnounced: mayEvict(manifest, target),
     downtimeSeconds: downtimeOf(steps),
-    safetySnapshot: safetySnapshotFor(target),
+    safetySnapshot,
     identity: target.identity,
     serverRunId: target.server?.runId ?? target.identity.runId,
     applications: target.applications,
@@ -160,11 +175,16 @@ export function computeRestorePlan(input: PlanInput): RestorePlan {
   return { ...draft, refusals: refusalsOf(input, draft), warnings: warningsOf(input, draft) };
 }
 
+const NEWER_SHOWN = 5;
+
 function lossesOf({ manifest, others, target, classes, nowMs }: PlanInput): PlannedLosses {
   const fromMs = Date.parse(manifest.times.takenAt);
   // the server that loads it decides what has expired, so its clock counts
   const elapsedSeconds = (nowMs + (target.clockOffsetMs ?? 0) - manifest.census.takenAtMs) / 1000;
   const bounds = manifest.ttlBoundsSeconds.length > 0 ? manifest.ttlBoundsSeconds : TTL_BOUNDS_SECONDS;
+  const newer = others
+    .filter(({ times, reason }) => Date.parse(times.takenAt) > fromMs && reason !== 'safety')
+    .sort((a, b) => Date.parse(b.times.takenAt) - Date.parse(a.times.takenAt));
   const ofClasses = classLosses(manifest.census, { classes, bounds, elapsedSeconds, now: target.keysNow?.census });
   return {
     writes: { fromMs, seconds: Math.round((nowMs - fromMs) / 1000) },
@@ -173,9 +193,9 @@ function lossesOf({ manifest, others, target, classes, nowMs }: PlanInput): Plan
     revived: ofClasses
       .filter(({ sensitive, aliveNow }) => sensitive && aliveNow.atMost > 0)
       .map(({ name, aliveNow }) => ({ name, atMost: aliveNow.atMost })),
-    newerBackups: others
-      .filter(({ times }) => Date.parse(times.takenAt) > fromMs)
-      .sort((a, b) => Date.parse(b.times.takenAt) - Date.parse(a.times.takenAt))
+    newerBackupCount: newer.length,
+    newerBackups: newer
+      .slice(0, NEWER_SHOWN)
       .map(({ backupId, times, rdb, reason }) => ({ backupId, takenAt: times.takenAt, keys: rdb.keys, reason })),
   };
 }
@@ -193,6 +213,7 @@ export const planDigestSource = (plan: RestorePlan): string =>
     plan.sha256,
     plan.strategy,
     plan.mode,
+    plan.appendForm,
     [plan.layout.dir, plan.layout.dbfilename, plan.layout.appendonly, plan.layout.appenddirname, plan.layout.appendfilename],
     plan.serverRunId ?? null,
     [...new Set(plan.refusals.map(({ code }) => code))].sort(),

@@ -2,7 +2,7 @@ import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
-import { computeRestorePlan, type PlanInput, type RestorePlan, type TargetFacts } from '../../model/plan.ts';
+import { type PlanInput, planRestore, type RestorePlan, type TargetFacts } from '../../model/plan.ts';
 
 export const TAKEN_AT_MS = Date.parse('2026-08-01T06:00:00Z');
 export const NOW_MS = Date.parse('2026-08-01T08:30:00Z');
@@ -131,7 +131,7 @@ export const input = (overrides: Partial<PlanInput> = {}): PlanInput => ({
   ...overrides,
 });
 
-export const planOf = (overrides: Partial<PlanInput> = {}): RestorePlan => computeRestorePlan(input(overrides));
+export const planOf = (overrides: Partial<PlanInput> = {}): RestorePlan => planRestore(input(overrides));
 
 /** The target while its Redis is dead. */
 export const down = (): TargetFacts =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type PlanInput, planDigestSource } from '../../model/plan.ts';
-import { appendOnly, down, manifest, NOW_MS, planOf, TAKEN_AT_MS, target, withServer } from './plan-fixtures.ts';
+import { appendOnly, down, manifest, NOW_MS, planOf, server, TAKEN_AT_MS, target, withServer } from './plan-fixtures.ts';
 
 describe('restore plan', () => {
   it('refuses nothing where everything fits, and survives JSON', () => {
@@ -29,6 +29,24 @@ describe('restore plan', () => {
     const plan = planOf({ target: target({ layout: appendOnly() }) });
     assert.equal(plan.mode, 'append-only-directory');
     assert.match(plan.steps.find(({ name }) => name === 'replaceData')?.title ?? '', /appendonlydir\/ with the RDB as its base/);
+  });
+
+  it('makes the one-file log of a Redis before 7.0, which knows no directory', () => {
+    const old = { ...target({ layout: appendOnly() }), server: server({ version: '6.2.14' }) };
+    const plan = planOf({ manifest: manifest({ rdb: { version: 9 } }), target: old });
+    assert.deepEqual([plan.mode, plan.appendForm, plan.refusals], ['append-only-directory', 'single-file', []]);
+    assert.match(
+      plan.steps.find(({ name }) => name === 'replaceData')?.title ?? '',
+      /appendonly\.aof with the RDB as its preamble/,
+    );
+    assert.equal(planOf().appendForm, 'multi-part');
+  });
+
+  it('stays small however many backups there are: it goes into every undo entry', () => {
+    const others = Array.from({ length: 500 }, (_, i) => manifest({ takenAtMs: TAKEN_AT_MS + (i + 1) * 1000 }));
+    const plan = planOf({ others });
+    assert.equal(plan.losses.newerBackupCount, 500);
+    assert.ok(JSON.stringify(plan).length < 8_000, String(JSON.stringify(plan).length));
   });
 
   it('stops nobody before the backup is there and the safety snapshot is taken', () => {
