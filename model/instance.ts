@@ -10,6 +10,9 @@ export const isName = (name: string): boolean => NAME.test(name);
 
 const BACKUP_ID = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
 
+/** Looks like a backup id; the time may still be impossible. Never a name of an instance: those have small letters only. */
+export const isBackupId = (text: string): boolean => BACKUP_ID.test(text);
+
 /** UTC `YYYYMMDDTHHMMSSZ` of a time in milliseconds since 1970. */
 export const backupIdAt = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 

@@ -1,0 +1,64 @@
+import type { Config } from '../config/config.ts';
+import { instanceNames, instanceOf } from '../config/load.ts';
+import { RecoveryError } from '../model/errors.ts';
+import type { Repository } from '../repository/repository.ts';
+import type { Output } from './output/output.ts';
+import type { TemporalSession } from './temporal.ts';
+
+/** One command: the table that `--help`, docs/commands.md and the parser are made from. */
+export interface CommandSpec {
+  name: string;
+  about: string;
+  arguments: readonly { name: string; about: string; required?: boolean }[];
+  options: readonly OptionSpec[];
+  /** Exit codes that need a word beyond docs/errors.md. */
+  exits?: string;
+  /** Returns the exit code when it isn't 0. */
+  run(context: CommandContext, given: Given): Promise<number | undefined>;
+}
+
+export interface OptionSpec {
+  /** As commander reads it: `--max-age <duration>`. */
+  flags: string;
+  about: string;
+}
+
+export interface Given {
+  arguments: readonly (string | undefined)[];
+  /** By camel-cased name: `maxAge`. Flags are `true`. */
+  options: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** The world of a command, opened when it is asked for: `list` must work while Temporal is down. */
+export interface CommandContext {
+  output: Output;
+  /** Ctrl-C. */
+  interrupt: AbortSignal;
+  /** Whether a person can be asked, and how. Absent: nobody is there. */
+  ask?: (question: string) => Promise<string>;
+  now(): number;
+  /** Path given by --config. */
+  configFile?: string;
+  config(): Promise<Config>;
+  repository(): Promise<Repository>;
+  temporal(): Promise<TemporalSession>;
+}
+
+export const optionOf = (given: Given, name: string): string | undefined => {
+  const value = given.options[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** The instance that is meant: the named one, or the only one. @throws RecoveryError `USAGE`, `INSTANCE_UNKNOWN` */
+export function oneInstance(config: Config, name: string | undefined, command: string): string {
+  if (name !== undefined) return instanceOf(config, name).name;
+  const names = instanceNames(config);
+  if (names.length === 1 && names[0] !== undefined) return names[0];
+  throw new RecoveryError('USAGE', `there are ${names.length} instances, and none was named`, {
+    next: `Name one: redis-backup ${command} ${names[0]}; the instances are: ${names.join(', ')}.`,
+  });
+}
+
+/** The named instance, or all. */
+export const someInstances = (config: Config, name: string | undefined): string[] =>
+  name === undefined ? instanceNames(config) : [instanceOf(config, name).name];

@@ -1,0 +1,13 @@
+import type { CommandSpec } from '../command.ts';
+import { backup } from './backup.ts';
+import { check } from './check.ts';
+import { list } from './list.ts';
+import { restore } from './restore.ts';
+import { retention } from './retention.ts';
+import { schedules } from './schedules.ts';
+import { show } from './show.ts';
+import { status } from './status.ts';
+import { worker } from './worker.ts';
+
+/** Every command, in the order of `--help`. */
+export const COMMANDS: readonly CommandSpec[] = [check, backup, list, show, status, restore, retention, schedules, worker];

@@ -1,0 +1,62 @@
+import { OTHER } from '../../model/data-class.ts';
+import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import { findBackup, LATEST } from '../catalog.ts';
+import { type CommandSpec, oneInstance } from '../command.ts';
+import { table } from '../output/table.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+/** `show [INSTANCE] [BACKUP_ID]`: the manifest of one backup. */
+export const show: CommandSpec = {
+  name: 'show',
+  about: 'shows what one backup holds',
+  arguments: [
+    ONE_INSTANCE,
+    { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that is no safety snapshot' },
+  ],
+  options: [],
+  async run({ config, repository, output, now }, given) {
+    const [name, backupId = LATEST] = given.arguments;
+    const instance = oneInstance(await config(), name, 'show');
+    const manifest = await findBackup(await repository(), instance, backupId);
+    output.result({ ...manifest }, showText(manifest, now()));
+    return undefined;
+  },
+};
+
+/** @param now - milliseconds since 1970 */
+export function showText(manifest: SnapshotManifest, now: number): string {
+  const { instance, backupId, times, rdb, stored, server, replication, method, reason, software } = manifest;
+  const takenMs = Date.parse(times.takenAt);
+  const facts = [
+    ['taken', `${formatTime(takenMs, 'seconds')}, ${formatDuration(now - takenMs)} ago; ${reason}, by ${method}`],
+    ['server', `${server.product} ${server.version}, run ${server.runId}`],
+    ['replication', `${replication.replid}, offset ${replication.offset}`],
+    [
+      'keys',
+      rdb.parsed
+        ? `${formatCount(rdb.keys)}, ${formatCount(rdb.expires)} with a time to live`
+        : `not all counted: ${rdb.unparsed}`,
+    ],
+    ['databases', rdb.databases.map(({ db, keys }) => `db${db} ${formatCount(keys)}`).join(', ') || 'none'],
+    ...(rdb.functions > 0 ? [['functions', formatCountOf(rdb.functions, 'library', 'libraries')]] : []),
+    ...(rdb.moduleTypes.length > 0 ? [['modules', rdb.moduleTypes.join(', ')]] : []),
+    ['RDB', `version ${rdb.version}, ${formatBytes(rdb.bytes)}, CRC64 ${rdb.crc64}`],
+    ['stored', `${stored.file}, ${formatBytes(stored.bytes)}`],
+    ['SHA-256', stored.sha256],
+    ['policy', `save "${server.policy.save}", appendonly ${server.policy.appendonly}, appendfsync ${server.policy.appendfsync}`],
+    ['software', `${software.name} ${software.version}, format ${manifest.formatVersion}`],
+  ];
+  return `${instance} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest)}`;
+}
+
+/** Classes without keys are shown too: an empty class is news. */
+function classesText({ census }: SnapshotManifest): string {
+  const rows = census.classes.map(({ name, keys, persistent, expired }) => [
+    name === OTHER ? 'other (no class)' : name,
+    formatCount(keys),
+    formatCount(persistent),
+    formatCount(expired),
+  ]);
+  return table([['data class', 'keys', 'without TTL', 'expired'], ...rows], [1, 2, 3]);
+}

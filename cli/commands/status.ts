@@ -1,0 +1,119 @@
+import type { Config } from '../../config/config.ts';
+import { instanceOf } from '../../config/load.ts';
+import { DURATION_ALLOWED, parseDuration } from '../../config/units.ts';
+import { ERRORS, RecoveryError } from '../../model/errors.ts';
+import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import { takesPlaceOf, toCandidate } from '../../model/retention.ts';
+import { type CommandSpec, optionOf, someInstances } from '../command.ts';
+import { SOME_INSTANCES } from './instance-argument.ts';
+
+/** What monitoring plugins understand; anything else they call unknown. */
+const NAGIOS = { ok: 0, warning: 1, critical: 2 } as const;
+
+/** `status [INSTANCE]`: is the last good backup fresh? From the repository alone: neither Temporal nor Redis is asked. */
+export const status: CommandSpec = {
+  name: 'status',
+  about: 'says how old the last good backup is, in one line and as exit code',
+  arguments: [SOME_INSTANCES],
+  options: [
+    { flags: '--max-age <duration>', about: 'age from which it is stale; default: `backup.maxAge` of the instance' },
+    { flags: '--nagios', about: 'exit with 2 instead of 61 and 62, and with 1 for a warning, as monitoring plugins do' },
+  ],
+  exits: '0 fresh, 61 stale, 62 no backup; of several instances the worst',
+  async run({ config, repository, output, now }, given) {
+    const loaded = await config();
+    const maxAgeMs = maxAgeOf(optionOf(given, 'maxAge'));
+    const store = await repository();
+    const names = someInstances(loaded, given.arguments[0]);
+    const states = await Promise.all(
+      names.map(async (name) => stateOf(loaded, name, await store.list(name), { maxAgeMs, now: now() })),
+    );
+    output.result({ instances: states }, states.map(stateText).join('\n'));
+    const worst = Math.max(0, ...states.map(({ exit }) => exit));
+    if (given.options.nagios !== true) return worst;
+    if (worst > 0) return NAGIOS.critical;
+    return states.some(({ warnings }) => warnings.length > 0) ? NAGIOS.warning : NAGIOS.ok;
+  },
+};
+
+/** How one instance is backed up. */
+export interface BackupState {
+  instance: string;
+  state: 'fresh' | 'stale' | 'none';
+  exit: number;
+  maxAgeSeconds: number;
+  backupId?: string;
+  ageSeconds?: number;
+  keys?: number;
+  storedBytes?: number;
+  warnings: string[];
+}
+
+/** @param manifests - oldest first */
+export function stateOf(
+  config: Config,
+  instance: string,
+  manifests: readonly SnapshotManifest[],
+  { maxAgeMs, now }: { maxAgeMs?: number; now: number },
+): BackupState {
+  const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
+  const maxAgeSeconds = limitMs / 1000;
+  // What a restore put into safety is no answer to "is my data backed up?".
+  const newest = manifests.findLast(({ reason }) => reason !== 'safety');
+  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, warnings: [] };
+  const ageMs = now - Date.parse(newest.times.takenAt);
+  const stale = ageMs > limitMs;
+  return {
+    instance,
+    state: stale ? 'stale' : 'fresh',
+    exit: stale ? ERRORS.BACKUP_STALE.exit : 0,
+    maxAgeSeconds,
+    backupId: newest.backupId,
+    ageSeconds: Math.round(ageMs / 1000),
+    keys: newest.rdb.keys,
+    storedBytes: newest.stored.bytes,
+    warnings: warningsOf(newest, manifests),
+  };
+}
+
+/** A backup can be fresh and worth little: of a Redis that came up empty, for example. */
+function warningsOf(newest: SnapshotManifest, manifests: readonly SnapshotManifest[]): string[] {
+  const warnings: string[] = [];
+  const fuller = manifests.findLast((one) => one.reason !== 'safety' && !takesPlaceOf(toCandidate(newest), toCandidate(one)));
+  if (fuller) {
+    warnings.push(
+      `it holds ${formatCountOf(newest.rdb.keys, 'key')}, and ${fuller.backupId} held ${formatCount(fuller.rdb.keys)}: was the data lost in between?`,
+    );
+  }
+  if (!newest.rdb.parsed) warnings.push('its keys could not all be counted');
+  return warnings;
+}
+
+/** One line as monitoring plugins print it: text, then `|` and the figures. */
+export function stateText({
+  instance,
+  state,
+  ageSeconds = 0,
+  maxAgeSeconds,
+  backupId,
+  keys = 0,
+  storedBytes = 0,
+  warnings,
+}: BackupState): string {
+  const limit = formatDuration(maxAgeSeconds * 1000);
+  if (state === 'none') return `REDIS BACKUP CRITICAL - ${instance}: no backup (limit ${limit})`;
+  const word = state === 'stale' ? 'CRITICAL' : warnings.length > 0 ? 'WARNING' : 'OK';
+  const text = `${instance}: last good backup ${backupId} is ${formatDuration(ageSeconds * 1000)} old (limit ${limit})`;
+  const figures = `age=${ageSeconds}s;;${maxAgeSeconds} keys=${keys} stored=${storedBytes}B`;
+  return `REDIS BACKUP ${word} - ${[text, ...warnings].join('; ')} | ${figures}`;
+}
+
+function maxAgeOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new RecoveryError('USAGE', `--max-age is "${text}"; allowed: ${DURATION_ALLOWED}`, {
+    next: 'See `redis-backup status --help`.',
+  });
+}

@@ -1,0 +1,42 @@
+import { loadConfig } from '../config/load.ts';
+import { resolveStore } from '../config/resolve.ts';
+import type { CommandContext } from './command.ts';
+
+/** The world of one call. What a command asks for is opened once, and closed at the end. */
+export function openContext(
+  given: Pick<CommandContext, 'output' | 'interrupt' | 'ask' | 'now' | 'configFile'>,
+): CommandContext & { close(): Promise<void> } {
+  const closers: (() => unknown)[] = [];
+  const config = once(() => loadConfig(given.configFile));
+  return {
+    ...given,
+    config,
+    // Imported when needed: the S3 and Temporal clients take longer to load than `list` takes.
+    repository: once(async () => {
+      const [{ openStore }, { Repository }] = await Promise.all([
+        import('../repository/open-store.ts'),
+        import('../repository/repository.ts'),
+      ]);
+      const store = openStore(await resolveStore(await config()));
+      closers.push(() => store.close());
+      return new Repository(store);
+    }),
+    temporal: once(async () => {
+      const { openTemporal } = await import('./temporal.ts');
+      const session = await openTemporal(await config());
+      closers.push(() => session.close());
+      return session;
+    }),
+    async close() {
+      for (const close of closers.reverse()) await close();
+    },
+  };
+}
+
+function once<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined;
+  return () => {
+    opened ??= open();
+    return opened;
+  };
+}

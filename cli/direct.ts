@@ -1,0 +1,40 @@
+import type { Config } from '../config/config.ts';
+import type { RestoreInput, RestoreResult } from '../model/operations.ts';
+import { restoreDirectly } from '../worker/direct.ts';
+import type { Output } from './output/output.ts';
+import { type RestoreConduct, wrongAnswer } from './restore-conduct.ts';
+
+/**
+ * Plans and carries out a restore in this process, by the same activities, without Temporal.
+ * @param options.interrupt - Ctrl-C: the running step is ended, and everything put back
+ */
+export function conductDirectly(
+  config: Config,
+  { output, interrupt }: { output: Output; interrupt: AbortSignal },
+): RestoreConduct {
+  const run = async (input: RestoreInput): Promise<RestoreResult> => {
+    let phase: string | undefined;
+    const show = (fields: object) =>
+      output.status({ workflowId: `direct/${input.instance}`, ...(phase ? { phase } : {}), ...fields });
+    return restoreDirectly(config, input, {
+      signal: interrupt,
+      onPhase(next) {
+        phase = next;
+        show({});
+      },
+      onProgress: ({ stage, ...progress }) => show({ step: stage, ...progress }),
+    });
+  };
+  return {
+    async plan(input) {
+      const result = await run({ ...input, planOnly: true });
+      if (result.outcome === 'planned') return result;
+      throw wrongAnswer(result.outcome);
+    },
+    async restore(input) {
+      const result = await run(input);
+      if (result.outcome === 'restored') return result;
+      throw wrongAnswer(result.outcome);
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isGrpcServiceError, ServiceError, WorkflowFailedError } from '@temporalio/client';
+import { RecoveryError } from '../../model/errors.ts';
+import type { Output } from '../output/output.ts';
+import { type TemporalSession, unreachable } from '../temporal.ts';
+import { failureOfWorkflow } from './failures.ts';
+import type { RunningOperation } from './start.ts';
+import { statusOf } from './status.ts';
+
+const POLL_MS = 1_000;
+/** How long Temporal may be away while we follow: the time of a restart, with room. */
+const TEMPORAL_AWAY_MS = 5 * 60_000;
+
+export interface FollowOptions {
+  session: TemporalSession;
+  output: Output;
+  /** Ctrl-C. */
+  interrupt: AbortSignal;
+}
+
+/**
+ * Shows what the operation does until it ends, and returns its result.
+ * @throws RecoveryError with the code that the operation failed with; `DETACHED` on Ctrl-C: the operation goes on
+ */
+export async function follow<T>(running: RunningOperation, { session, output, interrupt }: FollowOptions): Promise<T> {
+  const { workflowId, handle } = running;
+  const result = resultOf<T>(running, session);
+  const ended = result.then(
+    () => true,
+    () => true, // told by `await result` below
+  );
+  while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
+    if (interrupt.aborted) throw detached(running, session);
+    output.status(
+      await statusOf(handle, Date.now()).catch((error: unknown) => {
+        if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
+        throw error;
+      }),
+    );
+  }
+  return result;
+}
+
+async function resultOf<T>({ handle, workflowId }: RunningOperation, session: TemporalSession): Promise<T> {
+  let awaySince: number | undefined;
+  for (;;) {
+    try {
+      return (await handle.result()) as T;
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) throw failureOfWorkflow(error, workflowId, session);
+      if (!isAway(error)) throw error;
+      awaySince ??= Date.now();
+      if (Date.now() - awaySince > TEMPORAL_AWAY_MS) throw unreachable(session.address, error);
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+/** gRPC UNAVAILABLE, DEADLINE_EXCEEDED, or a connection that was cut. */
+function isAway(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) && [1, 4, 13, 14].includes(cause.code);
+}
+
+function detached({ workflowId }: RunningOperation, session: TemporalSession): RecoveryError {
+  const watch = session.commandLine(`workflow result --workflow-id ${workflowId}`);
+  const cancel = session.commandLine(`workflow cancel --workflow-id ${workflowId}`);
+  return new RecoveryError('DETACHED', `${workflowId} goes on without this command`, {
+    next: `Wait for it with \`${watch}\`; cancel it with \`${cancel}\`.`,
+  });
+}

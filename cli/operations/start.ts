@@ -1,0 +1,82 @@
+import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import { RecoveryError } from '../../model/errors.ts';
+import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
+import type { TemporalSession } from '../temporal.ts';
+
+/** An operation that runs in Temporal, whoever started it. */
+export interface RunningOperation {
+  handle: WorkflowHandle;
+  workflowId: string;
+  /** It ran before we came: its input is another one's. */
+  joined: boolean;
+}
+
+interface OperationStart {
+  type: string;
+  workflowId: string;
+  input: object;
+  summary: string;
+  /** What to do when it runs already. */
+  ifRunning: 'join' | 'refuse';
+}
+
+/** The same workflow, id, queue and input as `temporal workflow start` in README: whichever comes second joins. */
+export const startBackup = (session: TemporalSession, input: BackupInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'backupSnapshot',
+    workflowId: WORKFLOW_IDS.backup(input.instance),
+    input,
+    summary: `backup of ${input.instance}, by hand`,
+    ifRunning: 'join',
+  });
+
+/** Never joins: the one that runs may restore another backup. @throws RecoveryError `LOCKED` */
+export const startRestore = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'restoreFromRdb',
+    workflowId: WORKFLOW_IDS.restore(input.instance),
+    input,
+    summary: `restore of ${input.instance} from ${input.backupId}`,
+    ifRunning: 'refuse',
+  });
+
+/** Reads and computes, changes nothing, so it stands beside whatever runs, under an id of its own. */
+export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'restoreFromRdb',
+    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.backupId}`,
+    input: { ...input, planOnly: true },
+    summary: `plan to restore ${input.instance} from ${input.backupId}`,
+    ifRunning: 'join',
+  });
+
+/** Never joins: the one that runs may be no dry run. @throws RecoveryError `LOCKED` */
+export const startRetention = (session: TemporalSession, input: RetentionInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'applyRetention',
+    workflowId: WORKFLOW_IDS.retention(input.instance),
+    input,
+    summary: `retention of ${input.instance}${input.dryRun ? ', dry run' : ''}`,
+    ifRunning: 'refuse',
+  });
+
+async function start(session: TemporalSession, operation: OperationStart): Promise<RunningOperation> {
+  const { workflowId } = operation;
+  try {
+    const handle = await session.client.workflow.start(operation.type, {
+      workflowId,
+      taskQueue: QUEUES.ops,
+      args: [operation.input],
+      workflowIdConflictPolicy: 'FAIL',
+      staticSummary: operation.summary,
+    });
+    return { handle, workflowId, joined: false };
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (operation.ifRunning === 'join')
+      return { handle: session.client.workflow.getHandle(workflowId), workflowId, joined: true };
+    throw new RecoveryError('LOCKED', `${workflowId} is running already`, {
+      next: `Follow it with \`${session.commandLine(`workflow result --workflow-id ${workflowId}`)}\`, or cancel it with \`${session.commandLine(`workflow cancel --workflow-id ${workflowId}`)}\`.`,
+    });
+  }
+}

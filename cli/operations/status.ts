@@ -1,0 +1,63 @@
+import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter } from '@temporalio/common';
+import type { Progress } from '../../activities/job-context.ts';
+import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import type { OperationStatus } from '../output/output.ts';
+
+type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
+
+/** temporal.api.enums.v1: PENDING_ACTIVITY_STATE_SCHEDULED and PENDING_WORKFLOW_TASK_STATE_SCHEDULED. */
+const SCHEDULED = 1;
+/** A worker that is there takes a task within milliseconds; within this, one may be starting. */
+const PATIENCE_MS = 5_000;
+
+/** What an operation is doing now: its phase, and the last heartbeat of its activity. */
+export async function statusOf(handle: WorkflowHandle, now: number): Promise<OperationStatus> {
+  const description = await handle.describe();
+  const phase = description.searchAttributes[SEARCH_ATTRIBUTES.phase]?.[0];
+  const activity = mostTelling(description.raw.pendingActivities ?? []);
+  return {
+    workflowId: description.workflowId,
+    ...(typeof phase === 'string' ? { phase } : {}),
+    ...(activity ? activityStatus(activity, now) : {}),
+    ...(nobodyTakes(description.raw.pendingWorkflowTask, now)
+      ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\`` }
+      : {}),
+  };
+}
+
+/** The one that says how far it is; else the one that runs. */
+const mostTelling = (pending: readonly PendingActivity[]): PendingActivity | undefined =>
+  pending.find((one) => progressOf(one)?.doneBytes !== undefined) ??
+  pending.find(({ state }) => state !== SCHEDULED) ??
+  pending[0];
+
+function activityStatus(activity: PendingActivity, now: number): Partial<OperationStatus> {
+  const { stage, ...progress } = progressOf(activity) ?? {};
+  const attempt = activity.attempt ?? 1;
+  const problem = activity.lastFailure?.message;
+  const queue = activity.activityOptions?.taskQueue?.name;
+  const waits = attempt === 1 && nobodyTakes(activity, now);
+  return {
+    step: stage ?? activity.activityType?.name ?? undefined,
+    ...progress,
+    ...(attempt > 1 ? { attempt } : {}),
+    ...(attempt > 1 && problem ? { problem } : {}),
+    ...(waits ? { note: `waiting: no worker takes it${queue ? ` from ${queue}` : ''}` } : {}),
+  };
+}
+
+function progressOf({ heartbeatDetails }: PendingActivity): Progress | undefined {
+  const payload = heartbeatDetails?.payloads?.[0];
+  return payload ? (defaultPayloadConverter.fromPayload<Progress | null>(payload) ?? undefined) : undefined;
+}
+
+function nobodyTakes(task: { state?: number | null; scheduledTime?: Timestamp | null } | null | undefined, now: number): boolean {
+  return (
+    task?.state === SCHEDULED && task.scheduledTime != null && now - Number(task.scheduledTime.seconds ?? 0) * 1000 > PATIENCE_MS
+  );
+}
+
+interface Timestamp {
+  seconds?: { toString(): string } | number | null;
+}

@@ -1,0 +1,59 @@
+import { ERRORS, type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
+
+/** What a running operation is doing now. Plain JSON: with --json it is a line of its own. */
+export interface OperationStatus {
+  workflowId: string;
+  /** The phase that the workflow names, such as `snapshot`. */
+  phase?: string;
+  /** What goes on in it, such as `storeSnapshot`, or its stage. */
+  step?: string;
+  doneBytes?: number;
+  totalBytes?: number;
+  /** The total is taken from the last backup. */
+  estimated?: boolean;
+  storedBytes?: number;
+  bytesPerSecond?: number;
+  etaSeconds?: number;
+  note?: string;
+  /** From 2 on: the step is being tried again, and this is why. */
+  attempt?: number;
+  problem?: string;
+}
+
+/** How a command speaks. Text and JSON implement it; a command never asks which one it has. */
+export interface Output {
+  /** What is going on; may be called often, shows at most one a second. */
+  status(status: OperationStatus): void;
+  /** One sentence that is neither progress nor the result. */
+  note(message: string): void;
+  /** Exactly once, last, on stdout. @param text - the same for people */
+  result(result: object, text: string): void;
+  /** On stderr. Returns the exit code. */
+  failure(error: unknown): number;
+}
+
+/** Where output goes. */
+export interface Streams {
+  stdout: { write(text: string): unknown };
+  stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number };
+}
+
+export interface Failure {
+  code: ErrorCode;
+  message: string;
+  next: string;
+  exit: number;
+}
+
+/** What a person gets to see of anything that was thrown. Only our own errors are known to hold no secret and a next step. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof RecoveryError) {
+    return { code: error.code, message: error.message, next: error.next, exit: ERRORS[error.code].exit };
+  }
+  return {
+    code: 'INTERNAL',
+    message: `unexpected: ${messageOf(error)}`,
+    next: 'This is a fault in redis-backup: run it again with REDIS_BACKUP_DEBUG=1 and report it with what it prints.',
+    exit: ERRORS.INTERNAL.exit,
+  };
+}

@@ -1,0 +1,30 @@
+import { formatBytes, formatDuration, formatRate } from '../../model/format.ts';
+import type { OperationStatus } from './output.ts';
+
+/** `snapshot: 512.0 MB of about 1.2 GB (43 %), 85.0 MB/s, 8 s left` */
+export function statusText(status: OperationStatus): string {
+  const { phase, step, workflowId } = status;
+  const head = [phase, step].filter(Boolean).join(', ') || workflowId;
+  const tail = [...bytesText(status), ...(status.note ? [status.note] : []), ...troubleText(status)].join(', ');
+  return tail ? `${head}: ${tail}` : head;
+}
+
+function bytesText({ doneBytes, totalBytes, estimated, bytesPerSecond, storedBytes, etaSeconds }: OperationStatus): string[] {
+  if (doneBytes === undefined) return [];
+  const of =
+    totalBytes === undefined
+      ? ''
+      : ` of ${estimated ? 'about ' : ''}${formatBytes(totalBytes)} (${percent(doneBytes, totalBytes)} %)`;
+  return [
+    `${formatBytes(doneBytes)}${of}`,
+    ...(storedBytes === undefined ? [] : [`stored as ${formatBytes(storedBytes)}`]),
+    ...(bytesPerSecond === undefined ? [] : [formatRate(bytesPerSecond)]),
+    ...(etaSeconds === undefined ? [] : [`${formatDuration(etaSeconds * 1000)} left`]),
+  ];
+}
+
+const troubleText = ({ attempt = 1, problem }: OperationStatus): string[] =>
+  attempt > 1 || problem ? [`attempt ${attempt}${problem ? ` after: ${problem}` : ''}`] : [];
+
+/** Never 100 before it is done, even where the total was an estimate that proves too low. */
+export const percent = (done: number, total: number): number => (total <= 0 ? 0 : Math.min(99, Math.floor((100 * done) / total)));

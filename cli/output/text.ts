@@ -1,0 +1,71 @@
+import { SingleBar } from 'cli-progress';
+import { failureOf, type OperationStatus, type Output, type Streams } from './output.ts';
+import { percent, statusText } from './status-text.ts';
+import { onceASecond, onceAStep } from './throttle.ts';
+
+const BAR_CELLS = 24;
+const FALLBACK_COLUMNS = 80;
+
+/** For people. Progress goes to stderr, so that stdout has the result alone: one line redrawn on a terminal, else few lines. */
+export function textOutput({ stdout, stderr }: Streams, now: () => number = Date.now): Output {
+  const progress = stderr.isTTY ? liveLine(stderr, now) : plainLines(stderr, now);
+  return {
+    status: progress.show,
+    note(message) {
+      progress.clear();
+      stderr.write(`${message}\n`);
+    },
+    result(_, text) {
+      progress.clear();
+      stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
+    },
+    failure(error) {
+      progress.clear();
+      const { code, message, next, exit } = failureOf(error);
+      const label = code === 'DETACHED' ? 'detached' : 'error';
+      stderr.write(`${label}: ${message}\nnext: ${next}\n`);
+      if (process.env.REDIS_BACKUP_DEBUG && error instanceof Error) stderr.write(`${error.stack}\n`);
+      return exit;
+    },
+  };
+}
+
+interface ProgressDisplay {
+  show(status: OperationStatus): void;
+  clear(): void;
+}
+
+function plainLines(stderr: Streams['stderr'], now: () => number): ProgressDisplay {
+  const due = onceAStep(now);
+  return { show: (status) => void (due(status) && stderr.write(`${statusText(status)}\n`)), clear: () => undefined };
+}
+
+function liveLine(stderr: Streams['stderr'], now: () => number): ProgressDisplay {
+  const due = onceASecond(now);
+  const options = { stream: stderr, clearOnComplete: true, hideCursor: true, linewrap: false, gracefulExit: false };
+  let bar: SingleBar | undefined;
+  return {
+    show(status) {
+      if (!due(status)) return;
+      const line = { line: barText(status, stderr.columns ?? FALLBACK_COLUMNS) };
+      if (bar) bar.update(line);
+      else {
+        bar = new SingleBar({ ...options, format: (_options, _params, payload) => payload.line });
+        bar.start(1, 0, line);
+      }
+    },
+    clear() {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+/** The status with a bar in front when it is known how much there is; never wider than the terminal. */
+function barText(status: OperationStatus, columns: number): string {
+  const { doneBytes, totalBytes } = status;
+  const text = statusText(status);
+  if (doneBytes === undefined || totalBytes === undefined) return text.slice(0, columns - 1);
+  const full = Math.floor((percent(doneBytes, totalBytes) * BAR_CELLS) / 100);
+  return `[${'#'.repeat(full)}${'-'.repeat(BAR_CELLS - full)}] ${text}`.slice(0, columns - 1);
+}

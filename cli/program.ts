@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { messageOf, RecoveryError } from '../model/errors.ts';
+import type { CommandContext, CommandSpec, Given, OptionSpec } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
+import { openContext } from './context.ts';
+import { jsonOutput } from './output/json.ts';
+import type { Streams } from './output/output.ts';
+import { textOutput } from './output/text.ts';
+
+/** What surrounds a call of the command; tests hand in their own. */
+export interface Surroundings {
+  streams: Streams;
+  interrupt: AbortSignal;
+  /** Absent: nobody can be asked. */
+  ask?: (question: string) => Promise<string>;
+  now?: () => number;
+}
+
+export const ABOUT = 'Keeps a Redis recoverable and brings it back.';
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    flags: '--config <file>',
+    about: 'configuration file; else $REDIS_BACKUP_CONFIG, ./redis-backup.yaml, /etc/redis-backup/redis-backup.yaml',
+  },
+  { flags: '--json', about: 'print JSON, one object a line; the last line is the result' },
+];
+
+/** Runs one call of `redis-backup` and returns its exit code. Never throws. */
+export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { streams, now = Date.now } = surroundings;
+  // Asked before parsing: a call that cannot be parsed must fail in the right language.
+  const output = args.includes('--json') ? jsonOutput(streams, now) : textOutput(streams, now);
+  let exitCode = 0;
+  const program = buildProgram(streams, async (spec, given) => {
+    const context = openContext({ ...surroundings, now, output, configFile: given.options.config as string | undefined });
+    try {
+      exitCode = (await spec.run(context, given)) ?? 0;
+    } finally {
+      await context.close();
+    }
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help, --version
+    return output.failure(error instanceof CommanderError ? usageError(error, args) : error);
+  }
+}
+
+type Run = (spec: CommandSpec, given: Given) => Promise<void>;
+
+function buildProgram(streams: Streams, run: Run): Command {
+  const program = new Command('redis-backup')
+    .description(ABOUT)
+    .version(softwareVersion(), '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => void streams.stdout.write(text), writeErr: () => undefined });
+  for (const { flags, about } of GLOBAL_OPTIONS) program.option(flags, about);
+  for (const spec of COMMANDS) addCommand(program, spec, run);
+  return program;
+}
+
+function addCommand(program: Command, spec: CommandSpec, run: Run): void {
+  const command = program.command(spec.name).description(spec.about);
+  for (const { name, about, required } of spec.arguments) command.argument(required ? `<${name}>` : `[${name}]`, about);
+  for (const { flags, about } of spec.options) command.option(flags, about);
+  for (const { flags, about } of GLOBAL_OPTIONS) command.option(flags, about);
+  command.action(async () => {
+    await run(spec, { arguments: command.args, options: command.optsWithGlobals() });
+  });
+}
+
+function usageError(error: CommanderError, args: readonly string[]): RecoveryError {
+  const message = messageOf(error)
+    .replace(/^error: /, '')
+    .replace(/\n/g, ' ');
+  const command = COMMANDS.find(({ name }) => name === args[0]);
+  const isHelp = error.code === 'commander.help';
+  return new RecoveryError('USAGE', isHelp ? 'no command was given' : message, {
+    next: `See \`redis-backup${command ? ` ${command.name}` : ''} --help\`.`,
+  });
+}
+
+/** From package.json. */
+export function softwareVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+export type { CommandContext };

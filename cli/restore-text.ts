@@ -1,0 +1,25 @@
+import { formatBytes, formatCount, formatDuration, formatTime } from '../model/format.ts';
+import type { RestoreReport } from '../model/operations.ts';
+
+/** What a finished restore did, proved and lost. */
+export function restoreText(report: RestoreReport): string {
+  const { instance, backupId, takenAt, keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, proof, downtimeSeconds } =
+    report;
+  const lines = [
+    `restored ${instance} from ${backupId}`,
+    `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for: ${formatCount(keysLoaded)} loaded, ${formatCount(keysExpired)} expired; ${formatCount(keysAlive)} alive when counted`,
+    `  proof: ${proof}`,
+    `  lost: every write since ${formatTime(Date.parse(takenAt), 'seconds')}`,
+    ...report.losses.revived.map(
+      ({ name, atMost }) => `  signed in again: at most ${formatCount(atMost)} ${name} that were signed out since`,
+    ),
+    `  served nobody for ${formatDuration(downtimeSeconds * 1000)}`,
+    ...report.applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}${detail ? `, ${detail}` : ''}`),
+    ...(report.safetyBackupId ? [`  what was there before: backup ${report.safetyBackupId}`] : []),
+    ...(report.keptAside
+      ? [`  its files: ${report.keptAside.directory}, ${formatBytes(report.keptAside.bytes)}; delete them when all is well`]
+      : []),
+    ...report.warnings.map((warning) => `warning: ${warning}`),
+  ];
+  return lines.join('\n');
+}
