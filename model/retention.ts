@@ -53,7 +53,7 @@ const DAY_MS = 86_400_000;
 
 /**
  * Which snapshots of one shard stay and which go, with the reason for each. Planning again after it was carried out
- * removes nothing, and nothing that was to be removed would later be kept, but for a new pin.
+ * removes nothing, and no regular snapshot that was to be removed would later be kept, but for a new pin.
  *
  * A snapshot is counted against an older one only if it can take its place (`takesPlaceOf`). So a Redis that came up empty,
  * or with a handful of new keys, and is snapshotted for weeks never pushes out the backups from before: they even stop

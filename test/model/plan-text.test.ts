@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
 import type { Census } from '../../model/census.ts';
 import { renderPlan } from '../../model/plan-text.ts';
-import { down, manifest, planOf, target } from './plan-fixtures.ts';
+import { always } from '../support/always.ts';
+import { down, manifest, planOf, server, TAKEN_AT_MS, target } from './plan-fixtures.ts';
 
 const COMPLETE = `Restore main from backup 20260801T060000Z, taken 2026-08-01 06:00 UTC, 2 h 30 min ago
 into redis-server /etc/redis.conf on host db1
@@ -80,6 +82,46 @@ describe('text of a restore plan', () => {
     const text = renderPlan(planOf({ options: { skipSafetySnapshot: true } }));
     assert.match(text, /No safety snapshot: it was asked to be left out; the files are kept aside\./);
     assert.doesNotMatch(text, /take a safety snapshot/);
+  });
+
+  it('says something sensible of every target, however little is known of it', () => {
+    const some = <T>(value: T) => fc.option(fc.constant(value), { nil: undefined });
+    const bytes = fc.constantFrom(0, 1, 150_000_000, 1e12);
+    const aTarget = fc.record({
+      reachable: fc.boolean(),
+      processRunning: fc.boolean(),
+      loading: some(true),
+      clusterMode: some(true),
+      server: some(server({ maxmemoryBytes: 200_000_000, role: 'slave' })),
+      keysNow: some({
+        total: 5,
+        databases: [
+          { db: 0, keys: 2 },
+          { db: 3, keys: 3 },
+        ],
+      }),
+      clockOffsetMs: fc.option(fc.integer(), { nil: undefined }),
+      replicas: fc.subarray(['10.0.0.2:6379', '10.0.0.3:6379']),
+      applications: fc.subarray(['web', 'login']),
+      supervisor: some('Sentinel'),
+      disk: fc.record({ freeBytes: bytes, existingBytes: bytes }),
+      memory: fc.record({
+        limitBytes: fc.option(bytes, { nil: undefined }),
+        hostAvailableBytes: fc.option(bytes, { nil: undefined }),
+      }),
+    });
+    always(
+      fc.property(aTarget, fc.boolean(), fc.integer({ min: 0, max: 1e10 }), (facts, appendonly, laterMs) => {
+        const plan = planOf({
+          target: target({ ...facts, layout: { ...target().layout, appendonly } }),
+          nowMs: TAKEN_AT_MS + laterMs,
+        });
+        const text = renderPlan(plan);
+        assert.doesNotMatch(text, /undefined|NaN|\[object|\.\.$| {2,}$/m);
+        assert.equal(text.includes('REFUSED'), plan.refusals.length > 0);
+        assert.equal(renderPlan(JSON.parse(JSON.stringify(plan))), text);
+      }),
+    );
   });
 
   it('has no line with blanks at its end', () => {
