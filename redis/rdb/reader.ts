@@ -1,0 +1,182 @@
+import type { Census } from '../../model/census.ts';
+import type { DataClass } from '../../model/data-class.ts';
+import type { ExpiryTimeline } from '../../model/expiry-timeline.ts';
+import type { RdbFacts } from '../../model/manifest.ts';
+import { Crc64 } from './crc64.ts';
+import { HEADER_BYTES, isProven, TRAILER_BYTES } from './format.ts';
+import { KeyClasses } from './key-classes.ts';
+import { Tally } from './tally.ts';
+import { checksumMismatch, foreign, malformed, RdbTrouble } from './trouble.ts';
+import { Walker } from './walker.ts';
+
+export interface RdbReaderOptions {
+  /** The first class whose pattern matches has the key; `other` has the rest. */
+  classes: readonly DataClass[];
+  /** Where remaining times to live are counted from, milliseconds since 1970. 0: from `ctime`, which the RDB itself has. */
+  takenAtMs: number;
+  /** Also count expiries by the second, from `fromMs` on; `true`: from `takenAtMs` on. */
+  expiryTimeline?: boolean | { fromMs: number; horizonSeconds?: number };
+}
+
+export interface RdbReading {
+  facts: RdbFacts;
+  census: Census;
+  expiries?: ExpiryTimeline;
+  /** What the RDB says of itself, in Redis' words: `redis-ver`, `ctime`, `repl-stream-db` … */
+  aux: Record<string, string>;
+}
+
+export interface RdbReader {
+  /**
+   * Reads on. The chunk is not kept.
+   * @throws RecoveryError `RDB_FOREIGN`, or `RDB_MALFORMED` with the byte; the reader is of no use afterwards
+   */
+  write(chunk: Buffer): void;
+  /**
+   * All is written. Answers the same when called again.
+   * @throws RecoveryError `RDB_MALFORMED` (also: cut short, 0 bytes), `RDB_CHECKSUM_MISMATCH`, `RDB_FOREIGN`
+   */
+  end(): RdbReading;
+}
+
+/**
+ * Reads an RDB in one pass: checksum, keys per database, census. Constant memory (about 600 KiB), chunks may end anywhere.
+ * A type, opcode or version that it doesn't know is no error: `facts.parsed` is then false, `facts.unparsed` says why and at
+ * which byte, the counts are of what came before, and the checksum is checked all the same, against the last eight bytes.
+ */
+export const createRdbReader = (options: RdbReaderOptions): RdbReader => new StreamingReader(options);
+
+/** Passes an RDB through unchanged while the reader reads it. Ends the reader after the last byte; `reader.end()` has the result. */
+export async function* readRdbInPassing(rdb: AsyncIterable<Buffer>, reader: RdbReader): AsyncGenerator<Buffer> {
+  for await (const chunk of rdb) {
+    reader.write(chunk);
+    yield chunk;
+  }
+  reader.end();
+}
+
+const EOF_OPCODE = 255;
+
+class StreamingReader implements RdbReader {
+  readonly #tally: Tally;
+  readonly #walker: Walker;
+  readonly #crc = new Crc64();
+  /** The last bytes so far, which may be the trailer and so are not summed yet. */
+  #tail: Buffer = Buffer.alloc(0);
+  #lastSummed = -1;
+  #bytes = 0;
+  #unparsed: string | undefined;
+  #reading: RdbReading | undefined;
+
+  constructor({ classes, takenAtMs, expiryTimeline = false }: RdbReaderOptions) {
+    const names = classes.map(({ name }) => name);
+    this.#tally = new Tally(names, takenAtMs, expiryTimeline === true ? {} : expiryTimeline || undefined);
+    this.#walker = new Walker(new KeyClasses(classes), this.#tally);
+  }
+
+  write(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.#bytes += chunk.length;
+    this.#sumBehind(chunk);
+    if (this.#unparsed !== undefined) return;
+    try {
+      this.#walker.feed(chunk);
+    } catch (error) {
+      if (!(error instanceof RdbTrouble)) throw error;
+      this.#giveUp(error);
+    }
+  }
+
+  /** In a version that is known from descriptions only, what looks broken may be our misunderstanding: the checksum tells. */
+  #giveUp({ kind, message }: RdbTrouble): void {
+    const { header } = this.#walker;
+    if (kind === 'broken' && header && isProven(header)) throw malformed(message);
+    this.#unparsed =
+      kind === 'broken' ? `${message}, or ${header?.magic} RDB version ${header?.version} is not understood` : message;
+  }
+
+  /** Sums all but the last eight bytes. */
+  #sumBehind(chunk: Buffer): void {
+    const both = chunk.length < TRAILER_BYTES ? Buffer.concat([this.#tail, chunk]) : chunk;
+    if (both === chunk) this.#sum(this.#tail);
+    const summed = Math.max(0, both.length - TRAILER_BYTES);
+    this.#sum(both.subarray(0, summed));
+    this.#tail = Buffer.from(both.subarray(summed)); // a copy: the chunk belongs to its giver
+  }
+
+  #sum(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.#crc.update(bytes);
+    this.#lastSummed = bytes.at(-1) ?? -1;
+  }
+
+  end(): RdbReading {
+    this.#reading ??= this.#finish();
+    return this.#reading;
+  }
+
+  #finish(): RdbReading {
+    this.#checkEnd();
+    const crc64 = this.#checkCrc();
+    const disagreement = this.#unparsed === undefined ? this.#tally.disagreement() : undefined;
+    if (disagreement !== undefined) this.#giveUp(new RdbTrouble('broken', disagreement));
+    return this.#read(crc64);
+  }
+
+  #checkEnd(): void {
+    const { header } = this.#walker;
+    if (this.#bytes === 0) throw malformed('it has 0 bytes');
+    if (header === undefined) throw this.#notEvenAHeader();
+    if (this.#unparsed === undefined && this.#walker.isAtEnd(this.#bytes)) return;
+    // The last record is the opcode EOF, so this much can be known of an RDB that is not understood.
+    const mayBeWhole = this.#lastSummed === EOF_OPCODE && this.#bytes > HEADER_BYTES + TRAILER_BYTES;
+    const ends = `it ends at byte ${this.#bytes}, in the middle of what was read up to byte ${this.#walker.offset}`;
+    if (this.#unparsed === undefined && (isProven(header) || !mayBeWhole)) throw malformed(ends);
+    if (!mayBeWhole) throw malformed(`it ends at byte ${this.#bytes} without an end mark (and ${this.#unparsed})`);
+    if (this.#unparsed === undefined) this.#giveUp(new RdbTrouble('broken', ends));
+  }
+
+  #notEvenAHeader(): Error {
+    const first = this.#walker.unread;
+    const begins = ['REDIS', 'VALKEY'].some((magic) =>
+      magic.startsWith(Buffer.from(first.subarray(0, magic.length)).toString('latin1')),
+    );
+    return begins ? malformed(`it ends at byte ${this.#bytes}, within its header`) : foreign(first);
+  }
+
+  #checkCrc(): RdbFacts['crc64'] {
+    const stored = this.#tail.readBigUInt64LE();
+    if (stored === 0n) return 'unchecked';
+    if (stored !== this.#crc.value) throw checksumMismatch(stored, this.#crc.value, this.#bytes - TRAILER_BYTES);
+    return 'valid';
+  }
+
+  #read(crc64: RdbFacts['crc64']): RdbReading {
+    const tally = this.#tally;
+    const { magic = 'REDIS', version = 0 } = this.#walker.header ?? {};
+    const databases = tally.databases();
+    const sum = (of: 'keys' | 'expires'): number => databases.reduce((total, database) => total + database[of], 0);
+    const aux = Object.fromEntries(tally.aux);
+    const facts: RdbFacts = {
+      magic,
+      version,
+      bytes: this.#bytes,
+      crc64,
+      parsed: this.#unparsed === undefined,
+      ...(this.#unparsed === undefined ? {} : { unparsed: this.#unparsed }),
+      keys: sum('keys'),
+      expires: sum('expires'),
+      databases,
+      functions: tally.functions,
+      moduleTypes: tally.modules.list(),
+      ...numberOf('usedMemoryBytes', aux['used-mem']),
+      ...(aux['repl-id'] === undefined ? {} : { replid: aux['repl-id'] }),
+      ...numberOf('replOffset', aux['repl-offset']),
+    };
+    const expiries = tally.timeline?.toTimeline();
+    return { facts, census: tally.census(), ...(expiries ? { expiries } : {}), aux };
+  }
+}
+
+const numberOf = <K extends string>(name: K, text: string | undefined): Partial<Record<K, number>> =>
+  text === undefined || !Number.isFinite(Number(text)) ? {} : ({ [name]: Number(text) } as Record<K, number>);
