@@ -1,5 +1,5 @@
 import { type Command, pipeline, type Target } from './pipeline.ts';
-import { random } from './random.ts';
+import { randomFrom } from './random.ts';
 
 export interface AllTypesOptions {
   /** Ordinary keys on top, spread over databases 0, 1 and 9. Default 1000. */
@@ -31,7 +31,7 @@ const range = <T>(length: number, make: (index: number) => T): T[] => Array.from
 
 /** Bytes that nothing compresses. */
 export function noise(length: number, seed = 7): Buffer {
-  const below = random(seed);
+  const { below } = randomFrom(seed);
   return Buffer.from(range(length, () => below(256)));
 }
 

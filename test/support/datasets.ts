@@ -1,5 +1,5 @@
 import { type Command, pipeline, type Target } from './pipeline.ts';
-import { random } from './random.ts';
+import { randomFrom } from './random.ts';
 
 export { type AllTypesOptions, fillAllTypes } from './all-types.ts';
 
@@ -26,7 +26,7 @@ export const fillDataClasses = (target: Target, options: DataClassOptions): Prom
 
 export function* dataClassCommands(options: DataClassOptions): Generator<Command> {
   const { keys, seed = 1, nowMs = Date.now(), extraSeconds = 0 } = options;
-  const below = random(seed);
+  const { below } = randomFrom(seed);
   const prose = proseOf(below);
   const expireAt = (least: number, most: number): number =>
     nowMs + 1000 * (extraSeconds + least) + below(1000 * (most - least) + 1);
