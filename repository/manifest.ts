@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import { RecoveryError } from '../model/errors.ts';
+import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/manifest.ts';
+import { isBackupId, isFileName, type SnapshotRef } from './layout.ts';
+
+/** A manifest of two million classes is no manifest: larger ones are not read into memory. */
+export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
+
+const count = z.int().nonnegative();
+const time = z.iso.datetime();
+
+const policy = z.strictObject({
+  save: z.string(),
+  appendonly: z.string(),
+  appendfsync: z.string(),
+  dir: z.string(),
+  dbfilename: z.string(),
+  appenddirname: z.string(),
+  appendfilename: z.string(),
+  rdbcompression: z.string(),
+  rdbchecksum: z.string(),
+});
+
+const server = z.strictObject({
+  product: z.enum(['redis', 'valkey']),
+  version: z.string(),
+  runId: z.string(),
+  role: z.enum(['master', 'slave']),
+  usedMemoryBytes: count,
+  maxmemoryBytes: count,
+  maxmemoryPolicy: z.string(),
+  databases: count,
+  modules: z.array(z.strictObject({ name: z.string(), version: z.number() })),
+  policy,
+});
+
+const rdb = z.strictObject({
+  magic: z.enum(['REDIS', 'VALKEY']),
+  version: count,
+  bytes: count,
+  crc64: z.enum(['valid', 'unchecked']),
+  parsed: z.boolean(),
+  unparsed: z.string().optional(),
+  keys: count,
+  expires: count,
+  databases: z.array(z.strictObject({ db: count, keys: count, expires: count })),
+  functions: count,
+  moduleTypes: z.array(z.string()),
+  usedMemoryBytes: count.optional(),
+  replid: z.string().optional(),
+  replOffset: z.int().optional(),
+});
+
+const census = z.strictObject({
+  takenAtMs: count,
+  keys: count,
+  classes: z.array(z.strictObject({ name: z.string(), keys: count, persistent: count, expired: count, ttl: z.array(count) })),
+});
+
+const schema = z
+  .strictObject({
+    formatVersion: z.literal(MANIFEST_FORMAT_VERSION),
+    kind: z.literal('snapshot'),
+    backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
+    instance: z.string(),
+    shard: z.string(),
+    reason: z.enum(['scheduled', 'manual', 'safety']),
+    method: z.enum(['replication', 'bgsave']),
+    software: z.strictObject({ name: z.literal('redis-backup'), version: z.string() }),
+    server,
+    replication: z.strictObject({ replid: z.string(), offset: z.int() }),
+    times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
+    stored: z.strictObject({
+      file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),
+      bytes: count.positive(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
+      compression: z.literal('zstd'),
+    }),
+    rdb,
+    census,
+    ttlBoundsSeconds: z.array(z.number().positive()),
+  })
+  .refine(({ census, ttlBoundsSeconds }) => census.classes.every(({ ttl }) => ttl.length === ttlBoundsSeconds.length + 1), {
+    path: ['census'],
+    message: 'must have one more count than ttlBoundsSeconds has bounds',
+  }) satisfies z.ZodType<SnapshotManifest>;
+
+/** The manifest as it is stored: indented, because people read it. */
+export const formatManifest = (manifest: SnapshotManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+
+/**
+ * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
+ * @param where - for messages: the URL of the object
+ * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
+ */
+export function parseManifest(text: string, ref: SnapshotRef, where: string): SnapshotManifest {
+  const json = parseJson(text, where);
+  const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
+  if (typeof version === 'number' && version !== MANIFEST_FORMAT_VERSION) throw unknownVersion(version, where);
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalid(`${where}: ${issue?.path.join('.') || 'the manifest'}: ${issue?.message}`);
+  }
+  for (const part of ['instance', 'shard', 'backupId'] as const) {
+    if (parsed.data[part] !== ref[part])
+      throw invalid(`${where}: ${part} is "${parsed.data[part]}", but it lies under "${ref[part]}"`);
+  }
+  return parsed.data;
+}
+
+/** Refuses to store what could not be read again. @throws RecoveryError `MANIFEST_INVALID` */
+export const checkManifest = (manifest: SnapshotManifest): SnapshotManifest =>
+  parseManifest(formatManifest(manifest), manifest, 'the manifest to be stored');
+
+function parseJson(text: string, where: string): unknown {
+  if (text.trim() === '') throw invalid(`${where} is empty`);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(`${where} is not JSON: ${(error as SyntaxError).message}`);
+  }
+}
+
+const invalid = (message: string): RecoveryError =>
+  new RecoveryError('MANIFEST_INVALID', message, {
+    next: 'Restore another backup; find out who wrote into this folder of the repository.',
+  });
+
+const unknownVersion = (version: number, where: string): RecoveryError =>
+  new RecoveryError(
+    'MANIFEST_VERSION_UNKNOWN',
+    `${where} has format version ${version}, this software knows ${MANIFEST_FORMAT_VERSION}`,
+    {
+      next: 'Use the version of redis-backup that wrote it, or a newer one; docs/repository-format.md shows how to do without.',
+    },
+  );

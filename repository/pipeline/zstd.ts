@@ -1,0 +1,80 @@
+import type { TransformOptions } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions } from 'node:zlib';
+import { RecoveryError } from '../../model/errors.ts';
+import { inBlocks } from './blocks.ts';
+
+export const DEFAULT_LEVEL = 1;
+
+/** Input of one job of the thread pool: a job costs some 50 µs of hand-over, whatever its size. */
+const BLOCK_BYTES = 256 * 1024;
+const OUTPUT_BYTES = 512 * 1024;
+/** On both sides of the compressor, so that reading, compressing and uploading overlap. */
+const AHEAD_BYTES = 1024 * 1024;
+
+/**
+ * Level 1 is zstd's fastest strategy with a larger hash table than its own (measured with bench/compression.ts: of an RDB
+ * with LZF strings it makes as little as zstd's level 3 does, in two thirds of the time). Others are zstd's own.
+ */
+function parameters(level: number): Record<number, number> {
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  if (level !== DEFAULT_LEVEL) return params;
+  return {
+    ...params,
+    [constants.ZSTD_c_windowLog]: 20,
+    [constants.ZSTD_c_hashLog]: 18,
+    [constants.ZSTD_c_minMatch]: 6,
+  };
+}
+
+/**
+ * Compresses into one zstd frame with a content checksum, in a thread of the pool.
+ * Memory: about 5 MiB at level 1, whatever the size.
+ * @param level - 1 to 19; 1 is best for RDBs
+ */
+export async function* compress(raw: AsyncIterable<Uint8Array>, level: number = DEFAULT_LEVEL): AsyncGenerator<Buffer> {
+  const options: ZstdOptions & TransformOptions = {
+    params: parameters(level),
+    chunkSize: OUTPUT_BYTES,
+    readableHighWaterMark: AHEAD_BYTES,
+    writableHighWaterMark: AHEAD_BYTES,
+  };
+  const zstd = createZstdCompress(options);
+  const feeding = pipeline(raw, (source) => inBlocks(source, BLOCK_BYTES), zstd);
+  feeding.catch(() => undefined); // the same error comes out of the read below
+  yield* zstd;
+  await feeding;
+}
+
+/**
+ * Decompresses zstd frames and checks their content checksums.
+ * Memory: the window of the frame (1 MiB as we write it; refused over 128 MiB) and about 4 MiB.
+ * @param what - for messages: the URL of the object
+ * @throws RecoveryError `BACKUP_CORRUPT`
+ */
+export async function* decompress(stored: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Buffer> {
+  const options: ZstdOptions & TransformOptions = {
+    params: { [constants.ZSTD_d_windowLogMax]: 27 },
+    chunkSize: OUTPUT_BYTES,
+    readableHighWaterMark: 2 * AHEAD_BYTES,
+    writableHighWaterMark: AHEAD_BYTES,
+  };
+  const zstd = createZstdDecompress(options);
+  const feeding = pipeline(stored, zstd);
+  feeding.catch(() => undefined);
+  try {
+    yield* zstd;
+    await feeding;
+  } catch (error) {
+    throw isZstd(error) ? corrupt(what, error) : error;
+  }
+}
+
+const isZstd = (error: unknown): error is Error =>
+  error instanceof Error && 'code' in error && /^(ZSTD_|ERR_ZSTD|Z_BUF_ERROR)/.test(String(error.code));
+
+const corrupt = (what: string, cause: Error): RecoveryError =>
+  new RecoveryError('BACKUP_CORRUPT', `${what} does not decompress: ${cause.message}`, {
+    next: 'Restore another backup, and find out what damages objects in this store.',
+    cause,
+  });

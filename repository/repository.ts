@@ -1,0 +1,233 @@
+import { randomUUID } from 'node:crypto';
+import { RecoveryError } from '../model/errors.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
+import {
+  instancePrefix,
+  isBackupId,
+  manifestKey,
+  probeKey,
+  SNAPSHOT_FILE,
+  type SnapshotRef,
+  snapshotKey,
+  snapshotPrefix,
+  snapshotsPrefix,
+} from './layout.ts';
+import { checkManifest, formatManifest, LARGEST_MANIFEST_BYTES, parseManifest } from './manifest.ts';
+import { inParallel } from './parallel.ts';
+import { type Pin, readPins, writePin } from './pins.ts';
+import { counting, type Digest, digesting, verifying, verifyingSize } from './pipeline/digest.ts';
+import { type SpoolOptions, spool } from './pipeline/spool.ts';
+import { compress, decompress } from './pipeline/zstd.ts';
+import { hasCode, readText, textBody } from './small-objects.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
+
+export type { SnapshotRef } from './layout.ts';
+export type { Pin } from './pins.ts';
+export type { SweptObject } from './sweep.ts';
+
+/** The object of a snapshot, as its manifest names it. */
+export type StoredObject = SnapshotManifest['stored'];
+
+export interface WriteOptions {
+  signal?: AbortSignal;
+  /** `rawBytes` that Redis sent, `storedBytes` that the store has acknowledged. */
+  onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
+  /** Room on local disk, for a store that is slower than Redis. Default: none, Redis waits. */
+  spool?: SpoolOptions;
+  /** Of zstd, 1 to 19. Default 1. */
+  level?: number;
+}
+
+export interface ReadOptions {
+  signal?: AbortSignal;
+  onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
+}
+
+export interface ManifestProblem {
+  backupId: string;
+  error: RecoveryError;
+}
+
+/** Manifests read at once by a listing. */
+const READS_AT_ONCE = 16;
+
+/** Backups at rest: what stands in docs/repository-format.md, over any store. */
+export class Repository {
+  readonly store: ObjectStore;
+
+  constructor(store: ObjectStore) {
+    this.store = store;
+  }
+
+  /**
+   * Compresses and stores one RDB. It is no backup before its manifest is published.
+   * Memory: under 80 MiB, whatever the size. A retry needs another `backupId`: objects are never overwritten.
+   * @throws RecoveryError `OBJECT_EXISTS`, those of the store, and what the RDB throws
+   */
+  async writeSnapshot(ref: SnapshotRef, rdb: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
+    const { signal, onProgress, level } = options;
+    const key = snapshotKey(ref);
+    const progress = { rawBytes: 0, storedBytes: 0 };
+    const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
+    let digest: Digest | undefined;
+    const counted = counting(rdb, (rawBytes) => report({ rawBytes }));
+    const compressed = digesting(compress(counted, level), (end) => {
+      digest = end;
+    });
+    const body = options.spool ? spool(compressed, options.spool) : compressed;
+    await this.store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
+    if (!digest) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
+    return { file: SNAPSHOT_FILE, bytes: digest.bytes, sha256: digest.sha256, compression: 'zstd' };
+  }
+
+  /** Proves that the store has the whole object. @throws RecoveryError `OBJECT_MISSING` or `BACKUP_CORRUPT` */
+  async verifyStored(ref: SnapshotRef, stored: StoredObject): Promise<void> {
+    const key = snapshotKey(ref, stored.file);
+    const found = await this.store.head(key);
+    if (!found) throw objectMissing(`${this.store.url}/${key}`);
+    if (found.sizeBytes === stored.bytes) return;
+    throw new RecoveryError(
+      'BACKUP_CORRUPT',
+      `${this.store.url}/${key} has ${found.sizeBytes} bytes, ${stored.bytes} were sent`,
+      {
+        next: 'Take the backup again, and find out what cuts objects in this store.',
+      },
+    );
+  }
+
+  /**
+   * Makes a snapshot exist: writes its manifest, the last object of it. Safe to repeat with the same manifest.
+   * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there, and all that verifyStored throws
+   */
+  async publish(manifest: SnapshotManifest): Promise<void> {
+    const text = formatManifest(checkManifest(manifest));
+    await this.verifyStored(manifest, manifest.stored); // a manifest never names what isn't there
+    try {
+      await this.store.put(manifestKey(manifest), textBody(text), { ifAbsent: true });
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+      if ((await readText(this.store, manifestKey(manifest), LARGEST_MANIFEST_BYTES)) !== text) throw error;
+    }
+  }
+
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  async readManifest(ref: SnapshotRef): Promise<SnapshotManifest> {
+    const found = await this.#manifest(ref);
+    if (found) return found;
+    throw new RecoveryError('BACKUP_MISSING', `${this.store.url} has no backup ${ref.backupId} of ${ref.instance}`, {
+      next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
+    });
+  }
+
+  /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
+  async isTaken(ref: SnapshotRef): Promise<boolean> {
+    for await (const _ of this.store.list(snapshotPrefix(ref))) return true;
+    return false;
+  }
+
+  /** Whole snapshots, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
+  async list(instance: string, shard = '0'): Promise<SnapshotManifest[]> {
+    return (await this.listWithProblems(instance, shard)).manifests;
+  }
+
+  /** The same, and the snapshots whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
+  async listWithProblems(instance: string, shard = '0'): Promise<{ manifests: SnapshotManifest[]; problems: ManifestProblem[] }> {
+    const names = await this.store.listNames(snapshotsPrefix(instance, shard));
+    const ids = names.filter(isBackupId).sort(); // an id sorts as its time does
+    const problems: ManifestProblem[] = [];
+    const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
+      try {
+        return await this.#manifest({ instance, shard, backupId });
+      } catch (error) {
+        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN')) throw error;
+        problems.push({ backupId, error });
+        return undefined;
+      }
+    });
+    problems.sort((a, b) => (a.backupId < b.backupId ? -1 : 1));
+    return { manifests: manifests.filter((manifest) => manifest !== undefined), problems };
+  }
+
+  /** Every shard of an instance that has something in the repository. */
+  async shards(instance: string): Promise<string[]> {
+    return this.store.listNames(instancePrefix(instance));
+  }
+
+  /**
+   * The RDB as Redis wrote it. Nothing of it may be used before the end: only there is it known to be the right one.
+   * @throws RecoveryError `BACKUP_CORRUPT` after the last byte at the latest, `OBJECT_MISSING` before the first
+   */
+  async *openSnapshot(manifest: SnapshotManifest, { signal, onProgress }: ReadOptions = {}): AsyncGenerator<Buffer> {
+    const { stored, rdb } = manifest;
+    const key = snapshotKey(manifest, stored.file);
+    const url = `${this.store.url}/${key}`;
+    const progress = { rawBytes: 0, storedBytes: 0 };
+    const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
+    const body = counting(await this.store.get(key, { signal }), (storedBytes) => report({ storedBytes }));
+    const raw = decompress(verifying(body, stored, url), url);
+    yield* counting(verifyingSize(raw, rdb.bytes, url), (rawBytes) => report({ rawBytes }));
+  }
+
+  /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
+  async deleteSnapshot(ref: SnapshotRef): Promise<void> {
+    await this.store.delete(manifestKey(ref));
+    for await (const { key } of this.store.list(snapshotPrefix(ref))) await this.store.delete(key);
+  }
+
+  /** Keeps a snapshot from retention until `untilMs`, because a plan names it. The last pin of one plan holds. */
+  pin(ref: SnapshotRef, pin: { planId: string; untilMs: number; reason: string }): Promise<void> {
+    return writePin(this.store, ref, pin);
+  }
+
+  /** All pins, those that have ended too: compare `untilMs`. */
+  pins(instance: string, shard = '0'): Promise<Pin[]> {
+    return readPins(this.store, instance, shard);
+  }
+
+  /** Removes what dead writers left: snapshots without a manifest, unfinished uploads, pins that have ended. */
+  sweep(instance: string, shard: string, options: SweepOptions): Promise<SweptObject[]> {
+    return sweep(this.store, instance, shard, options);
+  }
+
+  /**
+   * Writes, reads, lists and deletes a small object, and sees an overwrite refused.
+   * @throws RecoveryError those of the store, and `STORE_UNFIT`
+   */
+  async probeWritable(): Promise<void> {
+    const key = probeKey(randomUUID());
+    const { store } = this;
+    await store.probe();
+    await store.put(key, textBody(key), { ifAbsent: true });
+    try {
+      if ((await readText(store, key, 1024)) !== key) throw unfit(store, 'gives back other bytes than were put');
+      const again = await store.put(key, textBody('other'), { ifAbsent: true }).catch((error) => error);
+      if (!hasCode(again, 'OBJECT_EXISTS'))
+        throw again instanceof Error ? again : unfit(store, 'overwrites in spite of If-None-Match');
+      const listed: string[] = [];
+      for await (const object of store.list(key)) listed.push(object.key);
+      if (listed.length !== 1) throw unfit(store, 'does not list what was put');
+    } finally {
+      await store.delete(key);
+    }
+    if (await store.head(key)) throw unfit(store, 'still has what was deleted');
+  }
+
+  close(): void {
+    this.store.close();
+  }
+
+  async #manifest(ref: SnapshotRef): Promise<SnapshotManifest | undefined> {
+    const key = manifestKey(ref);
+    const text = await readText(this.store, key, LARGEST_MANIFEST_BYTES);
+    return text === undefined ? undefined : parseManifest(text, ref, `${this.store.url}/${key}`);
+  }
+}
+
+const objectMissing = (url: string): RecoveryError =>
+  new RecoveryError('OBJECT_MISSING', `${url} is not in the store`, { next: 'Take the backup again.' });
+
+const unfit = (store: ObjectStore, why: string): RecoveryError =>
+  new RecoveryError('STORE_UNFIT', `${store.url} ${why}`, {
+    next: 'Use a store with strong consistency and conditional writes.',
+  });

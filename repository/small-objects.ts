@@ -1,0 +1,35 @@
+import { type ErrorCode, RecoveryError } from '../model/errors.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+
+/** A text as the body of an object. */
+export async function* textBody(text: string): AsyncGenerator<Buffer> {
+  yield Buffer.from(text);
+}
+
+/**
+ * A small object as text; undefined if there is none.
+ * @throws RecoveryError `MANIFEST_INVALID` if it is larger than anything of ours: it would fill the memory
+ */
+export async function readText(store: ObjectStore, key: string, maxBytes: number): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of await store.get(key)) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw tooLarge(`${store.url}/${key}`, maxBytes);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (hasCode(error, 'OBJECT_MISSING')) return undefined;
+    throw error;
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+export const hasCode = (error: unknown, ...codes: ErrorCode[]): error is RecoveryError =>
+  error instanceof RecoveryError && codes.includes(error.code);
+
+const tooLarge = (url: string, maxBytes: number): RecoveryError =>
+  new RecoveryError('MANIFEST_INVALID', `${url} has more than ${maxBytes} bytes`, {
+    next: 'Find out who wrote into this folder of the repository.',
+  });

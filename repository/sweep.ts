@@ -1,0 +1,55 @@
+import { isBackupId, manifestKey, shardPrefix, snapshotPrefix, snapshotsPrefix } from './layout.ts';
+import { readPins } from './pins.ts';
+import type { ObjectInfo, ObjectStore } from './stores/object-store.ts';
+
+export interface SweepOptions {
+  /** Only what is older than this: a younger one may be under way. Milliseconds; 24 hours is our rule. */
+  olderThanMs: number;
+  /** Name what would go, and leave it. */
+  dryRun?: boolean;
+  /** For tests. */
+  nowMs?: number;
+}
+
+export interface SweptObject {
+  key: string;
+  /** 0 where the store doesn't say. */
+  sizeBytes: number;
+  why: 'no manifest' | 'unfinished upload' | 'pin has ended';
+}
+
+/** Removes what dead writers left in one shard. Safe to repeat, and beside a backup that is under way. */
+export async function sweep(store: ObjectStore, instance: string, shard: string, options: SweepOptions): Promise<SweptObject[]> {
+  const { olderThanMs, dryRun = false, nowMs = Date.now() } = options;
+  const beforeMs = nowMs - olderThanMs;
+  const swept: SweptObject[] = [];
+  for (const backupId of await store.listNames(snapshotsPrefix(instance, shard))) {
+    if (!isBackupId(backupId)) continue;
+    const orphans = await orphansOf(store, { instance, shard, backupId }, beforeMs);
+    for (const { key, sizeBytes } of orphans) {
+      if (!dryRun) await store.delete(key);
+      swept.push({ key, sizeBytes, why: 'no manifest' });
+    }
+  }
+  for (const { key } of await store.sweepUnfinished(shardPrefix(instance, shard), beforeMs, { dryRun })) {
+    swept.push({ key, sizeBytes: 0, why: 'unfinished upload' });
+  }
+  for (const { key, untilMs } of await readPins(store, instance, shard)) {
+    if (untilMs > nowMs) continue;
+    if (!dryRun) await store.delete(key);
+    swept.push({ key, sizeBytes: 0, why: 'pin has ended' });
+  }
+  return swept;
+}
+
+/** The objects of a snapshot that never got its manifest; none if it has one, or if any object is young. */
+async function orphansOf(
+  store: ObjectStore,
+  ref: { instance: string; shard: string; backupId: string },
+  beforeMs: number,
+): Promise<ObjectInfo[]> {
+  const objects: ObjectInfo[] = [];
+  for await (const object of store.list(snapshotPrefix(ref))) objects.push(object);
+  if (objects.some(({ key, modifiedAtMs }) => key === manifestKey(ref) || modifiedAtMs >= beforeMs)) return [];
+  return objects;
+}
