@@ -1,0 +1,87 @@
+/** Bytes of one slab. Large, so that a gigabyte is a thousand buffers and not sixty thousand. */
+export const SLAB_BYTES = 1024 * 1024;
+
+/** A read into less room than this isn't worth a system call: the next slab is begun. */
+const LEAST_ROOM = 64 * 1024;
+
+/**
+ * Collects what a socket reads in large pieces, without copying: the socket writes into `room()`, and `take()` hands out
+ * views of it. The last `hold` bytes are always kept back and lie in one piece, so that an end mark which arrives split
+ * is found and never handed out. Only those few bytes are copied, once per slab.
+ */
+export class Slabs {
+  /** How many of the newest bytes `take` keeps back: all, as long as lines are read. */
+  hold = Number.POSITIVE_INFINITY;
+  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #start = 0;
+  #end = 0;
+  #full: Buffer[] = [];
+  #fullBytes = 0;
+
+  /** Bytes kept back or not, which nobody has taken. */
+  get pending(): number {
+    return this.#fullBytes + this.#end - this.#start;
+  }
+
+  /** Bytes that `take` would hand out. */
+  get available(): number {
+    return this.#fullBytes + Math.max(0, this.#end - this.#start - this.hold);
+  }
+
+  /** Slabs that are full and not yet taken. */
+  get waiting(): number {
+    return this.#full.length;
+  }
+
+  /** Where the next bytes are to be written; say with `filled` how many there were. */
+  room(limit = SLAB_BYTES): Buffer {
+    if (this.#slab.length - this.#end < LEAST_ROOM) this.#begin();
+    return this.#slab.subarray(this.#end, Math.min(this.#slab.length, this.#end + limit));
+  }
+
+  filled(bytes: number): void {
+    this.#end += bytes;
+  }
+
+  /** The oldest bytes, in one piece; undefined when there are none but those kept back. */
+  take(): Buffer | undefined {
+    const full = this.#full.shift();
+    if (full) {
+      this.#fullBytes -= full.length;
+      return full;
+    }
+    const until = this.#end - this.hold;
+    if (until <= this.#start) return undefined;
+    const taken = this.#slab.subarray(this.#start, until);
+    this.#start = until;
+    return taken;
+  }
+
+  /** Takes the text up to the next line feed, without it and without a carriage return before it. Only while all is kept back. */
+  takeLine(): string | undefined {
+    const feed = this.#slab.subarray(this.#start, this.#end).indexOf(0x0a);
+    if (feed < 0) return undefined;
+    const line = this.#slab.toString('latin1', this.#start, this.#start + feed);
+    this.#start += feed + 1;
+    return line.endsWith('\r') ? line.slice(0, -1) : line;
+  }
+
+  endsWith(mark: Buffer): boolean {
+    const from = this.#end - mark.length;
+    return from >= this.#start && this.#slab[this.#end - 1] === mark.at(-1) && mark.compare(this.#slab, from, this.#end) === 0;
+  }
+
+  #begin(): void {
+    const kept = Math.min(this.hold, this.#end - this.#start);
+    const window = this.#slab.subarray(this.#start, this.#end - kept);
+    if (window.length > 0) {
+      this.#full.push(window);
+      this.#fullBytes += window.length;
+    }
+    const next = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    this.#slab.copy(next, 0, this.#end - kept, this.#end);
+    this.#slab = next;
+    this.#start = 0;
+    this.#end = kept;
+  }
+}
