@@ -1,8 +1,9 @@
 import { OTHER } from './data-class.ts';
-import { formatBytes, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
+import { formatBytes, formatCount, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
+import { takesPlaceOf, toCandidate } from './retention.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
 const OTHER_SHARE = 0.2;
@@ -21,8 +22,9 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   ];
 }
 
-function backupWarnings({ manifest, nowMs }: PlanInput, { losses }: RestorePlan): string[] {
-  const found: string[] = [];
+function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
+  const { manifest, nowMs } = input;
+  const found = fullerBackup(input);
   const [newest] = losses.newerBackups;
   if (newest) {
     const gained = Date.parse(newest.takenAt) - losses.writes.fromMs;
@@ -43,6 +45,19 @@ function backupWarnings({ manifest, nowMs }: PlanInput, { losses }: RestorePlan)
   if (!manifest.rdb.parsed)
     found.push(`the keys were not all counted (${manifest.rdb.unparsed ?? 'unknown type'}): the count at the end is no proof`);
   return found;
+}
+
+/** A Redis that had lost its data may have been backed up since: then the backup that is wanted is an older one. */
+function fullerBackup({ manifest, others }: PlanInput): string[] {
+  const chosen = toCandidate(manifest);
+  const [fuller] = others
+    .map(toCandidate)
+    .filter((one) => one.reason !== 'safety' && one.takenAtMs < chosen.takenAtMs && !takesPlaceOf(chosen, one))
+    .sort((a, b) => b.takenAtMs - a.takenAtMs);
+  if (!fuller) return [];
+  return [
+    `an older backup, ${fuller.backupId}, holds ${formatCountOf(fuller.keys, 'key')} and this one ${formatCount(chosen.keys)}; Redis may have lost its data in between`,
+  ];
 }
 
 function serverWarnings(input: PlanInput): string[] {

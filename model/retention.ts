@@ -22,7 +22,12 @@ export interface RetentionCandidate {
   keys: number;
   /** False: `keys` is what was counted before the reader stopped. */
   parsed: boolean;
+  /** Of the raw RDB. */
+  rdbBytes: number;
 }
+
+/** What tells how much a snapshot holds. */
+type Content = Pick<RetentionCandidate, 'keys' | 'parsed' | 'rdbBytes'>;
 
 /** A plan that may still be carried out names this backup. */
 export interface RetentionPin {
@@ -43,9 +48,10 @@ export const toCandidate = (manifest: SnapshotManifest): RetentionCandidate => (
   reason: manifest.reason,
   keys: manifest.rdb.keys,
   parsed: manifest.rdb.parsed,
+  rdbBytes: manifest.rdb.bytes,
 });
 
-/** A snapshot with less than this part of another's keys does not take its place: Redis may have lost its data in between. */
+/** A snapshot with less than this part of another's content does not take its place: Redis may have lost its data in between. */
 const PLACE_TAKING_SHARE = 0.1;
 
 /** Safety snapshots stay at least as long as a plan can be carried out. */
@@ -81,14 +87,14 @@ export function planRetention(
   return plan;
 }
 
-/** Could one restore `newer` in place of `older` without losing nine tenths of it? A count that is not known is trusted. */
-export function takesPlaceOf(
-  newer: Pick<RetentionCandidate, 'keys' | 'parsed'>,
-  older: Pick<RetentionCandidate, 'keys' | 'parsed'>,
-): boolean {
-  if (!newer.parsed) return true;
-  if (newer.keys === 0) return older.parsed && older.keys === 0;
-  return newer.keys >= older.keys * PLACE_TAKING_SHARE;
+/**
+ * Could one restore `newer` in place of `older` without losing nine tenths of it? By keys; by bytes if one of them could not
+ * be counted, since what was counted before the reader stopped says nothing of the whole.
+ */
+export function takesPlaceOf(newer: Content, older: Content): boolean {
+  if (newer.parsed && newer.keys === 0) return older.parsed && older.keys === 0;
+  if (newer.parsed && older.parsed) return newer.keys >= older.keys * PLACE_TAKING_SHARE;
+  return newer.rdbBytes >= older.rdbBytes * PLACE_TAKING_SHARE;
 }
 
 function reasonsToKeep(
@@ -128,14 +134,14 @@ function reasonsToKeepSafety(
   if (nowMs - one.takenAtMs <= withinMs) return [`safety snapshot of the last ${formatDuration(withinMs)}`];
   if (one.parsed && one.keys === 0) return [];
   const others = [...kept, ...newerThan(one, safety)];
-  return others.some((other) => takesPlaceOf(other, one)) ? [] : ['no other backup has that many keys'];
+  return others.some((other) => takesPlaceOf(other, one)) ? [] : ['no other backup holds that much'];
 }
 
 const lastReason = (keepLast: number, newer: number, successors: number): string => {
   const rule = keepLast === 1 ? 'the last good one' : `one of the last ${keepLast}`;
   return newer < keepLast
     ? rule
-    : `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of its keys`;
+    : `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of it`;
 };
 
 const newerThan = (one: RetentionCandidate, oldestFirst: readonly RetentionCandidate[]): readonly RetentionCandidate[] =>

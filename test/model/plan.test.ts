@@ -98,6 +98,43 @@ describe('restore plan', () => {
   });
 });
 
+describe('restore plan warns', () => {
+  it('of an older backup that holds ten times as much: Redis may have lost its data before this one was taken', () => {
+    const chosen = manifest({ rdb: { keys: 500 } });
+    const older = manifest({ takenAtMs: TAKEN_AT_MS - 6 * 3_600_000 });
+    assert.match(
+      planOf({ manifest: chosen, others: [older, chosen] }).warnings.join('\n'),
+      /an older backup, 20260801T000000Z, holds 200,000 keys and this one 500; Redis may have lost its data in between/,
+    );
+    assert.doesNotMatch(planOf({ others: [older] }).warnings.join('\n'), /an older backup/);
+  });
+
+  it('of what changed since the backup, and of what the next start will do otherwise than this one', () => {
+    const policy = { ...server().policy, appendonly: 'yes', save: '' };
+    const warnings = planOf({ target: withServer({ policy }) }).warnings.join('\n');
+    assert.match(warnings, /appendonly is yes now and no in the configuration file: the restored Redis starts with the latter/);
+    assert.match(
+      warnings,
+      /changed since the backup: save from "3600 1 300 100 60 10000" to "" and appendonly from "no" to "yes"/,
+    );
+  });
+
+  it('of a backup from the future, one without checksum, and replicas that will follow', () => {
+    const odd = manifest({ takenAtMs: NOW_MS + 3_600_000, rdb: { crc64: 'unchecked' } });
+    const warnings = planOf({ manifest: odd, target: target({ replicas: ['10.0.0.2:6379'] }) }).warnings.join('\n');
+    assert.match(warnings, /taken 2026-08-01 09:30 UTC, which is in the future/);
+    assert.match(warnings, /no checksum of its own \(rdbchecksum no/);
+    assert.match(warnings, /connected replicas \(10\.0\.0\.2:6379\) lose what they hold/);
+  });
+
+  it('of a hanging Redis, which is ended without a safety snapshot', () => {
+    assert.match(
+      planOf({ target: { ...down(), processRunning: true } }).warnings.join('\n'),
+      /a process is there that does not answer/,
+    );
+  });
+});
+
 describe('digest of a plan', () => {
   const digest = (overrides: Partial<PlanInput> = {}): string => planDigestSource(planOf(overrides));
 

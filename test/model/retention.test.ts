@@ -14,6 +14,7 @@ const snapshot = (hoursAgo: number, keys = 1_000_000, more: Partial<RetentionCan
   reason: 'scheduled',
   keys,
   parsed: true,
+  rdbBytes: 100 + keys * 100,
   ...more,
 });
 
@@ -61,7 +62,7 @@ describe('retention', () => {
     const result = plan([...good, ...empty], { keepWithinMs: DAY });
     assert.deepEqual(kept(result).slice(0, 3), ids(good));
     assert.deepEqual(result.keep[0]?.because, [
-      'one of the last 3: 100 newer ones hold less than a tenth of its keys',
+      'one of the last 3: 100 newer ones hold less than a tenth of it',
       'within 1 d 00 h of the newest',
     ]);
     assert.equal(result.remove.length, 95);
@@ -83,10 +84,12 @@ describe('retention', () => {
     assert.deepEqual(kept(plan(all)), ids(all.slice(-3)));
   });
 
-  it('trusts a snapshot whose keys could not be counted', () => {
-    const uncounted = [snapshot(2, 0, { parsed: false }), snapshot(1, 0, { parsed: false }), snapshot(0, 0, { parsed: false })];
+  it('judges a snapshot whose keys could not be counted by its bytes', () => {
+    const uncounted = [2, 1, 0].map((hours) => snapshot(hours, 7, { parsed: false, rdbBytes: 100_000_000 }));
     assert.deepEqual(kept(plan([snapshot(3), ...uncounted])), ids(uncounted));
-    assert.equal(takesPlaceOf({ keys: 0, parsed: true }, { keys: 0, parsed: false }), false);
+    const crashed = every6h(50, 0, 5);
+    const before = every6h(3, 50 * 6).map((one) => ({ ...one, keys: 0, parsed: false }));
+    assert.deepEqual(kept(plan([...before, ...crashed])).slice(0, 3), ids(before));
   });
 
   it('leaves alone what a plan has pinned, until the pin ends', () => {
@@ -109,7 +112,7 @@ describe('retention', () => {
   it('keeps a safety snapshot that is the only backup with data', () => {
     const only = snapshot(500, 1_000_000, { reason: 'safety' });
     const result = plan([only, ...every6h(5, 0, 0)]);
-    assert.deepEqual(result.keep[0], { backupId: only.backupId, because: ['no other backup has that many keys'] });
+    assert.deepEqual(result.keep[0], { backupId: only.backupId, because: ['no other backup holds that much'] });
   });
 
   it('does not remove backups because of a rule that is no number', () => {
@@ -124,12 +127,13 @@ const aCandidate = fc.record({
   keys: fc.oneof(fc.constant(0), fc.nat(100), fc.nat(2_000_000)),
   parsed: fc.boolean(),
   safety: fc.nat(9),
+  rdbBytes: fc.integer({ min: 100, max: 1e9 }),
 });
 const someSnapshots = fc
   .uniqueArray(aCandidate, { selector: ({ minutesAgo }) => minutesAgo, maxLength: 40 })
   .map((all) =>
-    all.map(({ minutesAgo, keys, parsed, safety }) =>
-      snapshot(minutesAgo / 60, keys, { parsed, reason: safety === 0 ? 'safety' : 'scheduled' }),
+    all.map(({ minutesAgo, keys, parsed, safety, rdbBytes }) =>
+      snapshot(minutesAgo / 60, keys, { parsed, rdbBytes, reason: safety === 0 ? 'safety' : 'scheduled' }),
     ),
   );
 const aPolicy = fc.record({
@@ -179,14 +183,33 @@ describe('retention, for any snapshots and any policy', () => {
     );
   });
 
-  it('keeps the newest snapshot, and the newest of those that hold the most', () => {
+  it('keeps the newest snapshot, and whatever nothing newer can take the place of', () => {
     always(
       fc.property(someSnapshots, aPolicy, (all, policy) => {
         const regular = all.filter(({ reason }) => reason !== 'safety').sort((a, b) => a.takenAtMs - b.takenAtMs);
         const stays = kept(plan(all, policy));
-        const most = Math.max(...regular.map(({ keys }) => keys));
-        const last = regular.filter(({ keys, parsed }) => !parsed || keys >= most / 10).at(-1);
-        for (const one of [regular.at(-1), last]) if (one) assert.ok(stays.includes(one.backupId));
+        regular.forEach((one, i) => {
+          if (!regular.slice(i + 1).some((newer) => takesPlaceOf(newer, one))) assert.ok(stays.includes(one.backupId));
+        });
+      }),
+    );
+  });
+
+  it('keeps the good ones however long a Redis that lost its data is backed up', () => {
+    const good = fc.array(fc.record({ keys: fc.integer({ min: 1_000_000, max: 9_000_000 }), parsed: fc.boolean() }), {
+      minLength: 1,
+      maxLength: 12,
+    });
+    const bad = fc.array(fc.nat(90_000), { maxLength: 40 });
+    always(
+      fc.property(good, bad, aPolicy, fc.nat(400), (before, after, policy, days) => {
+        const goods = before.map(({ keys, parsed }, i) =>
+          snapshot(1000 - i, parsed ? keys : 3, { parsed, rdbBytes: keys * 100 }),
+        );
+        const all = [...goods, ...after.map((keys, i) => snapshot(900 - i, keys, { rdbBytes: 100 + keys * 100 }))];
+        const stays = kept(plan(all, policy, [], NOW + days * DAY));
+        const expected = goods.slice(-Math.max(1, policy.keepLast));
+        assert.ok(expected.every(({ backupId }) => stays.includes(backupId)));
       }),
     );
   });
