@@ -50,7 +50,8 @@ export async function readRedisConf(
 
 /** Splits `redis-server FILE --name value …` into the file and the rest; the command may be wrapped, as in `sudo -u redis`. */
 export function splitCommand(command: readonly string[]): { configFile?: string; overrides: string[] } {
-  const server = command.findIndex((word) => /(?:redis|valkey)-server$/.test(word));
+  const server = command.findIndex((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
+  if (server < 0) return { overrides: [] }; // a script of their own: they name configFile
   const rest = command.slice(server + 1);
   const [first] = rest;
   if (first === undefined || first.startsWith('-')) return { overrides: rest };

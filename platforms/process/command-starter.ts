@@ -1,0 +1,125 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, open, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { findRedis, type RedisIdentity } from './find-redis.ts';
+import { tailOf } from './log-tail.ts';
+import { type ProcessEntry, stillRuns } from './process-table.ts';
+import type { ProcessEnd, Starter, Starting } from './starter.ts';
+
+export interface CommandStart {
+  command: readonly string[];
+  cwd: string;
+  /** What Redis writes to standard output and error; appended to. */
+  outputFile: () => Promise<string>;
+  /** Added to the few variables that Redis inherits. */
+  env?: Readonly<Record<string, string>>;
+  identity: () => Promise<RedisIdentity>;
+  /** `daemonize yes`: the command ends with code 0 while the server goes on. */
+  daemonizes: () => Promise<boolean>;
+  /** `logfile` of redis.conf, if it logs there. */
+  serverLog: () => Promise<string | undefined>;
+}
+
+/** Not the whole environment of the worker: it holds the passwords of Redis and of the object store. */
+const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH'];
+
+/** Redis as a process that the worker starts and that outlives it. */
+export function commandStarter(options: CommandStart): Starter {
+  const { command, cwd, outputFile, identity } = options;
+  const ends = new Map<number, ProcessEnd>();
+  return {
+    description: command.join(' '),
+    restartsByItself: false,
+    find: async () => findRedis(await identity()),
+    begin: () => begin(options, ends),
+    askToEnd,
+    endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),
+    isDown: async () => true,
+    logs: async (lines) => {
+      const serverLog = await options.serverLog();
+      const own = serverLog ? await tailOf(serverLog, lines) : [];
+      // Before it opens its own log, Redis complains of its configuration on standard error.
+      return own.length > 0 ? own : tailOf(await outputFile(), lines);
+    },
+    commandLine: async () => ({ command: [...command], cwd }),
+  };
+}
+
+async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Promise<Starting> {
+  const child = await spawnDetached(options);
+  child.on('error', () => {}); // a failed kill; we signal by pid and look for ourselves
+  child.once('exit', (code, signal) =>
+    ends.set(child.pid ?? 0, { pid: child.pid, ...(signal ? { signal } : { code: code ?? undefined }) }),
+  );
+  child.unref();
+  return {
+    failure: async () => {
+      const end = ends.get(child.pid ?? 0);
+      return end?.code === 0 && (await options.daemonizes()) ? undefined : end;
+    },
+  };
+}
+
+/** In a session of its own, and with no pipe to us: a worker that is killed must not take Redis along. */
+async function spawnDetached({ command, cwd, outputFile, env }: CommandStart): Promise<ChildProcess> {
+  const [program = '', ...args] = command;
+  const output = await openOutput(await outputFile());
+  const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+  try {
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...inherited, ...env },
+      detached: true,
+      stdio: ['ignore', output.fd, output.fd],
+    });
+    await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    return child;
+  } catch (error) {
+    throw notStarted(program, error);
+  } finally {
+    await output.close();
+  }
+}
+
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+async function openOutput(path: string) {
+  try {
+    // Not recursive: where the data directory is not mounted, none must be made in its place.
+    await mkdir(dirname(path), { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    const size = await stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    );
+    if (size > MAX_OUTPUT_BYTES) await rename(path, `${path}.old`);
+    return await open(path, 'a', 0o600);
+  } catch (error) {
+    throw new RecoveryError('START_FAILED', `cannot write the log of Redis: ${messageOf(error)}`, {
+      next: 'Check that the data directory is mounted and that the worker may write there, or set another `logFile`.',
+      cause: error,
+    });
+  }
+}
+
+const notStarted = (program: string, cause: unknown) =>
+  new RecoveryError('START_FAILED', `cannot run ${program}: ${messageOf(cause)}`, {
+    next: 'Correct the start command of the instance in redis-backup.yaml.',
+    cause,
+  });
+
+async function askToEnd(running: ProcessEntry | undefined): Promise<void> {
+  // Looked at again right before: the pid may belong to somebody else by now.
+  if (!running || !(await stillRuns(running))) return;
+  try {
+    process.kill(running.pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
+    throw new RecoveryError('STOP_FAILED', `may not end process ${running.pid}: ${messageOf(error)}`, {
+      next: 'Run the worker on that host as the user that Redis runs as, or as root.',
+      cause: error,
+    });
+  }
+}

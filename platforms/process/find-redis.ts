@@ -1,0 +1,96 @@
+import { readFile } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
+import { cwdOf, listeningInodes, type ProcessEntry, readProcesses, sharesOurNetwork, socketInodes } from './process-table.ts';
+
+/** What tells our Redis from any other process. */
+export interface RedisIdentity {
+  /** The ports that it would listen on: plain, TLS. */
+  ports: readonly number[];
+  /** Absolute. */
+  configFile?: string;
+  pidFile?: string;
+}
+
+const SERVER = /^(?:redis|valkey)-server/;
+// What Redis makes of its arguments: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server *:6379 [cluster]`
+const SERVER_TITLE = /(?:redis|valkey)-server[^/\s]* \S*:(\d+)(?: \[\w+\])?\s*$/;
+const CHILD_TITLE = /(?:redis|valkey)-(?:rdb-bgsave|aof-rewrite)\S* \S*:(\d+)(?: \[\w+\])?\s*$/;
+
+/**
+ * Finds the Redis server that is meant, and never another process: it is a redis-server or valkey-server, and it listens on the
+ * port; or, while it doesn't listen yet or no longer, its title names the port, its arguments name the configuration file, or
+ * the pid file names it. Children that save have the same name and are left out.
+ * @returns undefined if it does not run
+ * @throws RecoveryError `TARGET_IDENTITY` if several processes could be meant, so that none is signalled by mistake
+ */
+export async function findRedis(identity: RedisIdentity): Promise<ProcessEntry | undefined> {
+  const servers = serversOf(await readProcesses());
+  if (servers.length === 0) return undefined;
+  const listening = await listenersAmong(servers, identity.ports);
+  if (listening.length > 0) return theOne(listening, identity);
+  const named: ProcessEntry[] = [];
+  const pid = await pidFrom(identity.pidFile);
+  for (const server of servers) {
+    if (!(await isNamed(server, identity, pid))) continue;
+    if (await sharesOurNetwork(server.pid)) named.push(server);
+  }
+  return theOne(named, identity);
+}
+
+/**
+ * Children that go on saving although their server is gone, after a kill -9 for instance. Left alone, such a child renames its
+ * file over whatever stands there when it is done, a restored dump.rdb too.
+ */
+export async function findOrphans({ ports }: RedisIdentity): Promise<ProcessEntry[]> {
+  const processes = await readProcesses();
+  const servers = new Set(serversOf(processes).map(({ pid }) => pid));
+  const orphans = processes.filter(({ args, parentPid }) => {
+    const port = CHILD_TITLE.exec(args.join(' '))?.[1];
+    return port !== undefined && ports.includes(Number(port)) && !servers.has(parentPid);
+  });
+  const ours = await Promise.all(orphans.map(({ pid }) => sharesOurNetwork(pid)));
+  return orphans.filter((_, index) => ours[index]);
+}
+
+function serversOf(processes: readonly ProcessEntry[]): ProcessEntry[] {
+  const servers = processes.filter(({ name, args }) => SERVER.test(name) || SERVER.test(basename(args[0] ?? '')));
+  const pids = new Set(servers.map(({ pid }) => pid));
+  return servers.filter(({ parentPid, args }) => !pids.has(parentPid) && !CHILD_TITLE.test(args.join(' ')));
+}
+
+/** Whether it listens on one of the ports, as far as we may see. Redis does before it loads. */
+export const listens = async (server: ProcessEntry, { ports }: RedisIdentity): Promise<boolean> =>
+  (await listenersAmong([server], ports)).length > 0;
+
+async function listenersAmong(servers: readonly ProcessEntry[], ports: readonly number[]): Promise<ProcessEntry[]> {
+  const sets = await Promise.all(ports.filter((port) => port > 0).map(listeningInodes));
+  const wanted = new Set(sets.flatMap((set) => [...set]));
+  if (wanted.size === 0) return [];
+  const open = await Promise.all(servers.map(({ pid }) => socketInodes(pid)));
+  return servers.filter((_, index) => [...(open[index] ?? [])].some((inode) => wanted.has(inode)));
+}
+
+async function isNamed({ pid, args }: ProcessEntry, { ports, configFile }: RedisIdentity, pidOfFile?: number): Promise<boolean> {
+  const titled = SERVER_TITLE.exec(args.join(' '))?.[1];
+  if (titled !== undefined) return ports.includes(Number(titled));
+  const [, file] = args;
+  if (file !== undefined && !file.startsWith('-')) return resolve((await cwdOf(pid)) ?? '/', file) === configFile;
+  // A pid file may be stale, so it only decides about a Redis server that says nothing else of itself.
+  return pid === pidOfFile;
+}
+
+async function pidFrom(pidFile: string | undefined): Promise<number | undefined> {
+  if (pidFile === undefined) return undefined;
+  const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+function theOne(found: readonly ProcessEntry[], { ports, configFile }: RedisIdentity): ProcessEntry | undefined {
+  if (found.length <= 1) return found[0];
+  const pids = found.map(({ pid }) => pid).join(', ');
+  const meant = configFile ?? `port ${ports.join(' or ')}`;
+  throw new RecoveryError('TARGET_IDENTITY', `several Redis servers could be the one of ${meant}: processes ${pids}`, {
+    next: 'Stop the ones that are too many, or give each a port and a pid file of its own in the configuration.',
+  });
+}

@@ -1,0 +1,199 @@
+import { hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { RecoveryError } from '../../model/errors.ts';
+import { WORK_DIRECTORY } from '../data-layout.ts';
+import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
+import { commandStarter } from './command-starter.ts';
+import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
+import { reasonIn } from './log-tail.ts';
+import { type ProcessEntry, stillRuns } from './process-table.ts';
+import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
+import type { Starter, Starting } from './starter.ts';
+import { systemdStarter } from './systemd-starter.ts';
+
+export interface ProcessPlatformConfig {
+  /** By a command, in a directory (default `/`), or by systemd. */
+  start:
+    | {
+        command: string[];
+        cwd?: string;
+        /** Where standard output goes. Default `<data directory>/.redis-backup/server.log`. */
+        logFile?: string;
+        env?: Record<string, string>;
+      }
+    | { systemd: string; user?: boolean };
+  /** redis.conf. Default: what the start command names. */
+  configFile?: string;
+  /** Default: `pidfile` of redis.conf. */
+  pidFile?: string;
+  /** The port that the instance is reached at. Refused with TARGET_IDENTITY if redis.conf has another one. */
+  port?: number;
+  /** How long a stop may take before STOP_FAILED. Default 60 s; a server that saves on the way out may need more. */
+  stopTimeoutMs?: number;
+  /** How long until a process must be there and listen. It listens before it loads. Default 30 s. */
+  startTimeoutMs?: number;
+}
+
+const POLL_MS = 100;
+const SETTLED_MS = 1000;
+const LAST_LINES = 40;
+
+/** Redis as a process of this host. See Platform for what each step promises. */
+export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
+  const redis = localRedis(config);
+  const { starter } = redis;
+  const status = async (): Promise<PlatformStatus> => {
+    const found = await starter.find();
+    return found ? { running: true, pid: found.pid } : { running: false };
+  };
+  return {
+    kind: 'process',
+    description: `${starter.description} on host ${hostname()}`,
+    restartsByItself: starter.restartsByItself,
+    status,
+    start: async (signal) => {
+      const running = await starter.find();
+      if (running) return { running: true, pid: running.pid };
+      return { running: true, pid: (await untilUp(redis, await starter.begin(), signal)).pid };
+    },
+    stop: (signal) => stop(redis, signal),
+    exited: (signal) => exited(starter, signal),
+    logs: (lines) => starter.logs(lines),
+    dataLayout: async () => layoutOf(await redis.conf()),
+  };
+}
+
+interface LocalRedis {
+  starter: Starter;
+  conf: () => Promise<RedisConf>;
+  identity: () => Promise<RedisIdentity>;
+  startTimeoutMs: number;
+  stopTimeoutMs: number;
+}
+
+function localRedis(config: ProcessPlatformConfig): LocalRedis {
+  const { start, port, pidFile, stopTimeoutMs = 60_000, startTimeoutMs = 30_000 } = config;
+  const fileOf = (command: readonly string[], cwd: string) => {
+    const named = config.configFile ?? splitCommand(command).configFile;
+    return named === undefined ? undefined : resolve(cwd, named);
+  };
+  const conf = async () => {
+    const { command, cwd } = await starter.commandLine();
+    return readRedisConf(fileOf(command, cwd), { cwd, overrides: splitCommand(command).overrides });
+  };
+  const identity = async (): Promise<RedisIdentity> => {
+    const { command, cwd } = await starter.commandLine();
+    const read = await conf();
+    const ports = [read.port, read.tlsPort].filter((one) => one > 0);
+    if (port !== undefined && ports.length > 0 && !ports.includes(port)) throw otherPort(port, ports);
+    return {
+      ports: ports.length === 0 && port !== undefined ? [port] : ports,
+      configFile: fileOf(command, cwd),
+      pidFile: pidFile ?? read.pidfile,
+    };
+  };
+  const serverLog = async () => (await conf()).logfile;
+  const starter: Starter =
+    'systemd' in start
+      ? systemdStarter({ unit: start.systemd, user: start.user ?? false, serverLog })
+      : commandStarter({
+          ...start,
+          cwd: start.cwd ?? '/',
+          outputFile: async () => start.logFile ?? join((await conf()).dir, WORK_DIRECTORY, 'server.log'),
+          identity,
+          daemonizes: async () => (await conf()).daemonize,
+          serverLog,
+        });
+  return { starter, conf, identity, stopTimeoutMs, startTimeoutMs };
+}
+
+/** The fence against a configuration that pairs the URL of one Redis with the files of another. */
+const otherPort = (port: number, ports: readonly number[]) =>
+  new RecoveryError(
+    'TARGET_IDENTITY',
+    `the instance is reached at port ${port}, but its redis.conf says ${ports.join(' and ')}`,
+    {
+      next: 'Make url and configFile of the instance in redis-backup.yaml name the same Redis.',
+    },
+  );
+
+const layoutOf = ({ dir, dbfilename, appendonly, appenddirname, appendfilename }: RedisConf): DataLayout => ({
+  dir,
+  dbfilename,
+  appendonly,
+  appenddirname,
+  appendfilename,
+});
+
+/** A process that listens, which Redis does before it loads; or that has been there for a second, where we may not see that. */
+async function untilUp(
+  { starter, identity, startTimeoutMs }: LocalRedis,
+  starting: Starting,
+  signal?: AbortSignal,
+): Promise<ProcessEntry> {
+  const begun = performance.now();
+  for (;;) {
+    signal?.throwIfAborted();
+    const found = await starter.find();
+    const listening = found !== undefined && (await listens(found, await identity()));
+    const tookMs = performance.now() - begun;
+    // Asked after looking: a process that had ended just before must not count as up.
+    const failure = await starting.failure();
+    if (failure) throw startFailed(starter, await starter.logs(LAST_LINES), failure);
+    if (found && (listening || tookMs > SETTLED_MS) && (await stillRuns(found))) return found;
+    if (tookMs > startTimeoutMs) {
+      throw startFailed(starter, await starter.logs(LAST_LINES), { why: `no process within ${startTimeoutMs / 1000} s` });
+    }
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+function startFailed(
+  { description }: Starter,
+  lines: string[],
+  { code, signal, why }: { code?: number; signal?: string; why?: string },
+) {
+  const how = [why, signal && `ended by ${signal}`, code !== undefined && `exit code ${code}`].filter(Boolean).join(', ');
+  return new RecoveryError('START_FAILED', `${description} did not start (${how}): ${reasonIn(lines)}`, {
+    next: 'Correct what the last lines of its log say, then try again.',
+  });
+}
+
+/** Asks each process once, then waits until it, the supervisor's wish to restart it and its saving children are gone. */
+async function stop({ starter, identity, stopTimeoutMs }: LocalRedis, signal?: AbortSignal): Promise<void> {
+  const deadline = performance.now() + stopTimeoutMs;
+  for (;;) {
+    const running = await starter.find();
+    const down = !running && (await starter.isDown());
+    if (down && (await endOrphans(await identity()))) return;
+    if (!down) await starter.askToEnd(running);
+    do {
+      if (performance.now() > deadline) throw stopFailed(starter, running, await starter.logs(LAST_LINES), stopTimeoutMs);
+      await sleep(POLL_MS, undefined, { signal });
+    } while (running && (await stillRuns(running)));
+  }
+}
+
+/** Ends children that save for a server that is gone, the way Redis itself ends them. True when there is none. */
+async function endOrphans(identity: RedisIdentity): Promise<boolean> {
+  const orphans = await findOrphans(identity);
+  for (const orphan of orphans) if (await stillRuns(orphan)) process.kill(orphan.pid, 'SIGUSR1');
+  return orphans.length === 0;
+}
+
+function stopFailed({ description }: Starter, running: ProcessEntry | undefined, lines: string[], afterMs: number) {
+  const who = running ? `process ${running.pid}` : 'a child that saves';
+  return new RecoveryError('STOP_FAILED', `${description}: ${who} is still there after ${afterMs / 1000} s: ${reasonIn(lines)}`, {
+    next: `If its log says that it cannot save, free disk space or send SHUTDOWN NOSAVE; if it hangs, end it with kill -9 ${running?.pid ?? ''}`.trimEnd(),
+  });
+}
+
+async function exited(starter: Starter, signal?: AbortSignal): Promise<ProcessExit> {
+  const running = await starter.find();
+  if (!running) return { ...starter.endOf(), lastLines: await starter.logs(LAST_LINES) };
+  do await sleep(POLL_MS, undefined, { signal });
+  while (await stillRuns(running));
+  await sleep(POLL_MS, undefined, { signal }); // its exit code comes right after
+  return { pid: running.pid, ...starter.endOf(running.pid), lastLines: await starter.logs(LAST_LINES) };
+}

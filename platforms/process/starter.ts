@@ -1,0 +1,32 @@
+import type { ProcessEntry } from './process-table.ts';
+
+/** How a Redis process is brought up and ended on this host: by a command of ours, or by a supervisor. */
+export interface Starter {
+  /** For messages. */
+  readonly description: string;
+  readonly restartsByItself: boolean;
+  /** Where the process is looked for; `undefined` if it doesn't run. */
+  find(): Promise<ProcessEntry | undefined>;
+  /** Begins the start. Throws START_FAILED if that is refused at once. */
+  begin(): Promise<Starting>;
+  /** Asks for the end of this process, or of the attempts to bring one up. */
+  askToEnd(running: ProcessEntry | undefined): Promise<void>;
+  /** How a process ended that this object has started, without a pid the last one; `undefined` of any other. */
+  endOf(pid?: number): ProcessEnd | undefined;
+  /** True when nothing will bring it up again, so that "gone" is final. */
+  isDown(): Promise<boolean>;
+  logs(lines: number): Promise<string[]>;
+  /** Arguments that Redis is started with, and the directory it is started in. */
+  commandLine(): Promise<{ command: string[]; cwd: string }>;
+}
+
+export interface Starting {
+  /** What is known of its end while nothing was found running; `undefined` as long as it may still come up. */
+  failure(): Promise<(ProcessEnd & { why?: string }) | undefined>;
+}
+
+export interface ProcessEnd {
+  pid?: number;
+  code?: number;
+  signal?: string;
+}

@@ -1,0 +1,116 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { lastLines, tailOf } from './log-tail.ts';
+import { readProcess } from './process-table.ts';
+import type { Starter, Starting } from './starter.ts';
+
+export interface SystemdStart {
+  unit: string;
+  /** A unit of the user's own manager. */
+  user: boolean;
+  serverLog: () => Promise<string | undefined>;
+}
+
+const PROPERTIES = [
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'MainPID',
+  'Result',
+  'ExecMainStatus',
+  'ExecStart',
+  'WorkingDirectory',
+];
+const CALL_TIMEOUT_MS = 20_000;
+
+/**
+ * Redis as a systemd unit. Units of the distributions have `Restart=always`: a server that ends by itself, by SHUTDOWN for
+ * instance, is brought up again, so it is only ever ended by `systemctl stop`.
+ * All calls return at once (`--no-block`): with `Type=notify` a start would else wait for the whole load, and time out in it.
+ */
+export function systemdStarter({ unit, user, serverLog }: SystemdStart): Starter {
+  const call = (...args: string[]) => systemctl(unit, [...(user ? ['--user'] : []), ...args]);
+  const show = async () => parseShow(await call('show', '--property', PROPERTIES.join(','), unit));
+  return {
+    description: `systemd unit ${unit}`,
+    restartsByItself: true,
+    find: async () => {
+      const pid = Number((await show()).MainPID ?? 0);
+      return pid > 0 ? readProcess(pid) : undefined;
+    },
+    begin: async () => {
+      if ((await show()).LoadState === 'not-found') throw noSuchUnit(unit);
+      await call('start', '--no-block', unit);
+      return starting(show);
+    },
+    askToEnd: async () => {
+      await call('stop', '--no-block', unit);
+    },
+    endOf: () => undefined,
+    isDown: async () => ['inactive', 'failed'].includes((await show()).ActiveState ?? ''),
+    logs: async (lines) => {
+      const file = await serverLog();
+      const own = file ? await tailOf(file, lines) : [];
+      return own.length > 0 ? own : journal(unit, user, lines);
+    },
+    commandLine: async () => {
+      const { ExecStart = '', WorkingDirectory = '' } = await show();
+      return { command: commandOf(ExecStart), cwd: WorkingDirectory.replace(/^[!~-]+/, '') || '/' };
+    },
+  };
+}
+
+/** `activating (auto-restart)` means that it has failed and will be tried again: for a start that is a failure. */
+function starting(show: () => Promise<Record<string, string>>): Starting {
+  return {
+    failure: async () => {
+      const { ActiveState, SubState, Result, ExecMainStatus } = await show();
+      if (ActiveState !== 'failed' && SubState !== 'auto-restart' && Result !== 'start-limit-hit') return undefined;
+      const code = Number(ExecMainStatus);
+      return { code: Number.isNaN(code) ? undefined : code, why: `systemd says ${ActiveState} (${Result})` };
+    },
+  };
+}
+
+export const parseShow = (text: string): Record<string, string> =>
+  Object.fromEntries(
+    text.split('\n').flatMap((line) => {
+      const at = line.indexOf('=');
+      return at > 0 ? [[line.slice(0, at), line.slice(at + 1).trim()]] : [];
+    }),
+  );
+
+/** The arguments in `{ path=/usr/bin/redis-server ; argv[]=/usr/bin/redis-server /etc/redis.conf --daemonize no ; … }`. */
+export const commandOf = (execStart: string): string[] =>
+  (/argv\[\]=(.*?) ;/.exec(execStart)?.[1] ?? '').split(' ').filter((word) => word !== '');
+
+async function systemctl(unit: string, args: string[]): Promise<string> {
+  try {
+    return (await promisify(execFile)('systemctl', ['--no-pager', ...args], { timeout: CALL_TIMEOUT_MS })).stdout;
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    const said = stderr?.trim() || messageOf(error);
+    throw new RecoveryError('PLATFORM_UNSUPPORTED', `systemctl ${args[0] ?? ''} ${unit} failed: ${said}`, {
+      next:
+        code === 'ENOENT'
+          ? 'Run the worker on the host itself, or start this instance by a command.'
+          : 'Let the user of the worker manage this unit (polkit or sudo).',
+      cause: error,
+    });
+  }
+}
+
+const noSuchUnit = (unit: string) =>
+  new RecoveryError('CONFIG_INVALID', `systemd has no unit ${unit}`, {
+    next: 'Name the unit as `systemctl list-units` shows it, such as redis-server.service.',
+  });
+
+async function journal(unit: string, user: boolean, lines: number): Promise<string[]> {
+  const args = [...(user ? ['--user'] : []), '--unit', unit, '--lines', String(lines), '--output', 'cat', '--no-pager'];
+  try {
+    return lastLines((await promisify(execFile)('journalctl', args, { timeout: CALL_TIMEOUT_MS })).stdout, lines);
+  } catch {
+    return []; // a log that cannot be read must not keep Redis down
+  }
+}
