@@ -8,7 +8,7 @@ export const DEFAULT_LEVEL = 1;
 
 /** Input of one job of the thread pool: a job costs some 50 µs of hand-over, whatever its size. */
 const BLOCK_BYTES = 256 * 1024;
-const OUTPUT_BYTES = 512 * 1024;
+const OUTPUT_BYTES = 256 * 1024;
 /** On both sides of the compressor, so that reading, compressing and uploading overlap. */
 const AHEAD_BYTES = 1024 * 1024;
 

@@ -5,9 +5,11 @@ import { s3Error } from './s3-errors.ts';
 
 /** What tests change; the defaults are for backups of gigabytes over a network. */
 export interface S3Tuning {
-  /** Size of the first parts of an upload, and of the pieces of a download, bytes. At least 5 MiB, by S3's rules. */
+  /** Size of the first parts of an upload, bytes. At least 5 MiB, by S3's rules. */
   partBytes: number;
-  /** Parts on their way at once, each way. Memory: one more part than this. */
+  /** Size of the pieces that a large object is read in, bytes. */
+  pieceBytes: number;
+  /** Parts or pieces on their way at once. Memory: one more than this. */
   concurrency: number;
   /** How long a connection may take to come up, milliseconds. */
   connectMs: number;
@@ -19,6 +21,7 @@ export interface S3Tuning {
 
 export const DEFAULT_TUNING: S3Tuning = {
   partBytes: 8 * 1024 * 1024,
+  pieceBytes: 4 * 1024 * 1024,
   concurrency: 3,
   connectMs: 5_000,
   idleMs: 30_000,

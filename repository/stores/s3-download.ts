@@ -28,21 +28,21 @@ export async function download(calls: S3Calls, key: string, { offset = 0, signal
   source.etag = first.ETag;
   const end = offset + (first.ContentLength ?? 0);
   const body = first.Body as Body;
-  const { partBytes } = calls.tuning;
-  return end - offset <= 2 * partBytes ? resumed(source, offset, end, body) : inPieces(source, offset, end, body);
+  const { pieceBytes } = calls.tuning;
+  return end - offset <= 2 * pieceBytes ? resumed(source, offset, end, body) : inPieces(source, offset, end, body);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 async function* inPieces(source: Source, from: number, end: number, first: Body): AsyncGenerator<Uint8Array> {
-  const { partBytes, concurrency } = source.calls.tuning;
+  const { pieceBytes, concurrency } = source.calls.tuning;
   const stop = new AbortController();
   const signal = source.signal ? AbortSignal.any([source.signal, stop.signal]) : stop.signal;
   const pieces: Promise<Uint8Array[]>[] = [];
   let next = from;
   const begin = (body?: Body): void => {
     if (next >= end) return;
-    const to = Math.min(next + partBytes, end);
+    const to = Math.min(next + pieceBytes, end);
     const piece = collected(resumed({ ...source, signal }, next, to, body));
     piece.catch(() => undefined); // it is thrown where the piece is awaited
     pieces.push(piece);
