@@ -1,0 +1,101 @@
+import { formatBytes } from '../model/format.ts';
+import { median } from './processes.ts';
+
+/** One run of one contender. */
+export interface Run {
+  seconds: number;
+  rssMb?: number;
+  storedBytes?: number;
+  cpuSeconds?: number;
+}
+
+export interface Contender {
+  name: string;
+  run(): Promise<Run>;
+}
+
+/** What one bench says: with `--json` exactly this. */
+export interface Report {
+  name: string;
+  ours: Run;
+  peers: Record<string, Run>;
+  /** Ours divided by theirs. */
+  ratio: Record<string, number>;
+}
+
+export interface Goal {
+  what: string;
+  value: number;
+  atMost: number;
+}
+
+/** Runs all contenders in turn, several times: what disturbs the machine for a while disturbs them all. */
+export async function alternate(contenders: Contender[], runs: number, note: (text: string) => void): Promise<Map<string, Run>> {
+  const measured = new Map<string, Run[]>(contenders.map(({ name }) => [name, []]));
+  for (let round = 1; round <= runs; round++) {
+    for (const { name, run } of contenders) {
+      const result = await run();
+      measured.get(name)?.push(result);
+      note(`run ${round} of ${runs}: ${name} ${result.seconds.toFixed(2)} s`);
+    }
+  }
+  return new Map([...measured].map(([name, all]) => [name, medianRun(all)]));
+}
+
+function medianRun(runs: Run[]): Run {
+  const of = (key: keyof Run): number | undefined => {
+    const values = runs.flatMap((run) => run[key] ?? []);
+    return values.length === 0 ? undefined : median(values);
+  };
+  return {
+    seconds: round(of('seconds') ?? 0, 3),
+    ...optional('rssMb', of('rssMb'), 1),
+    ...optional('storedBytes', of('storedBytes'), 0),
+    ...optional('cpuSeconds', of('cpuSeconds'), 2),
+  };
+}
+
+const optional = (key: keyof Run, value: number | undefined, digits: number): Partial<Run> =>
+  value === undefined ? {} : { [key]: round(value, digits) };
+
+export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
+
+/** One line of JSON without the CPU time, which is for people. */
+export const toJson = ({ name, ours, peers, ratio }: Report): string =>
+  JSON.stringify({
+    name,
+    ours: bare(ours),
+    peers: Object.fromEntries(Object.entries(peers).map(([key, run]) => [key, bare(run)])),
+    ratio,
+  });
+
+const bare = ({ seconds, rssMb, storedBytes }: Run): Run => ({
+  seconds,
+  ...(rssMb === undefined ? {} : { rssMb }),
+  ...(storedBytes === undefined ? {} : { storedBytes }),
+});
+
+/** The same for people, with what was wanted. */
+export function toText({ name, ours, peers, ratio }: Report, about: string, goals: Goal[]): string {
+  const rows = [['redis-backup', ours] as const, ...Object.entries(peers)];
+  const line = (cells: string[]): string => cells.map((cell, at) => (at === 0 ? cell.padEnd(24) : cell.padStart(11))).join('');
+  return [
+    `${name}: ${about}`,
+    line(['', 'seconds', 'CPU s', 'peak RSS', 'stored', 'ours/theirs']),
+    ...rows.map(([contender, run]) =>
+      line([
+        contender,
+        run.seconds.toFixed(2),
+        run.cpuSeconds?.toFixed(2) ?? '',
+        run.rssMb === undefined ? '' : `${run.rssMb.toFixed(0)} MB`,
+        run.storedBytes === undefined ? '' : formatBytes(run.storedBytes),
+        ratio[contender]?.toFixed(2) ?? '',
+      ]),
+    ),
+    ...goals.map(
+      ({ what, value, atMost }) =>
+        `${value <= atMost ? 'met   ' : 'MISSED'} ${what}: ${value.toFixed(2)}, at most ${atMost} wanted`,
+    ),
+    '',
+  ].join('\n');
+}
