@@ -1,8 +1,8 @@
 /** Bytes of one slab. Large, so that a gigabyte is a thousand buffers and not sixty thousand. */
 export const SLAB_BYTES = 1024 * 1024;
 
-/** A read into less room than this isn't worth a system call: the next slab is begun. */
-const LEAST_ROOM = 64 * 1024;
+/** A read into less room than this part of a slab isn't worth a system call: the next slab is begun. */
+const LEAST_ROOM = 1 / 16;
 
 /**
  * Collects what a socket reads in large pieces, without copying: the socket writes into `room()`, and `take()` hands out
@@ -12,11 +12,17 @@ const LEAST_ROOM = 64 * 1024;
 export class Slabs {
   /** How many of the newest bytes `take` keeps back: all, as long as lines are read. */
   hold = Number.POSITIVE_INFINITY;
-  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  readonly #size: number;
+  #slab: Buffer;
   #start = 0;
   #end = 0;
   #full: Buffer[] = [];
   #fullBytes = 0;
+
+  constructor(size = SLAB_BYTES) {
+    this.#size = size;
+    this.#slab = Buffer.allocUnsafeSlow(size);
+  }
 
   /** Bytes kept back or not, which nobody has taken. */
   get pending(): number {
@@ -34,9 +40,9 @@ export class Slabs {
   }
 
   /** Where the next bytes are to be written; say with `filled` how many there were. */
-  room(limit = SLAB_BYTES): Buffer {
-    if (this.#slab.length - this.#end < LEAST_ROOM) this.#begin();
-    return this.#slab.subarray(this.#end, Math.min(this.#slab.length, this.#end + limit));
+  room(limit = this.#size): Buffer {
+    if (this.#size - this.#end < this.#size * LEAST_ROOM) this.#begin();
+    return this.#slab.subarray(this.#end, Math.min(this.#size, this.#end + limit));
   }
 
   filled(bytes: number): void {
@@ -78,7 +84,7 @@ export class Slabs {
       this.#full.push(window);
       this.#fullBytes += window.length;
     }
-    const next = Buffer.allocUnsafeSlow(SLAB_BYTES);
+    const next = Buffer.allocUnsafeSlow(this.#size);
     this.#slab.copy(next, 0, this.#end - kept, this.#end);
     this.#slab = next;
     this.#start = 0;
