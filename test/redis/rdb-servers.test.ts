@@ -8,6 +8,7 @@ import { fillAllTypes, fillDataClasses } from '../support/datasets.ts';
 import { readRdb } from '../support/read-rdb.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 /** RDB version that each release writes; the first, 7.0, must be there, the others run where they are. */
 const RELEASES: { release: string; product: 'redis' | 'valkey'; rdb: number }[] = [
@@ -43,8 +44,7 @@ for (const { release, product, rdb } of RELEASES) {
       redis = await startRedis({ binary: binary.path });
       await fillAllTypes({ port: redis.port }, { server: binary });
       await fillDataClasses({ port: redis.port }, { keys: 2000, extraSeconds: 3600 });
-      await redis.command('SAVE');
-      reading = readRdb(readFileSync(join(redis.dir, 'dump.rdb')), { sizes: [65_536] });
+      reading = await readSaved(redis);
     });
     after(() => redis?.[Symbol.asyncDispose]());
 
@@ -79,7 +79,36 @@ for (const { release, product, rdb } of RELEASES) {
       assert.equal(Number(/(\d+) expires/.exec(text)?.[1]), reading.facts.expires, text);
       assert.equal(reading.facts.functions, release === '6.2' ? 0 : 2);
     });
+
+    it('names the module type of a vector set', async function () {
+      if (product === 'valkey' || Number(release) < 8) this.skip();
+      await redis.command('VADD', 'vectors', 'VALUES', '3', '1', '2', '3', 'element');
+      assert.deepEqual((await readSaved(redis)).facts.moduleTypes, ['vectorset']);
+    });
+
+    it('is understood under LFU, uncompressed and without a checksum', async () => {
+      const config = { 'maxmemory-policy': 'allkeys-lfu', rdbcompression: 'no', rdbchecksum: 'no' };
+      await using other = await startRedis({ binary: redis.binary.path, config });
+      await fillAllTypes({ port: other.port }, { server: other.binary });
+      const { facts } = await readSaved(other);
+      assert.deepEqual([facts.parsed, facts.crc64], [true, 'unchecked']);
+      assert.deepEqual(facts.databases, await (await other.client()).dbsizes());
+    });
+
+    it('is understood when it comes from a cluster', async () => {
+      await using node = await startRedis({ binary: redis.binary.path, config: { 'cluster-enabled': 'yes' } });
+      await node.command('CLUSTER', 'ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => `${slot}`));
+      await until(async () => `${await node.command('CLUSTER', 'INFO')}`.includes('cluster_state:ok'));
+      await fillDataClasses({ port: node.port }, { keys: 1000, extraSeconds: 3600 });
+      const { facts } = await readSaved(node);
+      assert.deepEqual([facts.parsed, facts.crc64, facts.keys], [true, 'valid', 1000]);
+    });
   });
+}
+
+async function readSaved(redis: RedisServer): Promise<RdbReading> {
+  await redis.command('SAVE');
+  return readRdb(readFileSync(join(redis.dir, 'dump.rdb')), { sizes: [65_536] });
 }
 
 async function countKeys(redis: RedisServer, pattern: string): Promise<number> {
