@@ -13,7 +13,7 @@ export interface S3Tuning {
   concurrency: number;
   /** How long a connection may take to come up, milliseconds. */
   connectMs: number;
-  /** How long a connection may carry nothing, milliseconds. */
+  /** How long a connection may carry nothing, milliseconds. The kernel's buffers must drain within it: 4 MB at 70 kB/s. */
   idleMs: number;
   /** How long a transfer waits for a store that is away, milliseconds. Other calls give up after the SDK's attempts. */
   patienceMs: number;
@@ -24,7 +24,7 @@ export const DEFAULT_TUNING: S3Tuning = {
   pieceBytes: 4 * 1024 * 1024,
   concurrency: 3,
   connectMs: 5_000,
-  idleMs: 30_000,
+  idleMs: 60_000,
   patienceMs: 60_000,
 };
 

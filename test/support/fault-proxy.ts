@@ -162,6 +162,7 @@ class Damage extends Transform {
       if (kind === 'flip' || here >= chunk.length) continue;
       this.push(chunk.subarray(0, Math.max(0, here)));
       if (kind === 'stall') return undefined;
+      await sleep(20); // what goes before the cut is to arrive
       throw new Error('cut by the fault proxy');
     }
     return chunk;

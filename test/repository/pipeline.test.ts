@@ -1,0 +1,188 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { inBlocks } from '../../repository/pipeline/blocks.ts';
+import { counting, type Digest, digesting, verifying, verifyingSize } from '../../repository/pipeline/digest.ts';
+import { type SpoolOptions, spool } from '../../repository/pipeline/spool.ts';
+import { compress, decompress } from '../../repository/pipeline/zstd.ts';
+import { bytes, collect, cutShort, refuses, size } from './bodies.ts';
+
+const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+/** Compresses to about a half. */
+const compressible = (length: number) =>
+  Buffer.from(
+    randomBytes(Math.ceil(length / 2))
+      .toString('hex')
+      .slice(0, length),
+  );
+
+describe('compress and decompress', () => {
+  for (const level of [1, 3, 9]) {
+    it(`give back every byte at level ${level}`, async () => {
+      const data = compressible(3_000_001);
+      const stored = await collect(compress(bytes(data.subarray(0, 10), data.subarray(10)), level));
+      assert.ok(stored.length < data.length * 0.7);
+      assert.ok(data.equals(await collect(decompress(bytes(stored), 'x'))));
+    });
+  }
+
+  it('keep an empty body', async () => {
+    const stored = await collect(compress(bytes()));
+    assert.ok(stored.length > 0);
+    assert.equal((await collect(decompress(bytes(stored), 'x'))).length, 0);
+  });
+
+  it('write what the zstd command reads, with a content checksum', async () => {
+    const data = compressible(2_000_000);
+    const stored = await collect(compress(bytes(data)));
+    assert.ok(data.equals(execFileSync('zstd', ['-dc'], { input: stored, maxBuffer: 1 << 26 })));
+    assert.equal((stored[4] ?? 0) & 0b100, 0b100, 'Content_Checksum_flag, RFC 8878 section 3.1.1.1.1');
+  });
+
+  it('refuse a flipped bit anywhere', async () => {
+    const stored = await collect(compress(bytes(compressible(200_000))));
+    for (const at of [0, 4, 100, stored.length >> 1, stored.length - 2]) {
+      const damaged = Buffer.from(stored);
+      damaged[at] = (damaged[at] ?? 0) ^ 1;
+      await refuses(collect(decompress(bytes(damaged), 's3://b/k')), 'BACKUP_CORRUPT', /^s3:\/\/b\/k does not decompress/);
+    }
+  });
+
+  it('refuse a frame that ends too early', async () => {
+    const stored = await collect(compress(bytes(compressible(200_000))));
+    for (const length of [3, 20, stored.length >> 1, stored.length - 1]) {
+      await refuses(collect(decompress(bytes(stored.subarray(0, length)), 'x')), 'BACKUP_CORRUPT');
+    }
+  });
+
+  it('pass on the error of their source, and close it when nobody reads on', async () => {
+    await assert.rejects(collect(compress(cutShort('x'))), /connection lost/);
+    await assert.rejects(collect(decompress(cutShort(''), 'x')), /connection lost/);
+    let closed = false;
+    const endless = (async function* () {
+      try {
+        for (;;) yield randomBytes(100_000);
+      } finally {
+        closed = true;
+      }
+    })();
+    for await (const _ of compress(endless)) break;
+    while (!closed) await new Promise(setImmediate);
+  });
+});
+
+describe('inBlocks', () => {
+  it('changes the size of chunks and nothing else', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 50 })),
+        fc.integer({ min: 1, max: 64 }),
+        async (chunks, blockBytes) => {
+          const blocks: Buffer[] = [];
+          for await (const block of inBlocks(bytes(...chunks.map((chunk) => Buffer.from(chunk))), blockBytes))
+            blocks.push(Buffer.from(block));
+          assert.deepEqual(Buffer.concat(blocks), Buffer.concat(chunks));
+          assert.ok(blocks.every(({ length }) => length > 0));
+        },
+      ),
+    ));
+});
+
+describe('digests', () => {
+  it('say how many bytes went by and what their SHA-256 is', async () => {
+    let found: Digest | undefined;
+    await size(digesting(bytes('hello ', 'world'), (digest) => (found = digest)));
+    assert.deepEqual(found, { bytes: 11, sha256: sha256(Buffer.from('hello world')) });
+  });
+
+  it('refuse other bytes at their end, with the name of the object', async () => {
+    const wanted = { bytes: 5, sha256: sha256(Buffer.from('hello')) };
+    assert.equal(await size(verifying(bytes('hello'), wanted, 's3://b/k')), 5);
+    await refuses(size(verifying(bytes('hellO'), wanted, 's3://b/k')), 'BACKUP_CORRUPT', /^s3:\/\/b\/k has the SHA-256/);
+    await refuses(size(verifying(bytes('hell'), wanted, 's3://b/k')), 'BACKUP_CORRUPT', /has 4 bytes, the manifest says 5/);
+  });
+
+  it('stop what unpacks to more than it should, before it fills a disk', async () => {
+    let passed = 0;
+    await refuses(
+      size(counting(verifyingSize(bytes('12345', '6789'), 5, 'x'), (total) => (passed = total))),
+      'BACKUP_CORRUPT',
+      /more than/,
+    );
+    assert.equal(passed, 5);
+    await refuses(size(verifyingSize(bytes('1234'), 5, 'x')), 'BACKUP_CORRUPT', /fewer than/);
+    assert.equal(await size(verifyingSize(bytes('12345'), 5, 'x')), 5);
+  });
+});
+
+describe('spool', () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'redis-backup-spool-'));
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+  const options = (maxBytes: number, memoryBytes: number): SpoolOptions => ({ directory, maxBytes, memoryBytes });
+
+  it('keeps every byte in order, whatever fits where', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 60 }),
+        fc.record({ maxBytes: fc.integer({ min: 0, max: 200 }), memoryBytes: fc.integer({ min: 0, max: 100 }) }),
+        fc.array(fc.boolean()),
+        async (chunks, limits, waits) => {
+          const seen: Uint8Array[] = [];
+          let turn = 0;
+          for await (const chunk of spool(bytes(...chunks.map((one) => Buffer.from(one))), { directory, ...limits })) {
+            seen.push(chunk);
+            if (waits[turn++ % Math.max(1, waits.length)]) await new Promise((resolve) => setTimeout(resolve, 1)); // a slow store
+          }
+          assert.deepEqual(Buffer.concat(seen), Buffer.concat(chunks));
+        },
+      ),
+      { numRuns: 60 },
+    )).timeout(60_000);
+
+  it('takes all that fits from its source before anybody reads, and no more', async () => {
+    let taken = 0;
+    const source = counting(bytes(...Array.from({ length: 100 }, () => Buffer.alloc(1000, 7))), (total) => (taken = total));
+    const spooled = spool(source, options(20_000, 10_000));
+    const first = await spooled.next();
+    assert.equal(first.value?.length, 1000);
+    // 1 read, 10 in memory, 20 on disk, and one that waits for room.
+    while (taken < 32_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(taken, 32_000);
+    assert.equal(await size(spooled), 99_000);
+  });
+
+  it('leaves no file, not even while it runs', async () => {
+    const spooled = spool(bytes(...Array.from({ length: 50 }, () => Buffer.alloc(1000))), options(50_000, 1000));
+    await spooled.next();
+    assert.deepEqual(await readdir(directory), []);
+    await spooled.return(undefined);
+    assert.deepEqual(await readdir(directory), []);
+  });
+
+  it('passes the error of its source on at once', async () => {
+    const spooled = spool(cutShort(Buffer.alloc(5000)), options(50_000, 1000));
+    await assert.rejects(collect(spooled), /connection lost/);
+  });
+
+  it('says what is wrong with its directory', async () => {
+    const spooled = spool(bytes(Buffer.alloc(10), Buffer.alloc(10), Buffer.alloc(10)), {
+      directory: join(directory, 'not-there'),
+      maxBytes: 100,
+      memoryBytes: 10,
+    });
+    await assert.rejects(
+      (async () => {
+        for await (const _ of spooled) await new Promise((resolve) => setTimeout(resolve, 20));
+      })(),
+      /ENOENT/,
+    );
+  });
+});
