@@ -1,4 +1,4 @@
-import type { OperationKind } from './lock.ts';
+import type { PlannedLosses, RestorePlan } from './plan.ts';
 
 /** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
 export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer' } as const;
@@ -9,6 +9,8 @@ export const WORKFLOW_IDS = {
   backup: (instance: string) => `backup/${instance}`,
   restore: (instance: string) => `restore/${instance}`,
   retention: (instance: string) => `retention/${instance}`,
+  /** A restore that only plans: it must not stand in the way of one that runs. */
+  plan: (instance: string) => `plan/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
 } as const;
 
@@ -64,6 +66,48 @@ export interface RestoreInput {
   strategy: 'replace';
   /** Digest of the plan that a person approved: the restore refuses to do anything else. */
   plan?: string;
+  /** Only say what would be done and lost. The result is the plan. */
+  planOnly?: boolean;
+  /** Go on without a snapshot of what stands there now. Its files are kept aside in any case. */
+  skipSafetySnapshot?: boolean;
+  /** Restore an RDB whose keys could not all be counted. The count can then not be proved. */
+  allowUnparsed?: boolean;
+  /** Restore a backup that holds nothing alive. */
+  allowEmpty?: boolean;
+}
+
+/** Result of `restoreFromRdb`: the plan, or what was done. */
+export type RestoreResult = { outcome: 'planned'; instance: string; digest: string; plan: RestorePlan } | RestoreReport;
+
+/** What a restore did, lost and proved. */
+export interface RestoreReport {
+  outcome: 'restored';
+  instance: string;
+  backupId: string;
+  /** ISO 8601: every write after this moment is lost. */
+  takenAt: string;
+  strategy: 'replace';
+  /** Keys of the backup. */
+  keysExpected: number;
+  /** Of these, accounted for: loaded, or expired before they could be. */
+  keysFound: number;
+  keysLoaded: number;
+  keysExpired: number;
+  /** In Redis when they were counted. */
+  keysAlive: number;
+  /** Every key is accounted for, one by one; false for servers that don't say what they loaded. */
+  exact: boolean;
+  /** The count in one sentence. */
+  proof: string;
+  /** From the start of the new process to its first answer. */
+  downtimeSeconds: number;
+  losses: PlannedLosses;
+  warnings: string[];
+  applications: { name: string; verdict: string; detail: string }[];
+  /** What stood there before, as a snapshot in the repository. */
+  safetyBackupId?: string;
+  /** What stood there before, as files on the machine. */
+  keptAside?: { directory: string; bytes: number };
 }
 
 /** Input of `applyRetention`. */
@@ -82,5 +126,3 @@ export interface RetentionResult {
   /** Remains of backups that were cut short, deleted because they are a day old. */
   swept: string[];
 }
-
-export const LOCK_KIND_OF: Record<'backup' | 'restore-rdb', OperationKind> = { backup: 'backup', 'restore-rdb': 'restore' };

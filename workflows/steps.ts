@@ -68,6 +68,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   openPlace: { preset: 'quick' },
   surveyTarget: { preset: 'place' },
   planRestore: { preset: 'quick' },
+  approveRestore: { preset: 'quick' },
   stageBackup: { preset: 'place' },
   discardStaged: { preset: 'undo' },
   stopServer: { preset: 'place', destructive: true },

@@ -99,15 +99,3 @@ export class Storm {
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }
-
-/** Waits for something to become true. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  { seconds = 60, what = 'the condition' } = {},
-): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`${what} did not come true within ${seconds} s`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

@@ -1,0 +1,23 @@
+import { createPlaceActivities } from './places.ts';
+import { createPlanActivities } from './plan-restore.ts';
+import { createPutBackActivities } from './put-back.ts';
+import { createRestoreActivities } from './restore.ts';
+import { createRetentionActivities } from './retention.ts';
+import { createSnapshotActivities } from './snapshot.ts';
+import { createSurveyActivities } from './survey-target.ts';
+import { createVerifyActivities } from './verify-restore.ts';
+import type { World } from './world.ts';
+
+/** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps.ts. */
+export const createActivities = (world: World) => ({
+  ...createSnapshotActivities(world),
+  ...createRetentionActivities(world),
+  ...createPlaceActivities(world),
+  ...createSurveyActivities(world),
+  ...createPlanActivities(world),
+  ...createRestoreActivities(world),
+  ...createVerifyActivities(world),
+  ...createPutBackActivities(world),
+});
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto';
+import { RecoveryError } from '../model/errors.ts';
+import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
+import type { RestoreInput } from '../model/operations.ts';
+import { planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import type { Repository } from '../repository/repository.ts';
+import { currentJob } from './job-context.ts';
+import type { World } from './world.ts';
+
+/** A plan that could be carried out now, and the digest that a person approves. */
+export interface ApprovablePlan {
+  plan: RestorePlan;
+  digest: string;
+}
+
+/** What a plan names stays for this long, whatever retention says. */
+const PINNED_FOR_MS = 24 * 3600 * 1000;
+
+export const createPlanActivities = (world: World) => ({
+  /**
+   * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
+   * is returned too: who wants to carry it out calls `approveRestore`.
+   */
+  async planRestore({ input, target }: { input: RestoreInput; target: TargetFacts }): Promise<ApprovablePlan> {
+    const { instance, backupId } = input;
+    const { classes } = await world.instance(instance);
+    const repository = await world.repository();
+    const all = await repository.list(instance, ONLY_SHARD);
+    const manifest = backupId === 'latest' ? newestGood(instance, all) : await readNamed(repository, instance, backupId);
+    const plan = planRestore({
+      instance,
+      shard: ONLY_SHARD,
+      manifest,
+      others: all,
+      target,
+      classes,
+      nowMs: world.now(),
+      options: input,
+    });
+    await repository.pin(
+      { instance, shard: ONLY_SHARD, backupId: manifest.backupId },
+      { planId: currentJob().operationId, untilMs: world.now() + PINNED_FOR_MS, reason: 'a restore plan names it' },
+    );
+    return { plan, digest: createHash('sha256').update(planDigestSource(plan)).digest('hex').slice(0, 16) };
+  },
+
+  /** The gate before anything is touched. @throws RecoveryError of the first refusal, or `PLAN_CHANGED` */
+  async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
+    if (input.plan && input.plan !== digest) {
+      throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
+        next: `Look at it with \`redis-backup restore ${input.instance} ${input.backupId} --plan\` and approve that one.`,
+      });
+    }
+    const [refusal, ...others] = plan.refusals;
+    if (!refusal) return;
+    const more = others.map(({ message }) => message).join('; ');
+    throw new RecoveryError(refusal.code, more ? `${refusal.message}; also: ${more}` : refusal.message, { next: refusal.next });
+  },
+});
+
+async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
+  timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
+  return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
+}
+
+/** The newest that holds anything: a Redis that came up empty may have been backed up since. Safety snapshots are asked for by name. */
+function newestGood(instance: string, manifests: readonly SnapshotManifest[]): SnapshotManifest {
+  const candidates = manifests.filter(({ reason }) => reason !== 'safety');
+  const newest = candidates.findLast(({ rdb }) => rdb.keys > 0 || !rdb.parsed) ?? candidates.at(-1);
+  if (newest) return newest;
+  throw new RecoveryError('BACKUP_NONE', `the repository has no backup of ${instance}`, {
+    next: `Look at \`redis-backup list ${instance}\`, and at the repository in the configuration.`,
+  });
+}

@@ -1,0 +1,25 @@
+import type { RedisClient } from '../redis/client.ts';
+import { canTurnOffRdbCompression, putBackRdbCompression, turnOffRdbCompression } from '../redis/rdb-compression.ts';
+
+/** `rdbcompression` turned off for the moment of one fork (DESIGN truth 16). */
+export interface CompressionFence {
+  /** Why it was left on; absent when it is off. */
+  refusedBecause?: string;
+  /** Idempotent. */
+  putBack(): Promise<void>;
+}
+
+/** Turns `rdbcompression` off if nothing but our own fork can see it; else says why not, and the snapshot goes on as usual. */
+export async function openCompressionFence(client: RedisClient): Promise<CompressionFence> {
+  const verdict = await canTurnOffRdbCompression(client);
+  if (!verdict.ok) return { refusedBecause: verdict.why, putBack: async () => undefined };
+  await turnOffRdbCompression(client);
+  let off = true;
+  return {
+    async putBack() {
+      if (!off) return;
+      await putBackRdbCompression(client, 'yes');
+      off = false;
+    },
+  };
+}

@@ -1,0 +1,152 @@
+import { createReadStream } from 'node:fs';
+import { setTimeout as after } from 'node:timers/promises';
+import { RecoveryError } from '../model/errors.ts';
+import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
+import { formatCount } from '../model/format.ts';
+import type { RestorePlan } from '../model/plan.ts';
+import { finish, moveAside, replaceWithRdb, stagedRdb, stageRdb } from '../platforms/data-directory.ts';
+import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
+import { openRedis } from '../redis/client.ts';
+import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
+import { byteProgress, currentJob } from './job-context.ts';
+import { requireProcess } from './places.ts';
+import { awaitServing, type Serving } from './serving.ts';
+import type { World } from './world.ts';
+
+/** What was found in the RDB on its way to the machine, before Redis was touched. */
+export interface Staged {
+  bytes: number;
+  keys: number;
+  /** For the proof after the load: who is alive when. */
+  timeline: ExpiryTimeline;
+}
+
+/** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
+const PROOF_WINDOW_MS = 2 * 3600 * 1000;
+
+export const createRestoreActivities = (world: World) => ({
+  /**
+   * Downloads the backup beside the data files and verifies every byte and key of it, while Redis still serves.
+   * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
+   */
+  async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
+    const { signal, operationId } = currentJob();
+    const repository = await world.repository();
+    const manifest = await repository.readManifest(plan);
+    if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
+    const { classes } = await world.instance(plan.instance);
+    const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
+    const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
+    const done = await stagedRdb(plan.layout, operationId);
+    const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
+    if (done) {
+      for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
+    } else {
+      const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
+      await stageRdb(plan.layout, operationId, rdb, { signal, onProgress: (bytes) => report(bytes) });
+    }
+    const { facts, expiries } = reader.end();
+    if (facts.keys !== manifest.rdb.keys || facts.bytes !== manifest.rdb.bytes) throw unlike(plan, facts.keys, manifest.rdb.keys);
+    return {
+      bytes: facts.bytes,
+      keys: facts.keys,
+      timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
+    };
+  },
+
+  /**
+   * Ends Redis so that its files hold all it had: put back, they are what clients saw last. Without an append-only file
+   * that takes a save. A retry finds it ended. Refuses another process than the planned one.
+   */
+  async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
+    await world.requireLock(plan.instance);
+    const { progress, signal } = currentJob();
+    const target = await world.instance(plan.instance);
+    const platform = requireProcess(target).open();
+    progress({ stage: 'stop', note: `stopping ${platform.description}` });
+    if ((await platform.status()).running && plan.serverRunId) {
+      using client = await openRedis(target.connection);
+      const info = await client.info('server', 'persistence');
+      if (info.get('run_id') !== plan.serverRunId) throw restarted(plan, info.get('run_id'));
+      const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
+      if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
+      else if (how === 'SAVE') await client.command('SAVE'); // a supervisor's stop is a signal, which saves only with save points
+    }
+    await platform.stop(signal);
+  },
+
+  /** Moves the old data aside and puts the new in its place, by renames. A retry goes on where the last attempt ended. */
+  async replaceData({ plan }: { plan: RestorePlan }): Promise<{ path: string }> {
+    await world.requireLock(plan.instance);
+    const { operationId } = currentJob();
+    const target = await world.instance(plan.instance);
+    const platform = requireProcess(target).open();
+    if ((await platform.status()).running) throw cameBack(plan);
+    await moveAside(plan.layout, operationId);
+    return replaceWithRdb(plan.layout, operationId, {
+      buildAppendDirectory: (directory, names) => writeMultiPartFromRdb(directory, names),
+      appendForm: plan.appendForm,
+    });
+  },
+
+  /** Starts Redis and returns when a process is there; `awaitServing` waits for its data. Idempotent. */
+  async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
+    await world.requireLock(plan.instance);
+    const { progress, signal } = currentJob();
+    const platform = requireProcess(await world.instance(plan.instance)).open();
+    const beforeMs = world.now();
+    progress({ stage: 'start', note: `starting ${platform.description}` });
+    await platform.start(signal);
+    return { beforeMs };
+  },
+
+  /** Waits until Redis has loaded and serves, or says why it can't. Read-only. */
+  async awaitServing({ instance }: { instance: string }): Promise<Serving> {
+    const target = await world.instance(instance);
+    return awaitServing(target, requireProcess(target).open());
+  },
+
+  /** Marks the restore as proved: from now on its aside is the old data that is kept, and older ones are deleted. */
+  async finishRestore({ plan }: { plan: RestorePlan }): Promise<{ keptAside?: { directory: string; bytes: number } }> {
+    await world.requireLock(plan.instance);
+    const { kept } = await finish(plan.layout, currentJob().operationId);
+    return kept ? { keptAside: kept } : {};
+  },
+});
+
+/** Redis answers SHUTDOWN by closing the connection; an answer is a refusal. */
+async function shutdown(answer: Promise<unknown>): Promise<void> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE') return;
+    throw error;
+  }
+  await after(0);
+}
+
+const changed = ({ instance, backupId }: RestorePlan) =>
+  new RecoveryError('PLAN_CHANGED', `backup ${backupId} of ${instance} is not the one that was planned: its checksum differs`, {
+    next: 'Find out who writes into the repository, then plan again.',
+  });
+
+const unlike = ({ instance, backupId }: RestorePlan, found: number, expected: number) =>
+  new RecoveryError(
+    'BACKUP_CORRUPT',
+    `backup ${backupId} of ${instance} holds ${formatCount(found)} keys, its manifest says ${formatCount(expected)}`,
+    { next: 'Restore an older backup. Nothing was changed.' },
+  );
+
+const restarted = ({ instance, serverRunId }: RestorePlan, found: string | undefined) =>
+  new RecoveryError(
+    'TARGET_IDENTITY',
+    `${instance} was planned as run ${serverRunId} and is run ${found} now: it was restarted meanwhile`,
+    {
+      next: 'Find out who restarts it, then start the restore again.',
+    },
+  );
+
+const cameBack = ({ instance, layout }: RestorePlan) =>
+  new RecoveryError('STOP_FAILED', `something started ${instance} again before its data in ${layout.dir} was replaced`, {
+    next: 'Stop the supervisor that does so, or configure its unit as platform.start.systemd.',
+  });

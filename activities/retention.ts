@@ -1,0 +1,32 @@
+import type { RetentionInput, RetentionResult } from '../model/operations.ts';
+import { planRetention, toCandidate } from '../model/retention.ts';
+import { currentJob } from './job-context.ts';
+import type { World } from './world.ts';
+
+/** What was begun this long ago and has no manifest will never get one. */
+const SWEEP_AFTER_MS = 24 * 3600 * 1000;
+
+export const createRetentionActivities = (world: World) => ({
+  /** Deletes what the rules no longer want, and the remains of dead backups. A retry plans anew and deletes the rest. */
+  async applyRetention({ instance, dryRun = false }: RetentionInput): Promise<RetentionResult> {
+    const { signal, progress } = currentJob();
+    const { retention } = await world.instance(instance);
+    const repository = await world.repository();
+    const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [] };
+    for (const shard of await repository.shards(instance)) {
+      const manifests = await repository.list(instance, shard);
+      const pins = await repository.pins(instance, shard);
+      const plan = planRetention(manifests.map(toCandidate), retention, { nowMs: world.now(), pins });
+      for (const { backupId } of dryRun ? [] : plan.remove) {
+        signal.throwIfAborted();
+        progress({ stage: 'retention', note: `deleting ${backupId}` });
+        await repository.deleteSnapshot({ instance, shard, backupId });
+      }
+      const swept = await repository.sweep(instance, shard, { olderThanMs: SWEEP_AFTER_MS, dryRun });
+      result.kept.push(...plan.keep);
+      result.removed.push(...plan.remove);
+      result.swept.push(...swept.map(({ key }) => key));
+    }
+    return result;
+  },
+});

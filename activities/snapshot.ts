@@ -1,0 +1,207 @@
+import { createReadStream } from 'node:fs';
+import { TTL_BOUNDS_SECONDS } from '../model/census.ts';
+import { RecoveryError } from '../model/errors.ts';
+import { backupIdAt, ONLY_SHARD } from '../model/instance.ts';
+import { MANIFEST_FORMAT_VERSION, type ServerFacts, type SnapshotManifest, type SnapshotReason } from '../model/manifest.ts';
+import { hostQueue } from '../model/operations.ts';
+import { takeBgsave } from '../redis/bgsave.ts';
+import { openRedis, type RedisClient } from '../redis/client.ts';
+import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
+import { openRdbStream } from '../redis/replication/replica.ts';
+import { readServerFacts } from '../redis/server-facts.ts';
+import type { Repository, SnapshotRef } from '../repository/repository.ts';
+import { byteProgress, currentJob } from './job-context.ts';
+import { type CompressionFence, openCompressionFence } from './rdb-compression-fence.ts';
+import type { ProtectedInstance, World } from './world.ts';
+
+/** A snapshot whose bytes are stored and that nobody sees yet. */
+export interface SnapshotDraft {
+  manifest: SnapshotManifest;
+  seconds: number;
+  warnings: string[];
+}
+
+export interface Assessment {
+  warnings: string[];
+  shards: {
+    shard: string;
+    /** Queue of the machine that must take it; absent: any worker. */
+    place?: string;
+    /** Whether the configuration asks for `rdbcompression no` at the fork. */
+    uncompressedFork: boolean;
+  }[];
+}
+
+/** One RDB on its way, whichever way it was had. */
+interface Source {
+  replid?: string;
+  offset?: number;
+  takenAtMs: number;
+  totalBytes?: number;
+  rdb: AsyncIterable<Buffer>;
+  close(): Promise<void>;
+}
+
+export const createSnapshotActivities = (world: World) => ({
+  /** Looks whether a snapshot can be taken. Read-only. */
+  async assessInstance({ instance }: { instance: string }): Promise<Assessment> {
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const info = await client.info();
+    if (info.flag('loading')) {
+      throw new RecoveryError('REDIS_NOT_READY', `${instance} is loading its data and gives no snapshot meanwhile`, {
+        next: 'Nothing to do: the backup goes on when it has loaded.',
+      });
+    }
+    const warnings: string[] = [];
+    const keys = info.keyspace().reduce((sum, database) => sum + database.keys, 0);
+    if (keys === 0) warnings.push(`${instance} is empty: this snapshot holds nothing and takes no good one's place`);
+    if (info.get('role') === 'slave')
+      warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
+    const place = target.backup.method === 'bgsave' && target.process ? { place: hostQueue(target.process.host) } : {};
+    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork: target.backup.uncompressedFork }] };
+  },
+
+  /**
+   * Streams one RDB into the repository, counting it on the way. A retry is a new fork with a new backup id: what a dead
+   * attempt left has no manifest, is never listed, and is swept after a day.
+   */
+  async storeSnapshot(input: {
+    instance: string;
+    shard: string;
+    reason: SnapshotReason;
+    uncompressedFork: boolean;
+  }): Promise<SnapshotDraft> {
+    await world.requireLock(input.instance);
+    const target = await world.instance(input.instance);
+    const repository = await world.repository();
+    const began = world.now();
+    using client = await openRedis(target.connection);
+    const server = await readServerFacts(client);
+    const clockOffsetMs = Math.round((await client.time()) - world.now());
+    const fence = input.uncompressedFork ? await openCompressionFence(client) : undefined;
+    const source = await openSource(world, target, client, server, fence);
+    try {
+      const ref = await freeRef(repository, input, source.takenAtMs);
+      const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
+      const stored = await store(world, repository, ref, readRdbInPassing(source.rdb, reader), source.totalBytes, target);
+      const { facts, census } = reader.end();
+      const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
+      const manifest: SnapshotManifest = {
+        formatVersion: MANIFEST_FORMAT_VERSION,
+        kind: 'snapshot',
+        ...ref,
+        reason: input.reason,
+        method: target.backup.method,
+        software: { name: 'redis-backup', version: world.softwareVersion },
+        server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
+        replication,
+        times: {
+          takenAt: new Date(source.takenAtMs).toISOString(),
+          clockOffsetMs,
+          finishedAt: new Date(world.now()).toISOString(),
+        },
+        stored,
+        rdb: facts,
+        census,
+        ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
+      };
+      return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
+    } finally {
+      await source.close();
+      await fence?.putBack(); // idempotent; the lock's undo list is for those who don't get here
+    }
+  },
+
+  /** Asks the store whether it has what was sent. Read-only. */
+  async verifySnapshot({ manifest }: SnapshotDraft): Promise<void> {
+    await (await world.repository()).verifyStored(refOf(manifest), manifest.stored);
+  },
+
+  /** Writes the manifest: from now on the snapshot exists. A retry finds its own manifest there and is content. */
+  async publishSnapshot({ manifest }: SnapshotDraft): Promise<void> {
+    await world.requireLock(manifest.instance);
+    await (await world.repository()).publish(manifest);
+  },
+
+  /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
+  async putBackRdbCompression({ instance }: { instance: string }): Promise<void> {
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const { rdbcompression } = await client.configGet('rdbcompression');
+    if (rdbcompression === 'no') await client.configSet('rdbcompression', 'yes');
+  },
+});
+
+const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
+
+async function openSource(
+  world: World,
+  target: ProtectedInstance,
+  client: RedisClient,
+  server: ServerFacts,
+  fence: CompressionFence | undefined,
+): Promise<Source> {
+  const { signal, progress } = currentJob();
+  if (target.backup.method === 'bgsave') {
+    const saved = await takeBgsave(client, {
+      dir: server.policy.dir,
+      signal,
+      onProgress: (note) => progress({ stage: 'BGSAVE', note }),
+    });
+    const rdb = createReadStream(saved.path, { highWaterMark: 1 << 20 });
+    return { takenAtMs: saved.savedAtMs, rdb, close: () => saved.release() };
+  }
+  let takenAtMs = world.now();
+  const stream = await openRdbStream(target.connection, {
+    signal,
+    product: server.product,
+    onWaiting: (note) => progress({ stage: 'waiting for the fork', note }),
+    async onFullResync() {
+      takenAtMs = world.now();
+      await fence?.putBack(); // the child has taken the setting over
+    },
+  });
+  const { replid, offset, totalBytes, body } = stream;
+  return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
+}
+
+async function store(
+  world: World,
+  repository: Repository,
+  ref: SnapshotRef,
+  rdb: AsyncIterable<Buffer>,
+  totalBytes: number | undefined,
+  target: ProtectedInstance,
+) {
+  const { signal } = currentJob();
+  const total = totalBytes ? { bytes: totalBytes, estimated: false } : await sizeOfLast(repository, ref);
+  const report = byteProgress('snapshot', world.now, total);
+  return repository.writeSnapshot(ref, rdb, {
+    signal,
+    level: target.backup.compressionLevel,
+    ...(world.spool ? { spool: world.spool } : {}),
+    onProgress: ({ rawBytes, storedBytes }) => report(rawBytes, storedBytes),
+  });
+}
+
+/** Diskless Redis doesn't say how much will come: about as much as last time. */
+async function sizeOfLast(repository: Repository, { instance, shard }: SnapshotRef) {
+  const last = (await repository.list(instance, shard)).at(-1);
+  return last && { bytes: last.rdb.bytes, estimated: true };
+}
+
+/** The id is the second of the fork. Two forks within one second, a backup and a safety snapshot say, take two. */
+async function freeRef(repository: Repository, { instance, shard }: { instance: string; shard: string }, takenAtMs: number) {
+  let ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
+  for (let ms = takenAtMs; await repository.isTaken(ref); ms += 1000) ref = { ...ref, backupId: backupIdAt(ms) };
+  return ref;
+}
+
+function warningsOf({ rdb }: SnapshotManifest, fence: CompressionFence | undefined): string[] {
+  return [
+    ...(rdb.crc64 === 'unchecked' ? ['the server runs with rdbchecksum no: nothing proves that Redis wrote what it meant'] : []),
+    ...(rdb.parsed ? [] : [`not every key could be counted: ${rdb.unparsed ?? 'unknown format'}`]),
+    ...(fence?.refusedBecause ? [`rdbcompression stayed on: ${fence.refusedBecause}`] : []),
+  ];
+}

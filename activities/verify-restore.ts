@@ -1,0 +1,86 @@
+import { type CountVerdict, checkCounts } from '../model/count-check.ts';
+import { RecoveryError } from '../model/errors.ts';
+import { aliveAt } from '../model/expiry-timeline.ts';
+import { type LoadFigures, loadFiguresOf } from '../model/load-log.ts';
+import type { RestorePlan } from '../model/plan.ts';
+import { type ApplicationVerdict, verifyConnectivity } from '../probes/connectivity.ts';
+import { openRedis } from '../redis/client.ts';
+import { lastLoad } from '../redis/loading.ts';
+import { currentJob } from './job-context.ts';
+import { requireProcess } from './places.ts';
+import type { Staged } from './restore.ts';
+import type { Serving } from './serving.ts';
+import type { ProtectedInstance, World } from './world.ts';
+
+export interface VerifyInput {
+  plan: RestorePlan;
+  staged: Staged;
+  serving: Serving;
+  /** Before Redis was started, by our clock. */
+  beforeMs: number;
+}
+
+/** Redis 6.2 tells what it loaded only in its log, and every version only there how many empty collections it dropped. */
+async function figuresFromLog(target: ProtectedInstance, pid: number): Promise<Partial<LoadFigures>> {
+  const lines = await requireProcess(target).open().logs(LOG_LINES);
+  return loadFiguresOf(lines, pid) ?? {};
+}
+
+/** From the end of a load to its count it logs a few lines, not hundreds. */
+const LOG_LINES = 500;
+
+export const createVerifyActivities = (world: World) => ({
+  /** Proves that every key of the backup is there or had expired. Read-only. @throws RecoveryError `COUNT_MISMATCH`, `CLOCK_SKEW` */
+  async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<CountVerdict & { keysAlive: number }> {
+    const target = await world.instance(plan.instance);
+    using client = await openRedis(target.connection);
+    const info = await client.info();
+    const dbsizeAfter = info.keyspace().reduce((sum, { keys }) => sum + keys, 0);
+    const serverMs = await client.time();
+    const clockOffsetMs = Math.round(serverMs - world.now());
+    const { timeline } = staged;
+    const verdict = checkCounts({
+      mode: plan.mode,
+      manifestKeys: plan.keysInBackup,
+      parsed: plan.parsed,
+      ...lastLoad(info),
+      ...(await figuresFromLog(target, serving.pid)),
+      dbsizeAfter,
+      evictedKeys: info.number('evicted_keys') ?? 0,
+      evictionsAnnounced: plan.evictionsAnnounced,
+      alive: { before: aliveAt(timeline, beforeMs + clockOffsetMs), after: aliveAt(timeline, serverMs) },
+      clockOffsetMs,
+      runId: { atFirst: serving.runId, atLast: info.get('run_id') ?? '' },
+      writesSeen: plan.applications.length > 0 || (info.number('total_writes_processed') ?? 0) > 0,
+    });
+    if (verdict.ok) return { ...verdict, keysAlive: dbsizeAfter };
+    throw new RecoveryError(verdict.code ?? 'COUNT_MISMATCH', `${plan.instance}: ${verdict.message}`, {
+      next: 'The old data is being put back. Look into the log of Redis, then try an older backup.',
+    });
+  },
+
+  /** Waits until every configured application uses the restored Redis. @throws RecoveryError `APPLICATIONS_UNCONNECTED` naming them */
+  async verifyApplications({ instance, sinceMs }: { instance: string; sinceMs: number }): Promise<ApplicationVerdict[]> {
+    const { signal, progress } = currentJob();
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const verdicts = await verifyConnectivity(target.applications, {
+      clientList: async () => String(await client.command('CLIENT', 'LIST')),
+      sinceMs,
+      signal,
+      timeoutMs: target.applicationsTimeoutMs,
+      onProgress: (seen) =>
+        progress({ stage: 'applications', note: seen.map(({ name, verdict }) => `${name} ${verdict}`).join(', ') }),
+    });
+    const missing = verdicts.filter(({ required, verdict }) => required && verdict === 'missing');
+    if (missing.length === 0) return verdicts;
+    const named = missing.map(({ name, detail }) => `${name} (${detail})`).join(', ');
+    throw new RecoveryError(
+      'APPLICATIONS_UNCONNECTED',
+      `${instance} is restored, but these applications do not reach it: ${named}`,
+      {
+        next: 'The old data is being put back. Set required: false for what may stay away, or look into the applications.',
+      },
+    );
+  },
+});

@@ -1,0 +1,196 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import { stringify } from 'yaml';
+import type { BackupInput, BackupResult, RestoreInput, RestoreReport } from '../../model/operations.ts';
+import { openRedis } from '../../redis/client.ts';
+import { openStore, type StoreLocation } from '../../repository/open-store.ts';
+import { Repository } from '../../repository/repository.ts';
+import { findBinary } from './binaries.ts';
+import { killAtTheEnd } from './processes.ts';
+import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
+import { startTemporal, type TemporalServer } from './temporal.ts';
+
+export interface HouseOptions {
+  redis?: RedisOptions;
+  /** Where backups go; default a directory of its own. */
+  store?: StoreLocation;
+  /** Laid over the configuration of instance `main`. */
+  instance?: Record<string, unknown>;
+}
+
+/** A whole installation as a person has it: Temporal, a Redis that the worker stops and starts, a worker process, a configuration file. */
+export class House {
+  readonly dir = mkdtempSync(join(tmpdir(), 'redis-backup-house-'));
+  readonly redis: RedisServer;
+  readonly temporal: TemporalServer;
+  readonly client: Client;
+  readonly repository: Repository;
+  readonly configFile: string;
+  #worker: ChildProcess | undefined;
+  #log = '';
+
+  private constructor(redis: RedisServer, temporal: TemporalServer, client: Client, { store, instance }: HouseOptions) {
+    this.redis = redis;
+    this.temporal = temporal;
+    this.client = client;
+    const backups = join(this.dir, 'backups');
+    mkdirSync(backups);
+    const location: StoreLocation = store ?? { kind: 'file', directory: backups };
+    this.repository = new Repository(openStore(location));
+    this.configFile = join(this.dir, 'redis-backup.yaml');
+    writeFileSync(this.configFile, stringify(configOf(redis, temporal, location, instance)));
+  }
+
+  static async open(options: HouseOptions = {}): Promise<House> {
+    const [redis, temporal] = await Promise.all([startRedis(options.redis), startTemporal()]);
+    const house = new House(redis, temporal, await temporal.client(), options);
+    await house.startWorker();
+    return house;
+  }
+
+  /** @param fate - see worker-process.ts */
+  async startWorker(fate?: string): Promise<ChildProcess> {
+    const script = fileURLToPath(new URL('worker-process.ts', import.meta.url));
+    const worker = spawn(process.execPath, [script, this.configFile, ...(fate ? [fate] : [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps') },
+    });
+    worker.stderr.on('data', (text) => {
+      this.#log += text;
+    });
+    this.#worker = killAtTheEnd(worker);
+    await new Promise<void>((resolve, reject) => {
+      worker.stdout.once('data', () => resolve());
+      worker.once('exit', (code) => reject(new Error(`the worker ended with ${code}: ${this.#log.slice(-2000)}`)));
+    });
+    return worker;
+  }
+
+  /** Replaces the worker by one that meets a fate, and when it has, by a healthy one. */
+  async startDoomedWorker(fate: string): Promise<{ met: Promise<void> }> {
+    await this.killWorker();
+    const doomed = await this.startWorker(fate);
+    const met = new Promise((resolve) => doomed.once('exit', resolve)).then(async () => {
+      await this.startWorker();
+    });
+    return { met };
+  }
+
+  async killWorker(): Promise<void> {
+    const worker = this.#worker;
+    if (!worker || worker.exitCode !== null || worker.signalCode !== null) return;
+    const gone = new Promise((resolve) => worker.once('exit', resolve));
+    worker.kill('SIGKILL');
+    await gone;
+  }
+
+  /** What the workers logged. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** The steps that workers have begun, in order. */
+  get steps(): string[] {
+    return readFileSync(join(this.dir, 'steps'), 'utf8').split('\n').filter(Boolean);
+  }
+
+  backup(input: Partial<BackupInput> = {}): Promise<BackupResult> {
+    const args = [{ instance: 'main', ...input }];
+    return this.client.workflow.execute('backupSnapshot', { workflowId: 'backup/main', taskQueue: 'redis-ops', args });
+  }
+
+  startRestore(input: Partial<RestoreInput> = {}) {
+    const args = [{ instance: 'main', backupId: 'latest', strategy: 'replace', ...input }];
+    return this.client.workflow.start('restoreFromRdb', { workflowId: 'restore/main', taskQueue: 'redis-ops', args });
+  }
+
+  async restore(input: Partial<RestoreInput> = {}): Promise<RestoreReport> {
+    return (await this.startRestore(input)).result() as Promise<RestoreReport>;
+  }
+
+  /** Runs the `redis-backup` command as a person does. */
+  command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+    const script = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+    const options = { env: { ...process.env, ...SECRETS, REDIS_BACKUP_CONFIG: this.configFile }, maxBuffer: 1 << 26 };
+    return new Promise((resolve) => {
+      execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      });
+    });
+  }
+
+  /** One Redis command over a connection of its own: the server is another one after a restore. */
+  async ask(...args: string[]): Promise<unknown> {
+    using client = await openRedis(this.redis.connection);
+    return await client.command(...args);
+  }
+
+  async isLocked(): Promise<boolean> {
+    const lock = await this.client.workflow
+      .getHandle('lock/main')
+      .describe()
+      .catch(() => undefined); // there never was one
+    return lock?.status.name === 'RUNNING';
+  }
+
+  async close(): Promise<void> {
+    await this.killWorker();
+    await this.temporal.stop();
+    await this.#killRedis();
+    await this.redis[Symbol.asyncDispose]();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A Redis that the worker started is not a child of ours. */
+  async #killRedis(): Promise<void> {
+    const info = await this.ask('INFO', 'server').catch(() => '');
+    const pid = Number(/process_id:(\d+)/.exec(String(info))?.[1]);
+    if (pid) process.kill(pid, 'SIGKILL');
+  }
+}
+
+/** Secrets reach the worker by its environment, as the configuration says. */
+const SECRETS: Record<string, string> = {};
+
+function configOf(
+  redis: RedisServer,
+  temporal: TemporalServer,
+  store: StoreLocation,
+  instance: Record<string, unknown> = {},
+): object {
+  const { password } = redis.connection;
+  if (password) SECRETS.HOUSE_REDIS_PASSWORD = password;
+  return {
+    repository: repositoryOf(store),
+    temporal: { address: temporal.address },
+    worker: { host: 'here' },
+    instances: {
+      main: {
+        url: `redis://127.0.0.1:${redis.port}`,
+        ...(password ? { password: { env: 'HOUSE_REDIS_PASSWORD' } } : {}),
+        platform: {
+          type: 'process',
+          configFile: redis.configFile,
+          start: { command: [findBinary('redis-server'), redis.configFile] },
+        },
+        ...instance,
+      },
+    },
+  };
+}
+
+function repositoryOf(store: StoreLocation): object {
+  if (store.kind === 'file') return { url: `file://${store.directory}` };
+  SECRETS.HOUSE_S3_KEY_ID = store.credentials?.accessKeyId ?? '';
+  SECRETS.HOUSE_S3_SECRET = store.credentials?.secretAccessKey ?? '';
+  return {
+    url: `s3://${store.bucket}/${store.prefix}`,
+    endpoint: store.endpoint,
+    accessKeyId: { env: 'HOUSE_S3_KEY_ID' },
+    secretAccessKey: { env: 'HOUSE_S3_SECRET' },
+  };
+}

@@ -1,0 +1,20 @@
+import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+
+/** Fields of the SDK's log entries that say which operation a line belongs to. */
+const CONTEXT = ['workflowId', 'runId', 'workflowType', 'activityType', 'attempt', 'taskQueue', 'code', 'error'] as const;
+
+/** Logs as JSON lines on stderr. Call once, before any connection. */
+export function installRuntime(level: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' = 'INFO'): void {
+  const logger = new DefaultLogger(level, (entry) => process.stderr.write(`${JSON.stringify(lineOf(entry))}\n`));
+  Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: 'WARN' } } });
+}
+
+export function lineOf({ level, timestampNanos, message, meta }: LogEntry): Record<string, unknown> {
+  const { workflowId, activityType: step, ...rest } = (meta ?? {}) as Record<string, unknown>;
+  const known = Object.fromEntries(CONTEXT.filter((name) => name in rest).map((name) => [name, textOf(rest[name])]));
+  const [operation, instance] = typeof workflowId === 'string' ? workflowId.split('/') : [];
+  const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
+  return { time, level, message, ...(operation ? { operation, instance } : {}), ...(step ? { step } : {}), ...known };
+}
+
+const textOf = (value: unknown): unknown => (value instanceof Error ? value.message : value);

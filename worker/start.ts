@@ -1,0 +1,94 @@
+import { Connection } from '@temporalio/client';
+import {
+  type ActivityInterceptorsFactory,
+  NativeConnection,
+  type NativeConnectionOptions,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { Config } from '../config/config.ts';
+import { resolveTemporal } from '../config/resolve.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
+import { hostQueue, QUEUES } from '../model/operations.ts';
+import { requireLock } from './fence.ts';
+import { JobInterceptor } from './interceptors.ts';
+import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
+import { ensureSearchAttributes } from './search-attributes.ts';
+import { connectionOptions } from './temporal-options.ts';
+import { workflowBundle } from './workflow-bundle.ts';
+import { createWorld } from './world.ts';
+
+/** The workers of one process, ready to run. */
+export interface RunningWorkers {
+  queues: string[];
+  /** Runs until `shutdown`. Rejects when Temporal is lost for good. */
+  run(): Promise<void>;
+  /** Lets running activities come to rest, then ends `run`. */
+  shutdown(): void;
+}
+
+/**
+ * Connects to Temporal, sees that nothing is missing there, and prepares one worker a queue: decisions and short steps,
+ * transfers, and what is bound to this machine. A recovery never waits behind a transfer.
+ * @param around - more interceptors, inside ours: tests make steps slow or deadly with them
+ * @throws RecoveryError `TEMPORAL_UNREACHABLE`; `CHECK_FAILED` when search attributes are missing and can't be registered
+ */
+export async function startWorkers(config: Config, around: ActivityInterceptorsFactory[] = []): Promise<RunningWorkers> {
+  const { options, namespace } = connectionOptions(await resolveTemporal(config));
+  await prepareNamespace(options, namespace);
+  const { address, tls, apiKey, metadata } = options as NativeConnectionOptions;
+  const connection = await NativeConnection.connect({ address, tls, apiKey, metadata }).catch((error) => {
+    throw unreachable(options.address, error);
+  });
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    ...COMMON_OPTIONS,
+    connection,
+    namespace,
+    identity: `${config.worker.host}:${process.pid}`,
+    activities: createActivities(await createWorld(config, requireLock)),
+    interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) }), ...around] },
+  };
+  const host = hostQueue(config.worker.host);
+  const workers = await Promise.all([
+    Worker.create({
+      ...common,
+      ...WORKFLOW_OPTIONS,
+      taskQueue: QUEUES.ops,
+      workflowBundle: await workflowBundle(),
+      maxConcurrentActivityTaskExecutions: SLOTS.ops,
+    }),
+    Worker.create({ ...common, taskQueue: QUEUES.transfer, maxConcurrentActivityTaskExecutions: SLOTS.transfer }),
+    Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
+  ]);
+  return {
+    queues: [QUEUES.ops, QUEUES.transfer, host],
+    async run() {
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        await connection.close();
+      }
+    },
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+async function prepareNamespace(options: ReturnType<typeof connectionOptions>['options'], namespace: string): Promise<void> {
+  const connection = await Connection.connect(options).catch((error) => {
+    throw unreachable(options.address, error);
+  });
+  try {
+    await ensureSearchAttributes(connection, namespace);
+  } finally {
+    await connection.close();
+  }
+}
+
+const unreachable = (address: string | undefined, error: unknown) =>
+  new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} does not answer: ${messageOf(error)}`, {
+    next: 'Start Temporal, or name its address by temporal.address or TEMPORAL_ADDRESS.',
+    cause: error,
+  });

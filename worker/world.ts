@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import type { ProtectedInstance, World } from '../activities/world.ts';
+import type { ApplicationConfig, Config, ProcessConfig } from '../config/config.ts';
+import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
+import { openProcessPlatform } from '../platforms/process/process-platform.ts';
+import type { ApplicationProbe } from '../probes/connectivity.ts';
+import { openStore } from '../repository/open-store.ts';
+import { Repository } from '../repository/repository.ts';
+
+/**
+ * Builds what the activities work with from the configuration. Secrets are read anew for each activity: a rotated password
+ * needs no restart of the worker.
+ */
+export async function createWorld(config: Config, requireLock: World['requireLock']): Promise<World> {
+  const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+  let repository: Promise<Repository> | undefined;
+  const openRepository = async () => new Repository(openStore(await resolveStore(config)));
+  return {
+    host: config.worker.host,
+    softwareVersion: version,
+    ...(config.worker.spool ? { spool: config.worker.spool } : {}),
+    now: Date.now,
+    requireLock,
+    instance: async (name) => protectedInstance(await resolveInstance(config, name)),
+    repository() {
+      repository ??= openRepository().catch((error) => {
+        repository = undefined; // a credential that isn't there yet is asked for again
+        throw error;
+      });
+      return repository;
+    },
+  };
+}
+
+function protectedInstance({
+  name,
+  connection,
+  dataClasses,
+  backup,
+  retention,
+  applications,
+  platform,
+}: ResolvedInstance): ProtectedInstance {
+  const { method, compressionLevel, uncompressedFork } = backup;
+  return {
+    name,
+    connection,
+    classes: dataClasses,
+    backup: { method, compressionLevel, uncompressedFork },
+    retention,
+    applications: applications.map(probeOf),
+    applicationsTimeoutMs: Math.max(0, ...applications.map(({ timeoutMs }) => timeoutMs)),
+    ...(platform.type === 'process'
+      ? { process: { host: platform.host, open: () => openPlatform(platform, connection.port) } }
+      : {}),
+  };
+}
+
+function probeOf(application: ApplicationConfig): ApplicationProbe {
+  const { name, required } = application;
+  if (application.kind === 'http') return { kind: 'http', name, required, urls: [application.url] };
+  if (application.kind === 'command') return { kind: 'command', name, required, command: application.command };
+  const { addresses, names, quorum } = application;
+  return {
+    kind: 'clients',
+    name,
+    required,
+    expected: quorum,
+    ...(addresses ? { addresses } : {}),
+    ...(names ? { clientNames: names } : {}),
+  };
+}
+
+const openPlatform = ({ configFile, start, pidFile }: ProcessConfig, port: number) =>
+  openProcessPlatform({ configFile, start, port, ...(pidFile ? { pidFile } : {}) });

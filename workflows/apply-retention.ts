@@ -1,0 +1,18 @@
+import type { RetentionInput, RetentionResult } from '../model/operations.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import { act } from './steps.ts';
+import { cancelHint, Watching } from './watching.ts';
+
+/**
+ * Deletes the backups that the rules no longer keep. Needs no lock: it touches no Redis, what a plan names is pinned, and
+ * two at a time come to the same end.
+ */
+export async function applyRetention(input: RetentionInput): Promise<RetentionResult> {
+  checkInput('applyRetention', input, { instance: CHECKS.instance }, { dryRun: CHECKS.flag });
+  const watching = new Watching(input.instance, 'retention', cancelHint());
+  watching.enter('retention');
+  const summary = input.dryRun ? 'say which backups would be deleted' : 'delete backups that the rules no longer keep';
+  const result = await act('applyRetention', input, { summary });
+  watching.finish(input.dryRun ? 'planned' : 'applied', result);
+  return result;
+}

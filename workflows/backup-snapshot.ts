@@ -1,0 +1,43 @@
+import { ActivityFailure } from '@temporalio/workflow';
+import type { BackupInput, BackupResult } from '../model/operations.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import type { Conduct } from './procedures/conduct.ts';
+import { takeSnapshot } from './procedures/take-snapshot.ts';
+import { act } from './steps.ts';
+import { cancelHint, Watching } from './watching.ts';
+import { withInstanceLock } from './with-instance-lock.ts';
+
+/** A backup that a restore keeps waiting for longer is skipped: the schedule comes again. */
+const LOCK_WAIT_SECONDS = 1800;
+
+/** Takes one snapshot of every shard and then applies retention. Ends as `skipped` when another operation holds the lock for long. */
+export async function backupSnapshot(input: BackupInput): Promise<BackupResult> {
+  checkInput('backupSnapshot', input, { instance: CHECKS.instance }, { reason: CHECKS.reason, lockWaitSeconds: CHECKS.seconds });
+  const { instance, reason = 'manual', lockWaitSeconds = LOCK_WAIT_SECONDS } = input;
+  const watching = new Watching(instance, 'backup', cancelHint());
+  watching.enter('wait for the lock');
+  const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, (held) => {
+    const conduct: Conduct = { act, undoLater: held.undoLater, enter: (phase) => watching.enter(phase) };
+    return takeSnapshot(conduct, instance, reason);
+  });
+  if ('outcome' in backups) {
+    const result: BackupResult = { outcome: 'skipped', instance, skippedBecause: backups.because };
+    watching.finish('skipped', result);
+    return result;
+  }
+  watching.enter('retention');
+  const result: BackupResult = { outcome: 'stored', instance, backups, retention: await retain(instance) };
+  watching.finish('stored', result);
+  return result;
+}
+
+/** A backup that is stored is never called failed because old ones could not be deleted: the result says so. */
+async function retain(instance: string): Promise<{ removed: string[]; problem?: string }> {
+  try {
+    const { removed } = await act('applyRetention', { instance }, { summary: 'delete backups that the rules no longer keep' });
+    return { removed: removed.map(({ backupId }) => backupId) };
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause) return { removed: [], problem: error.cause.message };
+    throw error;
+  }
+}

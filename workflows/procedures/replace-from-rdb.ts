@@ -1,0 +1,99 @@
+import type { ApprovablePlan } from '../../activities/plan-restore.ts';
+import type { PutBackInput } from '../../activities/put-back.ts';
+import type { UndoEntry } from '../../model/lock.ts';
+import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
+import type { Conduct } from './conduct.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+
+/** Where a restore works: found out before the lock, because looking changes nothing. */
+export interface PlannedRestore extends ApprovablePlan {
+  input: RestoreInput;
+  place: string;
+}
+
+/** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
+export async function planReplacement(conduct: Conduct, input: RestoreInput): Promise<PlannedRestore> {
+  const { instance, backupId } = input;
+  conduct.enter('plan');
+  const { queue: place } = await conduct.act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
+  const target = await conduct.act(
+    'surveyTarget',
+    { instance },
+    { place, summary: `look at ${instance} and its data directory` },
+  );
+  const planned = await conduct.act(
+    'planRestore',
+    { input, target },
+    { summary: `plan the restore of ${backupId} and what it loses` },
+  );
+  return { ...planned, input, place };
+}
+
+/**
+ * Restores one snapshot by the classic procedure, under a lock that the caller holds: stop, replace, start, verify.
+ * The backup is downloaded and verified while Redis still serves, so that it is down only for the renames and its own load.
+ * However this ends, the lock puts back what must be put back.
+ */
+export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
+  const { plan, input, place } = restore;
+  const { instance } = plan;
+  const at = (summary: string) => ({ place, summary });
+  const undo = (step: UndoEntry['step'], summary: string): Promise<void> => {
+    const args: PutBackInput = { plan, operationId };
+    return conduct.undoLater({ step, args, when: 'unlessSucceeded', place, summary });
+  };
+
+  conduct.enter('download');
+  await undo('discardStaged', 'delete what was downloaded');
+  const staged = await conduct.act('stageBackup', { plan }, at(`download and verify ${plan.backupId}; ${instance} still serves`));
+
+  const safety = await takeSafetySnapshot(conduct, restore);
+
+  conduct.enter('stop');
+  await undo('putBackServer', `start ${instance} and wait until it serves`);
+  await conduct.act('stopServer', { plan }, at(`stop ${instance}`));
+
+  conduct.enter('replace');
+  await undo('putBackData', `put the old data of ${instance} back`);
+  await conduct.act('replaceData', { plan }, at(`move the old data aside, put ${plan.backupId} in its place`));
+
+  conduct.enter('start');
+  const { beforeMs } = await conduct.act('startServer', { plan }, at(`start ${instance}`));
+  conduct.enter('load');
+  const serving = await conduct.act('awaitServing', { instance }, at(`wait until ${instance} has loaded its data`));
+
+  conduct.enter('count');
+  const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
+  conduct.enter('applications');
+  const applications = await conduct.act('verifyApplications', { instance, sinceMs: beforeMs }, at('wait for the applications'));
+  const { keptAside } = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
+  conduct.enter('done');
+
+  const { keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, exact, message: proof } = counts;
+  return {
+    outcome: 'restored',
+    instance,
+    backupId: plan.backupId,
+    takenAt: plan.takenAt,
+    strategy: input.strategy,
+    keysExpected,
+    keysFound,
+    keysLoaded,
+    keysExpired,
+    keysAlive,
+    exact,
+    proof,
+    downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000),
+    losses: plan.losses,
+    warnings: plan.warnings,
+    applications,
+    ...(safety ? { safetyBackupId: safety } : {}),
+    ...(keptAside ? { keptAside } : {}),
+  };
+}
+
+async function takeSafetySnapshot(conduct: Conduct, { plan }: PlannedRestore): Promise<string | undefined> {
+  if (!plan.safetySnapshot.taken) return undefined;
+  const [snapshot] = await takeSnapshot(conduct, plan.instance, 'safety');
+  return snapshot?.backupId;
+}

@@ -1,0 +1,56 @@
+import { workflowInfo } from '@temporalio/workflow';
+import type { RestoreInput, RestoreResult } from '../model/operations.ts';
+import { failure } from './failures.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import type { Conduct } from './procedures/conduct.ts';
+import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
+import { act } from './steps.ts';
+import { cancelHint, Watching } from './watching.ts';
+import { withInstanceLock } from './with-instance-lock.ts';
+
+/** A backup that holds the lock is cancelled; it then needs a moment to put back what it set. */
+const LOCK_WAIT_SECONDS = 3600;
+
+/** Restores one snapshot: plan, then, if the plan allows it, everything under the lock. A second restore is refused. */
+export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult> {
+  checkInput(
+    'restoreFromRdb',
+    input,
+    { instance: CHECKS.instance, backupId: CHECKS.backupId, strategy: CHECKS.strategy },
+    {
+      plan: CHECKS.text,
+      planOnly: CHECKS.flag,
+      skipSafetySnapshot: CHECKS.flag,
+      allowUnparsed: CHECKS.flag,
+      allowEmpty: CHECKS.flag,
+    },
+  );
+  const { instance } = input;
+  const watching = new Watching(instance, 'restore-rdb', cancelHint());
+  const enter = (phase: string) => watching.enter(phase);
+  const readOnly: Conduct = {
+    act,
+    enter,
+    undoLater: () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.')),
+  };
+  const planned = await planReplacement(readOnly, input);
+  const { plan, digest } = planned;
+  if (input.planOnly) {
+    watching.finish('planned', { digest, refusals: plan.refusals });
+    return { outcome: 'planned', instance, digest, plan };
+  }
+  await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
+  enter('wait for the lock');
+  const report = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
+    replaceFromRdb({ act, enter, undoLater: held.undoLater }, planned, workflowInfo().runId),
+  );
+  if (report.outcome !== 'restored') {
+    throw failure(
+      'LOCKED',
+      `${instance} was locked for too long: ${report.because}`,
+      `Look at lock/${instance}, then start again.`,
+    );
+  }
+  watching.finish('restored', report);
+  return report;
+}

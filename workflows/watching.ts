@@ -1,0 +1,75 @@
+import {
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { type OperationName, SEARCH_ATTRIBUTES } from '../model/operations.ts';
+
+/** What query `status` answers. */
+export interface OperationStatus {
+  instance: string;
+  operation: OperationName;
+  phase: string;
+  outcome?: string;
+  /** Since when this phase runs, ISO 8601. */
+  since: string;
+  steps: { step: string; startedAt: string; seconds?: number }[];
+}
+export const statusQuery = defineQuery<OperationStatus>('status');
+
+/** Keeps what people see of an operation true: search attributes, current details, query `status`, memo with the result. */
+export class Watching {
+  readonly #status: OperationStatus;
+  readonly #hint: string;
+
+  /** Call before the first await: a query handler that comes later is refused. */
+  constructor(instance: string, operation: OperationName, hint: string) {
+    this.#status = { instance, operation, phase: 'started', since: now(), steps: [] };
+    this.#hint = hint;
+    setHandler(statusQuery, () => this.#status, { description: 'Where this operation is, step by step. Takes no argument.' });
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: [operation] });
+  }
+
+  enter(phase: string): void {
+    const status = this.#status;
+    const at = now();
+    const last = status.steps.at(-1);
+    if (last && last.seconds === undefined) last.seconds = secondsBetween(last.startedAt, at);
+    status.steps.push({ step: phase, startedAt: at });
+    status.phase = phase;
+    status.since = at;
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
+    setCurrentDetails(this.#details());
+  }
+
+  /** @param result - kept in the memo: readable when no worker is there */
+  finish(outcome: string, result: object): void {
+    const last = this.#status.steps.at(-1);
+    if (last) last.seconds = secondsBetween(last.startedAt, now());
+    this.#status.outcome = outcome;
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: ['done'], [SEARCH_ATTRIBUTES.outcome]: [outcome] });
+    upsertMemo({ report: result });
+    setCurrentDetails(this.#details());
+  }
+
+  /** Markdown under 2 kB: the Web UI sends it through a URL. */
+  #details(): string {
+    const { instance, operation, phase, outcome, steps } = this.#status;
+    const rows = steps.map(({ step, startedAt, seconds }) => {
+      const mark = seconds === undefined ? '⏳' : '✅';
+      return `| ${mark} | ${step} | ${startedAt.slice(11, 19)} | ${seconds === undefined ? '' : `${seconds} s`} |`;
+    });
+    const head = `**${operation} of ${instance}: ${outcome ?? phase}**`;
+    return [head, '', '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows.slice(-14), '', this.#hint].join('\n');
+  }
+}
+
+const now = (): string => new Date(Date.now()).toISOString();
+const secondsBetween = (from: string, to: string): number => Math.round((Date.parse(to) - Date.parse(from)) / 100) / 10;
+
+/** The line that stops this run, for the details of an operation. */
+export const cancelHint = (): string =>
+  `To stop it: \`temporal workflow cancel --workflow-id ${workflowInfo().workflowId}\`. What it changed is put back.`;
