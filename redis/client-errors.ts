@@ -47,10 +47,11 @@ function nextWhenNotReady(word: string): string {
   return 'It is a replica without a link to its primary: mend the link, or use the primary.';
 }
 
-/** What the ACL lacks, as the rule to add: `+psync`, `+config|get`. */
-export function missingRule(reply: string, did: string): string {
-  const named = /'([^']+)' command/.exec(reply)?.[1] ?? did.split(' ').slice(0, 2).join('|');
-  return `+${named.toLowerCase()}`;
+/** What the ACL lacks, as the rule to add: `+psync`, `+config|get`. Redis 6.2 names the command only, so we know the rest. */
+function missingRule(reply: string, did: string): string {
+  const [command = '', subcommand] = did.toLowerCase().split(' ');
+  const named = /'([^']+)' command/.exec(reply)?.[1]?.toLowerCase() ?? command;
+  return named === command && subcommand !== undefined ? `+${named}|${subcommand}` : `+${named}`;
 }
 
 function permissionDenied(text: string, did: string, connection: RedisConnection): RecoveryError {

@@ -3,6 +3,7 @@ import type { PersistencePolicy } from '../model/manifest.ts';
 import { type PollOptions, pollInfo } from './children.ts';
 import type { RedisClient } from './client.ts';
 import { describeConnection } from './connection.ts';
+import type { RedisInfo } from './info.ts';
 
 export type WantedPolicy = Pick<PersistencePolicy, 'save' | 'appendonly' | 'appendfsync'>;
 
@@ -55,8 +56,10 @@ export async function applyPolicy(
   differences: readonly PolicyDifference[],
   options: PollOptions = {},
 ): Promise<AppliedPolicy> {
+  const failedBefore = (await client.info('persistence')).get('aof_last_bgrewrite_status') === 'err';
   for (const { name, wanted } of differences) await client.configSet(name, wanted);
-  if (differences.some(({ name, wanted }) => name === 'appendonly' && wanted === 'yes')) await awaitAppendOnly(client, options);
+  const turnsOn = differences.some(({ name, wanted }) => name === 'appendonly' && wanted === 'yes');
+  if (turnsOn) await awaitAppendOnly(client, failedBefore, options);
   const changed = [...differences];
   if (changed.length === 0) return { changed, isKept: true };
   try {
@@ -69,16 +72,16 @@ export async function applyPolicy(
 }
 
 /**
- * Waits until the log of a server with `appendonly yes` is whole: no rewrite running or scheduled, and the last one went well.
- * @throws RecoveryError `CHECK_FAILED` when it went wrong; Redis tries again by itself
+ * Waits until the log of a server that just got `appendonly yes` is whole.
+ * @param failedBefore - an earlier rewrite had failed: Redis says so until the next has ended
  */
-export async function awaitAppendOnly(client: RedisClient, options: PollOptions = {}): Promise<void> {
-  const info = await pollInfo(
-    client,
-    (now) => !now.flag('aof_rewrite_in_progress') && !now.flag('aof_rewrite_scheduled') && !now.flag('loading'),
-    options,
-  );
-  if (info.flag('aof_enabled') && info.get('aof_last_bgrewrite_status') === 'ok') return;
+async function awaitAppendOnly(client: RedisClient, failedBefore: boolean, options: PollOptions): Promise<void> {
+  const isBusy = (now: RedisInfo) =>
+    ['aof_rewrite_in_progress', 'aof_rewrite_scheduled', 'loading'].some((name) => now.flag(name));
+  const hasFailed = (now: RedisInfo) => now.get('aof_last_bgrewrite_status') !== 'ok';
+  // A rewrite that fails is begun again at once, for ever on a full disk: the first failure is the answer.
+  const info = await pollInfo(client, (now) => (hasFailed(now) && !failedBefore) || !isBusy(now), options);
+  if (info.flag('aof_enabled') && !hasFailed(info)) return;
   throw new RecoveryError('CHECK_FAILED', `${describeConnection(client.connection)} could not write its append-only file`, {
     next: 'Look into the log of Redis: disk space, permissions of its directory, memory for a fork. Until then it has no log.',
   });

@@ -7,6 +7,7 @@ import { redisBinaries } from '../support/redis-binaries.ts';
 import { freePort, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { bytesOf } from './support/bytes-of.ts';
+import { startLoading } from './support/start-loading.ts';
 
 const KEYS = 1500;
 
@@ -170,15 +171,3 @@ describe('a snapshot taken over replication', () => {
     });
   });
 });
-
-/** A Redis that takes seconds for its 2,000 keys, and answers INFO meanwhile. */
-async function startLoading(): Promise<RedisServer> {
-  await using source = await startRedis();
-  await source.command('DEBUG', 'POPULATE', '2000');
-  await source.command('SAVE');
-  return startRedis({
-    seed: { 'dump.rdb': { from: `${source.dir}/dump.rdb` } },
-    config: { 'key-load-delay': '5000', 'loading-process-events-interval-bytes': '1024' },
-    until: 'connected',
-  });
-}
