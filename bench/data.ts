@@ -1,9 +1,10 @@
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_DIRECTORY, findBinary } from '../test/support/binaries.ts';
-import { fillDataClasses } from '../test/support/datasets.ts';
+import { pipeline } from '../test/support/pipeline.ts';
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
 import { measureCommand } from './processes.ts';
+import { benchCommands } from './shapes.ts';
 
 /** So far ahead that nothing expires while it is measured, today or in a year. */
 const FAR_AHEAD_MS = Date.UTC(2100, 0, 1);
@@ -23,12 +24,12 @@ export const BENCH_CONFIG = {
  */
 export async function rdbWithKeys(keys: number, note: (text: string) => void): Promise<{ path: string; bytes: number }> {
   const directory = join(CACHE_DIRECTORY, 'bench');
-  const path = join(directory, `data-${keys}.rdb`);
+  const path = join(directory, `data-2-${keys}.rdb`);
   if (!existsSync(path)) {
     note(`making ${keys} keys, once`);
     mkdirSync(directory, { recursive: true });
     await using redis = await startRedis({ config: BENCH_CONFIG });
-    await fillDataClasses({ port: redis.port }, { keys, nowMs: FAR_AHEAD_MS });
+    await pipeline({ port: redis.port }, benchCommands(keys, FAR_AHEAD_MS));
     await measureCommand(findBinary('redis-cli'), ['-p', `${redis.port}`, '--rdb', `${path}.part`]);
     renameSync(`${path}.part`, path);
   }

@@ -68,11 +68,16 @@ function read(pid: number, file: string): string {
   }
 }
 
-/** Runs a command to its end. @throws Error with what it wrote when it fails */
+/**
+ * Runs a command to its end.
+ * @param succeeded - for commands whose exit code says less than their words; default: exit code 0
+ * @throws Error with what it wrote when it fails
+ */
 export async function measureCommand(
   file: string,
   args: string[],
   options: SpawnOptions = {},
+  succeeded = ({ code }: { code: number | null; text: string }): boolean => code === 0,
 ): Promise<Cost & { stdout: string }> {
   const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   const meter = new ProcessMeter(child.pid ?? 0);
@@ -88,7 +93,8 @@ export async function measureCommand(
     child.once('error', reject);
     child.once('close', resolve);
   }).finally(() => clearInterval(sampling));
-  if (code !== 0) throw new Error(`${file} ${args.join(' ')} ended with code ${code}:\n${output.stdout}${output.stderr}`);
+  const text = `${output.stdout}${output.stderr}`;
+  if (!succeeded({ code, text })) throw new Error(`${file} ${args.join(' ')} ended with code ${code}:\n${text}`);
   return { ...meter.cost(), stdout: output.stdout };
 }
 
