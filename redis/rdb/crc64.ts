@@ -9,8 +9,6 @@ declare const WebAssembly: {
 /** The polynomial of Redis (Jones), 0xad93d23594c935a9, with its bits reversed. */
 const POLYNOMIAL = 0x95ac9329ac4bc9b5n;
 
-let compiled: { module: object; tables: BigUint64Array } | undefined;
-
 /** Table t has the CRC of each byte with t zero bytes behind it. */
 function makeTables(): BigUint64Array {
   const tables = new BigUint64Array(STRIDE * 256);
@@ -27,31 +25,46 @@ function makeTables(): BigUint64Array {
   return tables;
 }
 
+interface Summer {
+  /** The CRC, low half first. */
+  state: Uint32Array;
+  input: Uint8Array;
+  update(length: number): void;
+}
+
+let shared: Summer | undefined;
+
+/** One for all: each call is over before another begins. */
+function summer(): Summer {
+  if (shared === undefined) {
+    const { memory, update } = new WebAssembly.Instance(new WebAssembly.Module(crc64Module())).exports;
+    new BigUint64Array(memory.buffer, TABLES).set(makeTables());
+    const input = new Uint8Array(memory.buffer, INPUT, INPUT_BYTES);
+    shared = { state: new Uint32Array(memory.buffer, 0, 2), input, update };
+  }
+  return shared;
+}
+
 /** A running CRC64 (Jones, start 0, no final xor): the checksum of RDB files and of DUMP payloads. */
 export class Crc64 {
-  readonly #update: (length: number) => void;
-  readonly #state: BigUint64Array;
-  readonly #input: Uint8Array;
-
-  constructor() {
-    compiled ??= { module: new WebAssembly.Module(crc64Module()), tables: makeTables() };
-    const { memory, update } = new WebAssembly.Instance(compiled.module).exports;
-    new BigUint64Array(memory.buffer, TABLES).set(compiled.tables);
-    this.#update = update;
-    this.#state = new BigUint64Array(memory.buffer, 0, 1);
-    this.#input = new Uint8Array(memory.buffer, INPUT, INPUT_BYTES);
-  }
+  #low = 0;
+  #high = 0;
 
   update(bytes: Uint8Array): void {
+    const { state, input, update } = summer();
+    state[0] = this.#low;
+    state[1] = this.#high;
     for (let from = 0; from < bytes.length; from += INPUT_BYTES) {
-      const part = from === 0 && bytes.length <= INPUT_BYTES ? bytes : bytes.subarray(from, from + INPUT_BYTES);
-      this.#input.set(part);
-      this.#update(part.length);
+      const part = bytes.length <= INPUT_BYTES ? bytes : bytes.subarray(from, from + INPUT_BYTES);
+      input.set(part);
+      update(part.length);
     }
+    this.#low = state[0] ?? 0;
+    this.#high = state[1] ?? 0;
   }
 
   get value(): bigint {
-    return this.#state[0] ?? 0n;
+    return (BigInt(this.#high) << 32n) | BigInt(this.#low);
   }
 }
 

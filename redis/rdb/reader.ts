@@ -40,7 +40,7 @@ export interface RdbReader {
 }
 
 /**
- * Reads an RDB in one pass: checksum, keys per database, census. Constant memory (about 600 KiB), chunks may end anywhere.
+ * Reads an RDB in one pass: checksum, keys per database, census. Constant memory (about 300 KiB, and 300 KiB for all readers), chunks may end anywhere.
  * A type, opcode or version that it doesn't know is no error: `facts.parsed` is then false, `facts.unparsed` says why and at
  * which byte, the counts are of what came before, and the checksum is checked all the same, against the last eight bytes.
  */
@@ -130,7 +130,10 @@ class StreamingReader implements RdbReader {
     if (this.#unparsed === undefined && this.#walker.isAtEnd(this.#bytes)) return;
     // The last record is the opcode EOF, so this much can be known of an RDB that is not understood.
     const mayBeWhole = this.#lastSummed === EOF_OPCODE && this.#bytes > HEADER_BYTES + TRAILER_BYTES;
-    const ends = `it ends at byte ${this.#bytes}, in the middle of what was read up to byte ${this.#walker.offset}`;
+    const { offset } = this.#walker;
+    const where =
+      offset > this.#bytes ? `before byte ${offset}, where its last piece would end` : `in a piece that begins at byte ${offset}`;
+    const ends = `it ends at byte ${this.#bytes}, ${where}`;
     if (this.#unparsed === undefined && (isProven(header) || !mayBeWhole)) throw malformed(ends);
     if (!mayBeWhole) throw malformed(`it ends at byte ${this.#bytes} without an end mark (and ${this.#unparsed})`);
     if (this.#unparsed === undefined) this.#giveUp(new RdbTrouble('broken', ends));

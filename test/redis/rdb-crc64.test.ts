@@ -27,6 +27,15 @@ describe('CRC64', () => {
     );
   });
 
+  it('can be computed of two streams at once', () => {
+    const [one, other] = [new Crc64(), new Crc64()];
+    for (const part of ['1234', '56789']) {
+      one.update(Buffer.from(part));
+      other.update(Buffer.from('x'));
+    }
+    assert.deepEqual([one.value, other.value], [0xe9c6d914c4b8d9can, bitByBit(Buffer.from('xx'))]);
+  });
+
   it('takes chunks larger than its own memory', () => {
     const bytes = Buffer.alloc(600_001, 'redis');
     const halves = new Crc64();

@@ -55,7 +55,7 @@ describe('a damaged RDB', () => {
         changed.set(bytes.subarray(0, whole.length - at), at);
         if (!changed.equals(whole)) assert.notEqual(codeOf(changed), 'accepted');
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 
