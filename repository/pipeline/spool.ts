@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, writeAll } from '../stores/file-system.ts';
+import { writeAll } from '../stores/file-system.ts';
 
 export interface SpoolOptions {
   /** Where the file is made. It has no name from its first moment on, so nothing stays after a kill. */
@@ -10,6 +10,8 @@ export interface SpoolOptions {
   maxBytes: number;
   /** The most bytes in memory before the disk is used. Default 32 MiB. */
   memoryBytes?: number;
+  /** Told once when the file can't be written (disk full, no such directory): from then on the source waits for the store. */
+  onUnusable?: (error: unknown) => void;
 }
 
 const MEMORY_BYTES = 32 * 1024 * 1024;
@@ -32,15 +34,14 @@ export async function* spool(source: AsyncIterable<Uint8Array>, options: SpoolOp
 
 /** Older bytes are in memory, newer ones in the file: memory is used only while the file is empty. */
 class SpoolQueue {
-  readonly #options: Required<SpoolOptions>;
+  readonly #options: SpoolOptions & { memoryBytes: number };
   #memory: Uint8Array[] = [];
   #memoryBytes = 0;
   #file: FileHandle | undefined;
   /** The file is a ring of `maxBytes`: what was read makes room for what comes. Both count from the beginning. */
   #written = 0;
   #read = 0;
-  /** The disk is full before `maxBytes`: no more goes there. */
-  #diskFull = false;
+  #unusable = false;
   #ended = false;
   #error: { reason: unknown } | undefined;
   #stopped = false;
@@ -96,7 +97,7 @@ class SpoolQueue {
     if (inFile === 0 && (this.#memoryBytes === 0 || this.#memoryBytes + chunk.length <= memoryBytes)) {
       this.#memory.push(chunk);
       this.#memoryBytes += chunk.length;
-    } else if (!this.#diskFull && inFile + chunk.length <= maxBytes) {
+    } else if (!this.#unusable && inFile + chunk.length <= maxBytes) {
       if (!(await this.#exclusively(() => this.#addToFile(chunk)))) return false;
     } else {
       return false;
@@ -113,8 +114,8 @@ class SpoolQueue {
         await writeAll(this.#file, chunk.subarray(from, from + bytes), at % this.#options.maxBytes);
       }
     } catch (error) {
-      if (codeOf(error) !== 'ENOSPC' && codeOf(error) !== 'EDQUOT') throw error;
-      this.#diskFull = true; // the spool saves time and nothing else: without it the source waits for the store
+      this.#unusable = true; // the spool saves time and nothing else: without it the source waits for the store
+      this.#options.onUnusable?.(error);
       return false;
     }
     this.#written += chunk.length;

@@ -1,0 +1,284 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { backupIdAt } from '../../model/instance.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import { openStore, type StoreLocation } from '../../repository/open-store.ts';
+import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
+import { startHttpFaultProxy } from '../support/fault-proxy.ts';
+import { type S3Server, startS3 } from '../support/s3-server.ts';
+import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
+import { sampleManifest } from './sample-manifest.ts';
+
+const rdb = Buffer.from(`REDIS0010${randomBytes(400_000).toString('hex')}`);
+const DAY_MS = 24 * 3600_000;
+
+interface Place {
+  location: StoreLocation;
+  /** Where the bytes of an object lie. */
+  path: (key: string) => string;
+}
+
+function itIsARepository(place: () => Place): void {
+  let repository: Repository;
+  beforeEach(() => {
+    repository = new Repository(openStore(place().location));
+  });
+  afterEach(() => repository.close());
+
+  const refAt = (hour: number, instance = 'main'): SnapshotRef => ({
+    instance,
+    shard: '0',
+    backupId: backupIdAt(Date.UTC(2026, 1, 14, hour)),
+  });
+  const manifestOf = (ref: SnapshotRef, stored: StoredObject): SnapshotManifest => {
+    const sample = sampleManifest({ ...ref, stored });
+    return { ...sample, rdb: { ...sample.rdb, bytes: rdb.length } };
+  };
+  const backUp = async (ref: SnapshotRef): Promise<SnapshotManifest> => {
+    const manifest = manifestOf(ref, await repository.writeSnapshot(ref, bytes(rdb)));
+    await repository.publish(manifest);
+    return manifest;
+  };
+
+  it('gives an RDB back byte for byte, and counts on the way', async () => {
+    const ref = refAt(1);
+    const written: { rawBytes: number; storedBytes: number }[] = [];
+    const spool = { directory: tmpdir(), maxBytes: 1_000_000 };
+    const stored = await repository.writeSnapshot(ref, bytes(rdb), { spool, onProgress: (progress) => written.push(progress) });
+    assert.deepEqual(written.at(-1), { rawBytes: rdb.length, storedBytes: stored.bytes });
+    assert.equal(
+      stored.sha256,
+      createHash('sha256')
+        .update(await readFile(place().path(keyOf(ref, stored.file))))
+        .digest('hex'),
+    );
+    await repository.verifyStored(ref, stored);
+    const manifest = manifestOf(ref, stored);
+    await repository.publish(manifest);
+    assert.deepEqual(await repository.readManifest(ref), manifest);
+    const read: { rawBytes: number; storedBytes: number }[] = [];
+    const back = await collect(repository.openSnapshot(manifest, { onProgress: (progress) => read.push(progress) }));
+    assert.ok(rdb.equals(back));
+    assert.deepEqual(read.at(-1), { rawBytes: rdb.length, storedBytes: stored.bytes });
+  });
+
+  it('does not know a snapshot before its manifest is there', async () => {
+    const ref = refAt(2, 'unfinished');
+    const stored = await repository.writeSnapshot(ref, bytes(rdb));
+    assert.deepEqual(await repository.list('unfinished'), []);
+    await refuses(repository.readManifest(ref), 'BACKUP_MISSING', /has no backup 20260214T020000Z of unfinished/);
+    assert.equal(await repository.isTaken(ref), true);
+    await repository.publish(manifestOf(ref, stored));
+    assert.equal((await repository.list('unfinished')).length, 1);
+  });
+
+  it('publishes the same manifest twice, and never another one', async () => {
+    const manifest = await backUp(refAt(3));
+    await repository.publish(manifest);
+    await refuses(repository.publish({ ...manifest, reason: 'manual' }), 'OBJECT_EXISTS');
+    assert.equal((await repository.readManifest(manifest)).reason, 'scheduled');
+  });
+
+  it('publishes no manifest whose object is not there, or cut', async () => {
+    const ref = refAt(4);
+    const nothing = { file: 'dump.rdb.zst', bytes: 10, sha256: 'a'.repeat(64), compression: 'zstd' as const };
+    await refuses(repository.publish(manifestOf(ref, nothing)), 'OBJECT_MISSING');
+    const stored = await repository.writeSnapshot(ref, bytes(rdb));
+    await refuses(repository.publish(manifestOf(ref, { ...stored, bytes: stored.bytes + 1 })), 'BACKUP_CORRUPT');
+    await refuses(repository.publish({ ...manifestOf(ref, stored), instance: 'Not a name' }), 'INPUT_INVALID');
+    await refuses(repository.readManifest(ref), 'BACKUP_MISSING');
+  });
+
+  it('never overwrites a snapshot', async () => {
+    const manifest = await backUp(refAt(5));
+    await refuses(repository.writeSnapshot(manifest, bytes('other')), 'OBJECT_EXISTS');
+    assert.ok(rdb.equals(await collect(repository.openSnapshot(manifest))));
+  });
+
+  it('leaves nothing of an RDB that was cut short or cancelled', async () => {
+    const ref = refAt(6, 'cut');
+    await assert.rejects(repository.writeSnapshot(ref, cutShort(rdb)), /connection lost/);
+    const spool = { directory: tmpdir(), maxBytes: 1_000_000 };
+    await assert.rejects(repository.writeSnapshot(ref, cutShort(rdb), { spool }), /connection lost/);
+    await assert.rejects(repository.writeSnapshot(ref, bytes(rdb), { signal: AbortSignal.abort(new Error('enough')) }), /enough/);
+    assert.deepEqual(await keysOf(repository.store, 'cut/'), []);
+  });
+
+  it('lists oldest first, and names what it cannot read', async () => {
+    const instance = 'listed';
+    for (const hour of [9, 7, 8]) await backUp(refAt(hour, instance));
+    const bad = async (hour: number, text: string) =>
+      repository.store.put(keyOf(refAt(hour, instance), 'manifest.json'), bytes(text));
+    await bad(10, '');
+    await bad(11, '{"formatVersion": 2}');
+    await repository.store.put(`${instance}/0/snapshots/lost-and-found/x`, bytes('x'));
+    const { manifests, problems } = await repository.listWithProblems(instance);
+    assert.deepEqual(
+      manifests.map(({ backupId }) => backupId.slice(9, 11)),
+      ['07', '08', '09'],
+    );
+    assert.deepEqual(
+      problems.map(({ error }) => error.code),
+      ['MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN'],
+    );
+    assert.deepEqual(await repository.list(instance), manifests);
+    assert.deepEqual(await repository.shards(instance), ['0']);
+    assert.deepEqual(await repository.list('nobody'), []);
+  });
+
+  it('deletes the manifest first, and everything else after it', async () => {
+    const manifest = await backUp(refAt(12, 'deleted'));
+    await repository.deleteSnapshot(manifest);
+    assert.deepEqual(await keysOf(repository.store, 'deleted/'), []);
+    await repository.deleteSnapshot(manifest);
+  });
+
+  it('keeps pins until they end', async () => {
+    const ref = refAt(13, 'pinned');
+    await repository.pin(ref, { planId: 'restore/main/1', untilMs: 1_000, reason: 'a plan' });
+    await repository.pin(ref, { planId: 'restore/main/1', untilMs: 2_000, reason: 'the same plan, later' });
+    await repository.pin(ref, { planId: 'b', untilMs: Date.now() + DAY_MS, reason: 'another' });
+    const pins = await repository.pins('pinned');
+    assert.deepEqual(pins.map(({ planId, untilMs }) => [planId, untilMs < 3_000]).sort(), [
+      ['b', false],
+      ['restore/main/1', true],
+    ]);
+    const swept = await repository.sweep('pinned', '0', { olderThanMs: DAY_MS });
+    assert.deepEqual(
+      swept.map(({ why }) => why),
+      ['pin has ended'],
+    );
+    assert.deepEqual(
+      (await repository.pins('pinned')).map(({ planId }) => planId),
+      ['b'],
+    );
+  });
+
+  it('stops at a pin that it cannot read: it may protect anything', async () => {
+    await repository.store.put('badpin/0/pins/20260214T060000Z/x.json', bytes('{"formatVersion": 2}'));
+    await refuses(repository.pins('badpin'), 'MANIFEST_INVALID', /badpin/);
+  });
+
+  it('sweeps old snapshots without a manifest, only those, and only when told to', async () => {
+    const instance = 'swept';
+    const whole = await backUp(refAt(14, instance));
+    const half = refAt(15, instance);
+    await repository.writeSnapshot(half, bytes(rdb));
+    const options = { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS };
+    assert.deepEqual(await repository.sweep(instance, '0', { olderThanMs: DAY_MS }), [], 'too young');
+    const named = await repository.sweep(instance, '0', { ...options, dryRun: true });
+    assert.deepEqual(
+      named.map(({ key, why }) => [key, why]),
+      [[keyOf(half, 'dump.rdb.zst'), 'no manifest']],
+    );
+    assert.deepEqual(await repository.sweep(instance, '0', options), named);
+    assert.equal(await repository.isTaken(half), false);
+    assert.ok(rdb.equals(await collect(repository.openSnapshot(whole))));
+  });
+
+  it('refuses a snapshot that lies there with other bytes', async () => {
+    const damage = async (hour: number, change: (path: string) => Promise<void>) => {
+      const manifest = await backUp(refAt(hour, 'damaged'));
+      await change(place().path(keyOf(manifest, manifest.stored.file)));
+      return collect(repository.openSnapshot(manifest));
+    };
+    const flip = async (path: string) => {
+      const data = await readFile(path);
+      data[data.length >> 1] = (data[data.length >> 1] ?? 0) ^ 1;
+      await writeFile(path, data);
+    };
+    // S3 keeps a checksum of its own and may notice first.
+    await assert.rejects(damage(1, flip), ({ code }) => code === 'BACKUP_CORRUPT' || code === 'OBJECT_CORRUPT');
+    await assert.rejects(
+      damage(2, (path) => truncate(path, 1000)),
+      ({ code }) => code === 'BACKUP_CORRUPT' || code === 'OBJECT_CORRUPT',
+    );
+    await refuses(
+      damage(3, (path) => rm(path)),
+      'OBJECT_MISSING',
+    );
+  });
+
+  it('refuses an RDB of another size than the manifest has', async () => {
+    const manifest = await backUp(refAt(16));
+    for (const size of [rdb.length - 1, rdb.length + 1]) {
+      await refuses(collect(repository.openSnapshot({ ...manifest, rdb: { ...manifest.rdb, bytes: size } })), 'BACKUP_CORRUPT');
+    }
+  });
+
+  it('proves that it can write, read, list and delete, and leaves nothing', async () => {
+    await repository.probeWritable();
+    assert.deepEqual(await keysOf(repository.store, '_'), []);
+  });
+
+  for (const stage of ['during the upload', 'between upload and manifest']) {
+    it(`shows no backup whose writer was killed ${stage}`, async () => {
+      const instance = stage.startsWith('during') ? 'killed-early' : 'killed-late';
+      const ref = refAt(17, instance);
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'write-and-wait.ts')], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      child.stdin.end(JSON.stringify({ location: place().location, ref, stage }));
+      await once(child.stdout, 'data'); // it is where we want it
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      assert.deepEqual(await repository.listWithProblems(instance), { manifests: [], problems: [] });
+      await refuses(repository.readManifest(ref), 'BACKUP_MISSING');
+      await repository.sweep(instance, '0', { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
+      assert.deepEqual(await keysOf(repository.store, `${instance}/`), []);
+      assert.deepEqual(await repository.store.sweepUnfinished(`${instance}/`, Date.now() + DAY_MS, { dryRun: true }), []);
+      await backUp(ref); // the id is free again
+    });
+  }
+
+  it('lists hundreds of backups in a moment', async () => {
+    const manifest = await backUp(refAt(18, 'many'));
+    const ids = Array.from({ length: 300 }, (_, index) => backupIdAt(Date.UTC(2026, 2, 1) + index * 6 * 3600_000));
+    const publish = (backupId: string) =>
+      repository.store.put(keyOf({ ...manifest, backupId }, 'manifest.json'), bytes(JSON.stringify({ ...manifest, backupId })));
+    for (let at = 0; at < ids.length; at += 30) await Promise.all(ids.slice(at, at + 30).map(publish));
+    const begun = Date.now();
+    assert.equal((await repository.list('many')).length, 301);
+    assert.ok(Date.now() - begun < 5_000, `${Date.now() - begun} ms`);
+  }).timeout(60_000);
+}
+
+const keyOf = ({ instance, shard, backupId }: SnapshotRef, file: string) => `${instance}/${shard}/snapshots/${backupId}/${file}`;
+
+describe('Repository in a directory', () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'redis-backup-repository-'));
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+  itIsARepository(() => ({ location: { kind: 'file', directory }, path: (key) => join(directory, key) }));
+});
+
+describe('Repository in S3', () => {
+  let s3: S3Server;
+  before(async () => {
+    s3 = await startS3();
+  });
+  after(() => s3.stop());
+  itIsARepository(() => ({ location: s3.location('team/redis'), path: (key) => join(s3.dir, 'data/backups/team/redis', key) }));
+
+  it('never gives out a large snapshot with a flipped bit, wherever on the way it flipped', async () => {
+    await using proxy = await startHttpFaultProxy(s3.port);
+    const repository = new Repository(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }));
+    const large = Buffer.from(`REDIS0010${randomBytes(9_000_000).toString('hex')}`);
+    const ref = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
+    const stored = await repository.writeSnapshot(ref, bytes(large));
+    const manifest = sampleManifest({ stored, rdb: { ...sampleManifest().rdb, bytes: large.length } });
+    for (const offset of [100, 3_000_000]) {
+      proxy.flipAt(offset, 'response', { if: ({ method }) => method === 'GET' });
+      await refuses(collect(repository.openSnapshot(manifest)), 'BACKUP_CORRUPT');
+    }
+    assert.ok(large.equals(await collect(repository.openSnapshot(manifest))));
+    repository.close();
+  });
+});
