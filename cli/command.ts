@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { instanceNames, instanceOf } from '../config/load.ts';
 import { RecoveryError } from '../model/errors.ts';
+import { isBackupId, timeOfBackupId } from '../model/instance.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Output } from './output/output.ts';
 import type { TemporalSession } from './temporal.ts';
@@ -57,6 +58,25 @@ export function oneInstance(config: Config, name: string | undefined, command: s
   throw new RecoveryError('USAGE', `there are ${names.length} instances, and none was named`, {
     next: `Name one: redis-backup ${command} ${names[0]}; the instances are: ${names.join(', ')}.`,
   });
+}
+
+export const LATEST = 'latest';
+
+/**
+ * Of the arguments `[INSTANCE] [BACKUP_ID]`. With one instance, `restore 20260801T060000Z` names that backup: a backup id
+ * is never a name.
+ * @throws RecoveryError `USAGE`, `INSTANCE_UNKNOWN`, `INPUT_INVALID`
+ */
+export function instanceAndBackup(
+  config: Config,
+  { arguments: [first, second] }: Given,
+  command: string,
+): { instance: string; backupId: string } {
+  const onlyBackup = second === undefined && first !== undefined && (first === LATEST || isBackupId(first));
+  const instance = oneInstance(config, onlyBackup ? undefined : first, command);
+  const backupId = (onlyBackup ? first : second) ?? LATEST;
+  if (backupId !== LATEST) timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
+  return { instance, backupId };
 }
 
 /** The named instance, or all. */

@@ -22,7 +22,7 @@ export function conductDirectly(
         phase = next;
         show({});
       },
-      onProgress: ({ stage, ...progress }) => show({ step: stage, ...progress }),
+      onProgress: show,
     });
   };
   return {
@@ -32,6 +32,9 @@ export function conductDirectly(
       throw wrongAnswer(result.outcome);
     },
     async restore(input) {
+      output.note(
+        'warning: without Temporal this restore is not durable: if this process ends, nothing goes on and nothing is put back',
+      );
       const result = await run(input);
       if (result.outcome === 'restored') return result;
       throw wrongAnswer(result.outcome);

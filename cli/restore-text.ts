@@ -3,11 +3,10 @@ import type { RestoreReport } from '../model/operations.ts';
 
 /** What a finished restore did, proved and lost. */
 export function restoreText(report: RestoreReport): string {
-  const { instance, backupId, takenAt, keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, proof, downtimeSeconds } =
-    report;
+  const { instance, backupId, takenAt, keysExpected, keysFound, keysAlive, proof, downtimeSeconds } = report;
   const lines = [
     `restored ${instance} from ${backupId}`,
-    `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for: ${formatCount(keysLoaded)} loaded, ${formatCount(keysExpired)} expired; ${formatCount(keysAlive)} alive when counted`,
+    `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for, ${formatCount(keysAlive)} alive when counted`,
     `  proof: ${proof}`,
     `  lost: every write since ${formatTime(Date.parse(takenAt), 'seconds')}`,
     ...report.losses.revived.map(

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
 import { table } from '../output/table.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
@@ -15,15 +16,10 @@ export const list: CommandSpec = {
   async run({ config, repository, output, now }, given) {
     const instances = someInstances(await config(), given.arguments[0]);
     const store = await repository();
-    const found = await Promise.all(
-      instances.map(async (instance) => ({ instance, ...(await store.listWithProblems(instance)) })),
-    );
-    const backups = found.flatMap(({ manifests }) => manifests.map(listed));
-    const problems = found.flatMap((one) => one.problems.map(({ key, message }) => ({ instance: one.instance, key, message })));
-    output.result(
-      { backups, problems },
-      [...found.map((one) => listText(one.instance, one.manifests, now())), ...problems.map(problemText)].join('\n'),
-    );
+    const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance)));
+    const backups = catalogs.flatMap((one) => one.backups.map(listed));
+    const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
+    output.result({ backups, problems }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
     return undefined;
   },
 };
@@ -44,10 +40,9 @@ export const listed = (manifest: SnapshotManifest) => ({
 });
 
 /** @param now - milliseconds since 1970 */
-export function listText(instance: string, manifests: readonly SnapshotManifest[], now: number): string {
-  if (manifests.length === 0) return `${instance}: no backups`;
-  const rows = manifests.map((one) => [
-    one.shard === ONLY_SHARD ? one.backupId : `${one.shard}/${one.backupId}`,
+export function listText({ instance, backups, problems }: Catalog, now: number): string {
+  const rows = backups.map((one) => [
+    nameOf(one),
     formatDuration(now - Date.parse(one.times.takenAt)),
     one.rdb.parsed ? formatCount(one.rdb.keys) : 'not counted',
     formatBytes(one.rdb.bytes),
@@ -55,8 +50,12 @@ export function listText(instance: string, manifests: readonly SnapshotManifest[
     one.server.version,
     one.reason,
   ]);
-  return `${instance}\n${table([['backup', 'age', 'keys', 'RDB', 'stored', 'Redis', 'reason'], ...rows], [1, 2, 3, 4])}`;
+  const header = ['backup', 'age', 'keys', 'RDB', 'stored', 'Redis', 'reason'];
+  return [
+    rows.length === 0 ? `${instance}: no backups` : `${instance}\n${table([header, ...rows], [1, 2, 3, 4])}`,
+    ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
+  ].join('\n');
 }
 
-const problemText = ({ key, message }: { key: string; message: string }) =>
-  `warning: ${key} is there and cannot be restored: ${message}`;
+const nameOf = ({ shard, backupId }: { shard: string; backupId: string }) =>
+  shard === ONLY_SHARD ? backupId : `${shard}/${backupId}`;

@@ -1,10 +1,8 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import { isBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
 import type { RestorePlan } from '../../model/plan.ts';
 import { renderPlan } from '../../model/plan-text.ts';
-import { LATEST } from '../catalog.ts';
-import { type CommandContext, type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
 import { restoreText } from '../restore-text.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -24,20 +22,24 @@ export const restore: CommandSpec = {
     { flags: '--skip-safety-snapshot', about: 'take no backup of what is there now; its files are kept aside in any case' },
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],
-  exits: '40 when the plan refuses; 48 when it failed and everything was put back; 130 on Ctrl-C, and the restore goes on',
+  exits:
+    'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on (with --direct it is put back)',
   async run(context, given) {
-    const { instance, backupId } = await meant(context, given);
+    const { options } = given;
+    const { instance, backupId } = instanceAndBackup(await context.config(), given, 'restore');
     const input: RestoreInput = {
       instance,
       backupId,
       strategy: 'replace',
-      ...(given.options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
+      ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
     };
-    const conduct = given.options.direct === true ? await directly(context) : await throughTemporal(context);
     const expected = optionOf(given, 'expectPlan');
-    if (given.options.plan === true) return showPlan(context, await conduct.plan(input), expected);
+    const asksNobody = options.plan === true || options.yes === true;
+    if (!asksNobody && !context.ask) throw nobodyThere(input);
+    const conduct = options.direct === true ? await directly(context) : await throughTemporal(context);
+    if (options.plan === true) return showPlan(context, await expectedPlan(conduct, input, expected), given);
     const approved =
-      given.options.yes === true
+      options.yes === true
         ? { ...input, ...(expected ? { plan: expected } : {}) }
         : await askFor(context, conduct, input, expected);
     const report = await conduct.restore(approved);
@@ -45,14 +47,6 @@ export const restore: CommandSpec = {
     return undefined;
   },
 };
-
-/** `restore 20260801T060000Z` with one instance means that backup, not an instance of that name. */
-async function meant({ config }: CommandContext, given: Given): Promise<{ instance: string; backupId: string }> {
-  const [first, second] = given.arguments;
-  const onlyBackup = second === undefined && first !== undefined && (first === LATEST || isBackupId(first));
-  const instance = oneInstance(await config(), onlyBackup ? undefined : first, 'restore');
-  return { instance, backupId: (onlyBackup ? first : second) ?? LATEST };
-}
 
 async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreConduct> {
   const session = await temporal();
@@ -74,25 +68,37 @@ async function throughTemporal({ temporal, output, interrupt }: CommandContext):
 
 async function directly({ config, output, interrupt }: CommandContext): Promise<RestoreConduct> {
   const { conductDirectly } = await import('../direct.ts');
-  output.note(
-    'warning: without Temporal this restore is not durable: if this process ends, nothing goes on and nothing is put back.',
-  );
   return conductDirectly(await config(), { output, interrupt });
 }
 
-function showPlan(
-  { output }: CommandContext,
-  { plan, digest }: { plan: RestorePlan; digest: string },
-  expected: string | undefined,
-): number | undefined {
-  if (expected !== undefined && expected !== digest) throw changed(expected, digest);
-  output.result({ outcome: 'planned', digest, plan }, planText(plan, digest));
-  return plan.refusals.length > 0 ? ERRORS.RESTORE_REFUSED.exit : undefined;
+interface Planned {
+  plan: RestorePlan;
+  digest: string;
 }
 
-/** The plan, and how to carry out exactly this one. */
-export const planText = (plan: RestorePlan, digest: string): string =>
-  `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  redis-backup restore ${plan.instance} ${plan.backupId} --yes --expect-plan ${digest}`}\n`;
+function showPlan({ output }: CommandContext, { plan, digest }: Planned, { options }: Given): number | undefined {
+  const flags = ['direct', 'skipSafetySnapshot'].filter((name) => options[name] === true).map((name) => ` --${kebab(name)}`);
+  output.result({ outcome: 'planned', digest, plan }, planText(plan, digest, flags.join('')));
+  const [refusal] = plan.refusals;
+  return refusal && ERRORS[refusal.code].exit;
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+/** The plan, and how to carry out exactly this one. @param flags - that it was made with, each with a blank before it */
+export function planText(plan: RestorePlan, digest: string, flags = ''): string {
+  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${flags} --yes --expect-plan ${digest}`;
+  return `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  ${command}`}\n`;
+}
+
+/** @throws RecoveryError `PLAN_CHANGED` */
+async function expectedPlan(conduct: RestoreConduct, input: RestoreInput, expected: string | undefined): Promise<Planned> {
+  const planned = await conduct.plan(input);
+  if (expected === undefined || expected === planned.digest) return planned;
+  throw new RecoveryError('PLAN_CHANGED', `plan ${expected} was expected, but the plan is ${planned.digest} now`, {
+    next: 'Look at it with --plan, and approve that one.',
+  });
+}
 
 /** Shows the plan to the person at the terminal. What they approve is that plan, and no other. */
 async function askFor(
@@ -101,25 +107,18 @@ async function askFor(
   input: RestoreInput,
   expected: string | undefined,
 ): Promise<RestoreInput> {
-  const { instance, backupId } = input;
-  if (!ask) {
-    throw new RecoveryError('USAGE', 'a restore replaces data, and nobody is there to be asked', {
-      next: `Look at \`redis-backup restore ${instance} ${backupId} --plan\`, then run \`redis-backup restore ${instance} ${backupId} --yes --expect-plan DIGEST\` with the digest that it prints.`,
-    });
-  }
-  const { plan, digest } = await conduct.plan(input);
-  if (expected !== undefined && expected !== digest) throw changed(expected, digest);
+  const { plan, digest } = await expectedPlan(conduct, input, expected);
   output.note(`${renderPlan(plan)}\nPlan ${digest}.`);
   const [refusal] = plan.refusals;
-  if (refusal) throw new RecoveryError('RESTORE_REFUSED', refusal.message, { next: refusal.next });
-  const answer = await ask(`Type ${instance} to restore it: `);
-  if (answer.trim() === instance) return { ...input, backupId: plan.backupId, plan: digest };
+  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+  const answer = await ask?.(`Type ${input.instance} to restore it: `);
+  if (answer?.trim() === input.instance) return { ...input, backupId: plan.backupId, plan: digest };
   throw new RecoveryError('CANCELLED', 'nothing was restored: the answer was not the name of the instance', {
-    next: `Run the command again and type ${instance}, or use --yes --expect-plan ${digest}.`,
+    next: `Run the command again and type ${input.instance}, or use --yes --expect-plan ${digest}.`,
   });
 }
 
-const changed = (expected: string, digest: string) =>
-  new RecoveryError('PLAN_CHANGED', `plan ${expected} was expected, but the plan is ${digest} now`, {
-    next: 'Look at it with --plan, and approve that one.',
+const nobodyThere = ({ instance, backupId }: RestoreInput) =>
+  new RecoveryError('USAGE', 'a restore replaces data, and nobody is there to be asked', {
+    next: `Look at \`redis-backup restore ${instance} ${backupId} --plan\`, then run \`redis-backup restore ${instance} ${backupId} --yes --expect-plan DIGEST\` with the digest that it prints.`,
   });

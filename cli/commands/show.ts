@@ -1,8 +1,8 @@
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { findBackup, LATEST } from '../catalog.ts';
-import { type CommandSpec, oneInstance } from '../command.ts';
+import { findBackup } from '../catalog.ts';
+import { type CommandSpec, instanceAndBackup } from '../command.ts';
 import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -12,12 +12,11 @@ export const show: CommandSpec = {
   about: 'shows what one backup holds',
   arguments: [
     ONE_INSTANCE,
-    { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that is no safety snapshot' },
+    { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that holds anything' },
   ],
   options: [],
   async run({ config, repository, output, now }, given) {
-    const [name, backupId = LATEST] = given.arguments;
-    const instance = oneInstance(await config(), name, 'show');
+    const { instance, backupId } = instanceAndBackup(await config(), given, 'show');
     const manifest = await findBackup(await repository(), instance, backupId);
     output.result({ ...manifest }, showText(manifest, now()));
     return undefined;

@@ -5,6 +5,7 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { takesPlaceOf, toCandidate } from '../../model/retention.ts';
+import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, optionOf, someInstances } from '../command.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
@@ -27,7 +28,7 @@ export const status: CommandSpec = {
     const store = await repository();
     const names = someInstances(loaded, given.arguments[0]);
     const states = await Promise.all(
-      names.map(async (name) => stateOf(loaded, name, await store.list(name), { maxAgeMs, now: now() })),
+      names.map(async (name) => stateOf(loaded, await catalogOf(store, name), { maxAgeMs, now: now() })),
     );
     output.result({ instances: states }, states.map(stateText).join('\n'));
     const worst = Math.max(0, ...states.map(({ exit }) => exit));
@@ -50,18 +51,17 @@ export interface BackupState {
   warnings: string[];
 }
 
-/** @param manifests - oldest first */
 export function stateOf(
   config: Config,
-  instance: string,
-  manifests: readonly SnapshotManifest[],
+  { instance, backups, problems }: Catalog,
   { maxAgeMs, now }: { maxAgeMs?: number; now: number },
 ): BackupState {
   const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
   const maxAgeSeconds = limitMs / 1000;
   // What a restore put into safety is no answer to "is my data backed up?".
-  const newest = manifests.findLast(({ reason }) => reason !== 'safety');
-  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, warnings: [] };
+  const newest = backups.findLast(({ reason }) => reason !== 'safety');
+  const unreadable = problems.map(({ backupId }) => `${backupId} is there and cannot be restored`);
+  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, warnings: unreadable };
   const ageMs = now - Date.parse(newest.times.takenAt);
   const stale = ageMs > limitMs;
   return {
@@ -73,7 +73,7 @@ export function stateOf(
     ageSeconds: Math.round(ageMs / 1000),
     keys: newest.rdb.keys,
     storedBytes: newest.stored.bytes,
-    warnings: warningsOf(newest, manifests),
+    warnings: [...warningsOf(newest, backups), ...unreadable],
   };
 }
 

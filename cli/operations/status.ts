@@ -33,14 +33,13 @@ const mostTelling = (pending: readonly PendingActivity[]): PendingActivity | und
   pending[0];
 
 function activityStatus(activity: PendingActivity, now: number): Partial<OperationStatus> {
-  const { stage, ...progress } = progressOf(activity) ?? {};
   const attempt = activity.attempt ?? 1;
   const problem = activity.lastFailure?.message;
   const queue = activity.activityOptions?.taskQueue?.name;
   const waits = attempt === 1 && nobodyTakes(activity, now);
   return {
-    step: stage ?? activity.activityType?.name ?? undefined,
-    ...progress,
+    step: activity.activityType?.name ?? undefined,
+    ...progressOf(activity),
     ...(attempt > 1 ? { attempt } : {}),
     ...(attempt > 1 && problem ? { problem } : {}),
     ...(waits ? { note: `waiting: no worker takes it${queue ? ` from ${queue}` : ''}` } : {}),

@@ -5,8 +5,10 @@ export interface OperationStatus {
   workflowId: string;
   /** The phase that the workflow names, such as `snapshot`. */
   phase?: string;
-  /** What goes on in it, such as `storeSnapshot`, or its stage. */
+  /** The activity that runs, such as `storeSnapshot`. */
   step?: string;
+  /** What it is at, in its own words. */
+  stage?: string;
   doneBytes?: number;
   totalBytes?: number;
   /** The total is taken from the last backup. */

@@ -3,8 +3,8 @@ import type { OperationStatus } from './output.ts';
 
 /** `snapshot: 512.0 MB of about 1.2 GB (43 %), 85.0 MB/s, 8 s left` */
 export function statusText(status: OperationStatus): string {
-  const { phase, step, workflowId } = status;
-  const head = [phase, step].filter(Boolean).join(', ') || workflowId;
+  const { phase, stage, workflowId } = status;
+  const head = [...new Set([phase, stage])].filter(Boolean).join(', ') || workflowId;
   const tail = [...bytesText(status), ...(status.note ? [status.note] : []), ...troubleText(status)].join(', ');
   return tail ? `${head}: ${tail}` : head;
 }

@@ -21,8 +21,8 @@ const QUIET_MS = 30_000;
 export function onceAStep(now: () => number): (status: OperationStatus) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
   let lastStep = '';
-  return ({ phase, step, attempt, problem, note }) => {
-    const text = JSON.stringify([phase, step, attempt, problem, note]);
+  return ({ phase, stage, attempt, problem, note }) => {
+    const text = JSON.stringify([phase, stage, attempt, problem, note]);
     if (text === lastStep && now() - lastAt < QUIET_MS) return false;
     lastAt = now();
     lastStep = text;

@@ -1,0 +1,102 @@
+import { access, constants, realpath } from 'node:fs/promises';
+import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.ts';
+import { messageOf } from '../../model/errors.ts';
+import { formatBytes } from '../../model/format.ts';
+import { spaceReport } from '../../platforms/data-directory.ts';
+import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import { type Finding, failed, findings, ok, warning } from './finding.ts';
+
+/** The process is found, and its files are where they can be replaced. Only on the machine that it runs on. */
+export async function checkPlatform(
+  config: Config,
+  instance: InstanceConfig,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
+  const { platform } = instance;
+  if (platform.type === 'external') {
+    return [ok('platform', 'external: it is backed up over the network; restores that stop and replace it are refused')];
+  }
+  if (platform.host !== config.worker.host) {
+    return [
+      ok(
+        'platform',
+        `it runs on ${platform.host}: run \`redis-backup check ${instance.name}\` there to look at its process and files`,
+      ),
+    ];
+  }
+  return findings('platform', () => lookAtProcess(platform, instance, client));
+}
+
+async function lookAtProcess(
+  config: ProcessConfig,
+  { redis }: InstanceConfig,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
+  const opened = openProcessPlatform({ ...config, port: redis.port });
+  const layout = await opened.dataLayout();
+  return [
+    await processFinding(opened),
+    ...(await directoryFindings(config, layout)),
+    ...(await sameDirectory(config, layout, client)),
+  ];
+}
+
+async function processFinding(opened: Platform): Promise<Finding> {
+  const { running, pid } = await opened.status();
+  if (running) return ok('platform', `${opened.description} runs as process ${pid}`);
+  return warning('platform', `${opened.description} does not run`, 'Start it, or restore into it: `redis-backup restore`.');
+}
+
+async function directoryFindings({ configFile }: ProcessConfig, layout: DataLayout): Promise<Finding[]> {
+  const unusable = await access(layout.dir, constants.R_OK | constants.W_OK | constants.X_OK).then(() => undefined, messageOf);
+  if (unusable !== undefined) {
+    const next = 'Run the worker on that machine as a user who may write there: the one of Redis, or root.';
+    return [failed('data directory', `${layout.dir}, which ${configFile} names, cannot be used: ${unusable}`, next)];
+  }
+  const { freeBytes, dataBytes, obstacles } = await spaceReport(layout);
+  if (obstacles.length > 0) {
+    return [
+      failed(
+        'data directory',
+        `the data in ${layout.dir} cannot be replaced: ${obstacles.join('; ')}`,
+        'Remove the obstacle, or no restore can begin.',
+      ),
+    ];
+  }
+  const room = `${formatBytes(dataBytes)} of data, ${formatBytes(freeBytes)} free`;
+  // Old and new data stand side by side, and the backup is staged there first.
+  if (freeBytes < dataBytes) {
+    return [
+      warning(
+        'data directory',
+        `${layout.dir} has ${room}: a restore keeps the old data aside and may not fit`,
+        'Make room, or expect a restore to be refused.',
+      ),
+    ];
+  }
+  return [ok('data directory', `${layout.dir}: ${room}`)];
+}
+
+/** Another directory means another Redis, or a configuration file that it was not started with. */
+async function sameDirectory(
+  { configFile }: ProcessConfig,
+  layout: DataLayout,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
+  if (!client) return [];
+  const { dir = '' } = await client.configGet('dir');
+  const [said, configured] = await Promise.all([real(dir), real(layout.dir)]);
+  if (said === configured) return [];
+  const message = `the server that answers keeps its data in ${said}, and ${configFile} names ${configured}: is it another Redis?`;
+  return [
+    failed(
+      'identity',
+      message,
+      'Correct url, platform.configFile or the configuration of Redis: a restore of another Redis is refused.',
+    ),
+  ];
+}
+
+const real = (path: string) => realpath(path).catch(() => path);

@@ -1,0 +1,53 @@
+import { instanceOf } from '../../config/load.ts';
+import { resolveInstance } from '../../config/resolve.ts';
+import { hostQueue } from '../../model/operations.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import type { TemporalSession } from '../temporal.ts';
+import { checkDataClasses } from './data-classes.ts';
+import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
+import { checkPermissions } from './permissions.ts';
+import { checkPlatform } from './platform.ts';
+import { checkPolicy } from './policy.ts';
+import { checkRepository } from './repository.ts';
+import { checkSchedule } from './schedule.ts';
+import { checkClock, checkServer } from './server.ts';
+import { checkPlace, checkTemporal } from './temporal.ts';
+
+const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
+
+/** Proves the configuration against the real thing: everything is looked at, also after something has failed. */
+export async function* runChecks(world: CheckWorld, instances: readonly string[]): AsyncGenerator<Finding> {
+  yield ok('configuration', `${world.config.origin.file} is well-formed`);
+  yield* await checkRepository(world);
+  const { session, found } = await checkTemporal(world);
+  yield* found;
+  for (const instance of instances) {
+    for (const finding of await checkInstance(world, instance, session)) yield { ...finding, instance };
+  }
+}
+
+async function checkInstance(world: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
+  const instance = instanceOf(world.config, name);
+  const { platform } = instance;
+  let client: RedisClient | undefined;
+  const all = await findings('redis', async () => {
+    client = await openRedis((await resolveInstance(world.config, name)).connection, TIMEOUTS);
+    return [];
+  });
+  const add = async (more: Promise<Finding[]>) => void all.push(...(await more));
+  try {
+    if (client) {
+      await add(checkServer(client));
+      await add(checkPermissions(client, instance, world.apply));
+      await add(checkClock(client, world.now));
+      await add(checkPolicy(client, instance, world.apply));
+    }
+    await add(checkDataClasses(world, client, instance));
+    await add(checkPlatform(world.config, instance, client));
+    if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
+    if (session) await add(checkSchedule(session, instance));
+  } finally {
+    client?.close();
+  }
+  return all;
+}

@@ -1,0 +1,65 @@
+import type { ErrorCode } from '../../model/errors.ts';
+
+/** What to do about each error, for docs/errors.md. The `next:` line of the error itself knows more: it names the case. */
+export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
+  USAGE: 'See `redis-backup COMMAND --help` and [commands.md](commands.md).',
+  CONFIG_INVALID: 'Correct the line that the message names; [configuration.md](configuration.md) has every field.',
+  INPUT_INVALID: 'Compare the input with the files in `examples/`.',
+  INSTANCE_UNKNOWN: 'Use a name of the configuration; the message lists them.',
+
+  REDIS_UNREACHABLE: 'See whether Redis runs, then host, port, firewall and TLS of the instance.',
+  REDIS_AUTH_FAILED: 'Check user and password, and what the reference to the secret points at.',
+  REDIS_PERMISSION_DENIED: 'Add the ACL rules that the message names; `redis-backup check` lists all that are missing.',
+  REDIS_NOT_READY: 'Wait until Redis has loaded, or its own save or rewrite has ended; operations do that by themselves.',
+  REDIS_REFUSED: 'Read what Redis answered. MISCONF means that it cannot save: look at its disk and log.',
+  REPLICATION_INTERRUPTED:
+    'The snapshot is taken again by itself. If it keeps happening: `client-output-buffer-limit replica`, the network, the memory of Redis.',
+  REPLICATION_PROTOCOL: 'Is it a Redis or Valkey, and not a proxy? Some hosted services refuse replication: use another method.',
+  BGSAVE_FAILED: "Look into Redis' log: disk space, permissions of its directory, memory for a fork.",
+  CLOCK_SKEW: 'Set both clocks by NTP, then start again.',
+
+  BACKUP_MISSING: 'Look at `redis-backup list`.',
+  RDB_CHECKSUM_MISMATCH: 'The backup is taken again by itself. If it keeps happening, suspect memory and network of the server.',
+  RDB_MALFORMED: 'The backup is taken again by itself. In a restore: use another backup.',
+  RDB_FOREIGN: 'What was read is no RDB: is something else than Redis behind the address?',
+  BACKUP_CORRUPT: 'Restore another backup, and look at the store: versions of the object, its own checks.',
+  MANIFEST_INVALID: 'Restore another backup. The data beside the manifest may be whole: see repository-format.md.',
+  MANIFEST_VERSION_UNKNOWN: 'Use a newer version of redis-backup, at least the one that took the backup.',
+
+  STORE_UNREACHABLE: 'Check endpoint and network; operations try again by themselves for a long time.',
+  STORE_DENIED: 'Check the credentials, and that they may get, put, list and delete under the prefix.',
+  STORE_MISSING: 'Create the bucket or directory, or correct `repository.url`.',
+  OBJECT_MISSING: 'Somebody deleted it, or a rule of the store did: objects are deleted by redis-backup alone.',
+  OBJECT_EXISTS: 'Two writers used one name. Start again: each attempt has a name of its own.',
+  OBJECT_CORRUPT: 'Tried again by itself. If it keeps happening: the network, or a proxy that changes bytes.',
+  STORE_FULL: 'Make room, or shorten the retention and run `redis-backup retention --apply`.',
+  STORE_UNFIT: 'Use a store with conditional writes and checksums; the message names what this one lacks.',
+
+  RESTORE_REFUSED: 'Read the plan (`redis-backup restore --plan`): it names everything that forbids the restore.',
+  PLAN_CHANGED: 'Look at the new plan with `--plan`, and approve that one.',
+  TARGET_IDENTITY: 'Make `url` and `platform` of the instance name the same Redis.',
+  TARGET_DISK_FULL: 'Make room in the data directory: old and new data stand side by side.',
+  TARGET_DENIED: 'Run the worker as a user who may write into the data directory: the one of Redis, or root.',
+  DATA_DIRECTORY: 'Correct what the message names in the data directory; nothing was changed.',
+  DATA_DIRECTORY_BUSY: 'Wait for the other operation in that directory, or see whether it still runs.',
+  STOP_FAILED: 'Look at the process and its log, and stop it by hand; the operation then goes on.',
+  START_FAILED: "Look at the last lines of Redis' log in the message; the old data is put back.",
+  COUNT_MISMATCH: 'The old data was put back. Restore another backup, and keep this one for a look.',
+  APPLICATIONS_UNCONNECTED: 'Look at the applications that the message names: can they reach Redis, with which password?',
+  PUT_BACK: 'Redis runs with its old data. The message says what failed: mend it, then restore again.',
+
+  LOCKED: 'Wait for the operation that the message names, or cancel it.',
+  LOCK_LOST: 'Nothing more was changed by this run. See `lock/<instance>` in Temporal, then start again.',
+  CANCELLED: 'Somebody cancelled it, and what it had changed was put back. Start it again when you want it.',
+  PLATFORM_UNSUPPORTED: 'Configure `platform` as a type that can do it: see [configuration.md](configuration.md).',
+  PLACE_UNREACHABLE: 'Start `redis-backup worker` on the machine that the message names.',
+  TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
+  DETACHED: 'The operation goes on. The message says how to wait for it and how to cancel it.',
+
+  CHECK_FAILED: 'Do what stands below each failed finding, then run `redis-backup check` again.',
+  BACKUP_STALE:
+    'Look at the schedule (`redis-backup check`) and at the last runs in Temporal; take one with `redis-backup backup`.',
+  BACKUP_NONE: 'Take one with `redis-backup backup`, and set the schedule with `redis-backup schedules`.',
+
+  INTERNAL: 'Run it again with `REDIS_BACKUP_DEBUG=1`, and report what it prints.',
+};

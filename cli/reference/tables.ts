@@ -1,0 +1,38 @@
+import { ERRORS, type ErrorCode } from '../../model/errors.ts';
+import { COMMANDS } from '../commands/index.ts';
+import { GLOBAL_OPTIONS } from '../program.ts';
+import { ERROR_ADVICE } from './error-advice.ts';
+
+const code = (text: string) => `\`${text}\``;
+const row = (...cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+
+/** The table of docs/errors.md, from the table of errors. */
+export function errorTable(): string {
+  const rows = (Object.keys(ERRORS) as ErrorCode[]).map((name) => {
+    const { exit, retryable, title } = ERRORS[name];
+    return row(`<a id="${name}"></a>${code(name)}`, String(exit), title, retryable ? 'yes' : 'no', ERROR_ADVICE[name]);
+  });
+  return ['| code | exit | what it means | tried again by itself | what to do |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+/** The sections of docs/commands.md, from the table of commands. */
+export function commandSections(): string {
+  const sections = COMMANDS.map((spec) => {
+    const usage = ['redis-backup', spec.name, ...spec.arguments.map(({ name }) => `[${name}]`)].join(' ');
+    const rows = [
+      ...spec.arguments.map(({ name, about }) => row(code(name), about)),
+      ...spec.options.map(({ flags, about }) => row(code(flags), about)),
+    ];
+    return [
+      `### ${code(usage)}`,
+      '',
+      `${capital(spec.about)}.`,
+      ...(rows.length > 0 ? ['', '| argument or option | what it is |', '|---|---|', ...rows] : []),
+      ...(spec.exits ? ['', `Exit code: ${spec.exits}.`] : []),
+    ].join('\n');
+  });
+  const everywhere = GLOBAL_OPTIONS.map(({ flags, about }) => row(code(flags), about));
+  return [...sections, ['### Everywhere', '', '| option | what it is |', '|---|---|', ...everywhere].join('\n')].join('\n\n');
+}
+
+const capital = (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`;
