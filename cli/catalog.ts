@@ -10,6 +10,7 @@ export async function findBackup(repository: Repository, instance: string, backu
   if (backupId !== LATEST) return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
   const latest = latestBackup(await repository.list(instance, ONLY_SHARD));
   if (latest) return latest;
+  await repository.store.probe();
   throw new RecoveryError('BACKUP_NONE', `there is no backup of ${instance}`, {
     next: `Take one with \`redis-backup backup ${instance}\`.`,
   });
@@ -24,7 +25,10 @@ export interface Catalog {
 
 export async function catalogOf(repository: Repository, instance: string): Promise<Catalog> {
   const catalog: Catalog = { instance, backups: [], problems: [] };
-  for (const shard of await repository.shards(instance)) {
+  const shards = await repository.shards(instance);
+  // A directory that isn't mounted lists nothing either, and that must not read as "no backups".
+  if (shards.length === 0) await repository.store.probe();
+  for (const shard of shards) {
     const { manifests, problems } = await repository.listWithProblems(instance, shard);
     catalog.backups.push(...manifests);
     catalog.problems.push(...problems.map(({ backupId, error }) => ({ shard, backupId, message: error.message })));

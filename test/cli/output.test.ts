@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { jsonOutput } from '../../cli/output/json.ts';
+import type { OperationStatus } from '../../cli/output/output.ts';
+import { statusText } from '../../cli/output/status-text.ts';
+import { table } from '../../cli/output/table.ts';
+import { textOutput } from '../../cli/output/text.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { Captured } from './support/command.ts';
+
+const LOST = new RecoveryError('REDIS_UNREACHABLE', 'redis://db1:6379 did not answer', { next: 'See whether Redis runs.' });
+const at = (doneBytes: number): OperationStatus => ({ workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes });
+
+function streams(isTTY = false) {
+  return { stdout: new Captured(), stderr: new Captured({ isTTY }) };
+}
+
+describe('what the command prints', () => {
+  it('says how far an operation is', () => {
+    const status = {
+      workflowId: 'backup/main',
+      phase: 'snapshot',
+      stage: 'stream',
+      doneBytes: 512e6,
+      totalBytes: 1.2e9,
+      estimated: true,
+    };
+    const TEXTS: [OperationStatus, string][] = [
+      [{ workflowId: 'backup/main' }, 'backup/main'],
+      [{ workflowId: 'backup/main', phase: 'stop' }, 'stop'],
+      [{ workflowId: 'backup/main', phase: 'download', stage: 'download', doneBytes: 1e6 }, 'download: 1.0 MB'],
+      [status, 'snapshot, stream: 512.0 MB of about 1.2 GB (42 %)'],
+      [
+        { ...status, storedBytes: 130e6, bytesPerSecond: 85e6, etaSeconds: 8 },
+        'snapshot, stream: 512.0 MB of about 1.2 GB (42 %), stored as 130.0 MB, 85.0 MB/s, 8 s left',
+      ],
+      [{ ...status, doneBytes: 2e9 }, 'snapshot, stream: 2.0 GB of about 1.2 GB (99 %)'],
+      [
+        { workflowId: 'backup/main', phase: 'stop', attempt: 3, problem: 'Redis did not stop' },
+        'stop: attempt 3 after: Redis did not stop',
+      ],
+      [{ workflowId: 'backup/main', note: 'waiting: nobody comes' }, 'backup/main: waiting: nobody comes'],
+    ];
+    for (const [given, text] of TEXTS) assert.equal(statusText(given), text);
+  });
+
+  it('is for scripts one JSON object a line, status at most once a second, the result last', () => {
+    const both = streams();
+    let now = 0;
+    const output = jsonOutput(both, () => now);
+    output.note('joined');
+    for (now = 0; now <= 2_000; now += 250) output.status(at(now));
+    output.result({ outcome: 'stored' }, 'stored main');
+    assert.deepEqual(
+      both.stdout.text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      [
+        { type: 'note', message: 'joined' },
+        { type: 'status', workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes: 0 },
+        { type: 'status', workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes: 1000 },
+        { type: 'status', workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes: 2000 },
+        { type: 'result', outcome: 'stored' },
+      ],
+    );
+    assert.equal(both.stderr.text, '');
+  });
+
+  it('is for logs a line a step, and one every 30 s in a long one', () => {
+    const both = streams();
+    let now = 0;
+    const output = textOutput(both, () => now);
+    for (now = 0; now < 60_000; now += 1_000) output.status(at(now));
+    output.status({ workflowId: 'backup/main', phase: 'verify' });
+    output.result({}, 'stored main');
+    assert.equal(both.stderr.text, 'snapshot, stream: 0 B\nsnapshot, stream: 30.0 kB\nverify\n');
+    assert.equal(both.stdout.text, 'stored main\n');
+  });
+
+  it('is on a terminal one line that is redrawn, and gone before the result', () => {
+    const both = streams(true);
+    const output = textOutput(both, () => 0);
+    output.status({ ...at(500), totalBytes: 1000 });
+    assert.match(both.stderr.text, /\[#{12}-{12}\] snapshot, stream: 500 B of 1\.0 kB \(50 %\)/);
+    output.result({}, 'stored main');
+    assert.ok(!both.stderr.text.includes('\n'), 'the line was never ended');
+    assert.equal(both.stdout.text, 'stored main\n');
+  });
+
+  it('names an error and the next step, with its own exit code', () => {
+    const text = streams();
+    assert.equal(textOutput(text).failure(LOST), 10);
+    assert.equal(text.stderr.text, 'error: redis://db1:6379 did not answer\nnext: See whether Redis runs.\n');
+    const json = streams();
+    assert.equal(jsonOutput(json).failure(LOST), 10);
+    assert.equal(
+      json.stderr.text,
+      '{"type":"error","code":"REDIS_UNREACHABLE","message":"redis://db1:6379 did not answer","next":"See whether Redis runs."}\n',
+    );
+  });
+
+  it('calls a fault of our own one', () => {
+    const both = streams();
+    assert.equal(textOutput(both).failure(new TypeError('x is not a function')), 70);
+    assert.equal(
+      both.stderr.text,
+      'error: unexpected: x is not a function\nnext: This is a fault in redis-backup: run it again with REDIS_BACKUP_DEBUG=1 and report it with what it prints.\n',
+    );
+  });
+
+  it('puts columns side by side, numbers to the right', () => {
+    assert.equal(
+      table(
+        [
+          ['backup', 'keys'],
+          ['a', '5,000'],
+          ['bb', ''],
+        ],
+        [1],
+      ),
+      'backup   keys\na       5,000\nbb',
+    );
+  });
+});
