@@ -1,10 +1,21 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { inspect } from 'node:util';
 import { RecoveryError } from '../../model/errors.ts';
 import { openRedis } from '../../redis/client.ts';
 import { describeConnection } from '../../redis/connection.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 import { startLoading } from './support/start-loading.ts';
+
+const answers = (redis: RedisServer) => async () => {
+  try {
+    (await openRedis(redis.connection)).close();
+    return true;
+  } catch {
+    return false; // not yet
+  }
+};
 
 describe('a connection to Redis', () => {
   it('answers what INFO, TIME, CONFIG and MODULE LIST say', async () => {
@@ -30,6 +41,15 @@ describe('a connection to Redis', () => {
     assert.equal(await redis.exited(), 'SIGKILL');
     await redis.restart();
     assert.equal(await redis.dbsize(), 1);
+  });
+
+  it('leaves nothing behind, not even a Redis that somebody else started in its directory', async () => {
+    const redis = await startRedis();
+    await redis.stop();
+    const other = spawn(redis.binary.path, [redis.configFile], { stdio: 'ignore', detached: true });
+    await until(answers(redis), { what: 'the other Redis answers' });
+    await redis[Symbol.asyncDispose]();
+    await until(() => other.signalCode === 'SIGKILL', { what: 'the other Redis has ended' });
   });
 
   it('speaks TLS with a client certificate', async () => {

@@ -10,7 +10,7 @@ import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { findBinary } from './binaries.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
-import { killAtTheEnd } from './processes.ts';
+import { endWhatRunsIn, killAtTheEnd, ownDirectory } from './processes.ts';
 import { describeBinary, type RedisBinary } from './redis-binaries.ts';
 import { configText } from './redis-config.ts';
 
@@ -78,6 +78,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
 
 async function prepare(binary: RedisBinary, options: RedisOptions): Promise<RedisServer> {
   const home = await mkdtemp(join(tmpdir(), 'redis-backup-redis-'));
+  ownDirectory(home);
   const dir = join(home, 'data');
   mkdirSync(dir);
   for (const [name, content] of Object.entries(options.seed ?? {})) seedFile(join(dir, name), content);
@@ -170,6 +171,7 @@ function serverOf({ home, ...parts }: ServerParts): RedisServer {
     async [Symbol.asyncDispose]() {
       closeClients();
       await kill('SIGKILL');
+      endWhatRunsIn(home); // a Redis that the software under test has started there
       await rm(home, { recursive: true, force: true });
     },
   };
