@@ -9,9 +9,12 @@ export interface CompressionFence {
   putBack(): Promise<void>;
 }
 
-/** Turns `rdbcompression` off if nothing but our own fork can see it; else says why not, and the snapshot goes on as usual. */
-export async function openCompressionFence(client: RedisClient): Promise<CompressionFence> {
-  const verdict = await canTurnOffRdbCompression(client);
+/**
+ * Turns `rdbcompression` off if nothing but our own fork can see it; else says why not, and the snapshot goes on as usual.
+ * @param freeDiskBytes - where Redis keeps its files; absent when this machine doesn't see them
+ */
+export async function openCompressionFence(client: RedisClient, freeDiskBytes?: number): Promise<CompressionFence> {
+  const verdict = await canTurnOffRdbCompression(client, freeDiskBytes === undefined ? {} : { freeDiskBytes });
   if (!verdict.ok) return { refusedBecause: verdict.why, putBack: async () => undefined };
   await turnOffRdbCompression(client);
   let off = true;

@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { TTL_BOUNDS_SECONDS } from '../model/census.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { backupIdAt, ONLY_SHARD } from '../model/instance.ts';
@@ -79,7 +80,7 @@ export const createSnapshotActivities = (world: World) => ({
     using client = await openRedis(target.connection);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
-    const fence = input.uncompressedFork ? await openCompressionFence(client) : undefined;
+    const fence = input.uncompressedFork ? await openCompressionFence(client, await freeDiskBytes(world, target, server)) : undefined;
     const source = await openSource(world, target, client, server, fence);
     try {
       const ref = await freeRef(repository, input, source.takenAtMs);
@@ -134,6 +135,13 @@ export const createSnapshotActivities = (world: World) => ({
 });
 
 const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
+
+/** Only on the machine of the Redis: the same path elsewhere is another disk. */
+async function freeDiskBytes(world: World, target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
+  if (target.process?.host !== world.host) return undefined;
+  const { bavail, bsize } = await statfs(server.policy.dir);
+  return bavail * bsize;
+}
 
 async function openSource(
   world: World,

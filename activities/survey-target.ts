@@ -2,7 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { RecoveryError } from '../model/errors.ts';
 import type { TargetFacts } from '../model/plan.ts';
 import { spaceReport } from '../platforms/data-directory.ts';
-import { hostMemory } from '../platforms/host-memory.ts';
+import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
 import type { DataLayout, Platform } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
@@ -17,14 +17,13 @@ export const createSurveyActivities = (world: World) => ({
     const layout = await platform.dataLayout();
     const status = await platform.status();
     const space = await spaceReport(layout);
-    const memory = await hostMemory(status.pid);
     const facts: TargetFacts = {
       description: platform.description,
       reachable: false,
       replicas: [],
       layout,
       disk: { freeBytes: space.freeBytes, existingBytes: space.dataBytes },
-      memory,
+      memory: await memoryFacts(status.pid),
       identity: { expectedPort: target.connection.port, ...(status.pid ? { platformPid: status.pid } : {}) },
       processRunning: status.running,
       applications: target.applications.map(({ name }) => name),
@@ -36,6 +35,17 @@ export const createSurveyActivities = (world: World) => ({
     return { ...facts, ...(await askServer(open, facts, world.now)) };
   },
 });
+
+async function memoryFacts(pid: number | undefined): Promise<TargetFacts['memory']> {
+  const { availableBytes, totalBytes, cgroup } = await hostMemory(pid);
+  const resident = pid === undefined ? undefined : await residentBytes(pid);
+  return {
+    hostTotalBytes: totalBytes,
+    hostAvailableBytes: availableBytes,
+    ...(cgroup ? { limitBytes: cgroup.limitBytes } : {}),
+    ...(resident === undefined ? {} : { processResidentBytes: resident }),
+  };
+}
 
 function refuseObstacles(instance: string, platform: Platform, { dir }: DataLayout, obstacles: string[]): void {
   if (obstacles.length === 0) return;

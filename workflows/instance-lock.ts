@@ -25,7 +25,7 @@ import {
 import { runUndo } from './steps.ts';
 
 /** A Reset of the holder tells nobody: it is asked for this often, beside each time that somebody wants the lock. */
-const PING_EVERY = '5 minutes';
+const PING_EVERY = '1 minute';
 /** A step of a holder that was terminated may still be running: it learns of it at its next heartbeat (worker/options.ts). */
 const SETTLE_MS = 3_000;
 

@@ -1,7 +1,7 @@
 /** Waits until a condition holds, looking at it every 20 ms, and fails with the words that say what was waited for. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  { what = 'a condition', seconds = 30 }: { what?: string; seconds?: number } = {},
+  { what = 'a condition', seconds = 60 }: { what?: string; seconds?: number } = {},
 ): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
