@@ -1,5 +1,5 @@
 import type { RestorePlan } from '../model/plan.ts';
-import { putBack } from '../platforms/data-directory.ts';
+import { discardStaged, putBack } from '../platforms/data-directory.ts';
 import { openRedis } from '../redis/client.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
@@ -43,6 +43,6 @@ export const createPutBackActivities = (world: World) => ({
 
   /** Deletes what was downloaded and not used. */
   async discardStaged({ plan, operationId }: PutBackInput): Promise<void> {
-    await putBack(plan.layout, operationId);
+    await discardStaged(plan.layout, operationId);
   },
 });

@@ -7,7 +7,7 @@
 export { type MovedAside, moveAside } from './data-directory/aside.ts';
 export { type Finished, type FinishOptions, finish } from './data-directory/finish.ts';
 export type { DataDirectoryOptions } from './data-directory/operation.ts';
-export { type PutBack, putBack } from './data-directory/put-back.ts';
+export { discardStaged, type PutBack, putBack } from './data-directory/put-back.ts';
 export { type BuildAppendDirectory, type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
 export { type StagedRdb, type StageOptions, stagedRdb, stageRdb } from './data-directory/stage.ts';

@@ -37,6 +37,16 @@ export async function putBack(layout: DataLayout, operationId: string, options: 
   }
 }
 
+/**
+ * Deletes what an operation has downloaded, and keeps it from going on where it has moved nothing yet. Touches no data file,
+ * so Redis may run.
+ */
+export const discardStaged = (layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<void> =>
+  inOperation(layout, operationId, options, async (operation) => {
+    await operation.files.rm(operation.staged, { recursive: true, force: true });
+    if ((await readJournal(operation.files, operation.home)) === undefined) await putBackFrom(operation, undefined);
+  });
+
 async function putBackFrom(operation: Operation, known: Journal | undefined): Promise<PutBack> {
   const { files, id, staged } = operation;
   await files.rm(staged, { recursive: true, force: true }); // ours and stored elsewhere; its room may be needed
