@@ -62,7 +62,10 @@ async function limitsUpwards(root: string, path: string, limitFile: string, used
 const textOf = (path: string): Promise<string> => readFile(path, 'utf8').catch(() => '');
 
 /** What a process holds in memory now and frees when it ends; undefined where there is no /proc, or no such process. */
-export async function residentBytes(pid: number, roots: Pick<MemoryRoots, 'proc'> = { proc: '/proc' }): Promise<number | undefined> {
+export async function residentBytes(
+  pid: number,
+  roots: Pick<MemoryRoots, 'proc'> = { proc: '/proc' },
+): Promise<number | undefined> {
   const found = /^VmRSS:\s+(\d+) kB$/m.exec(await textOf(join(roots.proc, String(pid), 'status')));
   return found ? Number(found[1]) * 1024 : undefined;
 }

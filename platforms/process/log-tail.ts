@@ -16,19 +16,23 @@ export async function tailOf(path: string, lines: number): Promise<string[]> {
   }
 }
 
+/** A line of redis.conf that Redis complains of is shown by its directive only: `>>> 'requirepass …` may hold a password. */
 export const lastLines = (text: string, lines: number): string[] =>
   text
     .split('\n')
-    .map((line) => line.trimEnd())
+    .map((line) => line.trimEnd().replace(/^(>>> '\s*\S+)\s.*$/, "$1 …'"))
     .filter((line) => line !== '')
     .slice(-lines);
 
-/** The lines that say why Redis ended: without the drawing and the greeting that fill the first page. */
+const NOISE =
+  /oO0OoO0OoO0Oo|Configuration loaded|Redis version=|Running mode|PID: \d+$|redis\.io|overcommit|Huge Pages|TCP backlog|looks OK!/;
+const BLAME =
+  /error|fatal|can't|cannot|bad directive|unrecoverable|denied|failed|invalid|wrong|no matching|in use|unknown|unresolved|abort/i;
+
+/** What the log says of why Redis ended: the last complaint with what leads to it, not the check of the RDB printed after it. */
 export function reasonIn(lines: readonly string[]): string {
-  const telling = lines.filter(
-    (line) =>
-      /[A-Za-z]{3}/.test(line) &&
-      !/oO0OoO0OoO0Oo|Configuration loaded|Redis version=|Running mode|PID: \d+$|redis\.io/.test(line),
-  );
-  return telling.slice(-4).join(' | ') || 'it logged nothing';
+  const telling = lines.filter((line) => /[A-Za-z]{3}/.test(line) && !NOISE.test(line));
+  const blame = telling.findLastIndex((line) => BLAME.test(line));
+  const end = blame < 0 ? telling.length : blame + 1;
+  return telling.slice(Math.max(0, end - 4), end).join(' | ') || 'it logged nothing';
 }

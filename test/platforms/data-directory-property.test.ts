@@ -89,7 +89,7 @@ describe('any history of steps, kills and retries', () => {
           }
         },
       ),
-      { numRuns: Number(process.env.PROPERTY_RUNS ?? 150) },
+      { numRuns: Number(process.env.PROPERTY_RUNS ?? 80) },
     );
   });
 });

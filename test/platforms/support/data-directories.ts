@@ -18,6 +18,7 @@ export const FOUND: Record<string, Record<string, string>> = {
     'appendonlydir/appendonly.aof.1.incr.aof': 'old incr',
     'appendonlydir/appendonly.aof.manifest': 'old manifest',
   },
+  'an RDB and a log of Redis 6': { 'dump.rdb': 'old rdb', 'appendonly.aof': 'old log' },
   'a log of Redis 6': { 'appendonly.aof': 'old log' },
 };
 
