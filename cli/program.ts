@@ -46,8 +46,15 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help, --version
-    return output.failure(error instanceof CommanderError ? usageError(error, args) : error);
+    return output.failure(error instanceof CommanderError ? usageError(error, args) : await translated(error));
   }
+}
+
+/** Errors of the Temporal client, which is not loaded for what else may be wrong. */
+async function translated(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || error.name !== 'ServiceError') return error;
+  const { errorOfTemporal } = await import('./temporal.ts');
+  return errorOfTemporal(error);
 }
 
 type Run = (spec: CommandSpec, given: Given) => Promise<void>;

@@ -1,10 +1,26 @@
-import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { CONNECT_TIMEOUT_MS, connectionOptions, DEFAULT_ADDRESS, DEFAULT_NAMESPACE } from '../worker/temporal-options.ts';
 
-const GRPC = { NOT_FOUND: 5, PERMISSION_DENIED: 7, UNAUTHENTICATED: 16 } as const;
+const GRPC = {
+  CANCELLED: 1,
+  DEADLINE: 4,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+const AWAY = new Set<number>([GRPC.CANCELLED, GRPC.DEADLINE, GRPC.INTERNAL, GRPC.UNAVAILABLE]);
+const DENIED = new Set<number>([GRPC.PERMISSION_DENIED, GRPC.UNAUTHENTICATED]);
+
+/** The part of @grpc/grpc-js' ServiceError that is read here. */
+interface GrpcError {
+  code: number;
+  details: string;
+}
 
 /** A connection to Temporal that has been seen to answer. */
 export interface TemporalSession {
@@ -51,17 +67,38 @@ export async function openTemporal(config: Config): Promise<TemporalSession> {
   };
 }
 
-export function unreachable(address: string, error: unknown): RecoveryError {
-  const denied = isGrpcServiceError(error) && (error.code === GRPC.PERMISSION_DENIED || error.code === GRPC.UNAUTHENTICATED);
-  if (denied) {
-    return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} refuses this client: ${error.details}`, {
+/** gRPC UNAVAILABLE and DEADLINE_EXCEEDED, or a connection that was cut: it may be back in a moment. */
+export function isAway(error: unknown): boolean {
+  const cause = grpcErrorOf(error);
+  return cause !== undefined && AWAY.has(cause.code);
+}
+
+/** What Temporal answered as our own error; anything else as it is. */
+export function errorOfTemporal(error: unknown): unknown {
+  const cause = grpcErrorOf(error);
+  if (!cause) return error;
+  if (isAway(error) || DENIED.has(cause.code)) return unreachable(undefined, cause);
+  return new RecoveryError('INTERNAL', `Temporal refused: ${cause.details}`, {
+    next: 'Is the Temporal server as old as this software knows it? Report this with its version.',
+  });
+}
+
+export function unreachable(address: string | undefined, error: unknown): RecoveryError {
+  const cause = grpcErrorOf(error);
+  const where = address ? ` at ${address}` : '';
+  if (cause && DENIED.has(cause.code)) {
+    return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal${where} refuses this client: ${cause.details}`, {
       next: 'Check temporal.apiKey and temporal.tls of the configuration.',
     });
   }
-  const details = isGrpcServiceError(error) && error.details ? error.details : messageOf(error);
-  return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} does not answer: ${details}`, {
+  return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal${where} does not answer: ${cause?.details || messageOf(error)}`, {
     next: 'Start it, or name it by temporal.address or TEMPORAL_ADDRESS. To restore without it: `redis-backup restore INSTANCE --direct`.',
   });
+}
+
+function grpcErrorOf(error: unknown): GrpcError | undefined {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(cause) ? cause : undefined;
 }
 
 const noNamespace = (address: string, namespace: string) =>

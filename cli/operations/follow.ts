@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcServiceError, ServiceError, WorkflowFailedError } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import type { Output } from '../output/output.ts';
-import { type TemporalSession, unreachable } from '../temporal.ts';
+import { isAway, type TemporalSession, unreachable } from '../temporal.ts';
 import { failureOfWorkflow } from './failures.ts';
 import type { RunningOperation } from './start.ts';
 import { statusOf } from './status.ts';
 
 const POLL_MS = 1_000;
+/** A Temporal that is there answers in milliseconds; without a limit its client would try for half a minute in silence. */
+const ANSWER_MS = 3_000;
 /** How long Temporal may be away while we follow: the time of a restart, with room. */
 const TEMPORAL_AWAY_MS = 5 * 60_000;
 
@@ -32,10 +34,12 @@ export async function follow<T>(running: RunningOperation, { session, output, in
   while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
     if (interrupt.aborted) throw detached(running, session);
     output.status(
-      await statusOf(handle, Date.now()).catch((error: unknown) => {
-        if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
-        throw error;
-      }),
+      await session.connection
+        .withDeadline(Date.now() + ANSWER_MS, () => statusOf(handle, Date.now()))
+        .catch((error: unknown) => {
+          if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
+          throw error;
+        }),
     );
   }
   return result;
@@ -54,12 +58,6 @@ async function resultOf<T>({ handle, workflowId }: RunningOperation, session: Te
       await sleep(POLL_MS);
     }
   }
-}
-
-/** gRPC UNAVAILABLE, DEADLINE_EXCEEDED, or a connection that was cut. */
-function isAway(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && [1, 4, 13, 14].includes(cause.code);
 }
 
 function detached({ workflowId }: RunningOperation, session: TemporalSession): RecoveryError {

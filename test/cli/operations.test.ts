@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { freePort } from '../support/temporal.ts';
+import { until } from '../support/until.ts';
+import { Captured, openSite, type Site } from './support/command.ts';
+import { Stage } from './support/stage.ts';
+
+const STORED = {
+  outcome: 'stored',
+  instance: 'main',
+  backups: [
+    {
+      backupId: '20260801T060000Z',
+      shard: '0',
+      keys: 1_234_567,
+      rdbBytes: 512e6,
+      storedBytes: 130.2e6,
+      sha256: 'a'.repeat(64),
+      seconds: 12,
+      warnings: ['the server is a replica'],
+    },
+  ],
+  retention: { removed: ['20260725T060000Z'] },
+};
+
+/** Resolves when the test lets go. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { open, opened };
+}
+
+describe('redis-backup backup, through a real Temporal', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let site: Site;
+  before(async () => {
+    stage = await Stage.open();
+    site = await stage.site();
+  });
+  after(async () => {
+    await site?.[Symbol.asyncDispose]();
+    await stage?.close();
+  });
+  const isRunning = async () => (await stage.client.workflow.getHandle('backup/main').describe()).status.name === 'RUNNING';
+
+  it('starts the workflow that the temporal CLI starts, and says what was stored', async () => {
+    let seen: unknown;
+    stage.play = async (type, input) => {
+      seen = { type, input, id: Context.current().info.workflowExecution?.workflowId, queue: Context.current().info.taskQueue };
+      return STORED;
+    };
+    assert.deepEqual(await site.run('backup'), {
+      code: 0,
+      stdout: [
+        'stored main 20260801T060000Z: 1,234,567 keys, 512.0 MB as 130.2 MB, in 12 s',
+        'warning: the server is a replica',
+        'retention: removed 20260725T060000Z',
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+    assert.deepEqual(seen, {
+      type: 'backupSnapshot',
+      input: { instance: 'main', reason: 'manual' },
+      id: 'backup/main',
+      queue: 'redis-ops',
+    });
+  });
+
+  it('shows phase, bytes, rate and the time left from the heartbeats', async () => {
+    const { open, opened } = gate();
+    stage.play = async () => {
+      Context.current().heartbeat({
+        stage: 'stream',
+        doneBytes: 25e6,
+        totalBytes: 100e6,
+        estimated: true,
+        bytesPerSecond: 5e6,
+        etaSeconds: 15,
+      });
+      await opened;
+      return STORED;
+    };
+    const stderr = new Captured();
+    const running = site.run('backup', { stderr });
+    await until(() => stderr.text !== '', { what: 'a line of progress' });
+    open();
+    await running;
+    assert.equal(stderr.text, 'snapshot, stream: 25.0 MB of about 100.0 MB (25 %), 5.0 MB/s, 15 s left\n');
+  });
+
+  it('joins the backup that is being taken', async () => {
+    const { open, opened } = gate();
+    stage.play = async () => {
+      await opened;
+      return STORED;
+    };
+    const first = site.json<{ joined: boolean }>('backup');
+    await until(isRunning, { what: 'the first backup' });
+    const stderr = new Captured();
+    const second = site.run('backup', { stderr });
+    await until(() => stderr.text.includes('joined'), { what: 'the second command to join' });
+    open();
+    assert.match((await second).stdout, /^stored main 20260801T060000Z/);
+    assert.ok(stderr.text.startsWith('joined: backup/main is running already\n'));
+    assert.equal((await first).joined, false);
+  });
+
+  it('says why no backup was taken, and exits with 50', async () => {
+    stage.play = async () => ({ outcome: 'skipped', instance: 'main', skippedBecause: 'restore/main is running' });
+    assert.deepEqual(await site.run('backup'), { code: 50, stdout: 'skipped main: restore/main is running\n', stderr: '' });
+  });
+
+  it('fails with the code, message and next step that the worker gave', async () => {
+    const failing = { message: 'user "backup" lacks PSYNC', type: 'REDIS_PERMISSION_DENIED', nonRetryable: true };
+    stage.play = async () => {
+      throw ApplicationFailure.create({ ...failing, details: [{ next: 'Run: ACL SETUSER backup +psync' }] });
+    };
+    assert.deepEqual(await site.run('backup'), {
+      code: 11,
+      stdout: '',
+      stderr: 'error: user "backup" lacks PSYNC\nnext: Run: ACL SETUSER backup +psync\n',
+    });
+  });
+
+  it('says what goes wrong while it is tried again', async () => {
+    const stderr = new Captured();
+    stage.play = async () => {
+      if (stderr.text.includes('attempt')) return STORED;
+      throw ApplicationFailure.create({ message: 'S3 is slow', type: 'STORE_UNREACHABLE' });
+    };
+    const { code } = await site.run('backup', { stderr });
+    assert.equal(code, 0);
+    assert.match(stderr.text, /^snapshot: attempt \d+ after: S3 is slow$/m);
+  });
+
+  it('ends on Ctrl-C and lets the backup go on, saying how to wait for it and how to cancel it', async () => {
+    const { open, opened } = gate();
+    stage.play = async () => {
+      await opened;
+      return STORED;
+    };
+    const control = new AbortController();
+    const running = site.run('backup', { interrupt: control.signal });
+    await until(isRunning, { what: 'the backup' });
+    control.abort();
+    const { address } = stage.temporal;
+    assert.deepEqual(await running, {
+      code: 130,
+      stdout: '',
+      stderr: [
+        'detached: backup/main goes on without this command',
+        `next: Wait for it with \`temporal workflow result --workflow-id backup/main --address ${address}\`; cancel it with \`temporal workflow cancel --workflow-id backup/main --address ${address}\`.`,
+        '',
+      ].join('\n'),
+    });
+    assert.ok(await isRunning(), 'it goes on');
+    open();
+    await stage.client.workflow.getHandle('backup/main').result();
+  });
+
+  it('says that somebody cancelled it', async () => {
+    stage.play = () => Context.current().cancelled;
+    const running = site.run('backup');
+    await until(isRunning, { what: 'the backup' });
+    await stage.client.workflow.getHandle('backup/main').cancel();
+    const { code, stderr } = await running;
+    assert.equal(code, 52);
+    assert.match(stderr, /^error: backup\/main was cancelled$/m);
+  });
+
+  it('says that no worker is there, and goes on when one comes', async () => {
+    await stage.stopWorker();
+    stage.play = async () => STORED;
+    const stderr = new Captured();
+    const running = site.run('backup', { stderr });
+    await until(() => stderr.text.includes('no worker'), { what: 'a word about the worker' });
+    assert.match(stderr.text, /^backup\/main: waiting: no worker polls redis-ops; start one with `redis-backup worker`$/m);
+    await stage.startWorker();
+    assert.equal((await running).code, 0);
+  });
+
+  it('goes on through a restart of Temporal', async () => {
+    const { open, opened } = gate();
+    stage.play = async () => {
+      await opened;
+      return STORED;
+    };
+    const stderr = new Captured();
+    const running = site.run('backup', { stderr });
+    await until(isRunning, { what: 'the backup' });
+    await stage.temporal.kill();
+    await until(() => stderr.text.includes('Temporal does not answer'), { what: 'a word about Temporal' });
+    await stage.temporal.start();
+    open();
+    const { code } = await running;
+    assert.equal(code, 0, stderr.text);
+  });
+
+  it('says within seconds that Temporal is down, and what to do without it', async () => {
+    const port = await freePort();
+    await using lonely = await openSite(
+      `temporal: { address: "127.0.0.1:${port}" }\ninstances: { main: { url: redis://127.0.0.1:1 } }`,
+    );
+    const began = Date.now();
+    const { code, stderr } = await lonely.run('backup');
+    assert.ok(Date.now() - began < 8_000, `${Date.now() - began} ms`);
+    assert.equal(code, 55);
+    assert.match(stderr, new RegExp(`^error: Temporal at 127.0.0.1:${port} does not answer: `));
+    assert.match(
+      stderr,
+      /^next: Start it, or name it by temporal.address or TEMPORAL_ADDRESS. To restore without it: `redis-backup restore INSTANCE --direct`.$/m,
+    );
+  });
+
+  it('names a namespace that Temporal does not have', async () => {
+    const { address } = stage.temporal;
+    await using wrong = await openSite(
+      `temporal: { address: "${address}", namespace: prod }\ninstances: { main: { url: redis://127.0.0.1:1 } }`,
+    );
+    assert.deepEqual(await wrong.run('backup'), {
+      code: 55,
+      stdout: '',
+      stderr: `error: Temporal at ${address} has no namespace "prod"\nnext: Correct temporal.namespace, or run: temporal operator namespace create --address ${address} --namespace prod\n`,
+    });
+  });
+
+  it('retention is a dry run unless --apply is given', async () => {
+    const inputs: object[] = [];
+    stage.play = async (_type, input) => {
+      inputs.push(input);
+      const { dryRun } = input as { dryRun: boolean };
+      const kept = [{ backupId: '20260801T060000Z', because: ['one of the last 28', 'newest of the month 2026-08'] }];
+      return {
+        instance: 'main',
+        dryRun,
+        kept,
+        removed: [{ backupId: '20260601T060000Z', because: '61 d 00 h old' }],
+        swept: ['main/0/x'],
+      };
+    };
+    assert.equal(
+      (await site.run('retention')).stdout,
+      `keep    20260801T060000Z  one of the last 28; newest of the month 2026-08
+remove  20260601T060000Z  61 d 00 h old
+sweep   main/0/x          what a backup that was cut short left behind
+main: 1 backup kept, 1 would be removed
+Remove them with: redis-backup retention main --apply
+`,
+    );
+    assert.equal(
+      (await site.run('retention --apply')).stdout,
+      `keep     20260801T060000Z  one of the last 28; newest of the month 2026-08
+removed  20260601T060000Z  61 d 00 h old
+swept    main/0/x          what a backup that was cut short left behind
+main: 1 backup kept, 1 removed
+`,
+    );
+    assert.deepEqual(inputs, [
+      { instance: 'main', dryRun: true },
+      { instance: 'main', dryRun: false },
+    ]);
+  });
+});
