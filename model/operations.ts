@@ -25,6 +25,31 @@ export const SEARCH_ATTRIBUTES = {
 /** Values of search attribute RedisOperation. */
 export type OperationName = 'backup' | 'restore-rdb' | 'retention' | 'lock';
 
+const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
+
+/** What an operation goes through, in order: search attribute RedisPhase, and the page that says what comes next. */
+export const PHASES = {
+  backup: ['wait for the lock', ...SNAPSHOT_PHASES, 'retention'],
+  'restore-rdb': [
+    'plan',
+    'wait for the lock',
+    'download',
+    ...SNAPSHOT_PHASES, // of the safety snapshot
+    'stop',
+    'replace',
+    'start',
+    'load',
+    'count',
+    'applications',
+    'finish',
+  ],
+  retention: ['retention'],
+  lock: [],
+} as const satisfies Record<OperationName, readonly string[]>;
+
+/** Any of them. */
+export type Phase = (typeof PHASES)[OperationName][number];
+
 /** Input of `backupSnapshot`. */
 export interface BackupInput {
   instance: string;

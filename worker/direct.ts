@@ -4,7 +4,7 @@ import { type Progress, runAsJob } from '../activities/job-context.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { entriesToUndo, type UndoEntry } from '../model/lock.ts';
-import type { RestoreInput, RestoreResult } from '../model/operations.ts';
+import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import type { Conduct, StepName } from '../workflows/procedures/conduct.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import { createWorld } from './world.ts';
@@ -12,7 +12,7 @@ import { createWorld } from './world.ts';
 export interface DirectOptions {
   /** Aborted: the running step is ended, and everything put back. */
   signal: AbortSignal;
-  onPhase(phase: string): void;
+  onPhase(phase: Phase): void;
   onProgress(progress: Progress): void;
 }
 

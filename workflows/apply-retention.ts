@@ -10,9 +10,9 @@ import { cancelHint, Watching } from './watching.ts';
 export async function applyRetention(input: RetentionInput): Promise<RetentionResult> {
   checkInput('applyRetention', input, { instance: CHECKS.instance }, { dryRun: CHECKS.flag });
   const watching = new Watching(input.instance, 'retention', cancelHint());
-  watching.enter('retention');
-  const summary = input.dryRun ? 'say which backups would be deleted' : 'delete backups that the rules no longer keep';
-  const result = await act('applyRetention', input, { summary });
-  watching.finish(input.dryRun ? 'planned' : 'applied', result);
-  return result;
+  return watching.run(() => {
+    watching.enter('retention');
+    const summary = input.dryRun ? 'say which backups would be deleted' : 'delete backups that the rules no longer keep';
+    return act('applyRetention', input, { summary });
+  });
 }

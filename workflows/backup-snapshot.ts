@@ -15,20 +15,16 @@ export async function backupSnapshot(input: BackupInput): Promise<BackupResult> 
   checkInput('backupSnapshot', input, { instance: CHECKS.instance }, { reason: CHECKS.reason, lockWaitSeconds: CHECKS.seconds });
   const { instance, reason = 'manual', lockWaitSeconds = LOCK_WAIT_SECONDS } = input;
   const watching = new Watching(instance, 'backup', cancelHint());
-  watching.enter('wait for the lock');
-  const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, (held) => {
-    const conduct: Conduct = { act, undoLater: held.undoLater, enter: (phase) => watching.enter(phase) };
-    return takeSnapshot(conduct, instance, reason);
+  return watching.run(async () => {
+    watching.enter('wait for the lock');
+    const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, (held) => {
+      const conduct: Conduct = { act, undoLater: held.undoLater, enter: (phase) => watching.enter(phase) };
+      return takeSnapshot(conduct, instance, reason);
+    });
+    if ('outcome' in backups) return { outcome: 'skipped', instance, skippedBecause: backups.because };
+    watching.enter('retention');
+    return { outcome: 'stored', instance, backups, retention: await retain(instance) };
   });
-  if ('outcome' in backups) {
-    const result: BackupResult = { outcome: 'skipped', instance, skippedBecause: backups.because };
-    watching.finish('skipped', result);
-    return result;
-  }
-  watching.enter('retention');
-  const result: BackupResult = { outcome: 'stored', instance, backups, retention: await retain(instance) };
-  watching.finish('stored', result);
-  return result;
 }
 
 /** A backup that is stored is never called failed because old ones could not be deleted: the result says so. */

@@ -1,8 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { RestoreInput, RestoreResult } from '../model/operations.ts';
+import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import type { Conduct } from './procedures/conduct.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
 import { act } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
@@ -25,32 +24,25 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
       allowEmpty: CHECKS.flag,
     },
   );
+  const watching = new Watching(input.instance, 'restore-rdb', cancelHint());
+  return watching.run(() => restore(input, (phase) => watching.enter(phase)));
+}
+
+async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
   const { instance } = input;
-  const watching = new Watching(instance, 'restore-rdb', cancelHint());
-  const enter = (phase: string) => watching.enter(phase);
-  const readOnly: Conduct = {
-    act,
-    enter,
-    undoLater: () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.')),
-  };
-  const planned = await planReplacement(readOnly, input);
+  const undoLater = () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.'));
+  const planned = await planReplacement({ act, enter, undoLater }, input);
   const { plan, digest } = planned;
-  if (input.planOnly) {
-    watching.finish('planned', { digest, refusals: plan.refusals });
-    return { outcome: 'planned', instance, digest, plan };
-  }
+  if (input.planOnly) return { outcome: 'planned', instance, digest, plan };
   await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
   enter('wait for the lock');
   const report = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
     replaceFromRdb({ act, enter, undoLater: held.undoLater }, planned, workflowInfo().runId),
   );
-  if (report.outcome !== 'restored') {
-    throw failure(
-      'LOCKED',
-      `${instance} was locked for too long: ${report.because}`,
-      `Look at lock/${instance}, then start again.`,
-    );
-  }
-  watching.finish('restored', report);
-  return report;
+  if (report.outcome === 'restored') return report;
+  throw failure(
+    'LOCKED',
+    `${instance} was locked for too long: ${report.because}`,
+    `Look at lock/${instance}, then start again.`,
+  );
 }

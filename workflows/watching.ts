@@ -1,12 +1,14 @@
 import {
+  ApplicationFailure,
   defineQuery,
+  isCancellation,
   setCurrentDetails,
   setHandler,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type OperationName, SEARCH_ATTRIBUTES } from '../model/operations.ts';
+import { type OperationName, PHASES, type Phase, SEARCH_ATTRIBUTES } from '../model/operations.ts';
 
 /** What query `status` answers. */
 export interface OperationStatus {
@@ -19,6 +21,8 @@ export interface OperationStatus {
   steps: { step: string; startedAt: string; seconds?: number }[];
 }
 export const statusQuery = defineQuery<OperationStatus>('status');
+
+const FAILED = ['failed', 'cancelled'];
 
 /** Keeps what people see of an operation true: search attributes, current details, query `status`, memo with the result. */
 export class Watching {
@@ -33,7 +37,7 @@ export class Watching {
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: [operation] });
   }
 
-  enter(phase: string): void {
+  enter(phase: Phase): void {
     const status = this.#status;
     const at = now();
     const last = status.steps.at(-1);
@@ -45,8 +49,20 @@ export class Watching {
     setCurrentDetails(this.#details());
   }
 
+  /** Runs an operation and tells how it ended, whichever way it does. */
+  async run<T extends { outcome: string } | { dryRun: boolean }>(body: () => Promise<T>): Promise<T> {
+    try {
+      const result = await body();
+      this.#finish('outcome' in result ? result.outcome : result.dryRun ? 'planned' : 'applied', result);
+      return result;
+    } catch (error) {
+      this.#finish(isCancellation(error) ? 'cancelled' : 'failed', { error: deepest(error) });
+      throw error;
+    }
+  }
+
   /** @param result - kept in the memo: readable when no worker is there */
-  finish(outcome: string, result: object): void {
+  #finish(outcome: string, result: object): void {
     const last = this.#status.steps.at(-1);
     if (last) last.seconds = secondsBetween(last.startedAt, now());
     this.#status.outcome = outcome;
@@ -58,13 +74,23 @@ export class Watching {
   /** Markdown under 2 kB: the Web UI sends it through a URL. */
   #details(): string {
     const { instance, operation, phase, outcome, steps } = this.#status;
-    const rows = steps.map(({ step, startedAt, seconds }) => {
-      const mark = seconds === undefined ? '⏳' : '✅';
+    const rows = steps.map(({ step, startedAt, seconds }, index) => {
+      const mark = seconds === undefined ? '⏳' : outcome && index === steps.length - 1 && FAILED.includes(outcome) ? '❌' : '✅';
       return `| ${mark} | ${step} | ${startedAt.slice(11, 19)} | ${seconds === undefined ? '' : `${seconds} s`} |`;
     });
+    const passed = new Set(steps.map(({ step }) => step));
+    const coming = outcome ? [] : PHASES[operation].filter((step) => !passed.has(step)).map((step) => `| ⬜ | ${step} | | |`);
     const head = `**${operation} of ${instance}: ${outcome ?? phase}**`;
-    return [head, '', '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows.slice(-14), '', this.#hint].join('\n');
+    return [head, '', '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows, ...coming, '', this.#hint].join('\n');
   }
+}
+
+/** What a person needs of a failure: the code, and the message at its bottom. */
+function deepest(error: unknown): { code?: string; message: string } {
+  let at = error;
+  while (at instanceof Error && at.cause instanceof Error) at = at.cause;
+  const code = at instanceof ApplicationFailure ? at.type : undefined;
+  return { message: at instanceof Error ? at.message : String(at), ...(code ? { code } : {}) };
 }
 
 const now = (): string => new Date(Date.now()).toISOString();

@@ -79,6 +79,21 @@ describe('The lock of an instance', function () {
     assert.deepEqual(undone(storm.events('byhand')), [1, 0]);
   });
 
+  it('stays, and asks for a person, when something cannot be undone', async () => {
+    const input = { instance: 'stuck', kind: 'restore', changes: 3, waitSeconds: 60, failAt: 2, stuckAt: 1 } as const;
+    const handle = await storm.start('op/stuck', input);
+    const lock = storm.client.workflow.getHandle('lock/stuck');
+    const phase = async () => (await lock.query<{ phase: string }>('status').catch(() => undefined))?.phase;
+    await until(async () => (await phase()) === 'needs a person', { what: 'the lock asks for a person' });
+    assert.deepEqual(undone(storm.events('stuck')), []);
+    const refused = failureOf(lock.executeUpdate('resolve', { args: [{ by: 'ann' }] }));
+    assert.match((await refused).message, /by and note are required/);
+    await lock.executeUpdate('resolve', { args: [{ by: 'ann', note: 'done by hand' }] });
+    await failureOf(handle.result());
+    assert.deepEqual(undone(storm.events('stuck')), [0], 'the rest of the list is carried out');
+    assert.equal(await storm.isLocked('stuck'), false);
+  });
+
   it('survives a worker that is killed in the middle of a change', async () => {
     const handle = await storm.start('op/killed', { instance: 'killed', kind: 'restore', changes: 3, waitSeconds: 60 });
     await until(() => storm.events('killed').some(({ what }) => what === 'begin'));

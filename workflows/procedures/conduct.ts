@@ -1,5 +1,6 @@
 import type { Activities } from '../../activities/index.ts';
 import type { UndoEntry } from '../../model/lock.ts';
+import type { Phase } from '../../model/operations.ts';
 
 export type StepName = keyof Activities;
 export type StepInput<K extends StepName> = Parameters<Activities[K]>[0];
@@ -15,5 +16,5 @@ export interface Conduct {
   /** Writes down how to undo what comes next. */
   undoLater(entry: UndoEntry): Promise<void>;
   /** Says which step is running now, for the people who watch. */
-  enter(phase: string): void;
+  enter(phase: Phase): void;
 }

@@ -66,8 +66,8 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
   const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
   conduct.enter('applications');
   const applications = await conduct.act('verifyApplications', { instance, sinceMs: beforeMs }, at('wait for the applications'));
+  conduct.enter('finish');
   const { keptAside } = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
-  conduct.enter('done');
 
   const { keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, exact, message: proof } = counts;
   return {

@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { currentJob } from '../../../activities/job-context.ts';
 import { WORKFLOW_IDS } from '../../../model/operations.ts';
 import { requireLock } from '../../../worker/fence.ts';
@@ -17,6 +18,8 @@ export interface StormEvent {
 export interface ChangeArgs {
   instance: string;
   number: number;
+  /** Nothing can undo it. */
+  stuck?: boolean;
 }
 
 export type StormActivities = ReturnType<typeof createStormActivities>;
@@ -39,6 +42,7 @@ export function createStormActivities(file: string) {
     async undoChange(args: ChangeArgs): Promise<void> {
       await requireLock(args.instance);
       if (activityInfo().workflowExecution?.workflowId !== WORKFLOW_IDS.lock(args.instance)) throw new Error('not the lock');
+      if (args.stuck) throw ApplicationFailure.nonRetryable('it is stuck');
       trace('undo', args);
     },
   };

@@ -12,6 +12,8 @@ export interface StormInput {
   waitSeconds: number;
   /** Throw before this change. */
   failAt?: number;
+  /** This change can't be undone. */
+  stuckAt?: number;
   /** Wait for signal `go` after this change: a test takes its time there. */
   pauseAt?: number;
 }
@@ -32,7 +34,7 @@ export async function stormOperation(input: StormInput): Promise<{ changed: numb
   return withInstanceLock(input, async (held) => {
     for (let number = 0; number < input.changes; number += 1) {
       if (number === input.failAt) throw new CancelledFailure('this operation was made to fail');
-      const args = { instance: input.instance, number };
+      const args = { instance: input.instance, number, ...(number === input.stuckAt ? { stuck: true } : {}) };
       await held.undoLater({
         step: 'undoChange',
         args,

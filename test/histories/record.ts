@@ -1,0 +1,57 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { findBinary } from '../support/binaries.ts';
+import { House } from '../support/house.ts';
+import { until } from '../support/until.ts';
+
+/**
+ * Records the histories that test/workflows/replay.test.ts replays: `node test/histories/record.ts`. Only for a new version of
+ * the workflows: a change that breaks an old history breaks the operations that run while it is deployed.
+ */
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+function record(house: House, name: string, workflowId: string): void {
+  const args = ['workflow', 'show', '--workflow-id', workflowId, '--address', house.temporal.address, '--output', 'json'];
+  const history = JSON.parse(execFileSync(findBinary('temporal'), args, { encoding: 'utf8', maxBuffer: 1 << 26 }));
+  const text = JSON.stringify({ workflowId, ...history }, withoutMachine, 1).replaceAll(ROOT, '').replaceAll(tmpdir(), '/tmp');
+  writeFileSync(new URL(`${name}.json`, import.meta.url), `${text}\n`);
+}
+
+/** Stack traces and identities name the machine and its paths; replay needs neither. */
+const withoutMachine = (key: string, value: unknown): unknown => (['stackTrace', 'identity'].includes(key) ? undefined : value);
+
+const alive = setInterval(() => undefined, 1000); // the processes of a house don't keep Node alive
+const house = await House.open({ redis: { config: { appendonly: 'yes' } } });
+try {
+  await house.ask('DEBUG', 'POPULATE', '1000', 'cache', '50');
+  await house.backup();
+  record(house, 'backup-stored', 'backup/main');
+  record(house, 'lock-of-a-backup', 'lock/main');
+  await house.restore();
+  record(house, 'restore-done', 'restore/main');
+  record(house, 'lock-of-a-restore', 'lock/main');
+
+  await house.killWorker();
+  await house.startWorker('hold:awaitServing');
+  const held = house.steps.length;
+  const restore = await house.startRestore();
+  await until(() => house.steps.slice(held).includes('awaitServing'), { what: 'the restore waits' });
+  await house.client.workflow.execute('backupSnapshot', {
+    workflowId: 'backup/main',
+    taskQueue: 'redis-ops',
+    args: [{ instance: 'main', lockWaitSeconds: 1 }],
+  });
+  record(house, 'backup-skipped', 'backup/main');
+  await restore.cancel();
+  await restore.result().catch(() => undefined); // cancelled, as asked
+  record(house, 'restore-cancelled', 'restore/main');
+  record(house, 'lock-that-undid-a-restore', 'lock/main');
+
+  await house.client.workflow.execute('applyRetention', { workflowId: 'retention/main', taskQueue: 'redis-ops', args: [{ instance: 'main' }] });
+  record(house, 'retention', 'retention/main');
+} finally {
+  await house.close();
+  clearInterval(alive);
+}
