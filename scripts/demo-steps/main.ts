@@ -104,7 +104,10 @@ async function main(): Promise<void> {
     if (process.env.REDIS_BACKUP_DEBUG && error instanceof Error) narrator.say(error.stack ?? '');
   }
   if (keep) sayWhatStays(narrator, world);
-  else await end(world);
+  else {
+    narrator.say('\nThe demo ends all of this now; with --keep it stays, pages and all.');
+    await end(world);
+  }
   if (json) console.log(JSON.stringify(result));
   process.exitCode = result.ok ? 0 : 1;
 }

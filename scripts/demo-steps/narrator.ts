@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { basename, delimiter, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,7 +27,7 @@ export class Narrator {
 
   /** Runs a command of this clone and shows it with its output. @throws Error when it ends with a code that isn't allowed */
   async run(command: string[], { allowed = [0] }: { allowed?: number[] } = {}): Promise<number> {
-    this.say(`\n  $ ${command.map(quoted).join(' ')}`);
+    this.say(`\n  $ ${[shortest(command[0] ?? ''), ...command.slice(1)].map(quoted).join(' ')}`);
     const code = await this.#spawn(command, (text) => this.#out.write(text));
     if (!allowed.includes(code)) throw new Error(`${command.join(' ')} ended with code ${code}`);
     return code;
@@ -62,6 +63,12 @@ export class Narrator {
       child.once('close', (code) => resolve(code ?? 1));
     });
   }
+}
+
+/** What one would type: the name alone when it is on PATH. */
+function shortest(file: string): string {
+  const onPath = (process.env.PATH ?? '').split(delimiter).includes(dirname(file));
+  return onPath ? basename(file) : file.replace(ROOT, '');
 }
 
 const quoted = (word: string): string => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word}'`);

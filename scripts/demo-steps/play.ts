@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { closeSync, globSync, openSync, statSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import { formatBytes, formatCount } from '../../model/format.ts';
+import { formatCount } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { findBinary } from '../../test/support/binaries.ts';
@@ -30,7 +29,7 @@ export async function play(world: World, narrator: Narrator, { keys, place }: { 
   await destroy(world, narrator);
   const report = await restore(narrator, manifest);
   await prove(narrator, world, manifest, before, report);
-  await sayWhereToLook(narrator, world, schedule.workflowId);
+  sayWhereToLook(narrator, world, schedule.workflowId);
   const { backupId, rdb, stored } = manifest;
   return {
     backup: { backupId, keys: rdb.keys, rdbBytes: rdb.bytes, storedBytes: stored.bytes, sha256: stored.sha256 },
@@ -133,7 +132,7 @@ async function prove(
   narrator.step('The proof');
   const after = await contentsOf(world.redis.port);
   const row = (cells: string[]): string =>
-    `  ${cells.map((cell, at) => (at === 0 ? cell.padEnd(16) : cell.padStart(12))).join('')}`;
+    `  ${cells.map((cell, at) => (at === 0 ? cell.padEnd(16) : cell.padStart(15))).join('')}`;
   narrator.say(row(['data class', 'in the backup', 'in Redis now']));
   for (const { name, keys } of census.classes) {
     narrator.say(row([name, formatCount(keys), formatCount(after.byClass[name] ?? 0)]));
@@ -148,18 +147,12 @@ async function prove(
   await narrator.run(['redis-backup', 'check']);
 }
 
-async function sayWhereToLook(narrator: Narrator, { temporal, redis }: World, scheduledRun: string): Promise<void> {
+function sayWhereToLook(narrator: Narrator, { temporal, redis }: World, scheduledRun: string): void {
   const page = (workflowId: string) => `${temporal.webUi}/namespaces/default/workflows/${encodeURIComponent(workflowId)}`;
-  const size = statSync(join(redis.dataDirectory)).isDirectory() ? formatBytes(directorySize(redis.dataDirectory)) : '';
   narrator.step('Where to look');
   narrator.say(`  the snapshot       ${page(`backup/${INSTANCE}`)}
   the scheduled one  ${page(scheduledRun)}
   the restore        ${page(`restore/${INSTANCE}`)}
   the schedule       ${temporal.webUi}/namespaces/default/schedules/redis-backup-${INSTANCE}
-  Redis' directory   ${redis.dataDirectory} (${size}, the damaged files aside)`);
+  Redis' directory   ${redis.dataDirectory}`);
 }
-
-const directorySize = (directory: string): number =>
-  globSync('**', { cwd: directory, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
