@@ -20,7 +20,7 @@ const PINNED_FOR_MS = 24 * 3600 * 1000;
 export const createPlanActivities = (world: World) => ({
   /**
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
-   * is returned too: who wants to carry it out calls `approveRestore`.
+   * is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
   async planRestore({ input, target }: { input: RestoreInput; target: TargetFacts }): Promise<ApprovablePlan> {
     const { instance, backupId } = input;
@@ -38,10 +38,7 @@ export const createPlanActivities = (world: World) => ({
       nowMs: world.now(),
       options: input,
     });
-    await repository.pin(
-      { instance, shard: ONLY_SHARD, backupId: manifest.backupId },
-      { planId: currentJob().operationId, untilMs: world.now() + PINNED_FOR_MS, reason: 'a restore plan names it' },
-    );
+    if (plan.refusals.length === 0) await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
     return { plan, digest: createHash('sha256').update(planDigestSource(plan)).digest('hex').slice(0, 16) };
   },
 
@@ -58,6 +55,12 @@ export const createPlanActivities = (world: World) => ({
     throw new RecoveryError(refusal.code, more ? `${refusal.message}; also: ${more}` : refusal.message, { next: refusal.next });
   },
 });
+
+const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
+  repository.pin(
+    { instance, shard: ONLY_SHARD, backupId },
+    { planId: currentJob().operationId, untilMs, reason: 'a restore plan names it' },
+  );
 
 async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key

@@ -1,28 +1,14 @@
-import { createReadStream } from 'node:fs';
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
-import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
-import { formatCount } from '../model/format.ts';
 import type { RestorePlan } from '../model/plan.ts';
-import { finish, moveAside, replaceWithRdb, stagedRdb, stageRdb } from '../platforms/data-directory.ts';
+import { finish, moveAside, replaceWithRdb } from '../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
-import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
-import { byteProgress, currentJob } from './job-context.ts';
+import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { awaitServing, type Serving } from './serving.ts';
+import { type Staged, stage } from './stage.ts';
 import type { World } from './world.ts';
-
-/** What was found in the RDB on its way to the machine, before Redis was touched. */
-export interface Staged {
-  bytes: number;
-  keys: number;
-  /** For the proof after the load: who is alive when. */
-  timeline: ExpiryTimeline;
-}
-
-/** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
-const PROOF_WINDOW_MS = 2 * 3600 * 1000;
 
 export const createRestoreActivities = (world: World) => ({
   /**
@@ -30,28 +16,7 @@ export const createRestoreActivities = (world: World) => ({
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    const { signal, operationId } = currentJob();
-    const repository = await world.repository();
-    const manifest = await repository.readManifest(plan);
-    if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
-    const { classes } = await world.instance(plan.instance);
-    const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-    const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
-    const done = await stagedRdb(plan.layout, operationId);
-    const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
-    if (done) {
-      for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
-    } else {
-      const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
-      await stageRdb(plan.layout, operationId, rdb, { signal, onProgress: (bytes) => report(bytes) });
-    }
-    const { facts, expiries } = reader.end();
-    if (facts.keys !== manifest.rdb.keys || facts.bytes !== manifest.rdb.bytes) throw unlike(plan, facts.keys, manifest.rdb.keys);
-    return {
-      bytes: facts.bytes,
-      keys: facts.keys,
-      timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
-    };
+    return stage(world, plan);
   },
 
   /**
@@ -124,18 +89,6 @@ async function shutdown(answer: Promise<unknown>): Promise<void> {
   }
   await after(0);
 }
-
-const changed = ({ instance, backupId }: RestorePlan) =>
-  new RecoveryError('PLAN_CHANGED', `backup ${backupId} of ${instance} is not the one that was planned: its checksum differs`, {
-    next: 'Find out who writes into the repository, then plan again.',
-  });
-
-const unlike = ({ instance, backupId }: RestorePlan, found: number, expected: number) =>
-  new RecoveryError(
-    'BACKUP_CORRUPT',
-    `backup ${backupId} of ${instance} holds ${formatCount(found)} keys, its manifest says ${formatCount(expected)}`,
-    { next: 'Restore an older backup. Nothing was changed.' },
-  );
 
 const restarted = ({ instance, serverRunId }: RestorePlan, found: string | undefined) =>
   new RecoveryError(

@@ -8,8 +8,8 @@ import { openRedis } from '../redis/client.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
-import type { Staged } from './restore.ts';
 import type { Serving } from './serving.ts';
+import type { Staged } from './stage.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 export interface VerifyInput {

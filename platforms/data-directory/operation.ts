@@ -69,7 +69,8 @@ export const rethrowTranslated =
     throw translated(error, dir);
   };
 
-async function realDirectory(files: Files, dir: string): Promise<string> {
+/** The data directory with its symbolic links resolved. @throws RecoveryError `RESTORE_REFUSED` if there is none */
+export async function realDirectory(files: Files, dir: string): Promise<string> {
   try {
     return await files.realpath(dir);
   } catch (error) {

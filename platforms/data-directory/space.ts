@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { bytesUnder, type Files, realFiles, translated } from './files.ts';
+import { realDirectory } from './operation.ts';
 import { ownerOf } from './owner.ts';
 import { decisiveNames, obstaclesOf, survey } from './survey.ts';
 
@@ -22,7 +23,7 @@ export interface SpaceReport {
 /** Measures the data directory and looks for what would stop a restore. Changes nothing. */
 export async function spaceReport(layout: DataLayout, files: Files = realFiles): Promise<SpaceReport> {
   try {
-    const dir = await files.realpath(layout.dir);
+    const dir = await realDirectory(files, layout.dir);
     const { bavail, bsize, blocks } = await files.statfs(dir);
     const obstacles = await obstaclesOf(files, dir, layout);
     return {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import type { BackupInput, BackupResult, RestoreInput, RestoreReport } from '../../model/operations.ts';
 import { openRedis } from '../../redis/client.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
@@ -20,6 +20,14 @@ export interface HouseOptions {
   store?: StoreLocation;
   /** Laid over the configuration of instance `main`. */
   instance?: Record<string, unknown>;
+  /** Further instances, by name: what they lay over `main`. */
+  others?: (redis: RedisServer, dir: string) => Record<string, Record<string, unknown>>;
+}
+
+/** redis-backup.yaml, as far as tests change it. */
+export interface HouseConfig {
+  repository: Record<string, unknown>;
+  instances: Record<string, Record<string, unknown>>;
 }
 
 /** A whole installation as a person has it: Temporal, a Redis that the worker stops and starts, a worker process, a configuration file. */
@@ -33,7 +41,8 @@ export class House {
   #worker: ChildProcess | undefined;
   #log = '';
 
-  private constructor(redis: RedisServer, temporal: TemporalServer, client: Client, { store, instance }: HouseOptions) {
+  private constructor(redis: RedisServer, temporal: TemporalServer, client: Client, options: HouseOptions) {
+    const { store, instance, others } = options;
     this.redis = redis;
     this.temporal = temporal;
     this.client = client;
@@ -42,7 +51,11 @@ export class House {
     const location: StoreLocation = store ?? { kind: 'file', directory: backups };
     this.repository = new Repository(openStore(location));
     this.configFile = join(this.dir, 'redis-backup.yaml');
-    writeFileSync(this.configFile, stringify(configOf(redis, temporal, location, instance)));
+    const config = configOf(redis, temporal, location, instance);
+    for (const [name, own] of Object.entries(others?.(redis, this.dir) ?? {})) {
+      config.instances[name] = { ...config.instances.main, ...own };
+    }
+    writeFileSync(this.configFile, stringify(config));
   }
 
   static async open(options: HouseOptions = {}): Promise<House> {
@@ -52,12 +65,15 @@ export class House {
     return house;
   }
 
-  /** @param fate - see worker-process.ts */
-  async startWorker(fate?: string): Promise<ChildProcess> {
+  /**
+   * @param fate - see worker-process.ts
+   * @param env - for this worker only
+   */
+  async startWorker(fate?: string, env: Record<string, string> = {}): Promise<ChildProcess> {
     const script = fileURLToPath(new URL('worker-process.ts', import.meta.url));
     const worker = spawn(process.execPath, [script, this.configFile, ...(fate ? [fate] : [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps') },
+      env: { ...process.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps'), ...env },
     });
     worker.stderr.on('data', (text) => {
       this.#log += text;
@@ -78,6 +94,15 @@ export class House {
       await this.startWorker();
     });
     return { met };
+  }
+
+  /** Changes redis-backup.yaml, and replaces the worker by one that reads it. */
+  async reconfigure(change: (config: HouseConfig) => void): Promise<void> {
+    const config = parse(readFileSync(this.configFile, 'utf8')) as HouseConfig;
+    change(config);
+    writeFileSync(this.configFile, stringify(config));
+    await this.killWorker();
+    await this.startWorker();
   }
 
   async killWorker(): Promise<void> {
@@ -129,9 +154,9 @@ export class House {
     return await client.command(...args);
   }
 
-  async isLocked(): Promise<boolean> {
+  async isLocked(instance = 'main'): Promise<boolean> {
     const lock = await this.client.workflow
-      .getHandle('lock/main')
+      .getHandle(`lock/${instance}`)
       .describe()
       .catch(() => undefined); // there never was one
     return lock?.status.name === 'RUNNING';
@@ -161,7 +186,7 @@ function configOf(
   temporal: TemporalServer,
   store: StoreLocation,
   instance: Record<string, unknown> = {},
-): object {
+): HouseConfig & Record<string, unknown> {
   const { password } = redis.connection;
   if (password) SECRETS.HOUSE_REDIS_PASSWORD = password;
   return {
@@ -183,7 +208,7 @@ function configOf(
   };
 }
 
-function repositoryOf(store: StoreLocation): object {
+function repositoryOf(store: StoreLocation): Record<string, unknown> {
   if (store.kind === 'file') return { url: `file://${store.directory}` };
   SECRETS.HOUSE_S3_KEY_ID = store.credentials?.accessKeyId ?? '';
   SECRETS.HOUSE_S3_SECRET = store.credentials?.secretAccessKey ?? '';

@@ -8,6 +8,7 @@ import { startWorkers } from '../../worker/start.ts';
  * The real worker as a process that a test can kill, or that kills itself: `worker-process.ts CONFIG [before:STEP | after:STEP | hold:STEP]`.
  * `before` and `after` end it with SIGKILL when it has the task, or when it has done it and not said so yet. `hold` makes
  * the step wait until it is cancelled, the first time, so that a test meets it there.
+ * CLOCK_AHEAD_MS sets the clock of this process wrong.
  */
 const [configFile, fate = ''] = process.argv.slice(2);
 const [when, step] = fate.split(':');
@@ -30,6 +31,10 @@ const doom: ActivityInterceptorsFactory = (context) => ({
   },
 });
 
+if (process.env.CLOCK_AHEAD_MS) {
+  const now = Date.now;
+  Date.now = () => now() + Number(process.env.CLOCK_AHEAD_MS);
+}
 installRuntime('WARN');
 const workers = await startWorkers(await loadConfig(configFile), [doom]);
 process.once('SIGTERM', () => workers.shutdown());

@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs';
+import { type ErrorCode, RecoveryError } from '../model/errors.ts';
+import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
+import { formatCount } from '../model/format.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
+import type { RestorePlan } from '../model/plan.ts';
+import { stagedRdb, stageRdb } from '../platforms/data-directory.ts';
+import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
+import { byteProgress, currentJob } from './job-context.ts';
+import type { World } from './world.ts';
+
+/** What was found in the RDB on its way to the machine, before Redis was touched. */
+export interface Staged {
+  bytes: number;
+  keys: number;
+  /** For the proof after the load: who is alive when. */
+  timeline: ExpiryTimeline;
+}
+
+/** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
+const PROOF_WINDOW_MS = 2 * 3600 * 1000;
+
+/** Brings the backup beside the data files and reads every byte and key of it. See `stageBackup`. */
+export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
+  const repository = await world.repository();
+  const manifest = await repository.readManifest(plan);
+  if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
+  const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
+  const { facts, expiries } = await readTwiceIfDamaged(world, plan, manifest, fromMs);
+  refuseUnlike(plan, facts, manifest.rdb);
+  return {
+    bytes: facts.bytes,
+    keys: facts.keys,
+    timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
+  };
+}
+
+/** One flipped bit on the way is no damaged backup: only what is wrong twice is wrong in the store, where no retry mends it. */
+async function readTwiceIfDamaged(
+  world: World,
+  plan: RestorePlan,
+  manifest: SnapshotManifest,
+  fromMs: number,
+): Promise<RdbReading> {
+  try {
+    return await read(world, plan, manifest, fromMs);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    currentJob().progress({ stage: 'download', note: `it came damaged and is read again: ${error.message}` });
+  }
+  return read(world, plan, manifest, fromMs).catch((error) => {
+    throw isDamage(error) ? damaged(plan, error) : error;
+  });
+}
+
+async function read(world: World, plan: RestorePlan, manifest: SnapshotManifest, fromMs: number): Promise<RdbReading> {
+  const { signal, operationId } = currentJob();
+  const { classes } = await world.instance(plan.instance);
+  const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
+  const done = await stagedRdb(plan.layout, operationId);
+  if (done) {
+    for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
+  } else {
+    const repository = await world.repository();
+    const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
+    const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
+    await stageRdb(plan.layout, operationId, rdb, { signal, onProgress: (bytes) => report(bytes) });
+  }
+  return reader.end();
+}
+
+const DAMAGE: readonly ErrorCode[] = ['BACKUP_CORRUPT', 'RDB_CHECKSUM_MISMATCH', 'RDB_MALFORMED'];
+const isDamage = (error: unknown): error is RecoveryError => error instanceof RecoveryError && DAMAGE.includes(error.code);
+
+/** Counts are compared where there is a whole one: a reader that knows more types than the one before it finds more keys. */
+function refuseUnlike(plan: RestorePlan, found: RdbReading['facts'], expected: SnapshotManifest['rdb']): void {
+  const { bytes, version, magic, keys } = found;
+  if (magic !== expected.magic || version !== expected.version) {
+    throw unlike(plan, `is an RDB ${magic} of version ${version}`, `${expected.magic} ${expected.version}`);
+  }
+  if (bytes !== expected.bytes) throw unlike(plan, `has ${formatCount(bytes)} bytes`, formatCount(expected.bytes));
+  if (expected.parsed && keys !== expected.keys)
+    throw unlike(plan, `holds ${formatCount(keys)} keys`, formatCount(expected.keys));
+}
+
+const NEXT = { next: 'Restore an older backup. Nothing was changed.' };
+
+const unlike = ({ instance, backupId }: RestorePlan, is: string, expected: string) =>
+  new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${instance} ${is}, its manifest says ${expected}`, NEXT);
+
+const damaged = ({ instance, backupId }: RestorePlan, error: RecoveryError) =>
+  new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${instance} is damaged: ${error.message}`, NEXT);
+
+const changed = ({ instance, backupId }: RestorePlan) =>
+  new RecoveryError('PLAN_CHANGED', `backup ${backupId} of ${instance} is not the one that was planned: its checksum differs`, {
+    next: 'Find out who writes into the repository, then plan again.',
+  });
