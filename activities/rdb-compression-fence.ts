@@ -11,9 +11,11 @@ export interface CompressionFence {
 
 /**
  * Turns `rdbcompression` off if nothing but our own fork can see it; else says why not, and the snapshot goes on as usual.
+ * Only where it was on before the first attempt.
  * @param freeDiskBytes - where Redis keeps its files; absent when this machine doesn't see them
  */
 export async function openCompressionFence(client: RedisClient, freeDiskBytes?: number): Promise<CompressionFence> {
+  await putBackRdbCompression(client, 'yes'); // an attempt that died has left it off: it was on when the instance was assessed
   const verdict = await canTurnOffRdbCompression(client, freeDiskBytes === undefined ? {} : { freeDiskBytes });
   if (!verdict.ok) return { refusedBecause: verdict.why, putBack: async () => undefined };
   await turnOffRdbCompression(client);

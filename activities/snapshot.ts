@@ -28,7 +28,7 @@ export interface Assessment {
     shard: string;
     /** Queue of the machine that must take it; absent: any worker. */
     place?: string;
-    /** Whether the configuration asks for `rdbcompression no` at the fork. */
+    /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
     uncompressedFork: boolean;
   }[];
 }
@@ -60,7 +60,8 @@ export const createSnapshotActivities = (world: World) => ({
     if (info.get('role') === 'slave')
       warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
     const place = target.backup.method === 'bgsave' && target.process ? { place: hostQueue(target.process.host) } : {};
-    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork: target.backup.uncompressedFork }] };
+    const uncompressedFork = target.backup.uncompressedFork && (await compresses(client));
+    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork }] };
   },
 
   /**
@@ -80,7 +81,9 @@ export const createSnapshotActivities = (world: World) => ({
     using client = await openRedis(target.connection);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
-    const fence = input.uncompressedFork ? await openCompressionFence(client, await freeDiskBytes(world, target, server)) : undefined;
+    const fence = input.uncompressedFork
+      ? await openCompressionFence(client, await freeDiskBytes(world, target, server))
+      : undefined;
     const source = await openSource(world, target, client, server, fence);
     try {
       const ref = await freeRef(repository, input, source.takenAtMs);
@@ -133,6 +136,10 @@ export const createSnapshotActivities = (world: World) => ({
     if (rdbcompression === 'no') await client.configSet('rdbcompression', 'yes');
   },
 });
+
+/** Where it is off already there is nothing to turn off, and nothing of ours to put back. */
+const compresses = async (client: RedisClient): Promise<boolean> =>
+  (await client.configGet('rdbcompression')).rdbcompression === 'yes';
 
 const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
 

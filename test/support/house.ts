@@ -51,6 +51,7 @@ export class House {
     const location: StoreLocation = store ?? { kind: 'file', directory: backups };
     this.repository = new Repository(openStore(location));
     this.configFile = join(this.dir, 'redis-backup.yaml');
+    writeFileSync(join(this.dir, 'steps'), '');
     const config = configOf(redis, temporal, location, instance);
     for (const [name, own] of Object.entries(others?.(redis, this.dir) ?? {})) {
       config.instances[name] = { ...config.instances.main, ...own };

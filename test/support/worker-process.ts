@@ -5,31 +5,48 @@ import { installRuntime } from '../../worker/runtime.ts';
 import { startWorkers } from '../../worker/start.ts';
 
 /**
- * The real worker as a process that a test can kill, or that kills itself: `worker-process.ts CONFIG [before:STEP | after:STEP | hold:STEP]`.
+ * The real worker as a process that a test can kill, or that kills itself: `worker-process.ts CONFIG [FATE,…]`, where a fate is
+ * `before:STEP`, `after:STEP`, `hold:STEP`, `stay-before:STEP@INSTANCE` or `stay-after:STEP@INSTANCE`.
  * `before` and `after` end it with SIGKILL when it has the task, or when it has done it and not said so yet. `hold` makes
- * the step wait until it is cancelled, the first time, so that a test meets it there.
+ * the step wait until it is cancelled, the first time, so that a test meets it there. `stay` makes it wait for good, and
+ * says so among the steps: for a test that kills the worker when several have come to their places.
  * CLOCK_AHEAD_MS sets the clock of this process wrong.
  */
-const [configFile, fate = ''] = process.argv.slice(2);
-const [when, step] = fate.split(':');
+const [configFile, fates = ''] = process.argv.slice(2);
 
-let held = false;
+const held = new Set<string>();
+const note = (line: string) => process.env.STEPS_FILE && appendFileSync(process.env.STEPS_FILE, `${line}\n`);
+const stay = async (where: string) => {
+  note(`stays ${where}`);
+  await new Promise(() => undefined);
+};
+
 const doom: ActivityInterceptorsFactory = (context) => ({
   inbound: {
     async execute(input, next) {
-      const isMine = context.info.activityType === step;
-      if (process.env.STEPS_FILE) appendFileSync(process.env.STEPS_FILE, `${context.info.activityType}\n`);
-      if (isMine && when === 'before') process.kill(process.pid, 'SIGKILL');
-      if (isMine && when === 'hold' && !held) {
-        held = true;
+      const step = context.info.activityType;
+      const place = `${step}@${instanceOf(input.args[0])}`;
+      const meets = (fate: string) => fates.split(',').includes(fate);
+      note(step);
+      if (meets(`before:${step}`)) process.kill(process.pid, 'SIGKILL');
+      if (meets(`stay-before:${place}`)) await stay(`before:${place}`);
+      if (meets(`hold:${step}`) && !held.has(step)) {
+        held.add(step);
         await context.cancelled;
       }
       const result = await next(input);
-      if (isMine && when === 'after') process.kill(process.pid, 'SIGKILL');
+      if (meets(`after:${step}`)) process.kill(process.pid, 'SIGKILL');
+      if (meets(`stay-after:${place}`)) await stay(`after:${place}`);
       return result;
     },
   },
 });
+
+function instanceOf(input: unknown): string {
+  const { instance, manifest, plan } = input as Record<string, { instance?: string } | string | undefined>;
+  const named = [instance, manifest, plan].find((one) => one !== undefined);
+  return typeof named === 'object' ? (named.instance ?? '') : (named ?? '');
+}
 
 if (process.env.CLOCK_AHEAD_MS) {
   const now = Date.now;
