@@ -78,6 +78,7 @@ export const createSnapshotActivities = (world: World) => ({
     const target = await world.instance(input.instance);
     const repository = await world.repository();
     const began = world.now();
+    const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
     using client = await openRedis(target.connection);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
@@ -88,7 +89,8 @@ export const createSnapshotActivities = (world: World) => ({
     try {
       const ref = await freeRef(repository, input, source.takenAtMs);
       const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
-      const stored = await store(world, repository, ref, readRdbInPassing(source.rdb, reader), source.totalBytes, target);
+      const total = totalOf(source) ?? expected;
+      const stored = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
       const { facts, census } = reader.end();
       const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
       const manifest: SnapshotManifest = {
@@ -181,16 +183,9 @@ async function openSource(
   return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
 }
 
-async function store(
-  world: World,
-  repository: Repository,
-  ref: SnapshotRef,
-  rdb: AsyncIterable<Buffer>,
-  totalBytes: number | undefined,
-  target: ProtectedInstance,
-) {
+async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, rdb: AsyncIterable<Buffer>, total: Total) {
   const { signal } = currentJob();
-  const total = totalBytes ? { bytes: totalBytes, estimated: false } : await sizeOfLast(repository, ref);
+  const repository = await world.repository();
   const report = byteProgress('snapshot', world.now, total);
   return repository.writeSnapshot(ref, rdb, {
     signal,
@@ -200,8 +195,13 @@ async function store(
   });
 }
 
+/** How much will come, for those who watch. */
+type Total = Parameters<typeof byteProgress>[2];
+
+const totalOf = ({ totalBytes }: Source): Total => (totalBytes ? { bytes: totalBytes, estimated: false } : undefined);
+
 /** Diskless Redis doesn't say how much will come: about as much as last time. */
-async function sizeOfLast(repository: Repository, { instance, shard }: SnapshotRef) {
+async function sizeOfLast(repository: Repository, { instance, shard }: Omit<SnapshotRef, 'backupId'>): Promise<Total> {
   const last = (await repository.list(instance, shard)).at(-1);
   return last && { bytes: last.rdb.bytes, estimated: true };
 }

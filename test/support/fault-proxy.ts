@@ -176,6 +176,7 @@ async function forward(
   faults: Faults,
   requests: SeenRequest[],
 ): Promise<void> {
+  const { socket } = from; // a request that was destroyed has none any more
   const seen = { method: from.method ?? '', url: from.url ?? '', headers: from.headers };
   requests.push(seen);
   const hit = faults.of(seen);
@@ -207,7 +208,7 @@ async function forward(
     to.writeHead(back.statusCode ?? 502, back.headers);
     await pipeline(back, faults.stage(hit, 'response'), to);
   } catch {
-    from.socket.destroy(); // cut, on either side: the client must see what a broken network looks like
+    socket.destroy(); // cut, on either side: the client must see what a broken network looks like
   }
 }
 
