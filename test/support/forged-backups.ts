@@ -20,18 +20,28 @@ export class Forger {
     this.#original = original;
   }
 
-  /** A backup whose bytes and checksums are right, and whose content or manifest lies. Returns its id. */
-  async publish(rdb: Buffer, lies: Lies = {}): Promise<string> {
-    const { instance, shard } = this.#original;
-    const ref = { instance, shard, backupId: this.#id() };
+  /**
+   * A backup whose bytes and checksums are right, and whose content or manifest lies. Returns its id.
+   * @param takenAtMs - default: some time in 2020
+   */
+  async publish(rdb: Buffer, lies: Lies = {}, takenAtMs = this.#time()): Promise<string> {
+    const { instance, shard, times } = this.#original;
+    const ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
+    const taken = { ...times, takenAt: new Date(takenAtMs).toISOString() };
     const stored = await this.#repository.writeSnapshot(ref, once(rdb));
-    await this.#repository.publish({ ...overlaid(this.#original, lies), ...ref, stored, rdb: this.#rdb(rdb, lies) });
+    await this.#repository.publish({
+      ...overlaid(this.#original, lies),
+      ...ref,
+      times: taken,
+      stored,
+      rdb: this.#rdb(rdb, lies),
+    });
     return ref.backupId;
   }
 
   /** Files as they are to lie in the folder of a backup, whatever is in them. Returns its id. */
   place(files: Record<string, Buffer | string | ((backupId: string) => string)>): string {
-    const backupId = this.#id();
+    const backupId = backupIdAt(this.#time());
     for (const [name, content] of Object.entries(files)) {
       const path = join(this.#directory, 'main/0/snapshots', backupId, name);
       mkdirSync(dirname(path), { recursive: true });
@@ -49,9 +59,9 @@ export class Forger {
     return { ...this.#original.rdb, bytes: rdb.length, ...lies.rdb };
   }
 
-  #id(): string {
+  #time(): number {
     this.#nextMs += 60_000;
-    return backupIdAt(this.#nextMs);
+    return this.#nextMs;
   }
 }
 
