@@ -81,7 +81,7 @@ const schema = z
     ttlBoundsSeconds: z.array(z.number().positive()),
   })
   .refine(({ census, ttlBoundsSeconds }) => census.classes.every(({ ttl }) => ttl.length === ttlBoundsSeconds.length + 1), {
-    path: ['census'],
+    path: ['census', 'classes'],
     message: 'must have one more count than ttlBoundsSeconds has bounds',
   }) satisfies z.ZodType<SnapshotManifest>;
 
