@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
-import type { Output } from '../output/output.ts';
+import type { OperationStatus, Output } from '../output/output.ts';
 import { isAway, type TemporalSession, unreachable } from '../temporal.ts';
 import { failureOfWorkflow } from './failures.ts';
 import type { RunningOperation } from './start.ts';
@@ -24,38 +24,57 @@ export interface FollowOptions {
  * Shows what the operation does until it ends, and returns its result.
  * @throws RecoveryError with the code that the operation failed with; `DETACHED` on Ctrl-C: the operation goes on
  */
-export async function follow<T>(running: RunningOperation, { session, output, interrupt }: FollowOptions): Promise<T> {
-  const { workflowId, handle } = running;
-  const result = resultOf<T>(running, session);
-  const ended = result.then(
-    () => true,
-    () => true, // told by `await result` below
-  );
-  while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
-    if (interrupt.aborted) throw detached(running, session);
-    output.status(
-      await session.connection
-        .withDeadline(Date.now() + ANSWER_MS, () => statusOf(handle, Date.now()))
-        .catch((error: unknown) => {
-          if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
-          throw error;
-        }),
+export async function follow<T>(running: RunningOperation, options: FollowOptions): Promise<T> {
+  const { interrupt, session, output } = options;
+  const stop = new AbortController();
+  const contact: Contact = { stop: stop.signal, lastMs: Date.now() };
+  try {
+    const result = resultOf<T>(running, session, contact);
+    const ended = result.then(
+      () => true,
+      () => true, // told by `await result` below
     );
+    while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
+      if (interrupt.aborted) throw detached(running, session);
+      output.status(await look(running, session, contact));
+    }
+    return await result;
+  } finally {
+    stop.abort();
   }
-  return result;
 }
 
-async function resultOf<T>({ handle, workflowId }: RunningOperation, session: TemporalSession): Promise<T> {
-  let awaySince: number | undefined;
+/** When Temporal was last heard of, and when nobody listens any more. */
+interface Contact {
+  readonly stop: AbortSignal;
+  lastMs: number;
+}
+
+async function look(
+  { handle, workflowId }: RunningOperation,
+  { connection }: TemporalSession,
+  contact: Contact,
+): Promise<OperationStatus> {
+  try {
+    const status = await connection.withDeadline(Date.now() + ANSWER_MS, () => statusOf(handle, Date.now()));
+    contact.lastMs = Date.now();
+    return status;
+  } catch (error) {
+    if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
+    throw error;
+  }
+}
+
+async function resultOf<T>({ handle, workflowId }: RunningOperation, session: TemporalSession, contact: Contact): Promise<T> {
   for (;;) {
     try {
-      return (await handle.result()) as T;
+      // The wait is one long call, which would keep the process alive after Ctrl-C.
+      return (await session.connection.withAbortSignal(contact.stop, () => handle.result())) as T;
     } catch (error) {
       if (error instanceof WorkflowFailedError) throw failureOfWorkflow(error, workflowId, session);
-      if (!isAway(error)) throw error;
-      awaySince ??= Date.now();
-      if (Date.now() - awaySince > TEMPORAL_AWAY_MS) throw unreachable(session.address, error);
-      await sleep(POLL_MS);
+      if (!isAway(error) || contact.stop.aborted) throw error;
+      if (Date.now() - contact.lastMs > TEMPORAL_AWAY_MS) throw unreachable(session.address, error);
+      await sleep(POLL_MS, undefined, { signal: contact.stop });
     }
   }
 }

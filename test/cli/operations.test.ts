@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { killAtTheEnd } from '../support/processes.ts';
 import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { Captured, openSite, type Site } from './support/command.ts';
@@ -159,6 +163,31 @@ describe('redis-backup backup, through a real Temporal', function () {
       ].join('\n'),
     });
     assert.ok(await isRunning(), 'it goes on');
+    open();
+    await stage.client.workflow.getHandle('backup/main').result();
+  });
+
+  it('ends as a process on Ctrl-C, at once', async () => {
+    const { open, opened } = gate();
+    stage.play = async () => {
+      await opened;
+      return STORED;
+    };
+    const script = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+    const command = killAtTheEnd(
+      spawn(process.execPath, [script, 'backup', '--config', site.configFile], { stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
+    let stderr = '';
+    command.stderr?.on('data', (text) => {
+      stderr += text;
+    });
+    await until(() => stderr.includes('snapshot'), { what: 'progress' });
+    const gone = once(command, 'exit');
+    const began = Date.now();
+    command.kill('SIGINT');
+    assert.deepEqual(await gone, [130, null]);
+    assert.ok(Date.now() - began < 3_000, `${Date.now() - began} ms`);
+    assert.match(stderr, /^detached: backup\/main goes on without this command$/m);
     open();
     await stage.client.workflow.getHandle('backup/main').result();
   });
