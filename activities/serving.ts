@@ -19,7 +19,7 @@ export interface Serving {
 const ASK_EVERY_MS = 100;
 
 /**
- * Waits until `loading:0` and PING answers, for as long as the process lives and goes on loading.
+ * Waits until Redis answers `loading:0`, for as long as the process lives and goes on loading.
  * @throws RecoveryError `START_FAILED` with the end of its log when the process ends. A missing module ends it with code 0.
  */
 export async function awaitServing(target: ProtectedInstance, platform: Platform): Promise<Serving> {
@@ -56,7 +56,6 @@ async function askIfServing(target: ProtectedInstance): Promise<Serving | undefi
       progress({ stage: 'loading', ...(loadedBytes === undefined ? {} : { doneBytes: loadedBytes, totalBytes, etaSeconds }) });
       return undefined;
     }
-    await client.ping();
     return { runId: info.get('run_id') ?? '', pid: info.number('process_id') ?? 0, ...lastLoad(info), servedAtMs: Date.now() };
   } catch (error) {
     // A loading Redis serves its sockets only now and then: no answer is not yet a dead server.

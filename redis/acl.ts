@@ -5,11 +5,17 @@
  */
 export const MINIMUM_ACL = {
   /** A snapshot over replication, and what `check` and the manifest tell of the server. */
-  backup: ['+ping', '+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
+  backup: ['+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
   /** On top of `backup`, for method `bgsave`. */
   bgsave: ['+bgsave'],
   /** On top of `backup`, for snapshots that turn `rdbcompression` off at the fork. */
   withoutRdbCompression: ['+config|set'],
+  /** On top of `backup`, for a restore of a process that is started by a command. */
+  restore: ['+shutdown'],
+  /** On top of `restore`, where systemd stops it: its signal saves only where there are save points. */
+  restoreBySystemd: ['+save'],
+  /** On top of `restore`, for applications that are looked for among the clients. */
+  clients: ['+client|list'],
   /** On top of `backup`, for applying the persistence policy. */
   applyPolicy: ['+config|set', '+config|rewrite'],
 } as const satisfies Record<string, readonly string[]>;

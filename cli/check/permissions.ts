@@ -6,7 +6,6 @@ import { type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** What is tried for each ACL rule: with these arguments it would do no harm. */
 const TRIED: Readonly<Record<string, readonly string[]>> = {
-  '+ping': ['PING'],
   '+psync': ['PSYNC', '?', '-1'],
   '+replconf': ['REPLCONF', 'capa', 'eof'],
   '+info': ['INFO', 'server'],
@@ -22,7 +21,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Those that may really be run when the server cannot be asked what is permitted. */
-const HARMLESS = new Set(['+ping', '+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list']);
+const HARMLESS = new Set(['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list']);
 
 /** The rules that the configured jobs need, with the job that misses them first. */
 export function neededRules({ backup, platform, applications }: InstanceConfig, apply: boolean): Map<string, string> {
@@ -33,8 +32,9 @@ export function neededRules({ backup, platform, applications }: InstanceConfig, 
   need('backups', MINIMUM_ACL.backup);
   if (backup.method === 'bgsave') need('backups by bgsave', MINIMUM_ACL.bgsave);
   if (backup.uncompressedFork) need('backups with uncompressedFork', MINIMUM_ACL.withoutRdbCompression);
-  if (platform.type === 'process') need('restores', 'systemd' in platform.start ? ['+shutdown', '+save'] : ['+shutdown']);
-  if (applications.some(({ kind }) => kind === 'clients')) need('finding applications among the clients', ['+client|list']);
+  if (platform.type === 'process') need('restores', MINIMUM_ACL.restore);
+  if (platform.type === 'process' && 'systemd' in platform.start) need('restores', MINIMUM_ACL.restoreBySystemd);
+  if (applications.some(({ kind }) => kind === 'clients')) need('finding applications among the clients', MINIMUM_ACL.clients);
   if (apply) need('check --apply', MINIMUM_ACL.applyPolicy);
   return needed;
 }
