@@ -8,6 +8,7 @@ import { openRdbStream } from '../redis/replication/replica.ts';
 import { openStore, type StoreLocation } from '../repository/open-store.ts';
 import { Repository, type StoredObject } from '../repository/repository.ts';
 import type { ObjectStore } from '../repository/stores/object-store.ts';
+import { cpuByThread } from './processes.ts';
 
 /** What is on: each stage has all before it. */
 export type Stage = 'stream' | 'census' | 'compress' | 'store';
@@ -20,6 +21,7 @@ export interface JobResult {
   seconds: number;
   rdbBytes: number;
   stored?: StoredObject;
+  cpuByThread: Record<string, number>;
 }
 
 const INSTANCE = { instance: 'bench', shard: '0' };
@@ -34,7 +36,7 @@ const nowhere = {
   },
 } as Partial<ObjectStore> as ObjectStore;
 
-async function backup(job: Extract<Job, { kind: 'backup' }>): Promise<Omit<JobResult, 'seconds'>> {
+async function backup(job: Extract<Job, { kind: 'backup' }>): Promise<Omit<JobResult, 'seconds' | 'cpuByThread'>> {
   const { body } = await openRdbStream({ host: '127.0.0.1', port: job.port });
   let rdbBytes = 0;
   const counted = async function* (): AsyncGenerator<Buffer> {
@@ -60,7 +62,7 @@ async function restore({
   store,
   backupId,
   file,
-}: Extract<Job, { kind: 'restore' }>): Promise<Omit<JobResult, 'seconds'>> {
+}: Extract<Job, { kind: 'restore' }>): Promise<Omit<JobResult, 'seconds' | 'cpuByThread'>> {
   const manifest = { ...INSTANCE, backupId, stored, rdb: { bytes: rdbBytes } } as Partial<SnapshotManifest> as SnapshotManifest;
   await pipeline(new Repository(openStore(store)).openSnapshot(manifest), createWriteStream(file, { flush: true }));
   return { rdbBytes };
@@ -69,5 +71,5 @@ async function restore({
 const job = JSON.parse(process.argv[2] ?? '') as Job;
 const begun = performance.now();
 const result = job.kind === 'backup' ? await backup(job) : await restore(job);
-console.log(JSON.stringify({ seconds: (performance.now() - begun) / 1000, ...result }));
+console.log(JSON.stringify({ seconds: (performance.now() - begun) / 1000, ...result, cpuByThread: cpuByThread() }));
 process.exit(0); // keep-alive connections of the store would hold us

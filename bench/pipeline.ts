@@ -29,6 +29,7 @@ export async function runJob(
   const { stdout, ...cost } = await measureCommand(process.execPath, [...profiling, CHILD, JSON.stringify(job)]);
   const result = JSON.parse(stdout) as JobResult;
   if (options.profile) {
+    options.note?.(`CPU seconds by thread: ${JSON.stringify(result.cpuByThread)}`);
     const newest = readdirSync(PROFILES).sort().at(-1) ?? '';
     options.note?.(`${join(PROFILES, newest)}\n${hottest(join(PROFILES, newest))}`);
   }

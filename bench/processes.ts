@@ -1,5 +1,5 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** What something cost. */
 export interface Cost {
@@ -65,6 +65,25 @@ function read(pid: number, file: string): string {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
     return ''; // it has ended, or there is no /proc
+  }
+}
+
+/** CPU seconds of this process by the names of its threads: `MainThread`, `libuv-worker` (zstd, files), `V8Worker` (GC). */
+export function cpuByThread(): Record<string, number> {
+  const spent: Record<string, number> = {};
+  for (const thread of ownThreads()) {
+    const [, name = '', fields = ''] = /\((.*)\) (.*)/.exec(thread) ?? [];
+    const [user = 0, system = 0] = fields.split(' ').slice(11, 13).map(Number);
+    spent[name] = (spent[name] ?? 0) + (user + system) / TICKS_PER_SECOND;
+  }
+  return spent;
+}
+
+function ownThreads(): string[] {
+  try {
+    return readdirSync('/proc/self/task').map((thread) => readFileSync(`/proc/self/task/${thread}/stat`, 'utf8'));
+  } catch {
+    return []; // no /proc
   }
 }
 
