@@ -44,7 +44,7 @@ const heading = (text: string): void => console.log(`\n── ${text} ${'─'.re
 function runSuite({ name, files, jobs }: Suite): { seconds: number; result: SuiteResult } {
   const file = join(results, `${name}.json`);
   const parallel = jobs > 1 ? ['--parallel', '--jobs', String(jobs)] : [];
-  const reporter = ['--reporter', './scripts/test-reporter.ts'];
+  const reporter = ['--exit', '--reporter', './scripts/test-reporter.ts']; // --exit: what a failed test left open must not hold up the others
   const { seconds, code } = run(['mocha', ...reporter, ...parallel, ...files], { TEST_RESULT: file });
   const result = readResult(file);
   if (code !== 0 && result.failed.length === 0) {

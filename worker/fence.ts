@@ -18,7 +18,7 @@ export async function requireLock(instance: string): Promise<void> {
     .catch((error) => {
       throw lost(instance, `${lockId} can't be described: ${messageOf(error)}`);
     });
-  const holder = lock.memo?.['holder'] as LockHolder | undefined;
+  const holder = lock.memo?.holder as LockHolder | undefined;
   const own = workflowId === lockId ? lock.runId : holder?.runId;
   if (lock.status.name === 'RUNNING' && own === runId) return;
   throw lost(instance, `${lockId} is ${lock.status.name.toLowerCase()} and held by ${holder?.workflowId}, run ${holder?.runId}`);

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import { parseManifest } from '../../repository/manifest.ts';
+import { openStore, type StoreLocation } from '../../repository/open-store.ts';
+import { Repository } from '../../repository/repository.ts';
+import { findBinary } from '../support/binaries.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startS3 } from '../support/s3-server.ts';
+import { sampleManifest } from './sample-manifest.ts';
+
+const DOCUMENT = join(import.meta.dirname, '../../docs/repository-format.md');
+const KEYS = 500;
+
+/** The fenced block behind `<!-- test: name -->`. */
+async function block(name: string): Promise<string> {
+  const found = new RegExp(`<!-- test: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\\n\`\`\``).exec(await readFile(DOCUMENT, 'utf8'));
+  assert.ok(found?.[1], `docs/repository-format.md has no block "${name}"`);
+  return found[1];
+}
+
+describe('docs/repository-format.md', () => {
+  let directory: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'redis-backup-format-'));
+    await using redis = await startRedis();
+    for (let i = 0; i < KEYS; i++) await redis.command('SET', `session:${i}`, `value ${i}`);
+    await redis.command('SAVE');
+    await rename(join(redis.dir, 'dump.rdb'), join(directory, 'original.rdb'));
+  });
+  after(() => rm(directory, { recursive: true, force: true }));
+
+  /** Runs a documented block as a person would, in a directory of its own. */
+  const run = async (name: string, cwd: string, env: Record<string, string> = {}) => {
+    await mkdir(cwd, { recursive: true });
+    const PATH = `${dirname(findBinary('zstd'))}:${dirname(findBinary('redis-server'))}:${process.env.PATH}`;
+    return promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await block(name)], {
+      cwd,
+      env: { ...process.env, ...env, PATH },
+    });
+  };
+
+  const backUp = async (location: StoreLocation): Promise<SnapshotManifest> => {
+    const repository = new Repository(openStore(location));
+    const { instance, shard, backupId, rdb } = sampleManifest();
+    const original = createReadStream(join(directory, 'original.rdb'));
+    const stored = await repository.writeSnapshot({ instance, shard, backupId }, original);
+    const manifest = sampleManifest({ stored, rdb: { ...rdb, bytes: original.bytesRead, keys: KEYS } });
+    await repository.publish(manifest);
+    repository.close();
+    return manifest;
+  };
+
+  const isTheOriginal = async (cwd: string) => {
+    assert.ok((await readFile(join(cwd, 'dump.rdb'))).equals(await readFile(join(directory, 'original.rdb'))));
+    assert.match((await run('check', cwd)).stdout, /RDB looks OK/);
+  };
+
+  it('shows a manifest that this software reads', async () => {
+    const text = await block('example');
+    const { instance, shard, backupId } = JSON.parse(text);
+    assert.equal(parseManifest(text, { instance, shard, backupId }, 'the example').rdb.keys, 2_000_000);
+  });
+
+  it('explains every field of a manifest', async () => {
+    const document = await readFile(DOCUMENT, 'utf8');
+    const table = document.slice(document.indexOf('| field |'), document.indexOf('## Pins'));
+    const manifest = JSON.parse(await block('example'));
+    for (const [name, value] of Object.entries(manifest)) {
+      assert.ok(table.includes(`\`${name}`), name);
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) continue;
+      for (const inner of Object.keys(value)) assert.match(table, new RegExp(`[\`.]${inner}[\`\\[]`), `${name}.${inner}`);
+    }
+  });
+
+  it('recovers a snapshot from a directory without this software', async () => {
+    const root = join(directory, 'repository');
+    await mkdir(root);
+    await backUp({ kind: 'file', directory: root });
+    const cwd = join(directory, 'from-file');
+    await run('recover-file', cwd, { SNAPSHOT: join(root, 'main/0/snapshots/20260214T060000Z') });
+    await isTheOriginal(cwd);
+  });
+
+  it('recovers a snapshot from S3 without this software', async () => {
+    await using s3 = await startS3();
+    const { bucket, prefix, endpoint, credentials } = s3.location('redis');
+    await backUp(s3.location('redis'));
+    const { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey: AWS_SECRET_ACCESS_KEY } = credentials;
+    const env = { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: endpoint };
+    const folder = `${bucket}/${prefix}/main/0/snapshots/20260214T060000Z`;
+    const withCurl = join(directory, 'from-s3-by-curl');
+    await run('recover-curl', withCurl, { ...env, SNAPSHOT_URL: `${endpoint}/${folder}` });
+    await isTheOriginal(withCurl);
+    const hasAws = await promisify(execFile)('aws', ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (!hasAws) return void console.log('      (aws is not on PATH: its line was not run)');
+    const withAws = join(directory, 'from-s3-by-aws');
+    await run('recover-aws', withAws, { ...env, SNAPSHOT: `s3://${folder}` });
+    await isTheOriginal(withAws);
+  }).timeout(120_000);
+
+  it('brings every key back into a server with appendonly yes', async () => {
+    const data = join(directory, 'data');
+    await mkdir(join(data, 'appendonlydir'), { recursive: true });
+    await promisify(execFile)('cp', [join(directory, 'original.rdb'), join(data, 'dump.rdb')]);
+    await run('multi-part-aof', data);
+    const files = ['appendonly.aof.1.base.rdb', 'appendonly.aof.1.incr.aof', 'appendonly.aof.manifest'];
+    const seed = Object.fromEntries(files.map((file) => [`appendonlydir/${file}`, { from: join(data, 'appendonlydir', file) }]));
+    await using redis = await startRedis({ config: { appendonly: 'yes' }, seed });
+    assert.equal(await redis.dbsize(), KEYS);
+  });
+});
