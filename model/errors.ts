@@ -33,6 +33,11 @@ export const ERRORS = {
     title: 'The manifest has a format version that this software does not know',
   },
 
+  ARCHIVE_GAP: { exit: 24, retryable: false, title: 'The continuous log has a gap where it is needed' },
+  ARCHIVE_CORRUPT: { exit: 24, retryable: false, title: 'A segment of the continuous log is damaged, or not the one expected' },
+  LOG_FOREIGN_COMMAND: { exit: 25, retryable: false, title: 'The log has a command that is no known write command' },
+  LOG_MALFORMED: { exit: 25, retryable: false, title: 'The log is cut short or damaged' },
+
   // 30-39: the repository
   STORE_UNREACHABLE: { exit: 30, retryable: true, title: 'The object store does not answer' },
   STORE_DENIED: { exit: 31, retryable: false, title: 'The object store refuses the credentials or the operation' },
@@ -56,6 +61,9 @@ export const ERRORS = {
   COUNT_MISMATCH: { exit: 46, retryable: false, title: 'The restored Redis does not hold the keys of the backup' },
   APPLICATIONS_UNCONNECTED: { exit: 47, retryable: false, title: 'Applications do not reach the restored Redis' },
   PUT_BACK: { exit: 48, retryable: false, title: 'The restore failed and everything was put back as it was' },
+
+  LIVE_FAILED: { exit: 49, retryable: true, title: 'Redis did not take over the data of a live restore' },
+  ARCHIVER_REPLACED: { exit: 56, retryable: false, title: 'Another archiver has taken over this instance' },
 
   // 50-59: operations
   LOCKED: { exit: 50, retryable: false, title: 'Another operation holds the lock of this instance' },

@@ -26,6 +26,13 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   MANIFEST_INVALID: 'Restore another backup. The data beside the manifest may be whole: see repository-format.md.',
   MANIFEST_VERSION_UNKNOWN: 'Use a newer version of redis-backup, at least the one that took the backup.',
 
+  ARCHIVE_GAP:
+    'Choose a moment before or after the gap; the message says from when to when it lasts. Nothing steps over it silently.',
+  ARCHIVE_CORRUPT: 'Restore to a moment before the damaged segment, or from a later snapshot, and look at the store.',
+  LOG_FOREIGN_COMMAND:
+    'A log is code. If the command was renamed on the server, map it with `archive.renamedCommands`; else find out who wrote it.',
+  LOG_MALFORMED: 'Restore to a moment before the damage, which the message names.',
+
   STORE_UNREACHABLE: 'Check endpoint and network; operations try again by themselves for a long time.',
   STORE_DENIED: 'Check the credentials, and that they may get, put, list and delete under the prefix.',
   STORE_MISSING: 'Create the bucket or directory, or correct `repository.url`.',
@@ -47,6 +54,9 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   COUNT_MISMATCH: 'The old data was put back. Restore another backup, and keep this one for a look.',
   APPLICATIONS_UNCONNECTED: 'Look at the applications that the message names: can they reach Redis, with which password?',
   PUT_BACK: 'Redis runs with its old data. The message says what failed: mend it, then restore again.',
+
+  LIVE_FAILED: 'Redis kept its old data, or has it back. Read why, or restore with strategy `replace`.',
+  ARCHIVER_REPLACED: 'Nothing to do here: another worker archives this instance. Two of them never write together.',
 
   LOCKED: 'Wait for the operation that the message names, or cancel it.',
   LOCK_LOST: 'Nothing more was changed by this run. See `lock/<instance>` in Temporal, then start again.',
