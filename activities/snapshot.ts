@@ -1,18 +1,17 @@
 import { createReadStream } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { TTL_BOUNDS_SECONDS } from '../model/census.ts';
 import { RecoveryError } from '../model/errors.ts';
-import { backupIdAt, ONLY_SHARD } from '../model/instance.ts';
-import { MANIFEST_FORMAT_VERSION, type ServerFacts, type SnapshotManifest, type SnapshotReason } from '../model/manifest.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
+import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../model/manifest.ts';
 import { hostQueue } from '../model/operations.ts';
 import { takeBgsave } from '../redis/bgsave.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
-import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
-import type { Repository, SnapshotRef } from '../repository/repository.ts';
-import { byteProgress, currentJob } from './job-context.ts';
+import type { SnapshotRef } from '../repository/repository.ts';
+import { currentJob } from './job-context.ts';
 import { type CompressionFence, openCompressionFence } from './rdb-compression-fence.ts';
+import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 /** A snapshot whose bytes are stored and that nobody sees yet. */
@@ -33,15 +32,8 @@ export interface Assessment {
   }[];
 }
 
-/** One RDB on its way, whichever way it was had. */
-interface Source {
-  replid?: string;
-  offset?: number;
-  takenAtMs: number;
-  totalBytes?: number;
-  rdb: AsyncIterable<Buffer>;
-  close(): Promise<void>;
-}
+/** With what is to be closed in the end. */
+type OpenSource = RdbSource & { close(): Promise<void> };
 
 export const createSnapshotActivities = (world: World) => ({
   /** Looks whether a snapshot can be taken. Read-only. */
@@ -87,31 +79,14 @@ export const createSnapshotActivities = (world: World) => ({
       : undefined;
     const source = await openSource(world, target, client, server, fence);
     try {
-      const ref = await freeRef(repository, input, source.takenAtMs);
-      const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
-      const total = totalOf(source) ?? expected;
-      const stored = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
-      const { facts, census } = reader.end();
-      const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
-      const manifest: SnapshotManifest = {
-        formatVersion: MANIFEST_FORMAT_VERSION,
-        kind: 'snapshot',
-        ...ref,
+      const manifest = await storeRdb(world, target, source, {
+        shard: input.shard,
         reason: input.reason,
         method: target.backup.method,
-        software: { name: 'redis-backup', version: world.softwareVersion },
         server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
-        replication,
-        times: {
-          takenAt: new Date(source.takenAtMs).toISOString(),
-          clockOffsetMs,
-          finishedAt: new Date(world.now()).toISOString(),
-        },
-        stored,
-        rdb: facts,
-        census,
-        ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
-      };
+        clockOffsetMs,
+        expected,
+      });
       return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
     } finally {
       await source.close();
@@ -158,7 +133,7 @@ async function openSource(
   client: RedisClient,
   server: ServerFacts,
   fence: CompressionFence | undefined,
-): Promise<Source> {
+): Promise<OpenSource> {
   const { signal, progress } = currentJob();
   if (target.backup.method === 'bgsave') {
     const saved = await takeBgsave(client, {
@@ -181,36 +156,6 @@ async function openSource(
   });
   const { replid, offset, totalBytes, body } = stream;
   return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
-}
-
-async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, rdb: AsyncIterable<Buffer>, total: Total) {
-  const { signal } = currentJob();
-  const repository = await world.repository();
-  const report = byteProgress('snapshot', world.now, total);
-  return repository.writeSnapshot(ref, rdb, {
-    signal,
-    level: target.backup.compressionLevel,
-    ...(world.spool ? { spool: world.spool } : {}),
-    onProgress: ({ rawBytes, storedBytes }) => report(rawBytes, storedBytes),
-  });
-}
-
-/** How much will come, for those who watch. */
-type Total = Parameters<typeof byteProgress>[2];
-
-const totalOf = ({ totalBytes }: Source): Total => (totalBytes ? { bytes: totalBytes, estimated: false } : undefined);
-
-/** Diskless Redis doesn't say how much will come: about as much as last time. */
-async function sizeOfLast(repository: Repository, { instance, shard }: Omit<SnapshotRef, 'backupId'>): Promise<Total> {
-  const last = (await repository.list(instance, shard)).at(-1);
-  return last && { bytes: last.rdb.bytes, estimated: true };
-}
-
-/** The id is the second of the fork. Two forks within one second, a backup and a safety snapshot say, take two. */
-async function freeRef(repository: Repository, { instance, shard }: { instance: string; shard: string }, takenAtMs: number) {
-  let ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
-  for (let ms = takenAtMs; await repository.isTaken(ref); ms += 1000) ref = { ...ref, backupId: backupIdAt(ms) };
-  return ref;
 }
 
 function warningsOf({ rdb }: SnapshotManifest, fence: CompressionFence | undefined): string[] {

@@ -55,6 +55,8 @@ export interface InstanceConfig {
   redis: { host: string; port: number; username?: string; password?: SecretRef; tls?: TlsConfig };
   platform: PlatformConfig;
   backup: BackupConfig;
+  /** Absent: no continuous log. */
+  archive?: ArchiveConfig;
   retention: RetentionPolicy;
   policy: WantedPolicy;
   dataClasses: readonly DataClass[];
@@ -79,6 +81,18 @@ export interface BackupConfig {
   uncompressedFork: boolean;
   /** Age from which the last good backup is stale. */
   maxAgeMs: number;
+}
+
+export interface ArchiveConfig {
+  segmentAgeMs: number;
+  segmentBytes: number;
+  /** How long a restarted server must have served before a new base is taken. */
+  restartDelayMs: number;
+  compactAfterMs: number;
+  allowMinReplicas: boolean;
+  /** As typed on the server → real name. */
+  renamedCommands: Readonly<Record<string, string>>;
+  moduleCommands: readonly string[];
 }
 
 /** CONFIG values that the server must have, as CONFIG GET answers them. */

@@ -2,7 +2,15 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type DataClass, DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { isName } from '../model/instance.ts';
-import type { ApplicationConfig, Config, ConfigOrigin, InstanceConfig, PlatformConfig, RepositoryConfig } from './config.ts';
+import type {
+  ApplicationConfig,
+  ArchiveConfig,
+  Config,
+  ConfigOrigin,
+  InstanceConfig,
+  PlatformConfig,
+  RepositoryConfig,
+} from './config.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
@@ -60,10 +68,22 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     },
     platform: toPlatform(raw.platform, host),
     backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
+    ...(raw.archive ? { archive: toArchive(raw.archive) } : {}),
     retention: { ...rules, keepWithinMs: keepWithin },
     policy: { ...raw.policy, save: raw.policy.save === '""' ? '' : raw.policy.save },
     dataClasses: raw.dataClasses?.map(dataClass) ?? commonClasses,
     applications: raw.applications.map(({ timeout, ...rest }): ApplicationConfig => ({ ...rest, timeoutMs: timeout })),
+  };
+}
+
+function toArchive(raw: NonNullable<RawInstance['archive']>): ArchiveConfig {
+  const { segmentAge, segmentSize, restartDelay, compactAfter, ...rest } = raw;
+  return {
+    ...rest,
+    segmentAgeMs: segmentAge,
+    segmentBytes: segmentSize,
+    restartDelayMs: restartDelay,
+    compactAfterMs: compactAfter,
   };
 }
 

@@ -152,6 +152,27 @@ const backup = z.strictObject({
   }),
 });
 
+const archive = z.strictObject({
+  segmentAge: duration('Age at which a segment is closed and stored.', { max: '1h' }).prefault('1s'),
+  segmentSize: size('Size of the raw stream at which a segment is closed.').prefault('8MiB'),
+  restartDelay: duration(
+    'How long a Redis that was restarted must have served before a new base is taken from it: a fork and a full transfer.',
+    { max: '1h' },
+  ).prefault('30s'),
+  compactAfter: duration('Age from which small segments are joined into large ones.', { min: '1m' }).prefault('1h'),
+  allowMinReplicas: flag(
+    'Whether the archiver may be counted by `min-replicas-to-write` of the server: it then hides a lost replica.',
+  ).default(false),
+  renamedCommands: field(z.record(z.string().min(1), z.string().min(1)).default({}), {
+    about: 'Commands that `rename-command` gave another name on this server: the log has them as they are typed.',
+    allowed: 'a section of new name and real name, such as { hidden-flushall: FLUSHALL }',
+  }),
+  moduleCommands: field(z.array(z.string().min(1)).default([]), {
+    about: 'Write commands of modules that a replay may run. Any other command that Redis itself does not have is refused.',
+    allowed: 'a list of commands, such as [JSON.SET, JSON.DEL]',
+  }),
+});
+
 const retention = z.strictObject({
   keepLast: wholeNumber('The newest so many.', 1, 100_000).default(28),
   keepWithin: duration('All that are at most this much older than the newest.', { min: '1m' }).prefault('7d'),
@@ -211,6 +232,7 @@ const instance = z.strictObject({
   tls: section('TLS to Redis. Only with `rediss://`.', z.strictObject(tlsFiles)).optional(),
   platform: section('What runs this Redis.', platform).prefault({ type: 'external' }),
   backup: section('When and how backups are taken.', backup).prefault({}),
+  archive: section('The continuous log: every write, seconds old, in the repository. Absent: none is kept.', archive).optional(),
   retention: section(
     'Which backups are kept: those that any rule wants, and always the last good one. A backup with less than a tenth of the keys never takes the place of an older one.',
     retention,

@@ -1,7 +1,7 @@
 import type { PlannedLosses, RestorePlan } from './plan.ts';
 
 /** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
-export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer' } as const;
+export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: 'redis-archive' } as const;
 
 export const hostQueue = (host: string): string => `host/${host}`;
 
@@ -12,6 +12,7 @@ export const WORKFLOW_IDS = {
   /** A restore that only plans: it must not stand in the way of one that runs. */
   plan: (instance: string) => `plan/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
+  archive: (instance: string) => `archive/${instance}`,
 } as const;
 
 /** Search attributes, all of type Keyword. Never a secret: they are stored in the clear. */
@@ -23,7 +24,7 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'retention' | 'lock';
+export type OperationName = 'backup' | 'restore-rdb' | 'retention' | 'lock' | 'archive';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -45,6 +46,7 @@ export const PHASES = {
   ],
   retention: ['retention'],
   lock: [],
+  archive: ['follow', 'detached', 'trouble'],
 } as const satisfies Record<OperationName, readonly string[]>;
 
 /** Any of them. */

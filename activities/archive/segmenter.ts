@@ -1,0 +1,169 @@
+import type { StreamState } from '../../model/stream-state.ts';
+import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
+
+/** What is to be stored as one object, but for where and by whom. */
+export interface SegmentDraft
+  extends Pick<
+    SegmentHeader,
+    'start' | 'end' | 'startState' | 'endState' | 'firstAtMs' | 'lastAtMs' | 'marks' | 'destructive' | 'unknownCommands'
+  > {
+  /** The raw stream from `start` to `end`. */
+  pieces: Buffer[];
+}
+
+/** What was noticed when a piece of the stream came: told before its bytes may be stored. */
+export interface Sighting {
+  /** The last place in the piece where the stream may be cut, or its very end if there is none. */
+  offset: number;
+  state: StreamState;
+  /** Whether the stream may be cut at `offset` and go on from there with a database number alone. */
+  boundary: boolean;
+  atMs: number;
+  /** Something came that changes data: PING and GETACK alone are not worth an object. */
+  worth: boolean;
+  destructive: DestructiveCommand[];
+  unknownCommands: string[];
+}
+
+export interface SegmenterOptions {
+  /** Where the archive ends: offset, reader's state and time of its last byte. */
+  start: number;
+  state: StreamState;
+  lastAtMs: number;
+  /** Close a segment when its first command is this old, or when it has so many bytes. */
+  ageMs: number;
+  bytes: number;
+}
+
+/** About four marks a second: what a cut by time can tell apart. */
+const MARK_EVERY_MS = 250;
+/** A command or transaction that is longer than this many segments is cut in the middle rather than held in memory. */
+const LONGEST_SEGMENTS = 4;
+
+/**
+ * Decides where the stream is cut into segments. Knows no clock, no socket and no store: it is told what came (`sight`), gets
+ * the bytes behind that (`add`), and is asked what is due. Cuts at boundaries, so that each segment can be understood alone;
+ * only what is too long for memory is cut elsewhere, and its state goes into the header.
+ */
+export class Segmenter {
+  readonly #options: SegmenterOptions;
+  #start: number;
+  #state: StreamState;
+  #lastAtMs: number;
+  #sightings: Sighting[] = [];
+  #pieces: Buffer[] = [];
+  #end: number;
+  #flushTo = 0;
+
+  constructor(options: SegmenterOptions) {
+    this.#options = options;
+    this.#start = options.start;
+    this.#end = options.start;
+    this.#state = options.state;
+    this.#lastAtMs = options.lastAtMs;
+  }
+
+  /** Bytes that were added and are in no segment yet. */
+  get pendingBytes(): number {
+    return this.#end - this.#start;
+  }
+
+  /** When the oldest command came that no segment has; undefined when nothing worth an object is waiting. */
+  get oldestAtMs(): number | undefined {
+    return this.#sightings.find(({ worth }) => worth)?.atMs;
+  }
+
+  /** In the order of the stream, and before the bytes it tells of are added. */
+  sight(sighting: Sighting): void {
+    this.#sightings.push(sighting);
+  }
+
+  /** The next bytes. They must not change any more. */
+  add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#end += piece.length;
+  }
+
+  /** Somebody waits for an acknowledgement of everything up to here: it is due as soon as it has come. */
+  flush(offset: number): void {
+    this.#flushTo = Math.max(this.#flushTo, offset);
+  }
+
+  /** Milliseconds until the oldest command is old enough; undefined when only more bytes can make a segment due. */
+  dueIn(nowMs: number): number | undefined {
+    const oldest = this.oldestAtMs;
+    return oldest === undefined ? undefined : Math.max(0, oldest + this.#options.ageMs - nowMs);
+  }
+
+  /**
+   * The next segment if it is time for one.
+   * @param ending - take all there is, whatever its age: nothing more will come
+   */
+  take(nowMs: number, ending = false): SegmentDraft | undefined {
+    const full = this.pendingBytes >= this.#options.bytes;
+    const due = ending || full || this.#flushTo > this.#start || this.dueIn(nowMs) === 0;
+    const cut = due ? this.#chooseCut(full) : undefined;
+    return cut === undefined ? undefined : this.#cutAt(cut);
+  }
+
+  /** Index of the sighting to cut at: the last boundary that has come whole, within the size if there is one. */
+  #chooseCut(full: boolean): number | undefined {
+    const come = this.#sightings.findLastIndex(({ offset }) => offset <= this.#end);
+    if (come < 0) return undefined;
+    const within = (at: Sighting): boolean => at.offset - this.#start <= this.#options.bytes;
+    const boundary = (index: number, also: (at: Sighting) => boolean): boolean => {
+      const at = this.#sightings[index];
+      return at !== undefined && at.boundary && at.offset > this.#start && also(at);
+    };
+    for (let index = come; index >= 0; index--) if (boundary(index, within)) return index;
+    for (let index = 0; index <= come; index++) if (boundary(index, () => true)) return index; // one large command
+    const tooLong = full && this.pendingBytes >= LONGEST_SEGMENTS * this.#options.bytes;
+    return tooLong && (this.#sightings[come]?.offset ?? 0) > this.#start ? come : undefined;
+  }
+
+  #cutAt(index: number): SegmentDraft {
+    const seen = this.#sightings.splice(0, index + 1);
+    const last = seen.at(-1) as Sighting; // chooseCut gave an index that is there
+    const draft: SegmentDraft = {
+      start: this.#start,
+      end: last.offset,
+      startState: this.#state,
+      endState: last.state,
+      firstAtMs: seen[0]?.atMs ?? this.#lastAtMs,
+      lastAtMs: last.atMs,
+      marks: marksOf(seen),
+      destructive: seen.flatMap(({ destructive }) => destructive),
+      unknownCommands: [...new Set(seen.flatMap(({ unknownCommands }) => unknownCommands))],
+      pieces: this.#takeBytes(last.offset - this.#start),
+    };
+    this.#start = draft.end;
+    this.#state = draft.endState;
+    this.#lastAtMs = draft.lastAtMs;
+    return draft;
+  }
+
+  #takeBytes(bytes: number): Buffer[] {
+    const taken: Buffer[] = [];
+    for (let left = bytes; left > 0; ) {
+      const piece = this.#pieces.shift();
+      if (!piece) throw new Error('a segment was cut behind the bytes that have come');
+      taken.push(piece.subarray(0, left));
+      if (piece.length > left) this.#pieces.unshift(piece.subarray(left));
+      left -= Math.min(left, piece.length);
+    }
+    return taken;
+  }
+}
+
+/** Thinned: the last boundary of each quarter of a second, and the last of all. */
+function marksOf(seen: readonly Sighting[]): [number, number][] {
+  const marks: [number, number][] = [];
+  let slotEndMs = Number.NEGATIVE_INFINITY;
+  for (const { boundary, offset, atMs } of seen) {
+    if (!boundary) continue;
+    if (atMs < slotEndMs) marks.pop();
+    else slotEndMs = atMs + MARK_EVERY_MS;
+    marks.push([offset, atMs]);
+  }
+  return marks;
+}

@@ -1,0 +1,29 @@
+/** Input of `archiveContinuously`. */
+export interface ArchiveInput {
+  instance: string;
+  /** Carried over when the workflow continues as new; never typed by a person. */
+  detachedBy?: string;
+}
+
+/** What one stay of the archiver at a Redis ended with. */
+export interface FollowResult {
+  /** `hour`: it is begun anew from time to time. `draining`: this worker is shutting down, another one goes on. */
+  ended: 'hour' | 'draining' | 'detached';
+  timelineId?: string;
+  /** Everything up to here is stored. */
+  storedOffset?: number;
+  /** When the last stored byte came, ISO 8601. */
+  storedUpTo?: string;
+}
+
+/** Query `status` of `archiveContinuously`. What happens this second is in the heartbeat of `followStream`. */
+export interface ArchiveStatus {
+  instance: string;
+  phase: 'follow' | 'detached' | 'trouble';
+  /** Who asked it to let go of Redis. */
+  detachedBy?: string;
+  /** Why it does not follow at the moment. */
+  trouble?: string;
+  /** What the last stay ended with. */
+  last?: FollowResult;
+}
