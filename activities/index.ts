@@ -1,3 +1,5 @@
+import { createArchiverControl } from './archive/control.ts';
+import { createFollowActivities } from './archive/follow-stream.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
@@ -18,6 +20,8 @@ export const createActivities = (world: World) => ({
   ...createRestoreActivities(world),
   ...createVerifyActivities(world),
   ...createPutBackActivities(world),
+  ...createFollowActivities(world),
+  ...createArchiverControl(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

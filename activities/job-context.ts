@@ -23,6 +23,8 @@ export interface Progress {
   storedBytes?: number;
   bytesPerSecond?: number;
   etaSeconds?: number;
+  /** Age of the oldest write that is not stored yet: what would be lost now. */
+  rpoSeconds?: number;
   note?: string;
 }
 

@@ -46,7 +46,7 @@ export const createPlanActivities = (world: World) => ({
   async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
     if (input.plan && input.plan !== digest) {
       throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
-        next: `Look at it with \`redis-backup restore ${input.instance} ${input.backupId} --plan\` and approve that one.`,
+        next: `Look at it with \`redis-backup restore ${input.instance} ${input.until ? `--until ${input.until}` : input.backupId} --plan\` and approve that one.`,
       });
     }
     const [refusal, ...others] = plan.refusals;

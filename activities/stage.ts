@@ -13,6 +13,8 @@ import type { World } from './world.ts';
 export interface Staged {
   bytes: number;
   keys: number;
+  /** Of the log that is replayed over it, as far as it is. */
+  logBytes?: number;
   /** For the proof after the load: who is alive when. */
   timeline: ExpiryTimeline;
 }
@@ -28,9 +30,11 @@ export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
   const { facts, expiries } = await readTwiceIfDamaged(world, plan, manifest, fromMs);
   refuseUnlike(plan, facts, manifest.rdb);
+  const logBytes = plan.log ? await stagePlannedLog(world, plan, plan.log) : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,
+    ...(logBytes === undefined ? {} : { logBytes }),
     timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
   };
 }

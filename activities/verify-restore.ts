@@ -5,6 +5,7 @@ import { type LoadFigures, loadFiguresOf } from '../model/load-log.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { type ApplicationVerdict, verifyConnectivity } from '../probes/connectivity.ts';
 import { openRedis } from '../redis/client.ts';
+import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
@@ -24,6 +25,12 @@ export interface VerifyInput {
 async function figuresFromLog(target: ProtectedInstance, pid: number): Promise<Partial<LoadFigures>> {
   const lines = await requireProcess(target).open().logs(LOG_LINES);
   return loadFiguresOf(lines, pid) ?? {};
+}
+
+/** Of all files that the manifest of the append-only directory names, base included: what was loaded, and what came since. */
+function appliedBytes(info: RedisInfo): { appliedBytes?: number } {
+  const bytes = info.number('aof_current_size');
+  return bytes === undefined ? {} : { appliedBytes: bytes };
 }
 
 /** From the end of a load to its count it logs a few lines, not hundreds. */
@@ -46,6 +53,7 @@ export const createVerifyActivities = (world: World) => ({
       ...lastLoad(info),
       ...(await figuresFromLog(target, serving.pid)),
       dbsizeAfter,
+      ...(plan.log ? { log: { expectedBytes: staged.bytes + (staged.logBytes ?? 0), ...appliedBytes(info) } } : {}),
       evictedKeys: info.number('evicted_keys') ?? 0,
       evictionsAnnounced: plan.evictionsAnnounced,
       alive: { before: aliveAt(timeline, beforeMs + clockOffsetMs), after: aliveAt(timeline, serverMs) },

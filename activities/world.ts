@@ -3,6 +3,7 @@ import type { RetentionPolicy } from '../model/retention.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/connection.ts';
+import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /** Everything outside that the activities touch, handed in by worker/. Tests hand in real servers on free ports. */
@@ -16,6 +17,15 @@ export interface World {
   /** @throws RecoveryError `INSTANCE_UNKNOWN`, or `CONFIG_INVALID` for a secret that isn't there */
   instance(name: string): Promise<ProtectedInstance>;
   repository(): Promise<Repository>;
+  /** The continuous log of one shard, in the same repository. */
+  archive(instance: string, shard: string): Promise<Archive>;
+  /** Aborted when this worker is about to end: what stays for long leaves now, and goes on elsewhere. */
+  readonly draining: AbortSignal;
+  /** The workflow `archive/<instance>`. Both are idempotent, and do nothing where none runs. */
+  readonly archiver: {
+    detach(instance: string, by: string): Promise<boolean>;
+    attach(instance: string, by: string): Promise<void>;
+  };
   /** The fence: passes only while this very operation holds the lock of the instance. @throws RecoveryError `LOCK_LOST` */
   requireLock(instance: string): Promise<void>;
 }
@@ -27,9 +37,25 @@ export interface ProtectedInstance {
   classes: readonly DataClass[];
   backup: { method: 'replication' | 'bgsave'; compressionLevel: number; uncompressedFork: boolean };
   retention: RetentionPolicy;
+  /** Absent: no continuous log is kept. */
+  archive?: ArchiveSettings;
   applications: ApplicationProbe[];
   /** How long they may take to come back after a restore. */
   applicationsTimeoutMs: number;
   /** Absent on platform `external`: backups only. */
   process?: { host: string; open(): Platform };
+}
+
+export interface ArchiveSettings {
+  /** A segment is stored when it is this old, or has so many bytes. */
+  segmentAgeMs: number;
+  segmentBytes: number;
+  /** How long a restarted Redis must have served before it is asked for a new base. */
+  restartDelayMs: number;
+  /** Segments that are older are joined into large ones. */
+  compactAfterMs: number;
+  /** Command names as typed on this server, and the real ones. */
+  renamedCommands: Readonly<Record<string, string>>;
+  /** Write commands of modules that may be replayed. */
+  moduleCommands: readonly string[];
 }

@@ -71,12 +71,13 @@ export function instanceAndBackup(
   config: Config,
   { arguments: [first, second] }: Given,
   command: string,
-): { instance: string; backupId: string } {
+): { instance: string; backupId: string; named: boolean } {
   const onlyBackup = second === undefined && first !== undefined && (first === LATEST || isBackupId(first));
   const instance = oneInstance(config, onlyBackup ? undefined : first, command);
-  const backupId = (onlyBackup ? first : second) ?? LATEST;
+  const given = onlyBackup ? first : second;
+  const backupId = given ?? LATEST;
   if (backupId !== LATEST) timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  return { instance, backupId };
+  return { instance, backupId, named: given !== undefined };
 }
 
 /** The named instance, or all. */

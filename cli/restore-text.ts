@@ -5,10 +5,12 @@ import type { RestoreReport } from '../model/operations.ts';
 export function restoreText(report: RestoreReport): string {
   const { instance, backupId, takenAt, keysExpected, keysFound, keysAlive, proof, downtimeSeconds } = report;
   const lines = [
-    `restored ${instance} from ${backupId}`,
+    report.log
+      ? `restored ${instance} as it was ${formatTime(Date.parse(report.log.until), 'milliseconds')}, from ${backupId} and ${formatBytes(report.log.bytes)} of log`
+      : `restored ${instance} from ${backupId}`,
     `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for, ${formatCount(keysAlive)} alive when counted`,
     `  proof: ${proof}`,
-    `  lost: every write since ${formatTime(Date.parse(takenAt), 'seconds')}`,
+    `  lost: every write since ${report.log ? `${formatTime(Date.parse(report.log.until), 'milliseconds')}, offset ${report.log.offset}` : formatTime(Date.parse(takenAt), 'seconds')}`,
     ...report.losses.revived.map(
       ({ name, atMost }) => `  signed in again: at most ${formatCount(atMost)} ${name} that were signed out since`,
     ),

@@ -32,6 +32,8 @@ export interface CountFacts {
   clockOffsetMs: number;
   /** Of the process that these figures come from, and of it when they were read last. */
   runId: { atFirst: string; atLast: string };
+  /** Bytes of base and log that were put in place, and that Redis says it has loaded (INFO `aof_current_size`). */
+  log?: { expectedBytes: number; appliedBytes?: number };
   /** Connected clients may have written already. */
   writesSeen?: boolean;
 }
@@ -105,7 +107,30 @@ function exactCount(facts: CountFacts, loaded: number, expired: number): CountVe
       `${what}: ${formatCount(loaded)} loaded + ${formatCount(expired)} expired, and the backup has ${formatCount(facts.manifestKeys)}`,
     );
   }
+  if (facts.log) return replayed(facts, facts.log, loaded);
   return withinTheLiving(facts, loaded, expired) ?? keptInMemory(facts, loaded) ?? proved(facts, loaded, expired);
+}
+
+/** After the base the log decides what is there, FLUSHALL included: the proof is that every byte of it was applied. */
+function replayed(
+  facts: CountFacts,
+  { expectedBytes, appliedBytes }: NonNullable<CountFacts['log']>,
+  loaded: number,
+): CountVerdict {
+  const base = `all ${formatCountOf(loaded, 'key')} of the backup were loaded`;
+  if (appliedBytes === undefined)
+    return accepted(facts, false, `${base}; this server does not say how much of the log it applied`);
+  if (appliedBytes < expectedBytes) {
+    return mismatch(
+      facts,
+      `${base}, but only ${formatCount(appliedBytes)} of ${formatCount(expectedBytes)} bytes of backup and log were applied`,
+    );
+  }
+  return accepted(
+    facts,
+    true,
+    `${base}, and every byte of the log was applied over it; Redis holds ${formatCountOf(facts.dbsizeAfter, 'key')} now`,
+  );
 }
 
 /** Only a dump.rdb is loaded without its expired keys. Loaded between the two moments, so between what was alive at either. */

@@ -48,13 +48,12 @@ export function formatDuration(ms: number): string {
 const twoDigits = (n: number): string => String(n).padStart(2, '0');
 
 /** `2026-08-01 14:05 UTC`, or with seconds `2026-08-01 14:05:59 UTC`. */
-export function formatTime(ms: number, precision: 'minutes' | 'seconds' = 'minutes'): string {
+const TIME_LENGTHS = { minutes: 16, seconds: 19, milliseconds: 23 } as const;
+
+export function formatTime(ms: number, precision: 'minutes' | 'seconds' | 'milliseconds' = 'minutes'): string {
   const date = new Date(ms);
   if (Number.isNaN(date.getTime())) return 'an unknown time';
-  return `${date
-    .toISOString()
-    .slice(0, precision === 'minutes' ? 16 : 19)
-    .replace('T', ' ')} UTC`;
+  return `${date.toISOString().slice(0, TIME_LENGTHS[precision]).replace('T', ' ')} UTC`;
 }
 
 /** `1,200`, or `1,100 to 1,200`, or `at most 1,200` when nothing is certain. */

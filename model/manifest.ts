@@ -6,8 +6,8 @@ export const MANIFEST_FORMAT_VERSION = 1;
 /** How the RDB was taken: over PSYNC as a replica, or by BGSAVE from a directory that the worker sees. */
 export type SnapshotMethod = 'replication' | 'bgsave';
 
-/** Why a snapshot was taken. `safety` is what stood in the target before a restore replaced it. */
-export type SnapshotReason = 'scheduled' | 'manual' | 'safety';
+/** Why a snapshot was taken. `safety` is what stood in the target before a restore replaced it, `archive` the base of a timeline. */
+export type SnapshotReason = 'scheduled' | 'manual' | 'safety' | 'archive';
 
 /** The manifest of one snapshot: last object written, so its presence says that the snapshot is whole. */
 export interface SnapshotManifest {

@@ -24,26 +24,29 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'retention' | 'lock' | 'archive';
+export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
+
+const REPLACE_PHASES = [
+  'plan',
+  'wait for the lock',
+  'download',
+  ...SNAPSHOT_PHASES, // of the safety snapshot
+  'stop',
+  'replace',
+  'start',
+  'load',
+  'count',
+  'applications',
+  'finish',
+] as const;
 
 /** What an operation goes through, in order: search attribute RedisPhase, and the page that says what comes next. */
 export const PHASES = {
   backup: ['wait for the lock', ...SNAPSHOT_PHASES, 'retention'],
-  'restore-rdb': [
-    'plan',
-    'wait for the lock',
-    'download',
-    ...SNAPSHOT_PHASES, // of the safety snapshot
-    'stop',
-    'replace',
-    'start',
-    'load',
-    'count',
-    'applications',
-    'finish',
-  ],
+  'restore-rdb': REPLACE_PHASES,
+  'restore-aof': REPLACE_PHASES,
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
@@ -84,11 +87,16 @@ export interface StoredBackup {
   warnings: string[];
 }
 
-/** Input of `restoreFromRdb`. */
+/** Input of `restoreFromRdb` and `restoreFromAof`. */
 export interface RestoreInput {
   instance: string;
-  /** A backup id, or `latest`: the newest good one. */
-  backupId: string;
+  /** A backup id, or `latest`: the newest good one. With `until`: the base of the log, which is found by itself when left out. */
+  backupId?: string;
+  /**
+   * `restoreFromAof` only: how much of the continuous log is replayed. `latest`, a time (ISO 8601), or an offset as
+   * `find-destructive` shows it, `<timeline>@<offset>`.
+   */
+  until?: string;
   /** `replace`: stop, replace the files, start. */
   strategy: 'replace';
   /** Digest of the plan that a person approved: the restore refuses to do anything else. */
@@ -111,8 +119,10 @@ export interface RestoreReport {
   outcome: 'restored';
   instance: string;
   backupId: string;
-  /** ISO 8601: every write after this moment is lost. */
+  /** When the backup was taken. ISO 8601. Without a log, every write after this moment is lost. */
   takenAt: string;
+  /** With a log: the time and the place of the last write that came back. */
+  log?: { until: string; timelineId: string; offset: number; bytes: number };
   strategy: 'replace';
   /** Keys of the backup. */
   keysExpected: number;

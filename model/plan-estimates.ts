@@ -9,10 +9,10 @@ const SMALL_FILES_BYTES = 1_000_000;
  * the server soon rewrites its log, which writes the whole data set once more beside the base; without, it saves what it
  * has when it is stopped, beside the file that the save replaces.
  */
-export function spaceFor(manifest: SnapshotManifest, mode: RestoreMode, target: TargetFacts): RestorePlan['space'] {
+export function spaceFor(manifest: SnapshotManifest, mode: RestoreMode, target: TargetFacts, logBytes = 0): RestorePlan['space'] {
   const rewrite = mode === 'append-only-directory' ? manifest.rdb.bytes : savedAtStop(mode, target);
   return {
-    neededBytes: manifest.rdb.bytes + rewrite + SMALL_FILES_BYTES,
+    neededBytes: manifest.rdb.bytes + logBytes + rewrite + SMALL_FILES_BYTES,
     freeBytes: target.disk.freeBytes,
     keptAsideBytes: target.disk.existingBytes,
   };

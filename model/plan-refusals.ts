@@ -21,7 +21,8 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     modulesRefusal(input),
     databasesRefusal(input),
     unparsedRefusal(input),
-    emptyRefusal(input, plan),
+    logRefusal(plan),
+    ...(input.log ? [] : [emptyRefusal(input, plan)]),
     maxmemoryRefusal(input, plan),
     memoryRefusal(input, plan),
     spaceRefusal(input, plan),
@@ -55,6 +56,16 @@ export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'p
   return asNew
     ? { verdict: 'probably', why: `${why}; it is at least as new as the ${writer.version} that wrote the backup`, source }
     : { verdict: 'no', why: `${why}, and older than the ${writer.version} that wrote the backup`, source };
+}
+
+/** A server without append-only file loads an RDB and nothing else. */
+function logRefusal({ log, mode, instance }: RestorePlan): Refusal | undefined {
+  if (!log || mode === 'append-only-directory') return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `${instance} starts with appendonly no, and can load a backup but no log`,
+    'Set appendonly yes in its configuration file, or restore with --strategy live, which needs no files.',
+  );
 }
 
 function topologyRefusal({ instance, target }: PlanInput): Refusal | undefined {

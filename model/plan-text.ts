@@ -1,5 +1,5 @@
 import { formatBounds, formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
-import type { RestorePlan } from './plan.ts';
+import type { PlannedLog, RestorePlan } from './plan.ts';
 
 /** What `restore --plan` prints: what is lost first, then what happens. Lines end without blanks; no colour. */
 export function renderPlan(plan: RestorePlan): string {
@@ -21,9 +21,17 @@ export function renderPlan(plan: RestorePlan): string {
 const name = ({ instance, shard }: RestorePlan): string => (shard === '0' ? instance : `${instance}/${shard}`);
 
 const headline = (plan: RestorePlan): string[] => [
-  `Restore ${name(plan)} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
+  plan.log
+    ? `Restore ${name(plan)} as it was ${formatTime(plan.log.untilMs, 'milliseconds')}, ${formatDuration(plan.ageSeconds * 1000)} ago`
+    : `Restore ${name(plan)} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
+  ...(plan.log ? [fromLog(plan, plan.log)] : []),
   `into ${plan.target}`,
 ];
+
+const fromLog = ({ backupId, takenAt }: RestorePlan, { ranges, bytes }: PlannedLog): string => {
+  const [first, last] = [ranges[0], ranges.at(-1)];
+  return `from backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}, and ${formatBytes(bytes)} of log, offsets ${first?.from ?? 0} to ${last?.to ?? 0} of timeline ${last?.timelineId ?? ''}`;
+};
 
 const refusals = ({ refusals: all }: RestorePlan): string[] =>
   all.length === 0

@@ -29,6 +29,8 @@ export interface PlanInput {
   classes: readonly DataClass[];
   nowMs: number;
   options?: PlanOptions;
+  /** Absent: the backup alone is restored. */
+  log?: PlannedLog;
 }
 
 /** What a person may allow by name. */
@@ -42,6 +44,20 @@ export interface PlanOptions {
 }
 
 export const PLAN_VERSION = 1;
+
+/** The part of the continuous log that is replayed over the backup. */
+export interface PlannedLog {
+  /** What was asked for: `latest`, a time, or an offset. */
+  until: string;
+  /** In order; more than one where Redis went on under a new replication id. */
+  ranges: { timelineId: string; from: number; to: number }[];
+  /** Raw bytes of all ranges. */
+  bytes: number;
+  /** When the last write came that comes back; milliseconds since 1970, by the clock of the archiver. */
+  untilMs: number;
+  /** When the last write came that the log has at all. */
+  endsMs: number;
+}
 
 /** What a restore will do, and lose, computed before anything is touched. Plain JSON: it crosses Temporal and is printed with --json. */
 export interface RestorePlan {
@@ -66,6 +82,8 @@ export interface RestorePlan {
   keysInBackup: number;
   /** False: only so many could be counted, and the count at the end is no proof. */
   parsed: boolean;
+  /** What is replayed over it. */
+  log?: PlannedLog;
   functionsInBackup: number;
   /** Alive at `plannedAt` by the server's clock. */
   aliveNow: Bounds;
@@ -114,7 +132,7 @@ export type StepName =
   | 'verifyApplications';
 
 export interface PlannedLosses {
-  /** Every write from `fromMs` on is lost. */
+  /** Every write after `fromMs` is lost. */
   writes: { fromMs: number; seconds: number };
   /** What stands in the target now and is replaced. Absent when it could not be counted. */
   replaced?: { keys: number; databases: { db: number; keys: number }[] };
@@ -137,7 +155,7 @@ export function planRestore(input: PlanInput): RestorePlan {
   const aliveNow = sumOfBounds(losses.classes.map((one) => one.aliveNow));
   const safetySnapshot = safetySnapshotFor(target, input.options);
   const appendForm = appendFormOf(input);
-  const steps = stepsFor(manifest, target, { mode, appendForm, safetySnapshot });
+  const steps = stepsFor(manifest, target, { mode, appendForm, safetySnapshot, ...(input.log ? { log: input.log } : {}) });
   const draft = {
     version: PLAN_VERSION,
     instance: input.instance,
@@ -156,6 +174,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     storedBytes: manifest.stored.bytes,
     keysInBackup: manifest.rdb.keys,
     parsed: manifest.rdb.parsed,
+    ...(input.log ? { log: input.log } : {}),
     functionsInBackup: manifest.rdb.functions,
     aliveNow,
     expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },
@@ -163,7 +182,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     refusals: [],
     warnings: [],
     steps,
-    space: spaceFor(manifest, mode, target),
+    space: spaceFor(manifest, mode, target, input.log?.bytes),
     memory: memoryFor(manifest, target),
     evictionsAnnounced: mayEvict(manifest, target),
     downtimeSeconds: downtimeOf(steps),
@@ -177,8 +196,8 @@ export function planRestore(input: PlanInput): RestorePlan {
 
 const NEWER_SHOWN = 5;
 
-function lossesOf({ manifest, others, target, classes, nowMs }: PlanInput): PlannedLosses {
-  const fromMs = Date.parse(manifest.times.takenAt);
+function lossesOf({ manifest, others, target, classes, nowMs, log }: PlanInput): PlannedLosses {
+  const fromMs = log?.untilMs ?? Date.parse(manifest.times.takenAt);
   // the server that loads it decides what has expired, so its clock counts
   const elapsedSeconds = (nowMs + (target.clockOffsetMs ?? 0) - manifest.census.takenAtMs) / 1000;
   const bounds = manifest.ttlBoundsSeconds.length > 0 ? manifest.ttlBoundsSeconds : TTL_BOUNDS_SECONDS;
@@ -190,7 +209,7 @@ function lossesOf({ manifest, others, target, classes, nowMs }: PlanInput): Plan
     writes: { fromMs, seconds: Math.round((nowMs - fromMs) / 1000) },
     replaced: target.keysNow && { keys: target.keysNow.total, databases: target.keysNow.databases },
     classes: ofClasses,
-    revived: ofClasses
+    revived: (log ? [] : ofClasses) // the log has the sign-outs too
       .filter(({ sensitive, aliveNow }) => sensitive && aliveNow.atMost > 0)
       .map(({ name, aliveNow }) => ({ name, atMost: aliveNow.atMost })),
     newerBackupCount: newer.length,
@@ -214,6 +233,7 @@ export const planDigestSource = (plan: RestorePlan): string =>
     plan.strategy,
     plan.mode,
     plan.appendForm,
+    plan.log?.ranges.map(({ timelineId, from, to }) => [timelineId, from, to]) ?? null,
     [plan.layout.dir, plan.layout.dbfilename, plan.layout.appendonly, plan.layout.appenddirname, plan.layout.appendfilename],
     plan.serverRunId ?? null,
     [...new Set(plan.refusals.map(({ code }) => code))].sort(),

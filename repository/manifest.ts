@@ -64,7 +64,7 @@ const schema = z
     backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
     instance: z.string(),
     shard: z.string(),
-    reason: z.enum(['scheduled', 'manual', 'safety']),
+    reason: z.enum(['scheduled', 'manual', 'safety', 'archive']),
     method: z.enum(['replication', 'bgsave']),
     software: z.strictObject({ name: z.literal('redis-backup'), version: z.string() }),
     server,

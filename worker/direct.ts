@@ -9,6 +9,13 @@ import type { Conduct, StepName } from '../workflows/procedures/conduct.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import { createWorld } from './world.ts';
 
+/** Nobody else works on the instance, and the archiver is as dead as Temporal is. */
+const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
+  requireLock: async () => undefined,
+  archiver: { detach: async () => false, attach: async () => undefined },
+  draining: new AbortController().signal,
+};
+
 export interface DirectOptions {
   /** Aborted: the running step is ended, and everything put back. */
   signal: AbortSignal;
@@ -23,7 +30,7 @@ export interface DirectOptions {
  * @throws RecoveryError of the step that failed, after everything was put back
  */
 export async function restoreDirectly(config: Config, input: RestoreInput, options: DirectOptions): Promise<RestoreResult> {
-  const activities = createActivities(await createWorld(config, async () => undefined));
+  const activities = createActivities(await createWorld(config, WITHOUT_TEMPORAL));
   const operationId = `direct-${randomUUID()}`;
   const undoList: UndoEntry[] = [];
   const run = (step: StepName, args: unknown, signal: AbortSignal) =>

@@ -19,4 +19,4 @@ export const WORKFLOW_OPTIONS = {
 } as const satisfies Partial<WorkerOptions>;
 
 /** Activities at a time, by queue. Each transfer holds a few parts of an upload in memory. */
-export const SLOTS = { ops: 20, transfer: 2, host: 4 } as const;
+export const SLOTS = { ops: 20, transfer: 2, host: 4, spareArchives: 2 } as const;

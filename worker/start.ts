@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
+import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { JobInterceptor } from './interceptors.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
@@ -41,12 +42,13 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
   const connection = await NativeConnection.connect({ address, tls, apiKey, metadata }).catch((error) => {
     throw unreachable(options.address, error);
   });
+  const drain = new AbortController();
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     ...COMMON_OPTIONS,
     connection,
     namespace,
     identity: `${config.worker.host}:${process.pid}`,
-    activities: createActivities(await createWorld(config, requireLock)),
+    activities: createActivities(await createWorld(config, { requireLock, archiver, draining: drain.signal })),
     interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) }), ...around] },
   };
   const host = hostQueue(config.worker.host);
@@ -59,10 +61,17 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       maxConcurrentActivityTaskExecutions: SLOTS.ops,
     }),
     Worker.create({ ...common, taskQueue: QUEUES.transfer, maxConcurrentActivityTaskExecutions: SLOTS.transfer }),
+    Worker.create({
+      ...common,
+      taskQueue: QUEUES.archive,
+      maxConcurrentActivityTaskExecutions: archiveSlots(config),
+      // After a partition the server hands tasks to polls that nobody answers any more: the fewer, the sooner another worker gets them.
+      maxConcurrentActivityTaskPolls: 2,
+    }),
     Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
   ]);
   return {
-    queues: [QUEUES.ops, QUEUES.transfer, host],
+    queues: [QUEUES.ops, QUEUES.transfer, QUEUES.archive, host],
     async run() {
       try {
         await Promise.all(workers.map((worker) => worker.run()));
@@ -71,10 +80,14 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       }
     },
     shutdown() {
+      drain.abort();
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     },
   };
 }
+
+/** More than there are archives: one that waits for a slot would be an archive that silently stands still. */
+const archiveSlots = ({ instances }: Config): number => Object.keys(instances).length + SLOTS.spareArchives;
 
 async function prepareNamespace(options: ReturnType<typeof connectionOptions>['options'], namespace: string): Promise<void> {
   const connection = await Connection.connect(options).catch((error) => {

@@ -4,6 +4,7 @@ import type { ApplicationConfig, Config, ProcessConfig } from '../config/config.
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
+import { Archive } from '../repository/archive/archive.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 
@@ -11,16 +12,22 @@ import { Repository } from '../repository/repository.ts';
  * Builds what the activities work with from the configuration. Secrets are read anew for each activity: a rotated password
  * needs no restart of the worker.
  */
-export async function createWorld(config: Config, requireLock: World['requireLock']): Promise<World> {
+export async function createWorld(
+  config: Config,
+  { requireLock, archiver, draining }: Pick<World, 'requireLock' | 'archiver' | 'draining'>,
+): Promise<World> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
   const openRepository = async () => new Repository(openStore(await resolveStore(config)));
-  return {
+  const world: World = {
     host: config.worker.host,
     softwareVersion: version,
     ...(config.worker.spool ? { spool: config.worker.spool } : {}),
     now: Date.now,
     requireLock,
+    archiver,
+    draining,
+    archive: async (instance, shard) => new Archive((await world.repository()).store, instance, shard),
     instance: async (name) => protectedInstance(await resolveInstance(config, name)),
     repository() {
       repository ??= openRepository().catch((error) => {
@@ -30,6 +37,7 @@ export async function createWorld(config: Config, requireLock: World['requireLoc
       return repository;
     },
   };
+  return world;
 }
 
 function protectedInstance({
@@ -38,6 +46,7 @@ function protectedInstance({
   dataClasses,
   backup,
   retention,
+  archive,
   applications,
   platform,
 }: ResolvedInstance): ProtectedInstance {
@@ -48,6 +57,7 @@ function protectedInstance({
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },
     retention,
+    ...(archive ? { archive } : {}),
     applications: applications.map(probeOf),
     applicationsTimeoutMs: Math.max(0, ...applications.map(({ timeoutMs }) => timeoutMs)),
     ...(platform.type === 'process'

@@ -1,5 +1,6 @@
 /** The workflow types that a worker offers, by the names that people start them with. */
 export { applyRetention } from './apply-retention.ts';
+export { archiveContinuously } from './archive-continuously.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { instanceLock } from './instance-lock.ts';
-export { restoreFromRdb } from './restore-from-rdb.ts';
+export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';

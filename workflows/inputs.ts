@@ -1,4 +1,5 @@
 import { isName, timeOfBackupId } from '../model/instance.ts';
+import { parseUntil } from '../model/until.ts';
 import { failure } from './failures.ts';
 
 type Check = (value: unknown) => string | undefined;
@@ -18,6 +19,10 @@ export const CHECKS = {
       return '"latest" or a UTC time as YYYYMMDDTHHMMSSZ';
     }
   },
+  until: (value) =>
+    typeof value === 'string' && parseUntil(value)
+      ? undefined
+      : '"latest", a time such as "2026-08-01T10:42:07Z", or "<timeline>@<offset>"',
   strategy: (value) => (value === 'replace' ? undefined : '"replace"'),
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),

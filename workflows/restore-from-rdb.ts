@@ -16,17 +16,25 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
     'restoreFromRdb',
     input,
     { instance: CHECKS.instance, backupId: CHECKS.backupId, strategy: CHECKS.strategy },
-    {
-      plan: CHECKS.text,
-      planOnly: CHECKS.flag,
-      skipSafetySnapshot: CHECKS.flag,
-      allowUnparsed: CHECKS.flag,
-      allowEmpty: CHECKS.flag,
-    },
+    { ...COMMON_CHECKS, allowUnparsed: CHECKS.flag, allowEmpty: CHECKS.flag },
   );
   const watching = new Watching(input.instance, 'restore-rdb', cancelHint());
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
 }
+
+/** Restores a snapshot and replays the continuous log over it, up to a moment: `latest`, a time, or an offset. */
+export async function restoreFromAof(input: RestoreInput): Promise<RestoreResult> {
+  checkInput(
+    'restoreFromAof',
+    input,
+    { instance: CHECKS.instance, until: CHECKS.until, strategy: CHECKS.strategy },
+    { ...COMMON_CHECKS, backupId: CHECKS.backupId },
+  );
+  const watching = new Watching(input.instance, 'restore-aof', cancelHint());
+  return watching.run(() => restore(input, (phase) => watching.enter(phase)));
+}
+
+const COMMON_CHECKS = { plan: CHECKS.text, planOnly: CHECKS.flag, skipSafetySnapshot: CHECKS.flag } as const;
 
 async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
   const { instance } = input;

@@ -47,6 +47,14 @@ const PRESETS = {
       nonRetryableErrorTypes: ['NotFoundError'], // an older worker polls there and does not know the step
     },
   },
+  /** Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever. */
+  archive: {
+    taskQueue: QUEUES.archive,
+    startToCloseTimeout: '2 hours',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  },
   /** Puts something back. The lock asks again for as long as it takes. */
   undo: {
     taskQueue: QUEUES.ops,
@@ -80,6 +88,9 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   finishRestore: { preset: 'place' },
   putBackData: { preset: 'undo' },
   putBackServer: { preset: 'undo' },
+  followStream: { preset: 'archive' },
+  detachArchiver: { preset: 'quick' },
+  attachArchiver: { preset: 'undo' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { list } from './list.ts';
@@ -10,4 +11,15 @@ import { status } from './status.ts';
 import { worker } from './worker.ts';
 
 /** Every command, in the order of `--help`. */
-export const COMMANDS: readonly CommandSpec[] = [check, backup, list, show, status, restore, retention, schedules, worker];
+export const COMMANDS: readonly CommandSpec[] = [
+  check,
+  backup,
+  archive,
+  list,
+  show,
+  status,
+  restore,
+  retention,
+  schedules,
+  worker,
+];

@@ -1,7 +1,8 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
-import type { RestorePlan } from '../../model/plan.ts';
+import type { PlannedLog, RestorePlan } from '../../model/plan.ts';
 import { renderPlan } from '../../model/plan-text.ts';
+import { formatOffset, parseUntil } from '../../model/until.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
 import { restoreText } from '../restore-text.ts';
@@ -16,6 +17,11 @@ export const restore: CommandSpec = {
     { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that holds anything' },
   ],
   options: [
+    {
+      flags: '--until <moment>',
+      about:
+        'replay the continuous log: `latest`, a time such as 2026-08-01T10:42:07Z, or an offset as `find-destructive` prints it',
+    },
     { flags: '--plan', about: 'only say what would be done and lost' },
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
@@ -26,10 +32,12 @@ export const restore: CommandSpec = {
     'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on (with --direct it is put back)',
   async run(context, given) {
     const { options } = given;
-    const { instance, backupId } = instanceAndBackup(await context.config(), given, 'restore');
+    const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
+    const until = untilOf(given);
     const input: RestoreInput = {
       instance,
-      backupId,
+      ...(until === undefined || named ? { backupId } : {}), // a log finds its base by itself
+      ...(until === undefined ? {} : { until }),
       strategy: 'replace',
       ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
     };
@@ -47,6 +55,15 @@ export const restore: CommandSpec = {
     return undefined;
   },
 };
+
+/** @throws RecoveryError `INPUT_INVALID` for what is no moment, before anything is asked or started */
+function untilOf(given: Given): string | undefined {
+  const until = optionOf(given, 'until');
+  if (until === undefined || parseUntil(until)) return until;
+  throw new RecoveryError('INPUT_INVALID', `"${until}" is no moment that a log can be replayed until`, {
+    next: 'Give `latest`, a time with its zone such as 2026-08-01T10:42:07Z, or an offset as `redis-backup find-destructive` prints it.',
+  });
+}
 
 async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreConduct> {
   const session = await temporal();
@@ -87,8 +104,15 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
 
 /** The plan, and how to carry out exactly this one. @param flags - that it was made with, each with a blank before it */
 export function planText(plan: RestorePlan, digest: string, flags = ''): string {
-  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${flags} --yes --expect-plan ${digest}`;
+  const until = plan.log ? ` --until ${exactUntil(plan.log)}` : '';
+  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${until}${flags} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  ${command}`}\n`;
+}
+
+/** The cut itself, and not the words for it: a minute later `latest` is another one. */
+function exactUntil({ ranges, until }: PlannedLog): string {
+  const last = ranges.at(-1);
+  return last ? formatOffset(last.timelineId, last.to) : until;
 }
 
 /** @throws RecoveryError `PLAN_CHANGED` */
@@ -112,13 +136,17 @@ async function askFor(
   const [refusal] = plan.refusals;
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   const answer = await ask?.(`Type ${input.instance} to restore it: `);
-  if (answer?.trim() === input.instance) return { ...input, backupId: plan.backupId, plan: digest };
+  if (answer?.trim() === input.instance)
+    return { ...input, backupId: plan.backupId, ...(plan.log ? { until: exactUntil(plan.log) } : {}), plan: digest };
   throw new RecoveryError('CANCELLED', 'nothing was restored: the answer was not the name of the instance', {
     next: `Run the command again and type ${input.instance}, or use --yes --expect-plan ${digest}.`,
   });
 }
 
-const nobodyThere = ({ instance, backupId }: RestoreInput) =>
+const nobodyThere = ({ instance, backupId, until }: RestoreInput) =>
   new RecoveryError('USAGE', 'a restore replaces data, and nobody is there to be asked', {
-    next: `Look at \`redis-backup restore ${instance} ${backupId} --plan\`, then run \`redis-backup restore ${instance} ${backupId} --yes --expect-plan DIGEST\` with the digest that it prints.`,
+    next: `Look at \`redis-backup restore ${instance} ${what(backupId, until)} --plan\`, then run \`redis-backup restore ${instance} ${what(backupId, until)} --yes --expect-plan DIGEST\` with the digest that it prints.`,
   });
+
+const what = (backupId: string | undefined, until: string | undefined): string =>
+  [...(backupId ? [backupId] : []), ...(until ? [`--until ${until}`] : [])].join(' ');

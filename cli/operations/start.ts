@@ -1,4 +1,5 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
+import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
 import type { TemporalSession } from '../temporal.ts';
@@ -33,20 +34,34 @@ export const startBackup = (session: TemporalSession, input: BackupInput): Promi
 /** Never joins: the one that runs may restore another backup. @throws RecoveryError `LOCKED` */
 export const startRestore = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
-    type: 'restoreFromRdb',
+    type: restoreType(input),
     workflowId: WORKFLOW_IDS.restore(input.instance),
     input,
-    summary: `restore of ${input.instance} from ${input.backupId}`,
+    summary: `restore of ${input.instance} ${source(input)}`,
     ifRunning: 'refuse',
   });
 
 /** Reads and computes, changes nothing, so it stands beside whatever runs, under an id of its own. */
 export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
-    type: 'restoreFromRdb',
-    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.backupId}`,
+    type: restoreType(input),
+    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? input.backupId}`,
     input: { ...input, planOnly: true },
-    summary: `plan to restore ${input.instance} from ${input.backupId}`,
+    summary: `plan to restore ${input.instance} ${source(input)}`,
+    ifRunning: 'join',
+  });
+
+const restoreType = ({ until }: RestoreInput): string => (until === undefined ? 'restoreFromRdb' : 'restoreFromAof');
+const source = ({ backupId, until }: RestoreInput): string =>
+  until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+
+/** Follows the instance for ever; a second one joins. */
+export const startArchive = (session: TemporalSession, input: ArchiveInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'archiveContinuously',
+    workflowId: WORKFLOW_IDS.archive(input.instance),
+    input,
+    summary: `continuous log of ${input.instance}`,
     ifRunning: 'join',
   });
 

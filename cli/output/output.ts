@@ -16,6 +16,8 @@ export interface OperationStatus {
   storedBytes?: number;
   bytesPerSecond?: number;
   etaSeconds?: number;
+  /** Of the continuous log: age of the oldest write that is not stored. */
+  rpoSeconds?: number;
   note?: string;
   /** From 2 on: the step is being tried again, and this is why. */
   attempt?: number;

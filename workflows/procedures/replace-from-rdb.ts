@@ -2,7 +2,9 @@ import type { ApprovablePlan } from '../../activities/plan-restore.ts';
 import type { PutBackInput } from '../../activities/put-back.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
+import type { PlannedLog } from '../../model/plan.ts';
 import type { Conduct } from './conduct.ts';
+import { detachArchiver } from './detach-archiver.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Where a restore works: found out before the lock, because looking changes nothing. */
@@ -13,7 +15,7 @@ export interface PlannedRestore extends ApprovablePlan {
 
 /** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
 export async function planReplacement(conduct: Conduct, input: RestoreInput): Promise<PlannedRestore> {
-  const { instance, backupId } = input;
+  const { instance } = input;
   conduct.enter('plan');
   const { queue: place } = await conduct.act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
   const target = await conduct.act(
@@ -24,7 +26,7 @@ export async function planReplacement(conduct: Conduct, input: RestoreInput): Pr
   const planned = await conduct.act(
     'planRestore',
     { input, target },
-    { summary: `plan the restore of ${backupId} and what it loses` },
+    { summary: `plan the restore of ${input.until ?? input.backupId ?? 'the newest backup'} and what it loses` },
   );
   return { ...planned, input, place };
 }
@@ -50,6 +52,7 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
   const safety = await takeSafetySnapshot(conduct, restore);
 
   conduct.enter('stop');
+  await detachArchiver(conduct, instance);
   await undo('putBackServer', `start ${instance} and wait until it serves`);
   await conduct.act('stopServer', { plan }, at(`stop ${instance}`));
 
@@ -75,6 +78,7 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
     instance,
     backupId: plan.backupId,
     takenAt: plan.takenAt,
+    ...(plan.log ? { log: reportOf(plan.log) } : {}),
     strategy: input.strategy,
     keysExpected,
     keysFound,
@@ -91,6 +95,13 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
     ...(keptAside ? { keptAside } : {}),
   };
 }
+
+const reportOf = ({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreReport['log']> => ({
+  until: new Date(untilMs).toISOString(),
+  timelineId: ranges.at(-1)?.timelineId ?? '',
+  offset: ranges.at(-1)?.to ?? 0,
+  bytes,
+});
 
 async function takeSafetySnapshot(conduct: Conduct, { plan }: PlannedRestore): Promise<string | undefined> {
   if (!plan.safetySnapshot.taken) return undefined;

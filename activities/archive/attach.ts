@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
+import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/timeline.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { type Follower, openFollower } from '../../redis/replication/follow.ts';
+import { predictResync } from '../../redis/replication/predict-resync.ts';
+import { readServerFacts } from '../../redis/server-facts.ts';
+import { type Archive, timelineIdOf } from '../../repository/archive/archive.ts';
+import { currentJob } from '../job-context.ts';
+import { storeRdb } from '../store-rdb.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+
+/** The place where the archive of an instance goes on, and the connection that brings what comes next. */
+export interface Attached {
+  timeline: Timeline;
+  follower: Follower;
+  /** Everything up to here is stored. */
+  offset: number;
+  state: StreamState;
+  lastAtMs: number;
+}
+
+/** Where the archive ends: a stored segment, or the snapshot that a first timeline can begin at. */
+interface ArchiveEnd {
+  replid: string;
+  offset: number;
+  state: StreamState;
+  lastAtMs: number;
+  /** Absent: there is a snapshot and no timeline yet. */
+  timeline?: Timeline;
+}
+
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Goes on at the last stored byte. Where Redis can't (its backlog is overrun, it has a new history), a new timeline is opened
+ * with a base of its own, and the gap stands in it. Safe to repeat: nothing that is stored changes.
+ */
+export async function attach(world: World, target: ProtectedInstance, archive: Archive, shard: string): Promise<Attached> {
+  const { signal, progress } = currentJob();
+  const end = await endOf(world, target.name, archive, shard);
+  using client = await openRedis(target.connection);
+  await untilWorthFollowing(target, client, end);
+  const follower = await openFollower(target.connection, {
+    signal,
+    ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
+    onWaiting: (note) => progress({ stage: 'attach', note }),
+  });
+  try {
+    if (follower.kind === 'full') return await beginAnew(world, target, archive, { shard, client, follower, end });
+    if (!end) throw new Error('Redis went on where nothing was asked for');
+    if (end.timeline && end.replid === follower.replid) return { ...end, timeline: end.timeline, follower };
+    const reason = end.timeline ? 'continued' : 'first';
+    const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
+    return { ...end, timeline, follower };
+  } catch (error) {
+    follower.close();
+    throw error;
+  }
+}
+
+async function endOf(world: World, instance: string, archive: Archive, shard: string): Promise<ArchiveEnd | undefined> {
+  const timeline = await archive.newestTimeline();
+  if (timeline) return { ...(await archive.position(timeline.timelineId)), replid: timeline.replid, timeline };
+  const base = newestBase(await (await world.repository()).list(instance, shard));
+  if (!base) return undefined;
+  const { replid, offset } = base.replication;
+  return { replid, offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
+}
+
+/** Any RDB that knows its place in the stream is a base. */
+const newestBase = (manifests: readonly SnapshotManifest[]): SnapshotManifest | undefined =>
+  manifests.findLast(({ replication, rdb }) => replication.replid !== '' && replication.offset > 0 && rdb.keys > 0);
+
+/**
+ * Waits while a full resynchronization would be harmful: from a Redis that loads, that has only just started (a fork and a
+ * full transfer in the middle of its busiest minute), or that is empty (it may have crashed to empty: no base).
+ */
+async function untilWorthFollowing(target: ProtectedInstance, client: RedisClient, end: ArchiveEnd | undefined): Promise<void> {
+  const { signal, progress } = currentJob();
+  for (;;) {
+    const info = await client.info();
+    const seconds = info.number('uptime_in_seconds') ?? 0;
+    const keys = info.keyspace().reduce((sum, one) => sum + one.keys, 0);
+    const why = info.flag('loading')
+      ? 'Redis is loading'
+      : predictResync(info, end) === 'partial'
+        ? undefined
+        : keys === 0
+          ? 'Redis is empty, and an empty Redis is no base'
+          : seconds * 1000 < (target.archive?.restartDelayMs ?? 0)
+            ? `Redis started ${seconds} s ago; a new base is taken when it has served for ${(target.archive?.restartDelayMs ?? 0) / 1000} s`
+            : undefined;
+    if (why === undefined) return;
+    progress({ stage: 'attach', note: `waiting: ${why}` });
+    await sleep(LOOK_EVERY_MS, undefined, { signal });
+  }
+}
+
+interface Opening {
+  shard: string;
+  client: RedisClient;
+  end: ArchiveEnd | undefined;
+  reason: TimelineReason;
+  at: { replid: string; offset: number };
+}
+
+/** Stores the RDB that Redis sends as an ordinary snapshot: the base of the timeline that begins behind it. */
+async function beginAnew(
+  world: World,
+  target: ProtectedInstance,
+  archive: Archive,
+  {
+    shard,
+    client,
+    follower,
+    end,
+  }: { shard: string; client: RedisClient; follower: Follower & { kind: 'full' }; end: ArchiveEnd | undefined },
+): Promise<Attached> {
+  const takenAtMs = world.now();
+  const server = await readServerFacts(client);
+  const clockOffsetMs = Math.round((await client.time()) - world.now());
+  const { replid, offset, rdb } = follower;
+  const source = { replid, offset, takenAtMs, rdb: rdb.body };
+  const manifest = await storeRdb(world, target, source, {
+    shard,
+    reason: 'archive',
+    method: 'replication',
+    server,
+    clockOffsetMs,
+  });
+  await (await world.repository()).publish(manifest);
+  const reason = end?.timeline ? 'full-resync' : 'first';
+  const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
+  return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };
+}
+
+async function openTimeline(world: World, archive: Archive, { shard, client, end, reason, at }: Opening): Promise<Timeline> {
+  const { runId, version } = await readServerFacts(client);
+  const timeline: Timeline = {
+    formatVersion: ARCHIVE_FORMAT_VERSION,
+    kind: 'timeline',
+    timelineId: timelineIdOf(at.replid, at.offset),
+    instance: archive.instance,
+    shard,
+    replid: at.replid,
+    first: at.offset,
+    startedAt: new Date(Math.max(world.now(), end?.lastAtMs ?? 0)).toISOString(),
+    reason,
+    server: { runId, version },
+    ...(end?.timeline ? { parent: parentOf(end, end.timeline, reason) } : {}),
+  };
+  await archive.createTimeline(timeline);
+  return timeline;
+}
+
+const parentOf = ({ offset, lastAtMs }: ArchiveEnd, { timelineId }: Timeline, reason: TimelineReason): ParentTimeline => ({
+  timelineId,
+  end: offset,
+  endedAt: new Date(lastAtMs).toISOString(),
+  gap: reason !== 'continued',
+});

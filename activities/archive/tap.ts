@@ -1,0 +1,80 @@
+import type { DestructiveCommand } from '../../model/timeline.ts';
+import { CommandReader } from '../../redis/log/command-reader.ts';
+import { DestructiveWatch } from '../../redis/log/destructive.ts';
+import type { LoggedCommand } from '../../redis/log/logged-command.ts';
+import { verdictOf } from '../../redis/log/write-commands.ts';
+import type { ArchiveSettings } from '../world.ts';
+import type { Attached } from './attach.ts';
+import type { Segmenter } from './segmenter.ts';
+
+export interface TapOptions {
+  settings: ArchiveSettings;
+  /** Milliseconds since 1970, never back. */
+  clock: () => number;
+  /** Somebody wants an acknowledgement of everything up to here: a shutdown of Redis, or WAIT. */
+  onGetAck: (offset: number) => void;
+}
+
+/**
+ * Reads the stream as it comes, before it waits for the store: the times in the archive are those of the arrival, also when
+ * the store is away for a minute. Passes every byte on unchanged.
+ * @throws RecoveryError `LOG_MALFORMED` with the offset
+ */
+export class StreamTap {
+  readonly #reader: CommandReader;
+  readonly #segmenter: Segmenter;
+  readonly #options: TapOptions;
+  readonly #watch: DestructiveWatch;
+  readonly #allowed: ReadonlySet<string>;
+  #worth = false;
+  #destructive: DestructiveCommand[] = [];
+  #unknown = new Set<string>();
+
+  constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: TapOptions) {
+    this.#segmenter = segmenter;
+    this.#options = options;
+    this.#allowed = new Set(options.settings.moduleCommands.map((name) => name.toUpperCase()));
+    this.#watch = new DestructiveWatch({
+      clock: options.clock,
+      onDestructive: (command) => void this.#destructive.push(command),
+    });
+    this.#reader = new CommandReader(state, { offset, onCommand: (command) => this.#command(command) });
+  }
+
+  /** Everything up to here has come. */
+  get received(): number {
+    return this.#reader.offset;
+  }
+
+  async *pass(stream: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of stream) {
+      this.#read(piece);
+      yield piece;
+    }
+  }
+
+  #read(piece: Buffer): void {
+    const cut = this.#reader.read(piece);
+    const boundary = cut > 0;
+    const offset = boundary ? this.#reader.boundary : this.#reader.offset;
+    this.#segmenter.sight({
+      offset,
+      state: boundary ? this.#reader.boundaryState() : this.#reader.state(),
+      boundary,
+      atMs: this.#options.clock(),
+      worth: this.#worth,
+      destructive: this.#destructive,
+      unknownCommands: [...this.#unknown],
+    });
+    this.#destructive = [];
+    this.#unknown.clear();
+    this.#worth = this.#reader.offset > offset; // what has come of the next command
+  }
+
+  #command(command: LoggedCommand): void {
+    const verdict = verdictOf(command.name, this.#allowed);
+    if (verdict === 'foreign') this.#unknown.add(command.typed);
+    if (verdict !== 'drop') this.#worth = true;
+    else if (command.name === 'REPLCONF') this.#options.onGetAck(command.end);
+  }
+}

@@ -1,0 +1,60 @@
+import type { ArchiveStatus } from '../../model/archiving.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { formatDuration } from '../../model/format.ts';
+import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { type CommandSpec, oneInstance } from '../command.ts';
+import type { OperationStatus } from '../output/output.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+/** `archive [INSTANCE]`: starts the continuous log, or says that it runs; with --status only looks. */
+export const archive: CommandSpec = {
+  name: 'archive',
+  about: 'starts the continuous log of a Redis, which then follows it for ever; or says how far it is',
+  arguments: [ONE_INSTANCE],
+  options: [{ flags: '--status', about: 'only say whether it runs, and what would be lost now' }],
+  exits: '62 with --status when no archiver runs',
+  async run({ config, temporal, output, now }, given) {
+    const loaded = await config();
+    const instance = oneInstance(loaded, given.arguments[0], 'archive');
+    if (!loaded.instances[instance]?.archive) throw notConfigured(instance);
+    const session = await temporal();
+    const { startArchive, statusOf } = await import('../operations/index.ts');
+    const workflowId = WORKFLOW_IDS.archive(instance);
+    if (given.options.status !== true) {
+      const { joined } = await startArchive(session, { instance });
+      const text = joined ? `${workflowId} runs already` : `started ${workflowId}: it follows ${instance} from now on`;
+      output.result({ instance, workflowId, started: !joined }, text);
+      return undefined;
+    }
+    const handle = session.client.workflow.getHandle(workflowId);
+    const { status: run } = await handle.describe().catch(() => ({ status: { name: 'NOT_FOUND' } }));
+    if (run.name !== 'RUNNING') throw notRunning(instance);
+    const [status, now_] = await Promise.all([handle.query<ArchiveStatus>('status'), statusOf(handle, now())]);
+    output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));
+    return undefined;
+  },
+};
+
+const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpoSeconds === undefined ? {} : { rpoSeconds });
+
+/** Who follows, how far, and what a disaster in this second would cost. */
+export function archiveText({ instance, phase, detachedBy, trouble }: ArchiveStatus, now: OperationStatus): string {
+  if (phase === 'detached') return `archive of ${instance}: detached for ${detachedBy}; nothing is archived meanwhile`;
+  if (trouble !== undefined) return `archive of ${instance}: in trouble, tried again each minute: ${trouble}`;
+  const loss =
+    now.rpoSeconds === undefined ? undefined : `lost if it failed now: ${formatDuration(now.rpoSeconds * 1000)} of writes`;
+  const parts = [now.note, loss, now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined];
+  return [`archive of ${instance}: ${phase}`, ...parts.filter((part) => part !== undefined).map((part) => `  ${part}`)].join(
+    '\n',
+  );
+}
+
+const notConfigured = (instance: string) =>
+  new RecoveryError('CONFIG_INVALID', `no continuous log is configured for ${instance}`, {
+    next: `Add \`archive: {}\` to instances.${instance}; docs/configuration.md has its fields.`,
+  });
+
+const notRunning = (instance: string) =>
+  new RecoveryError('BACKUP_NONE', `no archiver of ${instance} runs`, {
+    next: `Start it with \`redis-backup archive ${instance}\`.`,
+  });
