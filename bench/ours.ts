@@ -27,7 +27,7 @@ import { removeUnder } from './stored.ts';
 
 const PREFIX = 'bench';
 const INSTANCE = 'bench';
-const CLI = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../cli/redis-backup', import.meta.url));
 
 /** A real worker under a real Temporal, which backs this Redis up to this S3 server. */
 export interface Ours extends AsyncDisposable {
@@ -124,12 +124,12 @@ instances:
 
 /** Resolves when the worker says that it is ready. */
 async function startWorker(config: string, s3: S3Server, profileTo: string | undefined): Promise<ChildProcess> {
-  const profiling = profileTo === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profileTo];
+  const profiling = profileTo === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileTo}` };
   const credentials = { BENCH_ACCESS_KEY: s3.credentials.accessKeyId, BENCH_SECRET_KEY: s3.credentials.secretAccessKey };
   const worker = killAtTheEnd(
-    spawn(process.execPath, [...profiling, CLI, 'worker', '--config', config], {
+    spawn(CLI, ['worker', '--config', config], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, ...credentials },
+      env: { ...process.env, ...credentials, ...profiling },
     }),
   );
   if (!worker.stderr) throw new Error('the worker has no stderr');

@@ -10,6 +10,7 @@ export interface StormEvent {
   what: 'begin' | 'end' | 'undo';
   instance: string;
   number: number;
+  workflowId: string;
   /** Run that changes, or the run of the lock that undoes. */
   runId: string;
   atMs: number;
@@ -27,8 +28,8 @@ export type StormActivities = ReturnType<typeof createStormActivities>;
 /** Changes that leave a trace in a file, so that nothing a killed worker did is forgotten. */
 export function createStormActivities(file: string) {
   const trace = (what: StormEvent['what'], { instance, number }: ChangeArgs): void => {
-    const runId = activityInfo().workflowExecution?.runId ?? '';
-    const event: StormEvent = { what, instance, number, runId, atMs: performance.timeOrigin + performance.now() };
+    const { workflowId = '', runId = '' } = activityInfo().workflowExecution ?? {};
+    const event: StormEvent = { what, instance, number, workflowId, runId, atMs: performance.timeOrigin + performance.now() };
     appendFileSync(file, `${JSON.stringify(event)}\n`);
   };
   return {

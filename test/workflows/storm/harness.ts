@@ -85,6 +85,15 @@ export class Storm {
     return true;
   }
 
+  /** Whether a run has told its lock that it succeeded: ended by force in the moment after that, nothing is to be undone. */
+  async toldSuccess(workflowId: string, runId: string): Promise<boolean> {
+    const { events = [] } = await this.client.workflow.getHandle(workflowId, runId).fetchHistory();
+    return (events ?? [])
+      .map((event) => event.signalExternalWorkflowExecutionInitiatedEventAttributes)
+      .filter((signal) => signal?.signalName === 'release')
+      .some((signal) => JSON.parse(Buffer.from(signal?.input?.payloads?.[0]?.data ?? '{}').toString()).succeeded === true);
+  }
+
   async isLocked(instance: string): Promise<boolean> {
     const lock = await this.client.workflow
       .getHandle(`lock/${instance}`)
