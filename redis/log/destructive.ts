@@ -47,15 +47,18 @@ export class DestructiveWatch {
   }
 
   #take(command: LoggedCommand, atMs: number): void {
-    const { name, boundary: before, end: after, db } = command;
-    let taken: { after: number };
-    if (isDelete(name)) taken = this.#delete(command, atMs);
+    const { name, boundary: before, end: after, db, isBoundary } = command;
+    if (isDelete(name)) {
+      const deletes = this.#delete(command, atMs);
+      if (!isBoundary) this.#waiting.push(deletes);
+      return;
+    }
+    const found = { command: name, before, after, atMs, db };
+    if (isBoundary) this.#onFound(found);
     else {
-      const found = { command: name, before, after, atMs, db };
-      taken = found;
+      this.#waiting.push(found);
       this.#found.push(found);
     }
-    this.#waiting.push(taken);
   }
 
   #delete({ argCount, boundary, end, db }: LoggedCommand, atMs: number): Deletes {
