@@ -9,17 +9,23 @@ export interface StreamState {
   inTransaction: boolean;
   /** In the middle of a command. Absent between two commands. */
   within?: PartialCommand;
+  /** Bytes since the last boundary, from which a transaction, or what is `within`, began. Absent at a boundary. */
+  sinceBoundary?: number;
 }
 
 /** The part of one command that has been read. */
 export interface PartialCommand {
   /** Bytes of a line (`*3`, `$5`, or an inline command) that has not ended yet, as latin1. */
   line: string;
+  /** Bytes of the whole command that have been read. */
+  read: number;
+  /** All of its arguments, its name included; -1 while the number itself is not known. */
+  argCount: number;
   /** Arguments still to come, the one under way included; -1 while the number itself is not known. */
   argsLeft: number;
   /** Bytes still to come of the argument under way, its line end included; -1 between two arguments. */
   bulkLeft: number;
-  /** The first arguments, as far as they are needed and have been read, as latin1. Long ones are cut. */
+  /** Its name, and the argument behind it where that is needed, as far as they have been read, as latin1. Never a value. */
   args: string[];
 }
 
