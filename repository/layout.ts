@@ -37,6 +37,49 @@ export const pinKey = ({ instance, shard, backupId }: SnapshotRef, planId: strin
   return `${pinsPrefix(instance, shard)}${id(backupId)}/${file}.json`;
 };
 
+/** One timeline of the archive: the folder that its segments lie in. */
+export interface TimelineRef {
+  instance: string;
+  shard: string;
+  /** `<replid>-<first>`, `first` padded to 16 digits. */
+  timelineId: string;
+}
+
+const TIMELINE_FILE = 'timeline.json';
+const TIMELINE_ID = /^([0-9a-f]{40})-(\d{16})$/;
+const SEGMENT_NAME = /^(\d{16})\.aof\.zst$/;
+const COMPACTED_NAME = /^(\d{16})-(\d{16})\.aof\.zst$/;
+
+export const archivePrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}archive/`;
+export const timelinePrefix = (ref: TimelineRef): string => `${archivePrefix(ref.instance, ref.shard)}${timeline(ref)}/`;
+export const timelineKey = (ref: TimelineRef): string => timelinePrefix(ref) + TIMELINE_FILE;
+/** The start alone: two writers that stand at the same offset ask for the same key, however far each of them has read. */
+export const segmentKey = (ref: TimelineRef, start: number): string => `${timelinePrefix(ref)}${padded(start)}.aof.zst`;
+/** A prefix of their own: nothing that tidies up ever writes where the archiver does. */
+export const compactedPrefix = (ref: TimelineRef): string =>
+  `${shardPrefix(ref.instance, ref.shard)}archive-compacted/${timeline(ref)}/`;
+export const compactedKey = (ref: TimelineRef, start: number, end: number): string =>
+  `${compactedPrefix(ref)}${padded(start)}-${padded(end)}.aof.zst`;
+
+export const timelineIdOf = (replid: string, first: number): string => `${replid}-${padded(first)}`;
+/** Undefined for what is no timeline: a folder that somebody else put there. */
+export function partsOfTimelineId(timelineId: string): { replid: string; first: number } | undefined {
+  const [, replid, first] = TIMELINE_ID.exec(timelineId) ?? [];
+  return replid === undefined || !isOffset(first) ? undefined : { replid, first: Number(first) };
+}
+
+/** What the name of a segment says: `end` only that of a compacted one. Undefined for other names. */
+export function partsOfSegmentName(name: string): { start: number; end?: number } | undefined {
+  const [, raw] = SEGMENT_NAME.exec(name) ?? [];
+  if (isOffset(raw)) return { start: Number(raw) };
+  const [, start, end] = COMPACTED_NAME.exec(name) ?? [];
+  if (!isOffset(start) || !isOffset(end) || Number(end) <= Number(start)) return undefined;
+  return { start: Number(start), end: Number(end) };
+}
+
+const padded = (offset: number): string => String(offset).padStart(16, '0');
+const isOffset = (digits: string | undefined): boolean => digits !== undefined && Number.isSafeInteger(Number(digits));
+
 /** No instance can have this name, so a probe never lies among backups. */
 export const probeKey = (random: string): string => `_probe/${random}`;
 
@@ -59,6 +102,11 @@ function name(value: string, what: string): string {
 function id(backupId: string): string {
   timeOfBackupId(backupId); // throws
   return backupId;
+}
+
+function timeline({ timelineId }: TimelineRef): string {
+  if (partsOfTimelineId(timelineId)) return timelineId;
+  throw invalid('timeline', timelineId, 'Use the name of a timeline: a replication id, a hyphen and an offset of 16 digits.');
 }
 
 const invalid = (what: string, value: string, next: string): RecoveryError =>

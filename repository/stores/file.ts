@@ -42,10 +42,10 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  async get(key: string, { signal, offset = 0 }: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {
+  async get(key: string, { signal, offset = 0, length }: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {
     signal?.throwIfAborted();
     if ((await this.head(key)) === undefined) throw objectMissing(this.url, key);
-    return this.#read(key, offset, signal);
+    return this.#read(key, { offset, length, signal });
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {
@@ -163,9 +163,11 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  async *#read(key: string, offset: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#read(key: string, { offset = 0, length, signal }: GetOptions): AsyncGenerator<Uint8Array> {
+    if (length === 0) return;
+    const end = length === undefined ? undefined : offset + length - 1; // node:fs counts the last byte in
     try {
-      yield* createReadStream(this.#path(key), { start: offset, highWaterMark: READ_BYTES, signal });
+      yield* createReadStream(this.#path(key), { start: offset, end, highWaterMark: READ_BYTES, signal });
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw isMissing(error) ? objectMissing(this.url, key) : fileError(error, this.#root);

@@ -18,6 +18,8 @@ export interface GetOptions {
   signal?: AbortSignal;
   /** First byte wanted; at or past the end is an empty body. */
   offset?: number;
+  /** The most bytes wanted; fewer come at the end of the object. Default: all. */
+  length?: number;
 }
 
 /** What a writer that died left behind: bytes in the store that no reader can see. */

@@ -21,12 +21,12 @@ interface Source {
  * once, because one connection to S3 gives a tenth of what the link has.
  * Memory: `concurrency` pieces. Every piece goes on where its connection was cut.
  */
-export async function download(calls: S3Calls, key: string, { offset = 0, signal }: GetOptions): Promise<Body> {
+export async function download(calls: S3Calls, key: string, { offset = 0, length, signal }: GetOptions): Promise<Body> {
   const source: Source = { calls, key, signal };
-  const first = await open(source, offset);
+  const first = await open(source, offset, length === undefined ? undefined : offset + Math.max(length, 1));
   if (first === undefined) return nothing();
   source.etag = first.ETag;
-  const end = offset + (first.ContentLength ?? 0);
+  const end = offset + Math.min(length ?? Infinity, first.ContentLength ?? 0);
   const body = first.Body as Body;
   const { pieceBytes } = calls.tuning;
   return end - offset <= 2 * pieceBytes ? resumed(source, offset, end, body) : inPieces(source, offset, end, body);

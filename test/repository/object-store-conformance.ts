@@ -42,6 +42,18 @@ export function itBehavesLikeAnObjectStore(open: () => Promise<ObjectStore>): vo
       assert.equal(await text(await store.get(key, { offset: 999 })), '');
     });
 
+    it('reads no more than it is asked for', async () => {
+      const key = fresh();
+      await store.put(key, bytes('0123456789'));
+      assert.equal(await text(await store.get(key, { length: 4 })), '0123');
+      assert.equal(await text(await store.get(key, { offset: 3, length: 4 })), '3456');
+      assert.equal(await text(await store.get(key, { offset: 8, length: 4 })), '89');
+      assert.equal(await text(await store.get(key, { offset: 10, length: 4 })), '');
+      assert.equal(await text(await store.get(key, { length: 0 })), '');
+      assert.equal(await text(await store.get(key, { length: 999 })), '0123456789');
+      await refuses(store.get(`${fresh()}/nothing`, { length: 4 }), 'OBJECT_MISSING');
+    });
+
     it('streams a large object both ways, byte for byte', async () => {
       const key = `${fresh()}/large`;
       const data = randomBytes(LARGE);

@@ -1,0 +1,31 @@
+import type { SegmentHeader } from '../../model/timeline.ts';
+import type { ArchiveSegment } from './listing.ts';
+import { collectFrame, decodeBody, unpackFrame } from './segment-format.ts';
+import { type ArchivePlace, onceMore, openFrame, urlOf } from './segments.ts';
+
+/** A segment that has been fetched. `body` gives its raw bytes, once. */
+export interface Loaded {
+  header: SegmentHeader;
+  /** Memory that it takes until it has been read. */
+  heldBytes: number;
+  body: () => AsyncGenerator<Buffer>;
+}
+
+/** A larger segment is not held in memory, and so not fetched again when a bit of it flips on the way. */
+export const MOST_HELD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Fetches a segment into memory and verifies it; once more if it is damaged.
+ * @throws RecoveryError `OBJECT_MISSING`, `ARCHIVE_CORRUPT`, `MANIFEST_VERSION_UNKNOWN`
+ */
+export function loadSegment(place: ArchivePlace, segment: ArchiveSegment, signal: AbortSignal): Promise<Loaded> {
+  return onceMore(urlOf(place, segment), () => load(place, segment, signal));
+}
+
+async function load(place: ArchivePlace, segment: ArchiveSegment, signal: AbortSignal): Promise<Loaded> {
+  const where = urlOf(place, segment);
+  const { header, frame } = await openFrame(place, segment, signal);
+  if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => decodeBody(frame, header, where) };
+  const held = await collectFrame(frame, header, where);
+  return { header, heldBytes: header.stored.bytes, body: () => unpackFrame(held, header, where) };
+}

@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { constants, crc32, zstdCompress, zstdDecompress } from 'node:zlib';
+import { RecoveryError } from '../../model/errors.ts';
+import type { SegmentHeader } from '../../model/timeline.ts';
+import type { TimelineRef } from '../layout.ts';
+import { digesting } from '../pipeline/digest.ts';
+import { decompress } from '../pipeline/zstd.ts';
+import { hasCode } from '../small-objects.ts';
+import { archiveCorrupt, parseSegmentHeader, type SegmentName } from './schema.ts';
+
+/** A header without what only storing tells. */
+export type NewSegment = Omit<SegmentHeader, 'stored'>;
+
+/** The first of zstd's magic numbers for a frame that every decompressor skips. */
+const SKIPPABLE_MAGIC = 0x184d2a50;
+/** Magic number and length of the header. */
+const PREAMBLE_BYTES = 8;
+/** A header with more marks than days have seconds is none: larger ones are not read into memory. */
+export const LARGEST_HEADER_BYTES = 4 * 1024 * 1024;
+/** Output of one job of the thread pool: with Node's 16 KiB, handing over takes longer than the work. */
+const OUTPUT_BYTES = 256 * 1024;
+/** Up to here a segment is unpacked in one piece, in half the time that a stream takes. */
+const ONE_PIECE_BYTES = 4 * 1024 * 1024;
+
+const compressAll = promisify(zstdCompress);
+const decompressAll = promisify(zstdDecompress);
+
+/**
+ * A segment as it is stored: the header in a skippable frame, then one zstd frame with a content checksum.
+ * Memory: the raw bytes and the compressed ones.
+ * @param pieces - the raw bytes from `start` to `end`
+ */
+export async function encodeSegment(
+  segment: NewSegment,
+  pieces: readonly Uint8Array[],
+  ref: TimelineRef,
+  level = 1,
+): Promise<{ header: SegmentHeader; body: Buffer[] }> {
+  const raw = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
+  if (raw.length !== segment.end - segment.start) {
+    throw internal(`a segment from ${segment.start} to ${segment.end} was given ${raw.length} bytes`);
+  }
+  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
+  const frame = await compressAll(raw, { params, chunkSize: OUTPUT_BYTES });
+  const sha256 = createHash('sha256').update(frame).digest('hex');
+  const header: SegmentHeader = { ...segment, stored: { bytes: frame.length, sha256, compression: 'zstd' } };
+  return { header, body: [encodeHeader(header, ref), frame] };
+}
+
+/** The skippable frame. Refuses to make what could not be read again. */
+export function encodeHeader(header: SegmentHeader, ref: TimelineRef): Buffer {
+  const checked = parseSegmentHeader(JSON.stringify(header), ref, { start: header.start }, 'the segment to be stored');
+  const text = withChecksum(JSON.stringify(checked));
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LARGEST_HEADER_BYTES) throw internal(`the header of a segment has ${bytes} bytes`);
+  const frame = Buffer.alloc(PREAMBLE_BYTES + bytes);
+  frame.writeUInt32LE(SKIPPABLE_MAGIC, 0);
+  frame.writeUInt32LE(bytes, 4);
+  frame.write(text, PREAMBLE_BYTES);
+  return frame;
+}
+
+/**
+ * How many bytes the header takes, its preamble included.
+ * @throws RecoveryError `ARCHIVE_CORRUPT`
+ */
+export function headerBytes(preamble: Buffer, where: string): number {
+  if (preamble.length < PREAMBLE_BYTES) throw archiveCorrupt(where, `ends after ${preamble.length} bytes`);
+  if (preamble.readUInt32LE(0) !== SKIPPABLE_MAGIC) throw archiveCorrupt(where, 'does not begin as a segment does');
+  const bytes = preamble.readUInt32LE(4);
+  if (bytes > LARGEST_HEADER_BYTES) throw archiveCorrupt(where, `claims a header of ${bytes} bytes`);
+  return PREAMBLE_BYTES + bytes;
+}
+
+/** @param frame - the whole skippable frame, or what there is of it */
+export function decodeHeader(frame: Buffer, ref: TimelineRef, name: SegmentName, where: string): SegmentHeader {
+  const bytes = headerBytes(frame, where);
+  if (frame.length < bytes) throw archiveCorrupt(where, `ends in its header, after ${frame.length} bytes`);
+  const text = frame.toString('utf8', PREAMBLE_BYTES, bytes);
+  const json = withoutChecksum(text, where);
+  const header = parseSegmentHeader(json ?? text, ref, name, where);
+  if (json === undefined) throw archiveCorrupt(where, 'has a header without a checksum'); // after its version: later ones may have none
+  return header;
+}
+
+/** The last field of a header. A flipped bit in it could name another database or another moment, and still be read. */
+const CHECKSUM = /,"crc32":"([0-9a-f]{8})"\}$/;
+const checksumOf = (json: string): string => crc32(json).toString(16).padStart(8, '0');
+const withChecksum = (json: string): string => `${json.slice(0, -1)},"crc32":"${checksumOf(json)}"}`;
+
+/** What the checksum is of: the header without that field. Undefined if it has none. */
+function withoutChecksum(text: string, where: string): string | undefined {
+  const checksum = CHECKSUM.exec(text);
+  if (!checksum) return undefined;
+  const json = `${text.slice(0, checksum.index)}}`;
+  if (checksumOf(json) !== checksum[1]) throw archiveCorrupt(where, 'has a header with another checksum than it says');
+  return json;
+}
+
+/**
+ * Takes an object apart as it comes: the header, and the zstd frame behind it, which is not verified yet.
+ * Whoever does not want the frame calls its `return()`: that lets go of the object.
+ */
+export async function splitSegment(
+  object: AsyncIterable<Uint8Array>,
+  ref: TimelineRef,
+  name: SegmentName,
+  where: string,
+): Promise<{ header: SegmentHeader; frame: AsyncIterableIterator<Uint8Array> }> {
+  const chunks = object[Symbol.asyncIterator]();
+  try {
+    let head: Buffer = Buffer.alloc(0);
+    for (let wanted = PREAMBLE_BYTES; head.length < wanted; ) {
+      const { done, value } = await chunks.next();
+      if (done) break;
+      head = head.length === 0 ? asBuffer(value) : Buffer.concat([head, value]);
+      if (head.length >= PREAMBLE_BYTES) wanted = headerBytes(head, where);
+    }
+    const header = decodeHeader(head, ref, name, where);
+    return { header, frame: rest(head.subarray(headerBytes(head, where)), chunks) };
+  } catch (error) {
+    await chunks.return?.();
+    throw error;
+  }
+}
+
+/** An iterator and not a generator: a generator that was never begun would not let go of the object. */
+function rest(first: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncIterableIterator<Uint8Array> {
+  let pending: Uint8Array | undefined = first.length > 0 ? first : undefined;
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      if (!pending) return chunks.next();
+      const value = pending;
+      pending = undefined;
+      return { done: false, value };
+    },
+    async return() {
+      pending = undefined;
+      await chunks.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+/**
+ * The raw bytes of a segment. Nothing of them may be used before the end: only there are they known to be the right ones.
+ * Memory: about 5 MiB, whatever the size.
+ * @throws RecoveryError `ARCHIVE_CORRUPT` after the last byte at the latest
+ */
+export async function* decodeBody(
+  frame: AsyncIterable<Uint8Array>,
+  header: SegmentHeader,
+  where: string,
+): AsyncGenerator<Buffer> {
+  yield* unpacked(
+    digesting(frame, (found) => checkStored(found, header, where)),
+    header,
+    where,
+  );
+}
+
+/** The frame in memory, verified by its SHA-256; nothing is unpacked before. */
+export async function collectFrame(frame: AsyncIterable<Uint8Array>, header: SegmentHeader, where: string): Promise<Buffer[]> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const hash = createHash('sha256');
+  for await (const chunk of frame) {
+    bytes += chunk.length;
+    if (bytes > header.stored.bytes) break; // an object that grew must not fill the memory
+    hash.update(chunk);
+    chunks.push(asBuffer(chunk));
+  }
+  checkStored({ bytes, sha256: hash.digest('hex') }, header, where);
+  return chunks;
+}
+
+/** Unpacks a frame that collectFrame has verified. */
+export async function* unpackFrame(frame: Buffer[], header: SegmentHeader, where: string): AsyncGenerator<Buffer> {
+  const bytes = header.end - header.start;
+  if (bytes > ONE_PIECE_BYTES) return yield* unpacked(drained(frame), header, where);
+  const stored = frame.length === 1 && frame[0] ? frame[0] : Buffer.concat(frame);
+  let raw: Buffer;
+  try {
+    raw = await decompressAll(stored, { maxOutputLength: bytes, chunkSize: OUTPUT_BYTES });
+  } catch (cause) {
+    throw archiveCorrupt(where, `does not decompress: ${(cause as Error).message}`, cause);
+  }
+  if (raw.length !== bytes) throw wrongSize(where, bytes);
+  yield raw;
+}
+
+async function* unpacked(frame: AsyncIterable<Uint8Array>, header: SegmentHeader, where: string): AsyncGenerator<Buffer> {
+  const bytes = header.end - header.start;
+  let seen = 0;
+  try {
+    for await (const chunk of decompress(frame, where)) {
+      seen += chunk.length;
+      if (seen > bytes) break;
+      yield chunk;
+    }
+  } catch (error) {
+    throw hasCode(error, 'BACKUP_CORRUPT') ? archiveCorrupt(where, 'does not decompress', error) : error;
+  }
+  if (seen !== bytes) throw wrongSize(where, bytes);
+}
+
+/** Gives each chunk away, so that it is free to be collected. */
+async function* drained(chunks: Buffer[]): AsyncGenerator<Buffer> {
+  chunks.reverse();
+  for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) yield chunk;
+}
+
+function checkStored(found: { bytes: number; sha256: string }, { stored }: SegmentHeader, where: string): void {
+  if (found.bytes !== stored.bytes) {
+    throw archiveCorrupt(where, `has ${found.bytes} bytes behind its header, which says ${stored.bytes}`);
+  }
+  if (found.sha256 !== stored.sha256) {
+    throw archiveCorrupt(where, `has the SHA-256 ${found.sha256}, its header says ${stored.sha256}`);
+  }
+}
+
+const wrongSize = (where: string, bytes: number): RecoveryError =>
+  archiveCorrupt(where, `does not unpack to the ${bytes} bytes between its start and its end`);
+
+const asBuffer = (chunk: Uint8Array): Buffer =>
+  Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+
+const internal = (message: string): RecoveryError => new RecoveryError('INTERNAL', message, { next: 'Report this.' });
