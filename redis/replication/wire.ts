@@ -1,9 +1,9 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { RecoveryError } from '../../model/errors.ts';
 import { errorOfConnection } from '../client-errors.ts';
-import { describeConnection, type RedisConnection } from '../connection.ts';
+import type { RedisConnection } from '../connection.ts';
 import { Slabs } from './slabs.ts';
+import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
 /** Whoever reads the body is woken for this much, so that each stage behind it runs rarely. */
 const WORTH_WAKING = 256 * 1024;
@@ -29,7 +29,7 @@ export interface WireOptions {
   idleTimeoutMs: number;
   connectTimeoutMs: number;
   /** What the connection is for: says in an error what its end means. Default `snapshot`. */
-  purpose?: keyof typeof WHEN_LOST;
+  purpose?: WirePurpose;
 }
 
 /** How the body ends: after a mark of 40 bytes that the server announced, or after a number of bytes. */
@@ -38,17 +38,6 @@ export type Framing = { mark: Buffer } | { bytes: number };
 /** No end but that of the connection: the stream of commands. */
 export const ENDLESS: Framing = { bytes: Number.POSITIVE_INFINITY };
 
-const WHEN_LOST = {
-  snapshot: {
-    meant: 'before the snapshot was whole',
-    next: 'Take the backup again; if it happens twice, look into the log of Redis for a failed child, its repl-timeout, or the output buffer limit of replicas.',
-  },
-  stream: {
-    meant: 'and with it the replication stream',
-    next: 'Follow it again from the next byte; if it keeps happening, look into the log of Redis for its repl-timeout or the output buffer limit of replicas.',
-  },
-} as const;
-
 /** One raw connection to a Redis: lines first, then bodies of bytes. Reads only when somebody wants to read. */
 export class Wire {
   readonly #connection: RedisConnection;
@@ -56,7 +45,7 @@ export class Wire {
   readonly #socket: Socket;
   readonly #idleCheck: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
-  readonly #purpose: keyof typeof WHEN_LOST;
+  readonly #purpose: WirePurpose;
   readonly #abort = () => this.#fail(this.#signal?.reason);
   #framing: Framing | undefined;
   /** Bytes of the body still to be handed out. */
@@ -100,7 +89,7 @@ export class Wire {
       const line = this.#slabs.takeLine();
       if (line !== undefined) return line;
       if (this.#error !== undefined) throw this.#error;
-      if (this.#slabs.pending > LONGEST_LINE) throw this.#endless();
+      if (this.#slabs.pending > LONGEST_LINE) throw noLine(this.#connection);
       await this.#arrival();
     }
   }
@@ -241,19 +230,7 @@ export class Wire {
       this.#fail(cause);
       return;
     }
-    const { meant, next } = WHEN_LOST[this.#purpose];
-    const message = `${describeConnection(this.#connection)}: ${cause.message} ${meant}`;
-    this.#fail(new RecoveryError('REPLICATION_INTERRUPTED', message, { next, cause }));
-  }
-
-  #endless(): RecoveryError {
-    return new RecoveryError(
-      'REPLICATION_PROTOCOL',
-      `${describeConnection(this.#connection)} answers with something that is no line`,
-      {
-        next: 'Check that host and port are those of a Redis or Valkey.',
-      },
-    );
+    this.#fail(interrupted(this.#connection, this.#purpose, cause));
   }
 
   /** The first failure counts; what has arrived before it can still be read. */
