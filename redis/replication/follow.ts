@@ -31,6 +31,8 @@ export interface FollowerControls {
    * The stream of commands from the byte after `offset` on, as raw bytes, in pieces of up to 1 MiB and within 20 ms; pieces
    * end anywhere. Read it once, after the whole body of the snapshot if there is one. A slow reader makes Redis collect,
    * up to `client-output-buffer-limit replica`; then it is cut off. After `close` it ends with what had arrived.
+   * It may end before its first byte although the snapshot was whole: a FLUSHALL kills the child that Redis hasn't reaped
+   * yet, and the sync with it. The next byte can still be asked for.
    * @throws RecoveryError `REPLICATION_INTERRUPTED` when the connection ends, after the last byte that had arrived
    */
   stream(): AsyncGenerator<Buffer>;

@@ -50,6 +50,11 @@ async function allOf(body: AsyncIterable<Buffer>): Promise<Buffer> {
 export const replOffset = async (redis: RedisServer): Promise<number> =>
   (await (await redis.client()).info('replication')).number('master_repl_offset') ?? -1;
 
-/** Waits until a recording has all that the server has sent its replicas. */
-export const untilCaughtUp = (redis: RedisServer, recording: Recording): Promise<void> =>
-  until(async () => recording.offset === (await replOffset(redis)), { what: 'the follower has every byte', seconds: 20 });
+/** Waits until a recording has all that the server has sent its replicas. A recording that ends before fails. */
+export async function untilCaughtUp(redis: RedisServer, recording: Recording): Promise<void> {
+  const isThere = async () => recording.offset === (await replOffset(redis));
+  const ended = recording.ended.then(async (why) => {
+    if (!(await isThere())) throw new Error('the stream ended before the follower had every byte', { cause: why });
+  });
+  await Promise.race([ended, until(isThere, { what: 'the follower has every byte', seconds: 20 })]);
+}
