@@ -6,6 +6,8 @@
 export const MINIMUM_ACL = {
   /** A snapshot over replication, and what `check` and the manifest tell of the server. */
   backup: ['+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
+  /** The continuous log: it stays among the replicas. */
+  archive: ['+psync', '+replconf', '+info'],
   /** On top of `backup`, for method `bgsave`. */
   bgsave: ['+bgsave'],
   /** On top of `backup`, for snapshots that turn `rdbcompression` off at the fork. */

@@ -16,6 +16,22 @@ export interface HandshakeOptions {
   onWaiting?: (state: string) => void;
 }
 
+/** The history of which an archive has everything up to `offset`. */
+export interface ResumePoint {
+  replid: string;
+  offset: number;
+}
+
+export interface Continued {
+  replid: string;
+  /** As asked for: the stream goes on at the next byte. */
+  offset: number;
+  /** The id that was asked for, where the server goes on with its history under another one. */
+  previousReplid?: string;
+}
+
+export type StreamAnswer = ({ kind: 'continued' } & Continued) | ({ kind: 'full' } & FullResync);
+
 /** The version that Valkey's own development builds report: "send the RDB as you would write it yourself". */
 const NEWEST_VALKEY = '255.255.255';
 
@@ -27,25 +43,58 @@ const NEWEST_VALKEY = '255.255.255';
  * @see redis 7.0.15 src/replication.c, replconfCommand, syncCommand; src/redis-cli.c, sendReplconf
  */
 export async function requestSnapshot(wire: Wire, connection: RedisConnection, options: HandshakeOptions): Promise<FullResync> {
-  const ask = async (...args: string[]) => {
-    wire.send(...args);
-    return await reply(wire, options.onWaiting, 'waiting for Redis to begin the snapshot');
-  };
-  const must = async (did: string, ...args: string[]) => {
-    const answer = await ask(...args);
-    if (answer.startsWith('-')) throw errorOfReply(answer.slice(1), did, connection);
-  };
-  await signIn(connection, ask);
-  await greet(connection, ask);
-  await must('REPLCONF', 'REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+  const ask = askerOf(wire, options, 'waiting for Redis to begin the snapshot');
+  await introduce(ask, connection);
   await ask('REPLCONF', 'rdb-only', '1'); // before 6.2 it is refused: then we are an ordinary replica, and leave at the end
-  // Without a version Valkey 9 writes an old RDB, and fails where a hash has fields with a time to live (valkey #4105).
-  if (options.product !== 'redis') await ask('REPLCONF', 'version', NEWEST_VALKEY);
+  await nameVersion(ask, options);
   options.onWaiting?.('waiting for Redis to begin the snapshot');
-  return parseFullResync(await ask('PSYNC', '?', '-1'), connection);
+  const answer = await ask('PSYNC', '?', '-1');
+  return parseFullResync(answer) ?? refused(answer, connection);
+}
+
+/**
+ * Signs in and asks for the stream of commands, as a replica that stays: from the byte after `resume`, or from a snapshot on.
+ * The server may answer both with a snapshot. What is never offered: see `requestSnapshot`.
+ * @throws RecoveryError as `requestSnapshot`
+ * @see redis 7.0.15 src/replication.c, masterTryPartialResynchronization
+ */
+export async function requestStream(
+  wire: Wire,
+  connection: RedisConnection,
+  options: HandshakeOptions & { resume?: ResumePoint },
+): Promise<StreamAnswer> {
+  const { resume } = options;
+  const ask = askerOf(wire, options, 'waiting for Redis to begin the replication');
+  await introduce(ask, connection);
+  await nameVersion(ask, options);
+  options.onWaiting?.('waiting for Redis to begin the replication');
+  const wanted = resume ? [resume.replid, `${resume.offset + 1}`] : ['?', '-1'];
+  const answer = await ask('PSYNC', ...wanted);
+  const continued = resume && parseContinue(answer, resume);
+  if (continued) return { kind: 'continued', ...continued };
+  return { kind: 'full', ...(parseFullResync(answer) ?? refused(answer, connection)) };
 }
 
 type Ask = (...args: string[]) => Promise<string>;
+
+const askerOf =
+  (wire: Wire, { onWaiting }: HandshakeOptions, state: string): Ask =>
+  async (...args) => {
+    wire.send(...args);
+    return await reply(wire, onWaiting, state);
+  };
+
+async function introduce(ask: Ask, connection: RedisConnection): Promise<void> {
+  await signIn(connection, ask);
+  await greet(connection, ask);
+  const answer = await ask('REPLCONF', 'capa', 'eof', 'capa', 'psync2');
+  if (answer.startsWith('-')) throw errorOfReply(answer.slice(1), 'REPLCONF', connection);
+}
+
+/** Without a version Valkey 9 writes an old RDB, and fails where a hash has fields with a time to live (valkey #4105). */
+async function nameVersion(ask: Ask, { product }: HandshakeOptions): Promise<void> {
+  if (product !== 'redis') await ask('REPLCONF', 'version', NEWEST_VALKEY);
+}
 
 async function signIn({ username, password, ...rest }: RedisConnection, ask: Ask): Promise<void> {
   if (password === undefined) return;
@@ -70,9 +119,20 @@ async function reply(wire: Wire, onWaiting: HandshakeOptions['onWaiting'], state
   }
 }
 
-function parseFullResync(answer: string, connection: RedisConnection): FullResync {
+function parseFullResync(answer: string): FullResync | undefined {
   const [, replid, offset] = /^\+FULLRESYNC (\S+) (-?\d+)/.exec(answer) ?? [];
-  if (replid !== undefined) return { replid, offset: Number(offset) };
+  return replid === undefined ? undefined : { replid, offset: Number(offset) };
+}
+
+/** Without an id (as before Redis 4) it is the one that was asked for. */
+function parseContinue(answer: string, { replid, offset }: ResumePoint): Continued | undefined {
+  const found = /^\+CONTINUE(?: (\S+))?\s*$/.exec(answer);
+  if (!found) return undefined;
+  const [, id] = found;
+  return id === undefined || id === replid ? { replid, offset } : { replid: id, offset, previousReplid: replid };
+}
+
+function refused(answer: string, connection: RedisConnection): never {
   if (answer.startsWith('-')) throw errorOfReply(answer.slice(1), 'PSYNC', connection);
   throw protocolError(connection, 'PSYNC', answer);
 }

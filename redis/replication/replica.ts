@@ -1,6 +1,6 @@
 import type { RedisConnection } from '../connection.ts';
 import { readFraming, requestSnapshot } from './handshake.ts';
-import { Wire } from './wire.ts';
+import { type Framing, Wire } from './wire.ts';
 
 /** One RDB on its way from a Redis. */
 export interface RdbStream {
@@ -54,16 +54,12 @@ export async function openRdbStream(connection: RedisConnection, options: OpenRd
     const resync = await requestSnapshot(wire, connection, options);
     await options.onFullResync?.(resync);
     const framing = await readFraming(wire, connection, onWaiting);
-    const isMarked = 'mark' in framing;
-    return {
-      ...resync,
-      framing: isMarked ? 'eof-mark' : 'length',
-      ...(isMarked ? {} : { totalBytes: framing.bytes }),
-      body: wire.body(framing),
-      close: () => wire.close(),
-    };
+    return { ...resync, ...describeFraming(framing), body: wire.body(framing), close: () => wire.close() };
   } catch (error) {
     wire.close();
     throw error;
   }
 }
+
+export const describeFraming = (framing: Framing): Pick<RdbStream, 'framing' | 'totalBytes'> =>
+  'mark' in framing ? { framing: 'eof-mark' } : { framing: 'length', totalBytes: framing.bytes };

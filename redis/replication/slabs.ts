@@ -49,14 +49,17 @@ export class Slabs {
     this.#end += bytes;
   }
 
-  /** The oldest bytes, in one piece; undefined when there are none but those kept back. */
-  take(): Buffer | undefined {
-    const full = this.#full.shift();
+  /** The oldest bytes, in one piece of up to `limit`; undefined when there are none but those kept back. */
+  take(limit = Number.POSITIVE_INFINITY): Buffer | undefined {
+    const full = this.#full[0];
     if (full) {
-      this.#fullBytes -= full.length;
-      return full;
+      const taken = full.subarray(0, limit);
+      if (taken.length === full.length) this.#full.shift();
+      else this.#full[0] = full.subarray(limit);
+      this.#fullBytes -= taken.length;
+      return taken;
     }
-    const until = this.#end - this.hold;
+    const until = Math.min(this.#end - this.hold, this.#start + limit);
     if (until <= this.#start) return undefined;
     const taken = this.#slab.subarray(this.#start, until);
     this.#start = until;

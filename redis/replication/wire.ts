@@ -1,9 +1,9 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { RecoveryError } from '../../model/errors.ts';
 import { errorOfConnection } from '../client-errors.ts';
-import { describeConnection, type RedisConnection } from '../connection.ts';
+import type { RedisConnection } from '../connection.ts';
 import { Slabs } from './slabs.ts';
+import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
 /** Whoever reads the body is woken for this much, so that each stage behind it runs rarely. */
 const WORTH_WAKING = 256 * 1024;
@@ -28,18 +28,24 @@ export interface WireOptions {
   /** How long the server may be silent while we read. */
   idleTimeoutMs: number;
   connectTimeoutMs: number;
+  /** What the connection is for: says in an error what its end means. Default `snapshot`. */
+  purpose?: WirePurpose;
 }
 
 /** How the body ends: after a mark of 40 bytes that the server announced, or after a number of bytes. */
 export type Framing = { mark: Buffer } | { bytes: number };
 
-/** One raw connection to a Redis: lines first, then one body of bytes. Reads only when somebody wants to read. */
+/** No end but that of the connection: the stream of commands. */
+export const ENDLESS: Framing = { bytes: Number.POSITIVE_INFINITY };
+
+/** One raw connection to a Redis: lines first, then bodies of bytes. Reads only when somebody wants to read. */
 export class Wire {
   readonly #connection: RedisConnection;
   readonly #slabs = new Slabs();
   readonly #socket: Socket;
   readonly #idleCheck: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
+  readonly #purpose: WirePurpose;
   readonly #abort = () => this.#fail(this.#signal?.reason);
   #framing: Framing | undefined;
   /** Bytes of the body still to be handed out. */
@@ -55,6 +61,7 @@ export class Wire {
   private constructor(connection: RedisConnection, options: WireOptions) {
     this.#connection = connection;
     this.#signal = options.signal;
+    this.#purpose = options.purpose ?? 'snapshot';
     this.#socket = this.#open(connection);
     // The server ends a connection by a plain close, also when its child died: whether all came, the framing tells.
     for (const event of ['end', 'close']) this.#socket.on(event, () => this.#lost(new Error('the connection was closed')));
@@ -82,40 +89,58 @@ export class Wire {
       const line = this.#slabs.takeLine();
       if (line !== undefined) return line;
       if (this.#error !== undefined) throw this.#error;
-      if (this.#slabs.pending > LONGEST_LINE) throw this.#endless();
+      if (this.#slabs.pending > LONGEST_LINE) throw noLine(this.#connection);
       await this.#arrival();
     }
   }
 
   /**
-   * The bytes of the body, in pieces of up to 1 MiB, without the mark. May be called once, after the last line.
-   * Closes the connection however it ends.
+   * The bytes of the body, in pieces of up to 1 MiB, without the mark. May be called after the last line, and after a body
+   * that was read to its end with `keepOpen`. Otherwise it closes the connection however it ends.
    * @throws RecoveryError `REPLICATION_INTERRUPTED` when it ends before the framing says so
    */
-  async *body(framing: Framing): AsyncGenerator<Buffer> {
-    this.#framing = framing;
-    this.#slabs.hold = 'mark' in framing ? framing.mark.length : 0;
-    this.#left = 'bytes' in framing ? framing.bytes : Number.POSITIVE_INFINITY;
+  async *body(framing: Framing, { keepOpen = false } = {}): AsyncGenerator<Buffer> {
+    this.#expect(framing);
+    let isWhole = false;
     try {
-      while (this.#left > 0) {
+      while (this.#left > 0 && !isWhole) {
         if (!this.#isWorthWaking() && this.#error === undefined) await this.#arrival();
         this.#signal?.throwIfAborted();
-        const piece = this.#slabs.take();
+        const piece = this.#slabs.take(this.#left);
         this.#readOn(); // there may be room again
         if (piece) {
-          const own = piece.length > this.#left ? piece.subarray(0, this.#left) : piece;
-          this.#left -= own.length;
-          yield own;
-        } else if (this.#markIsHere()) return;
+          this.#left -= piece.length;
+          yield piece;
+        } else if (this.#markIsHere()) isWhole = true;
         else if (this.#error !== undefined) throw this.#error;
       }
+      isWhole = true;
     } finally {
-      this.close();
+      if (isWhole && keepOpen) this.#dropMark();
+      else this.close();
     }
+  }
+
+  /** False after a failure too; what has arrived before can still be read. */
+  get isOpen(): boolean {
+    return this.#error === undefined;
   }
 
   close(): void {
     this.#lost(new Error('the connection was left'));
+  }
+
+  #expect(framing: Framing): void {
+    this.#framing = framing;
+    this.#slabs.hold = 'mark' in framing ? framing.mark.length : 0;
+    this.#left = 'bytes' in framing ? framing.bytes : Number.POSITIVE_INFINITY;
+  }
+
+  /** What comes behind the mark, or the last byte, belongs to the next body. */
+  #dropMark(): void {
+    const isMarked = this.#markIsHere();
+    this.#expect({ bytes: 0 });
+    if (isMarked) this.#slabs.take();
   }
 
   #open({ host, port, tls }: RedisConnection): Socket {
@@ -205,20 +230,7 @@ export class Wire {
       this.#fail(cause);
       return;
     }
-    const message = `${describeConnection(this.#connection)}: ${cause.message} before the snapshot was whole`;
-    const next =
-      'Take the backup again; if it happens twice, look into the log of Redis for a failed child, its repl-timeout, or the output buffer limit of replicas.';
-    this.#fail(new RecoveryError('REPLICATION_INTERRUPTED', message, { next, cause }));
-  }
-
-  #endless(): RecoveryError {
-    return new RecoveryError(
-      'REPLICATION_PROTOCOL',
-      `${describeConnection(this.#connection)} answers with something that is no line`,
-      {
-        next: 'Check that host and port are those of a Redis or Valkey.',
-      },
-    );
+    this.#fail(interrupted(this.#connection, this.#purpose, cause));
   }
 
   /** The first failure counts; what has arrived before it can still be read. */

@@ -54,6 +54,7 @@ export const REPLID = '8c2f1e5a9d3b4c6e7f8091a2b3c4d5e6f7081920';
 export const withSnapshot =
   (pieces: (string | Buffer)[], { end = true } = {}) =>
   (request: string, socket: Socket): void => {
+    if (request.startsWith('REPLCONF ACK')) return;
     if (request.startsWith('PING')) socket.write('+PONG\r\n');
     else if (!request.startsWith('PSYNC')) socket.write('+OK\r\n');
     else void writeAll(socket, pieces, end);
