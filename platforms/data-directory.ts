@@ -5,9 +5,10 @@
  * folder, written before each change, says how far it came (data-directory/journal.ts).
  */
 export { type MovedAside, moveAside } from './data-directory/aside.ts';
+export type { BuildAppendDirectory } from './data-directory/build.ts';
 export { type Finished, type FinishOptions, finish } from './data-directory/finish.ts';
 export type { DataDirectoryOptions } from './data-directory/operation.ts';
 export { discardStaged, type PutBack, putBack } from './data-directory/put-back.ts';
-export { type BuildAppendDirectory, type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
+export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
-export { type StagedRdb, type StageOptions, stagedRdb, stageRdb } from './data-directory/stage.ts';
+export { type StagedFile, type StageOptions, stagedLog, stagedRdb, stageLog, stageRdb } from './data-directory/stage.ts';

@@ -5,6 +5,7 @@ import { bytesUnder, isThere, namesIn, syncDirectory } from './files.ts';
 import { type Journal, readJournal, refuseWhenPutBack, takeBallast, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, inOperation, type Operation } from './operation.ts';
 import { ownerOf } from './owner.ts';
+import { refuseUnusableLog } from './stage.ts';
 import { decisiveNames, refuseObstacles, survey } from './survey.ts';
 
 export interface MovedAside {
@@ -18,7 +19,8 @@ export interface MovedAside {
 /**
  * Moves whatever a starting Redis could load out of its sight, by renames, and remembers what was there, "nothing" too.
  * Redis must be stopped. A retry goes on where the last attempt ended.
- * @throws RecoveryError `RESTORE_REFUSED` (mount point, linked directory, put back already), `TARGET_DISK_FULL`, `TARGET_DENIED`
+ * @throws RecoveryError `RESTORE_REFUSED` (mount point, linked directory, a log for `appendonly no`,
+ *   put back already), `TARGET_DISK_FULL`, `TARGET_DENIED`
  */
 export const moveAside = (layout: DataLayout, operationId: string, options?: DataDirectoryOptions): Promise<MovedAside> =>
   inOperation(layout, operationId, options, async (operation) => {
@@ -32,6 +34,7 @@ export const moveAside = (layout: DataLayout, operationId: string, options?: Dat
 /** Records what is there, before anything moves. All room that a later putting back needs is taken now. */
 async function begin(operation: Operation): Promise<Journal> {
   const { files, dir, layout } = operation;
+  await refuseUnusableLog(operation);
   await refuseObstacles(files, dir, layout);
   await files.mkdir(operation.aside, { recursive: true, mode: 0o700 });
   await files.mkdir(operation.rejected, { recursive: true, mode: 0o700 });

@@ -2,29 +2,16 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { DataLayout } from '../platform.ts';
 import { moveOriginals, reject } from './aside.ts';
+import { type BuildOptions, buildData } from './build.ts';
 import { isThere, syncDirectory } from './files.ts';
 import { type Journal, readJournal, refuseWhenPutBack, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, inOperation, type Operation } from './operation.ts';
 import { giveTo } from './owner.ts';
-import { STAGED_RDB } from './stage.ts';
+import { refuseUnusableLog, STAGED_LOG, STAGED_RDB } from './stage.ts';
 
-/**
- * Builds `<directory>/<appenddirname>` as a multi-part append-only directory whose base is the RDB, and syncs it.
- * It may move the RDB away: it gets a link of its own.
- */
-export type BuildAppendDirectory = (
-  directory: string,
-  names: { appenddirname: string; appendfilename: string; rdbPath: string },
-) => Promise<unknown>;
-
-export interface ReplaceOptions extends DataDirectoryOptions {
-  /** `writeMultiPartFromRdb` of redis/aof. */
-  buildAppendDirectory: BuildAppendDirectory;
-  /**
-   * What a server with `appendonly yes` loads: `multi-part` from Redis 7 on; `single-file` before that, where the RDB is the
-   * preamble of the log. Default `multi-part`.
-   */
-  appendForm?: 'multi-part' | 'single-file';
+export interface ReplaceOptions extends DataDirectoryOptions, BuildOptions {
+  /** The plan has a log: refuse to go on without one. Else a log is used where one is staged. */
+  needsLog?: boolean;
 }
 
 export interface Replaced {
@@ -34,9 +21,10 @@ export interface Replaced {
 
 /**
  * Puts the staged RDB where a starting Redis loads it: as `dbfilename`, or with `appendonly yes`, which ignores that file, as
- * the base of its log. One rename, so that Redis finds all or nothing. Redis must be stopped and the old data aside.
- * A retry goes on where the last attempt ended, and changes nothing once it is in place.
- * @throws RecoveryError `DATA_DIRECTORY` if nothing was staged or moved aside; `RESTORE_REFUSED` after a put-back
+ * the base of its log, with the staged log behind it if there is one. One rename, so that Redis finds all or nothing.
+ * Redis must be stopped and the old data aside. A retry goes on where the last attempt ended, and changes nothing once it is in place.
+ * @throws RecoveryError `DATA_DIRECTORY` if nothing was staged or moved aside; `RESTORE_REFUSED` after a put-back, and for a
+ *   log that this Redis would not read
  */
 export const replaceWithRdb = (layout: DataLayout, operationId: string, options: ReplaceOptions): Promise<Replaced> =>
   inOperation(layout, operationId, options, async (operation) => {
@@ -55,52 +43,19 @@ const readyDirectory = ({ staged }: Operation): string => join(staged, 'ready');
 async function makeReady(operation: Operation, journal: Journal, options: ReplaceOptions): Promise<Journal> {
   const { files, staged, layout } = operation;
   if (!(await isThere(files, join(staged, STAGED_RDB)))) throw outOfOrder(operation, 'no RDB is staged');
+  if (options.needsLog && !(await isThere(files, join(staged, STAGED_LOG)))) throw outOfOrder(operation, 'no log is staged');
+  await refuseUnusableLog(operation);
   await moveOriginals(operation, journal); // all of it, even if the attempt that moved was cut short
   const ready = readyDirectory(operation);
   await files.rm(ready, { recursive: true, force: true });
   await files.mkdir(ready, { mode: 0o700 });
-  const placing = await build(operation, ready, options);
+  const placing = await buildData(operation, ready, options);
   if (journal.owner) await giveTo(files, journal.owner, join(ready, placing));
   await syncDirectory(files, ready);
   await syncDirectory(files, staged);
   const next: Journal = { ...journal, phase: 'replacing', placing };
   await writeJournal({ ...operation, layout }, next);
   return next;
-}
-
-async function build(operation: Operation, ready: string, { buildAppendDirectory, appendForm }: ReplaceOptions): Promise<string> {
-  const { files, staged, layout } = operation;
-  const { appendonly, appenddirname, appendfilename, dbfilename } = layout;
-  const rdb = join(staged, STAGED_RDB);
-  if (!appendonly || appendForm === 'single-file') {
-    const name = appendonly ? appendfilename : dbfilename;
-    await linkOrCopy(operation, rdb, join(ready, name));
-    return name;
-  }
-  const workbench = join(staged, 'workbench');
-  await files.rm(workbench, { recursive: true, force: true });
-  await files.mkdir(workbench, { mode: 0o700 });
-  const rdbPath = join(workbench, `base-${STAGED_RDB}`);
-  await linkOrCopy(operation, rdb, rdbPath);
-  await buildAppendDirectory(workbench, { appenddirname, appendfilename, rdbPath });
-  await files.rename(join(workbench, appenddirname), join(ready, appenddirname));
-  return appenddirname;
-}
-
-/** A link, because the staged file must outlive a builder that is killed; a copy where the file system has no links. */
-async function linkOrCopy({ files }: Operation, from: string, to: string): Promise<void> {
-  try {
-    await files.link(from, to);
-  } catch (error) {
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-    await files.copyFile(from, to);
-    const handle = await files.open(to, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  }
 }
 
 /** From here on staged/ready/<name> being gone means that it is in place: only this rename removes it. */

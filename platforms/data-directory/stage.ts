@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
 import type { DataLayout } from '../platform.ts';
-import { lstatIfThere, namesIn, syncDirectory } from './files.ts';
+import { isThere, lstatIfThere, namesIn, syncDirectory } from './files.ts';
 import { readJournal, refuseWhenPutBack } from './journal.ts';
 import { withDirectoryLock } from './lock.ts';
 import { type DataDirectoryOptions, type Operation, openOperation, rethrowTranslated } from './operation.ts';
@@ -15,12 +16,15 @@ export interface StageOptions extends DataDirectoryOptions {
   onProgress?: (bytes: number) => void;
 }
 
-export interface StagedRdb {
+/** A file that lies beside the data files, whole and on disk. */
+export interface StagedFile {
   path: string;
   bytes: number;
 }
 
 export const STAGED_RDB = 'dump.rdb';
+/** Commands that a starting Redis runs after it has loaded the RDB. */
+export const STAGED_LOG = 'log.aof';
 const PARTIAL = '.partial';
 
 /** One write; two of them are in memory. Small ones cost a system call each and a wait for the thread pool. */
@@ -34,23 +38,46 @@ const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
  * @param rdb - a whole RDB; its chunks may be reused by the source as soon as it is asked for the next
  * @throws RecoveryError `TARGET_DISK_FULL`, `TARGET_DENIED`; nothing is left then. Errors of the source come through.
  */
-export async function stageRdb(
+export const stageRdb = (
   layout: DataLayout,
   operationId: string,
   rdb: AsyncIterable<Buffer>,
+  options?: StageOptions,
+): Promise<StagedFile> => stageFile(layout, operationId, STAGED_RDB, rdb, options);
+
+/**
+ * Writes the log that goes on where the staged RDB ends, with the guarantees of `stageRdb`. Redis executes what stands in it.
+ * @param log - whole commands, as in an append-only file
+ * @throws RecoveryError as `stageRdb`; `RESTORE_REFUSED` for a Redis with `appendonly no`, which reads no log
+ */
+export async function stageLog(
+  layout: DataLayout,
+  operationId: string,
+  log: AsyncIterable<Buffer>,
+  options?: StageOptions,
+): Promise<StagedFile> {
+  if (!layout.appendonly) throw logOfNoUse(layout.dir);
+  return stageFile(layout, operationId, STAGED_LOG, log, options);
+}
+
+async function stageFile(
+  layout: DataLayout,
+  operationId: string,
+  name: string,
+  source: AsyncIterable<Buffer>,
   options: StageOptions = {},
-): Promise<StagedRdb> {
+): Promise<StagedFile> {
   const operation = await openOperation(layout, operationId, options);
   const { files, dir, staged } = operation;
-  const path = join(staged, STAGED_RDB);
+  const path = join(staged, name);
   // A name of its own: an attempt that was taken for dead may still be writing.
-  const partial = join(staged, `${STAGED_RDB}.${randomUUID()}${PARTIAL}`);
+  const partial = join(staged, `${name}.${randomUUID()}${PARTIAL}`);
   try {
     refuseWhenPutBack(operation, await readJournal(files, operation.home));
     await files.mkdir(staged, { recursive: true, mode: 0o700 });
-    for (const name of await namesIn(files, staged))
-      if (name.endsWith(PARTIAL)) await files.rm(join(staged, name), { force: true });
-    const bytes = await writePartial(operation, partial, rdb, options);
+    for (const old of await namesIn(files, staged))
+      if (old.startsWith(`${name}.`) && old.endsWith(PARTIAL)) await files.rm(join(staged, old), { force: true });
+    const bytes = await writePartial(operation, partial, source, options);
     await withDirectoryLock(operation.root, async () => {
       refuseWhenPutBack(operation, await readJournal(files, operation.home));
       await files.rename(partial, path);
@@ -64,22 +91,48 @@ export async function stageRdb(
 }
 
 /** What `stageRdb` finished for this operation, so that a retry needn't download again. */
-export async function stagedRdb(
+export const stagedRdb = (layout: DataLayout, operationId: string, options?: DataDirectoryOptions) =>
+  stagedFile(layout, operationId, STAGED_RDB, options);
+
+/** The same of `stageLog`. */
+export const stagedLog = (layout: DataLayout, operationId: string, options?: DataDirectoryOptions) =>
+  stagedFile(layout, operationId, STAGED_LOG, options);
+
+async function stagedFile(
   layout: DataLayout,
   operationId: string,
+  name: string,
   options: DataDirectoryOptions = {},
-): Promise<StagedRdb | undefined> {
+): Promise<StagedFile | undefined> {
   const { files, staged } = await openOperation(layout, operationId, options);
-  const path = join(staged, STAGED_RDB);
+  const path = join(staged, name);
   const stats = await lstatIfThere(files, path);
   return stats && { path, bytes: stats.size };
 }
 
-async function writePartial({ files, dir, layout }: Operation, path: string, rdb: AsyncIterable<Buffer>, options: StageOptions) {
+/**
+ * A log that would be left out is a restore to another moment than the one that was planned.
+ * @throws RecoveryError `RESTORE_REFUSED` if a log is staged for a Redis that reads none
+ */
+export async function refuseUnusableLog({ files, layout, staged, dir }: Operation): Promise<void> {
+  if (!layout.appendonly && (await isThere(files, join(staged, STAGED_LOG)))) throw logOfNoUse(dir);
+}
+
+const logOfNoUse = (dir: string): RecoveryError =>
+  new RecoveryError('RESTORE_REFUSED', `the Redis of ${dir} runs with appendonly no, so it reads no log when it starts`, {
+    next: 'Use strategy live, or turn appendonly on.',
+  });
+
+async function writePartial(
+  { files, dir, layout }: Operation,
+  path: string,
+  source: AsyncIterable<Buffer>,
+  options: StageOptions,
+) {
   const owner = await ownerOf(files, dir, decisiveNames(layout));
   const handle = await files.open(path, 'wx', 0o600);
   try {
-    const bytes = await writeBlocks(handle, rdb, options);
+    const bytes = await writeBlocks(handle, source, options);
     await giveTo(files, owner, path);
     await handle.datasync();
     return bytes;
@@ -91,14 +144,14 @@ async function writePartial({ files, dir, layout }: Operation, path: string, rdb
 /** Copies into two blocks in turn: one is filled while the other is written. */
 async function writeBlocks(
   handle: FileHandle,
-  rdb: AsyncIterable<Buffer>,
+  source: AsyncIterable<Buffer>,
   { signal, onProgress }: StageOptions,
 ): Promise<number> {
   const disk = blockWriter(handle, onProgress);
   let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let filled = 0;
-  for await (const chunk of untilAborted(rdb, signal)) {
+  for await (const chunk of untilAborted(source, signal)) {
     for (let at = 0; at < chunk.length; ) {
       const copied = chunk.copy(block, filled, at);
       at += copied;

@@ -24,6 +24,9 @@ export interface CommandStart {
 /** Not the whole environment of the worker: it holds the passwords of Redis and of the object store. */
 const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH'];
 
+export const inheritedEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
+
 /** Redis as a process that the worker starts and that outlives it. */
 export function commandStarter(options: CommandStart): Starter {
   const { command, cwd, outputFile, identity } = options;
@@ -65,11 +68,10 @@ async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Prom
 async function spawnDetached({ command, cwd, outputFile, env }: CommandStart): Promise<ChildProcess> {
   const [program = '', ...args] = command;
   const output = await openOutput(await outputFile());
-  const inherited = Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
   try {
     const child = spawn(program, args, {
       cwd,
-      env: { ...inherited, ...env },
+      env: { ...inheritedEnvironment(), ...env },
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
     });

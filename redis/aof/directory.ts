@@ -8,34 +8,51 @@ export interface MultiPartNames {
   appenddirname: string;
   /** `appendfilename` of the server: the names of all parts begin with it. */
   appendfilename: string;
-  /** An RDB, on the same file system. It is moved and not copied. */
-  rdbPath: string;
 }
 
+export interface MultiPartSources extends MultiPartNames {
+  /** An RDB, on the same file system. It is moved and not copied. */
+  base: { path: string };
+  /** The commands since the base, as they stand in a log; moved, too. Absent: none since. */
+  incr?: { path: string };
+}
+
+export interface MultiPartFromRdb extends MultiPartNames {
+  rdbPath: string;
+  /** See `incr`. */
+  logPath?: string;
+}
+
+/** `writeMultiPart` for what a restore has staged: an RDB, and a log where there is one. */
+export const writeMultiPartFromRdb = (dir: string, { rdbPath, logPath, ...names }: MultiPartFromRdb): Promise<AofFile[]> =>
+  writeMultiPart(dir, { ...names, base: { path: rdbPath }, ...(logPath === undefined ? {} : { incr: { path: logPath } }) });
+
 /**
- * Makes `<dir>/<appenddirname>` a multi-part append-only directory whose base is the RDB, with an empty log. A Redis with
- * `appendonly yes` loads exactly this and ignores dump.rdb. Understood by every Redis from 7.0 on, and by Valkey.
+ * Makes `<dir>/<appenddirname>` a multi-part append-only directory of a base and a log, which is empty if none is given. A
+ * Redis with `appendonly yes` loads exactly this and ignores dump.rdb. Understood by every Redis from 7.0 on, and by Valkey.
  * The manifest comes last and in one step: killed before it, the directory is one that Redis takes for empty, so put it
  * where Redis looks only when this has returned. All is on disk then.
  * @returns the files that the manifest names
  * @throws RecoveryError `TARGET_DISK_FULL`; `RESTORE_REFUSED` when there is a manifest already or the file system says no
  */
-export async function writeMultiPartFromRdb(dir: string, names: MultiPartNames): Promise<AofFile[]> {
-  const { appendfilename, rdbPath } = names;
-  for (const name of [names.appenddirname, appendfilename]) requirePlainName(name);
-  const directory = join(dir, names.appenddirname);
+export async function writeMultiPart(dir: string, sources: MultiPartSources): Promise<AofFile[]> {
+  const { appenddirname, appendfilename, base, incr } = sources;
+  for (const name of [appenddirname, appendfilename]) requirePlainName(name);
+  const directory = join(dir, appenddirname);
   const files: AofFile[] = [
     { name: `${appendfilename}.1.base.rdb`, seq: 1, type: 'base' },
     { name: `${appendfilename}.1.incr.aof`, seq: 1, type: 'incr' },
   ];
-  const [base = '', incr = ''] = files.map(({ name }) => join(directory, name));
+  const [basePath = '', incrPath = ''] = files.map(({ name }) => join(directory, name));
   const manifest = join(directory, `${appendfilename}.manifest`);
   try {
     await mkdir(directory, { recursive: true, mode: 0o755 });
     await requireAbsent(manifest);
-    await writeSynced(incr, '');
-    await sync(rdbPath, 'r+');
-    await rename(rdbPath, base);
+    // Both are looked at before one is moved: a refusal leaves what it was given.
+    for (const { path } of incr ? [base, incr] : [base]) await sync(path, 'r+');
+    if (incr) await rename(incr.path, incrPath);
+    else await writeSynced(incrPath, '');
+    await rename(base.path, basePath);
     const unfinished = `${manifest}.unfinished`;
     await writeSynced(unfinished, formatAofManifest(files));
     await sync(directory, 'r'); // the parts must be there before the manifest that names them

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { rm } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
 import { finish, moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
-import { Killed, killedAt, neverKilled, type When } from './support/faulty-files.ts';
+import { atEveryPoint } from './support/every-point.ts';
 
 const ID = 'restore-1';
 
@@ -26,27 +25,6 @@ const restored = (layout: DataLayout): Record<string, string> => ({
     ? { 'appendonlydir/appendonly.aof.1.base.rdb': RDB.toString(), 'appendonlydir/appendonly.aof.manifest': 'new manifest' }
     : { 'dump.rdb': RDB.toString() }),
 });
-
-/** Runs `body` on a fresh directory for every change that the step under test makes to the disk. Returns how many points. */
-async function atEveryPoint(
-  make: () => Promise<DataLayout>,
-  step: (layout: DataLayout, files: Files) => Promise<unknown>,
-  body: (layout: DataLayout, point: string) => Promise<void>,
-): Promise<number> {
-  const rehearsal = await make();
-  const counting = neverKilled();
-  await step(rehearsal, counting.files);
-  await rm(rehearsal.dir, { recursive: true });
-  for (let at = 1; at <= counting.changes(); at++) {
-    for (const when of ['before', 'midway'] satisfies When[]) {
-      const layout = await make();
-      await assert.rejects(step(layout, killedAt(at, when).files), Killed);
-      await body(layout, `killed ${when} change ${at} of ${counting.changes()}`);
-      await rm(layout.dir, { recursive: true });
-    }
-  }
-  return counting.changes();
-}
 
 const CASES = [
   { found: 'nothing', appendonly: true },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { finish, moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
+import { finish, moveAside, putBack, replaceWithRdb, stageLog, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
@@ -54,11 +54,35 @@ for (const binary of redisBinaries()) {
         assert.equal(await server.command('GET', 'old:89'), 'value 89');
       });
     }
+
+    it('is loaded with the log behind the RDB, and Redis goes on from there', async () => {
+      await using server = await startRedis({ binary: binary.path, config: { appendonly: 'yes' } });
+      await fillWith(server, 90, 'old');
+      const platform = openProcessPlatform({ start: { command: [binary.path, server.configFile] }, port: server.port });
+      const layout = await platform.dataLayout();
+      await server.stop();
+      const log = Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*2\r\n$3\r\nDEL\r\n$5\r\nnew:0\r\n');
+
+      await restore(layout, 'op', rdb, isAtLeast(binary, 7) ? 'multi-part' : 'single-file', log);
+      await server.restart();
+      assert.equal(await server.dbsize(), 499);
+      await server.command('SET', 'written', 'since');
+      await server.kill('SIGKILL');
+      await server.restart();
+      assert.equal(await server.dbsize(), 500);
+    });
   });
 }
 
-async function restore(layout: DataLayout, id: string, rdb: Buffer, appendForm: 'multi-part' | 'single-file'): Promise<void> {
+async function restore(
+  layout: DataLayout,
+  id: string,
+  rdb: Buffer,
+  appendForm: 'multi-part' | 'single-file',
+  log?: Buffer,
+): Promise<void> {
   await stageRdb(layout, id, chunksOf(rdb, 4096));
+  if (log) await stageLog(layout, id, chunksOf(log, 16));
   await moveAside(layout, id);
   await replaceWithRdb(layout, id, { buildAppendDirectory: writeMultiPartFromRdb, appendForm });
   await finish(layout, id);

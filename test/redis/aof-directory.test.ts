@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
+import { writeMultiPart, writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { parseAofManifest } from '../../redis/aof/manifest.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -68,6 +68,30 @@ describe('an append-only directory made from an RDB', () => {
       await writeMultiPartFromRdb(dir, { ...names, rdbPath });
       assert.equal(readFileSync(join(dir, 'appendonlydir', 'appendonly.aof.1.base.rdb'), 'utf8'), 'REDIS0010 again');
       assert.equal((await readdir(join(dir, 'appendonlydir'))).length, 3);
+    });
+
+    it('takes a log as the first increment, by moving it', async () => {
+      const [base, incr] = [join(dir, 'a.rdb'), join(dir, 'log')];
+      writeFileSync(incr, '*1\r\n$4\r\nPING\r\n');
+      const files = await writeMultiPart(dir, { ...names, base: { path: base }, incr: { path: incr } });
+      assert.deepEqual(
+        files.map(({ type }) => type),
+        ['base', 'incr'],
+      );
+      assert.equal(readFileSync(join(dir, 'appendonlydir', 'appendonly.aof.1.incr.aof'), 'utf8'), '*1\r\n$4\r\nPING\r\n');
+      assert.equal(existsSync(incr), false);
+    });
+
+    it('moves nothing when one of the two is not there', async () => {
+      const [base, incr] = [join(dir, 'a.rdb'), join(dir, 'none')];
+      await assert.rejects(writeMultiPart(dir, { ...names, base: { path: base }, incr: { path: incr } }), {
+        code: 'RESTORE_REFUSED',
+      });
+      assert.equal(existsSync(base), true);
+      await assert.rejects(writeMultiPart(dir, { ...names, base: { path: incr }, incr: { path: base } }), {
+        code: 'RESTORE_REFUSED',
+      });
+      assert.equal(existsSync(base), true);
     });
 
     it('refuses names that lead out of the directory', async () => {

@@ -7,6 +7,7 @@ import type { BuildAppendDirectory } from '../../../platforms/data-directory.ts'
 import type { DataLayout } from '../../../platforms/platform.ts';
 
 export const RDB = Buffer.from('REDIS0011 the restored data');
+export const LOG = Buffer.from('*1\r\n$8\r\nFLUSHALL\r\n');
 
 /** The shapes in which Redis leaves its data: what the restore finds. */
 export const FOUND: Record<string, Record<string, string>> = {
@@ -46,12 +47,13 @@ export async function contents(directory: string, prefix = ''): Promise<Record<s
   return all;
 }
 
-/** As the real builder does it: the RDB is moved in, not copied. */
+/** As the real builder does it: the RDB and the log are moved in, not copied. */
 export const builderOn =
   (files: Files): BuildAppendDirectory =>
-  async (directory, { appenddirname, appendfilename, rdbPath }) => {
+  async (directory, { appenddirname, appendfilename, rdbPath, logPath }) => {
     const made = join(directory, appenddirname);
     await files.mkdir(made);
+    if (logPath) await files.rename(logPath, join(made, `${appendfilename}.1.incr.aof`));
     await files.rename(rdbPath, join(made, `${appendfilename}.1.base.rdb`));
     const handle = await files.open(join(made, `${appendfilename}.manifest`), 'w');
     await handle.writeFile('new manifest').finally(() => handle.close());

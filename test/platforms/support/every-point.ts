@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import type { Files } from '../../../platforms/data-directory/files.ts';
+import type { DataLayout } from '../../../platforms/platform.ts';
+import { Killed, killedAt, neverKilled, type When } from './faulty-files.ts';
+
+/** Runs `body` on a fresh directory for every change that the step under test makes to the disk. Returns how many points. */
+export async function atEveryPoint(
+  make: () => Promise<DataLayout>,
+  step: (layout: DataLayout, files: Files) => Promise<unknown>,
+  body: (layout: DataLayout, point: string) => Promise<void>,
+): Promise<number> {
+  const rehearsal = await make();
+  const counting = neverKilled();
+  await step(rehearsal, counting.files);
+  await rm(rehearsal.dir, { recursive: true });
+  for (let at = 1; at <= counting.changes(); at++) {
+    for (const when of ['before', 'midway'] satisfies When[]) {
+      const layout = await make();
+      await assert.rejects(step(layout, killedAt(at, when).files), Killed);
+      await body(layout, `killed ${when} change ${at} of ${counting.changes()}`);
+      await rm(layout.dir, { recursive: true });
+    }
+  }
+  return counting.changes();
+}
