@@ -3,10 +3,11 @@ import { type ErrorCode, RecoveryError } from '../model/errors.ts';
 import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
 import { formatCount } from '../model/format.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
-import type { RestorePlan } from '../model/plan.ts';
-import { stagedRdb, stageRdb } from '../platforms/data-directory.ts';
+import type { PlannedLog, RestorePlan } from '../model/plan.ts';
+import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { byteProgress, currentJob } from './job-context.ts';
+import { replayedLog } from './replay-log.ts';
 import type { World } from './world.ts';
 
 /** What was found in the RDB on its way to the machine, before Redis was touched. */
@@ -37,6 +38,18 @@ export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
     ...(logBytes === undefined ? {} : { logBytes }),
     timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
   };
+}
+
+/** Brings the log beside the data files, read command by command. A retry takes what a finished attempt has staged. */
+async function stagePlannedLog(world: World, plan: RestorePlan, log: PlannedLog): Promise<number> {
+  const { signal, operationId } = currentJob();
+  const done = await stagedLog(plan.layout, operationId);
+  if (done) return done.bytes;
+  const target = await world.instance(plan.instance);
+  const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
+  const commands = replayedLog(world, target, plan.shard, log);
+  const { bytes } = await stageLog(plan.layout, operationId, commands, { signal, onProgress: (so) => report(so) });
+  return bytes;
 }
 
 /** One flipped bit on the way is no damaged backup: only what is wrong twice is wrong in the store, where no retry mends it. */

@@ -6,7 +6,8 @@ import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { type Follower, openFollower } from '../../redis/replication/follow.ts';
 import { predictResync } from '../../redis/replication/predict-resync.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
-import { type Archive, timelineIdOf } from '../../repository/archive/archive.ts';
+import type { Archive } from '../../repository/archive/archive.ts';
+import { timelineIdOf } from '../../repository/layout.ts';
 import { currentJob } from '../job-context.ts';
 import { storeRdb } from '../store-rdb.ts';
 import type { ProtectedInstance, World } from '../world.ts';
@@ -29,6 +30,8 @@ interface ArchiveEnd {
   lastAtMs: number;
   /** Absent: there is a snapshot and no timeline yet. */
   timeline?: Timeline;
+  /** Somebody has put objects where the next ones would lie: it can only be gone on with in another timeline. */
+  blocked?: boolean;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -50,7 +53,7 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
   try {
     if (follower.kind === 'full') return await beginAnew(world, target, archive, { shard, client, follower, end });
     if (!end) throw new Error('Redis went on where nothing was asked for');
-    if (end.timeline && end.replid === follower.replid) return { ...end, timeline: end.timeline, follower };
+    if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
     const reason = end.timeline ? 'continued' : 'first';
     const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
     return { ...end, timeline, follower };
@@ -62,16 +65,25 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
 
 async function endOf(world: World, instance: string, archive: Archive, shard: string): Promise<ArchiveEnd | undefined> {
   const timeline = await archive.newestTimeline();
-  if (timeline) return { ...(await archive.position(timeline.timelineId)), replid: timeline.replid, timeline };
+  if (timeline) {
+    const { end, endState, lastAtMs, beyond } = await archive.position(timeline.timelineId);
+    return { replid: timeline.replid, offset: end, state: endState, lastAtMs, timeline, blocked: beyond.length > 0 };
+  }
   const base = newestBase(await (await world.repository()).list(instance, shard));
   if (!base) return undefined;
   const { replid, offset } = base.replication;
   return { replid, offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
 }
 
-/** Any RDB that knows its place in the stream is a base. */
+/**
+ * An RDB that knows its place in the stream is a base. One of BGSAVE is none: only after a synchronization does Redis say
+ * again which database its commands mean.
+ */
 const newestBase = (manifests: readonly SnapshotManifest[]): SnapshotManifest | undefined =>
-  manifests.findLast(({ replication, rdb }) => replication.replid !== '' && replication.offset > 0 && rdb.keys > 0);
+  manifests.findLast(
+    ({ method, replication, rdb }) =>
+      method === 'replication' && replication.replid !== '' && replication.offset > 0 && rdb.keys > 0,
+  );
 
 /**
  * Waits while a full resynchronization would be harmful: from a Redis that loads, that has only just started (a fork and a

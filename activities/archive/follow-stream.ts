@@ -5,7 +5,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/timeline.ts';
-import type { Archive } from '../../repository/archive/archive.ts';
+import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
 import { spool } from '../../repository/pipeline/spool.ts';
 import { currentJob } from '../job-context.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
@@ -81,7 +81,8 @@ class Stay {
 
   async run(): Promise<FollowResult> {
     const { signal } = currentJob();
-    const leave = AbortSignal.any([signal, this.#world.draining, AbortSignal.timeout(STAY_MS + Math.random() * STAY_SPREAD_MS)]);
+    const stayMs = STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS);
+    const leave = AbortSignal.any([signal, this.#world.draining, AbortSignal.timeout(stayMs)]);
     const closing = () => this.#attached.follower.close(); // what has arrived is still stored
     leave.addEventListener('abort', closing, { once: true });
     this.#attached.follower.acknowledge(this.#stored.offset);
@@ -143,9 +144,9 @@ class Stay {
     signal?.throwIfAborted();
     const { pieces, ...facts } = draft;
     const { timelineId, instance, shard } = this.#attached.timeline;
-    const header = {
+    const header: NewSegment = {
       formatVersion: ARCHIVE_FORMAT_VERSION,
-      kind: 'segment' as const,
+      kind: 'segment',
       timelineId,
       instance,
       shard,

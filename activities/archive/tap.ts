@@ -26,6 +26,7 @@ export class StreamTap {
   readonly #options: TapOptions;
   readonly #watch: DestructiveWatch;
   readonly #allowed: ReadonlySet<string>;
+  #atMs = 0;
   #worth = false;
   #destructive: DestructiveCommand[] = [];
   #unknown = new Set<string>();
@@ -34,11 +35,12 @@ export class StreamTap {
     this.#segmenter = segmenter;
     this.#options = options;
     this.#allowed = new Set(options.settings.moduleCommands.map((name) => name.toUpperCase()));
-    this.#watch = new DestructiveWatch({
-      clock: options.clock,
-      onDestructive: (command) => void this.#destructive.push(command),
+    this.#watch = new DestructiveWatch((found) => void this.#destructive.push(found));
+    this.#reader = new CommandReader(state, {
+      offset,
+      onCommand: (command) => this.#command(command),
+      renamed: options.settings.renamedCommands,
     });
-    this.#reader = new CommandReader(state, { offset, onCommand: (command) => this.#command(command) });
   }
 
   /** Everything up to here has come. */
@@ -54,6 +56,7 @@ export class StreamTap {
   }
 
   #read(piece: Buffer): void {
+    this.#atMs = this.#options.clock();
     const cut = this.#reader.read(piece);
     const boundary = cut > 0;
     const offset = boundary ? this.#reader.boundary : this.#reader.offset;
@@ -61,7 +64,7 @@ export class StreamTap {
       offset,
       state: boundary ? this.#reader.boundaryState() : this.#reader.state(),
       boundary,
-      atMs: this.#options.clock(),
+      atMs: this.#atMs,
       worth: this.#worth,
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
@@ -72,6 +75,7 @@ export class StreamTap {
   }
 
   #command(command: LoggedCommand): void {
+    this.#watch.see(command, this.#atMs);
     const verdict = verdictOf(command.name, this.#allowed);
     if (verdict === 'foreign') this.#unknown.add(command.typed);
     if (verdict !== 'drop') this.#worth = true;

@@ -11,8 +11,16 @@ const state = z.strictObject({
   db: z.int().min(-1),
   inTransaction: z.boolean(),
   within: z
-    .strictObject({ line: z.string(), argsLeft: z.int().min(-1), bulkLeft: z.int().min(-1), args: z.array(z.string()) })
+    .strictObject({
+      line: z.string(),
+      read: count,
+      argCount: z.int().min(-1),
+      argsLeft: z.int().min(-1),
+      bulkLeft: z.int().min(-1),
+      args: z.array(z.string()),
+    })
     .optional(),
+  sinceBoundary: count.optional(),
 });
 
 const destructive = z.strictObject({

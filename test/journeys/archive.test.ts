@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import type { ArchiveStatus } from '../../model/archiving.ts';
+import { openRedis } from '../../redis/client.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { House } from '../support/house.ts';
+import { until } from '../support/until.ts';
+
+describe('The continuous log of a Redis', function () {
+  this.timeout(120_000);
+  let house: House;
+  let archive: Archive;
+  before(async () => {
+    house = await House.open({
+      redis: { config: { appendonly: 'yes' } },
+      instance: { archive: { segmentAge: '1s', restartDelay: '1s' } },
+    });
+    archive = new Archive(house.repository.store, 'main');
+    await house.ask('SET', 'first', 'value');
+  });
+  after(() => house?.close());
+
+  const offset = async (): Promise<number> =>
+    Number(/master_repl_offset:(\d+)/.exec(String(await house.ask('INFO', 'replication')))?.[1]);
+  const stored = async (): Promise<number> => {
+    const timeline = await archive.newestTimeline();
+    return timeline ? (await archive.position(timeline.timelineId)).end : -1;
+  };
+  const handle = () => house.client.workflow.getHandle('archive/main');
+  const status = () => handle().query<ArchiveStatus>('status');
+
+  it('begins with a base of its own, and stores what is written within seconds', async () => {
+    await house.client.workflow.start('archiveContinuously', {
+      workflowId: 'archive/main',
+      taskQueue: 'redis-ops',
+      args: [{ instance: 'main' }],
+    });
+    await until(async () => (await archive.newestTimeline()) !== undefined, { what: 'a timeline' });
+    const [base] = await house.repository.list('main');
+    assert.equal(base?.reason, 'archive');
+    assert.equal(base?.rdb.keys, 1);
+    await house.ask('SET', 'second', 'value');
+    const written = await offset();
+    const began = Date.now();
+    await until(async () => (await stored()) >= written, { what: 'the write is stored' });
+    assert.ok(Date.now() - began < 5_000);
+  });
+
+  it('lets WAIT return when the write is in the object store', async () => {
+    using client = await openRedis(house.redis.connection);
+    await client.command('SET', 'waited-for', 'value');
+    const written = await offset();
+    assert.equal(await client.command('WAIT', '1', '20000'), 1);
+    assert.ok((await stored()) >= written);
+  });
+
+  it('writes nothing while nothing is written', async () => {
+    const count = async () => (await archive.segments((await archive.newestTimeline())?.timelineId ?? '')).length;
+    const written = await offset();
+    await until(async () => (await stored()) >= written, { what: 'all is stored' });
+    const before = await count();
+    await until(async () => (await offset()) > written, { seconds: 20, what: 'a PING of Redis to its replicas' });
+    assert.equal(await count(), before);
+  });
+
+  it('goes on at the last stored byte when its worker is killed', async () => {
+    const timeline = await archive.newestTimeline();
+    await house.killWorker();
+    await house.ask('SET', 'while-it-was-dead', 'value');
+    const written = await offset();
+    await house.startWorker();
+    await until(async () => (await stored()) >= written, { seconds: 30, what: 'the write is stored' });
+    assert.equal((await archive.newestTimeline())?.timelineId, timeline?.timelineId);
+  });
+
+  it('lets go of Redis when it is told to, with everything stored, and comes back', async () => {
+    const connected = async () => /connected_slaves:1/.test(String(await house.ask('INFO', 'replication')));
+    await house.ask('SET', 'just-before', 'value');
+    const written = await offset();
+    await handle().executeUpdate('detach', { args: [{ by: 'a test' }] });
+    assert.equal(await connected(), false);
+    assert.ok((await stored()) >= written);
+    assert.equal((await status()).phase, 'detached');
+    await handle().executeUpdate('attach', { args: [{ by: 'a test' }] });
+    await until(connected, { what: 'it follows again' });
+  });
+});
