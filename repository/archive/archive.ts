@@ -1,10 +1,15 @@
+import type { ArchiveExtent } from '../../model/archive-chain.ts';
+import type { Cut } from '../../model/archive-cut.ts';
+import type { ArchiveTarget } from '../../model/archive-plan.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
 import { newestOf } from '../../model/timelines.ts';
 import { segmentKey } from '../layout.ts';
 import { hasCode } from '../small-objects.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
+import { readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
+import { type FoundDestructive, findCut, findDestructive } from './moments.ts';
 import { type ArchivePosition, findPosition } from './position.ts';
 import { type ArchiveRange, openRange, type RangeOptions } from './range.ts';
 import { encodeSegment, type NewSegment } from './segment-format.ts';
@@ -12,6 +17,7 @@ import { type OpenSegment, openSegment, readHeader, timelineRef } from './segmen
 import { createTimeline, listTimelines, type TimelineProblem } from './timelines.ts';
 
 export type { ArchiveSegment } from './listing.ts';
+export type { FoundDestructive } from './moments.ts';
 export type { ArchivePosition } from './position.ts';
 export type { ArchiveRange } from './range.ts';
 export type { NewSegment } from './segment-format.ts';
@@ -110,6 +116,25 @@ export class Archive {
   /** The raw bytes that cover `from` to `to`, all of them and the right ones, or an error. See `openRange`. */
   openRange(timelineId: string, from: number, to: number, options?: RangeOptions): Promise<ArchiveRange> {
     return openRange(this, timelineId, { from, to }, options);
+  }
+
+  /** What is stored of each timeline, for planArchive and retention. See `readExtents`. */
+  extents(signal?: AbortSignal): Promise<{ extents: ArchiveExtent[]; problems: TimelineProblem[] }> {
+    return readExtents(this, signal);
+  }
+
+  /** Where to cut for a target; undefined for a moment that the archive does not have. See `findCut`. */
+  findCut(extents: readonly ArchiveExtent[], target: ArchiveTarget, signal?: AbortSignal): Promise<Cut | undefined> {
+    return findCut(this, extents, target, signal);
+  }
+
+  /** FLUSHALL and the like in a stretch of time. */
+  destructive(
+    extents: readonly ArchiveExtent[],
+    range: { fromMs: number; toMs: number },
+    signal?: AbortSignal,
+  ): Promise<FoundDestructive[]> {
+    return findDestructive(this, extents, range, signal);
   }
 
   async #storedAt({ timelineId, start }: NewSegment, key: string, signal?: AbortSignal): Promise<SegmentHeader> {

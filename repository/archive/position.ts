@@ -2,10 +2,9 @@ import { cutIn } from '../../model/archive-cut.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { isBoundary, STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
-import { hasCode } from '../small-objects.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { archiveCorrupt } from './schema.ts';
-import { type ArchivePlace, isDamage, readHeader, timelineRef } from './segments.ts';
+import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
 import { readTimeline } from './timelines.ts';
 
 /** Where the archive of a timeline ends. */
@@ -31,8 +30,6 @@ export interface ArchivePosition {
 
 /** Damage wider than this is no business of an archiver. */
 const MOST_STEPS = 64;
-/** Looks at a listing that a compaction or retention overtakes. */
-const MOST_LISTINGS = 5;
 
 /**
  * Finds the end from behind: the newest segment whose predecessor ends where it starts. Segments are stored one at a time,
@@ -46,17 +43,11 @@ export async function findPosition(
   timelineId: string,
   { signal, children = [] }: { signal?: AbortSignal; children?: readonly string[] } = {},
 ): Promise<ArchivePosition> {
-  for (let listings = 1; ; listings++) {
+  const found = await unlessOvertaken(async () => {
     const view = mergedView(await listSegments(place.store, timelineRef(place, timelineId), signal));
-    try {
-      return (
-        (await positionIn(place, timelineId, view, signal)) ??
-        (await beginOf(place, timelineId, [...children, timelineId], signal))
-      );
-    } catch (error) {
-      if (!hasCode(error, 'OBJECT_MISSING') || listings >= MOST_LISTINGS) throw error;
-    }
-  }
+    return positionIn(place, timelineId, view, signal);
+  });
+  return found ?? beginOf(place, timelineId, [...children, timelineId], signal);
 }
 
 async function positionIn(

@@ -94,3 +94,16 @@ export async function onceMore<T>(where: string, fetch: () => Promise<T>): Promi
     throw isDamage(error) ? archiveCorrupt(where, `is damaged: ${messageOf(error)}`, error) : error;
   }
 }
+
+const MOST_LOOKS = 5;
+
+/** Looks again when a segment that was listed is gone: a compaction or retention has overtaken us. */
+export async function unlessOvertaken<T>(look: () => Promise<T>): Promise<T> {
+  for (let looks = 1; ; looks++) {
+    try {
+      return await look();
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_MISSING') || looks >= MOST_LOOKS) throw error;
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import type { ArchiveExtent } from '../../model/archive-chain.ts';
+import { beginOf, type Place, parentOf, placesOf } from '../../model/archive-chain.ts';
+import { type Cut, cutIn } from '../../model/archive-cut.ts';
+import { type ArchiveTarget, targetPlace } from '../../model/archive-plan.ts';
+import { isBoundary } from '../../model/stream-state.ts';
+import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
+import { inParallel } from '../parallel.ts';
+import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
+import { type ArchivePlace, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
+
+/** One that passed, and the timeline that it passed in. `before` is where a restore has it undone. */
+export interface FoundDestructive extends DestructiveCommand {
+  timelineId: string;
+}
+
+const HEADERS_AT_ONCE = 8;
+
+/**
+ * The place to cut for a target: the last boundary at or before its moment. Reads O(log n) headers.
+ * @returns undefined for a moment that the archive does not have; planArchive says why
+ */
+export async function findCut(
+  archive: ArchivePlace,
+  extents: readonly ArchiveExtent[],
+  target: ArchiveTarget,
+  signal?: AbortSignal,
+): Promise<Cut | undefined> {
+  const places = placesOf(extents);
+  const found = targetPlace(places, target);
+  if ('gap' in found) return undefined;
+  const { timelineId } = found.timeline;
+  if (target.kind === 'latest') return found.boundary && { timelineId, ...found.boundary };
+  if (target.kind === 'offset') return unlessOvertaken(() => cutAtOffset(archive, target, found, signal));
+  for (let place: Place | undefined = found; place; place = parentOf(place, places)) {
+    const { atMs } = target;
+    const where = place;
+    const cut = await unlessOvertaken(() => cutInPlace(archive, where, atMs, signal));
+    if (cut) return cut;
+  }
+  return undefined;
+}
+
+/** DestructiveCommands that passed from one moment to another, oldest first. Reads the headers of that time. */
+export async function findDestructive(
+  archive: ArchivePlace,
+  extents: readonly ArchiveExtent[],
+  range: { fromMs: number; toMs: number },
+  signal?: AbortSignal,
+): Promise<FoundDestructive[]> {
+  const { fromMs, toMs } = range;
+  const found: FoundDestructive[] = [];
+  const touched = placesOf(extents).filter((place) => place.firstAtMs <= toMs && place.lastAtMs >= fromMs);
+  for (const { timeline } of touched) {
+    const { timelineId } = timeline;
+    const all = await unlessOvertaken(async () => {
+      const headers = new Headers(archive, await segmentsOf(archive, timelineId, signal), signal);
+      return headersIn(headers, range);
+    });
+    const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
+    found.push(...all.flatMap(({ destructive }) => destructive.filter(inTime).map((one) => ({ timelineId, ...one }))));
+  }
+  return found;
+}
+
+async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<SegmentHeader[]> {
+  const first = Math.max(0, await headers.lastBegunBy(fromMs));
+  const last = await headers.lastBegunBy(toMs);
+  const indexes = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+  return inParallel(indexes, HEADERS_AT_ONCE, (at) => headers.at(at));
+}
+
+async function cutInPlace(archive: ArchivePlace, place: Place, atMs: number, signal?: AbortSignal): Promise<Cut | undefined> {
+  const { timelineId } = place.timeline;
+  const segments = (await segmentsOf(archive, timelineId, signal)).filter(({ start }) => start < place.end);
+  const headers = new Headers(archive, segments, signal);
+  for (let at = await headers.lastBegunBy(atMs); at >= 0; at--) {
+    const cut = cutIn(await headers.at(at), atMs);
+    if (cut) return { timelineId, ...cut };
+  }
+  // Opened, but no byte has come yet: the state is that of its beginning.
+  const first = segments.length > 0 ? await headers.at(0) : undefined;
+  const begins = first && isBoundary(first.startState) && beginOf(place) <= atMs;
+  return begins ? { timelineId, offset: first.start, atMs: beginOf(place) } : undefined;
+}
+
+/** When the byte at an offset came, as nearly as the marks tell. */
+async function cutAtOffset(
+  archive: ArchivePlace,
+  { timelineId, offset }: { timelineId: string; offset: number },
+  place: Place,
+  signal?: AbortSignal,
+): Promise<Cut> {
+  const segments = await segmentsOf(archive, timelineId, signal);
+  const segment = segments.findLast(({ start }) => start < offset);
+  if (!segment) return { timelineId, offset, atMs: beginOf(place) };
+  const { marks, firstAtMs } = await readHeader(archive, segment, signal);
+  return { timelineId, offset, atMs: marks.findLast(([at]) => at <= offset)?.[1] ?? firstAtMs };
+}
+
+const segmentsOf = async (archive: ArchivePlace, timelineId: string, signal?: AbortSignal): Promise<ArchiveSegment[]> =>
+  mergedView(await listSegments(archive.store, timelineRef(archive, timelineId), signal));
+
+/** Headers of the segments of one timeline, each read once. */
+class Headers {
+  readonly #archive: ArchivePlace;
+  readonly #segments: readonly ArchiveSegment[];
+  readonly #signal: AbortSignal | undefined;
+  readonly #known = new Map<number, Promise<SegmentHeader>>();
+
+  constructor(archive: ArchivePlace, segments: readonly ArchiveSegment[], signal?: AbortSignal) {
+    this.#archive = archive;
+    this.#segments = segments;
+    this.#signal = signal;
+  }
+
+  at(index: number): Promise<SegmentHeader> {
+    const known = this.#known.get(index) ?? readHeader(this.#archive, this.#segments[index] as ArchiveSegment, this.#signal);
+    this.#known.set(index, known);
+    return known;
+  }
+
+  /** The last segment whose first byte had come by then; -1 if none. Times never go back from one segment to the next. */
+  async lastBegunBy(atMs: number): Promise<number> {
+    let [low, high] = [0, this.#segments.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((await this.at(middle)).firstAtMs <= atMs) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
