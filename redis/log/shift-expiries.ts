@@ -71,6 +71,8 @@ class Rewriter {
   /** Bytes at hand, and the offset of the first. */
   #window: Buffer = this.held;
   #windowAt = 0;
+  /** The window is no piece of somebody else, and may be written to. */
+  #isOwn = false;
   #passed = 0;
   /** Offset behind the argument before. */
   #mark = 0;
@@ -84,7 +86,8 @@ class Rewriter {
 
   pass(piece: Buffer): Buffer {
     this.#windowAt = this.#reader.offset - this.held.length;
-    this.#window = this.held.length > 0 ? Buffer.concat([this.held, piece]) : piece;
+    this.#isOwn = this.held.length > 0;
+    this.#window = this.#isOwn ? Buffer.concat([this.held, piece]) : piece;
     this.#reader.read(piece);
     const { offset } = this.#reader;
     const isShort = this.#mark < offset && offset - this.#mark < SHORT;
@@ -143,6 +146,12 @@ class Rewriter {
   }
 
   #replace(from: number, end: number, text: string): void {
+    if (end - from === text.length + `$${text.length}`.length + 4) {
+      if (!this.#isOwn) this.#window = Buffer.from(this.#window);
+      this.#isOwn = true;
+      this.#window.write(text, end - 2 - text.length - this.#windowAt, 'latin1');
+      return;
+    }
     this.#passUntil(from);
     this.#out.push(encode(text));
     this.#passed = end;
