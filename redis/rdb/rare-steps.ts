@@ -70,6 +70,7 @@ const textDoubleBytes = (length: number): number => (length < 253 ? 1 + length :
 function expireSeconds(walker: Walker, cursor: Cursor): boolean {
   if (cursor.position + 4 > cursor.end) return false;
   walker.expireAtMs = (cursor.littleEndian(cursor.position) | 0) * 1000;
+  walker.onExpiry?.(cursor.offset, 4);
   return walker.skip(4);
 }
 

@@ -26,6 +26,8 @@ export class Walker {
   auxName = '';
   /** Of the key to come; NaN: it has none. */
   expireAtMs: number = Number.NaN;
+  /** Told at which byte of the RDB an expiry stands: milliseconds in eight bytes, or seconds in four. */
+  onExpiry: ((offset: number, bytes: 4 | 8) => void) | undefined;
   readonly #cursor = new Cursor();
   readonly #classes: KeyClasses;
   #step: number = START;
@@ -171,6 +173,7 @@ export class Walker {
     const { position } = cursor;
     if (position + 8 > cursor.end) return false;
     this.expireAtMs = cursor.littleEndian(position) + (cursor.littleEndian(position + 4) | 0) * 2 ** 32;
+    if (this.onExpiry !== undefined) this.onExpiry(cursor.offset, 8);
     return this.skip(8);
   }
 

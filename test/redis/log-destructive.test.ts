@@ -38,7 +38,10 @@ describe('the watch for destructive commands', () => {
   }
 
   it('reaches from before MULTI to behind EXEC', () => {
-    const found = watch([[5, ['MULTI'], SET, ['FLUSHALL']], [6, ['SELECT', 3], ['FLUSHDB'], ['EXEC'], SET]]); // biome-ignore format: one line
+    const found = watch([
+      [5, ['MULTI'], SET, ['FLUSHALL']],
+      [6, ['SELECT', 3], ['FLUSHDB'], ['EXEC'], SET],
+    ]);
     assert.deepEqual(found, [
       { command: 'FLUSHALL', before: 1, after: 7, atMs: 5, db: 0 },
       { command: 'FLUSHDB', before: 1, after: 7, atMs: 6, db: 3 },
@@ -46,12 +49,20 @@ describe('the watch for destructive commands', () => {
   });
 
   it('joins many deletes into one', () => {
-    const found = watch([[10, ...keys(600).map((key): Words => ['DEL', key])], [400, SET, ['UNLINK', ...keys(500)], SET], [900, ['DEL', 'a']], [3000, SET]]); // biome-ignore format: one line
+    const found = watch([
+      [10, ...keys(600).map((key): Words => ['DEL', key])],
+      [400, SET, ['UNLINK', ...keys(500)], SET],
+      [900, ['DEL', 'a']],
+      [3000, SET],
+    ]);
     assert.deepEqual(found, [{ command: 'mass delete', before: 1, after: 605, atMs: 10, db: 0, keys: 1101 }]);
   });
 
   it('tells of a mass delete as soon as it is over', () => {
-    const steps: Step[] = [[10, ['DEL', ...keys(1000)]], [1010, SET]]; // biome-ignore format: one line
+    const steps: Step[] = [
+      [10, ['DEL', ...keys(1000)]],
+      [1010, SET],
+    ];
     assert.equal(watch(steps, {}, { end: false }).length, 0);
     assert.equal(watch([...steps, [1011, SET]], {}, { end: false }).length, 1);
   });
@@ -63,13 +74,41 @@ describe('the watch for destructive commands', () => {
   });
 
   it('takes two of them for two', () => {
-    const found = watch([[0, ['DEL', ...keys(1000)]], [5000, ['DEL', 'lone']], [9000, ['DEL', ...keys(2000)]]]); // biome-ignore format: one line
-    assert.deepEqual(found.map((one) => [one.keys, one.atMs, one.before, one.after]), [[1000, 0, 1, 2], [2000, 9000, 3, 4]]); // biome-ignore format: a table
+    const found = watch([
+      [0, ['DEL', ...keys(1000)]],
+      [5000, ['DEL', 'lone']],
+      [9000, ['DEL', ...keys(2000)]],
+    ]);
+    assert.deepEqual(
+      found.map((one) => [one.keys, one.atMs, one.before, one.after]),
+      [
+        [1000, 0, 1, 2],
+        [2000, 9000, 3, 4],
+      ],
+    );
   });
 
   it('goes by other thresholds where it is told to', () => {
-    assert.deepEqual(watch([[1, ['DEL', 'a']], [40, ['DEL', 'b']]], { keys: 2, withinMs: 50 }).map((one) => one.keys), [2]); // biome-ignore format: one line
-    assert.deepEqual(watch([[1, ['DEL', 'a']], [60, ['DEL', 'b']]], { keys: 2, withinMs: 50 }), []); // biome-ignore format: one line
+    assert.deepEqual(
+      watch(
+        [
+          [1, ['DEL', 'a']],
+          [40, ['DEL', 'b']],
+        ],
+        { keys: 2, withinMs: 50 },
+      ).map((one) => one.keys),
+      [2],
+    );
+    assert.deepEqual(
+      watch(
+        [
+          [1, ['DEL', 'a']],
+          [60, ['DEL', 'b']],
+        ],
+        { keys: 2, withinMs: 50 },
+      ),
+      [],
+    );
   });
 
   it('finds a mass delete in a transaction behind its EXEC', () => {

@@ -29,7 +29,15 @@ const names = (bytes: Buffer) => read([bytes]).commands.map(({ name }) => name);
 
 /** Every kind of thing that a log may have. */
 const anyPart = fc.oneof(
-  { weight: 4, arbitrary: fc.tuple(fc.constantFrom('SET', 'del', 'Incr', 'MSET', 'hidden1'), fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 })).map(([name, args]) => command(name, ...args.map((arg) => Buffer.from(arg)))) }, // biome-ignore format: one line
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('SET', 'del', 'Incr', 'MSET', 'hidden1'),
+        fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 4 }),
+      )
+      .map(([name, args]) => command(name, ...args.map((arg) => Buffer.from(arg)))),
+  },
   fc.nat(15).map((db) => command('SELECT', db)),
   fc.nat(15).map((db) => command('choose', db)),
   fc.constantFrom(command('MULTI'), command('EXEC'), command('DISCARD')),
@@ -64,12 +72,15 @@ describe('a reader of the log', () => {
     const { boundaries } = read(piecesOf(log(...parts), 1));
     assert.deepEqual([...new Set(boundaries)], [0, ends[2], ends[3], ends[4]]);
     const { commands } = read([log(...parts)]);
-    assert.deepEqual(commands.map((seen) => [seen.name, seen.boundary, seen.inTransaction, seen.isBoundary]), [
-      ['MULTI', 0, false, false],
-      ['SET', 0, true, false],
-      ['EXEC', 0, true, true],
-      ['PING', ends[3], false, true],
-    ]); // biome-ignore format: a table
+    assert.deepEqual(
+      commands.map((seen) => [seen.name, seen.boundary, seen.inTransaction, seen.isBoundary]),
+      [
+        ['MULTI', 0, false, false],
+        ['SET', 0, true, false],
+        ['EXEC', 0, true, true],
+        ['PING', ends[3], false, true],
+      ],
+    );
   });
 
   it('says how much of a piece lies before its last boundary', () => {

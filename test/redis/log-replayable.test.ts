@@ -34,7 +34,16 @@ describe('a replayable log', () => {
   for (const sizes of SIZES) {
     describe(`from pieces of ${sizes} bytes`, () => {
       it('begins with the database that is chosen, and leaves out what writes nothing', async () => {
-        const pieces = [set, command('PING'), Buffer.from('\n'), del, command('REPLCONF', 'GETACK', '*'), Buffer.from('#TS:1\r\n'), command('publish', 'a', set), set]; // biome-ignore format: one line
+        const pieces = [
+          set,
+          command('PING'),
+          Buffer.from('\n'),
+          del,
+          command('REPLCONF', 'GETACK', '*'),
+          Buffer.from('#TS:1\r\n'),
+          command('publish', 'a', set),
+          set,
+        ];
         const { text, facts } = await replay(log(...pieces), { state: { db: 3, inTransaction: false } }, ...sizes);
         assert.equal(text, log(command('SELECT', 3), set, del, set).toString());
         assert.deepEqual(facts, { commands: 3, firstOffset: 1000, endOffset: 1000 + log(...pieces).length, db: 3 });

@@ -69,7 +69,9 @@ const MAKERS: Maker[] = [
   (_, key) => [['PUBLISH', 'channel', key('s')]],
   (_, key) => [['MULTI'], ['SET', key('s'), 'in a transaction'], ['SELECT', '3'], ['INCR', key('i')], ['SELECT', '0'], ['EXEC']],
   (_, key) => [['MULTI'], ['LPUSH', key('s'), 'fails perhaps'], ['EXEC']],
-  (_, key) => [['EVAL', "redis.call('INCR', KEYS[1]) redis.call('SADD', KEYS[2], 'a') return redis.call('TIME')", '2', key('i'), key('t')]], // biome-ignore format: one line
+  (_, key) => [
+    ['EVAL', "redis.call('INCR', KEYS[1]) redis.call('SADD', KEYS[2], 'a') return redis.call('TIME')", '2', key('i'), key('t')],
+  ],
   (_, key) => [['EVAL', "return redis.call('SET', KEYS[1], math.random(), 'EX', 9000)", '1', key('s')]],
   (r) => [['SELECT', r.pick(['0', '0', '1', '9'])]],
   (r) => (r.below(20) === 0 ? [['SWAPDB', '1', '9']] : []),
@@ -79,7 +81,14 @@ const MAKERS: Maker[] = [
 const SINCE_7: Maker[] = [
   (_, key) => [['LMPOP', '1', key('l'), 'LEFT', 'COUNT', '2']],
   (_, key) => [['EXPIRE', key('s'), '6000', 'GT']],
-  () => [['FUNCTION', 'LOAD', 'REPLACE', "#!lua name=lib\nredis.register_function('add', function(keys) redis.call('INCR', keys[1]) return redis.call('INCR', keys[1]) end)"]], // biome-ignore format: one line
+  () => [
+    [
+      'FUNCTION',
+      'LOAD',
+      'REPLACE',
+      "#!lua name=lib\nredis.register_function('add', function(keys) redis.call('INCR', keys[1]) return redis.call('INCR', keys[1]) end)",
+    ],
+  ],
   (_, key) => [['FCALL', 'add', '1', key('i')]],
 ];
 
