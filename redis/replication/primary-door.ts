@@ -2,15 +2,14 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { RequestReader } from './requests.ts';
 
-/** How long a connection may take to sign in and ask for the data. A replica does it in milliseconds. */
-export const SIGN_IN_WITHIN_MS = 2000;
-
 export interface DoorOptions {
   /** Taken by AUTH; without it the default user's form, `AUTH <password>`. */
   user?: string;
   password: string;
   /** Absent: from anywhere. */
   allowedAddresses?: readonly string[];
+  /** How long a connection may take to sign in and ask for the data. A replica does it in milliseconds. Default 2000. */
+  signInWithinMs?: number;
 }
 
 export interface Visitors {
@@ -39,7 +38,7 @@ export function receive(socket: Socket, options: DoorOptions, visitors: Visitors
   }
   const requests = new RequestReader();
   const visit: Visit = { isKnown: false, isFollower: false };
-  const late = setTimeout(() => turnAway('did not ask for the data'), SIGN_IN_WITHIN_MS);
+  const late = setTimeout(() => turnAway('did not ask for the data'), options.signInWithinMs ?? 2000);
   socket.on('close', () => clearTimeout(late));
   socket.on('data', (bytes: Buffer) => {
     try {

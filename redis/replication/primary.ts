@@ -1,24 +1,12 @@
-import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, TLSSocket, type TlsOptions } from 'node:tls';
+import type { Server, Socket } from 'node:net';
 import { messageOf } from '../../model/errors.ts';
-import { type DoorOptions, receive, SIGN_IN_WITHIN_MS } from './primary-door.ts';
+import { type DoorOptions, receive } from './primary-door.ts';
 import { liveFailed } from './primary-errors.ts';
 import { type Feed, OpenFeed } from './primary-feed.ts';
+import { createListener, disconnect, GETACK, MOST_CONNECTIONS, PING, type PrimaryTls } from './primary-sockets.ts';
 
-const GETACK = encode('REPLCONF', 'GETACK', '*');
-const PING = encode('PING');
 /** A follower hears from us each second: it takes silence of `repl-timeout` for the death of its primary. */
 const KEEPALIVE_MS = 1000;
-/** Strangers who knock at the same time; the rest isn't even answered. */
-const MOST_CONNECTIONS = 32;
-
-export interface PrimaryTls {
-  /** PEM texts. Signed by a CA that the Redis to be loaded trusts. */
-  cert: string;
-  key: string;
-  /** Who has signed the certificate that the follower must show. Absent: none is asked for. */
-  ca?: string;
-}
 
 export interface ServePrimaryOptions extends DoorOptions {
   listenHost: string;
@@ -111,9 +99,7 @@ class Primary implements ServedPrimary {
     this.done = this.#settled.promise;
     this.done.catch(() => undefined); // it may fail before anybody awaits it
     const greet = (socket: Socket) => this.#greet(socket);
-    const { tls } = options;
-    this.#server = tls ? createTlsServer(tlsOptions(tls), greet) : createServer(greet);
-    this.#server.maxConnections = MOST_CONNECTIONS;
+    this.#server = createListener(options.tls, greet);
     this.#server.on('connection', (socket: Socket) => this.#hold(socket)); // also one that never ends its TLS handshake
     this.#closed = new Promise((resolve) => this.#server.once('close', resolve));
     options.signal?.addEventListener('abort', this.#abort, { once: true });
@@ -242,23 +228,7 @@ class Primary implements ServedPrimary {
     this.#options.signal?.removeEventListener('abort', this.#abort);
     clearTimeout(this.#deadline);
     clearInterval(this.#keepalive);
-    for (const socket of this.#sockets) disconnect(socket, this.#stage === 'confirmed');
+    for (const socket of this.#sockets) disconnect(socket, this.#stage === 'confirmed' || this.#options.tls !== undefined);
     this.#server.close();
   }
-}
-
-const tlsOptions = (tls: PrimaryTls): TlsOptions => ({
-  ...tls,
-  requestCert: tls.ca !== undefined,
-  handshakeTimeout: SIGN_IN_WITHIN_MS,
-});
-
-/** In mid-load by a reset: what the kernel still holds would keep the follower loading. */
-function disconnect(socket: Socket, inPeace: boolean): void {
-  if (inPeace || socket instanceof TLSSocket) socket.destroy();
-  else socket.resetAndDestroy();
-}
-
-function encode(...words: string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }

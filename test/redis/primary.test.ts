@@ -1,16 +1,27 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { PrimaryProgress } from '../../redis/replication/primary.ts';
+import type { Certificates } from '../support/certificates.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
-import { digestOf, gatedFeedOf } from './support/live-source.ts';
+import { digestOf, gatedFeedOf, type LiveSource } from './support/live-source.ts';
 import { newData, serve, startTarget, tellToFollow, watchReads } from './support/live-target.ts';
 
 describe('being the primary of a live load', () => {
+  let data: LiveSource;
+  before(async () => {
+    data = await newData();
+  });
+
   for (const binary of redisBinaries()) {
     describe(`for ${binary.label}`, () => {
+      let data: LiveSource;
+      before(async () => {
+        data = await newData({ binary: binary.path });
+      });
+
       it('brings RDB and log to it, proves it by its own acknowledgement, and is left without a trace', async () => {
-        const data = await newData({ binary: binary.path });
         await using target = await startTarget({ binary: binary.path, config: { appendonly: 'yes' } });
         const progress: PrimaryProgress[] = [];
         await using primary = await serve(target, data, { onProgress: (now) => progress.push(now) });
@@ -42,7 +53,6 @@ describe('being the primary of a live load', () => {
       if (!isAtLeast(binary, 7)) return; // it has no load beside the old data, and answers LOADING meanwhile
 
       it('gives the old data back when the connection is cut in mid-load, and is READONLY until told otherwise', async () => {
-        const data = await newData({ binary: binary.path });
         await using target = await startTarget({ binary: binary.path });
         const old = await digestOf(target);
         const gate = gatedFeedOf(data.rdb);
@@ -59,7 +69,6 @@ describe('being the primary of a live load', () => {
       });
 
       it('sends its replicas into the new history by a full resync', async () => {
-        const data = await newData({ binary: binary.path });
         await using target = await startTarget({ binary: binary.path });
         await using replica = await startRedis({ binary: binary.path, config: { replicaof: `127.0.0.1 ${target.port}` } });
         await until(async () => (await replica.dbsize()) === 20_000, { what: 'the replica has the old data' });
@@ -73,4 +82,48 @@ describe('being the primary of a live load', () => {
       });
     });
   }
+
+  it('does not leave it frozen when our own feed stalls', async () => {
+    await using target = await startTarget();
+    const old = await digestOf(target);
+    const gate = gatedFeedOf(data.rdb);
+    await using primary = await serve(target, data, { rdb: gate.feed, feedWithinMs: 400 });
+    await tellToFollow(target, primary);
+    await gate.reached;
+    const asked = performance.now();
+    assert.equal(await target.command('EXISTS', 'old:7'), 1);
+    const waitedMs = performance.now() - asked;
+    assert.ok(waitedMs < 5000, `a read waited ${waitedMs} ms: Redis gave up by itself (repl-timeout)`);
+    await assert.rejects(primary.done, { code: 'LIVE_FAILED', message: /could not be read/ });
+    await target.command('REPLICAOF', 'NO', 'ONE');
+    assert.equal(await digestOf(target), old);
+  });
+
+  it('shows a certificate to a Redis that replicates over TLS, and asks for its own', async () => {
+    await using target = await startTarget({ tls: 'mutual', password: 'secret', config: { 'tls-replication': 'yes' } });
+    const { ca, certFile, keyFile } = target.certificates as Certificates;
+    const tls = { ca, cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+    const gate = gatedFeedOf(data.rdb);
+    await using cut = await serve(target, data, { tls, rdb: gate.feed, feedWithinMs: 60_000 });
+    await tellToFollow(target, cut);
+    await gate.reached;
+    await cut.close();
+    assert.equal(await target.dbsize(), 20_000);
+    await using primary = await serve(target, data, { tls });
+    await tellToFollow(target, primary);
+    await primary.done;
+    await target.command('REPLICAOF', 'NO', 'ONE');
+    assert.equal(await digestOf(target), data.digest);
+    await using plain = await serve(target, data, { psyncWithinMs: 500 });
+    await tellToFollow(target, plain);
+    await assert.rejects(plain.done, { code: 'LIVE_FAILED' });
+  });
+
+  it('is found by its password only', async () => {
+    await using target = await startTarget();
+    await using primary = await serve(target, data, { psyncWithinMs: 500 });
+    await tellToFollow(target, primary, 'another');
+    await assert.rejects(primary.done, { code: 'LIVE_FAILED', message: /has another password/ });
+    assert.equal(await target.dbsize(), 20_000);
+  });
 });
