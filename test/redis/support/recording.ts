@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { parseInfo } from '../../../redis/info.ts';
 import type { Follower } from '../../../redis/replication/follow.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -48,13 +49,18 @@ async function allOf(body: AsyncIterable<Buffer>): Promise<Buffer> {
 }
 
 export const replOffset = async (redis: RedisServer): Promise<number> =>
-  (await (await redis.client()).info('replication')).number('master_repl_offset') ?? -1;
+  parseInfo(String(await redis.command('INFO', 'replication'))).number('master_repl_offset') ?? -1;
 
 /** Waits until a recording has all that the server has sent its replicas. A recording that ends before fails. */
 export async function untilCaughtUp(redis: RedisServer, recording: Recording): Promise<void> {
-  const isThere = async () => recording.offset === (await replOffset(redis));
-  const ended = recording.ended.then(async (why) => {
-    if (!(await isThere())) throw new Error('the stream ended before the follower had every byte', { cause: why });
+  let hasEnded = false;
+  void recording.ended.then(() => {
+    hasEnded = true;
   });
-  await Promise.race([ended, until(isThere, { what: 'the follower has every byte', seconds: 20 })]);
+  const isThere = async () => {
+    if (recording.offset === (await replOffset(redis))) return true;
+    if (hasEnded) throw new Error('the stream ended before the follower had every byte', { cause: await recording.ended });
+    return false;
+  };
+  await until(isThere, { what: 'the follower has every byte', seconds: 20 });
 }
