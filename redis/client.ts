@@ -9,6 +9,10 @@ export interface RedisModule {
   version: number;
 }
 
+export type Command = readonly [name: string, ...args: (string | Buffer)[]];
+/** Buffer, number, null, an array of them, or why the server refused. */
+export type BatchReply = unknown | RecoveryError;
+
 /** One connection for questions and settings. It never reconnects: who asks decides whether to ask again. */
 export interface RedisClient {
   readonly connection: RedisConnection;
@@ -29,6 +33,12 @@ export interface RedisClient {
   clientList(): Promise<Record<string, string>[]>;
   /** Any command; arguments go as they are and never into an error message. */
   command(...args: string[]): Promise<unknown>;
+  /**
+   * Sends many commands at once. Arguments and replies are bytes: a key need not be text. What the server refuses is an error in
+   * the place of its reply, and the others go on.
+   * @throws RecoveryError `REDIS_UNREACHABLE`
+   */
+  batch(commands: readonly Command[]): Promise<BatchReply[]>;
   close(): void;
   [Symbol.dispose](): void;
 }
@@ -109,12 +119,24 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
       throw translate(error, lastError(), nameOf(args), connection);
     }
   };
+  const batch = async (commands: readonly Command[]): Promise<BatchReply[]> => {
+    const pipeline = redis.pipeline();
+    for (const [name, ...args] of commands) pipeline.callBuffer(name, args);
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.map(([error, reply], at) => {
+      if (!error) return reply;
+      const refused = translate(error, lastError(), (commands[at]?.[0] ?? '').toUpperCase(), connection);
+      if (refused.code === 'REDIS_UNREACHABLE') throw refused;
+      return refused;
+    });
+  };
   const text = async (...args: string[]) => String(await command(...args));
   const info = async (...sections: string[]) => parseInfo(await infoText(text, sections));
   const close = () => redis.disconnect();
   return {
     connection,
     command,
+    batch,
     info,
     async configGet(...names) {
       // One by one: Redis 6.2 takes one pattern.
