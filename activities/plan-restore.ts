@@ -3,9 +3,10 @@ import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
-import { planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
 import type { Repository } from '../repository/repository.ts';
 import { currentJob } from './job-context.ts';
+import { chooseFromLog } from './plan-log.ts';
 import type { World } from './world.ts';
 
 /** A plan that could be carried out now, and the digest that a person approves. */
@@ -23,15 +24,16 @@ export const createPlanActivities = (world: World) => ({
    * is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
   async planRestore({ input, target }: { input: RestoreInput; target: TargetFacts }): Promise<ApprovablePlan> {
-    const { instance, backupId } = input;
+    const { instance } = input;
     const { classes } = await world.instance(instance);
     const repository = await world.repository();
     const all = await repository.list(instance, ONLY_SHARD);
-    const manifest = backupId === 'latest' ? newestGood(instance, all) : await readNamed(repository, instance, backupId);
+    const { manifest, log } = await choose(world, input, all);
     const plan = planRestore({
       instance,
       shard: ONLY_SHARD,
       manifest,
+      ...(log ? { log } : {}),
       others: all,
       target,
       classes,
@@ -55,6 +57,18 @@ export const createPlanActivities = (world: World) => ({
     throw new RecoveryError(refusal.code, more ? `${refusal.message}; also: ${more}` : refusal.message, { next: refusal.next });
   },
 });
+
+/** The backup that is meant, and the stretch of the log if one is wanted. */
+async function choose(world: World, { instance, backupId, until }: RestoreInput, all: SnapshotManifest[]): Promise<Choice> {
+  if (until !== undefined) {
+    const only = backupId === undefined || backupId === 'latest' ? {} : { only: backupId };
+    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
+  }
+  if (backupId === undefined || backupId === 'latest') return { manifest: newestGood(instance, all) };
+  return { manifest: await readNamed(await world.repository(), instance, backupId) };
+}
+
+type Choice = { manifest: SnapshotManifest; log?: PlannedLog };
 
 const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
   repository.pin(

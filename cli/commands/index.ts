@@ -2,6 +2,7 @@ import type { CommandSpec } from '../command.ts';
 import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
+import { findDestructive } from './find-destructive.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { retention } from './retention.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   show,
   status,
   restore,
+  findDestructive,
   retention,
   schedules,
   worker,
