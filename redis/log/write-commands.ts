@@ -39,6 +39,14 @@ const SUBCOMMANDS = {
 /** Change nothing: links are kept alive with them, and messages go to whoever listens. Left out of a replay. */
 const HARMLESS: ReadonlySet<string> = new Set(['PING', 'PUBLISH', 'REPLCONF', 'SPUBLISH']);
 
+/** Change the server and not its data, or reach others. No list of allowed commands lets these pass. */
+const NEVER: ReadonlySet<string> = new Set(
+  (
+    'ACL AUTH BACKUP BGREWRITEAOF BGSAVE CLIENT CLUSTER CONFIG DEBUG FAILOVER FCALL MIGRATE MODULE MONITOR PSYNC REPLICAOF ' +
+    'SAVE SHUTDOWN SLAVEOF SYNC'
+  ).split(' '),
+);
+
 /** Their name alone does not say what they do. */
 export const CONTAINERS: ReadonlySet<string> = new Set(Object.keys(SUBCOMMANDS));
 
@@ -58,7 +66,7 @@ export type Verdict = 'replay' | 'drop' | 'foreign';
  * @param allowed - names of module commands that were said to be writes, in capitals
  */
 export function verdictOf(name: string, allowed?: ReadonlySet<string>): Verdict {
-  if (WRITE_COMMANDS.has(name) || allowed?.has(name)) return 'replay';
+  if (WRITE_COMMANDS.has(name) || (allowed?.has(name) && !NEVER.has(name))) return 'replay';
   return HARMLESS.has(name) ? 'drop' : 'foreign';
 }
 

@@ -43,4 +43,8 @@ describe('the table of write commands', () => {
     assert.equal(verdictOf('JSON.SET', new Set(['JSON.SET'])), 'replay');
     assert.equal(verdictOf('JSON.DEL', new Set(['JSON.SET'])), 'foreign');
   });
+
+  it('lets nobody allow what changes the server itself', () => {
+    for (const name of ['CONFIG', 'SHUTDOWN', 'MODULE', 'REPLICAOF']) assert.equal(verdictOf(name, new Set([name])), 'foreign');
+  });
 });
