@@ -6,8 +6,8 @@ import { isBackupId, isFileName, type SnapshotRef } from './layout.ts';
 /** A manifest of two million classes is no manifest: larger ones are not read into memory. */
 export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
 
-const count = z.int().nonnegative();
-const time = z.iso.datetime();
+export const count = z.int().nonnegative();
+export const time = z.iso.datetime();
 
 const policy = z.strictObject({
   save: z.string(),
@@ -21,7 +21,7 @@ const policy = z.strictObject({
   rdbchecksum: z.string(),
 });
 
-const server = z.strictObject({
+export const server = z.strictObject({
   product: z.enum(['redis', 'valkey']),
   version: z.string(),
   runId: z.string(),
@@ -32,6 +32,15 @@ const server = z.strictObject({
   databases: count,
   modules: z.array(z.strictObject({ name: z.string(), version: z.number() })),
   policy,
+});
+
+export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive']);
+export const software = z.strictObject({ name: z.literal('redis-backup'), version: z.string() });
+export const storedObject = z.strictObject({
+  file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),
+  bytes: count.positive(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
+  compression: z.literal('zstd'),
 });
 
 const rdb = z.strictObject({
@@ -64,18 +73,13 @@ const schema = z
     backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
     instance: z.string(),
     shard: z.string(),
-    reason: z.enum(['scheduled', 'manual', 'safety', 'archive']),
+    reason,
     method: z.enum(['replication', 'bgsave']),
-    software: z.strictObject({ name: z.literal('redis-backup'), version: z.string() }),
+    software,
     server,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
     times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
-    stored: z.strictObject({
-      file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),
-      bytes: count.positive(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
-      compression: z.literal('zstd'),
-    }),
+    stored: storedObject,
     rdb,
     census,
     ttlBoundsSeconds: z.array(z.number().positive()),
@@ -93,7 +97,11 @@ export const formatManifest = (manifest: SnapshotManifest): string => `${JSON.st
  * @param where - for messages: the URL of the object
  * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
  */
-export function parseManifest(text: string, ref: SnapshotRef, where: string): SnapshotManifest {
+export const parseManifest = (text: string, ref: SnapshotRef, where: string): SnapshotManifest =>
+  parseAs(schema, text, ref, where);
+
+/** The same for any kind of backup. */
+export function parseAs<T extends SnapshotRef>(schema: z.ZodType<T>, text: string, ref: SnapshotRef, where: string): T {
   const json = parseJson(text, where);
   const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
   if (typeof version === 'number' && version !== MANIFEST_FORMAT_VERSION) throw unknownVersion(version, where);

@@ -15,34 +15,18 @@ import {
 import { checkManifest, formatManifest, LARGEST_MANIFEST_BYTES, parseManifest } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import { type Pin, readPins, writePin } from './pins.ts';
-import { counting, type Digest, digesting, verifying, verifyingSize } from './pipeline/digest.ts';
-import { type SpoolOptions, spool } from './pipeline/spool.ts';
-import { compress, decompress } from './pipeline/zstd.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
+import { openCompressed, type ReadOptions, storeCompressed, verifyWhole, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
 
 export type { SnapshotRef } from './layout.ts';
 export type { Pin } from './pins.ts';
+export type { ReadOptions, WriteOptions } from './stored-object.ts';
 export type { SweptObject } from './sweep.ts';
 
 /** The object of a snapshot, as its manifest names it. */
 export type StoredObject = SnapshotManifest['stored'];
-
-export interface WriteOptions {
-  signal?: AbortSignal;
-  /** `rawBytes` that Redis sent, `storedBytes` that the store has acknowledged. */
-  onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
-  /** Room on local disk, for a store that is slower than Redis. Default: none, Redis waits. */
-  spool?: SpoolOptions;
-  /** Of zstd, 1 to 19. Default 1. */
-  level?: number;
-}
-
-export interface ReadOptions {
-  signal?: AbortSignal;
-  onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
-}
 
 export interface ManifestProblem {
   backupId: string;
@@ -66,34 +50,13 @@ export class Repository {
    * @throws RecoveryError `OBJECT_EXISTS`, those of the store, and what the RDB throws
    */
   async writeSnapshot(ref: SnapshotRef, rdb: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
-    const { signal, onProgress, level } = options;
-    const key = snapshotKey(ref);
-    const progress = { rawBytes: 0, storedBytes: 0 };
-    const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
-    let digest: Digest | undefined;
-    const counted = counting(rdb, (rawBytes) => report({ rawBytes }));
-    const compressed = digesting(compress(counted, level), (end) => {
-      digest = end;
-    });
-    const body = options.spool ? spool(compressed, options.spool) : compressed;
-    await this.store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
-    if (!digest) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
+    const digest = await storeCompressed(this.store, snapshotKey(ref), rdb, options);
     return { file: SNAPSHOT_FILE, bytes: digest.bytes, sha256: digest.sha256, compression: 'zstd' };
   }
 
   /** Proves that the store has the whole object. @throws RecoveryError `OBJECT_MISSING` or `BACKUP_CORRUPT` */
   async verifyStored(ref: SnapshotRef, stored: StoredObject): Promise<void> {
-    const key = snapshotKey(ref, stored.file);
-    const found = await this.store.head(key);
-    if (!found) throw objectMissing(`${this.store.url}/${key}`);
-    if (found.sizeBytes === stored.bytes) return;
-    throw new RecoveryError(
-      'BACKUP_CORRUPT',
-      `${this.store.url}/${key} has ${found.sizeBytes} bytes, ${stored.bytes} were sent`,
-      {
-        next: 'Take the backup again, and find out what cuts objects in this store.',
-      },
-    );
+    await verifyWhole(this.store, snapshotKey(ref, stored.file), stored.bytes);
   }
 
   /**
@@ -158,15 +121,9 @@ export class Repository {
    * The RDB as Redis wrote it. Nothing of it may be used before the end: only there is it known to be the right one.
    * @throws RecoveryError `BACKUP_CORRUPT` after the last byte at the latest, `OBJECT_MISSING` before the first
    */
-  async *openSnapshot(manifest: SnapshotManifest, { signal, onProgress }: ReadOptions = {}): AsyncGenerator<Buffer> {
+  async *openSnapshot(manifest: SnapshotManifest, options: ReadOptions = {}): AsyncGenerator<Buffer> {
     const { stored, rdb } = manifest;
-    const key = snapshotKey(manifest, stored.file);
-    const url = `${this.store.url}/${key}`;
-    const progress = { rawBytes: 0, storedBytes: 0 };
-    const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
-    const body = counting(await this.store.get(key, { signal }), (storedBytes) => report({ storedBytes }));
-    const raw = decompress(verifying(body, stored, url), url);
-    yield* counting(verifyingSize(raw, rdb.bytes, url), (rawBytes) => report({ rawBytes }));
+    yield* openCompressed(this.store, snapshotKey(manifest, stored.file), { stored, rawBytes: rdb.bytes }, options);
   }
 
   /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
@@ -223,9 +180,6 @@ export class Repository {
     return text === undefined ? undefined : parseManifest(text, ref, `${this.store.url}/${key}`);
   }
 }
-
-const objectMissing = (url: string): RecoveryError =>
-  new RecoveryError('OBJECT_MISSING', `${url} is not in the store`, { next: 'Take the backup again.' });
 
 const unfit = (store: ObjectStore, why: string): RecoveryError =>
   new RecoveryError('STORE_UNFIT', `${store.url} ${why}`, {

@@ -1,4 +1,5 @@
-import { isBackupId, manifestKey, shardPrefix, snapshotPrefix, snapshotsPrefix } from './layout.ts';
+import { aofBackupsPrefix } from './aof-layout.ts';
+import { isBackupId, shardPrefix, snapshotsPrefix } from './layout.ts';
 import { readPins } from './pins.ts';
 import type { ObjectInfo, ObjectStore } from './stores/object-store.ts';
 
@@ -23,12 +24,13 @@ export async function sweep(store: ObjectStore, instance: string, shard: string,
   const { olderThanMs, dryRun = false, nowMs = Date.now() } = options;
   const beforeMs = nowMs - olderThanMs;
   const swept: SweptObject[] = [];
-  for (const backupId of await store.listNames(snapshotsPrefix(instance, shard))) {
-    if (!isBackupId(backupId)) continue;
-    const orphans = await orphansOf(store, { instance, shard, backupId }, beforeMs);
-    for (const { key, sizeBytes } of orphans) {
-      if (!dryRun) await store.delete(key);
-      swept.push({ key, sizeBytes, why: 'no manifest' });
+  for (const prefix of [snapshotsPrefix(instance, shard), aofBackupsPrefix(instance, shard)]) {
+    for (const backupId of await store.listNames(prefix)) {
+      if (!isBackupId(backupId)) continue;
+      for (const { key, sizeBytes } of await orphansOf(store, `${prefix}${backupId}/`, beforeMs)) {
+        if (!dryRun) await store.delete(key);
+        swept.push({ key, sizeBytes, why: 'no manifest' });
+      }
     }
   }
   for (const { key } of await store.sweepUnfinished(shardPrefix(instance, shard), beforeMs, { dryRun })) {
@@ -42,14 +44,10 @@ export async function sweep(store: ObjectStore, instance: string, shard: string,
   return swept;
 }
 
-/** The objects of a snapshot that never got its manifest; none if it has one, or if any object is young. */
-async function orphansOf(
-  store: ObjectStore,
-  ref: { instance: string; shard: string; backupId: string },
-  beforeMs: number,
-): Promise<ObjectInfo[]> {
+/** The objects of a backup that never got its manifest; none if it has one, or if any object is young. */
+async function orphansOf(store: ObjectStore, folder: string, beforeMs: number): Promise<ObjectInfo[]> {
   const objects: ObjectInfo[] = [];
-  for await (const object of store.list(snapshotPrefix(ref))) objects.push(object);
-  if (objects.some(({ key, modifiedAtMs }) => key === manifestKey(ref) || modifiedAtMs >= beforeMs)) return [];
+  for await (const object of store.list(folder)) objects.push(object);
+  if (objects.some(({ key, modifiedAtMs }) => key === `${folder}manifest.json` || modifiedAtMs >= beforeMs)) return [];
   return objects;
 }

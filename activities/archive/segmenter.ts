@@ -113,7 +113,7 @@ export class Segmenter {
     const within = (at: Sighting): boolean => at.offset - this.#start <= this.#options.bytes;
     const boundary = (index: number, also: (at: Sighting) => boolean): boolean => {
       const at = this.#sightings[index];
-      return at !== undefined && at.boundary && at.offset > this.#start && also(at);
+      return at?.boundary === true && at.offset > this.#start && also(at);
     };
     for (let index = come; index >= 0; index--) if (boundary(index, within)) return index;
     for (let index = 0; index <= come; index++) if (boundary(index, () => true)) return index; // one large command

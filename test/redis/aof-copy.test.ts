@@ -3,11 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { checkAof } from '../../redis/aof/check.ts';
 import { type AofPlace, type PinnedAof, pinAof } from '../../redis/aof/copy.ts';
 import { parseAofManifest } from '../../redis/aof/manifest.ts';
-import { readAofPart, readFilePart } from '../../redis/aof/part.ts';
+import { readAofPart } from '../../redis/aof/part.ts';
+import { placeCopy } from '../../redis/aof/place-copy.ts';
 import { findBinary } from '../support/binaries.ts';
 import { isAtLeast, type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -44,14 +45,12 @@ function startWriting(redis: RedisServer): { acknowledged(): number; stop(): Pro
 
 /** Makes a directory of real copies and starts a Redis with it that refuses anything cut. */
 async function loadCopy(binary: RedisBinary, pinned: PinnedAof, names: typeof DEFAULTS): Promise<RedisServer> {
-  const seed: Record<string, Buffer> = {};
-  const folder = pinned.form === 'multi-part' ? `${names.appenddirname}/` : '';
-  for (const { name, path, bytes } of pinned.files) {
-    const pieces: Buffer[] = [];
-    for await (const piece of readFilePart(path, 0, bytes)) pieces.push(piece);
-    seed[folder + name] = Buffer.concat(pieces);
-  }
-  if (pinned.manifest !== undefined) seed[`${folder}${names.appendfilename}.manifest`] = Buffer.from(pinned.manifest);
+  const dir = await mkdtemp(join(tmpdir(), 'redis-backup-copy-'));
+  await using _ = { [Symbol.asyncDispose]: () => rm(dir, { recursive: true }) };
+  await placeCopy(pinned, { dir, ...names });
+  const files = readdirSync(dir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name));
+  const seed = Object.fromEntries(paths.map((path) => [relative(dir, path), readFileSync(path)]));
   const config = { appendonly: 'yes', 'aof-load-truncated': 'no', ...quoted(names) };
   return startRedis({ binary: binary.path, config: isAtLeast(binary, 7) ? config : { appendonly: 'yes' }, seed });
 }

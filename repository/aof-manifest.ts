@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { AofManifest } from '../model/aof-manifest.ts';
+import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
+import type { AofBackupRef } from './aof-layout.ts';
+import { isBackupId } from './layout.ts';
+import { count, parseAs, reason, server, software, storedObject, time } from './manifest.ts';
+
+/** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
+const isPlainName = (name: string): boolean => name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
+
+const file = z.strictObject({
+  name: z.string().max(255).refine(isPlainName, 'must be a plain file name'),
+  type: z.enum(['base', 'incr']),
+  seq: count.positive(),
+  bytes: count,
+  startOffset: z.int().optional(),
+  stored: storedObject,
+});
+
+const schema = z
+  .strictObject({
+    formatVersion: z.literal(MANIFEST_FORMAT_VERSION),
+    kind: z.literal('aof'),
+    backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
+    instance: z.string(),
+    shard: z.string(),
+    reason,
+    software,
+    server,
+    replication: z.strictObject({ replid: z.string(), offset: z.int() }),
+    times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
+    form: z.enum(['multi-part', 'single-file']),
+    redisManifest: z.string().optional(),
+    files: z.array(file).min(1),
+  })
+  .refine(({ form, redisManifest }) => (form === 'multi-part') === (redisManifest !== undefined), {
+    path: ['redisManifest'],
+    message: 'must be there for a multi-part log, and for no other',
+  })
+  .refine(({ form, files }) => form === 'multi-part' || files.length === 1, { path: ['files'], message: 'must be one file' })
+  .refine(({ files }) => isUnique(files.map(({ name }) => name)), { path: ['files'], message: 'must have different names' })
+  .refine(({ files }) => isUnique(files.map(({ stored }) => stored.file)), {
+    path: ['files'],
+    message: 'must be stored as different objects',
+  })
+  .refine(({ files }) => files.every(({ type }, index) => type === 'incr' || index === 0), {
+    path: ['files'],
+    message: 'must have at most one base, and that first',
+  }) satisfies z.ZodType<AofManifest>;
+
+const isUnique = (names: string[]): boolean => new Set(names).size === names.length;
+
+/** As it is stored: indented, because people read it. */
+export const formatAofBackupManifest = (manifest: AofManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+
+/**
+ * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
+ * @param where - for messages: the URL of the object
+ * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
+ */
+export const parseAofBackupManifest = (text: string, ref: AofBackupRef, where: string): AofManifest =>
+  parseAs(schema, text, ref, where);
+
+/** Refuses to store what could not be read again. @throws RecoveryError `MANIFEST_INVALID` */
+export const checkAofBackupManifest = (manifest: AofManifest): AofManifest =>
+  parseAofBackupManifest(formatAofBackupManifest(manifest), manifest, 'the manifest to be stored');
