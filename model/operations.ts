@@ -24,9 +24,21 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive';
+export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'restore-live' | 'retention' | 'lock' | 'archive';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
+
+const LIVE_PHASES = [
+  'plan',
+  'wait for the lock',
+  'download',
+  ...SNAPSHOT_PHASES, // of the safety snapshot
+  'detach',
+  'load',
+  'count',
+  'persist',
+  'applications',
+] as const;
 
 const REPLACE_PHASES = [
   'plan',
@@ -47,6 +59,7 @@ export const PHASES = {
   backup: ['wait for the lock', ...SNAPSHOT_PHASES, 'retention'],
   'restore-rdb': REPLACE_PHASES,
   'restore-aof': REPLACE_PHASES,
+  'restore-live': LIVE_PHASES,
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
@@ -97,8 +110,8 @@ export interface RestoreInput {
    * `find-destructive` shows it, `<timeline>@<offset>`.
    */
   until?: string;
-  /** `replace`: stop, replace the files, start. */
-  strategy: 'replace';
+  /** `replace`: stop, replace the files, start. `live`: Redis follows the worker for the length of the load, and serves reads. */
+  strategy: 'replace' | 'live';
   /** Digest of the plan that a person approved: the restore refuses to do anything else. */
   plan?: string;
   /** Only say what would be done and lost. The result is the plan. */
@@ -121,9 +134,11 @@ export interface RestoreReport {
   backupId: string;
   /** When the backup was taken. ISO 8601. Without a log, every write after this moment is lost. */
   takenAt: string;
+  /** Strategy `live`: how long writes were refused, from REPLICAOF to promotion, and by which means Redis loaded. */
+  live?: { writesRefusedSeconds: number; load: 'swapdb' | 'disk'; persisted: string };
   /** With a log: the time and the place of the last write that came back. */
   log?: { until: string; timelineId: string; offset: number; bytes: number };
-  strategy: 'replace';
+  strategy: 'replace' | 'live';
   /** Keys of the backup. */
   keysExpected: number;
   /** Of these, accounted for: loaded, or expired before they could be. */
@@ -136,7 +151,7 @@ export interface RestoreReport {
   exact: boolean;
   /** The count in one sentence. */
   proof: string;
-  /** From the start of the new process to its first answer. */
+  /** From the start of the new process to its first answer; 0 with strategy `live`. */
   downtimeSeconds: number;
   losses: PlannedLosses;
   warnings: string[];

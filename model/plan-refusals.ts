@@ -1,4 +1,5 @@
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
+import { liveRefusals } from './live.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
 import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
 import { savedAtStop } from './plan-estimates.ts';
@@ -13,19 +14,18 @@ export const MAXMEMORY_TOLERANCE = 1.05;
 
 /** Everything that forbids the restore, most telling first. Empty: it may go on. */
 export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
+  const { live, instance } = input;
   return [
-    ...identityRefusals(input),
-    topologyRefusal(input),
+    ...(live ? liveRefusals(instance, live, plan.memory.neededBytes) : [...identityRefusals(input), topologyRefusal(input)]),
     clockRefusal(input),
     versionRefusal(input),
     modulesRefusal(input),
     databasesRefusal(input),
     unparsedRefusal(input),
-    logRefusal(plan),
+    ...(live ? [] : [logRefusal(plan)]),
     ...(input.log ? [] : [emptyRefusal(input, plan)]),
     maxmemoryRefusal(input, plan),
-    memoryRefusal(input, plan),
-    spaceRefusal(input, plan),
+    ...(live ? [] : [memoryRefusal(input, plan), spaceRefusal(input, plan)]),
   ].filter((refusal) => refusal !== undefined);
 }
 

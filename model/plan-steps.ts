@@ -53,6 +53,39 @@ export function stepsFor(
   ];
 }
 
+/** The steps of strategy `live`: Redis is never stopped, and its old data is read until the new is complete. */
+export function liveStepsFor(
+  { rdb, stored }: SnapshotManifest,
+  target: TargetFacts,
+  { safetySnapshot, log }: Pick<RestorePlan, 'mode' | 'appendForm' | 'safetySnapshot' | 'log'>,
+): PlannedStep[] {
+  const logBytes = log?.bytes ?? 0;
+  const andLog = log ? ` and ${formatBytes(logBytes)} of log` : '';
+  const safety = step(
+    'safetySnapshot',
+    'take a safety snapshot of what is there now',
+    SNAPSHOT_DELAY_SECONDS + rdb.bytes / SNAPSHOT_BYTES_PER_SECOND,
+  );
+  const loadSeconds = 2 + (1.7 * rdb.bytes) / LOAD_BYTES_PER_SECOND + logBytes / REPLAY_BYTES_PER_SECOND;
+  return [
+    step(
+      'fetchBackup',
+      `download and verify ${formatBytes(stored.bytes)}${andLog} on the machine of the worker, while Redis serves`,
+      (stored.bytes + logBytes) / FETCH_BYTES_PER_SECOND,
+    ),
+    ...(safetySnapshot.taken ? [safety] : []),
+    step(
+      'loadLive',
+      `Redis follows the worker and takes ${formatBytes(rdb.bytes)}${andLog}: writes are refused`,
+      loadSeconds,
+      true,
+    ),
+    step('verifyCounts', `prove that all ${formatCountOf(rdb.keys, 'key')} arrived, and every byte of the log`, 1),
+    step('ownPersistence', 'wait until Redis has the new data in its own files', rdb.bytes / SNAPSHOT_BYTES_PER_SECOND),
+    step('verifyApplications', applicationsTitle(target.applications), 10),
+  ];
+}
+
 function stopStep(mode: RestorePlan['mode'], target: TargetFacts): PlannedStep {
   const saved = savedAtStop(mode, target);
   const seconds =

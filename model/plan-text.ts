@@ -1,4 +1,5 @@
 import { formatBounds, formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
+import type { PlannedLive } from './live.ts';
 import type { PlannedLog, RestorePlan } from './plan.ts';
 
 /** What `restore --plan` prints: what is lost first, then what happens. Lines end without blanks; no colour. */
@@ -9,7 +10,7 @@ export function renderPlan(plan: RestorePlan): string {
     lossSection(plan),
     classTable(plan),
     stepSection(plan),
-    roomSection(plan),
+    ...(plan.live ? [] : [roomSection(plan)]),
     list('Take note', plan.warnings),
   ];
   return `${sections
@@ -25,7 +26,7 @@ const headline = (plan: RestorePlan): string[] => [
     ? `Restore ${name(plan)} as it was ${formatTime(plan.log.untilMs, 'milliseconds')}, ${formatDuration(plan.ageSeconds * 1000)} ago`
     : `Restore ${name(plan)} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
   ...(plan.log ? [fromLog(plan, plan.log)] : []),
-  `into ${plan.target}`,
+  plan.live ? `into the running ${plan.target}` : `into ${plan.target}`,
 ];
 
 const fromLog = ({ backupId, takenAt }: RestorePlan, { ranges, bytes }: PlannedLog): string => {
@@ -41,7 +42,7 @@ const refusals = ({ refusals: all }: RestorePlan): string[] =>
         ...all.flatMap(({ code, message, next }) => [`  ${code}: ${message}.`, `    next: ${next}`]),
       ];
 
-function lossSection({ losses, safetySnapshot, layout }: RestorePlan): string[] {
+function lossSection({ losses, safetySnapshot, layout, live }: RestorePlan): string[] {
   const lines = [
     'What is lost',
     `  Every write since ${formatTime(losses.writes.fromMs, 'seconds')} (${formatDuration(losses.writes.seconds * 1000)}).`,
@@ -51,8 +52,9 @@ function lossSection({ losses, safetySnapshot, layout }: RestorePlan): string[] 
   else if (losses.replaced.keys === 0) lines.push('  Nothing else: the target holds no keys.');
   else {
     const snapshot = safetySnapshot.taken ? ', and a safety snapshot is taken first' : '';
+    const where = live ? (safetySnapshot.taken ? '; a safety snapshot is taken first' : '') : `; their ${kept}${snapshot}`;
     lines.push(
-      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}; their ${kept}${snapshot}.`,
+      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}${where}.`,
     );
   }
   for (const { name: sessions, lost } of losses.classes.filter(({ sensitive }) => sensitive)) {
@@ -88,7 +90,7 @@ function classTable({ losses, keysInBackup, aliveNow, functionsInBackup }: Resto
   return [...table([header, ...rows, total]), ...functions];
 }
 
-function stepSection({ steps, downtimeSeconds }: RestorePlan): string[] {
+function stepSection({ steps, downtimeSeconds, live }: RestorePlan): string[] {
   const rows = steps.map(({ title, destructive, estimateSeconds }, i) => [
     `${i + 1}`,
     destructive ? '!' : '',
@@ -100,9 +102,14 @@ function stepSection({ steps, downtimeSeconds }: RestorePlan): string[] {
   return [
     'What happens',
     ...lines,
-    `  Nobody is served for about ${formatDuration(downtimeSeconds * 1000)} (steps marked !). If any step fails, the old data is put back and started.`,
+    live
+      ? felt(live)
+      : `  Nobody is served for about ${formatDuration(downtimeSeconds * 1000)} (steps marked !). If any step fails, the old data is put back and started.`,
   ];
 }
+
+const felt = ({ load, writesRefusedSeconds }: PlannedLive): string =>
+  `  ${load === 'swapdb' ? 'Reads are served from the old data all the time.' : 'Reads answer LOADING while it is loaded.'} Writes get READONLY for about ${formatDuration(writesRefusedSeconds * 1000)} (step marked !). If it fails before the new data is complete, the old data stays.`;
 
 function roomSection(plan: RestorePlan): string[] {
   const { space, memory, safetySnapshot } = plan;

@@ -1,5 +1,6 @@
 import { OTHER } from './data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
+import { liveWarnings } from './live.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
@@ -16,8 +17,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
-    ...aroundWarnings(input),
-    ...roomWarnings(input, plan),
+    ...(input.live ? liveWarnings(input.instance, input.live) : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
     ...classWarnings(plan),
   ];
 }

@@ -2,12 +2,13 @@ import { TTL_BOUNDS_SECONDS } from './census.ts';
 import type { DataClass } from './data-class.ts';
 import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
+import { type LiveFacts, type PlannedLive, plannedLive } from './live.ts';
 import { type ClassLoss, classLosses, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimates.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
 import { appendFormOf, refusalsOf } from './plan-refusals.ts';
-import { downtimeOf, stepsFor } from './plan-steps.ts';
+import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
 import { warningsOf } from './plan-warnings.ts';
 
 export type * from './plan-facts.ts';
@@ -31,6 +32,8 @@ export interface PlanInput {
   options?: PlanOptions;
   /** Absent: the backup alone is restored. */
   log?: PlannedLog;
+  /** With strategy `live`. */
+  live?: LiveFacts;
 }
 
 /** What a person may allow by name. */
@@ -67,7 +70,9 @@ export interface RestorePlan {
   backupId: string;
   /** Of the stored object. */
   sha256: string;
-  strategy: 'replace';
+  strategy: 'replace' | 'live';
+  /** With strategy `live`. */
+  live?: PlannedLive;
   mode: RestoreMode;
   /** With `append-only-directory`: before Redis 7.0 the log is one file, whose preamble is the RDB. */
   appendForm: AppendForm;
@@ -128,6 +133,8 @@ export type StepName =
   | 'putAside'
   | 'replaceData'
   | 'startServer'
+  | 'loadLive'
+  | 'ownPersistence'
   | 'verifyCounts'
   | 'verifyApplications';
 
@@ -150,19 +157,26 @@ export interface PlannedLosses {
  */
 export function planRestore(input: PlanInput): RestorePlan {
   const { manifest, target, nowMs } = input;
-  const mode: RestoreMode = target.layout.appendonly ? 'append-only-directory' : 'rdb-file';
+  // A follower loads all keys and expires none meanwhile, as a server does with the base of its log.
+  const mode: RestoreMode = target.layout.appendonly || input.live ? 'append-only-directory' : 'rdb-file';
   const losses = lossesOf(input);
   const aliveNow = sumOfBounds(losses.classes.map((one) => one.aliveNow));
   const safetySnapshot = safetySnapshotFor(target, input.options);
   const appendForm = appendFormOf(input);
-  const steps = stepsFor(manifest, target, { mode, appendForm, safetySnapshot, ...(input.log ? { log: input.log } : {}) });
+  const steps = (input.live ? liveStepsFor : stepsFor)(manifest, target, {
+    mode,
+    appendForm,
+    safetySnapshot,
+    ...(input.log ? { log: input.log } : {}),
+  });
   const draft = {
     version: PLAN_VERSION,
     instance: input.instance,
     shard: input.shard,
     backupId: manifest.backupId,
     sha256: manifest.stored.sha256,
-    strategy: 'replace',
+    strategy: input.live ? ('live' as const) : ('replace' as const),
+    ...(input.live ? { live: plannedLive(input.live, { rdbBytes: manifest.rdb.bytes, log: input.log }) } : {}),
     mode,
     appendForm,
     layout: target.layout,
@@ -185,7 +199,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     space: spaceFor(manifest, mode, target, input.log?.bytes),
     memory: memoryFor(manifest, target),
     evictionsAnnounced: mayEvict(manifest, target),
-    downtimeSeconds: downtimeOf(steps),
+    downtimeSeconds: input.live ? 0 : downtimeOf(steps),
     safetySnapshot,
     identity: target.identity,
     serverRunId: target.server?.runId ?? target.identity.runId,
@@ -231,6 +245,7 @@ export const planDigestSource = (plan: RestorePlan): string =>
     plan.backupId,
     plan.sha256,
     plan.strategy,
+    plan.live?.load ?? null,
     plan.mode,
     plan.appendForm,
     plan.log?.ranges.map(({ timelineId, from, to }) => [timelineId, from, to]) ?? null,

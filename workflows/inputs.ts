@@ -23,7 +23,7 @@ export const CHECKS = {
     typeof value === 'string' && parseUntil(value)
       ? undefined
       : '"latest", a time such as "2026-08-01T10:42:07Z", or "<timeline>@<offset>"',
-  strategy: (value) => (value === 'replace' ? undefined : '"replace"'),
+  strategy: (value) => (value === 'replace' || value === 'live' ? undefined : '"replace" or "live"'),
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),
   text,

@@ -1,0 +1,117 @@
+import { formatBytes, formatCountOf, formatList } from './format.ts';
+import type { Refusal, RestorePlan } from './plan.ts';
+import { refuse } from './plan-identity.ts';
+
+/** What decides whether a Redis can be loaded live. Gathered read-only; the shape of redis/live/conditions.ts. */
+export interface LiveFacts {
+  product: 'redis' | 'valkey';
+  version: string;
+  runId: string;
+  role: 'master' | 'slave';
+  /** Connected replicas; our own archiver is one of them until it is told to let go. */
+  replicas: number;
+  isLoading: boolean;
+  usedMemoryBytes: number;
+  systemMemoryBytes?: number;
+  modules: string[];
+  isCluster: boolean;
+  sentinels?: number;
+  isTlsReplication: boolean;
+  minReplicasToWrite: number;
+  settings: { masterauth: 'none' | 'known' | 'unknown' };
+  /** Whether Redis can connect to the worker: the load goes that way. Absent: could not be tried. */
+  path?: { isReachable: true } | { isReachable: false; why: string };
+  /** Where the worker listens, as Redis sees it. */
+  workerAddress: string;
+}
+
+/** How a live restore works, and what clients feel. */
+export interface PlannedLive {
+  /** `swapdb`: the old data is read until the new is complete. `disk`: reads answer LOADING while it is loaded. */
+  load: 'swapdb' | 'disk';
+  /** From REPLICAOF to promotion: about so long every write gets READONLY. */
+  writesRefusedSeconds: number;
+  workerAddress: string;
+  runId: string;
+}
+
+/** Redis' own load takes so long for a byte (measured: 600 MB in 4.4 s); a live load at most 1.7 times that. */
+const LOAD_BYTES_PER_SECOND = 130_000_000;
+const LIVE_FACTOR = 1.7;
+const REPLAY_BYTES_PER_SECOND = 40_000_000;
+/** Until Redis comes for the data (its cron connects once a second), and until the old data is freed. */
+const OVERHEAD_SECONDS = 2;
+
+export function plannedLive(facts: LiveFacts, { rdbBytes, log }: Pick<RestorePlan, 'rdbBytes' | 'log'>): PlannedLive {
+  const seconds = (LIVE_FACTOR * rdbBytes) / LOAD_BYTES_PER_SECOND + (log?.bytes ?? 0) / REPLAY_BYTES_PER_SECOND;
+  return {
+    load: swapsDatabases(facts) ? 'swapdb' : 'disk',
+    writesRefusedSeconds: Math.ceil(seconds + OVERHEAD_SECONDS),
+    workerAddress: facts.workerAddress,
+    runId: facts.runId,
+  };
+}
+
+/** Serving the old data meanwhile came with Redis 7.0. */
+const swapsDatabases = ({ product, version }: LiveFacts): boolean => product === 'valkey' || Number(version.split('.')[0]) >= 7;
+
+/** Each unmet condition by name, with what to do; `replace` is always offered. */
+export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: number): Refusal[] {
+  const unmet = (message: string, next: string): Refusal =>
+    refuse('RESTORE_REFUSED', message, `${next} Or use --strategy replace.`);
+  const { sentinels = 0, path, settings } = facts;
+  return [
+    facts.isCluster &&
+      unmet(`${instance} is a node of a Redis Cluster, which refuses REPLICAOF`, 'Restore into a Redis outside the cluster.'),
+    facts.role === 'slave' &&
+      unmet(`${instance} is a replica, and would be taken from its primary`, 'Restore the instance of its primary.'),
+    facts.isLoading && unmet(`${instance} is loading its own data`, 'Wait until it has loaded.'),
+    sentinels > 0 &&
+      unmet(
+        `${formatCountOf(sentinels, 'Sentinel watches', 'Sentinels watch')} ${instance}: they would promote another server while it is loaded`,
+        'Take it out of their care for the restore (SENTINEL REMOVE).',
+      ),
+    facts.isTlsReplication &&
+      unmet(
+        `${instance} replicates over TLS (tls-replication yes) and would not accept the worker as its primary`,
+        'Set tls-replication no for the restore.',
+      ),
+    settings.masterauth === 'unknown' &&
+      unmet(
+        `${instance} has a masterauth that could not be put back afterwards`,
+        'Remove it for the restore: a primary needs none.',
+      ),
+    path?.isReachable === false &&
+      unmet(
+        `${instance} cannot connect to the worker at ${facts.workerAddress}: ${path.why}`,
+        'Open that way (firewall, egress policy), or name another address by worker.live.address.',
+      ),
+    facts.systemMemoryBytes !== undefined &&
+      facts.usedMemoryBytes + neededBytes > facts.systemMemoryBytes &&
+      unmet(
+        `old and new data stand side by side for a while: ${formatBytes(facts.usedMemoryBytes + neededBytes)} of ${formatBytes(facts.systemMemoryBytes)} of memory`,
+        'Give the machine more memory.',
+      ),
+  ].filter((refusal) => refusal !== false);
+}
+
+/** What does not forbid a live load and should be known before. */
+export function liveWarnings(instance: string, facts: LiveFacts): string[] {
+  const found: string[] = [];
+  if (!swapsDatabases(facts)) found.push(`${facts.product} ${facts.version} answers LOADING to reads while it is loaded`);
+  if (facts.modules.length > 0)
+    found.push(
+      `with modules (${formatList(facts.modules)}) Redis may load by its disk: reads would then answer LOADING for the length of the load`,
+    );
+  if (facts.replicas > 0)
+    found.push(`${formatCountOf(facts.replicas, 'replica')} of ${instance} will copy all of the restored data anew`);
+  if (facts.minReplicasToWrite > 0)
+    found.push('after the load writes get NOREPLICAS until the replicas have copied it (min-replicas-to-write)');
+  if (facts.path === undefined) found.push('whether Redis can connect to the worker could not be tried beforehand');
+  if (facts.sentinels === undefined) found.push('whether a Sentinel watches it could not be asked');
+  found.push(
+    'clients that block (BLPOP, XREAD, WAIT) are disconnected when it begins; GETEX, EXPIRE and INCR fail like other writes while it lasts',
+    'writes that are accepted before Redis has rewritten its own files die with it if it crashes in that minute',
+  );
+  return found;
+}
