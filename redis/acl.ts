@@ -1,6 +1,6 @@
 /**
- * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job reads a key by name,
- * so none needs `~*`.
+ * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job touches a key
+ * of others by name, so none needs `~*`.
  * Tested with exactly these users.
  */
 export const MINIMUM_ACL = {
@@ -16,6 +16,8 @@ export const MINIMUM_ACL = {
   restore: ['+shutdown'],
   /** On top of `restore`, where systemd stops it: its signal saves only where there are save points. */
   restoreBySystemd: ['+save'],
+  /** On top of `backup`, for a restore that makes Redis a replica of the worker for the length of one load. */
+  live: ['+replicaof', '+config|set', '+bgsave', '+pubsub|numsub', '+migrate', '+set', '+del', '~__probe:*'],
   /** On top of `restore`, for applications that are looked for among the clients. */
   clients: ['+client|list'],
   /** On top of `backup`, for applying the persistence policy. */

@@ -8,14 +8,17 @@ import { describeConnection } from './connection.ts';
 import type { RedisInfo } from './info.ts';
 import { rdbCreationSeconds } from './rdb-ctime.ts';
 
-export interface TakeBgsaveOptions {
-  /** Redis' `dir`, as this machine sees it. */
-  dir: string;
+export interface SaveOptions {
   signal?: AbortSignal;
   /** Told what is waited for, several times a second. */
   onProgress?: (state: string) => void;
   /** Default 200. */
   pollMs?: number;
+}
+
+export interface TakeBgsaveOptions extends SaveOptions {
+  /** Redis' `dir`, as this machine sees it. */
+  dir: string;
 }
 
 export interface Bgsave {
@@ -56,6 +59,14 @@ export async function takeBgsave(client: RedisClient, options: TakeBgsaveOptions
   }
 }
 
+/**
+ * Lets Redis write its dump.rdb and waits for it, without a look at the file: for a Redis whose disk is out of our sight.
+ * @throws RecoveryError `BGSAVE_FAILED`
+ */
+export async function saveAndWait(client: RedisClient, options: SaveOptions = {}): Promise<void> {
+  await awaitSave(client, await requestSave(client, options), options);
+}
+
 /** Looks before anything is asked of Redis, and removes what a worker that died a day ago had linked. */
 async function prepare(dir: string, client: RedisClient): Promise<void> {
   try {
@@ -78,7 +89,7 @@ interface SaveRequest {
   ownMs: number;
 }
 
-async function requestSave(client: RedisClient, options: TakeBgsaveOptions): Promise<SaveRequest> {
+async function requestSave(client: RedisClient, options: SaveOptions): Promise<SaveRequest> {
   for (;;) {
     const before = await pollInfo(client, (info) => runningChild(info) === undefined, {
       ...options,
@@ -97,7 +108,7 @@ async function requestSave(client: RedisClient, options: TakeBgsaveOptions): Pro
   }
 }
 
-async function awaitSave(client: RedisClient, request: SaveRequest, options: TakeBgsaveOptions): Promise<void> {
+async function awaitSave(client: RedisClient, request: SaveRequest, options: SaveOptions): Promise<void> {
   // A restart in between isn't missed: it ends our connection.
   const info = await pollInfo(client, (now) => hasAdvanced(now, request) || !now.flag('rdb_bgsave_in_progress'), {
     ...options,

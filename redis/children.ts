@@ -22,15 +22,15 @@ export interface PollOptions {
   onProgress?: (info: RedisInfo) => void;
 }
 
-/** Reads INFO persistence until it is as wanted. Without an end of its own: the signal is the end. */
+/** Reads INFO until it is as wanted. Without an end of its own: the signal is the end. */
 export async function pollInfo(
   client: RedisClient,
   isDone: (info: RedisInfo) => boolean,
-  options: PollOptions,
+  { sections = ['persistence'], ...options }: PollOptions & { sections?: string[] },
 ): Promise<RedisInfo> {
   for (;;) {
     options.signal?.throwIfAborted();
-    const info = await client.info('persistence');
+    const info = await client.info(...sections);
     options.onProgress?.(info);
     if (isDone(info)) return info;
     await sleep(options.pollMs ?? 200, undefined, { signal: options.signal });

@@ -9,10 +9,10 @@ export const PASSWORD = 'one-time-secret';
 /** Far beyond the follower's own offset, so that nobody goes on in the other history. */
 const FAR = 2 ** 40;
 
-/** 12 MB that load slowly enough to be watched, and a log behind it. */
+/** 7 MB that load slowly enough to be watched, and a log behind it. */
 export async function newData(options: RedisOptions = {}): Promise<LiveSource> {
   await using redis = await startRedis(options);
-  await redis.command('DEBUG', 'POPULATE', '60000', 'new', '200');
+  await redis.command('DEBUG', 'POPULATE', '30000', 'new', '200');
   return await takeSource(redis, async () => {
     for (let n = 0; n < 200; n++) await redis.command('SET', `log:${n}`, 'x'.repeat(1000));
     await redis.command('DEL', 'new:1');
