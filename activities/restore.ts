@@ -7,7 +7,7 @@ import { openRedis } from '../redis/client.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { awaitServing, type Serving } from './serving.ts';
-import { type Staged, stage } from './stage.ts';
+import { besideTheData, type Staged, stage } from './stage.ts';
 import type { World } from './world.ts';
 
 export const createRestoreActivities = (world: World) => ({
@@ -16,7 +16,7 @@ export const createRestoreActivities = (world: World) => ({
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    return stage(world, plan);
+    return stage(world, plan, besideTheData(plan, currentJob().operationId));
   },
 
   /**

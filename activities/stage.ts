@@ -20,18 +20,49 @@ export interface Staged {
   timeline: ExpiryTimeline;
 }
 
+/** A file that lies where it will be needed, whole. */
+export interface StagedFile {
+  path: string;
+  bytes: number;
+}
+
+/** Where backup and log are brought: beside the data files, or on the machine that will feed a live load. */
+export interface StagingPlace {
+  rdb: StagingFile;
+  log: StagingFile;
+}
+
+interface StagingFile {
+  /** What a finished attempt has left. */
+  find(): Promise<StagedFile | undefined>;
+  /** Under its name only when the source has ended without an error. */
+  write(source: AsyncIterable<Buffer>, options: { signal: AbortSignal; onProgress(bytes: number): void }): Promise<StagedFile>;
+}
+
+/** Beside the data files of a Redis, for strategy `replace`. */
+export const besideTheData = ({ layout }: RestorePlan, operationId: string): StagingPlace => ({
+  rdb: {
+    find: () => stagedRdb(layout, operationId),
+    write: (source, options) => stageRdb(layout, operationId, source, options),
+  },
+  log: {
+    find: () => stagedLog(layout, operationId),
+    write: (source, options) => stageLog(layout, operationId, source, options),
+  },
+});
+
 /** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
 const PROOF_WINDOW_MS = 2 * 3600 * 1000;
 
-/** Brings the backup beside the data files and reads every byte and key of it. See `stageBackup`. */
-export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
+/** Brings the backup to its place and reads every byte and key of it. See `stageBackup`. */
+export async function stage(world: World, plan: RestorePlan, place: StagingPlace): Promise<Staged> {
   const repository = await world.repository();
   const manifest = await repository.readManifest(plan);
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-  const { facts, expiries } = await readTwiceIfDamaged(world, plan, manifest, fromMs);
+  const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, manifest, fromMs });
   refuseUnlike(plan, facts, manifest.rdb);
-  const logBytes = plan.log ? await stagePlannedLog(world, plan, plan.log) : undefined;
+  const logBytes = plan.log ? await stagePlannedLog(world, plan, plan.log, place) : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,
@@ -40,48 +71,51 @@ export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
   };
 }
 
-/** Brings the log beside the data files, read command by command. A retry takes what a finished attempt has staged. */
-async function stagePlannedLog(world: World, plan: RestorePlan, log: PlannedLog): Promise<number> {
-  const { signal, operationId } = currentJob();
-  const done = await stagedLog(plan.layout, operationId);
+/** Brings the log there too, read command by command. A retry takes what a finished attempt has staged. */
+async function stagePlannedLog(world: World, plan: RestorePlan, log: PlannedLog, place: StagingPlace): Promise<number> {
+  const { signal } = currentJob();
+  const done = await place.log.find();
   if (done) return done.bytes;
   const target = await world.instance(plan.instance);
   const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
   const commands = replayedLog(world, target, plan.shard, log);
-  const { bytes } = await stageLog(plan.layout, operationId, commands, { signal, onProgress: (so) => report(so) });
+  const { bytes } = await place.log.write(commands, { signal, onProgress: (so) => report(so) });
   return bytes;
 }
 
 /** One flipped bit on the way is no damaged backup: only what is wrong twice is wrong in the store, where no retry mends it. */
-async function readTwiceIfDamaged(
-  world: World,
-  plan: RestorePlan,
-  manifest: SnapshotManifest,
-  fromMs: number,
-): Promise<RdbReading> {
+async function readTwiceIfDamaged(reading: Reading): Promise<RdbReading> {
   try {
-    return await read(world, plan, manifest, fromMs);
+    return await read(reading);
   } catch (error) {
     if (!isDamage(error)) throw error;
     currentJob().progress({ stage: 'download', note: `it came damaged and is read again: ${error.message}` });
   }
-  return read(world, plan, manifest, fromMs).catch((error) => {
-    throw isDamage(error) ? damaged(plan, error) : error;
+  return read(reading).catch((error) => {
+    throw isDamage(error) ? damaged(reading.plan, error) : error;
   });
 }
 
-async function read(world: World, plan: RestorePlan, manifest: SnapshotManifest, fromMs: number): Promise<RdbReading> {
-  const { signal, operationId } = currentJob();
+interface Reading {
+  world: World;
+  plan: RestorePlan;
+  place: StagingPlace;
+  manifest: SnapshotManifest;
+  fromMs: number;
+}
+
+async function read({ world, plan, place, manifest, fromMs }: Reading): Promise<RdbReading> {
+  const { signal } = currentJob();
   const { classes } = await world.instance(plan.instance);
   const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
-  const done = await stagedRdb(plan.layout, operationId);
+  const done = await place.rdb.find();
   if (done) {
     for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
   } else {
     const repository = await world.repository();
     const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
     const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
-    await stageRdb(plan.layout, operationId, rdb, { signal, onProgress: (bytes) => report(bytes) });
+    await place.rdb.write(rdb, { signal, onProgress: (bytes) => report(bytes) });
   }
   return reader.end();
 }

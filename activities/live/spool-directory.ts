@@ -1,0 +1,68 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { RecoveryError } from '../../model/errors.ts';
+import { formatBytes } from '../../model/format.ts';
+import type { StagedFile, StagingPlace } from '../stage.ts';
+import type { World } from '../world.ts';
+
+export const spoolDirectory = (world: World, operationId: string): string =>
+  join(world.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
+
+/**
+ * Where the data of a live restore lies, whole and verified, before Redis is told to follow: a feed that stalls would freeze
+ * it. Readable by the worker alone: it holds session tokens.
+ */
+export async function openSpoolDirectory(world: World, operationId: string, neededBytes: number): Promise<StagingPlace> {
+  const directory = spoolDirectory(world, operationId);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { bavail, bsize } = await statfs(directory);
+  const there = (await sizeOf(join(directory, 'dump.rdb'))) + (await sizeOf(join(directory, 'log.aof')));
+  if (bavail * bsize + there < neededBytes) throw noRoom(directory, neededBytes, bavail * bsize);
+  return { rdb: spooledFile(directory, 'dump.rdb'), log: spooledFile(directory, 'log.aof') };
+}
+
+export const removeSpoolDirectory = (world: World, operationId: string): Promise<void> =>
+  rm(spoolDirectory(world, operationId), { recursive: true, force: true });
+
+function spooledFile(directory: string, name: string): StagingPlace['rdb'] {
+  const path = join(directory, name);
+  return {
+    async find(): Promise<StagedFile | undefined> {
+      const bytes = await sizeOf(path, -1);
+      return bytes < 0 ? undefined : { path, bytes };
+    },
+    async write(source, { signal, onProgress }) {
+      const partial = `${path}.partial`;
+      let bytes = 0;
+      const counted = async function* (): AsyncGenerator<Buffer> {
+        for await (const chunk of source) {
+          bytes += chunk.length;
+          onProgress(bytes);
+          yield chunk;
+        }
+      };
+      await pipeline(counted, createWriteStream(partial, { mode: 0o600 }), { signal });
+      await rename(partial, path); // under its name only when it is whole and verified
+      return { path, bytes };
+    },
+  };
+}
+
+const sizeOf = (path: string, otherwise = 0): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return otherwise;
+      throw error;
+    },
+  );
+
+const noRoom = (directory: string, neededBytes: number, freeBytes: number): RecoveryError =>
+  new RecoveryError(
+    'TARGET_DISK_FULL',
+    `${directory} has ${formatBytes(freeBytes)} free, and the data of the restore takes ${formatBytes(neededBytes)}`,
+    { next: 'Free space there, or name a larger directory by worker.spool.directory.' },
+  );
