@@ -5,11 +5,11 @@ import { inOrder } from './timelines.ts';
 /** What the archive has of one timeline. */
 export interface ArchiveExtent {
   timeline: Timeline;
-  /** Runs without a hole, ascending. None while nothing is stored; more than one only after damage from outside. */
+  /** Runs without a hole, ascending; more than one only after damage from outside. */
   stretches: Stretch[];
 }
 
-/** Bytes of one timeline from an offset to another, all of them. */
+/** Bytes of one timeline from an offset to another, all of them. A timeline that was just opened has one of no bytes. */
 export interface Stretch {
   from: number;
   end: number;

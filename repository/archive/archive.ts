@@ -1,25 +1,30 @@
 import type { ArchiveExtent } from '../../model/archive-chain.ts';
 import type { Cut } from '../../model/archive-cut.ts';
 import type { ArchiveTarget } from '../../model/archive-plan.ts';
+import type { Base } from '../../model/archive-retention.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
 import { newestOf } from '../../model/timelines.ts';
 import { segmentKey } from '../layout.ts';
 import { hasCode } from '../small-objects.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
+import { type Compaction, type CompactOptions, compactTimeline } from './compact.ts';
 import { readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { type FoundDestructive, findCut, findDestructive } from './moments.ts';
 import { type ArchivePosition, findPosition } from './position.ts';
 import { type ArchiveRange, openRange, type RangeOptions } from './range.ts';
+import { type RetainedArchive, type RetainOptions, retainArchive } from './retain.ts';
 import { encodeSegment, type NewSegment } from './segment-format.ts';
 import { type OpenSegment, openSegment, readHeader, timelineRef } from './segments.ts';
 import { createTimeline, listTimelines, type TimelineProblem } from './timelines.ts';
 
+export type { Compaction, CompactOptions } from './compact.ts';
 export type { ArchiveSegment } from './listing.ts';
 export type { FoundDestructive } from './moments.ts';
 export type { ArchivePosition } from './position.ts';
 export type { ArchiveRange } from './range.ts';
+export type { RetainedArchive, RetainOptions } from './retain.ts';
 export type { NewSegment } from './segment-format.ts';
 export type { OpenSegment } from './segments.ts';
 export type { TimelineProblem } from './timelines.ts';
@@ -135,6 +140,16 @@ export class Archive {
     signal?: AbortSignal,
   ): Promise<FoundDestructive[]> {
     return findDestructive(this, extents, range, signal);
+  }
+
+  /** Makes few large segments of many small ones in one timeline. See `compactTimeline`. */
+  compact(timelineId: string, options?: CompactOptions): Promise<Compaction> {
+    return compactTimeline(this, timelineId, options);
+  }
+
+  /** Deletes the log that no kept snapshot needs. See `retainArchive`. @param kept - all that stay, the pinned ones too */
+  retain(kept: readonly Base[], options?: RetainOptions): Promise<RetainedArchive> {
+    return retainArchive(this, kept, options);
   }
 
   async #storedAt({ timelineId, start }: NewSegment, key: string, signal?: AbortSignal): Promise<SegmentHeader> {

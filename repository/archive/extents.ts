@@ -13,6 +13,7 @@ const TIMELINES_AT_ONCE = 4;
 /**
  * What the archive has of each timeline: its first header, its last, and what is between by listings. A hole that outside
  * damage made between them is not seen here; openRange refuses it.
+ * A timeline without a segment has a stretch of no bytes: others may go on from it.
  * Timelines that can't be read are in `problems`: nothing is known of them, so nothing of them may be deleted.
  */
 export async function readExtents(
@@ -33,11 +34,10 @@ export async function readExtents(
 }
 
 async function extentOf(place: ArchivePlace, timeline: Timeline, signal?: AbortSignal): Promise<ArchiveExtent> {
-  const { from, end, lastAtMs, boundary, segments } = await findPosition(place, timeline.timelineId, { signal });
-  if (segments === 0) return { timeline, stretches: [] };
+  const position = await findPosition(place, timeline.timelineId, { signal });
+  const { from, end, lastAtMs, boundary } = position;
   const [oldest] = mergedView(await listSegments(place.store, timelineRef(place, timeline.timelineId), signal));
-  if (!oldest) return { timeline, stretches: [] }; // retention has just taken it
-  const { firstAtMs } = await readHeader(place, oldest, signal);
+  const { firstAtMs } = oldest ? await readHeader(place, oldest, signal) : position;
   const stretch: Stretch = { from, end, firstAtMs, lastAtMs, boundary };
   return { timeline, stretches: [stretch] };
 }

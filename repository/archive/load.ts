@@ -18,11 +18,11 @@ export const MOST_HELD_BYTES = 64 * 1024 * 1024;
  * Fetches a segment into memory and verifies it; once more if it is damaged.
  * @throws RecoveryError `OBJECT_MISSING`, `ARCHIVE_CORRUPT`, `MANIFEST_VERSION_UNKNOWN`
  */
-export function loadSegment(place: ArchivePlace, segment: ArchiveSegment, signal: AbortSignal): Promise<Loaded> {
+export function loadSegment(place: ArchivePlace, segment: ArchiveSegment, signal?: AbortSignal): Promise<Loaded> {
   return onceMore(urlOf(place, segment), () => load(place, segment, signal));
 }
 
-async function load(place: ArchivePlace, segment: ArchiveSegment, signal: AbortSignal): Promise<Loaded> {
+async function load(place: ArchivePlace, segment: ArchiveSegment, signal?: AbortSignal): Promise<Loaded> {
   const where = urlOf(place, segment);
   const { header, frame } = await openFrame(place, segment, signal);
   if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => decodeBody(frame, header, where) };

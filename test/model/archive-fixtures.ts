@@ -23,7 +23,7 @@ export interface Sketch {
   parent?: { name: string; first: number; end: number; gap: boolean };
 }
 
-/** A timeline with one stretch; none if it has no bytes. */
+/** A timeline with one stretch. */
 export function extent({ name, from, end, minute, reason = 'first', parent }: Sketch): ArchiveExtent {
   const startedAtMs = NOON + minute * MINUTE;
   const link = parent && {
@@ -48,7 +48,7 @@ export function extent({ name, from, end, minute, reason = 'first', parent }: Sk
   const lastAtMs = startedAtMs + end - from;
   const boundary = { offset: end, atMs: lastAtMs };
   const stretch: Stretch = { from, end, firstAtMs: startedAtMs, lastAtMs, boundary };
-  return { timeline, stretches: end > from ? [stretch] : [] };
+  return { timeline, stretches: [stretch] };
 }
 
 /** A snapshot at an offset, some minutes after noon. */

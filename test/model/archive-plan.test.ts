@@ -73,6 +73,28 @@ describe('the plan of a restore from the archive', () => {
     ]);
   });
 
+  it('goes through a timeline that was opened and continued before a byte of it came', () => {
+    const parent = { name: 'a', first: 0, end: HOUR, gap: false };
+    const empty = extent({ name: 'x', from: HOUR, end: HOUR, minute: 60, reason: 'continued', parent });
+    const next = extent({
+      name: 'y',
+      from: HOUR,
+      end: HOUR + 100,
+      minute: 61,
+      reason: 'continued',
+      parent: { ...parent, name: 'x', first: HOUR },
+    });
+    const target = offset('y', HOUR, HOUR + 50);
+    const { slices } = planned([snapshotAt('a', 2000, 10)], target, cutOf(target), [a, empty, next]);
+    assert.deepEqual(
+      slices.map(({ timelineId, to }) => [timelineId[0], to]),
+      [
+        ['a', HOUR],
+        ['y', HOUR + 50],
+      ],
+    );
+  });
+
   it('needs no log for the moment of a snapshot', () => {
     const plan = planned([snapshotAt('a', 2000, 10)], offset('a', 0, 2000));
     assert.deepEqual([plan.slices, plan.logBytes], [[], 0]);

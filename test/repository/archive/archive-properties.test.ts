@@ -63,6 +63,7 @@ describe('an archive that was damaged from outside', () => {
       const archive = new Archive(store, 'main');
       const lengths = Array.from({ length: 1 + random.below(12) }, () => 1 + random.below(300));
       const { stream } = await storeStream(archive, lengths);
+      if (random.below(2) === 0) await compactSome(archive, store, random);
       for (let damages = random.below(4); damages > 0 && segmentKeys(store).length > 0; damages--) {
         const name = random.pick(Object.keys(DAMAGES)) as keyof typeof DAMAGES;
         DAMAGES[name](store, random.pick(segmentKeys(store)), random);
@@ -85,7 +86,11 @@ describe('an archive that was damaged from outside', () => {
       const { stream, starts } = await storeStream(archive, lengths);
       const name = random.pick(['missing', 'truncated'] as const);
       const hit = starts[starts.length - 1 - random.below(2)] ?? 0;
-      DAMAGES[name](store, segmentKeys(store).find((key) => key.includes(String(hit))) ?? '', random);
+      DAMAGES[name](
+        store,
+        segmentKeys(store).find((key) => key.endsWith(`/${String(hit).padStart(16, '0')}.aof.zst`)) ?? '',
+        random,
+      );
       const { end, beyond, segments } = await archive.position(TIMELINE_ID).catch((error) => {
         assert.equal(error.code, 'ARCHIVE_CORRUPT'); // nothing was left
         return { end: 1000, beyond: [], segments: 1 };
@@ -96,6 +101,17 @@ describe('an archive that was damaged from outside', () => {
     await fc.assert(fc.asyncProperty(fc.nat(2 ** 31 - 1), oneCase), { numRuns: CASES });
   }).timeout(600_000);
 });
+
+/** A compaction that may be killed half way, so that the same bytes lie in two places. */
+async function compactSome(archive: Archive, store: MemoryStore, random: Random): Promise<void> {
+  let left = random.below(60);
+  store.before = () => {
+    if (left-- <= 0) throw new Error('killed');
+  };
+  const options = { nowMs: Date.now() + 86_400_000, maxRawBytes: 200 + random.below(2000) };
+  await archive.compact(TIMELINE_ID, options).catch((error) => assert.equal(error.message, 'killed'));
+  store.before = () => {};
+}
 
 async function read(archive: Archive, from: number, to: number, stream: Buffer): Promise<string> {
   try {
@@ -142,6 +158,6 @@ describe('the fence of an archive', () => {
       await write('c', 1000);
       assert.equal(await read(archive, 1000, (await archive.position(TIMELINE_ID)).end, stream), 'whole');
     };
-    await fc.assert(fc.asyncProperty(fc.nat(2 ** 31 - 1), oneCase), { numRuns: Math.ceil(CASES / 8) });
+    await fc.assert(fc.asyncProperty(fc.nat(2 ** 31 - 1), oneCase), { numRuns: Math.ceil(CASES / 15) });
   }).timeout(600_000);
 });

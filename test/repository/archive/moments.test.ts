@@ -9,7 +9,7 @@ import { sampleManifest } from '../sample-manifest.ts';
 import { BEGUN, REPLID, sampleSegment, sampleTimeline, TIMELINE_ID } from './fixtures.ts';
 import { MemoryStore } from './memory-store.ts';
 
-const CASES = Number(process.env.CASES) || 100;
+const CASES = Number(process.env.CASES) || 50;
 const IN_TRANSACTION = { db: 0, inTransaction: true };
 const BETWEEN = { db: 0, inTransaction: false };
 
