@@ -1,5 +1,7 @@
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
+import { createLiveActivities } from './live/load-live.ts';
+import { createLiveSurveyActivities } from './live/survey-live.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
@@ -20,6 +22,8 @@ export const createActivities = (world: World) => ({
   ...createRestoreActivities(world),
   ...createVerifyActivities(world),
   ...createPutBackActivities(world),
+  ...createLiveSurveyActivities(world),
+  ...createLiveActivities(world),
   ...createFollowActivities(world),
   ...createArchiverControl(world),
 });

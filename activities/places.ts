@@ -12,6 +12,12 @@ export const createPlaceActivities = (world: World) => ({
   async openPlace({ instance }: { instance: string }): Promise<Place> {
     return { queue: hostQueue(requireProcess(await world.instance(instance)).host) };
   },
+
+  /** Of a live load: the machine of the Redis where a worker is there, else whichever worker is asked. */
+  async openLivePlace({ instance }: { instance: string }): Promise<Place> {
+    const { process } = await world.instance(instance);
+    return { queue: hostQueue(process?.host ?? world.host) };
+  },
 });
 
 /** @throws RecoveryError `PLATFORM_UNSUPPORTED` for an instance whose files and process we can't reach */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
+import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
 import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
@@ -15,6 +16,13 @@ export interface ApprovablePlan {
   digest: string;
 }
 
+export interface PlanRestoreInput {
+  input: RestoreInput;
+  target: TargetFacts;
+  /** With strategy `live`. */
+  live?: LiveFacts;
+}
+
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
 
@@ -23,7 +31,7 @@ export const createPlanActivities = (world: World) => ({
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
    * is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
-  async planRestore({ input, target }: { input: RestoreInput; target: TargetFacts }): Promise<ApprovablePlan> {
+  async planRestore({ input, target, live }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
     const { classes } = await world.instance(instance);
     const repository = await world.repository();
@@ -34,6 +42,7 @@ export const createPlanActivities = (world: World) => ({
       shard: ONLY_SHARD,
       manifest,
       ...(log ? { log } : {}),
+      ...(live ? { live } : {}),
       others: all,
       target,
       classes,

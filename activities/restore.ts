@@ -51,6 +51,7 @@ export const createRestoreActivities = (world: World) => ({
     return replaceWithRdb(plan.layout, operationId, {
       buildAppendDirectory: (directory, names) => writeMultiPartFromRdb(directory, names),
       appendForm: plan.appendForm,
+      needsLog: plan.log !== undefined,
     });
   },
 

@@ -68,7 +68,8 @@ async function openIfThere({ connection }: ProtectedInstance): Promise<RedisClie
   }
 }
 
-async function askServer(client: RedisClient, facts: TargetFacts, now: () => number): Promise<Partial<TargetFacts>> {
+/** What the server says of itself. */
+export async function askServer(client: RedisClient, facts: TargetFacts, now: () => number): Promise<Partial<TargetFacts>> {
   const info = await client.info();
   const keyspace = info.keyspace();
   const server = await readServerFacts(client);

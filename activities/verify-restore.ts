@@ -8,6 +8,7 @@ import { openRedis } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { currentJob } from './job-context.ts';
+import type { LiveLoad } from './live/load-live.ts';
 import { requireProcess } from './places.ts';
 import type { Serving } from './serving.ts';
 import type { Staged } from './stage.ts';
@@ -19,6 +20,12 @@ export interface VerifyInput {
   serving: Serving;
   /** Before Redis was started, by our clock. */
   beforeMs: number;
+}
+
+export interface VerifyLiveInput {
+  plan: RestorePlan;
+  staged: Staged;
+  loaded: LiveLoad;
 }
 
 /** Redis 6.2 tells what it loaded only in its log, and every version only there how many empty collections it dropped. */
@@ -64,6 +71,32 @@ export const createVerifyActivities = (world: World) => ({
     if (verdict.ok) return { ...verdict, keysAlive: dbsizeAfter };
     throw new RecoveryError(verdict.code ?? 'COUNT_MISMATCH', `${plan.instance}: ${verdict.message}`, {
       next: 'The old data is being put back. Look into the log of Redis, then try an older backup.',
+    });
+  },
+
+  /**
+   * Proves that a live load brought everything: the keys of the backup are counted by Redis as it loads them, and its
+   * acknowledgement covers every byte of the log. Read-only. @throws RecoveryError `COUNT_MISMATCH`
+   */
+  async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<CountVerdict & { keysAlive: number }> {
+    using client = await openRedis((await world.instance(plan.instance)).connection);
+    const info = await client.info();
+    const dbsizeAfter = info.keyspace().reduce((sum, { keys }) => sum + keys, 0);
+    const bytes = staged.bytes + (staged.logBytes ?? 0);
+    const verdict = checkCounts({
+      mode: plan.mode,
+      manifestKeys: plan.keysInBackup,
+      parsed: plan.parsed,
+      ...lastLoad(info),
+      log: { expectedBytes: bytes, appliedBytes: bytes }, // by the acknowledgement, or the load had failed
+      dbsizeAfter,
+      evictedKeys: 0,
+      clockOffsetMs: Math.round((await client.time()) - world.now()),
+      runId: { atFirst: loaded.runId, atLast: info.get('run_id') ?? '' },
+    });
+    if (verdict.ok) return { ...verdict, keysAlive: dbsizeAfter };
+    throw new RecoveryError(verdict.code ?? 'COUNT_MISMATCH', `${plan.instance}: ${verdict.message}`, {
+      next: 'Its files may still have the old data, and the safety snapshot has it. Look into the log of Redis.',
     });
   },
 

@@ -13,6 +13,8 @@ export interface World {
   readonly softwareVersion: string;
   /** Room on local disk for a snapshot that the store takes more slowly than Redis gives it. */
   readonly spool?: { directory: string; maxBytes: number };
+  /** How a Redis reaches this worker, for live loads. What is absent is found out. */
+  readonly live?: { address?: string; listen?: string; port?: number };
   now(): number;
   /** @throws RecoveryError `INSTANCE_UNKNOWN`, or `CONFIG_INVALID` for a secret that isn't there */
   instance(name: string): Promise<ProtectedInstance>;

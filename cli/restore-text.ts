@@ -14,7 +14,9 @@ export function restoreText(report: RestoreReport): string {
     ...report.losses.revived.map(
       ({ name, atMost }) => `  signed in again: at most ${formatCount(atMost)} ${name} that were signed out since`,
     ),
-    `  served nobody for ${formatDuration(downtimeSeconds * 1000)}`,
+    report.live
+      ? `  refused writes for ${formatDuration(report.live.writesRefusedSeconds * 1000)}; reads were served${report.live.load === 'swapdb' ? ' all the time' : ', but for LOADING'}`
+      : `  served nobody for ${formatDuration(downtimeSeconds * 1000)}`,
     ...report.applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}${detail ? `, ${detail}` : ''}`),
     ...(report.safetyBackupId ? [`  what was there before: backup ${report.safetyBackupId}`] : []),
     ...(report.keptAside

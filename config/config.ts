@@ -8,7 +8,12 @@ export interface Config {
   origin: ConfigOrigin;
   repository: RepositoryConfig;
   temporal: TemporalConfig;
-  worker: { host: string; spool?: { directory: string; maxBytes: number } };
+  worker: {
+    host: string;
+    spool?: { directory: string; maxBytes: number };
+    /** How a Redis reaches this worker in a live restore. */
+    live?: { address?: string; listen?: string; port?: number };
+  };
   /** By name, in the order of the file. Names are checked: small letters, digits, hyphens. */
   instances: Readonly<Record<string, InstanceConfig>>;
 }

@@ -66,6 +66,25 @@ const temporal = z.strictObject({
   tls: section('TLS to Temporal; `tls: {}` is TLS without further settings.', z.strictObject(tlsFiles)).optional(),
 });
 
+const address = (about: string, byDefault: string) =>
+  field(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_.:-]+$/)
+      .optional(),
+    { about, allowed: 'a host name or an IP address', byDefault },
+  );
+
+const live = z.strictObject({
+  address: address('Under which Redis reaches this worker.', 'the address of this machine on the way to that Redis'),
+  listen: address('Address that the worker listens on.', '`address`'),
+  port: field(z.int().min(1).max(65_535).optional(), {
+    about: 'Port that the worker listens on.',
+    allowed: 'a whole number from 1 to 65535',
+    byDefault: 'a free one',
+  }),
+});
+
 const worker = z.strictObject({
   host: field(name('').optional(), {
     about: 'Name of the machine the worker runs on: it polls the queue `host/<name>`.',
@@ -78,6 +97,10 @@ const worker = z.strictObject({
       directory: absolutePath('Directory of the spool.'),
       maxBytes: size('Most that the spool may hold.').prefault('4GiB'),
     }),
+  ).optional(),
+  live: section(
+    'How a Redis reaches this worker while it is loaded live. Whoever connects there and is not that Redis gets nothing.',
+    live,
   ).optional(),
 });
 

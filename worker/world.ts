@@ -23,6 +23,7 @@ export async function createWorld(
     host: config.worker.host,
     softwareVersion: version,
     ...(config.worker.spool ? { spool: config.worker.spool } : {}),
+    ...(config.worker.live ? { live: config.worker.live } : {}),
     now: Date.now,
     requireLock,
     archiver,

@@ -1,7 +1,8 @@
 import { workflowInfo } from '@temporalio/workflow';
-import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
+import type { OperationName, Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
 import { act } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
@@ -18,7 +19,7 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
     { instance: CHECKS.instance, backupId: CHECKS.backupId, strategy: CHECKS.strategy },
     { ...COMMON_CHECKS, allowUnparsed: CHECKS.flag, allowEmpty: CHECKS.flag },
   );
-  const watching = new Watching(input.instance, 'restore-rdb', cancelHint());
+  const watching = new Watching(input.instance, operationOf(input, 'restore-rdb'), cancelHint());
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
 }
 
@@ -30,22 +31,26 @@ export async function restoreFromAof(input: RestoreInput): Promise<RestoreResult
     { instance: CHECKS.instance, until: CHECKS.until, strategy: CHECKS.strategy },
     { ...COMMON_CHECKS, backupId: CHECKS.backupId },
   );
-  const watching = new Watching(input.instance, 'restore-aof', cancelHint());
+  const watching = new Watching(input.instance, operationOf(input, 'restore-aof'), cancelHint());
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
 }
+
+const operationOf = ({ strategy }: RestoreInput, otherwise: OperationName): OperationName =>
+  strategy === 'live' ? 'restore-live' : otherwise;
 
 const COMMON_CHECKS = { plan: CHECKS.text, planOnly: CHECKS.flag, skipSafetySnapshot: CHECKS.flag } as const;
 
 async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
   const { instance } = input;
   const undoLater = () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.'));
-  const planned = await planReplacement({ act, enter, undoLater }, input);
+  const live = input.strategy === 'live';
+  const planned = await (live ? planLiveLoad : planReplacement)({ act, enter, undoLater }, input);
   const { plan, digest } = planned;
   if (input.planOnly) return { outcome: 'planned', instance, digest, plan };
   await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
   enter('wait for the lock');
   const report = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
-    replaceFromRdb({ act, enter, undoLater: held.undoLater }, planned, workflowInfo().runId),
+    (live ? loadLive : replaceFromRdb)({ act, enter, undoLater: held.undoLater }, planned, workflowInfo().runId),
   );
   if (report.outcome === 'restored') return report;
   throw failure(

@@ -22,6 +22,11 @@ export const restore: CommandSpec = {
       about:
         'replay the continuous log: `latest`, a time such as 2026-08-01T10:42:07Z, or an offset as `find-destructive` prints it',
     },
+    {
+      flags: '--strategy <strategy>',
+      about:
+        '`replace`, the default: stop, replace the files, start. `live`: no stop, reads are served all the time, writes are refused for seconds',
+    },
     { flags: '--plan', about: 'only say what would be done and lost' },
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
@@ -38,7 +43,7 @@ export const restore: CommandSpec = {
       instance,
       ...(until === undefined || named ? { backupId } : {}), // a log finds its base by itself
       ...(until === undefined ? {} : { until }),
-      strategy: 'replace',
+      strategy: strategyOf(given),
       ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
     };
     const expected = optionOf(given, 'expectPlan');
@@ -55,6 +60,24 @@ export const restore: CommandSpec = {
     return undefined;
   },
 };
+
+/** @throws RecoveryError `USAGE` */
+function strategyOf(given: Given): RestoreInput['strategy'] {
+  const strategy = optionOf(given, 'strategy') ?? 'replace';
+  if (strategy !== 'replace' && strategy !== 'live') {
+    throw new RecoveryError('USAGE', `--strategy is "${strategy}"`, { next: 'Use `replace` or `live`.' });
+  }
+  if (strategy === 'live' && given.options.direct === true) {
+    throw new RecoveryError(
+      'USAGE',
+      '--strategy live needs Temporal: a Redis that follows a process which died would follow nobody',
+      {
+        next: 'Leave --direct out, or use --strategy replace.',
+      },
+    );
+  }
+  return strategy;
+}
 
 /** @throws RecoveryError `INPUT_INVALID` for what is no moment, before anything is asked or started */
 function untilOf(given: Given): string | undefined {
@@ -105,7 +128,8 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
 /** The plan, and how to carry out exactly this one. @param flags - that it was made with, each with a blank before it */
 export function planText(plan: RestorePlan, digest: string, flags = ''): string {
   const until = plan.log ? ` --until ${exactUntil(plan.log)}` : '';
-  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${until}${flags} --yes --expect-plan ${digest}`;
+  const strategy = plan.live ? ' --strategy live' : '';
+  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${until}${strategy}${flags} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  ${command}`}\n`;
 }
 

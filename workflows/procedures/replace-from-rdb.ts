@@ -3,7 +3,7 @@ import type { PutBackInput } from '../../activities/put-back.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
-import type { Conduct } from './conduct.ts';
+import type { Conduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
@@ -37,7 +37,7 @@ export async function planReplacement(conduct: Conduct, input: RestoreInput): Pr
  * However this ends, the lock puts back what must be put back.
  */
 export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
-  const { plan, input, place } = restore;
+  const { plan, place } = restore;
   const { instance } = plan;
   const at = (summary: string) => ({ place, summary });
   const undo = (step: UndoEntry['step'], summary: string): Promise<void> => {
@@ -72,10 +72,25 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
   conduct.enter('finish');
   const { keptAside } = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
 
+  return reportFrom(restore, {
+    counts,
+    applications,
+    downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000),
+    ...(safety ? { safetyBackupId: safety } : {}),
+    ...(keptAside ? { keptAside } : {}),
+  });
+}
+
+type Found = Pick<RestoreReport, 'applications' | 'downtimeSeconds' | 'safetyBackupId' | 'keptAside' | 'live'> & {
+  counts: StepResult<'verifyCounts'>;
+};
+
+/** What a restore did, lost and proved. */
+export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }: Found): RestoreReport {
   const { keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, exact, message: proof } = counts;
   return {
     outcome: 'restored',
-    instance,
+    instance: plan.instance,
     backupId: plan.backupId,
     takenAt: plan.takenAt,
     ...(plan.log ? { log: reportOf(plan.log) } : {}),
@@ -87,12 +102,9 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
     keysAlive,
     exact,
     proof,
-    downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000),
     losses: plan.losses,
     warnings: plan.warnings,
-    applications,
-    ...(safety ? { safetyBackupId: safety } : {}),
-    ...(keptAside ? { keptAside } : {}),
+    ...found,
   };
 }
 

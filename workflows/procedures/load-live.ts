@@ -1,0 +1,87 @@
+import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
+import type { Conduct } from './conduct.ts';
+import { detachArchiver } from './detach-archiver.ts';
+import { type PlannedRestore, reportFrom } from './replace-from-rdb.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+
+/** Looks at the running Redis and the repository and says what a live restore would do. Read-only but for a pin. */
+export async function planLiveLoad(conduct: Conduct, input: RestoreInput): Promise<PlannedRestore> {
+  const { instance } = input;
+  conduct.enter('plan');
+  const { queue: place } = await conduct.act(
+    'openLivePlace',
+    { instance },
+    { summary: `find a worker that ${instance} can follow` },
+  );
+  const { target, live } = await conduct.act(
+    'surveyLive',
+    { instance },
+    { place, summary: `look at ${instance}, and try the way from it to the worker` },
+  );
+  const what = input.until ?? input.backupId ?? 'the newest backup';
+  const planned = await conduct.act(
+    'planRestore',
+    { input, target, live },
+    { summary: `plan the live restore of ${what} and what it loses` },
+  );
+  return { ...planned, input, place };
+}
+
+/**
+ * Restores without stopping, under a lock that the caller holds: everything is downloaded and verified first, then Redis
+ * follows the worker, takes backup and log, and is promoted. Reads are served from the old data until the new is complete.
+ */
+export async function loadLive(conduct: Conduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
+  const { plan, place } = restore;
+  const { instance } = plan;
+  const at = (summary: string) => ({ place, summary });
+
+  conduct.enter('download');
+  await conduct.undoLater({
+    step: 'discardLive',
+    args: { operationId },
+    when: 'always',
+    place,
+    summary: 'delete what was downloaded',
+  });
+  const staged = await conduct.act('stageLive', { plan }, at(`download and verify ${plan.backupId}; ${instance} serves`));
+  const safety = plan.safetySnapshot.taken ? (await takeSnapshot(conduct, instance, 'safety'))[0]?.backupId : undefined;
+
+  conduct.enter('detach');
+  await detachArchiver(conduct, instance);
+  const settings = await conduct.act('readLiveSettings', { plan }, at(`note the settings of ${instance} that the load changes`));
+  conduct.enter('load');
+  await conduct.undoLater({
+    step: 'putBackLive',
+    args: { instance, operationId, settings },
+    when: 'always',
+    summary: `make ${instance} a primary again, with its settings`,
+  });
+  const loaded = await conduct.act(
+    'loadLive',
+    { plan, settings },
+    at(`${instance} follows the worker: reads are served, writes refused`),
+  );
+
+  conduct.enter('count');
+  const counts = await conduct.act(
+    'verifyLive',
+    { plan, staged, loaded },
+    at('prove that every key and every byte of the log arrived'),
+  );
+  conduct.enter('persist');
+  const { persisted } = await conduct.act(
+    'awaitOwnPersistence',
+    { instance, runId: loaded.runId },
+    at(`wait until ${instance} has the new data in its own files`),
+  );
+  conduct.enter('applications');
+  const applications = await conduct.act('verifyApplications', { instance, sinceMs: 0 }, at('look at the applications'));
+  return reportFrom(restore, {
+    counts,
+    applications,
+    downtimeSeconds: 0,
+    live: { writesRefusedSeconds: loaded.writesRefusedSeconds, load: plan.live?.load ?? 'disk', persisted },
+    ...(safety ? { safetyBackupId: safety } : {}),
+  });
+}
