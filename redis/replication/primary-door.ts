@@ -49,7 +49,7 @@ export function receive(socket: Socket, options: DoorOptions, visitors: Visitors
           if (!visitors.admit(socket)) throw new Error('came while another one is served');
           visit.isFollower = true;
           clearTimeout(late);
-        } else if (answer) socket.write(answer);
+        } else if (answer && !visit.isFollower) socket.write(answer); // what it hears now is the data, and nothing between
       }
     } catch (error) {
       turnAway((error as Error).message);
