@@ -36,10 +36,14 @@ export function runsOf<T extends RunCandidate>(view: readonly T[], { olderThanMs
   };
   for (let at = 0; at < view.length - KEEP_RAW; at++) {
     const [segment, next] = [view[at], view[at + 1]];
-    if (!segment || !next || nowMs - segment.modifiedAtMs < olderThanMs) break;
-    const first = run[0] ?? segment;
-    if (segment.compacted || next.start - first.start > maxRawBytes) close(false);
-    if (!segment.compacted) run.push(segment);
+    if (!segment || !next) break;
+    if (segment.compacted) {
+      close(false);
+      continue;
+    }
+    if (nowMs - segment.modifiedAtMs < olderThanMs) break;
+    if (run[0] && next.start - run[0].start > maxRawBytes) close(false);
+    run.push(segment);
   }
   close(true);
   const isDue = ({ segments, open }: (typeof runs)[number]): boolean =>
@@ -50,10 +54,15 @@ export function runsOf<T extends RunCandidate>(view: readonly T[], { olderThanMs
 /** Parts of a run that can be made one, by its headers: each follows the one before, and they are not too large together. */
 export function mergeableParts(headers: readonly SegmentHeader[], maxRawBytes: number): SegmentHeader[][] {
   const parts: SegmentHeader[][] = [];
+  let commands = 0;
   for (const header of headers) {
     const part = parts.at(-1);
-    if (part && follows(header, part) && fits(header, part, maxRawBytes)) part.push(header);
-    else parts.push([header]);
+    commands += header.destructive.length;
+    if (part && commands <= MOST_DESTRUCTIVE && follows(header, part) && fits(header, part, maxRawBytes)) part.push(header);
+    else {
+      parts.push([header]);
+      commands = header.destructive.length;
+    }
   }
   return parts.filter(({ length }) => length > 1);
 }
@@ -65,10 +74,7 @@ function follows(header: SegmentHeader, part: readonly SegmentHeader[]): boolean
 
 function fits(header: SegmentHeader, part: readonly SegmentHeader[], maxRawBytes: number): boolean {
   const first = part[0] ?? header;
-  const destructive = [...part, header].reduce((sum, one) => sum + one.destructive.length, 0);
-  return (
-    header.end - first.start <= maxRawBytes && header.lastAtMs - first.firstAtMs <= MOST_MS && destructive <= MOST_DESTRUCTIVE
-  );
+  return header.end - first.start <= maxRawBytes && header.lastAtMs - first.firstAtMs <= MOST_MS;
 }
 
 /** The header of several segments as one, but for how it is stored. Marks are thinned to one a second. */

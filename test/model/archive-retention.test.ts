@@ -32,7 +32,14 @@ describe('the retention of an archive', () => {
     const b = continuing('b', 1000, 2000, 1, 'a', 0);
     const c = continuing('c', 2000, 3000, 2, 'b', 1000);
     const kept = [snapshotAt('a', 500, 0), snapshotAt('c', 2500, 2)];
-    assert.deepEqual(summary([a, b, c], kept), [[['a', 500], ['b', 1000], ['c', 2000]], []]); // biome-ignore format: short
+    assert.deepEqual(summary([a, b, c], kept), [
+      [
+        ['a', 500],
+        ['b', 1000],
+        ['c', 2000],
+      ],
+      [],
+    ]);
     assert.deepEqual(summary([a, b, c], kept.slice(1)), [[['c', 2500]], ['a', 'b']]);
   });
 
@@ -42,8 +49,20 @@ describe('the retention of an archive', () => {
     const c = resynced('c', 70, 500, 2 * DAY, 'b', 50);
     assert.deepEqual(summary([a, b, c], []), [[['c', 70]], ['a', 'b']]);
     const later = { nowMs: NOON + 2 * DAY * 60_000 - 1 };
-    assert.deepEqual(summary([a, b, c], [], later), [[['b', 50], ['c', 70]], ['a']]); // biome-ignore format: short
-    assert.deepEqual(summary([a, b, c], [snapshotAt('a', 999, 0)]), [[['a', 999], ['c', 70]], ['b']]); // biome-ignore format: short
+    assert.deepEqual(summary([a, b, c], [], later), [
+      [
+        ['b', 50],
+        ['c', 70],
+      ],
+      ['a'],
+    ]);
+    assert.deepEqual(summary([a, b, c], [snapshotAt('a', 999, 0)]), [
+      [
+        ['a', 999],
+        ['c', 70],
+      ],
+      ['b'],
+    ]);
   });
 
   it('keeps all of the newest while its only snapshot is ahead of the archive', () => {

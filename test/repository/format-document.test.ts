@@ -6,12 +6,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { parseSegmentHeader, parseTimeline } from '../../repository/archive/schema.ts';
+import { timelineIdOf } from '../../repository/layout.ts';
 import { parseManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
 import { findBinary } from '../support/binaries.ts';
+import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { startS3 } from '../support/s3-server.ts';
+import { sampleSegment, sampleTimeline } from './archive/fixtures.ts';
 import { sampleManifest } from './sample-manifest.ts';
 
 const DOCUMENT = join(import.meta.dirname, '../../docs/repository-format.md');
@@ -22,6 +27,41 @@ async function block(name: string): Promise<string> {
   const found = new RegExp(`<!-- test: ${name} -->\\n\`\`\`\\w+\\n([\\s\\S]*?)\\n\`\`\``).exec(await readFile(DOCUMENT, 'utf8'));
   assert.ok(found?.[1], `docs/repository-format.md has no block "${name}"`);
   return found[1];
+}
+
+/** The multi-part directory in `data`, for a Redis to start with. */
+function seedOf(data: string): Record<string, { from: string }> {
+  const files = ['appendonly.aof.1.base.rdb', 'appendonly.aof.1.incr.aof', 'appendonly.aof.manifest'];
+  return Object.fromEntries(files.map((file) => [`appendonlydir/${file}`, { from: join(data, 'appendonlydir', file) }]));
+}
+
+/** Commands as they stand in the stream. */
+const stream = (...commands: string[][]): Buffer =>
+  Buffer.from(
+    commands.map((args) => `*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`).join(''),
+  );
+
+/** Archives writes before and behind a snapshot, in segments that end anywhere. */
+async function archiveWrites(archive: Archive, { replication }: SnapshotManifest) {
+  const { replid, offset } = replication;
+  const before = stream(['SELECT', '0'], ['FLUSHALL']); // undone if it is executed on top of the snapshot
+  const first = offset - before.length;
+  const timelineId = timelineIdOf(replid, first);
+  const writes = Array.from({ length: 50 }, (_, i) => [
+    ['SELECT', '0'],
+    ['SET', 'session:7', `new ${i}`],
+    ['MULTI'],
+    ['SELECT', '5'],
+    ['SET', 'logged', `new ${i}`],
+    ['EXEC'],
+  ]).flat();
+  const all = Buffer.concat([before, stream(...writes, ['SELECT', '0'], ['SET', 'another', 'key'])]);
+  await archive.createTimeline(sampleTimeline({ replid, first, timelineId }));
+  for (let at = 0; at < all.length; at += 333) {
+    const bytes = all.subarray(at, at + 333);
+    await archive.putSegment(sampleSegment(first + at, first + at + bytes.length, { timelineId }), [bytes]);
+  }
+  return { timelineId, last: 'new 49' };
 }
 
 describe('docs/repository-format.md', () => {
@@ -50,7 +90,8 @@ describe('docs/repository-format.md', () => {
     const { instance, shard, backupId, rdb } = sampleManifest();
     const original = createReadStream(join(directory, 'original.rdb'));
     const stored = await repository.writeSnapshot({ instance, shard, backupId }, original);
-    const manifest = sampleManifest({ stored, rdb: { ...rdb, bytes: original.bytesRead, keys: KEYS } });
+    const replication = { replid: '8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb', offset: 5000 };
+    const manifest = sampleManifest({ stored, replication, rdb: { ...rdb, bytes: original.bytesRead, keys: KEYS } });
     await repository.publish(manifest);
     repository.close();
     return manifest;
@@ -76,6 +117,20 @@ describe('docs/repository-format.md', () => {
       if (typeof value !== 'object' || value === null || Array.isArray(value)) continue;
       for (const inner of Object.keys(value)) assert.match(table, new RegExp(`[\`.]${inner}[\`\\[]`), `${name}.${inner}`);
     }
+  });
+
+  it('shows a timeline and a header that this software reads, and explains every field of them', async () => {
+    const document = await readFile(DOCUMENT, 'utf8');
+    const explained = (kind: string, fields: object) => {
+      const table = document.slice(document.indexOf(`| ${kind} field |`)).split('\n\n')[0] ?? '';
+      for (const name of Object.keys(fields)) assert.ok(table.includes(`\`${name}`), `${kind}.${name}`);
+    };
+    const timeline = await block('timeline');
+    const { instance, shard, timelineId } = JSON.parse(timeline);
+    const ref = { instance, shard, timelineId };
+    explained('timeline', parseTimeline(timeline, ref, 'the example'));
+    const { crc32, ...segment } = JSON.parse(await block('segment'));
+    explained('segment', { ...parseSegmentHeader(JSON.stringify(segment), ref, segment, 'the example'), crc32 });
   });
 
   it('recovers a snapshot from a directory without this software', async () => {
@@ -107,14 +162,40 @@ describe('docs/repository-format.md', () => {
     await isTheOriginal(withAws);
   }).timeout(120_000);
 
+  it('recovers a snapshot and the log behind it without this software', async () => {
+    const root = join(directory, 'with-log');
+    await mkdir(root);
+    const manifest = await backUp({ kind: 'file', directory: root });
+    const archive = new Archive(openStore({ kind: 'file', directory: root }), 'main');
+    const { timelineId, last } = await archiveWrites(archive, manifest);
+    const [segment] = await archive.segments(timelineId);
+    assert.ok(segment && !segment.compacted);
+    const { stdout } = await run('segment-header', root, { SEGMENT: join(root, segment.key) });
+    const { crc32, ...header } = JSON.parse(stdout);
+    assert.deepEqual(header, await archive.header(segment));
+    await archive.compact(timelineId, { nowMs: Date.now() + 48 * 3_600_000 });
+    assert.deepEqual([...new Set((await archive.segments(timelineId)).map(({ compacted }) => compacted))], [true, false]);
+    const cwd = join(directory, 'from-log');
+    const where = { REPOSITORY: join(root, 'main/0'), SNAPSHOT: manifest.backupId, TIMELINE: timelineId };
+    await run('recover-log', cwd, where);
+    for (const { path, version } of redisBinaries()) {
+      if (version.startsWith('6.')) continue; // one append-only file, and no directory
+      await using redis = await startRedis({ binary: path, config: { appendonly: 'yes' }, seed: seedOf(cwd) });
+      assert.deepEqual([await redis.dbsize(), await redis.command('GET', 'session:7')], [KEYS + 1, last], version);
+      await redis.command('SELECT', '5');
+      assert.equal(await redis.command('GET', 'logged'), last);
+    }
+    await rm(join(root, segment.key.replace('archive/', 'archive-compacted/')), { force: true });
+    await rm(join(root, (await archive.segments(timelineId))[0]?.key ?? ''));
+    await assert.rejects(run('recover-log', join(directory, 'with-hole'), where), /has a hole from/);
+  }).timeout(120_000);
+
   it('brings every key back into a server with appendonly yes', async () => {
     const data = join(directory, 'data');
     await mkdir(join(data, 'appendonlydir'), { recursive: true });
     await promisify(execFile)('cp', [join(directory, 'original.rdb'), join(data, 'dump.rdb')]);
     await run('multi-part-aof', data);
-    const files = ['appendonly.aof.1.base.rdb', 'appendonly.aof.1.incr.aof', 'appendonly.aof.manifest'];
-    const seed = Object.fromEntries(files.map((file) => [`appendonlydir/${file}`, { from: join(data, 'appendonlydir', file) }]));
-    await using redis = await startRedis({ config: { appendonly: 'yes' }, seed });
+    await using redis = await startRedis({ config: { appendonly: 'yes' }, seed: seedOf(data) });
     assert.equal(await redis.dbsize(), KEYS);
   });
 });

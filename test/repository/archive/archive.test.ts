@@ -110,7 +110,13 @@ function itIsAnArchive(place: () => Place): void {
     const { instance } = archive;
     await refuses(archive.putSegment(sampleSegment(1000, 1100, { instance }), [streamOf(99)]), 'INTERNAL', /given 99 bytes/);
     await refuses(archive.putSegment(sampleSegment(1000, 1000, { instance }), []), 'ARCHIVE_CORRUPT', /must be behind start/);
-    const shuffled = sampleSegment(1000, 1100, { instance, marks: [[1050, 2], [1040, 3]] }); // biome-ignore format: short
+    const shuffled = sampleSegment(1000, 1100, {
+      instance,
+      marks: [
+        [1050, 2],
+        [1040, 3],
+      ],
+    });
     await refuses(archive.putSegment(shuffled, [streamOf(100)]), 'ARCHIVE_CORRUPT', /marks/);
     await refuses(archive.createTimeline(sampleTimeline({ instance, first: 7, timelineId: TIMELINE_ID })), 'ARCHIVE_CORRUPT');
     assert.deepEqual(await keysOf(archive.store, `${instance}/`), []);

@@ -119,6 +119,23 @@ describe('the compaction of an archive', () => {
     assert.deepEqual([compacted, removed, problems.map(({ code }) => code)], [[], [], ['ARCHIVE_CORRUPT']]);
   });
 
+  it('is not disturbed by an archiver that wakes up after hours and writes where all is compacted', async () => {
+    const archive = new Archive(new MemoryStore(), 'main');
+    const { stream } = await storeStream(archive, Array(20).fill(100));
+    await archive.compact(TIMELINE_ID, later);
+    await archive.putSegment(sampleSegment(1500, 1650, { attempt: 'late' }), [bytesOf(stream, 1500, 1650)]);
+    await archive.putSegment(sampleSegment(2750, 2850, { attempt: 'late' }), [bytesOf(stream, 2750, 2850)]); // over its end
+    await isRight(archive, stream, 1000, 3000);
+    await isRight(archive, stream, 2800, 3000);
+    assert.equal((await archive.position(TIMELINE_ID)).end, 3000);
+    const { removed } = await archive.compact(TIMELINE_ID, later);
+    assert.deepEqual(
+      removed.map((key) => key.slice(-20)),
+      ['000000001500.aof.zst'],
+    );
+    await isRight(archive, stream, 1000, 3000);
+  });
+
   it('leaves every byte where it can be read, wherever it is killed, and ends what was begun', async () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
