@@ -96,8 +96,12 @@ export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: nu
 }
 
 /** What does not forbid a live load and should be known before. */
-export function liveWarnings(instance: string, facts: LiveFacts): string[] {
+export function liveWarnings(instance: string, facts: LiveFacts, logBytes: number): string[] {
   const found: string[] = [];
+  if (logBytes > 0) {
+    const seconds = Math.ceil(logBytes / REPLAY_BYTES_PER_SECOND);
+    found.push(`reads see the old data, then the backup, and then the log as it is replayed over it, for about ${seconds} s`);
+  }
   if (!swapsDatabases(facts)) found.push(`${facts.product} ${facts.version} answers LOADING to reads while it is loaded`);
   if (facts.modules.length > 0)
     found.push(

@@ -17,7 +17,9 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
-    ...(input.live ? liveWarnings(input.instance, input.live) : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
+    ...(input.live
+      ? liveWarnings(input.instance, input.live, input.log?.bytes ?? 0)
+      : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
     ...classWarnings(plan),
   ];
 }

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { RecoveryError } from '../../model/errors.ts';
-import { formatBytes } from '../../model/format.ts';
 import type { RestorePlan } from '../../model/plan.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { type LiveConditions, readLiveConditions } from '../../redis/live/conditions.ts';
@@ -9,7 +8,7 @@ import { type OwnPersistence, ownPersistence } from '../../redis/live/own-persis
 import { type FollowSettings, prepareFollow, putBackSettings } from '../../redis/live/settings.ts';
 import { awaitApplied, follow, promote } from '../../redis/live-load.ts';
 import { type ServedPrimary, servePrimary } from '../../redis/replication/primary.ts';
-import { currentJob } from '../job-context.ts';
+import { currentJob, type JobContext } from '../job-context.ts';
 import { type Staged, type StagedFile, stage } from '../stage.ts';
 import type { World } from '../world.ts';
 import { openSpoolDirectory, removeSpoolDirectory } from './spool-directory.ts';
@@ -106,7 +105,7 @@ interface Loading {
 }
 
 async function load(world: World, client: RedisClient, { plan, settings, before, rdb, log }: Loading): Promise<number> {
-  const { signal } = currentJob();
+  const { signal, progress } = currentJob();
   const host = plan.live?.workerAddress ?? '';
   const password = randomBytes(24).toString('hex');
   await using primary = await servePrimary({
@@ -118,14 +117,14 @@ async function load(world: World, client: RedisClient, { plan, settings, before,
     rdb: feedOf(rdb),
     ...(log && log.bytes > 0 ? { log: feedOf(log) } : {}),
     signal,
-    onProgress: reportTo(rdb.bytes + (log?.bytes ?? 0)),
+    onProgress: reportTo(progress, rdb.bytes + (log?.bytes ?? 0)),
   });
   await prepareFollow(client, settings, { password, user: USER, load: plan.live?.load ?? 'disk' });
   await follow(client, host, primary.port);
   primary.started();
   const { endOffset } = await primary.done;
   const { runId, unexpectedErrorReplies, maxmemoryBytes } = before;
-  currentJob().progress({ stage: 'load', note: 'all is applied; Redis frees the old data' });
+  progress({ stage: 'load', note: 'all is applied; Redis frees the old data' });
   await awaitApplied(client, { host, port: primary.port, runId, unexpectedErrorReplies, maxmemoryBytes }, { signal });
   await promoteWhileServed(client, primary);
   return endOffset;
@@ -142,13 +141,11 @@ async function promoteWhileServed(client: RedisClient, primary: ServedPrimary): 
 
 const feedOf = ({ path, bytes }: StagedFile) => ({ bytes, open: () => createReadStream(path, { highWaterMark: 1 << 20 }) });
 
+/** @param progress - of the job, taken before: sockets call from outside of it */
 const reportTo =
-  (totalBytes: number) =>
+  (progress: JobContext['progress'], totalBytes: number) =>
   ({ stage, sentBytes }: { stage: string; sentBytes: number }): void =>
-    currentJobProgress(stage, sentBytes, totalBytes);
-
-const currentJobProgress = (stage: string, doneBytes: number, totalBytes: number): void =>
-  currentJob().progress({ stage: 'load', doneBytes, totalBytes, note: `${stage}: ${formatBytes(doneBytes)}` });
+    progress({ stage: 'load', doneBytes: sentBytes, totalBytes, note: stage });
 
 /** On a connection of its own: the one of the load may be broken, and Redis answers as soon as our side is closed. */
 async function letGo(connection: Parameters<typeof openRedis>[0], settings: FollowSettings): Promise<void> {

@@ -61,10 +61,10 @@ describe('A live restore', function () {
     const wanted = await digest();
     const runId = await info('run_id');
     await house.ask('FLUSHDB');
-    await house.ask('SET', 'session:1', 'of the time after');
+    await house.ask('SET', 'cache:1', 'of the time after');
     await until(async () => (await house.command('find-destructive')).stdout.includes('FLUSHDB'), { what: 'it is in the log' });
     const { found } = JSON.parse((await house.command('find-destructive', '--json')).stdout) as { found: { until: string }[] };
-    const reader = await readAllTheTime('session:1');
+    const reader = await readAllTheTime('cache:1');
     const report = await live('--until', found.at(-1)?.until ?? '');
     const { reads, failures } = await reader.stop();
     assert.deepEqual(failures, []);
@@ -125,14 +125,42 @@ describe('A live restore', function () {
     });
   }
 
+  it('answers again within seconds, with its old data, when the worker that feeds it freezes', async () => {
+    await house.backup();
+    await house.ask('SET', 'cache:1', 'of the old data');
+    await house.ask('CONFIG', 'SET', 'key-load-delay', '-4'); // so that the load is met half way
+    await house.killWorker();
+    const frozen = await house.startWorker();
+    const running = house.command('restore', 'latest', '--strategy', 'live', '--yes');
+    await until(async () => (await info('async_loading')) === '1', { what: 'it loads' });
+    frozen.kill('SIGSTOP');
+    const began = Date.now();
+    await until(async () => (await info('master_link_status')) === 'down' && (await info('async_loading')) === '0', {
+      seconds: 10,
+      what: 'it has given up on the worker',
+    });
+    // Five seconds of silence, after what lay in the buffers of the kernel, which is loaded slowly here.
+    assert.ok(Date.now() - began < 9_000, `${Date.now() - began} ms`);
+    assert.equal(await house.ask('GET', 'cache:1'), 'of the old data');
+    await house.ask('CONFIG', 'SET', 'key-load-delay', '0');
+    frozen.kill('SIGKILL');
+    await house.startWorker(); // takes over: the load begins anew
+    const { code, stderr } = await running;
+    assert.equal(code, 0, stderr);
+    assert.equal(await info('role'), 'master');
+    assert.notEqual(await house.ask('GET', 'cache:1'), 'of the old data');
+  });
+
   it('is cancelled in the middle of the load: Redis follows nobody and has its old data', async () => {
     await house.backup();
     await house.ask('SET', 'kept', '1');
     const before = await digest();
+    const stagings = () => house.steps.filter((step) => step === 'stageLive').length;
+    const earlier = stagings();
     await house.killWorker();
     await house.startWorker('hold:stageLive');
     const running = house.command('restore', 'latest', '--strategy', 'live', '--yes');
-    await until(() => house.steps.includes('stageLive'), { what: 'the load is near' });
+    await until(() => stagings() > earlier, { what: 'the load is near' });
     await house.client.workflow.getHandle('restore/main').cancel();
     assert.equal((await running).code, 52);
     await until(async () => !(await house.isLocked()), { what: 'the lock is free' });

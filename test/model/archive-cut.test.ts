@@ -3,7 +3,7 @@ import { cutAt, cutBefore, cutIn } from '../../model/archive-cut.ts';
 
 const BETWEEN = { db: 0, inTransaction: false };
 const INSIDE = { db: 0, inTransaction: true };
-const WITHIN = { ...BETWEEN, within: { line: '*2', argsLeft: -1, bulkLeft: -1, args: [] } };
+const WITHIN = { ...BETWEEN, within: { line: '*2', read: 9, argCount: 3, argsLeft: -1, bulkLeft: -1, args: [] } };
 
 const header = {
   timelineId: 't',
