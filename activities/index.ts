@@ -1,5 +1,6 @@
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
+import { createTidyActivities } from './archive/tidy.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
 import { createPlaceActivities } from './places.ts';
@@ -25,6 +26,7 @@ export const createActivities = (world: World) => ({
   ...createLiveSurveyActivities(world),
   ...createLiveActivities(world),
   ...createFollowActivities(world),
+  ...createTidyActivities(world),
   ...createArchiverControl(world),
 });
 

@@ -12,7 +12,7 @@ export const createRetentionActivities = (world: World) => ({
     const { signal, progress } = currentJob();
     const { retention } = await world.instance(instance);
     const repository = await world.repository();
-    const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [] };
+    const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [], logRemoved: 0 };
     for (const shard of await repository.shards(instance)) {
       const manifests = await repository.list(instance, shard);
       const pins = await repository.pins(instance, shard);
@@ -22,6 +22,10 @@ export const createRetentionActivities = (world: World) => ({
         progress({ stage: 'retention', note: `deleting ${backupId}` });
         await repository.deleteSnapshot({ instance, shard, backupId });
       }
+      const gone = new Set(plan.remove.map(({ backupId }) => backupId));
+      const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
+      const log = await (await world.archive(instance, shard)).retain(kept, { dryRun });
+      result.logRemoved += log.removed.length;
       const swept = await repository.sweep(instance, shard, { olderThanMs: SWEEP_AFTER_MS, dryRun });
       result.kept.push(...plan.keep);
       result.removed.push(...plan.remove);

@@ -8,8 +8,6 @@ export interface LiveFacts {
   version: string;
   runId: string;
   role: 'master' | 'slave';
-  /** Connected replicas; our own archiver is one of them until it is told to let go. */
-  replicas: number;
   isLoading: boolean;
   usedMemoryBytes: number;
   systemMemoryBytes?: number;
@@ -96,7 +94,11 @@ export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: nu
 }
 
 /** What does not forbid a live load and should be known before. */
-export function liveWarnings(instance: string, facts: LiveFacts, logBytes: number): string[] {
+export function liveWarnings(
+  instance: string,
+  facts: LiveFacts,
+  { replicas, logBytes }: { replicas: number; logBytes: number },
+): string[] {
   const found: string[] = [];
   if (logBytes > 0) {
     const seconds = Math.ceil(logBytes / REPLAY_BYTES_PER_SECOND);
@@ -107,8 +109,7 @@ export function liveWarnings(instance: string, facts: LiveFacts, logBytes: numbe
     found.push(
       `with modules (${formatList(facts.modules)}) Redis may load by its disk: reads would then answer LOADING for the length of the load`,
     );
-  if (facts.replicas > 0)
-    found.push(`${formatCountOf(facts.replicas, 'replica')} of ${instance} will copy all of the restored data anew`);
+  if (replicas > 0) found.push(`${formatCountOf(replicas, 'replica')} of ${instance} will copy all of the restored data anew`);
   if (facts.minReplicasToWrite > 0)
     found.push('after the load writes get NOREPLICAS until the replicas have copied it (min-replicas-to-write)');
   if (facts.path === undefined) found.push('whether Redis can connect to the worker could not be tried beforehand');

@@ -177,4 +177,6 @@ export interface RetentionResult {
   removed: { backupId: string; because: string }[];
   /** Remains of backups that were cut short, deleted because they are a day old. */
   swept: string[];
+  /** Segments of the continuous log that no kept backup needs. */
+  logRemoved: number;
 }

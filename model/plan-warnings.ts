@@ -18,7 +18,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
     ...(input.live
-      ? liveWarnings(input.instance, input.live, input.log?.bytes ?? 0)
+      ? liveWarnings(input.instance, input.live, { replicas: input.target.replicas.length, logBytes: input.log?.bytes ?? 0 })
       : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
     ...classWarnings(plan),
   ];
@@ -76,6 +76,7 @@ function serverWarnings(input: PlanInput): string[] {
   if (target.clockOffsetMs === undefined)
     found.push("the server's clock could not be compared with ours; it is compared before the counts are judged");
   const { policy } = target.server ?? {};
+  if (input.live) return found; // nobody starts it, so its configuration file says nothing
   if (policy && (policy.appendonly === 'yes') !== target.layout.appendonly) {
     found.push(
       `appendonly is ${policy.appendonly} now and ${target.layout.appendonly ? 'yes' : 'no'} in the configuration file: the restored Redis starts with the latter`,

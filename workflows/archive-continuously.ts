@@ -75,6 +75,7 @@ class Archiver {
     const { instance } = this.#status;
     this.#enter('follow', 'Every write is stored within seconds. What happens now is in the heartbeat of `followStream`.');
     this.#stay = new CancellationScope();
+    const tidied = this.#tidy();
     try {
       this.#status.last = await this.#stay.run(() =>
         act('followStream', { instance }, { summary: `follow ${instance} and store what it writes` }),
@@ -86,10 +87,21 @@ class Archiver {
       this.#status.trouble = error.cause?.message ?? error.message;
     } finally {
       this.#stay = undefined;
+      await tidied;
     }
     if (this.#status.trouble === undefined) return;
     this.#enter('trouble', `${this.#status.trouble} It is tried again each minute; nothing is archived meanwhile.`);
     await condition(() => this.#status.detachedBy !== undefined, TROUBLE_PAUSE);
+  }
+
+  /** Beside the stay, at its begin: once an hour. The log is kept whether that works or not. */
+  async #tidy(): Promise<void> {
+    const { instance } = this.#status;
+    try {
+      await act('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` });
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+    }
   }
 
   async #detach(by: string): Promise<ArchiveStatus> {

@@ -98,6 +98,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   verifyLive: { preset: 'place' },
   awaitOwnPersistence: { preset: 'place' },
   followStream: { preset: 'archive' },
+  compactArchive: { preset: 'transfer' },
   detachArchiver: { preset: 'quick' },
   attachArchiver: { preset: 'undo' },
 };

@@ -18,18 +18,24 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+save': ['SAVE'],
   '+shutdown': ['SHUTDOWN', 'NOSAVE'],
   '+client|list': ['CLIENT', 'LIST'],
+  '+replicaof': ['REPLICAOF', 'NO', 'ONE'],
+  '+pubsub|numsub': ['PUBSUB', 'NUMSUB'],
+  '+migrate': ['MIGRATE', '127.0.0.1', '1', '__probe:x', '0', '1', 'COPY'],
+  '+set': ['SET', '__probe:x', ''],
+  '+del': ['DEL', '__probe:x'],
 };
 
 /** Those that may really be run when the server cannot be asked what is permitted. */
 const HARMLESS = new Set(['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list']);
 
 /** The rules that the configured jobs need, with the job that misses them first. */
-export function neededRules({ backup, platform, applications }: InstanceConfig, apply: boolean): Map<string, string> {
+export function neededRules({ backup, archive, platform, applications }: InstanceConfig, apply: boolean): Map<string, string> {
   const needed = new Map<string, string>();
   const need = (job: string, rules: readonly string[]) => {
     for (const rule of rules) if (!needed.has(rule)) needed.set(rule, job);
   };
   need('backups', MINIMUM_ACL.backup);
+  if (archive) need('the continuous log', MINIMUM_ACL.archive);
   if (backup.method === 'bgsave') need('backups by bgsave', MINIMUM_ACL.bgsave);
   if (backup.uncompressedFork) need('backups with uncompressedFork', MINIMUM_ACL.withoutRdbCompression);
   if (platform.type === 'process') need('restores', MINIMUM_ACL.restore);

@@ -3,6 +3,7 @@ import { resolveInstance } from '../../config/resolve.ts';
 import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { TemporalSession } from '../temporal.ts';
+import { checkArchiver, checkArchiveServer } from './archive.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
@@ -41,11 +42,13 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
       await add(checkPermissions(client, instance, world.apply));
       await add(checkClock(client, world.now));
       await add(checkPolicy(client, instance, world.apply));
+      await add(checkArchiveServer(client, instance));
     }
     await add(checkDataClasses(world, client, instance));
     await add(checkPlatform(world.config, instance, client));
     if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
     if (session) await add(checkSchedule(session, instance));
+    if (session) await add(checkArchiver(session, instance));
   } finally {
     client?.close();
   }

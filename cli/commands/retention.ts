@@ -22,7 +22,7 @@ export const retention: CommandSpec = {
 };
 
 /** What retention did or would do. */
-export function retentionText({ instance, dryRun, kept, removed, swept }: RetentionResult): string {
+export function retentionText({ instance, dryRun, kept, removed, swept, logRemoved }: RetentionResult): string {
   const would = dryRun ? 'would be removed' : 'removed';
   const rows = [
     ...kept.map(({ backupId, because }) => ['keep', backupId, because.join('; ')]),
@@ -30,7 +30,11 @@ export function retentionText({ instance, dryRun, kept, removed, swept }: Retent
     ...swept.map((key) => [dryRun ? 'sweep' : 'swept', key, 'what a backup that was cut short left behind']),
   ];
   const summary = `${instance}: ${formatCountOf(kept.length, 'backup')} kept, ${removed.length} ${would}`;
+  const log =
+    logRemoved > 0 ? [`${formatCountOf(logRemoved, 'segment')} of the continuous log ${would}: no kept backup needs them`] : [];
   const hint =
-    dryRun && removed.length + swept.length > 0 ? [`Remove them with: redis-backup retention ${instance} --apply`] : [];
-  return [...(rows.length > 0 ? [table(rows)] : []), summary, ...hint].join('\n');
+    dryRun && removed.length + swept.length + logRemoved > 0
+      ? [`Remove them with: redis-backup retention ${instance} --apply`]
+      : [];
+  return [...(rows.length > 0 ? [table(rows)] : []), summary, ...log, ...hint].join('\n');
 }

@@ -7,6 +7,7 @@ import { findBinary } from '../../test/support/binaries.ts';
 import { fillDataClasses } from '../../test/support/datasets.ts';
 import type { Narrator } from './narrator.ts';
 import { type Contents, contentsOf } from './proof.ts';
+import { type SecondSummary, secondDisaster } from './second-disaster.ts';
 import { INSTANCE, type Place, redisCli, redisPid, startRedis, startTemporal, startWorker, type World } from './world.ts';
 
 /** What `--json` ends with, beside `ok`. */
@@ -14,6 +15,7 @@ export interface Summary {
   backup: { backupId: string; keys: number; rdbBytes: number; storedBytes: number; sha256: string };
   restore: { keysExpected: number; keysFound: number };
   schedule: { everySeconds: number };
+  pointInTime: SecondSummary;
 }
 
 const SIX_HOURS_SECONDS = 6 * 3600;
@@ -29,12 +31,14 @@ export async function play(world: World, narrator: Narrator, { keys, place }: { 
   await destroy(world, narrator);
   const report = await restore(narrator, manifest);
   await prove(narrator, world, manifest, before, report);
+  const pointInTime = await secondDisaster(world, narrator);
   sayWhereToLook(narrator, world, schedule.workflowId);
   const { backupId, rdb, stored } = manifest;
   return {
     backup: { backupId, keys: rdb.keys, rdbBytes: rdb.bytes, storedBytes: stored.bytes, sha256: stored.sha256 },
     restore: { keysExpected: report.keysExpected, keysFound: report.keysFound },
     schedule: { everySeconds: schedule.everySeconds },
+    pointInTime,
   };
 }
 
@@ -66,7 +70,8 @@ async function backup(narrator: Narrator): Promise<SnapshotManifest> {
 }
 
 async function scheduleBackups(narrator: Narrator, world: World): Promise<{ everySeconds: number; workflowId: string }> {
-  narrator.step('And from now on every six hours; the first one at once, without waiting for its hour');
+  narrator.step('And from now on every six hours, the first one at once; and every write in between, seconds old');
+  await narrator.run(['redis-backup', 'archive', INSTANCE]);
   await narrator.run(['scripts/schedules']);
   const { schedules } = await narrator.askJson<{ schedules: { scheduleId: string; everySeconds: number }[] }>([
     'redis-backup',
@@ -152,7 +157,8 @@ function sayWhereToLook(narrator: Narrator, { temporal, redis }: World, schedule
   narrator.step('Where to look');
   narrator.say(`  the snapshot       ${page(`backup/${INSTANCE}`)}
   the scheduled one  ${page(scheduledRun)}
-  the restore        ${page(`restore/${INSTANCE}`)}
+  the last restore   ${page(`restore/${INSTANCE}`)}
+  the log            ${page(`archive/${INSTANCE}`)}
   the schedule       ${temporal.webUi}/namespaces/default/schedules/redis-backup-${INSTANCE}
   Redis' directory   ${redis.dataDirectory}`);
 }

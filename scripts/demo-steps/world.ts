@@ -109,6 +109,8 @@ instances:
       start: { command: [${findBinary('redis-server')}, ${redis.configFile}], cwd: ${directory}, logFile: ${redis.logFile} }
     backup:
       every: 6h
+    archive: # the continuous log
+      restartDelay: 1s # of a large Redis it is longer: a new base is a fork and a full transfer
     applications:
       - name: shop # must reach the restored Redis, or everything is put back
         kind: command

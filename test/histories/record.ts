@@ -23,7 +23,10 @@ function record(house: House, name: string, workflowId: string): void {
 const withoutMachine = (key: string, value: unknown): unknown => (['stackTrace', 'identity'].includes(key) ? undefined : value);
 
 const alive = setInterval(() => undefined, 1000); // the processes of a house don't keep Node alive
-const house = await House.open({ redis: { config: { appendonly: 'yes' } } });
+const house = await House.open({
+  redis: { config: { appendonly: 'yes' } },
+  instance: { archive: { restartDelay: '1s' } },
+});
 try {
   await house.ask('DEBUG', 'POPULATE', '1000', 'cache', '50');
   await house.backup();
@@ -51,6 +54,21 @@ try {
 
   await house.client.workflow.execute('applyRetention', { workflowId: 'retention/main', taskQueue: 'redis-ops', args: [{ instance: 'main' }] });
   record(house, 'retention', 'retention/main');
+
+  const archive = await house.client.workflow.start('archiveContinuously', {
+    workflowId: 'archive/main',
+    taskQueue: 'redis-ops',
+    args: [{ instance: 'main' }],
+  });
+  await until(async () => (await house.repository.list('main')).some(({ reason }) => reason === 'archive'), { what: 'it follows' });
+  await archive.executeUpdate('detach', { args: [{ by: 'ann' }] });
+  await archive.executeUpdate('attach', { args: [{ by: 'ann' }] });
+  await house.ask('SET', 'in-the-log', '1');
+  const inLog = async () => String(await house.ask('INFO', 'replication')).includes('connected_slaves:1');
+  await until(inLog, { what: 'it follows again' });
+  record(house, 'archive-detached-and-back', 'archive/main');
+  await (await house.startRestore({ strategy: 'live' })).result();
+  record(house, 'restore-live', 'restore/main');
 } finally {
   await house.close();
   clearInterval(alive);

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { InstanceConfig } from '../../config/config.ts';
+import { backlogSeconds, wantedBacklogBytes } from '../../model/backlog.ts';
+import { formatBytes, formatDuration, formatRate } from '../../model/format.ts';
+import { WORKFLOW_IDS } from '../../model/operations.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import { productOf } from '../../redis/server-facts.ts';
+import type { TemporalSession } from '../temporal.ts';
+import { type Finding, failed, findings, ok, warning } from './finding.ts';
+
+const MEASURE_MS = 1_000;
+
+/** The continuous log can be kept from this server without harm to it. */
+export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig): Promise<Finding[]> =>
+  findings('archive', async () => {
+    if (!instance.archive) return [];
+    return [...(await backlogFinding(client)), ...(await replicasFinding(client, instance)), ...(await versionFinding(client))];
+  });
+
+/** The archiver runs. */
+export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+  findings('archiver', async () => {
+    if (!archive) return [];
+    const workflowId = WORKFLOW_IDS.archive(name);
+    const run = await session.client.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined); // there never was one
+    return run?.status.name === 'RUNNING'
+      ? [ok('archiver', `${workflowId} runs; \`redis-backup archive ${name} --status\` says how far it is`)]
+      : [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];
+  });
+
+/** The backlog covers the archiver being away for two minutes; proposed with the memory that it takes, and never set. */
+async function backlogFinding(client: RedisClient): Promise<Finding[]> {
+  const rate = await writeRate(client);
+  const { 'repl-backlog-size': size = '0', maxmemory = '0' } = await client.configGet('repl-backlog-size', 'maxmemory');
+  const wanted = wantedBacklogBytes(rate);
+  const lasts = backlogSeconds(Number(size), rate);
+  const now = `writes of ${formatRate(rate)} now`;
+  if (Number(size) >= wanted) return [ok('backlog', `repl-backlog-size ${formatBytes(Number(size))} is enough for ${now}`)];
+  const counted = Number(maxmemory) > 0 ? `, which counts against maxmemory (${formatBytes(Number(maxmemory))})` : '';
+  return [
+    warning(
+      'backlog',
+      `at ${now} repl-backlog-size ${formatBytes(Number(size))} is overrun in ${formatDuration(lasts * 1000)}: an archiver that is away for longer needs a new base, and leaves a gap`,
+      `Set repl-backlog-size to ${wanted} (${formatBytes(wanted)} of memory${counted}): CONFIG SET repl-backlog-size ${wanted}, and in redis.conf.`,
+    ),
+  ];
+}
+
+/** Bytes of the replication stream a second; before anybody follows, of what clients send, which is about as much. */
+async function writeRate(client: RedisClient): Promise<number> {
+  const before = await client.info('replication');
+  const began = performance.now();
+  await sleep(MEASURE_MS);
+  const after = await client.info('replication', 'stats');
+  const written = (after.number('master_repl_offset') ?? 0) - (before.number('master_repl_offset') ?? 0);
+  if (after.flag('repl_backlog_active')) return Math.round((written * 1000) / (performance.now() - began));
+  return Math.round((after.number('instantaneous_input_kbps') ?? 0) * 1024);
+}
+
+async function replicasFinding(client: RedisClient, { archive }: InstanceConfig): Promise<Finding[]> {
+  const { 'min-replicas-to-write': least = '0' } = await client.configGet('min-replicas-to-write');
+  if (Number(least) === 0 || archive?.allowMinReplicas) return [];
+  return [
+    failed(
+      'archive',
+      `min-replicas-to-write is ${least}, and Redis would count the archiver as one of these replicas: it hides a lost one, and when it leaves writes may be refused`,
+      'Raise min-replicas-to-write by one, or accept it by archive.allowMinReplicas: true.',
+    ),
+  ];
+}
+
+async function versionFinding(client: RedisClient): Promise<Finding[]> {
+  const { product, version } = productOf(await client.info('server'));
+  if (product === 'valkey' || Number(version.split('.')[0]) >= 7) return [];
+  return [
+    warning(
+      'archive',
+      `Redis ${version} writes into its stream how long keys live, and not until when: after a replay they live longer, by the age of the log`,
+      'Use Redis 7 or newer where times to live must be right after a restore from the log.',
+    ),
+  ];
+}
