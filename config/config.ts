@@ -11,6 +11,8 @@ export interface Config {
   worker: {
     host: string;
     spool?: { directory: string; maxBytes: number };
+    /** Where figures for Prometheus are served. */
+    metrics?: { host: string; port: number };
     /** How a Redis reaches this worker in a live restore. */
     live?: { address?: string; listen?: string; port?: number };
   };

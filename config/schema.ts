@@ -98,6 +98,16 @@ const worker = z.strictObject({
       maxBytes: size('Most that the spool may hold.').prefault('4GiB'),
     }),
   ).optional(),
+  metrics: section(
+    'Serves figures for Prometheus at `/metrics`. Absent: none.',
+    z.strictObject({
+      host: field(z.string().regex(/^[A-Za-z0-9_.:-]+$/), {
+        about: 'Address to listen on.',
+        allowed: 'a host name or an IP address',
+      }).default('127.0.0.1'),
+      port: field(z.int().min(1).max(65_535), { about: 'Port to listen on.', allowed: 'a whole number from 1 to 65535' }),
+    }),
+  ).optional(),
   live: section(
     'How a Redis reaches this worker while it is loaded live. Whoever connects there and is not that Redis gets nothing.',
     live,

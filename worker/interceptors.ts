@@ -2,6 +2,7 @@ import type { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
 import { toActivityFailure } from './activity-failures.ts';
+import { observeEnd, observeProgress } from './metrics.ts';
 
 const BEAT_EVERY_MS = 1_000;
 
@@ -20,6 +21,8 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
     const context = this.#context;
     const { workflowExecution } = context.info;
     let last: Progress | undefined;
+    const { activityType: step } = context.info;
+    const instance = String((input.args[0] as { instance?: unknown } | undefined)?.instance ?? '');
     const beat = () => context.heartbeat(last);
     beat();
     const timer = setInterval(beat, BEAT_EVERY_MS);
@@ -28,6 +31,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
       operationId: workflowExecution?.runId ?? context.info.activityId,
       progress(details: Progress) {
         last = details;
+        observeProgress(step, instance, details);
       },
     };
     try {
@@ -38,6 +42,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
       throw toActivityFailure(error);
     } finally {
       clearInterval(timer);
+      observeEnd(step, instance);
     }
   }
 }

@@ -14,6 +14,7 @@ import { hostQueue, QUEUES } from '../model/operations.ts';
 import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { JobInterceptor } from './interceptors.ts';
+import { serveMetrics } from './metrics.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { connectionOptions } from './temporal-options.ts';
@@ -43,12 +44,14 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     throw unreachable(options.address, error);
   });
   const drain = new AbortController();
+  const world = await createWorld(config, { requireLock, archiver, draining: drain.signal });
+  const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     ...COMMON_OPTIONS,
     connection,
     namespace,
     identity: `${config.worker.host}:${process.pid}`,
-    activities: createActivities(await createWorld(config, { requireLock, archiver, draining: drain.signal })),
+    activities: createActivities(world),
     interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) }), ...around] },
   };
   const host = hostQueue(config.worker.host);
@@ -76,6 +79,7 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       try {
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
+        metrics?.close();
         await connection.close();
       }
     },

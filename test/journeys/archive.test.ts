@@ -3,6 +3,7 @@ import type { ArchiveStatus } from '../../model/archiving.ts';
 import { openRedis } from '../../redis/client.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { House } from '../support/house.ts';
+import { freePort } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 describe('The continuous log of a Redis', function () {
@@ -82,5 +83,18 @@ describe('The continuous log of a Redis', function () {
     assert.equal((await status()).phase, 'detached');
     await handle().executeUpdate('attach', { args: [{ by: 'a test' }] });
     await until(connected, { what: 'it follows again' });
+  });
+
+  it('tells Prometheus what would be lost now, and how old the last backup is', async () => {
+    const port = await freePort();
+    await house.reconfigure((config) => Object.assign(config, { worker: { host: 'here', metrics: { port } } }));
+    const figures = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    await until(async () => /^redis_backup_archive_rpo_seconds\{instance="main"\} \d/m.test(await figures()), {
+      what: 'the RPO',
+    });
+    const text = await figures();
+    assert.match(text, /^redis_backup_archive_following\{instance="main"\} 1$/m);
+    assert.match(text, /^redis_backup_last_backup_age_seconds\{instance="main"\} \d/m);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
   });
 });

@@ -1,0 +1,93 @@
+import { createServer, type Server } from 'node:http';
+import { Gauge, Registry } from 'prom-client';
+import type { Progress } from '../activities/job-context.ts';
+import type { World } from '../activities/world.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
+import { latestBackup } from '../model/latest.ts';
+
+const registry = new Registry();
+const gauge = (name: string, help: string): Gauge<'instance'> =>
+  new Gauge({ name: `redis_backup_${name}`, help, labelNames: ['instance'], registers: [registry] });
+
+const rpo = gauge('archive_rpo_seconds', 'Age of the oldest write that is not stored: what would be lost now.');
+const stored = gauge('archive_stored_bytes', 'Bytes of the replication stream that are stored, of the timeline at hand.');
+const following = gauge('archive_following', '1 while this worker follows the stream of the instance.');
+const age = gauge('last_backup_age_seconds', 'Age of the newest good backup. Absent where there is none.');
+
+/** Called with every progress of a step: the log's is what an alert looks at. */
+export function observeProgress(step: string, instance: string, { rpoSeconds, storedBytes }: Progress): void {
+  if (step !== 'followStream' || rpoSeconds === undefined) return;
+  rpo.set({ instance }, rpoSeconds);
+  following.set({ instance }, 1);
+  if (storedBytes !== undefined) stored.set({ instance }, storedBytes);
+}
+
+/** The stay has ended: a gauge that stands still would say that all is well. */
+export function observeEnd(step: string, instance: string): void {
+  if (step !== 'followStream') return;
+  following.set({ instance }, 0);
+  rpo.remove({ instance });
+}
+
+export interface MetricsServer {
+  port: number;
+  close(): void;
+}
+
+/**
+ * Serves the figures of this worker for Prometheus at `/metrics`. The age of backups is read from the repository, at most
+ * once a minute, so it is right also when no backup has run for days.
+ * @throws RecoveryError `CONFIG_INVALID` when it cannot listen there
+ */
+export async function serveMetrics(
+  { host, port }: { host: string; port: number },
+  world: World,
+  instances: readonly string[],
+): Promise<MetricsServer> {
+  const ages = onceAMinute(() => readAges(world, instances), world.now);
+  const server: Server = createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    void ages()
+      .then(() => registry.metrics())
+      .then((text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  }).catch((error) => {
+    throw new RecoveryError('CONFIG_INVALID', `worker.metrics: cannot listen on ${host}:${port}: ${messageOf(error)}`, {
+      next: 'Choose a free port, and an address of this machine.',
+    });
+  });
+  server.unref();
+  const address = server.address();
+  return { port: typeof address === 'object' ? (address?.port ?? port) : port, close: () => server.close() };
+}
+
+async function readAges(world: World, instances: readonly string[]): Promise<void> {
+  for (const instance of instances) {
+    try {
+      const newest = latestBackup(await (await world.repository()).list(instance, ONLY_SHARD));
+      if (newest) age.set({ instance }, (world.now() - Date.parse(newest.times.takenAt)) / 1000);
+      else age.remove({ instance });
+    } catch {
+      age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence
+    }
+  }
+}
+
+const MINUTE_MS = 60_000;
+
+function onceAMinute(work: () => Promise<void>, now: () => number): () => Promise<void> {
+  let last = Number.NEGATIVE_INFINITY;
+  let running = Promise.resolve();
+  return () => {
+    if (now() - last < MINUTE_MS) return running;
+    last = now();
+    running = work();
+    return running;
+  };
+}
