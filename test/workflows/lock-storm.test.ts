@@ -90,7 +90,15 @@ describe('The lock of an instance, in a storm', function () {
       const states = await Promise.all(handles.map(async (handle) => (await handle.describe()).status.name));
       return states.every((state) => state !== 'RUNNING');
     };
-    await until(ended, { seconds: 240, what: 'every operation has ended' });
+    await until(ended, { seconds: 240, what: 'every operation has ended' }).catch(async (error) => {
+      for (const handle of handles) {
+        const d = await handle.describe();
+        if (d.status.name !== 'RUNNING') continue;
+        const h = await handle.fetchHistory();
+        console.log(d.workflowId, d.runId, d.historyLength, JSON.stringify(d.raw.pendingWorkflowTask), JSON.stringify((h.events ?? []).slice(-12).map((e) => Object.entries(e).filter(([k, v]) => v && k !== 'eventTime' && k !== 'version' && k!=='taskId'))).slice(0, 6000));
+      }
+      throw error;
+    });
     for (const instance of INSTANCES) {
       await until(async () => !(await storm.isLocked(instance)), { seconds: 60, what: `lock/${instance} is free` });
     }
