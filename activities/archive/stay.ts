@@ -23,6 +23,8 @@ const SPOOL_MEMORY_BYTES = 16 * 1024 * 1024;
 const FAREWELL_MS = 8_000;
 /** Between two attempts to store a segment, on top of the patience of the store itself. */
 const STORE_PAUSE_MS = 1_000;
+/** A put may wait for the store for a minute, and what would be lost grows meanwhile. */
+const REPORT_EVERY_MS = 1_000;
 
 /** One stay at one Redis: bytes come in on one side and leave as objects on the other. */
 export class Stay {
@@ -37,12 +39,15 @@ export class Stay {
   readonly #news = new News();
   readonly #leave = new AbortController();
   readonly #giveUp = new AbortController();
+  readonly #tooLate = Promise.withResolvers<never>();
   #stored: { offset: number; atMs: number };
   /** Nothing more will come. */
   #ended = false;
   #lost: unknown;
   #isOld = false;
   #storeTrouble: string | undefined;
+  /** When the first byte came of the segment that is being stored. */
+  #underWayAtMs: number | undefined;
 
   constructor(world: World, settings: ArchiveSettings, archive: Archive, attached: Attached) {
     const { offset, state, lastAtMs } = attached;
@@ -69,7 +74,8 @@ export class Stay {
   /** @throws RecoveryError of Redis or of the store; what the cancellation was */
   async run(): Promise<FollowResult> {
     const { signal } = currentJob();
-    using _ = this.#whenToLeave(signal);
+    using _leaving = this.#whenToLeave(signal);
+    using _reporting = every(REPORT_EVERY_MS, () => this.#report());
     this.#attached.follower.acknowledge(this.#stored.offset);
     const receiving = this.#receive();
     try {
@@ -97,6 +103,8 @@ export class Stay {
     const asked = AbortSignal.any([signal, this.#world.draining]);
     const leave = () => this.#leave.abort();
     let farewell: NodeJS.Timeout | undefined;
+    this.#tooLate.promise.catch(() => undefined); // it is nobody's news unless a segment is under way
+    this.#giveUp.signal.addEventListener('abort', () => this.#tooLate.reject(this.#giveUp.signal.reason));
     this.#leave.signal.addEventListener('abort', () => {
       this.#attached.follower.close(); // the stream ends, with what had arrived
       farewell = setTimeout(() => this.#giveUp.abort(), FAREWELL_MS);
@@ -151,6 +159,7 @@ export class Stay {
   }
 
   async #store(): Promise<void> {
+    this.#report();
     for (;;) {
       if (this.#isOld && !this.#isBehind()) this.#leave.abort();
       const nowMs = this.#clock();
@@ -179,7 +188,9 @@ export class Stay {
       attempt: this.#attempt,
       ...facts,
     };
+    this.#underWayAtMs = draft.firstAtMs;
     await this.#persistently(() => this.#archive.putSegment(header, pieces, { signal: this.#giveUp.signal }));
+    this.#underWayAtMs = undefined;
     this.#stored = { offset: draft.end, atMs: draft.lastAtMs };
     this.#attached.follower.acknowledge(draft.end);
     this.#news.tell(); // there is room for more
@@ -192,21 +203,20 @@ export class Stay {
   async #persistently(put: () => Promise<unknown>): Promise<void> {
     for (;;) {
       try {
-        await put();
+        await Promise.race([put(), this.#tooLate.promise]); // a store that hangs does not hear a signal
         this.#storeTrouble = undefined;
         return;
       } catch (error) {
         this.#giveUp.signal.throwIfAborted();
         if (!(error instanceof RecoveryError && ERRORS[error.code].retryable)) throw error;
         this.#storeTrouble = messageOf(error);
-        this.#report();
         await sleep(STORE_PAUSE_MS, undefined, { signal: this.#giveUp.signal });
       }
     }
   }
 
   #report(): void {
-    const oldest = this.#segmenter.oldestAtMs;
+    const oldest = this.#underWayAtMs ?? this.#segmenter.oldestAtMs;
     const lagMs = oldest === undefined ? 0 : Math.max(0, this.#clock() - oldest);
     const { offset } = this.#stored;
     const { first } = this.#attached.timeline;
@@ -223,4 +233,9 @@ export class Stay {
       note: notes.join(', '),
     });
   }
+}
+
+function every(ms: number, work: () => void): Disposable {
+  const timer = setInterval(work, ms);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
