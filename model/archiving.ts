@@ -2,7 +2,7 @@
 export interface ArchiveInput {
   instance: string;
   /** Carried over when the workflow continues as new; never typed by a person. */
-  detachedBy?: string;
+  detachedBy?: string[];
 }
 
 /** What one stay of the archiver at a Redis ended with. */
@@ -20,7 +20,7 @@ export interface FollowResult {
 export interface ArchiveStatus {
   instance: string;
   phase: 'follow' | 'detached' | 'trouble';
-  /** Who asked it to let go of Redis. */
+  /** Who asked it to let go of Redis; several with commas between them. */
   detachedBy?: string;
   /** Why it does not follow at the moment. */
   trouble?: string;

@@ -1,4 +1,4 @@
-/** `npm test` after the set-up: types, lint and every test file once, in suites; the last line counts the tests. */
+/** `npm test` after the set-up: types, lint and every test file once, in suites, but for slow ones; the last line counts the tests. */
 import { spawnSync } from 'node:child_process';
 import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,12 +10,15 @@ interface Suite {
   files: string[];
   /** Test files at a time. Tests that measure time-outs of Temporal want the machine for themselves. */
   jobs: number;
+  /** Takes many minutes: runs only when it is asked for by name. */
+  slow?: true;
 }
 
 const SUITES: Suite[] = [
   { name: 'rooms', files: ['test/*.test.ts', 'test/{model,config,redis,repository,platforms,probes,cli}/**/*.test.ts'], jobs: 2 },
   { name: 'workflows', files: ['test/{activities,workflows,worker}/**/*.test.ts'], jobs: 1 },
   { name: 'journeys', files: ['test/journeys/**/*.test.ts'], jobs: 1 },
+  { name: 'soak', files: ['test/soak/**/*.test.ts'], jobs: 1, slow: true },
   // Later: chromium (the Web UI), docker, kubernetes. Each is one line here, and scripts/setup gets what it needs.
 ];
 
@@ -75,7 +78,7 @@ function chosenSuites(): Suite[] {
     console.error(`unknown suite ${unknown.join(', ')}: there are ${SUITES.map(({ name }) => name).join(', ')}`);
     process.exit(2);
   }
-  return names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
+  return names.length === 0 ? SUITES.filter(({ slow }) => !slow) : SUITES.filter(({ name }) => names.includes(name));
 }
 
 function main(): void {
@@ -85,7 +88,8 @@ function main(): void {
   const lines: string[] = [];
   const total: SuiteResult = { passed: 0, failed: [], skipped: [], slowest: [] };
 
-  for (const { name, command } of CHECKS) {
+  const checks = suites.every(({ slow }) => slow) ? [] : CHECKS; // slow ones run after the others, which have checked
+  for (const { name, command } of checks) {
     heading(name);
     const { seconds, code } = run(command);
     if (code !== 0) total.failed.push({ title: name, message: `${command.join(' ')} found something, see above` });

@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
@@ -22,15 +23,21 @@ export const archiveStatusQuery = defineQuery<ArchiveStatus>('status');
 export const detachUpdate = defineUpdate<ArchiveStatus, [{ by: string }]>('detach');
 export const attachUpdate = defineUpdate<ArchiveStatus, [{ by: string }]>('attach');
 
-/** How long it waits after a failure that no retry can mend, such as a wrong password: somebody may mend that. */
-const TROUBLE_PAUSE = '1 minute';
+/**
+ * How long it waits after a failure that no retry can mend, such as a wrong password: somebody may mend that. Not long: when
+ * the backlog of Redis is overrun meanwhile, there is a gap.
+ */
+const TROUBLE_PAUSE = '15 seconds';
+const HOUR_MS = 3_600_000;
+/** An archiver that was taken for dead had one segment under way. It is gone now, or will be refused in its turn. */
+const REPLACED_PAUSE = '1 second';
 
 /**
  * Follows the replication stream of one instance for ever, outside of its lock. Whoever changes that Redis detaches it first
  * and has `attach` on the undo list, so that it never takes a starting or half-restored server for a base.
  */
 export async function archiveContinuously(input: ArchiveInput): Promise<void> {
-  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, { detachedBy: CHECKS.text });
+  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, { detachedBy: CHECKS.names });
   const archiver = new Archiver(input);
   await archiver.run();
   await condition(allHandlersFinished);
@@ -39,10 +46,16 @@ export async function archiveContinuously(input: ArchiveInput): Promise<void> {
 
 class Archiver {
   readonly #status: ArchiveStatus;
+  /** Who wants it away. It comes back when the last of them lets it: a person may hold it while a restore comes and goes. */
+  readonly #holders: Set<string>;
   #stay: CancellationScope | undefined;
+  #tidied: Promise<void> | undefined;
+  #tidiedAtMs = 0;
 
-  constructor({ instance, detachedBy }: ArchiveInput) {
-    this.#status = { instance, phase: 'follow', ...(detachedBy ? { detachedBy } : {}) };
+  constructor({ instance, detachedBy = [] }: ArchiveInput) {
+    this.#status = { instance, phase: 'follow' };
+    this.#holders = new Set(detachedBy);
+    this.#tellHolders();
     const validator = (message: { by: string }): void => {
       if (!message?.by) throw failure('USAGE', 'by is required', 'Say who asks, for example {"by":"ann"}.');
     };
@@ -51,69 +64,88 @@ class Archiver {
       validator,
       description: 'Lets go of Redis until `attach`. JSON: {"by":"ann"}',
     });
-    setHandler(attachUpdate, () => this.#attach(), { validator, description: 'Follows Redis again. JSON: {"by":"ann"}' });
+    setHandler(attachUpdate, ({ by }) => this.#attach(by), {
+      validator,
+      description: 'Follows Redis again, unless somebody else has detached it, too. JSON: {"by":"ann"}',
+    });
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['archive'] });
   }
 
   get input(): ArchiveInput {
-    const { instance, detachedBy } = this.#status;
-    return { instance, ...(detachedBy ? { detachedBy } : {}) };
+    const { instance } = this.#status;
+    return { instance, ...(this.#isHeld ? { detachedBy: [...this.#holders] } : {}) };
+  }
+
+  get #isHeld(): boolean {
+    return this.#holders.size > 0;
   }
 
   /** Until the history is long enough to begin a new one. Stays end within about an hour, so that comes soon after. */
   async run(): Promise<void> {
     while (!workflowInfo().continueAsNewSuggested) {
-      if (this.#status.detachedBy === undefined) await this.#follow();
+      if (!this.#isHeld) await this.#follow();
       else {
         this.#enter('detached', `Let go of Redis for ${this.#status.detachedBy}. Nothing is archived meanwhile.`);
-        await condition(() => this.#status.detachedBy === undefined);
+        await condition(() => !this.#isHeld);
       }
     }
+    await this.#tidied;
   }
 
   async #follow(): Promise<void> {
     const { instance } = this.#status;
     this.#enter('follow', 'Every write is stored within seconds. What happens now is in the heartbeat of `followStream`.');
+    delete this.#status.trouble; // it is tried: whatever it was comes back, or has been mended
     this.#stay = new CancellationScope();
-    const tidied = this.#tidy();
+    this.#tidyOnceAnHour();
+    let pause: typeof TROUBLE_PAUSE | typeof REPLACED_PAUSE = TROUBLE_PAUSE;
     try {
       this.#status.last = await this.#stay.run(() =>
         act('followStream', { instance }, { summary: `follow ${instance} and store what it writes` }),
       );
-      delete this.#status.trouble;
+      return;
     } catch (error) {
-      if (this.#status.detachedBy !== undefined) return; // asked to leave, and has left
+      if (this.#isHeld) return; // asked to leave, and has left
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       this.#status.trouble = error.cause?.message ?? error.message;
+      if (error.cause instanceof ApplicationFailure && error.cause.type === 'ARCHIVER_REPLACED') pause = REPLACED_PAUSE;
     } finally {
       this.#stay = undefined;
-      await tidied;
     }
-    if (this.#status.trouble === undefined) return;
-    this.#enter('trouble', `${this.#status.trouble} It is tried again each minute; nothing is archived meanwhile.`);
-    await condition(() => this.#status.detachedBy !== undefined, TROUBLE_PAUSE);
+    this.#enter('trouble', `${this.#status.trouble} It is tried again every ${TROUBLE_PAUSE}; nothing is archived meanwhile.`);
+    await condition(() => this.#isHeld, pause);
   }
 
-  /** Beside the stay, at its begin: once an hour. The log is kept whether that works or not. */
-  async #tidy(): Promise<void> {
+  /** Beside the stay. The log is kept whether that works or not. */
+  #tidyOnceAnHour(): void {
+    if (Date.now() - this.#tidiedAtMs < HOUR_MS) return;
+    this.#tidiedAtMs = Date.now();
     const { instance } = this.#status;
-    try {
-      await act('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` });
-    } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
-    }
+    this.#tidied = act('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` }).then(
+      () => undefined,
+      (error) => {
+        if (!(error instanceof ActivityFailure)) throw error;
+      },
+    );
   }
 
   async #detach(by: string): Promise<ArchiveStatus> {
-    this.#status.detachedBy = by;
+    this.#holders.add(by);
+    this.#tellHolders();
     this.#stay?.cancel();
     await condition(() => this.#stay === undefined);
     return this.#status;
   }
 
-  #attach(): ArchiveStatus {
-    delete this.#status.detachedBy;
+  #attach(by: string): ArchiveStatus {
+    this.#holders.delete(by);
+    this.#tellHolders();
     return this.#status;
+  }
+
+  #tellHolders(): void {
+    if (this.#isHeld) this.#status.detachedBy = [...this.#holders].join(', ');
+    else delete this.#status.detachedBy;
   }
 
   #enter(phase: ArchiveStatus['phase'], text: string): void {

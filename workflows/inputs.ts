@@ -27,6 +27,7 @@ export const CHECKS = {
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),
   text,
+  names: (value) => (Array.isArray(value) && !value.some(text) ? undefined : 'a list of names'),
   flag,
 } as const satisfies Record<string, Check>;
 

@@ -47,13 +47,17 @@ const PRESETS = {
       nonRetryableErrorTypes: ['NotFoundError'], // an older worker polls there and does not know the step
     },
   },
-  /** Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever. */
+  /**
+   * Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever.
+   * Attempts count for as long as the step lives, so a long last interval would be paid by the tenth harmless restart of the
+   * hour, and the backlog of Redis be overrun in it.
+   */
   archive: {
     taskQueue: QUEUES.archive,
     startToCloseTimeout: '2 hours',
     heartbeatTimeout: '5 seconds',
     cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
   },
   /** Puts something back. The lock asks again for as long as it takes. */
   undo: {

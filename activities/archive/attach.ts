@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
 import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/timeline.ts';
@@ -41,10 +42,11 @@ const LOOK_EVERY_MS = 1_000;
  * with a base of its own, and the gap stands in it. Safe to repeat: nothing that is stored changes.
  */
 export async function attach(world: World, target: ProtectedInstance, archive: Archive, shard: string): Promise<Attached> {
-  const { signal, progress } = currentJob();
-  const end = await endOf(world, target.name, archive, shard);
+  const { progress } = currentJob();
+  const signal = AbortSignal.any([currentJob().signal, world.draining]);
   using client = await openRedis(target.connection);
-  await untilWorthFollowing(target, client, end);
+  const end = await endOf(world, target.name, archive, { shard, client });
+  await untilWorthFollowing(target, client, end, signal);
   const follower = await openFollower(target.connection, {
     signal,
     ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
@@ -54,6 +56,7 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
     if (follower.kind === 'full') return await beginAnew(world, target, archive, { shard, client, follower, end });
     if (!end) throw new Error('Redis went on where nothing was asked for');
     if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
+    if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
     const reason = end.timeline ? 'continued' : 'first';
     const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
     return { ...end, timeline, follower };
@@ -63,34 +66,44 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
   }
 }
 
-async function endOf(world: World, instance: string, archive: Archive, shard: string): Promise<ArchiveEnd | undefined> {
+async function endOf(
+  world: World,
+  instance: string,
+  archive: Archive,
+  { shard, client }: { shard: string; client: RedisClient },
+): Promise<ArchiveEnd | undefined> {
   const timeline = await archive.newestTimeline();
   if (timeline) {
     const { end, endState, lastAtMs, beyond } = await archive.position(timeline.timelineId);
     return { replid: timeline.replid, offset: end, state: endState, lastAtMs, timeline, blocked: beyond.length > 0 };
   }
-  const base = newestBase(await (await world.repository()).list(instance, shard));
+  const replid = (await client.info('replication')).get('master_replid') ?? '';
+  const base = newestBase(await (await world.repository()).list(instance, shard), replid);
   if (!base) return undefined;
-  const { replid, offset } = base.replication;
-  return { replid, offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
+  return { replid, offset: base.replication.offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
 }
 
 /**
  * An RDB that knows its place in the stream is a base. One of BGSAVE is none: only after a synchronization does Redis say
- * again which database its commands mean.
+ * again which database its commands mean. And nobody would find one of a former replication id for the log of a new one.
  */
-const newestBase = (manifests: readonly SnapshotManifest[]): SnapshotManifest | undefined =>
+const newestBase = (manifests: readonly SnapshotManifest[], replid: string): SnapshotManifest | undefined =>
   manifests.findLast(
     ({ method, replication, rdb }) =>
-      method === 'replication' && replication.replid !== '' && replication.offset > 0 && rdb.keys > 0,
+      method === 'replication' && replication.replid === replid && replication.offset > 0 && rdb.keys > 0,
   );
 
 /**
  * Waits while a full resynchronization would be harmful: from a Redis that loads, that has only just started (a fork and a
  * full transfer in the middle of its busiest minute), or that is empty (it may have crashed to empty: no base).
  */
-async function untilWorthFollowing(target: ProtectedInstance, client: RedisClient, end: ArchiveEnd | undefined): Promise<void> {
-  const { signal, progress } = currentJob();
+async function untilWorthFollowing(
+  target: ProtectedInstance,
+  client: RedisClient,
+  end: ArchiveEnd | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { progress } = currentJob();
   for (;;) {
     const info = await client.info();
     const seconds = info.number('uptime_in_seconds') ?? 0;
@@ -109,6 +122,16 @@ async function untilWorthFollowing(target: ProtectedInstance, client: RedisClien
     await sleep(LOOK_EVERY_MS, undefined, { signal });
   }
 }
+
+/** Retried: the next attempt looks at it anew. */
+const changedMeanwhile = (instance: string): RecoveryError =>
+  new RecoveryError(
+    'REDIS_NOT_READY',
+    `${instance} became another one while the archiver came: it has restarted or failed over`,
+    {
+      next: 'Nothing: the archiver looks again.',
+    },
+  );
 
 interface Opening {
   shard: string;
@@ -142,6 +165,7 @@ async function beginAnew(
     server,
     clockOffsetMs,
   });
+  if (manifest.rdb.keys === 0) throw changedMeanwhile(target.name); // it was not empty a moment ago: it has crashed since
   await (await world.repository()).publish(manifest);
   const reason = end?.timeline ? 'full-resync' : 'first';
   const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });

@@ -1,8 +1,19 @@
+/** How fast it goes while it is ahead: half as fast as time, so that an hour too much is made up for in two. */
+const AHEAD_SPEED = 0.5;
+
 /**
  * Milliseconds since 1970 that never step back: the time index of the log must not, when somebody sets the clock.
- * Begins at the later of now and `notBefore`, and goes on by a counter that no clock setting touches.
+ * Goes with the clock of this machine, and slowly while that is behind what was said before.
+ * @param notBefore - the last time in the archive: a worker whose clock was ahead may have written it
+ * @param counter - milliseconds that nobody can set
  */
-export function steadyClock(now: () => number, notBefore = 0): () => number {
-  const zero = Math.max(now(), notBefore) - performance.now();
-  return () => Math.round(zero + performance.now());
+export function steadyClock(now: () => number, notBefore = 0, counter = (): number => performance.now()): () => number {
+  let said = Math.max(now(), notBefore);
+  let counted = counter();
+  return () => {
+    const passed = counter() - counted;
+    counted += passed;
+    said = Math.max(now(), said + passed * AHEAD_SPEED);
+    return Math.floor(said);
+  };
 }

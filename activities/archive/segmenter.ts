@@ -37,8 +37,20 @@ export interface SegmenterOptions {
 
 /** About four marks a second: what a cut by time can tell apart. */
 const MARK_EVERY_MS = 250;
+/** Sightings of one quarter of a second are one, unless so much has come: a store that is away for an hour must not cost memory. */
+const JOINED_BYTES = 1024 * 1024;
 /** A command or transaction that is longer than this many segments is cut in the middle rather than held in memory. */
-const LONGEST_SEGMENTS = 4;
+const LONGEST_SEGMENTS = 2;
+/** … and than this: a piece of the stream, up to 1 MiB, is not cut, so there must be room for some. */
+const LONGEST_AT_LEAST_BYTES = 4 * 1024 * 1024;
+
+/** Sightings that were joined: where and how the stream may be cut is that of the last one. */
+interface Seen extends Sighting {
+  from: number;
+  firstAtMs: number;
+  /** When the first came that is worth an object. */
+  worthAtMs?: number;
+}
 
 /**
  * Decides where the stream is cut into segments. Knows no clock, no socket and no store: it is told what came (`sight`), gets
@@ -50,15 +62,17 @@ export class Segmenter {
   #start: number;
   #state: StreamState;
   #lastAtMs: number;
-  #sightings: Sighting[] = [];
+  #sightings: Seen[] = [];
   #pieces: Buffer[] = [];
   #end: number;
+  #sighted: number;
   #flushTo = 0;
 
   constructor(options: SegmenterOptions) {
     this.#options = options;
     this.#start = options.start;
     this.#end = options.start;
+    this.#sighted = options.start;
     this.#state = options.state;
     this.#lastAtMs = options.lastAtMs;
   }
@@ -68,19 +82,43 @@ export class Segmenter {
     return this.#end - this.#start;
   }
 
+  /** No more is to be added until a segment was taken. There is one then, whatever has come: also in the middle of a command. */
+  get isFull(): boolean {
+    return this.pendingBytes >= this.#longestBytes;
+  }
+
+  get #longestBytes(): number {
+    return Math.max(LONGEST_AT_LEAST_BYTES, LONGEST_SEGMENTS * this.#options.bytes);
+  }
+
   /** When the oldest command came that no segment has; undefined when nothing worth an object is waiting. */
   get oldestAtMs(): number | undefined {
-    return this.#sightings.find(({ worth }) => worth)?.atMs;
+    return this.#sightings.find(({ worthAtMs }) => worthAtMs !== undefined)?.worthAtMs;
   }
 
   /** In the order of the stream, and before the bytes it tells of are added. */
   sight(sighting: Sighting): void {
-    this.#sightings.push(sighting);
+    const last = this.#sightings.at(-1);
+    const next = {
+      ...sighting,
+      from: this.#sighted,
+      firstAtMs: sighting.atMs,
+      worthAtMs: sighting.worth ? sighting.atMs : undefined,
+    };
+    if (last && belongTogether(last, next)) this.#sightings[this.#sightings.length - 1] = joined(last, next);
+    else this.#sightings.push(next);
+    this.#sighted = sighting.offset;
   }
 
   /** The next bytes. They must not change any more. */
   add(piece: Buffer): void {
-    this.#pieces.push(piece);
+    const last = this.#pieces.at(-1);
+    // Many small pieces lie side by side in one slab: one view costs as little as one of them.
+    if (last && last.buffer === piece.buffer && last.byteOffset + last.length === piece.byteOffset) {
+      this.#pieces[this.#pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + piece.length);
+    } else {
+      this.#pieces.push(piece);
+    }
     this.#end += piece.length;
   }
 
@@ -102,12 +140,12 @@ export class Segmenter {
   take(nowMs: number, ending = false): SegmentDraft | undefined {
     const full = this.pendingBytes >= this.#options.bytes;
     const due = ending || full || this.#flushTo > this.#start || this.dueIn(nowMs) === 0;
-    const cut = due ? this.#chooseCut(full) : undefined;
+    const cut = due ? this.#chooseCut() : undefined;
     return cut === undefined ? undefined : this.#cutAt(cut);
   }
 
   /** Index of the sighting to cut at: the last boundary that has come whole, within the size if there is one. */
-  #chooseCut(full: boolean): number | undefined {
+  #chooseCut(): number | undefined {
     const come = this.#sightings.findLastIndex(({ offset }) => offset <= this.#end);
     if (come < 0) return undefined;
     const within = (at: Sighting): boolean => at.offset - this.#start <= this.#options.bytes;
@@ -117,19 +155,18 @@ export class Segmenter {
     };
     for (let index = come; index >= 0; index--) if (boundary(index, within)) return index;
     for (let index = 0; index <= come; index++) if (boundary(index, () => true)) return index; // one large command
-    const tooLong = full && this.pendingBytes >= LONGEST_SEGMENTS * this.#options.bytes;
-    return tooLong && (this.#sightings[come]?.offset ?? 0) > this.#start ? come : undefined;
+    return this.isFull && (this.#sightings[come]?.offset ?? 0) > this.#start ? come : undefined;
   }
 
   #cutAt(index: number): SegmentDraft {
     const seen = this.#sightings.splice(0, index + 1);
-    const last = seen.at(-1) as Sighting; // chooseCut gave an index that is there
+    const last = seen.at(-1) as Seen; // chooseCut gave an index that is there
     const draft: SegmentDraft = {
       start: this.#start,
       end: last.offset,
       startState: this.#state,
       endState: last.state,
-      firstAtMs: seen[0]?.atMs ?? this.#lastAtMs,
+      firstAtMs: seen[0]?.firstAtMs ?? this.#lastAtMs,
       lastAtMs: last.atMs,
       marks: marksOf(seen),
       destructive: seen.flatMap(({ destructive }) => destructive),
@@ -143,20 +180,37 @@ export class Segmenter {
   }
 
   #takeBytes(bytes: number): Buffer[] {
-    const taken: Buffer[] = [];
-    for (let left = bytes; left > 0; ) {
-      const piece = this.#pieces.shift();
-      if (!piece) throw new Error('a segment was cut behind the bytes that have come');
-      taken.push(piece.subarray(0, left));
-      if (piece.length > left) this.#pieces.unshift(piece.subarray(left));
-      left -= Math.min(left, piece.length);
+    let whole = 0;
+    let left = bytes;
+    for (let piece = this.#pieces[0]; piece && piece.length <= left; piece = this.#pieces[whole]) {
+      left -= piece.length;
+      whole += 1;
     }
-    return taken;
+    const taken = this.#pieces.splice(0, whole);
+    const cut = this.#pieces[0];
+    if (left === 0) return taken;
+    if (!cut) throw new Error('a segment was cut behind the bytes that have come');
+    this.#pieces[0] = cut.subarray(left);
+    return [...taken, cut.subarray(0, left)];
   }
 }
 
+/** A boundary is given up only for a later one. */
+const belongTogether = (last: Seen, next: Seen): boolean =>
+  (next.boundary || !last.boundary) && next.offset - last.from <= JOINED_BYTES && next.atMs - last.firstAtMs < MARK_EVERY_MS;
+
+const joined = (last: Seen, next: Seen): Seen => ({
+  ...next,
+  from: last.from,
+  firstAtMs: last.firstAtMs,
+  worth: last.worth || next.worth,
+  worthAtMs: last.worthAtMs ?? next.worthAtMs,
+  destructive: [...last.destructive, ...next.destructive],
+  unknownCommands: [...new Set([...last.unknownCommands, ...next.unknownCommands])],
+});
+
 /** Thinned: the last boundary of each quarter of a second, and the last of all. */
-function marksOf(seen: readonly Sighting[]): [number, number][] {
+function marksOf(seen: readonly Seen[]): [number, number][] {
   const marks: [number, number][] = [];
   let slotEndMs = Number.NEGATIVE_INFINITY;
   for (const { boundary, offset, atMs } of seen) {

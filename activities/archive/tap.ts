@@ -65,7 +65,7 @@ export class StreamTap {
       state: boundary ? this.#reader.boundaryState() : this.#reader.state(),
       boundary,
       atMs: this.#atMs,
-      worth: this.#worth,
+      worth: this.#worth || this.#destructive.length > 0, // the end of a mass delete is seen at the next PING
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
     });

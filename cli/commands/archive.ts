@@ -40,7 +40,7 @@ const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpo
 /** Who follows, how far, and what a disaster in this second would cost. */
 export function archiveText({ instance, phase, detachedBy, trouble }: ArchiveStatus, now: OperationStatus): string {
   if (phase === 'detached') return `archive of ${instance}: detached for ${detachedBy}; nothing is archived meanwhile`;
-  if (trouble !== undefined) return `archive of ${instance}: in trouble, tried again each minute: ${trouble}`;
+  if (trouble !== undefined) return `archive of ${instance}: in trouble, tried again every 15 seconds: ${trouble}`;
   const loss =
     now.rpoSeconds === undefined ? undefined : `lost if it failed now: ${formatDuration(now.rpoSeconds * 1000)} of writes`;
   const parts = [now.note, loss, now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined];

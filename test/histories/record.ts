@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { findBinary } from '../support/binaries.ts';
+import { ARCHIVE_ID, Archived } from '../support/archived.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
@@ -71,5 +72,19 @@ try {
   record(house, 'restore-live', 'restore/main');
 } finally {
   await house.close();
+}
+
+const archiving = await House.open({ instance: { archive: { segmentAge: '1s', restartDelay: '1s' } } });
+try {
+  await archiving.ask('SET', 'first', 'value');
+  const archived = new Archived(archiving);
+  await archived.start();
+  await until(async () => (await archived.archive.newestTimeline()) !== undefined, { what: 'a timeline' });
+  await archived.detach('ann');
+  await archived.attach('ann');
+  await until(async () => /stored up to/.test(await archived.note()), { what: 'it follows' });
+  record(archiving, 'archive-that-was-detached', ARCHIVE_ID);
+} finally {
+  await archiving.close();
   clearInterval(alive);
 }

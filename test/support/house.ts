@@ -12,7 +12,7 @@ import { Repository } from '../../repository/repository.ts';
 import { findBinary } from './binaries.ts';
 import { killAtTheEnd } from './processes.ts';
 import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
-import { startTemporal, type TemporalServer } from './temporal.ts';
+import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 
 export interface HouseOptions {
   redis?: RedisOptions;
@@ -20,6 +20,7 @@ export interface HouseOptions {
   store?: StoreLocation;
   /** Laid over the configuration of instance `main`. */
   instance?: Record<string, unknown>;
+  temporal?: TemporalOptions;
   /** Further instances, by name: what they lay over `main`. */
   others?: (redis: RedisServer, dir: string) => Record<string, Record<string, unknown>>;
 }
@@ -60,7 +61,7 @@ export class House {
   }
 
   static async open(options: HouseOptions = {}): Promise<House> {
-    const [redis, temporal] = await Promise.all([startRedis(options.redis), startTemporal()]);
+    const [redis, temporal] = await Promise.all([startRedis(options.redis), startTemporal(options.temporal)]);
     const house = new House(redis, temporal, await temporal.client(), options);
     await house.startWorker();
     return house;
@@ -112,6 +113,11 @@ export class House {
     const gone = new Promise((resolve) => worker.once('exit', resolve));
     worker.kill('SIGKILL');
     await gone;
+  }
+
+  /** Of the worker that was started last. */
+  get workerPid(): number | undefined {
+    return this.#worker?.pid;
   }
 
   /** What the workers logged. */

@@ -20,8 +20,17 @@ export interface TemporalServer {
   stop(): Promise<void>;
 }
 
-/** @param options.withSearchAttributes - register ours at the start, as `scripts/setup` tells people to; default true */
-export async function startTemporal({ withSearchAttributes = true } = {}): Promise<TemporalServer> {
+export interface TemporalOptions {
+  /** Registers ours at the start, as `scripts/setup` tells people to. Default true. */
+  withSearchAttributes?: boolean;
+  /** Settings of the server, such as `limit.historyCount.suggestContinueAsNew`. */
+  dynamicConfig?: Record<string, string | number>;
+}
+
+export async function startTemporal({
+  withSearchAttributes = true,
+  dynamicConfig = {},
+}: TemporalOptions = {}): Promise<TemporalServer> {
   const dir = await mkdtemp(join(tmpdir(), 'redis-backup-temporal-'));
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
@@ -30,6 +39,7 @@ export async function startTemporal({ withSearchAttributes = true } = {}): Promi
   const attributes = withSearchAttributes
     ? Object.values(SEARCH_ATTRIBUTES).flatMap((name) => ['--search-attribute', `${name}=Keyword`])
     : [];
+  const settings = Object.entries(dynamicConfig).flatMap(([name, value]) => ['--dynamic-config-value', `${name}=${value}`]);
 
   const server: TemporalServer = {
     address,
@@ -51,6 +61,7 @@ export async function startTemporal({ withSearchAttributes = true } = {}): Promi
         'error',
         ...database,
         ...attributes,
+        ...settings,
       ];
       child = killAtTheEnd(spawn(findBinary('temporal'), args, { stdio: 'ignore' }));
       await untilServing(address, child);

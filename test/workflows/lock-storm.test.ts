@@ -95,7 +95,17 @@ describe('The lock of an instance, in a storm', function () {
         const d = await handle.describe();
         if (d.status.name !== 'RUNNING') continue;
         const h = await handle.fetchHistory();
-        console.log(d.workflowId, d.runId, d.historyLength, JSON.stringify(d.raw.pendingWorkflowTask), JSON.stringify((h.events ?? []).slice(-12).map((e) => Object.entries(e).filter(([k, v]) => v && k !== 'eventTime' && k !== 'version' && k!=='taskId'))).slice(0, 6000));
+        console.log(
+          d.workflowId,
+          d.runId,
+          d.historyLength,
+          JSON.stringify(d.raw.pendingWorkflowTask),
+          JSON.stringify(
+            (h.events ?? [])
+              .slice(-12)
+              .map((e) => Object.entries(e).filter(([k, v]) => v && k !== 'eventTime' && k !== 'version' && k !== 'taskId')),
+          ).slice(0, 6000),
+        );
       }
       throw error;
     });

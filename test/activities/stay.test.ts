@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
+import { type Progress, runAsJob } from '../../activities/job-context.ts';
+import type { World } from '../../activities/world.ts';
+import type { FollowResult } from '../../model/archiving.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { Repository } from '../../repository/repository.ts';
+import { MemoryStore } from '../repository/archive/memory-store.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+
+const MB = 1024 * 1024;
+
+/** A real Redis, a store that fails when it is told to, and a worker that can drain and be cancelled. */
+class Following {
+  readonly store = new MemoryStore();
+  readonly archive = new Archive(this.store, 'main');
+  readonly drain = new AbortController();
+  readonly cancel = new AbortController();
+  readonly redis: RedisServer;
+  readonly notes: string[] = [];
+  /** Bytes of the timeline. */
+  came = 0;
+  onNote: (note: string) => unknown = () => undefined;
+  settings = {
+    segmentAgeMs: 1000,
+    segmentBytes: 8 * MB,
+    restartDelayMs: 0,
+    compactAfterMs: 0,
+    renamedCommands: {},
+    moduleCommands: [],
+  };
+
+  constructor(redis: RedisServer) {
+    this.redis = redis;
+  }
+
+  follow(): Promise<FollowResult> {
+    const { redis, settings, store, archive, drain } = this;
+    const target = {
+      name: 'main',
+      connection: redis.connection,
+      classes: [],
+      archive: settings,
+      backup: { compressionLevel: 1 },
+    };
+    const world: Partial<World> = {
+      softwareVersion: 'test',
+      now: Date.now,
+      instance: async () => target as never,
+      repository: async () => new Repository(store),
+      archive: async () => archive,
+      draining: drain.signal,
+    };
+    const progress = ({ note = '', doneBytes = 0 }: Progress) => {
+      this.notes.push(note);
+      this.came = doneBytes;
+      this.onNote(note);
+    };
+    const job = { signal: this.cancel.signal, operationId: 'test', progress };
+    return runAsJob(job, () => createFollowActivities(world as World).followStream({ instance: 'main' }));
+  }
+
+  /** Its promise never goes unhandled: whoever wants to know awaits it. */
+  begin(): { ended: Promise<FollowResult> } {
+    const ended = this.follow();
+    ended.catch(() => undefined);
+    return { ended };
+  }
+
+  untilFollowing = () => until(() => this.notes.at(-1)?.startsWith('stored up to') ?? false, { what: 'it follows', seconds: 10 });
+
+  async end(): Promise<number> {
+    const timeline = await this.archive.newestTimeline();
+    return timeline ? (await this.archive.position(timeline.timelineId)).end : -1;
+  }
+
+  async sourceAt(): Promise<number> {
+    return Number(/master_repl_offset:(\d+)/.exec(String(await this.redis.command('INFO', 'replication')))?.[1]);
+  }
+}
+
+describe('A stay of the archiver', function () {
+  this.timeout(30_000);
+  let redis: RedisServer;
+  let following: Following;
+  beforeEach(async () => {
+    redis = await startRedis();
+    await redis.command('SET', 'first', 'value');
+    following = new Following(redis);
+  });
+  afterEach(async () => {
+    following.cancel.abort();
+    await redis[Symbol.asyncDispose]();
+  });
+
+  const write = (megabytes: number) =>
+    redis.command('EVAL', `for i=1,${megabytes} do redis.call('SET', 'k'..i, string.rep('x', 1048576)) end`, '0');
+  const away = () => new RecoveryError('STORE_UNREACHABLE', 'the store is away', { next: 'Wait.' });
+  const begun = async () => {
+    const { ended } = following.begin();
+    await following.untilFollowing();
+    return { ended };
+  };
+
+  it('ends with everything stored when its worker drains', async () => {
+    const { ended } = await begun();
+    await redis.command('SET', 'last', 'value');
+    const wanted = await following.sourceAt();
+    const { first = 0 } = (await following.archive.newestTimeline()) ?? {};
+    await until(() => first + following.came >= wanted, { what: 'it has come' });
+    following.drain.abort();
+    assert.equal((await ended).ended, 'draining');
+    assert.ok((await following.end()) >= wanted);
+  });
+
+  it('does not begin when its worker drains already', async () => {
+    following.drain.abort();
+    await assert.rejects(following.follow());
+    assert.equal(await following.archive.newestTimeline(), undefined);
+  });
+
+  it('ends when its worker drained or was told to stop while it came, also from an idle Redis', async () => {
+    following.store.before = (operation, key) => {
+      if (operation === 'put' && key.includes('timeline.json')) following.drain.abort();
+    };
+    const { ended } = following.begin();
+    assert.equal((await ended).ended, 'draining');
+  });
+
+  it('ends when another archiver has taken over, although its memory is full', async () => {
+    const { ended } = await begun();
+    const put = Promise.withResolvers<void>();
+    following.store.before = async (operation, key) => {
+      if (operation !== 'put' || !key.endsWith('.aof.zst')) return;
+      await put.promise;
+      throw new RecoveryError('ARCHIVER_REPLACED', 'another one', { next: 'Nothing.' });
+    };
+    await write(100);
+    await until(() => following.came > 20 * MB, { what: 'more than fits in its memory' });
+    put.resolve();
+    await assert.rejects(ended, { code: 'ARCHIVER_REPLACED' });
+  });
+
+  it('holds on while the store is away, and stores what it holds when Redis is gone meanwhile', async () => {
+    const { ended } = await begun();
+    let isAway = true;
+    let puts = 0;
+    following.store.before = (operation) => {
+      if (operation !== 'put' || !isAway) return;
+      puts += 1;
+      throw away();
+    };
+    await redis.command('SET', 'third', 'value');
+    const wanted = await following.sourceAt();
+    await until(() => puts > 1, { what: 'it tries again' });
+    const says = /oldest unstored write is [2-9] s old, the store is away/;
+    await until(() => says.test(following.notes.at(-1) ?? ''), { what: 'it says what would be lost, and why' });
+    await redis.kill('SIGKILL');
+    await until(() => puts > 2, { what: 'it tries again' });
+    isAway = false;
+    await assert.rejects(ended, { code: 'REPLICATION_INTERRUPTED' });
+    assert.ok((await following.end()) >= wanted);
+  });
+
+  it('gives up within 10 s when it is told to let go while the store hangs', async () => {
+    const { ended } = await begun();
+    following.store.before = (operation) => (operation === 'put' ? new Promise(() => undefined) : undefined);
+    await redis.command('SET', 'third', 'value');
+    await until(() => following.came > 0, { what: 'it has come' });
+    const beganAtMs = Date.now();
+    following.cancel.abort(new Error('told to let go'));
+    await assert.rejects(ended, /told to let go/);
+    assert.ok(Date.now() - beganAtMs < 10_000);
+  });
+
+  it('takes no base from a Redis that became empty while it came', async () => {
+    following.onNote = (note) => note === 'connecting' && void redis.command('FLUSHALL');
+    await assert.rejects(following.follow(), { code: 'REDIS_NOT_READY' });
+    assert.deepEqual(await new Repository(following.store).list('main'), []);
+  });
+
+  it('takes a base of its own when the only snapshot is of a former history', async () => {
+    const { ended } = await begun();
+    following.drain.abort();
+    await ended;
+    await redis.command('CONFIG', 'SET', 'save', '3600 1');
+    await redis.restart(); // continues under another replication id, without save points: as it was configured
+    const again = new Following(redis);
+    for (const [key, object] of following.store.objects) if (!key.includes('/archive/')) again.store.objects.set(key, object);
+    const { ended: endedAgain } = again.begin();
+    await again.untilFollowing();
+    again.drain.abort();
+    await endedAgain;
+    const { timelineId, replid } = (await again.archive.newestTimeline()) ?? {};
+    const bases = (await new Repository(again.store).list('main')).filter(({ replication }) => replication.replid === replid);
+    assert.equal(bases.length, 1, `${timelineId} has no base`);
+  });
+});
