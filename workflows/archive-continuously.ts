@@ -124,7 +124,7 @@ class Archiver {
     this.#tidied = act('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` }).then(
       () => undefined,
       (error) => {
-        if (!(error instanceof ActivityFailure)) throw error;
+        if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;
       },
     );
   }
