@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { failureOf } from '../support/failure-of.ts';
+import type { StormEvent } from '../support/storm/activities.ts';
+import { Storm } from '../support/storm/harness.ts';
 import { until } from '../support/until.ts';
-import type { StormEvent } from './storm/activities.ts';
-import { Storm } from './storm/harness.ts';
 
 const settled = async (storm: Storm, instance: string) =>
   until(async () => !(await storm.isLocked(instance)), { what: `lock/${instance} free`, seconds: 90 });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type Random, randomFrom } from '../support/random.ts';
+import type { StormEvent } from '../support/storm/activities.ts';
+import { Storm } from '../support/storm/harness.ts';
 import { until } from '../support/until.ts';
-import type { StormEvent } from './storm/activities.ts';
-import { Storm } from './storm/harness.ts';
 
 const INSTANCES = ['red', 'green', 'blue', 'grey'];
 const OPERATIONS_EACH = Number(process.env.STORM_OPERATIONS ?? 120) / INSTANCES.length;

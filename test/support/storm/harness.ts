@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { killAtTheEnd } from '../../support/processes.ts';
-import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
+import { killAtTheEnd } from '../processes.ts';
+import { startTemporal, type TemporalServer } from '../temporal.ts';
 import type { StormEvent } from './activities.ts';
 import type { StormInput, stormOperation } from './workflows.ts';
 
