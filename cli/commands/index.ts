@@ -2,6 +2,7 @@ import type { CommandSpec } from '../command.ts';
 import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
+import { clone } from './clone.ts';
 import { findDestructive } from './find-destructive.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   status,
   restore,
   findDestructive,
+  clone,
   retention,
   schedules,
   worker,
