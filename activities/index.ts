@@ -1,5 +1,6 @@
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
+import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
@@ -22,6 +23,7 @@ export const createActivities = (world: World) => ({
   ...createPutBackActivities(world),
   ...createFollowActivities(world),
   ...createArchiverControl(world),
+  ...createMergeActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

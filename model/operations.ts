@@ -24,7 +24,7 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive';
+export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive' | 'merge';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -50,6 +50,7 @@ export const PHASES = {
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
+  merge: ['plan', 'wait for the lock', 'merge'],
 } as const satisfies Record<OperationName, readonly string[]>;
 
 /** Any of them. */

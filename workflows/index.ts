@@ -3,4 +3,5 @@ export { applyRetention } from './apply-retention.ts';
 export { archiveContinuously } from './archive-continuously.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { instanceLock } from './instance-lock.ts';
+export { mergeFromBackup } from './merge-from-backup.ts';
 export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';

@@ -91,6 +91,10 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   followStream: { preset: 'archive' },
   detachArchiver: { preset: 'quick' },
   attachArchiver: { preset: 'undo' },
+  openScratchPlace: { preset: 'transfer' },
+  planMerge: { preset: 'transfer' },
+  mergeClasses: { preset: 'place' },
+  removeScratch: { preset: 'undo' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */

@@ -22,6 +22,11 @@ export const restore: CommandSpec = {
       about:
         'replay the continuous log: `latest`, a time such as 2026-08-01T10:42:07Z, or an offset as `find-destructive` prints it',
     },
+    {
+      flags: '--only <classes>',
+      about:
+        'replace nothing: bring only the keys of these data classes back that Redis lacks, such as sessions,permissions, while it serves',
+    },
     { flags: '--plan', about: 'only say what would be done and lost' },
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
@@ -34,9 +39,16 @@ export const restore: CommandSpec = {
     const { options } = given;
     const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
     const until = untilOf(given);
+    const base = until === undefined || named ? { backupId } : {}; // a log finds its base by itself
+    const only = optionOf(given, 'only');
+    if (only !== undefined) {
+      const { runMerge } = await import('../merge/run.ts');
+      const classes = only.split(',').map((name) => name.trim());
+      return runMerge(context, given, { instance, classes, ...base, ...(until === undefined ? {} : { until }) });
+    }
     const input: RestoreInput = {
       instance,
-      ...(until === undefined || named ? { backupId } : {}), // a log finds its base by itself
+      ...base,
       ...(until === undefined ? {} : { until }),
       strategy: 'replace',
       ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),

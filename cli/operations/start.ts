@@ -1,6 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import type { MergeInput } from '../../model/merge.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
 import type { TemporalSession } from '../temporal.ts';
 
@@ -52,8 +53,23 @@ export const startPlan = (session: TemporalSession, input: RestoreInput): Promis
   });
 
 const restoreType = ({ until }: RestoreInput): string => (until === undefined ? 'restoreFromRdb' : 'restoreFromAof');
-const source = ({ backupId, until }: RestoreInput): string =>
+const source = ({ backupId, until }: Pick<RestoreInput, 'backupId' | 'until'>): string =>
   until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+
+/** A plan stands beside whatever runs, under an id of its own. @throws RecoveryError `LOCKED` */
+export const startMerge = (session: TemporalSession, input: MergeInput): Promise<RunningOperation> => {
+  const { instance, classes, until, backupId, planOnly = false } = input;
+  const what = `${classes.join(',')} of ${instance} ${source(input)}`;
+  return start(session, {
+    type: 'mergeFromBackup',
+    workflowId: planOnly
+      ? `${WORKFLOW_IDS.plan(instance)}/${classes.join(',')}/${until ?? backupId}`
+      : WORKFLOW_IDS.restore(instance),
+    input,
+    summary: planOnly ? `plan to merge ${what}` : `merge of ${what}`,
+    ifRunning: planOnly ? 'join' : 'refuse',
+  });
+};
 
 /** Follows the instance for ever; a second one joins. */
 export const startArchive = (session: TemporalSession, input: ArchiveInput): Promise<RunningOperation> =>
