@@ -1,5 +1,6 @@
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
+import { createAofBackupActivities } from './backup-aof.ts';
 import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
@@ -24,6 +25,7 @@ export const createActivities = (world: World) => ({
   ...createFollowActivities(world),
   ...createArchiverControl(world),
   ...createMergeActivities(world),
+  ...createAofBackupActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

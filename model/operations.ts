@@ -7,6 +7,7 @@ export const hostQueue = (host: string): string => `host/${host}`;
 
 export const WORKFLOW_IDS = {
   backup: (instance: string) => `backup/${instance}`,
+  backupAof: (instance: string) => `backup-aof/${instance}`,
   restore: (instance: string) => `restore/${instance}`,
   retention: (instance: string) => `retention/${instance}`,
   /** A restore that only plans: it must not stand in the way of one that runs. */
@@ -24,7 +25,7 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive' | 'merge';
+export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'retention' | 'lock' | 'archive' | 'merge' | 'backup-aof';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -50,6 +51,7 @@ export const PHASES = {
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
+  'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
   merge: ['plan', 'wait for the lock', 'merge'],
 } as const satisfies Record<OperationName, readonly string[]>;
 

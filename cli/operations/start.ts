@@ -32,6 +32,15 @@ export const startBackup = (session: TemporalSession, input: BackupInput): Promi
     ifRunning: 'join',
   });
 
+export const startAofBackup = (session: TemporalSession, input: BackupInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'backupAof',
+    workflowId: WORKFLOW_IDS.backupAof(input.instance),
+    input,
+    summary: `copy of the log of ${input.instance}, by hand`,
+    ifRunning: 'join',
+  });
+
 /** Never joins: the one that runs may restore another backup. @throws RecoveryError `LOCKED` */
 export const startRestore = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
