@@ -7,7 +7,7 @@ import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { byteProgress, currentJob } from './job-context.ts';
-import { replayedLog } from './replay-log.ts';
+import { type StagedSource, sourceOf } from './staged-source.ts';
 import type { World } from './world.ts';
 
 /** What was found in the RDB on its way to the machine, before Redis was touched. */
@@ -25,13 +25,13 @@ const PROOF_WINDOW_MS = 2 * 3600 * 1000;
 
 /** Brings the backup beside the data files and reads every byte and key of it. See `stageBackup`. */
 export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
-  const repository = await world.repository();
-  const manifest = await repository.readManifest(plan);
+  const source = await sourceOf(world, plan);
+  const { manifest } = source;
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-  const { facts, expiries } = await readTwiceIfDamaged(world, plan, manifest, fromMs);
+  const { facts, expiries } = await readTwiceIfDamaged(world, plan, source, fromMs);
   refuseUnlike(plan, facts, manifest.rdb);
-  const logBytes = plan.log ? await stagePlannedLog(world, plan, plan.log) : undefined;
+  const logBytes = plan.log ? await stagePlannedLog(world, plan, source, plan.log) : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,
@@ -41,36 +41,29 @@ export async function stage(world: World, plan: RestorePlan): Promise<Staged> {
 }
 
 /** Brings the log beside the data files, read command by command. A retry takes what a finished attempt has staged. */
-async function stagePlannedLog(world: World, plan: RestorePlan, log: PlannedLog): Promise<number> {
+async function stagePlannedLog(world: World, plan: RestorePlan, source: StagedSource, log: PlannedLog): Promise<number> {
   const { signal, operationId } = currentJob();
   const done = await stagedLog(plan.layout, operationId);
   if (done) return done.bytes;
-  const target = await world.instance(plan.instance);
   const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
-  const commands = replayedLog(world, target, plan.shard, log);
-  const { bytes } = await stageLog(plan.layout, operationId, commands, { signal, onProgress: (so) => report(so) });
+  const { bytes } = await stageLog(plan.layout, operationId, source.openLog(log), { signal, onProgress: (so) => report(so) });
   return bytes;
 }
 
 /** One flipped bit on the way is no damaged backup: only what is wrong twice is wrong in the store, where no retry mends it. */
-async function readTwiceIfDamaged(
-  world: World,
-  plan: RestorePlan,
-  manifest: SnapshotManifest,
-  fromMs: number,
-): Promise<RdbReading> {
+async function readTwiceIfDamaged(world: World, plan: RestorePlan, source: StagedSource, fromMs: number): Promise<RdbReading> {
   try {
-    return await read(world, plan, manifest, fromMs);
+    return await read(world, plan, source, fromMs);
   } catch (error) {
     if (!isDamage(error)) throw error;
     currentJob().progress({ stage: 'download', note: `it came damaged and is read again: ${error.message}` });
   }
-  return read(world, plan, manifest, fromMs).catch((error) => {
+  return read(world, plan, source, fromMs).catch((error) => {
     throw isDamage(error) ? damaged(plan, error) : error;
   });
 }
 
-async function read(world: World, plan: RestorePlan, manifest: SnapshotManifest, fromMs: number): Promise<RdbReading> {
+async function read(world: World, plan: RestorePlan, { manifest, openBase }: StagedSource, fromMs: number): Promise<RdbReading> {
   const { signal, operationId } = currentJob();
   const { classes } = await world.instance(plan.instance);
   const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
@@ -78,9 +71,8 @@ async function read(world: World, plan: RestorePlan, manifest: SnapshotManifest,
   if (done) {
     for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
   } else {
-    const repository = await world.repository();
     const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
-    const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
+    const rdb = readRdbInPassing(openBase(), reader);
     await stageRdb(plan.layout, operationId, rdb, { signal, onProgress: (bytes) => report(bytes) });
   }
   return reader.end();

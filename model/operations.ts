@@ -100,6 +100,8 @@ export interface RestoreInput {
    * `find-destructive` shows it, `<timeline>@<offset>`.
    */
   until?: string;
+  /** `restoreFromAof` only, in place of `until`: a copy of the server's own log, whole. */
+  aofBackup?: string;
   /** `replace`: stop, replace the files, start. */
   strategy: 'replace';
   /** Digest of the plan that a person approved: the restore refuses to do anything else. */
@@ -125,7 +127,7 @@ export interface RestoreReport {
   /** When the backup was taken. ISO 8601. Without a log, every write after this moment is lost. */
   takenAt: string;
   /** With a log: the time and the place of the last write that came back. */
-  log?: { until: string; timelineId: string; offset: number; bytes: number };
+  log?: { until: string; timelineId?: string; offset?: number; bytes: number };
   strategy: 'replace';
   /** Keys of the backup. */
   keysExpected: number;

@@ -34,7 +34,7 @@ export const server = z.strictObject({
   policy,
 });
 
-export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive']);
+export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported']);
 export const software = z.strictObject({ name: z.literal('redis-backup'), version: z.string() });
 export const storedObject = z.strictObject({
   file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),
@@ -76,7 +76,7 @@ const schema = z
     instance: z.string(),
     shard: z.string(),
     reason,
-    method: z.enum(['replication', 'bgsave']),
+    method: z.enum(['replication', 'bgsave', 'import']),
     software,
     server,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),

@@ -4,6 +4,7 @@ import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { clone } from './clone.ts';
 import { findDestructive } from './find-destructive.ts';
+import { importCommand } from './import.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { retention } from './retention.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   restore,
   findDestructive,
   clone,
+  importCommand,
   retention,
   schedules,
   worker,

@@ -55,15 +55,18 @@ export const startRestore = (session: TemporalSession, input: RestoreInput): Pro
 export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
     type: restoreType(input),
-    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? input.backupId}`,
+    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? (input.aofBackup ? `aof/${input.aofBackup}` : input.backupId)}`,
     input: { ...input, planOnly: true },
     summary: `plan to restore ${input.instance} ${source(input)}`,
     ifRunning: 'join',
   });
 
-const restoreType = ({ until }: RestoreInput): string => (until === undefined ? 'restoreFromRdb' : 'restoreFromAof');
-const source = ({ backupId, until }: Pick<RestoreInput, 'backupId' | 'until'>): string =>
-  until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+const restoreType = ({ until, aofBackup }: RestoreInput): string =>
+  until === undefined && aofBackup === undefined ? 'restoreFromRdb' : 'restoreFromAof';
+const source = ({ backupId, until, aofBackup }: Pick<RestoreInput, 'backupId' | 'until' | 'aofBackup'>): string => {
+  if (aofBackup !== undefined) return `from AOF backup ${aofBackup}`;
+  return until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+};
 
 /** A plan stands beside whatever runs, under an id of its own. @throws RecoveryError `LOCKED` */
 export const startMerge = (session: TemporalSession, input: MergeInput): Promise<RunningOperation> => {

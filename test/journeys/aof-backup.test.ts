@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AofBackupResult } from '../../model/aof-backup.ts';
+import type { RestoreReport } from '../../model/operations.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
 import { House } from '../support/house.ts';
 
@@ -58,5 +59,40 @@ describe('A backup of the append-only log', function () {
     assert.equal((await backups.list('main')).length, count + 1);
     assert.equal(await percentage(), '77');
     assert.deepEqual(pins(), []);
+  });
+
+  const digest = async () => String(await house.ask('DEBUG', 'DIGEST'));
+  const restored = async (...args: string[]) => {
+    const { code, stdout, stderr } = await house.command('restore', ...args, '--yes', '--json');
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as RestoreReport;
+  };
+  it('is restored whole: base and log, with proof', async () => {
+    const wanted = await digest();
+    const { stdout } = await house.command('backup', '--aof', '--json');
+    const { backup } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { backup: { backupId: string } };
+    await house.ask('FLUSHALL');
+    await house.ask('SET', 'written:after', '1');
+    const plan = await house.command('restore', '--aof-backup', backup.backupId, '--plan');
+    assert.match(plan.stdout, /^from AOF backup \S+, taken .+: a base of .+, and .+ of log$/m);
+    assert.match(plan.stdout, /redis-backup restore main --aof-backup \S+ --yes --expect-plan [0-9a-f]{16}/);
+    const report = await restored('--aof-backup', backup.backupId);
+    assert.equal(await digest(), wanted);
+    assert.match(report.proof, /every byte of the log was applied/);
+    assert.equal(await house.ask('EXISTS', 'written:after'), 0);
+  });
+
+  it('is refused for an input with both a moment and a copy, or neither', async () => {
+    for (const parts of [{}, { until: 'latest', aofBackup: '20260801T060000Z' }]) {
+      const run = house.client.workflow.execute('restoreFromAof', {
+        workflowId: 'restore/main',
+        taskQueue: 'redis-ops',
+        args: [{ instance: 'main', strategy: 'replace', ...parts }],
+      });
+      await assert.rejects(run, (error: Error) => /must have "until" or "aofBackup", and not both/.test(String(error.cause)));
+    }
+    assert.equal((await house.command('restore', '--aof-backup', 'latest', '--plan')).code, 2);
+    assert.equal((await house.command('restore', '--aof-backup', '20260801T060000Z', '--until', 'latest', '--plan')).code, 2);
+    assert.equal((await house.command('restore', '--aof-backup', '20200801T060000Z', '--plan')).code, 20);
   });
 });
