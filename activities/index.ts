@@ -1,8 +1,10 @@
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
 import { createTidyActivities } from './archive/tidy.ts';
+import { createAofBackupActivities } from './backup-aof.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
+import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
@@ -28,6 +30,8 @@ export const createActivities = (world: World) => ({
   ...createFollowActivities(world),
   ...createTidyActivities(world),
   ...createArchiverControl(world),
+  ...createMergeActivities(world),
+  ...createAofBackupActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -5,7 +5,9 @@ import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
 import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
+import { asSnapshot, logOf } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
 import { chooseFromLog } from './plan-log.ts';
 import type { World } from './world.ts';
@@ -43,13 +45,15 @@ export const createPlanActivities = (world: World) => ({
       manifest,
       ...(log ? { log } : {}),
       ...(live ? { live } : {}),
+      ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
       target,
       classes,
       nowMs: world.now(),
       options: input,
     });
-    if (plan.refusals.length === 0) await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
+    if (plan.refusals.length === 0 && !plan.aofBackup)
+      await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
     return { plan, digest: createHash('sha256').update(planDigestSource(plan)).digest('hex').slice(0, 16) };
   },
 
@@ -57,7 +61,7 @@ export const createPlanActivities = (world: World) => ({
   async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
     if (input.plan && input.plan !== digest) {
       throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
-        next: `Look at it with \`redis-backup restore ${input.instance} ${input.until ? `--until ${input.until}` : input.backupId} --plan\` and approve that one.`,
+        next: `Look at it with \`redis-backup restore ${input.instance} ${sourceText(input)} --plan\` and approve that one.`,
       });
     }
     const [refusal, ...others] = plan.refusals;
@@ -67,14 +71,32 @@ export const createPlanActivities = (world: World) => ({
   },
 });
 
+const sourceText = ({ until, aofBackup, backupId }: RestoreInput): string => {
+  if (aofBackup !== undefined) return `--aof-backup ${aofBackup}`;
+  return until ? `--until ${until}` : (backupId ?? '');
+};
+
 /** The backup that is meant, and the stretch of the log if one is wanted. */
-async function choose(world: World, { instance, backupId, until }: RestoreInput, all: SnapshotManifest[]): Promise<Choice> {
+async function choose(
+  world: World,
+  { instance, backupId, until, aofBackup }: RestoreInput,
+  all: SnapshotManifest[],
+): Promise<Choice> {
+  if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
   if (until !== undefined) {
     const only = backupId === undefined || backupId === 'latest' ? {} : { only: backupId };
     return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
   }
   if (backupId === undefined || backupId === 'latest') return { manifest: newestGood(instance, all) };
   return { manifest: await readNamed(await world.repository(), instance, backupId) };
+}
+
+/** A copy of the server's own log, whole. */
+async function chooseCopy(world: World, instance: string, backupId: string): Promise<Choice> {
+  timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
+  const backups = new AofBackups((await world.repository()).store);
+  const copied = await backups.readManifest({ instance, shard: ONLY_SHARD, backupId });
+  return { manifest: asSnapshot(copied), log: logOf(copied) };
 }
 
 type Choice = { manifest: SnapshotManifest; log?: PlannedLog };

@@ -1,21 +1,23 @@
 import type { PlannedLog } from '../model/plan.ts';
 import { replayable } from '../redis/log/replayable.ts';
+import type { Archive } from '../repository/archive/archive.ts';
 import { currentJob } from './job-context.ts';
-import type { ProtectedInstance, World } from './world.ts';
+import type { ArchiveSettings, ProtectedInstance, World } from './world.ts';
+
+/** What a server calls its commands, and which of its modules' commands are writes. */
+export type CommandNames = Partial<Pick<ArchiveSettings, 'renamedCommands' | 'moduleCommands'>>;
 
 /**
  * The planned stretch of the continuous log as a Redis can execute it behind its base: verified, cut exactly, and with no
  * command that is not known to be a write. Nothing of it may be used before its end.
  * @throws RecoveryError `ARCHIVE_GAP`, `ARCHIVE_CORRUPT`, `LOG_FOREIGN_COMMAND`, `LOG_MALFORMED`
  */
-export async function* replayedLog(
-  world: World,
-  target: ProtectedInstance,
-  shard: string,
-  { ranges }: Pick<PlannedLog, 'ranges'>,
+export async function* replayedRanges(
+  archive: Archive,
+  ranges: PlannedLog['ranges'],
+  { renamedCommands, moduleCommands }: CommandNames,
+  signal?: AbortSignal,
 ): AsyncGenerator<Buffer> {
-  const { signal } = currentJob();
-  const archive = await world.archive(target.name, shard);
   for (const { timelineId, from, to } of ranges) {
     if (from === to) continue;
     const { start, startState, body } = await archive.openRange(timelineId, from, to, { signal });
@@ -24,8 +26,19 @@ export async function* replayedLog(
       startOffset: start,
       from,
       until: to,
-      renamed: target.archive?.renamedCommands,
-      allowed: target.archive?.moduleCommands,
+      renamed: renamedCommands,
+      allowed: moduleCommands,
     });
   }
+}
+
+/** The same for an activity. */
+export async function* replayedLog(
+  world: World,
+  target: ProtectedInstance,
+  shard: string,
+  { ranges }: Pick<PlannedLog, 'ranges'>,
+): AsyncGenerator<Buffer> {
+  const { signal } = currentJob();
+  yield* replayedRanges(await world.archive(target.name, shard), ranges, target.archive ?? {}, signal);
 }

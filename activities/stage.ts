@@ -7,7 +7,7 @@ import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { byteProgress, currentJob } from './job-context.ts';
-import { replayedLog } from './replay-log.ts';
+import { type StagedSource, sourceOf } from './staged-source.ts';
 import type { World } from './world.ts';
 
 /** What was found in the RDB on its way to the machine, before Redis was touched. */
@@ -56,13 +56,13 @@ const PROOF_WINDOW_MS = 2 * 3600 * 1000;
 
 /** Brings the backup to its place and reads every byte and key of it. See `stageBackup`. */
 export async function stage(world: World, plan: RestorePlan, place: StagingPlace): Promise<Staged> {
-  const repository = await world.repository();
-  const manifest = await repository.readManifest(plan);
+  const source = await sourceOf(world, plan);
+  const { manifest } = source;
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-  const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, manifest, fromMs });
+  const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
   refuseUnlike(plan, facts, manifest.rdb);
-  const logBytes = plan.log ? await stagePlannedLog(world, plan, plan.log, place) : undefined;
+  const logBytes = plan.log ? await stagePlannedLog(world, source, plan.log, place) : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,
@@ -72,14 +72,12 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
 }
 
 /** Brings the log there too, read command by command. A retry takes what a finished attempt has staged. */
-async function stagePlannedLog(world: World, plan: RestorePlan, log: PlannedLog, place: StagingPlace): Promise<number> {
+async function stagePlannedLog(world: World, source: StagedSource, log: PlannedLog, place: StagingPlace): Promise<number> {
   const { signal } = currentJob();
   const done = await place.log.find();
   if (done) return done.bytes;
-  const target = await world.instance(plan.instance);
   const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
-  const commands = replayedLog(world, target, plan.shard, log);
-  const { bytes } = await place.log.write(commands, { signal, onProgress: (so) => report(so) });
+  const { bytes } = await place.log.write(source.openLog(log), { signal, onProgress: (so) => report(so) });
   return bytes;
 }
 
@@ -100,21 +98,21 @@ interface Reading {
   world: World;
   plan: RestorePlan;
   place: StagingPlace;
-  manifest: SnapshotManifest;
+  source: StagedSource;
   fromMs: number;
 }
 
-async function read({ world, plan, place, manifest, fromMs }: Reading): Promise<RdbReading> {
+async function read({ world, plan, place, source, fromMs }: Reading): Promise<RdbReading> {
   const { signal } = currentJob();
+  const { manifest, openBase } = source;
   const { classes } = await world.instance(plan.instance);
   const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
   const done = await place.rdb.find();
   if (done) {
     for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
   } else {
-    const repository = await world.repository();
     const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
-    const rdb = readRdbInPassing(repository.openSnapshot(manifest, { signal }), reader);
+    const rdb = readRdbInPassing(openBase(), reader);
     await place.rdb.write(rdb, { signal, onProgress: (bytes) => report(bytes) });
   }
   return reader.end();

@@ -10,7 +10,7 @@ export function restoreText(report: RestoreReport): string {
       : `restored ${instance} from ${backupId}`,
     `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for, ${formatCount(keysAlive)} alive when counted`,
     `  proof: ${proof}`,
-    `  lost: every write since ${report.log ? `${formatTime(Date.parse(report.log.until), 'milliseconds')}, offset ${report.log.offset}` : formatTime(Date.parse(takenAt), 'seconds')}`,
+    `  lost: every write since ${report.log ? `${formatTime(Date.parse(report.log.until), 'milliseconds')}${report.log.offset === undefined ? '' : `, offset ${report.log.offset}`}` : formatTime(Date.parse(takenAt), 'seconds')}`,
     ...report.losses.revived.map(
       ({ name, atMost }) => `  signed in again: at most ${formatCount(atMost)} ${name} that were signed out since`,
     ),

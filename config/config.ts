@@ -83,7 +83,7 @@ export interface ProcessConfig {
 
 export interface BackupConfig {
   everyMs: number;
-  method: SnapshotMethod;
+  method: Exclude<SnapshotMethod, 'import'>;
   compressionLevel: number;
   uncompressedFork: boolean;
   /** Age from which the last good backup is stale. */

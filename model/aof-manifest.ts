@@ -1,4 +1,5 @@
-import type { MANIFEST_FORMAT_VERSION, ServerFacts, SnapshotReason } from './manifest.ts';
+import type { Census } from './census.ts';
+import type { MANIFEST_FORMAT_VERSION, RdbFacts, ServerFacts, SnapshotReason } from './manifest.ts';
 
 /** The manifest of one AOF backup: a copy of a server's own append-only log. Last object written, as that of a snapshot. */
 export interface AofManifest {
@@ -24,6 +25,8 @@ export interface AofManifest {
   form: 'multi-part' | 'single-file';
   /** The manifest of Redis itself, as it belongs to these files. Absent for a single file. */
   redisManifest?: string;
+  /** What one pass over the RDB found that the log begins with. Absent: it begins with commands, or with nothing. */
+  base?: { rdb: RdbFacts; census: Census; ttlBoundsSeconds: number[] };
   /** In the order that Redis loads them. */
   files: StoredAofFile[];
 }

@@ -3,11 +3,11 @@ import type { Census } from './census.ts';
 /** The only format version that this software writes and reads. */
 export const MANIFEST_FORMAT_VERSION = 1;
 
-/** How the RDB was taken: over PSYNC as a replica, or by BGSAVE from a directory that the worker sees. */
-export type SnapshotMethod = 'replication' | 'bgsave';
+/** How the RDB was taken: over PSYNC as a replica, by BGSAVE from a directory that the worker sees, or from a file that somebody had. */
+export type SnapshotMethod = 'replication' | 'bgsave' | 'import';
 
 /** Why a snapshot was taken. `safety` is what stood in the target before a restore replaced it, `archive` the base of a timeline. */
-export type SnapshotReason = 'scheduled' | 'manual' | 'safety' | 'archive';
+export type SnapshotReason = 'scheduled' | 'manual' | 'safety' | 'archive' | 'imported';
 
 /** The manifest of one snapshot: last object written, so its presence says that the snapshot is whole. */
 export interface SnapshotManifest {

@@ -7,6 +7,7 @@ export const hostQueue = (host: string): string => `host/${host}`;
 
 export const WORKFLOW_IDS = {
   backup: (instance: string) => `backup/${instance}`,
+  backupAof: (instance: string) => `backup-aof/${instance}`,
   restore: (instance: string) => `restore/${instance}`,
   retention: (instance: string) => `retention/${instance}`,
   /** A restore that only plans: it must not stand in the way of one that runs. */
@@ -24,7 +25,16 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** Values of search attribute RedisOperation. */
-export type OperationName = 'backup' | 'restore-rdb' | 'restore-aof' | 'restore-live' | 'retention' | 'lock' | 'archive';
+export type OperationName =
+  | 'backup'
+  | 'backup-aof'
+  | 'restore-rdb'
+  | 'restore-aof'
+  | 'restore-live'
+  | 'merge'
+  | 'retention'
+  | 'lock'
+  | 'archive';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -63,6 +73,8 @@ export const PHASES = {
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
+  'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
+  merge: ['plan', 'wait for the lock', 'merge'],
 } as const satisfies Record<OperationName, readonly string[]>;
 
 /** Any of them. */
@@ -110,6 +122,8 @@ export interface RestoreInput {
    * `find-destructive` shows it, `<timeline>@<offset>`.
    */
   until?: string;
+  /** `restoreFromAof` only, in place of `until`: a copy of the server's own log, whole. */
+  aofBackup?: string;
   /** `replace`: stop, replace the files, start. `live`: Redis follows the worker for the length of the load, and serves reads. */
   strategy: 'replace' | 'live';
   /** Digest of the plan that a person approved: the restore refuses to do anything else. */
@@ -137,7 +151,7 @@ export interface RestoreReport {
   /** Strategy `live`: how long writes were refused, from REPLICAOF to promotion, and by which means Redis loaded. */
   live?: { writesRefusedSeconds: number; load: 'swapdb' | 'disk'; persisted: string };
   /** With a log: the time and the place of the last write that came back. */
-  log?: { until: string; timelineId: string; offset: number; bytes: number };
+  log?: { until: string; timelineId?: string; offset?: number; bytes: number };
   strategy: 'replace' | 'live';
   /** Keys of the backup. */
   keysExpected: number;

@@ -29,7 +29,9 @@ const headline = (plan: RestorePlan): string[] => [
   plan.live ? `into the running ${plan.target}` : `into ${plan.target}`,
 ];
 
-const fromLog = ({ backupId, takenAt }: RestorePlan, { ranges, bytes }: PlannedLog): string => {
+const fromLog = ({ backupId, takenAt, aofBackup, rdbBytes }: RestorePlan, { ranges, bytes }: PlannedLog): string => {
+  if (aofBackup)
+    return `from AOF backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}: a base of ${formatBytes(rdbBytes)}, and ${formatBytes(bytes)} of log`;
   const [first, last] = [ranges[0], ranges.at(-1)];
   return `from backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}, and ${formatBytes(bytes)} of log, offsets ${first?.from ?? 0} to ${last?.to ?? 0} of timeline ${last?.timelineId ?? ''}`;
 };

@@ -34,6 +34,8 @@ export interface PlanInput {
   log?: PlannedLog;
   /** With strategy `live`. */
   live?: LiveFacts;
+  /** The chosen one is a copy of a server's own log: `manifest` says what its base is. */
+  aofBackup?: boolean;
 }
 
 /** What a person may allow by name. */
@@ -52,7 +54,7 @@ export const PLAN_VERSION = 1;
 export interface PlannedLog {
   /** What was asked for: `latest`, a time, or an offset. */
   until: string;
-  /** In order; more than one where Redis went on under a new replication id. */
+  /** In order; more than one where Redis went on under a new replication id. None: the log of an AOF backup, whole. */
   ranges: { timelineId: string; from: number; to: number }[];
   /** Raw bytes of all ranges. */
   bytes: number;
@@ -89,6 +91,8 @@ export interface RestorePlan {
   parsed: boolean;
   /** What is replayed over it. */
   log?: PlannedLog;
+  /** Base and log are those of this AOF backup. */
+  aofBackup?: true;
   functionsInBackup: number;
   /** Alive at `plannedAt` by the server's clock. */
   aliveNow: Bounds;
@@ -189,6 +193,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     keysInBackup: manifest.rdb.keys,
     parsed: manifest.rdb.parsed,
     ...(input.log ? { log: input.log } : {}),
+    ...(input.aofBackup ? { aofBackup: true as const } : {}),
     functionsInBackup: manifest.rdb.functions,
     aliveNow,
     expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },
@@ -252,4 +257,5 @@ export const planDigestSource = (plan: RestorePlan): string =>
     [plan.layout.dir, plan.layout.dbfilename, plan.layout.appendonly, plan.layout.appenddirname, plan.layout.appendfilename],
     plan.serverRunId ?? null,
     [...new Set(plan.refusals.map(({ code }) => code))].sort(),
+    ...(plan.aofBackup ? ['aof'] : []),
   ]);

@@ -1,6 +1,6 @@
 /**
- * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job touches a key
- * of others by name, so none needs `~*`.
+ * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job but a merge names a
+ * key, so no other needs `~*`.
  * Tested with exactly these users.
  */
 export const MINIMUM_ACL = {
@@ -20,6 +20,8 @@ export const MINIMUM_ACL = {
   live: ['+replicaof', '+config|set', '+bgsave', '+pubsub|numsub', '+migrate', '+set', '+del', '~__probe:*'],
   /** On top of `restore`, for applications that are looked for among the clients. */
   clients: ['+client|list'],
+  /** On top of `backup`, for bringing keys of some data classes back. */
+  merge: ['+ping', '+select', '+scan', '+restore', '~*'],
   /** On top of `backup`, for applying the persistence policy. */
   applyPolicy: ['+config|set', '+config|rewrite'],
 } as const satisfies Record<string, readonly string[]>;

@@ -3,7 +3,7 @@ import type { AofManifest } from '../model/aof-manifest.ts';
 import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
 import { isBackupId } from './layout.ts';
-import { count, parseAs, reason, server, software, storedObject, time } from './manifest.ts';
+import { census, count, parseAs, rdb, reason, server, software, storedObject, time, ttlBoundsSeconds } from './manifest.ts';
 
 /** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
 const isPlainName = (name: string): boolean => name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
@@ -31,6 +31,7 @@ const schema = z
     times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
     form: z.enum(['multi-part', 'single-file']),
     redisManifest: z.string().optional(),
+    base: z.strictObject({ rdb, census, ttlBoundsSeconds }).optional(),
     files: z.array(file).min(1),
   })
   .refine(({ form, redisManifest }) => (form === 'multi-part') === (redisManifest !== undefined), {

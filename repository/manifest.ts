@@ -34,7 +34,7 @@ export const server = z.strictObject({
   policy,
 });
 
-export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive']);
+export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported']);
 export const software = z.strictObject({ name: z.literal('redis-backup'), version: z.string() });
 export const storedObject = z.strictObject({
   file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),
@@ -43,7 +43,7 @@ export const storedObject = z.strictObject({
   compression: z.literal('zstd'),
 });
 
-const rdb = z.strictObject({
+export const rdb = z.strictObject({
   magic: z.enum(['REDIS', 'VALKEY']),
   version: count,
   bytes: count,
@@ -60,11 +60,13 @@ const rdb = z.strictObject({
   replOffset: z.int().optional(),
 });
 
-const census = z.strictObject({
+export const census = z.strictObject({
   takenAtMs: count,
   keys: count,
   classes: z.array(z.strictObject({ name: z.string(), keys: count, persistent: count, expired: count, ttl: z.array(count) })),
 });
+
+export const ttlBoundsSeconds = z.array(z.number().positive());
 
 const schema = z
   .strictObject({
@@ -74,7 +76,7 @@ const schema = z
     instance: z.string(),
     shard: z.string(),
     reason,
-    method: z.enum(['replication', 'bgsave']),
+    method: z.enum(['replication', 'bgsave', 'import']),
     software,
     server,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
@@ -82,7 +84,7 @@ const schema = z
     stored: storedObject,
     rdb,
     census,
-    ttlBoundsSeconds: z.array(z.number().positive()),
+    ttlBoundsSeconds,
   })
   .refine(({ census, ttlBoundsSeconds }) => census.classes.every(({ ttl }) => ttl.length === ttlBoundsSeconds.length + 1), {
     path: ['census', 'classes'],

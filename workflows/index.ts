@@ -1,6 +1,8 @@
 /** The workflow types that a worker offers, by the names that people start them with. */
 export { applyRetention } from './apply-retention.ts';
 export { archiveContinuously } from './archive-continuously.ts';
+export { backupAof } from './backup-aof.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { instanceLock } from './instance-lock.ts';
+export { mergeFromBackup } from './merge-from-backup.ts';
 export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';

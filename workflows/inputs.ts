@@ -26,8 +26,11 @@ export const CHECKS = {
   strategy: (value) => (value === 'replace' || value === 'live' ? undefined : '"replace" or "live"'),
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),
+  names: (value) =>
+    Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== '')
+      ? undefined
+      : 'a list of names, such as ["sessions"]',
   text,
-  names: (value) => (Array.isArray(value) && !value.some(text) ? undefined : 'a list of names'),
   flag,
 } as const satisfies Record<string, Check>;
 

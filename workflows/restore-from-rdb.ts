@@ -23,20 +23,31 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
 }
 
-/** Restores a snapshot and replays the continuous log over it, up to a moment: `latest`, a time, or an offset. */
+/**
+ * Restores a snapshot and replays the continuous log over it, up to a moment: `latest`, a time, or an offset; or a copy of the
+ * server's own log, whole.
+ */
 export async function restoreFromAof(input: RestoreInput): Promise<RestoreResult> {
   checkInput(
     'restoreFromAof',
     input,
-    { instance: CHECKS.instance, until: CHECKS.until, strategy: CHECKS.strategy },
-    { ...COMMON_CHECKS, backupId: CHECKS.backupId },
+    { instance: CHECKS.instance, strategy: CHECKS.strategy },
+    { ...COMMON_CHECKS, backupId: CHECKS.backupId, until: CHECKS.until, aofBackup: CHECKS.backupId },
   );
+  if ((input.until === undefined) === (input.aofBackup === undefined)) throw neither();
   const watching = new Watching(input.instance, operationOf(input, 'restore-aof'), cancelHint());
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
 }
 
 const operationOf = ({ strategy }: RestoreInput, otherwise: OperationName): OperationName =>
   strategy === 'live' ? 'restore-live' : otherwise;
+
+const neither = () =>
+  failure(
+    'INPUT_INVALID',
+    'the input of restoreFromAof is not usable: it must have "until" or "aofBackup", and not both',
+    'Give "until": "latest" for the continuous log, or "aofBackup" with an id for a copy of the own log of a server.',
+  );
 
 const COMMON_CHECKS = { plan: CHECKS.text, planOnly: CHECKS.flag, skipSafetySnapshot: CHECKS.flag } as const;
 

@@ -105,6 +105,15 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   compactArchive: { preset: 'transfer' },
   detachArchiver: { preset: 'quick' },
   attachArchiver: { preset: 'undo' },
+  assessAof: { preset: 'place' },
+  storeAof: { preset: 'place' },
+  publishAof: { preset: 'quick' },
+  putBackAofRewrites: { preset: 'undo' },
+  removeAofPins: { preset: 'undo' },
+  openScratchPlace: { preset: 'transfer' },
+  planMerge: { preset: 'transfer' },
+  mergeClasses: { preset: 'place' },
+  removeScratch: { preset: 'undo' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */

@@ -1,7 +1,9 @@
+import type { AofBackupResult } from '../../model/aof-backup.ts';
 import { ERRORS } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatDuration } from '../../model/format.ts';
 import type { BackupResult, StoredBackup } from '../../model/operations.ts';
-import { type CommandSpec, oneInstance } from '../command.ts';
+import { type CommandContext, type CommandSpec, oneInstance } from '../command.ts';
+import type { TemporalSession } from '../temporal.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `backup [INSTANCE]`: starts the workflow and follows it. Ctrl-C detaches; the backup goes on. */
@@ -9,12 +11,13 @@ export const backup: CommandSpec = {
   name: 'backup',
   about: 'takes a snapshot now, or joins the one that is being taken',
   arguments: [ONE_INSTANCE],
-  options: [],
+  options: [{ flags: '--aof', about: 'copy the append-only log instead, on the machine of the Redis, while it goes on' }],
   exits: '50 when no backup was taken because another operation held the lock; 130 on Ctrl-C, and the backup goes on',
   async run({ config, temporal, output, interrupt }, given) {
     const instance = oneInstance(await config(), given.arguments[0], 'backup');
     const session = await temporal();
     const { startBackup, follow } = await import('../operations/index.ts');
+    if (given.options.aof === true) return copyLog({ output, interrupt }, session, instance);
     const running = await startBackup(session, { instance, reason: 'manual' });
     if (running.joined) output.note(`joined: ${running.workflowId} is running already`);
     const result = await follow<BackupResult>(running, { session, output, interrupt });
@@ -22,6 +25,27 @@ export const backup: CommandSpec = {
     return result.outcome === 'skipped' ? ERRORS.LOCKED.exit : undefined;
   },
 };
+
+async function copyLog(
+  { output, interrupt }: Pick<CommandContext, 'output' | 'interrupt'>,
+  session: TemporalSession,
+  instance: string,
+): Promise<number | undefined> {
+  const { startAofBackup, follow } = await import('../operations/index.ts');
+  const running = await startAofBackup(session, { instance, reason: 'manual' });
+  if (running.joined) output.note(`joined: ${running.workflowId} is running already`);
+  const result = await follow<AofBackupResult>(running, { session, output, interrupt });
+  output.result({ ...result, joined: running.joined, workflowId: running.workflowId }, aofBackupText(result));
+  return result.outcome === 'skipped' ? ERRORS.LOCKED.exit : undefined;
+}
+
+export function aofBackupText(result: AofBackupResult): string {
+  if (result.outcome === 'skipped') return `skipped ${result.instance}: ${result.skippedBecause}`;
+  const { instance, backup } = result;
+  const { backupId, files, bytes, storedBytes, keysInBase, seconds } = backup;
+  const base = keysInBase === undefined ? '' : `, ${formatCountOf(keysInBase, 'key')} in its base`;
+  return `stored the log of ${instance} as AOF backup ${backupId}: ${formatCountOf(files, 'file')}, ${formatBytes(bytes)} as ${formatBytes(storedBytes)}${base}, in ${formatDuration(seconds * 1000)}`;
+}
 
 /** What a finished backup looks like to people. */
 export function backupText(result: BackupResult): string {

@@ -2,7 +2,9 @@ import type { CommandSpec } from '../command.ts';
 import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
+import { clone } from './clone.ts';
 import { findDestructive } from './find-destructive.ts';
+import { importCommand } from './import.ts';
 import { list } from './list.ts';
 import { restore } from './restore.ts';
 import { retention } from './retention.ts';
@@ -21,6 +23,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   status,
   restore,
   findDestructive,
+  clone,
+  importCommand,
   retention,
   schedules,
   worker,

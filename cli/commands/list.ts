@@ -1,3 +1,5 @@
+import { aofBytes, aofStoredBytes } from '../../model/aof-backup.ts';
+import type { AofManifest } from '../../model/aof-manifest.ts';
 import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
@@ -19,7 +21,8 @@ export const list: CommandSpec = {
     const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance)));
     const backups = catalogs.flatMap((one) => one.backups.map(listed));
     const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
-    output.result({ backups, problems }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
+    const aofBackups = catalogs.flatMap((one) => one.logs.map(listedLog));
+    output.result({ backups, aofBackups, problems }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
     return undefined;
   },
 };
@@ -39,8 +42,20 @@ export const listed = (manifest: SnapshotManifest) => ({
   redisVersion: manifest.server.version,
 });
 
+export const listedLog = (manifest: AofManifest) => ({
+  instance: manifest.instance,
+  shard: manifest.shard,
+  backupId: manifest.backupId,
+  takenAt: manifest.times.takenAt,
+  reason: manifest.reason,
+  form: manifest.form,
+  bytes: aofBytes(manifest),
+  storedBytes: aofStoredBytes(manifest),
+  redisVersion: manifest.server.version,
+});
+
 /** @param now - milliseconds since 1970 */
-export function listText({ instance, backups, problems }: Catalog, now: number): string {
+export function listText({ instance, backups, logs, problems }: Catalog, now: number): string {
   const rows = backups.map((one) => [
     nameOf(one),
     formatDuration(now - Date.parse(one.times.takenAt)),
@@ -53,8 +68,21 @@ export function listText({ instance, backups, problems }: Catalog, now: number):
   const header = ['backup', 'age', 'keys', 'RDB', 'stored', 'Redis', 'reason'];
   return [
     rows.length === 0 ? `${instance}: no backups` : `${instance}\n${table([header, ...rows], [1, 2, 3, 4])}`,
+    ...(logs.length > 0 ? [logsText(logs, now)] : []),
     ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
   ].join('\n');
+}
+
+function logsText(logs: readonly AofManifest[], now: number): string {
+  const rows = logs.map((one) => [
+    nameOf(one),
+    formatDuration(now - Date.parse(one.times.takenAt)),
+    formatBytes(aofBytes(one)),
+    formatBytes(aofStoredBytes(one)),
+    one.server.version,
+    one.reason,
+  ]);
+  return table([['AOF backup', 'age', 'log', 'stored', 'Redis', 'reason'], ...rows], [1, 2, 3]);
 }
 
 const nameOf = ({ shard, backupId }: { shard: string; backupId: string }) =>

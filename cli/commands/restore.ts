@@ -1,4 +1,5 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
+import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
 import type { PlannedLog, RestorePlan } from '../../model/plan.ts';
 import { renderPlan } from '../../model/plan-text.ts';
@@ -27,6 +28,12 @@ export const restore: CommandSpec = {
       about:
         '`replace`, the default: stop, replace the files, start. `live`: no stop, reads are served all the time, writes are refused for seconds',
     },
+    {
+      flags: '--only <classes>',
+      about:
+        'replace nothing: bring only the keys of these data classes back that Redis lacks, such as sessions,permissions, while it serves',
+    },
+    { flags: '--aof-backup <id>', about: 'restore a copy of the append-only log, as `list` shows it, whole' },
     { flags: '--plan', about: 'only say what would be done and lost' },
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
@@ -39,10 +46,20 @@ export const restore: CommandSpec = {
     const { options } = given;
     const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
     const until = untilOf(given);
+    const aofBackup = aofBackupOf(given, named);
+    // a log finds its base by itself, and a copy of one has it
+    const base = (until === undefined && aofBackup === undefined) || named ? { backupId } : {};
+    const only = optionOf(given, 'only');
+    if (only !== undefined) {
+      const { runMerge } = await import('../merge/run.ts');
+      const classes = only.split(',').map((name) => name.trim());
+      return runMerge(context, given, { instance, classes, ...base, ...(until === undefined ? {} : { until }) });
+    }
     const input: RestoreInput = {
       instance,
-      ...(until === undefined || named ? { backupId } : {}), // a log finds its base by itself
+      ...base,
       ...(until === undefined ? {} : { until }),
+      ...(aofBackup === undefined ? {} : { aofBackup }),
       strategy: strategyOf(given),
       ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
     };
@@ -88,6 +105,17 @@ function untilOf(given: Given): string | undefined {
   });
 }
 
+/** @throws RecoveryError `INPUT_INVALID`, `USAGE` */
+function aofBackupOf(given: Given, isSnapshotNamed: boolean): string | undefined {
+  const id = optionOf(given, 'aofBackup');
+  if (id === undefined) return undefined;
+  timeOfBackupId(id); // refuses what is no id, before it becomes part of a key
+  if (!isSnapshotNamed && given.options.until === undefined && given.options.only === undefined) return id;
+  throw new RecoveryError('USAGE', '--aof-backup names all that is restored: no other backup, moment or class goes with it', {
+    next: 'Leave the others out.',
+  });
+}
+
 async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreConduct> {
   const session = await temporal();
   const { startPlan, startRestore, follow } = await import('../operations/index.ts');
@@ -127,10 +155,14 @@ const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.to
 
 /** The plan, and how to carry out exactly this one. @param flags - that it was made with, each with a blank before it */
 export function planText(plan: RestorePlan, digest: string, flags = ''): string {
-  const until = plan.log ? ` --until ${exactUntil(plan.log)}` : '';
   const strategy = plan.live ? ' --strategy live' : '';
-  const command = `redis-backup restore ${plan.instance} ${plan.backupId}${until}${strategy}${flags} --yes --expect-plan ${digest}`;
+  const command = `redis-backup restore ${plan.instance} ${exactSource(plan)}${strategy}${flags} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  ${command}`}\n`;
+}
+
+function exactSource({ backupId, log, aofBackup }: RestorePlan): string {
+  if (aofBackup) return `--aof-backup ${backupId}`;
+  return log ? `${backupId} --until ${exactUntil(log)}` : backupId;
 }
 
 /** The cut itself, and not the words for it: a minute later `latest` is another one. */
@@ -160,17 +192,25 @@ async function askFor(
   const [refusal] = plan.refusals;
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   const answer = await ask?.(`Type ${input.instance} to restore it: `);
-  if (answer?.trim() === input.instance)
-    return { ...input, backupId: plan.backupId, ...(plan.log ? { until: exactUntil(plan.log) } : {}), plan: digest };
+  if (answer?.trim() === input.instance) return { ...input, ...(plan.aofBackup ? {} : exactInput(plan)), plan: digest };
   throw new RecoveryError('CANCELLED', 'nothing was restored: the answer was not the name of the instance', {
     next: `Run the command again and type ${input.instance}, or use --yes --expect-plan ${digest}.`,
   });
 }
 
-const nobodyThere = ({ instance, backupId, until }: RestoreInput) =>
+const exactInput = ({ backupId, log }: RestorePlan): Pick<RestoreInput, 'backupId' | 'until'> => ({
+  backupId,
+  ...(log ? { until: exactUntil(log) } : {}),
+});
+
+const nobodyThere = ({ instance, backupId, until, aofBackup }: RestoreInput) =>
   new RecoveryError('USAGE', 'a restore replaces data, and nobody is there to be asked', {
-    next: `Look at \`redis-backup restore ${instance} ${what(backupId, until)} --plan\`, then run \`redis-backup restore ${instance} ${what(backupId, until)} --yes --expect-plan DIGEST\` with the digest that it prints.`,
+    next: `Look at \`redis-backup restore ${instance} ${what(backupId, until, aofBackup)} --plan\`, then run \`redis-backup restore ${instance} ${what(backupId, until, aofBackup)} --yes --expect-plan DIGEST\` with the digest that it prints.`,
   });
 
-const what = (backupId: string | undefined, until: string | undefined): string =>
-  [...(backupId ? [backupId] : []), ...(until ? [`--until ${until}`] : [])].join(' ');
+const what = (backupId: string | undefined, until: string | undefined, aofBackup: string | undefined): string =>
+  [
+    ...(backupId ? [backupId] : []),
+    ...(until ? [`--until ${until}`] : []),
+    ...(aofBackup ? [`--aof-backup ${aofBackup}`] : []),
+  ].join(' ');

@@ -1,7 +1,9 @@
+import type { AofManifest } from '../../model/aof-manifest.ts';
+import type { Census } from '../../model/census.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { findBackup } from '../catalog.ts';
+import { findAofBackup, findBackup } from '../catalog.ts';
 import { type CommandSpec, instanceAndBackup } from '../command.ts';
 import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -17,6 +19,11 @@ export const show: CommandSpec = {
   options: [],
   async run({ config, repository, output, now }, given) {
     const { instance, backupId } = instanceAndBackup(await config(), given, 'show');
+    const log = await findAofBackup(await repository(), instance, backupId);
+    if (log) {
+      output.result({ ...log }, showAofText(log, now()));
+      return undefined;
+    }
     const manifest = await findBackup(await repository(), instance, backupId);
     output.result({ ...manifest }, showText(manifest, now()));
     return undefined;
@@ -46,11 +53,30 @@ export function showText(manifest: SnapshotManifest, now: number): string {
     ['policy', `save "${server.policy.save}", appendonly ${server.policy.appendonly}, appendfsync ${server.policy.appendfsync}`],
     ['software', `${software.name} ${software.version}, format ${manifest.formatVersion}`],
   ];
-  return `${instance} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest)}`;
+  return `${instance} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest.census)}`;
+}
+
+/** The same of a copy of an append-only log. */
+export function showAofText(manifest: AofManifest, now: number): string {
+  const { instance, backupId, times, server, replication, reason, form, files, base } = manifest;
+  const takenMs = Date.parse(times.takenAt);
+  const facts = [
+    ['taken', `${formatTime(takenMs, 'seconds')}, ${formatDuration(now - takenMs)} ago; ${reason}`],
+    ['server', `${server.product} ${server.version}, run ${server.runId || 'unknown'}`],
+    ['replication', `${replication.replid || 'unknown'}, offset ${replication.offset}`],
+    ['form', form],
+    ...files.map(({ name, bytes, stored }) => [
+      'file',
+      `${name}, ${formatBytes(bytes)}, stored as ${stored.file}, ${formatBytes(stored.bytes)}`,
+    ]),
+    ['base', base ? `RDB version ${base.rdb.version}, ${formatCountOf(base.rdb.keys, 'key')}` : 'none: it begins with commands'],
+  ];
+  const text = table(facts.map(([what = '', value = '']) => [`  ${what}`, value]));
+  return `${instance} AOF backup ${backupId}\n${text}${base ? `\n\nOf its base:\n${classesText(base.census)}` : ''}`;
 }
 
 /** Classes without keys are shown too: an empty class is news. */
-function classesText({ census }: SnapshotManifest): string {
+function classesText(census: Census): string {
   const rows = census.classes.map(({ name, keys, persistent, expired }) => [
     name === OTHER ? 'other (no class)' : name,
     formatCount(keys),

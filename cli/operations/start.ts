@@ -1,6 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import type { MergeInput } from '../../model/merge.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
 import type { TemporalSession } from '../temporal.ts';
 
@@ -31,6 +32,15 @@ export const startBackup = (session: TemporalSession, input: BackupInput): Promi
     ifRunning: 'join',
   });
 
+export const startAofBackup = (session: TemporalSession, input: BackupInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'backupAof',
+    workflowId: WORKFLOW_IDS.backupAof(input.instance),
+    input,
+    summary: `copy of the log of ${input.instance}, by hand`,
+    ifRunning: 'join',
+  });
+
 /** Never joins: the one that runs may restore another backup. @throws RecoveryError `LOCKED` */
 export const startRestore = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
@@ -45,15 +55,33 @@ export const startRestore = (session: TemporalSession, input: RestoreInput): Pro
 export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
     type: restoreType(input),
-    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? input.backupId}`,
+    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? (input.aofBackup ? `aof/${input.aofBackup}` : input.backupId)}`,
     input: { ...input, planOnly: true },
     summary: `plan to restore ${input.instance} ${source(input)}`,
     ifRunning: 'join',
   });
 
-const restoreType = ({ until }: RestoreInput): string => (until === undefined ? 'restoreFromRdb' : 'restoreFromAof');
-const source = ({ backupId, until }: RestoreInput): string =>
-  until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+const restoreType = ({ until, aofBackup }: RestoreInput): string =>
+  until === undefined && aofBackup === undefined ? 'restoreFromRdb' : 'restoreFromAof';
+const source = ({ backupId, until, aofBackup }: Pick<RestoreInput, 'backupId' | 'until' | 'aofBackup'>): string => {
+  if (aofBackup !== undefined) return `from AOF backup ${aofBackup}`;
+  return until === undefined ? `from ${backupId}` : `from the log, until ${until}`;
+};
+
+/** A plan stands beside whatever runs, under an id of its own. @throws RecoveryError `LOCKED` */
+export const startMerge = (session: TemporalSession, input: MergeInput): Promise<RunningOperation> => {
+  const { instance, classes, until, backupId, planOnly = false } = input;
+  const what = `${classes.join(',')} of ${instance} ${source(input)}`;
+  return start(session, {
+    type: 'mergeFromBackup',
+    workflowId: planOnly
+      ? `${WORKFLOW_IDS.plan(instance)}/${classes.join(',')}/${until ?? backupId}`
+      : WORKFLOW_IDS.restore(instance),
+    input,
+    summary: planOnly ? `plan to merge ${what}` : `merge of ${what}`,
+    ifRunning: planOnly ? 'join' : 'refuse',
+  });
+};
 
 /** Follows the instance for ever; a second one joins. */
 export const startArchive = (session: TemporalSession, input: ArchiveInput): Promise<RunningOperation> =>

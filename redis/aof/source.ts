@@ -102,7 +102,7 @@ export async function* openAsLog({ base, incrs }: AofSource, options?: ReadOptio
 }
 
 /** RDB version 9: Redis 5 and later, and Valkey, load it. */
-function emptyRdb(): Buffer {
+export function emptyRdb(): Buffer {
   const body = Buffer.concat([Buffer.from('REDIS0009'), Buffer.of(0xff)]);
   const trailer = Buffer.alloc(8);
   trailer.writeBigUInt64LE(crc64(body));

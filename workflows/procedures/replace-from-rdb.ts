@@ -26,7 +26,9 @@ export async function planReplacement(conduct: Conduct, input: RestoreInput): Pr
   const planned = await conduct.act(
     'planRestore',
     { input, target },
-    { summary: `plan the restore of ${input.until ?? input.backupId ?? 'the newest backup'} and what it loses` },
+    {
+      summary: `plan the restore of ${input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup'} and what it loses`,
+    },
   );
   return { ...planned, input, place };
 }
@@ -108,12 +110,11 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }
   };
 }
 
-const reportOf = ({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreReport['log']> => ({
-  until: new Date(untilMs).toISOString(),
-  timelineId: ranges.at(-1)?.timelineId ?? '',
-  offset: ranges.at(-1)?.to ?? 0,
-  bytes,
-});
+function reportOf({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreReport['log']> {
+  const last = ranges.at(-1);
+  const place = last ? { timelineId: last.timelineId, offset: last.to } : {};
+  return { until: new Date(untilMs).toISOString(), ...place, bytes };
+}
 
 async function takeSafetySnapshot(conduct: Conduct, { plan }: PlannedRestore): Promise<string | undefined> {
   if (!plan.safetySnapshot.taken) return undefined;

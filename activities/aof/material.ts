@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { aofBytes, aofStoredBytes } from '../../model/aof-backup.ts';
+import type { AofManifest } from '../../model/aof-manifest.ts';
+import { type Census, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import type { RdbFacts, SnapshotManifest } from '../../model/manifest.ts';
+import type { PlannedLog } from '../../model/plan.ts';
+import { STREAM_BEGIN } from '../../model/stream-state.ts';
+import { emptyRdb } from '../../redis/aof/source.ts';
+import { replayable } from '../../redis/log/replayable.ts';
+import { createRdbReader } from '../../redis/rdb/reader.ts';
+import type { AofBackups } from '../../repository/aof-backups.ts';
+import type { CommandNames } from '../replay-log.ts';
+
+/** The base of a copied log as the snapshot that it is, so that it is planned, staged and counted as one. */
+export function asSnapshot(manifest: AofManifest): SnapshotManifest {
+  const { instance, shard, backupId, reason, software, server, replication, times, formatVersion, files } = manifest;
+  const { rdb, census, ttlBoundsSeconds } = manifest.base ?? noBase(Date.parse(times.takenAt) + times.clockOffsetMs);
+  const digest = createHash('sha256');
+  for (const { stored } of files) digest.update(stored.sha256);
+  return {
+    ...{ formatVersion, kind: 'snapshot', instance, shard, backupId, reason, method: 'import' },
+    ...{ software, server, replication, times, rdb, census, ttlBoundsSeconds },
+    stored: { file: 'manifest', bytes: aofStoredBytes(manifest), sha256: digest.digest('hex'), compression: 'zstd' },
+  };
+}
+
+/** What lies behind the base, all of it. */
+export function logOf(manifest: AofManifest): PlannedLog {
+  const atMs = Date.parse(manifest.times.takenAt);
+  return {
+    until: manifest.backupId,
+    ranges: [],
+    bytes: aofBytes(manifest) - (manifest.base?.rdb.bytes ?? 0),
+    untilMs: atMs,
+    endsMs: atMs,
+  };
+}
+
+/** The RDB that it begins with; an empty one where it begins with commands. Of no use before its end. */
+export async function* openAofBase(backups: AofBackups, manifest: AofManifest, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const [first] = manifest.files;
+  if (!manifest.base || !first) {
+    yield emptyRdb();
+    return;
+  }
+  let left = manifest.base.rdb.bytes;
+  for await (const chunk of backups.openFile(manifest, first.name, { signal })) {
+    if (left > 0) yield chunk.subarray(0, left);
+    left -= chunk.length; // read to its end all the same: only there is it known to be the right one
+  }
+}
+
+/**
+ * All commands behind the base, and no foreign one. Of no use before its end.
+ * @throws RecoveryError `LOG_FOREIGN_COMMAND` with name and offset, `LOG_MALFORMED`, `BACKUP_CORRUPT`
+ */
+export async function* openAofLog(
+  backups: AofBackups,
+  manifest: AofManifest,
+  { renamedCommands, moduleCommands }: CommandNames,
+  signal?: AbortSignal,
+): AsyncGenerator<Buffer> {
+  const { bytes } = logOf(manifest);
+  if (bytes === 0) return;
+  yield* replayable(rawLog(backups, manifest, signal), {
+    ...{ state: STREAM_BEGIN, startOffset: 0, from: 0, until: bytes },
+    renamed: renamedCommands,
+    allowed: moduleCommands,
+  });
+}
+
+async function* rawLog(backups: AofBackups, manifest: AofManifest, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  let skip = manifest.base?.rdb.bytes ?? 0;
+  for (const { name, bytes } of manifest.files) {
+    if (bytes <= skip) {
+      skip -= bytes;
+      continue; // the base, which openAofBase reads
+    }
+    for await (const chunk of backups.openFile(manifest, name, { signal })) {
+      if (skip < chunk.length) yield chunk.subarray(skip);
+      skip = Math.max(0, skip - chunk.length);
+    }
+  }
+}
+
+function noBase(takenAtMs: number): { rdb: RdbFacts; census: Census; ttlBoundsSeconds: number[] } {
+  const reader = createRdbReader({ classes: [], takenAtMs });
+  reader.write(emptyRdb());
+  const { facts: rdb, census } = reader.end();
+  return { rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] };
+}

@@ -1,0 +1,94 @@
+import type { AofManifest, StoredAofFile } from '../../model/aof-manifest.ts';
+import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import type { DataClass } from '../../model/data-class.ts';
+import { backupIdAt } from '../../model/instance.ts';
+import { MANIFEST_FORMAT_VERSION } from '../../model/manifest.ts';
+import { beginsWithRdb, readFilePart } from '../../redis/aof/part.ts';
+import { findRdbEnd } from '../../redis/rdb/find-end.ts';
+import { createRdbReader, type RdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
+import type { AofBackups } from '../../repository/aof-backups.ts';
+
+/** One file of a log, as it lies on this machine. */
+export type AofFileToStore = Pick<StoredAofFile, 'name' | 'type' | 'seq' | 'startOffset' | 'bytes'> & { path: string };
+
+export interface AofToStore
+  extends Pick<AofManifest, 'instance' | 'shard' | 'reason' | 'server' | 'replication' | 'form' | 'redisManifest'> {
+  softwareVersion: string;
+  takenAtMs: number;
+  clockOffsetMs: number;
+  files: readonly AofFileToStore[];
+}
+
+export interface StoreAofOptions {
+  classes: readonly DataClass[];
+  now(): number;
+  level?: number;
+  signal?: AbortSignal;
+  onProgress?: (doneBytes: number, storedBytes: number) => void;
+}
+
+/**
+ * Stores the files of a log, counting the keys of its base on the way, and says what its manifest will be. Nobody sees it
+ * before that is published. A retry takes another backup id.
+ */
+export async function storeAof(backups: AofBackups, aof: AofToStore, options: StoreAofOptions): Promise<AofManifest> {
+  const { softwareVersion, takenAtMs, clockOffsetMs, files, ...facts } = aof;
+  const ref = await freeRef(backups, aof);
+  const stored: StoredAofFile[] = [];
+  let base: AofManifest['base'];
+  const done = { rawBytes: 0, storedBytes: 0 };
+  for (const file of files) {
+    const reader = createRdbReader({ classes: options.classes, takenAtMs: takenAtMs + clockOffsetMs });
+    const body = await openFile(file, aof.form, reader, options);
+    const { path: _, ...kept } = file;
+    const object = await backups.writeFile(ref, kept, body.bytes, {
+      signal: options.signal,
+      ...(options.level === undefined ? {} : { level: options.level }),
+      onProgress: ({ rawBytes, storedBytes }) => options.onProgress?.(done.rawBytes + rawBytes, done.storedBytes + storedBytes),
+    });
+    if (body.hasRdb) {
+      const { facts: rdb, census } = reader.end();
+      base = { rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] };
+    }
+    done.rawBytes += file.bytes;
+    done.storedBytes += object.bytes;
+    stored.push({ ...kept, stored: object });
+  }
+  return {
+    formatVersion: MANIFEST_FORMAT_VERSION,
+    kind: 'aof',
+    ...facts,
+    ...ref,
+    software: { name: 'redis-backup', version: softwareVersion },
+    times: {
+      takenAt: new Date(takenAtMs).toISOString(),
+      clockOffsetMs,
+      finishedAt: new Date(options.now()).toISOString(),
+    },
+    ...(base ? { base } : {}),
+    files: stored,
+  };
+}
+
+/** The RDB of a base is read as it passes; one that has commands behind it in the same file, once more before. */
+async function openFile(
+  { path, type, bytes }: AofFileToStore,
+  form: AofManifest['form'],
+  reader: RdbReader,
+  { signal }: StoreAofOptions,
+): Promise<{ bytes: AsyncIterable<Buffer>; hasRdb: boolean }> {
+  const whole = readFilePart(path, 0, bytes, { signal });
+  if (type !== 'base' || !(await beginsWithRdb(path))) return { bytes: whole, hasRdb: false };
+  if (form === 'multi-part') return { bytes: readRdbInPassing(whole, reader), hasRdb: true };
+  const end = (await findRdbEnd(readFilePart(path, 0, bytes, { signal }))) ?? bytes; // not found: the reader says why
+  for await (const chunk of readFilePart(path, 0, end, { signal })) reader.write(chunk);
+  reader.end();
+  return { bytes: whole, hasRdb: true };
+}
+
+/** The id is the second in which it was taken; two within one second take two. */
+async function freeRef(backups: AofBackups, { instance, shard, takenAtMs }: AofToStore) {
+  let ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
+  for (let ms = takenAtMs; await backups.isTaken(ref); ms += 1000) ref = { ...ref, backupId: backupIdAt(ms) };
+  return ref;
+}

@@ -1,0 +1,107 @@
+import { realpath, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AofManifest } from '../model/aof-manifest.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
+import type { BackupInput } from '../model/operations.ts';
+import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
+import { pinAof } from '../redis/aof/copy.ts';
+import { openRedis } from '../redis/client.ts';
+import { readServerFacts } from '../redis/server-facts.ts';
+import { AofBackups } from '../repository/aof-backups.ts';
+import { storeAof } from './aof/store.ts';
+import { byteProgress, currentJob } from './job-context.ts';
+import { requireProcess } from './places.ts';
+import type { ProtectedInstance, World } from './world.ts';
+
+/** What must be put back, seen before anything is changed. */
+export interface AofAssessment {
+  /** `auto-aof-rewrite-percentage`. */
+  previousPercentage: string;
+  operationId: string;
+}
+
+/** A log whose files are stored and that nobody sees yet. */
+export interface AofDraft {
+  manifest: AofManifest;
+  seconds: number;
+}
+
+const PERCENTAGE = 'auto-aof-rewrite-percentage';
+
+export const createAofBackupActivities = (world: World) => ({
+  /** Looks what the copy will change for its time. Read-only. */
+  async assessAof({ instance }: { instance: string }): Promise<AofAssessment> {
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const previousPercentage = (await client.configGet(PERCENTAGE))[PERCENTAGE] ?? '';
+    return { previousPercentage, operationId: currentJob().operationId };
+  },
+
+  /**
+   * Takes hold of the log that Redis goes on writing, by links beside it, and stores it. A retry makes the links anew, and
+   * takes another backup id. @throws RecoveryError those of `pinAof`
+   */
+  async storeAof({
+    instance,
+    reason = 'manual',
+    previousPercentage,
+  }: Pick<BackupInput, 'instance' | 'reason'> & AofAssessment): Promise<AofDraft> {
+    await world.requireLock(instance);
+    const { signal, progress, operationId } = currentJob();
+    const began = world.now();
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const server = await readServerFacts(client);
+    const clockOffsetMs = Math.round((await client.time()) - world.now());
+    const pins = await pinsOf(target, operationId);
+    await rm(pins, { recursive: true, force: true }); // of an attempt that died
+    const onProgress = (note: string) => progress({ stage: 'copy', note });
+    const pinned = await pinAof(client, server.policy, pins, { signal, previousPercentage, onProgress });
+    try {
+      const bytes = pinned.files.reduce((sum, file) => sum + file.bytes, 0);
+      const report = byteProgress('copy', world.now, { bytes, estimated: false });
+      const { form, files, replication, manifest: redisManifest } = pinned;
+      const manifest = await storeAof(
+        new AofBackups((await world.repository()).store),
+        {
+          ...{ instance, shard: ONLY_SHARD, reason, server, replication, form, clockOffsetMs },
+          files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
+          ...(redisManifest === undefined ? {} : { redisManifest }),
+          softwareVersion: world.softwareVersion,
+          takenAtMs: began,
+        },
+        { classes: target.classes, now: world.now, level: target.backup.compressionLevel, signal, onProgress: report },
+      );
+      return { manifest, seconds: (world.now() - began) / 1000 };
+    } finally {
+      await pinned.release();
+      await rm(pins, { recursive: true, force: true });
+    }
+  },
+
+  /** Writes the manifest: from now on the backup exists. A retry finds its own manifest there and is content. */
+  async publishAof({ manifest }: AofDraft): Promise<void> {
+    await world.requireLock(manifest.instance);
+    await new AofBackups((await world.repository()).store).publish(manifest);
+  },
+
+  /** Undo: lets Redis rewrite its log by itself again, unless somebody has set it since. A Redis that is gone took the setting with it. */
+  async putBackAofRewrites({ instance, previousPercentage }: { instance: string; previousPercentage: string }): Promise<void> {
+    if (previousPercentage === '' || previousPercentage === '0') return;
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    if ((await client.configGet(PERCENTAGE))[PERCENTAGE] === '0') await client.configSet(PERCENTAGE, previousPercentage);
+  },
+
+  /** Undo: removes the links. Idempotent. */
+  async removeAofPins({ instance, operationId }: { instance: string; operationId: string }): Promise<void> {
+    await rm(await pinsOf(await world.instance(instance), operationId), { recursive: true, force: true });
+  },
+});
+
+/** Beside the log, for links need one file system; a restore sweeps what is left there after a day. */
+async function pinsOf(target: ProtectedInstance, operationId: string): Promise<string> {
+  const { dir } = await requireProcess(target).open().dataLayout();
+  if (!/^[A-Za-z0-9-]+$/.test(operationId)) throw new Error(`${JSON.stringify(operationId)} is no operation id`);
+  return join(await realpath(dir), WORK_DIRECTORY, `aof-${operationId}`);
+}

@@ -1,0 +1,90 @@
+import { RecoveryError } from '../model/errors.ts';
+import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
+import { latestBackup } from '../model/latest.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
+import { type MergedKeys, type MergeInput, type MergePlan, planMerge } from '../model/merge.ts';
+import { hostQueue } from '../model/operations.ts';
+import type { PlannedLog } from '../model/plan.ts';
+import { removeScratches } from '../platforms/process/scratch-places.ts';
+import { openRedis } from '../redis/client.ts';
+import { countClasses } from '../redis/count-classes.ts';
+import { readServerFacts } from '../redis/server-facts.ts';
+import { currentJob } from './job-context.ts';
+import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
+import { merge, scratchHome } from './merge/run.ts';
+import type { Place } from './places.ts';
+import { chooseFromLog } from './plan-log.ts';
+import type { World } from './world.ts';
+
+/** What a plan names stays for this long, whatever retention says. */
+const PINNED_FOR_MS = 24 * 3600 * 1000;
+
+export const createMergeActivities = (world: World) => ({
+  /**
+   * The machine that holds the copy: that of the Redis, whose server surely reads its own data; else the one that is asked. All
+   * that follows is done there, so that what a dead attempt left is found.
+   */
+  async openScratchPlace({ instance }: { instance: string }): Promise<Place> {
+    const { process } = await world.instance(instance);
+    return { queue: hostQueue(process?.host ?? world.host) };
+  },
+
+  /**
+   * Computes what a merge would bring back, and pins the backup for a day. Changes nothing else.
+   * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
+   */
+  async planMerge(input: MergeInput): Promise<MergePlan> {
+    const { signal, progress, operationId } = currentJob();
+    const target = await world.instance(input.instance);
+    const { classes } = target;
+    refuseUnknown(input, target);
+    using client = await openRedis(target.connection);
+    const server = await readServerFacts(client);
+    await refuseUnfit(client, server, target);
+    const chosen = await choose(world, input);
+    const now = await countClasses(client, classes, {
+      signal,
+      onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
+    });
+    const clockOffsetMs = Math.round((await client.time()) - world.now());
+    const nowMs = world.now();
+    const pin = { planId: operationId, untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
+    const { instance, shard, backupId } = chosen.manifest;
+    await (await world.repository()).pin({ instance, shard, backupId }, pin);
+    return planMerge({ ...chosen, classes, wanted: input.classes, now, server, nowMs, clockOffsetMs });
+  },
+
+  /**
+   * Loads a throw-away Redis as of the planned moment, with times to live as they were, and brings those of its keys into the
+   * living one that it does not have. A retry ends what a dead attempt left running, and begins anew: what is back already
+   * is then kept. @throws RecoveryError those of `openScratch` and `mergeKeys`
+   */
+  async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergedKeys[]> {
+    await world.requireLock(plan.instance);
+    return merge(world, plan);
+  },
+
+  /** Undo: ends and removes every copy of an operation. Idempotent. */
+  async removeScratch({ operationId }: { operationId: string }): Promise<void> {
+    await removeScratches(scratchHome(world, operationId));
+  },
+});
+
+async function choose(
+  world: World,
+  { instance, backupId, until }: MergeInput,
+): Promise<{ manifest: SnapshotManifest; log?: PlannedLog }> {
+  const repository = await world.repository();
+  const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
+  if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
+  if (until === undefined && named !== undefined)
+    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId: named }) };
+  const all = await repository.list(instance, ONLY_SHARD);
+  if (until !== undefined)
+    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...(named === undefined ? {} : { only: named }) });
+  const manifest = latestBackup(all);
+  if (manifest) return { manifest };
+  throw new RecoveryError('BACKUP_NONE', `the repository has no backup of ${instance}`, {
+    next: `Look at \`redis-backup list ${instance}\`, and at the repository in the configuration.`,
+  });
+}

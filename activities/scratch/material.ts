@@ -1,0 +1,120 @@
+import { createWriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { RecoveryError } from '../../model/errors.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { AppendForm, PlannedLog } from '../../model/plan.ts';
+import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
+import { shiftExpiries } from '../../redis/log/shift-expiries.ts';
+import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
+import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
+import type { Archive } from '../../repository/archive/archive.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { type CommandNames, replayedRanges } from '../replay-log.ts';
+
+/** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
+export interface Material {
+  manifest: SnapshotManifest;
+  log?: PlannedLog;
+}
+
+/** Where it comes from. */
+export interface MaterialSource {
+  repository: Repository;
+  archive: Archive;
+  commands?: CommandNames;
+}
+
+export interface FetchOptions {
+  form: AppendForm;
+  /** Added to every moment of expiry. Default 0: as they are. */
+  shiftMs?: number;
+  signal?: AbortSignal;
+  onProgress?: (stage: 'download' | 'download the log', doneBytes: number, totalBytes: number) => void;
+}
+
+/** Redis' own defaults. */
+const NAMES = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof' } as const;
+
+/**
+ * Downloads a backup and its log into a directory, verified, as what a Redis with `appendonly yes` begins with.
+ * @param directory - exists, of the caller's own; what a failure leaves there is no log that a Redis would load
+ * @throws RecoveryError `TARGET_DISK_FULL`; those of the repository, the RDB and the log
+ */
+export async function fetchMaterial(
+  source: MaterialSource,
+  material: Material,
+  directory: string,
+  options: FetchOptions,
+): Promise<void> {
+  const { signal, form } = options;
+  const at = (name: string) => join(directory, name);
+  const write = (name: string, body: AsyncIterable<Buffer>) =>
+    pipeline(body, createWriteStream(at(name), { flags: 'wx', mode: 0o600, highWaterMark: 1 << 20 }), { signal }).catch(
+      (error) => {
+        throw translated(error, directory);
+      },
+    );
+  const rdb = openBase(source, material, options);
+  const log = openLog(source, material, options);
+  if (form === 'single-file') {
+    // Before Redis 7 the log is one file, which may begin with an RDB.
+    await write('log.partial', joined(rdb, log));
+    await rename(at('log.partial'), at(NAMES.appendfilename));
+    return;
+  }
+  await write('base.partial', rdb);
+  if (log) await write('log.partial', log);
+  await writeMultiPartFromRdb(directory, {
+    ...NAMES,
+    rdbPath: at('base.partial'),
+    ...(log ? { logPath: at('log.partial') } : {}),
+  });
+}
+
+function openBase(
+  { repository }: MaterialSource,
+  { manifest }: Material,
+  { signal, shiftMs = 0, onProgress }: FetchOptions,
+): AsyncIterable<Buffer> {
+  const reader = createRdbReader({ classes: [], takenAtMs: 0 });
+  const counted = counting(repository.openSnapshot(manifest, { signal }), (done) =>
+    onProgress?.('download', done, manifest.rdb.bytes),
+  );
+  const rdb = readRdbInPassing(counted, reader);
+  return shiftMs === 0 ? rdb : shiftRdbExpiries(rdb, shiftMs);
+}
+
+function openLog(
+  { archive, commands = {} }: MaterialSource,
+  { log }: Material,
+  { signal, shiftMs = 0, onProgress }: FetchOptions,
+): AsyncIterable<Buffer> | undefined {
+  if (!log) return undefined;
+  const stream = replayedRanges(archive, log.ranges, commands, signal);
+  const counted = counting(stream, (done) => onProgress?.('download the log', done, log.bytes));
+  return shiftMs === 0 ? counted : shiftExpiries(counted, shiftMs);
+}
+
+async function* counting(stream: AsyncIterable<Buffer>, tell: (bytes: number) => void): AsyncGenerator<Buffer> {
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    tell(bytes);
+    yield chunk;
+  }
+}
+
+async function* joined(...streams: (AsyncIterable<Buffer> | undefined)[]): AsyncGenerator<Buffer> {
+  for (const stream of streams) if (stream) yield* stream;
+}
+
+function translated(error: unknown, directory: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new RecoveryError('TARGET_DISK_FULL', `no space left for ${directory}`, {
+    next: 'Free space on that disk, or use another directory.',
+    cause: error,
+  });
+}

@@ -1,0 +1,92 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { formatBytes } from '../../model/format.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { AppendForm } from '../../model/plan.ts';
+import { canLoad, compareVersions, type Server } from '../../model/rdb-versions.ts';
+import { hostMemory } from '../../platforms/host-memory.ts';
+import { type Scratch, startScratch } from '../../platforms/process/scratch-server.ts';
+import { serverVersion } from '../../platforms/process/server-version.ts';
+import { openRedis } from '../../redis/client.ts';
+import { fetchMaterial, type Material, type MaterialSource } from './material.ts';
+
+export interface OpenScratchOptions {
+  /** Exists, empty, of the caller's own. */
+  directory: string;
+  /** See `findServerBinary`. */
+  binary: string;
+  port?: number;
+  password?: string;
+  /** It goes on when this process ends. */
+  detached?: boolean;
+  /** Added to every moment of expiry: for data that is to look as if it were of today. Default 0. */
+  shiftMs?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: ScratchProgress) => void;
+}
+
+export interface ScratchProgress {
+  stage: 'download' | 'download the log' | 'loading';
+  doneBytes: number;
+  totalBytes: number;
+  etaSeconds?: number;
+}
+
+/** Room beyond the data itself: buffers and fragmentation. */
+const MEMORY_SLACK = 1.1;
+
+/**
+ * A Redis on loopback that holds the data as it was then, loaded and serving.
+ * @throws RecoveryError `RESTORE_REFUSED` before anything is downloaded, for a binary that is too old and for a machine without
+ *   the memory; `START_FAILED`, and what `fetchMaterial` throws. Nothing runs any more then; the directory is the caller's
+ */
+export async function openScratch(source: MaterialSource, material: Material, options: OpenScratchOptions): Promise<Scratch> {
+  const { directory, binary, shiftMs, signal, onProgress, port, password, detached } = options;
+  const { manifest } = material;
+  const server = await serverVersion(binary);
+  requireLoadable(binary, server, manifest);
+  await requireMemory(material);
+  await fetchMaterial(source, material, directory, {
+    form: formOf(server),
+    signal,
+    ...(shiftMs === undefined ? {} : { shiftMs }),
+    onProgress: (stage, doneBytes, totalBytes) => onProgress?.({ stage, doneBytes, totalBytes }),
+  });
+  return startScratch({
+    binary,
+    directory,
+    databases: Math.max(1, manifest.server.databases),
+    openClient: (connection) => openRedis(connection),
+    signal,
+    onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
+      onProgress?.({ stage: 'loading', doneBytes: loadedBytes, totalBytes, etaSeconds }),
+    ...(port === undefined ? {} : { port }),
+    ...(password === undefined ? {} : { password }),
+    ...(detached === undefined ? {} : { detached }),
+  });
+}
+
+const formOf = ({ product, version }: Server): AppendForm =>
+  product === 'redis' && compareVersions(version, '7.0') < 0 ? 'single-file' : 'multi-part';
+
+/** Too old a server ends at its start, and its log says so in words that nobody understands. */
+function requireLoadable(binary: string, server: Server, { backupId, rdb, server: writer }: SnapshotManifest): void {
+  const { loadable, why } = canLoad(server, rdb);
+  if (loadable !== 'no') return;
+  throw new RecoveryError('RESTORE_REFUSED', `${binary} cannot load backup ${backupId}: ${why}`, {
+    next: `Use the server of ${writer.product} ${writer.version}, which wrote it, or a newer one.`,
+  });
+}
+
+/** A machine that runs out of memory ends what uses most of it: the Redis that people need, as likely as ours. */
+async function requireMemory({ manifest, log }: Material): Promise<void> {
+  const dataBytes = manifest.rdb.usedMemoryBytes ?? manifest.server.usedMemoryBytes;
+  const needed = Math.round(dataBytes * MEMORY_SLACK) + Math.min(log?.bytes ?? 0, dataBytes);
+  const { availableBytes, cgroup } = await hostMemory();
+  const free = Math.min(availableBytes, cgroup ? cgroup.limitBytes - cgroup.usedBytes : Number.POSITIVE_INFINITY);
+  if (needed <= free) return;
+  throw new RecoveryError(
+    'RESTORE_REFUSED',
+    `a copy of the data takes about ${formatBytes(needed)} of memory, and ${formatBytes(Math.max(0, free))} are free on this machine`,
+    { next: 'Do it on a machine with more memory.' },
+  );
+}

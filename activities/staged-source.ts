@@ -1,0 +1,37 @@
+import type { SnapshotManifest } from '../model/manifest.ts';
+import type { PlannedLog, RestorePlan } from '../model/plan.ts';
+import { AofBackups } from '../repository/aof-backups.ts';
+import { asSnapshot, openAofBase, openAofLog } from './aof/material.ts';
+import { currentJob } from './job-context.ts';
+import { replayedLog } from './replay-log.ts';
+import type { World } from './world.ts';
+
+/** Where the bytes of a plan come from: a snapshot and the continuous log, or a copy of a server's own log. */
+export interface StagedSource {
+  manifest: SnapshotManifest;
+  /** Of no use before their ends. */
+  openBase(): AsyncIterable<Buffer>;
+  openLog(log: PlannedLog): AsyncIterable<Buffer>;
+}
+
+/** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedSource> {
+  const { signal } = currentJob();
+  const repository = await world.repository();
+  const target = await world.instance(plan.instance);
+  if (!plan.aofBackup) {
+    const manifest = await repository.readManifest(plan);
+    return {
+      manifest,
+      openBase: () => repository.openSnapshot(manifest, { signal }),
+      openLog: (log) => replayedLog(world, target, plan.shard, log),
+    };
+  }
+  const backups = new AofBackups(repository.store);
+  const copied = await backups.readManifest(plan);
+  return {
+    manifest: asSnapshot(copied),
+    openBase: () => openAofBase(backups, copied, signal),
+    openLog: () => openAofLog(backups, copied, target.archive ?? {}, signal),
+  };
+}

@@ -1,0 +1,25 @@
+import { resolve } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
+import { findScratchByPort } from '../../platforms/process/scratch-places.ts';
+import { findScratch, type Scratch } from '../../platforms/process/scratch-server.ts';
+
+/** Ends a clone and removes its directory. @throws RecoveryError `INPUT_INVALID` where there is none */
+export async function stopClone({ directory, port }: { directory?: string; port?: number }): Promise<Scratch> {
+  const scratch = await find({ directory, port });
+  if (!scratch) {
+    const where = directory === undefined ? `on port ${port}` : `in ${directory}`;
+    throw new RecoveryError('INPUT_INVALID', `there is no clone ${where}`, {
+      next: 'Give the directory that `clone` printed. A clone that was stopped is gone already.',
+    });
+  }
+  await scratch.stop();
+  return scratch;
+}
+
+async function find({ directory, port }: { directory?: string; port?: number }): Promise<Scratch | undefined> {
+  if (directory === undefined) return port === undefined ? undefined : findScratchByPort(port);
+  return findScratch(resolve(directory)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOTDIR') return undefined;
+    throw error;
+  });
+}

@@ -1,0 +1,94 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+/** `clone [INSTANCE]`: a Redis to look into, with the data as it was. From the repository alone; changes nothing. */
+export const clone: CommandSpec = {
+  name: 'clone',
+  about: 'starts a throw-away Redis on this machine that holds the data as it was at a moment, to look into',
+  arguments: [ONE_INSTANCE],
+  options: [
+    {
+      flags: '--at <moment>',
+      about:
+        '`latest`, the default; a time such as 2026-08-01T10:42:07Z; an offset as `find-destructive` prints it; or a backup id, for that backup alone',
+    },
+    { flags: '--port <port>', about: 'where it listens, on 127.0.0.1; default: a free one' },
+    { flags: '--keep-ttls', about: 'leave times to live as they were; else keys live as long as they had left then' },
+    { flags: '--no-password', about: 'everybody on this machine may look into it' },
+    { flags: '--directory <directory>', about: 'empty or new, for its data; default: one of its own for temporary files' },
+    { flags: '--redis-server <file>', about: 'absolute path of the server to start; default: the first on PATH' },
+    { flags: '--foreground', about: 'keep it until Ctrl-C, and no longer' },
+    { flags: '--stop [directory]', about: 'end the clone of that directory, or of --port, and remove all of it' },
+  ],
+  exits: '52 on Ctrl-C while it loads; nothing is left then',
+  async run(context, given) {
+    const port = portOf(given);
+    if (given.options.stop !== undefined) {
+      await stop(context, optionOf(given, 'stop'), port);
+      return undefined;
+    }
+    const config = await context.config();
+    const instance = oneInstance(config, given.arguments[0], 'clone');
+    const settings = config.instances[instance];
+    if (!settings) throw new Error(`${instance} has just been found`);
+    const { makeClone } = await import('../clone/make.ts');
+    const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
+    const wish = {
+      instance: settings,
+      at: optionOf(given, 'at') ?? LATEST,
+      keepTtls: given.options.keepTtls === true,
+      withPassword: given.options.password !== false,
+      foreground: given.options.foreground === true,
+      ...(port === undefined ? {} : { port }),
+      ...(directory === undefined ? {} : { directory }),
+      ...(binary === undefined ? {} : { binary }),
+    };
+    await untilEnded(context.interrupt, instance, async (interrupt) =>
+      makeClone(wish, { repository: await context.repository(), output: context.output, now: context.now, interrupt }),
+    );
+    return undefined;
+  },
+};
+
+/** A terminal that is closed, or a supervisor, ends it as Ctrl-C does: else its Redis would stay. */
+async function untilEnded(ctrlC: AbortSignal, instance: string, body: (interrupt: AbortSignal) => Promise<void>): Promise<void> {
+  const signalled = new AbortController();
+  const end = () => signalled.abort();
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  const interrupt = AbortSignal.any([ctrlC, signalled.signal]);
+  try {
+    await body(interrupt);
+  } catch (error) {
+    throw interrupt.aborted ? interrupted(instance, error) : error;
+  } finally {
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, end);
+  }
+}
+
+const interrupted = (instance: string, cause: unknown): RecoveryError =>
+  new RecoveryError('CANCELLED', `the clone of ${instance} was interrupted, and nothing of it is left`, {
+    next: 'Run the command again.',
+    cause,
+  });
+
+async function stop({ output }: CommandContext, directory: string | undefined, port: number | undefined): Promise<void> {
+  if (directory === undefined && port === undefined) {
+    throw new RecoveryError('USAGE', '--stop has neither a directory nor a port', {
+      next: 'Run `redis-backup clone --stop DIRECTORY`, or `redis-backup clone --stop --port PORT`.',
+    });
+  }
+  const { stopClone } = await import('../clone/stop.ts');
+  const stopped = await stopClone({ directory, port });
+  const { pid, directory: removed } = stopped;
+  output.result({ outcome: 'stopped', pid, port: stopped.port, directory: removed }, `stopped, and removed ${removed}`);
+}
+
+/** @throws RecoveryError `USAGE` */
+function portOf(given: Given): number | undefined {
+  const text = optionOf(given, 'port');
+  if (text === undefined) return undefined;
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port >= 1 && port <= 65_535) return port;
+  throw new RecoveryError('USAGE', `--port is "${text}", which is no port`, { next: 'Give a number from 1 to 65535.' });
+}

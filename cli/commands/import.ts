@@ -1,0 +1,72 @@
+import { resolve } from 'node:path';
+import { aofBytes } from '../../model/aof-backup.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
+import { type CommandSpec, oneInstance } from '../command.ts';
+import type { Imported } from '../import/run.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+/** `import PATH [INSTANCE]`: makes a backup of data that a person has in hand. */
+export const importCommand: CommandSpec = {
+  name: 'import',
+  about: 'checks an append-only directory, an appendonly.aof or a dump.rdb, and stores it as a backup that can be restored',
+  arguments: [
+    {
+      name: 'PATH',
+      about: 'a multi-part append-only directory or the one it lies in, an append-only file, or an RDB',
+      required: true,
+    },
+    ONE_INSTANCE,
+  ],
+  options: [],
+  exits: '25 for a log with a command that is no known write command, or a damaged one; nothing is stored then',
+  async run({ config, repository, output, now, interrupt }, given) {
+    const loaded = await config();
+    const [path = '', name] = given.arguments;
+    const instance = oneInstance(loaded, name, `import ${path}`);
+    const settings = loaded.instances[instance];
+    if (!settings) throw new Error(`${instance} has just been found`);
+    const [{ importData }, { version }] = await Promise.all([import('../import/run.ts'), softwareOf()]);
+    try {
+      const imported = await importData(resolve(path), {
+        ...{ repository: await repository(), instance: settings, softwareVersion: version, now, signal: interrupt },
+        onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
+      });
+      const { kind, manifest, cutBytes } = imported;
+      const { backupId, times } = manifest;
+      output.result({ outcome: 'imported', kind, instance, backupId, takenAt: times.takenAt, cutBytes }, importedText(imported));
+    } catch (error) {
+      throw interrupt.aborted ? interrupted(path) : error;
+    }
+    return undefined;
+  },
+};
+
+async function softwareOf(): Promise<{ version: string }> {
+  const { softwareVersion } = await import('../program.ts');
+  return { version: softwareVersion() };
+}
+
+export function importedText(imported: Imported): string {
+  const { instance, backupId, times } = imported.manifest;
+  const at = formatTime(Date.parse(times.takenAt), 'seconds');
+  if (imported.kind === 'snapshot') {
+    const { rdb } = imported.manifest;
+    return [
+      `imported as backup ${backupId} of ${instance}: ${formatCountOf(rdb.keys, 'key')}, ${formatBytes(rdb.bytes)}, data of ${at}`,
+      `Look at what a restore would do: redis-backup restore ${instance} ${backupId} --plan`,
+    ].join('\n');
+  }
+  const { files, base } = imported.manifest;
+  const { cutBytes } = imported;
+  return [
+    `imported as AOF backup ${backupId} of ${instance}: ${formatCountOf(files.length, 'file')}, ${formatBytes(aofBytes(imported.manifest))}, ${base ? `${formatCountOf(base.rdb.keys, 'key')} in its base` : 'commands alone'}, data of ${at}`,
+    ...(cutBytes > 0 ? [`warning: ${formatBytes(cutBytes)} behind the last whole command were left out, as Redis would do`] : []),
+    `Look at what a restore would do: redis-backup restore ${instance} --aof-backup ${backupId} --plan`,
+  ].join('\n');
+}
+
+const interrupted = (path: string): RecoveryError =>
+  new RecoveryError('CANCELLED', `the import of ${path} was interrupted; what was stored of it is no backup`, {
+    next: 'Run the command again.',
+  });

@@ -1,0 +1,66 @@
+import { RecoveryError } from '../../model/errors.ts';
+import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge.ts';
+import { formatOffset } from '../../model/until.ts';
+import type { CommandContext, Given } from '../command.ts';
+import { wrongAnswer } from '../restore-conduct.ts';
+import { mergedText, mergePlanText } from './text.ts';
+
+/** Options of `restore` that mean nothing where nothing is replaced. */
+const FOREIGN = { direct: '--direct', expectPlan: '--expect-plan', skipSafetySnapshot: '--skip-safety-snapshot' } as const;
+
+/** `restore --only`: shows what would come back, asks, and follows the workflow. Ctrl-C detaches; the merge goes on. */
+export async function runMerge(context: CommandContext, given: Given, input: MergeInput): Promise<number | undefined> {
+  const { output } = context;
+  const foreign = Object.entries(FOREIGN).find(([name]) => given.options[name] !== undefined);
+  if (foreign) throw notWithOnly(foreign[1]);
+  const asksNobody = given.options.plan === true || given.options.yes === true;
+  if (!asksNobody && !context.ask) throw nobodyThere(input);
+  if (given.options.plan === true) {
+    const plan = await planned(context, input);
+    output.result({ outcome: 'planned', plan }, mergePlanText(plan));
+    return undefined;
+  }
+  const approved = given.options.yes === true ? input : await askFor(context, input);
+  const report = await merged(context, approved);
+  output.result(report, mergedText(report));
+  return undefined;
+}
+
+async function planned(context: CommandContext, input: MergeInput): Promise<MergePlan> {
+  const result = await conduct(context, { ...input, planOnly: true });
+  if (result.outcome === 'planned') return result.plan;
+  throw wrongAnswer(result.outcome);
+}
+
+async function merged(context: CommandContext, input: MergeInput): Promise<MergedReport> {
+  const result = await conduct(context, input);
+  if (result.outcome === 'merged') return result;
+  throw wrongAnswer(result.outcome);
+}
+
+async function conduct({ temporal, output, interrupt }: CommandContext, input: MergeInput): Promise<MergeResult> {
+  const session = await temporal();
+  const { startMerge, follow } = await import('../operations/index.ts');
+  return follow<MergeResult>(await startMerge(session, input), { session, output, interrupt });
+}
+
+/** What the person approves is that backup and that moment: a minute later `latest` is another one. */
+async function askFor(context: CommandContext, input: MergeInput): Promise<MergeInput> {
+  const plan = await planned(context, input);
+  context.output.note(mergePlanText(plan));
+  const answer = await context.ask?.(`Type ${input.instance} to merge: `);
+  const last = plan.log?.ranges.at(-1);
+  if (answer?.trim() === input.instance)
+    return { ...input, backupId: plan.backupId, ...(last ? { until: formatOffset(last.timelineId, last.to) } : {}) };
+  throw new RecoveryError('CANCELLED', 'nothing was merged: the answer was not the name of the instance', {
+    next: `Run the command again and type ${input.instance}, or use --yes.`,
+  });
+}
+
+const notWithOnly = (flag: string): RecoveryError =>
+  new RecoveryError('USAGE', `${flag} has no meaning with --only, which replaces nothing`, { next: `Leave ${flag} out.` });
+
+const nobodyThere = ({ classes }: MergeInput): RecoveryError =>
+  new RecoveryError('USAGE', 'a merge brings keys back into a living Redis, and nobody is there to be asked', {
+    next: `Look at it with --only ${classes.join(',')} --plan, then run it with --yes.`,
+  });

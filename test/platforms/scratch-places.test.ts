@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findScratchByPort, removeScratches } from '../../platforms/process/scratch-places.ts';
+import { type Scratch, startScratch } from '../../platforms/process/scratch-server.ts';
+import { serverVersion } from '../../platforms/process/server-version.ts';
+import { openRedis } from '../../redis/client.ts';
+import { ownDirectory } from '../support/processes.ts';
+import { redisBinaries } from '../support/redis-binaries.ts';
+import { startRedis } from '../support/redis-server.ts';
+
+describe('throw-away Redis servers of a place', () => {
+  let root: string;
+  let home: string;
+  let log: string;
+  const [system = { path: '', version: '' }] = redisBinaries();
+  before(async () => {
+    root = await mkdtemp(join(tmpdir(), 'redis-backup-places-'));
+    ownDirectory(root);
+    log = join(root, 'log');
+    await using redis = await startRedis({ config: { appendonly: 'yes' } });
+    await redis.command('SET', 'a', '1');
+    await redis.stop();
+    cpSync(redis.dir, log, { recursive: true });
+  });
+  after(() => rm(root, { recursive: true }));
+  beforeEach(() => {
+    home = join(root, 'home');
+    mkdirSync(home);
+  });
+  afterEach(() => removeScratches(home));
+
+  const start = (name: string): Promise<Scratch> => {
+    const directory = join(home, name);
+    cpSync(log, directory, { recursive: true });
+    return startScratch({ binary: system.path, directory, openClient: (connection) => openRedis(connection) });
+  };
+
+  it('are found by their port, and no other Redis is', async () => {
+    const scratch = await start('one');
+    assert.equal((await findScratchByPort(scratch.port))?.pid, scratch.pid);
+    await using redis = await startRedis();
+    assert.equal(await findScratchByPort(redis.port), undefined);
+  });
+
+  it('are all ended and removed, also one whose starter died before it wrote down what it had started', async () => {
+    const [one, two] = [await start('one'), await start('two')];
+    rmSync(join(two.directory, 'scratch.json'));
+    await removeScratches(home);
+    assert.deepEqual([await one.isRunning(), await two.isRunning(), existsSync(home)], [false, false, false]);
+    await removeScratches(home); // again
+  });
+
+  it('leave alone what runs beside their place', async () => {
+    const other = await start('one');
+    await removeScratches(`${other.directory}-not`);
+    assert.equal(await other.isRunning(), true);
+  });
+});
+
+describe('the version of a server binary', () => {
+  for (const { path, product, version, label } of redisBinaries()) {
+    it(`is asked of ${label}`, async () => assert.deepEqual(await serverVersion(path), { product, version }));
+  }
+
+  it('is refused of what is no server', async () => {
+    for (const binary of ['/bin/true', '/nowhere/redis-server'])
+      await assert.rejects(serverVersion(binary), { code: 'CONFIG_INVALID' });
+  });
+});
