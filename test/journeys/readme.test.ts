@@ -71,7 +71,9 @@ describe('What README says to type for the temporal CLI', function () {
     assert.deepEqual(used.sort(), [
       'applyRetention',
       'archiveContinuously',
+      'backupAof',
       'backupSnapshot',
+      'mergeFromBackup',
       'restoreFromAof',
       'restoreFromRdb',
     ]);
