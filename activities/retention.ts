@@ -1,5 +1,14 @@
+import type { AofManifest } from '../model/aof-manifest.ts';
 import type { RetentionInput, RetentionResult } from '../model/operations.ts';
-import { planRetention, toCandidate } from '../model/retention.ts';
+import {
+  planRetention,
+  type RetentionCandidate,
+  type RetentionPin,
+  type RetentionPlan,
+  type RetentionPolicy,
+  toCandidate,
+} from '../model/retention.ts';
+import { AofBackups } from '../repository/aof-backups.ts';
 import { currentJob } from './job-context.ts';
 import type { World } from './world.ts';
 
@@ -22,6 +31,9 @@ export const createRetentionActivities = (world: World) => ({
         progress({ stage: 'retention', note: `deleting ${backupId}` });
         await repository.deleteSnapshot({ instance, shard, backupId });
       }
+      const copies = await retainAofBackups({ instance, shard, dryRun, policy: retention, pins, nowMs: world.now() });
+      result.kept.push(...copies.keep);
+      result.removed.push(...copies.remove);
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
       const log = await (await world.archive(instance, shard)).retain(kept, { dryRun });
@@ -32,5 +44,36 @@ export const createRetentionActivities = (world: World) => ({
       result.swept.push(...swept.map(({ key }) => key));
     }
     return result;
+
+    /** Copies of append-only logs go by the same rules, counted for themselves. */
+    async function retainAofBackups({ policy, pins, nowMs, ...ref }: AofRetention): Promise<RetentionPlan> {
+      const backups = new AofBackups(repository.store);
+      const candidates = (await backups.list(ref.instance, ref.shard)).map(aofCandidate);
+      const plan = planRetention(candidates, policy, { nowMs, pins });
+      for (const { backupId } of ref.dryRun ? [] : plan.remove) {
+        signal.throwIfAborted();
+        await backups.delete({ ...ref, backupId });
+      }
+      return plan;
+    }
   },
+});
+
+interface AofRetention {
+  instance: string;
+  shard: string;
+  dryRun: boolean;
+  policy: RetentionPolicy;
+  pins: RetentionPin[];
+  nowMs: number;
+}
+
+/** What a copy holds is not known by its keys alone: what came after its base is in the log. */
+const aofCandidate = ({ backupId, times, reason, files }: AofManifest): RetentionCandidate => ({
+  backupId,
+  takenAtMs: Date.parse(times.takenAt),
+  reason,
+  keys: 0,
+  parsed: false,
+  rdbBytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
 });

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { backupIdAt } from '../../model/instance.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { BackupResult, RetentionResult } from '../../model/operations.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
+import { AofBackups } from '../../repository/aof-backups.ts';
 import { bytesOf } from '../redis/support/bytes-of.ts';
 import { Forger } from '../support/forged-backups.ts';
 import { House } from '../support/house.ts';
@@ -15,6 +19,7 @@ describe('Retention', function () {
   let house: House;
   let forger: Forger;
   let rdb: Buffer;
+  let original: SnapshotManifest;
 
   before(async () => {
     house = await House.open({ instance: { retention: { keepLast: 2, keepWithin: '1m' } } });
@@ -22,6 +27,7 @@ describe('Retention', function () {
     await house.backup();
     const [manifest] = await house.repository.list('main');
     if (!manifest) throw new Error('the backup of the set-up is not there');
+    original = manifest;
     rdb = await bytesOf(await openRdbStream(house.redis.connection));
     forger = new Forger(house.repository, join(house.dir, 'backups'), manifest);
   });
@@ -116,6 +122,28 @@ describe('Retention', function () {
     const result = (await house.backup()) as Extract<BackupResult, { outcome: 'stored' }>;
     assert.equal(result.outcome, 'stored');
     assert.match(result.retention.problem ?? '', /broken\.json is no pin/);
+  });
+
+  it('keeps copies of append-only logs by the same rules, counted for themselves', async () => {
+    const backups = new AofBackups(house.repository.store);
+    const { software, server, replication } = original;
+    const ids: string[] = [];
+    for (const hours of [30, 24, 18]) {
+      const takenAtMs = Date.now() - hours * HOUR_MS;
+      const ref = { instance: 'main', shard: '0', backupId: backupIdAt(takenAtMs) };
+      const file = { name: 'appendonly.aof', type: 'incr', seq: 1 } as const;
+      const stored = await backups.writeFile(ref, file, Readable.from([Buffer.from('*1\r\n$4\r\nPING\r\n')]));
+      const at = new Date(takenAtMs).toISOString();
+      await backups.publish({
+        ...{ formatVersion: 1, kind: 'aof', ...ref, reason: 'manual', software, server, replication, form: 'single-file' },
+        ...{ times: { takenAt: at, clockOffsetMs: 0, finishedAt: at }, files: [{ ...file, bytes: 14, stored }] },
+      });
+      ids.push(ref.backupId);
+    }
+    const { removed } = await apply();
+    assert.deepEqual(idsOf(removed), ids.slice(0, 1));
+    assert.deepEqual(idsOf(await backups.list('main')), ids.slice(1));
+    for (const backupId of ids) await backups.delete({ instance: 'main', shard: '0', backupId });
   });
 });
 
