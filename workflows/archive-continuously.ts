@@ -86,7 +86,7 @@ class Archiver {
       if (!this.#isHeld) await this.#follow();
       else {
         this.#enter('detached', `Let go of Redis for ${this.#status.detachedBy}. Nothing is archived meanwhile.`);
-        await condition(() => !this.#isHeld);
+        await condition(() => !this.#isHeld || workflowInfo().continueAsNewSuggested);
       }
     }
     await this.#tidied;

@@ -6,6 +6,7 @@ import type { FollowResult } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
+import { startLoading } from '../redis/support/start-loading.ts';
 import { MemoryStore } from '../repository/archive/memory-store.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
@@ -181,14 +182,36 @@ describe('A stay of the archiver', function () {
     assert.deepEqual(await new Repository(following.store).list('main'), []);
   });
 
+  it('waits until Redis has loaded, and takes no half of it for a base', async () => {
+    await using loading = await startLoading();
+    const late = new Following(loading);
+    const { ended } = late.begin();
+    await until(() => late.notes.some((note) => /Redis is loading/.test(note)), { what: 'it says why it waits' });
+    await loading.command('CONFIG', 'SET', 'key-load-delay', '0');
+    await late.untilFollowing();
+    late.drain.abort();
+    await ended;
+    assert.deepEqual(
+      (await new Repository(late.store).list('main')).map(({ rdb }) => rdb.keys),
+      [2000],
+    );
+  });
+
   it('takes a base of its own when the only snapshot is of a former history', async () => {
     const { ended } = await begun();
+    await redis.command('SET', 'second', 'value'); // a place at offset 0 is none
+    await until(() => following.came > 0, { what: 'it has come' });
     following.drain.abort();
     await ended;
+    const later = new Following(redis); // its base lies where Redis is stopped: Redis goes on from there, under another id
+    const { ended: laterEnded } = later.begin();
+    await later.untilFollowing();
+    later.drain.abort();
+    await laterEnded;
     await redis.command('CONFIG', 'SET', 'save', '3600 1');
-    await redis.restart(); // continues under another replication id, without save points: as it was configured
+    await redis.restart();
     const again = new Following(redis);
-    for (const [key, object] of following.store.objects) if (!key.includes('/archive/')) again.store.objects.set(key, object);
+    for (const [key, object] of later.store.objects) if (!key.includes('/archive/')) again.store.objects.set(key, object);
     const { ended: endedAgain } = again.begin();
     await again.untilFollowing();
     again.drain.abort();

@@ -190,6 +190,10 @@ describe('A continuous log whose worker or Redis fails', function () {
     await archived.attach('somebody else');
     assert.equal(await isFollowed(), false);
     assert.equal((await archived.status()).phase, 'detached');
+    const { runId } = await archived.handle.describe();
+    for (let time = 0; time < 20; time++) await archived.detach('ann');
+    assert.notEqual((await archived.handle.describe()).runId, runId, 'it has begun anew');
+    assert.equal((await archived.status()).detachedBy, 'ann');
     await archived.attach('ann');
     await until(isFollowed, { what: 'it follows' });
     assert.equal((await archived.attach('ann')).detachedBy, undefined); // nothing to lift
