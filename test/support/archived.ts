@@ -76,8 +76,9 @@ export class Archived {
     return { replid: timeline.replid, offset: (await this.archive.position(timeline.timelineId)).end };
   }
 
-  /** Waits until everything is stored that the source has now. */
+  /** Waits until everything is stored that the source has now. Writes a key: a PING alone, which may be the last, is never stored. */
   async untilCaughtUp(seconds = 60): Promise<void> {
+    await this.ask('SET', 'archived:until', 'here');
     const wanted = await this.sourceAt();
     const isStored = async () => {
       const { replid, offset } = await this.end();
