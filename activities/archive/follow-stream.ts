@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowResult } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
@@ -180,17 +179,15 @@ class Stay {
 
   /** Resolves at the next news, or after so many milliseconds. */
   async #changed(ms?: number): Promise<void> {
-    const stop = new AbortController();
-    const news = new Promise<void>((resolve) => {
-      const earlier = this.#wake;
-      this.#wake = () => {
-        earlier();
-        resolve();
-      };
-    });
-    const timer = ms === undefined ? undefined : sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined);
-    await Promise.race(timer ? [news, timer] : [news]);
-    stop.abort();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const earlier = this.#wake;
+    this.#wake = () => {
+      earlier();
+      resolve();
+    };
+    const timer = ms === undefined ? undefined : setTimeout(resolve, ms);
+    await promise;
+    clearTimeout(timer);
   }
 }
 
