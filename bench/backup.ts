@@ -14,7 +14,8 @@ export interface BenchResult {
   goals: Goal[];
 }
 
-const LIMIT_MB = 250;
+/** What a worker may have. */
+export const LIMIT_MB = 250;
 const MEMORY_SIZES = { '100 MB': 330_000, '1 GB': 3_300_000 };
 
 /** Snapshot of a loaded Redis to a local S3 server, beside what others need for it. */

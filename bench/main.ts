@@ -1,6 +1,8 @@
-/** `npm run bench -- backup|restore`: how fast, how large, how much memory, beside what others need for the same. */
+/** `npm run bench -- backup|restore|archive|live`: how fast, how large, how much memory, beside what others need for the same. */
 import { parseArgs } from 'node:util';
+import { benchArchive } from './archive.ts';
 import { benchBackup, benchMemory } from './backup.ts';
+import { benchLive } from './live.ts';
 import { toJson, toText } from './report.ts';
 import { benchRestore } from './restore.ts';
 
@@ -17,6 +19,8 @@ export interface BenchOptions {
 
 const HELP = `npm run bench -- backup    snapshot of a loaded Redis to a local S3 server
 npm run bench -- restore   from that S3 server to a Redis that has loaded it
+npm run bench -- archive   writes to a Redis with and without the continuous log, and how far that is behind
+npm run bench -- live      restore into a running Redis that is read all the time, beside its own load from disk
 
   --keys N              keys in the Redis, in the shapes of the data classes (2000000)
   --runs N              runs of each contender, in turn; medians are reported (3)
@@ -26,7 +30,7 @@ npm run bench -- restore   from that S3 server to a Redis that has loaded it
   --pipeline            without Temporal; backup: what each stage adds
   --cpu-prof            also say which functions the main thread was in
 
-Needs redis-server, redis-cli, versitygw and temporal (scripts/setup --with-s3); wal-g joins in when it is on PATH.`;
+Needs redis-server, redis-cli, redis-benchmark (archive), versitygw and temporal (scripts/setup --with-s3); wal-g joins in when it is on PATH.`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -50,7 +54,8 @@ async function main(): Promise<void> {
     cpuProf: values['cpu-prof'],
     note: (text) => console.error(text),
   };
-  const bench = { backup: values.memory ? benchMemory : benchBackup, restore: benchRestore }[positionals[0] ?? ''];
+  const backup = values.memory ? benchMemory : benchBackup;
+  const bench = { backup, restore: benchRestore, archive: benchArchive, live: benchLive }[positionals[0] ?? ''];
   if (values.help || !bench || positionals.length > 1) {
     console.log(HELP);
     process.exitCode = values.help ? 0 : 2;

@@ -11,6 +11,7 @@ import {
   type BackupResult,
   QUEUES,
   type RestoreInput,
+  type RestoreReport,
   type RestoreResult,
   type StoredBackup,
   WORKFLOW_IDS,
@@ -20,13 +21,13 @@ import { killAtTheEnd } from '../test/support/processes.ts';
 import type { RedisServer } from '../test/support/redis-server.ts';
 import type { S3Server } from '../test/support/s3-server.ts';
 import { startTemporal } from '../test/support/temporal.ts';
-import { ProcessMeter } from './processes.ts';
+import { type Cost, ProcessMeter } from './processes.ts';
 import { hottest } from './profile.ts';
 import type { Contender, Run } from './report.ts';
 import { removeUnder } from './stored.ts';
 
-const PREFIX = 'bench';
-const INSTANCE = 'bench';
+export const PREFIX = 'bench';
+export const INSTANCE = 'bench';
 const CLI = fileURLToPath(new URL('../cli/redis-backup', import.meta.url));
 
 /** A real worker under a real Temporal, which backs this Redis up to this S3 server. */
@@ -36,46 +37,60 @@ export interface Ours extends AsyncDisposable {
   store(): Promise<StoredBackup>;
   /** Runs `restoreFromRdb`; `seconds` is what `isServing` waited for, from the start of the workflow on. */
   restore(backupId: string, isServing: () => Promise<void>): Promise<Run & { wholeSeconds: number }>;
+  /** Restores without a stop of Redis. */
+  restoreLive(backupId: string): Promise<{ report: RestoreReport; cost: Cost }>;
+  /** For all that is asked of the worker otherwise. */
+  client: Client;
+  /** Measures the worker from now on. */
+  meter(): ProcessMeter;
 }
 
 export interface OursOptions {
   redis: RedisServer;
   s3: S3Server;
   profile: boolean;
+  /** With a continuous log configured; `archiveContinuously` is not started. */
+  archive?: boolean;
   note: (text: string) => void;
 }
 
-export async function startOurs({ redis, s3, profile, note }: OursOptions): Promise<Ours> {
+export async function startOurs({ redis, s3, profile, archive = false, note }: OursOptions): Promise<Ours> {
   const directory = mkdtempSync(join(tmpdir(), 'redis-backup-bench-'));
   const temporal = await startTemporal();
   const config = join(directory, 'redis-backup.yaml');
-  writeFileSync(config, configText(redis, s3, temporal.address));
+  writeFileSync(config, configText(redis, s3, temporal.address, archive));
   const worker = await startWorker(config, s3, profile ? directory : undefined);
   const client = await temporal.client();
   const take = (instance: string) => takeBackup(client, instance);
+  const meter = () => new ProcessMeter(worker.pid ?? 0);
 
   return {
     backup: ({ uncompressedFork }) => ({
       name: 'redis-backup',
       async run() {
-        const meter = new ProcessMeter(worker.pid ?? 0);
+        const metered = meter();
         const stored = await take(uncompressedFork ? `${INSTANCE}-uncompressed` : INSTANCE);
-        const cost = meter.cost();
+        const cost = metered.cost();
         removeUnder(s3, 'backups', PREFIX);
         return { ...cost, storedBytes: stored.storedBytes };
       },
     }),
     store: () => take(INSTANCE),
     async restore(backupId, isServing) {
-      const meter = new ProcessMeter(worker.pid ?? 0);
-      const input: RestoreInput = { instance: INSTANCE, backupId, strategy: 'replace' };
-      const running = execute<RestoreResult>(client, 'restoreFromRdb', WORKFLOW_IDS.restore(INSTANCE), input);
-      const serving = isServing().then(() => meter.secondsSoFar());
-      const result = await running;
-      if (result.outcome !== 'restored') throw new Error(`the restore ended as ${result.outcome}`);
-      const cost = meter.cost();
+      const metered = meter();
+      const running = restore(client, backupId, 'replace');
+      const serving = isServing().then(() => metered.secondsSoFar());
+      await running;
+      const cost = metered.cost();
       return { ...cost, seconds: await serving, wholeSeconds: cost.seconds };
     },
+    async restoreLive(backupId) {
+      const metered = meter();
+      const report = await restore(client, backupId, 'live');
+      return { report, cost: metered.cost() };
+    },
+    client,
+    meter,
     async [Symbol.asyncDispose]() {
       const gone = once(worker, 'exit');
       worker.kill('SIGTERM');
@@ -96,11 +111,22 @@ async function takeBackup(client: Client, instance: string): Promise<StoredBacku
   return stored;
 }
 
+async function restore(client: Client, backupId: string, strategy: RestoreInput['strategy']): Promise<RestoreReport> {
+  const input: RestoreInput = { instance: INSTANCE, backupId, strategy };
+  const result = await execute<RestoreResult>(client, 'restoreFromRdb', WORKFLOW_IDS.restore(INSTANCE), input);
+  if (result.outcome !== 'restored') throw new Error(`the restore ended as ${result.outcome}`);
+  return result;
+}
+
 const execute = <T>(client: Client, type: string, workflowId: string, input: object): Promise<T> =>
   client.workflow.execute(type, { workflowId, taskQueue: QUEUES.ops, args: [input] }) as Promise<T>;
 
+/** As it comes, but for a Redis that has only just been started. */
+const ARCHIVE = `
+    archive: { restartDelay: 1s }`;
+
 /** Twice the same Redis: with `rdbcompression` as it is, and turned off at the fork. */
-function configText(redis: RedisServer, s3: S3Server, address: string): string {
+function configText(redis: RedisServer, s3: S3Server, address: string, archive: boolean): string {
   const instance = (uncompressedFork: boolean): string => `
     url: redis://127.0.0.1:${redis.port}
     platform:
@@ -108,7 +134,7 @@ function configText(redis: RedisServer, s3: S3Server, address: string): string {
       host: bench
       configFile: ${redis.configFile}
       start: { command: [${findBinary('redis-server')}, ${redis.configFile}], logFile: ${redis.logFile} }
-    backup: { uncompressedFork: ${uncompressedFork} }`;
+    backup: { uncompressedFork: ${uncompressedFork} }${archive && !uncompressedFork ? ARCHIVE : ''}`;
   return `repository:
   url: s3://backups/${PREFIX}
   endpoint: ${s3.endpoint}

@@ -119,3 +119,7 @@ export async function measureCommand(
 
 /** The middle one; of an even number the lower of the two, so that it is always something that was measured. */
 export const median = (values: number[]): number => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+
+/** Always something that was measured; of nothing NaN. */
+export const quantile = (values: number[], part: number): number =>
+  values.toSorted((a, b) => a - b)[Math.max(0, Math.ceil(values.length * part) - 1)] ?? Number.NaN;

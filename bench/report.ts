@@ -7,6 +7,8 @@ export interface Run {
   rssMb?: number;
   storedBytes?: number;
   cpuSeconds?: number;
+  /** What only one bench measures, by a name with its unit. */
+  more?: Record<string, number>;
 }
 
 export interface Contender {
@@ -43,15 +45,18 @@ export async function alternate(contenders: Contender[], runs: number, note: (te
 }
 
 function medianRun(runs: Run[]): Run {
-  const of = (key: keyof Run): number | undefined => {
+  const of = (key: keyof Omit<Run, 'more'>): number | undefined => {
     const values = runs.flatMap((run) => run[key] ?? []);
     return values.length === 0 ? undefined : median(values);
   };
+  const names = Object.keys(runs[0]?.more ?? {});
+  const more = names.map((name) => [name, round(median(runs.map((run) => run.more?.[name] ?? Number.NaN)), 3)] as const);
   return {
     seconds: round(of('seconds') ?? 0, 3),
     ...optional('rssMb', of('rssMb'), 1),
     ...optional('storedBytes', of('storedBytes'), 0),
     ...optional('cpuSeconds', of('cpuSeconds'), 2),
+    ...(names.length === 0 ? {} : { more: Object.fromEntries(more) }),
   };
 }
 
@@ -69,10 +74,11 @@ export const toJson = ({ name, ours, peers, ratio }: Report): string =>
     ratio,
   });
 
-const bare = ({ seconds, rssMb, storedBytes }: Run): Run => ({
+const bare = ({ seconds, rssMb, storedBytes, more }: Run): Record<string, number> => ({
   seconds,
   ...(rssMb === undefined ? {} : { rssMb }),
   ...(storedBytes === undefined ? {} : { storedBytes }),
+  ...more,
 });
 
 /** The same for people, with what was wanted. */
@@ -91,6 +97,9 @@ export function toText({ name, ours, peers, ratio }: Report, about: string, goal
         run.storedBytes === undefined ? '' : formatBytes(run.storedBytes),
         ratio[contender]?.toFixed(2) ?? '',
       ]),
+    ),
+    ...rows.flatMap(([contender, { more = {} }]) =>
+      Object.entries(more).map(([what, value]) => `${line([contender, `${value}`])}  ${what}`),
     ),
     ...goals.map(
       ({ what, value, atMost }) =>

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -131,10 +131,10 @@ async function download({ endpoint, credentials }: S3Server, key: string): Promi
   return (performance.now() - begun) / 1000;
 }
 
-const freshDirectory = (): string => mkdtempSync(join(tmpdir(), 'redis-backup-bench-restore-'));
+export const freshDirectory = (): string => mkdtempSync(join(tmpdir(), 'redis-backup-bench-restore-'));
 
-/** Starts a Redis over the dump.rdb of this directory; seconds until it has loaded it. Removes the directory. */
-async function load(directory: string): Promise<Run> {
+/** Starts a Redis over the dump.rdb of this directory; seconds until it serves, and of these by its own log for the load. Removes the directory. */
+export async function load(directory: string): Promise<Run & { loadSeconds: number }> {
   const port = await freePort();
   const args = [
     '--port',
@@ -152,7 +152,9 @@ async function load(directory: string): Promise<Run> {
   const meter = new ProcessMeter(server.pid ?? 0);
   try {
     await untilLoaded(port, '');
-    return { seconds: meter.secondsSoFar() };
+    const seconds = meter.secondsSoFar();
+    const [, loaded] = /DB loaded from disk: ([\d.]+) seconds/.exec(readFileSync(join(directory, 'log'), 'utf8')) ?? [];
+    return { seconds, loadSeconds: Number(loaded) };
   } finally {
     const gone = once(server, 'exit');
     server.kill('SIGKILL');

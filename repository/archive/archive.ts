@@ -75,7 +75,7 @@ export class Archive {
   /**
    * Stores one segment, whose start must be the end of the one before. Its key is the fence: of two writers that stand at
    * the same offset one is refused, however far each of them has read. Safe to repeat by the same attempt.
-   * Memory: the raw bytes twice, and the compressed ones.
+   * Memory: the raw bytes and the compressed ones.
    * @param pieces - the raw bytes from `start` to `end`
    * @throws RecoveryError `ARCHIVER_REPLACED` if another attempt was here: stop, and write nothing more
    */

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
-import { constants, crc32, zstdCompress, zstdDecompress } from 'node:zlib';
+import { crc32, zstdDecompress } from 'node:zlib';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
 import type { TimelineRef } from '../layout.ts';
-import { digesting } from '../pipeline/digest.ts';
-import { decompress } from '../pipeline/zstd.ts';
+import { type Digest, digesting } from '../pipeline/digest.ts';
+import { compress, decompress } from '../pipeline/zstd.ts';
 import { hasCode } from '../small-objects.ts';
 import { archiveCorrupt, parseSegmentHeader, type SegmentName } from './schema.ts';
 
@@ -23,12 +23,11 @@ const OUTPUT_BYTES = 256 * 1024;
 /** Up to here a segment is unpacked in one piece, in half the time that a stream takes. */
 const ONE_PIECE_BYTES = 4 * 1024 * 1024;
 
-const compressAll = promisify(zstdCompress);
 const decompressAll = promisify(zstdDecompress);
 
 /**
  * A segment as it is stored: the header in a skippable frame, then one zstd frame with a content checksum.
- * Memory: the raw bytes and the compressed ones.
+ * Memory: the compressed bytes, beside the pieces.
  * @param pieces - the raw bytes from `start` to `end`
  */
 export async function encodeSegment(
@@ -37,15 +36,21 @@ export async function encodeSegment(
   ref: TimelineRef,
   level = 1,
 ): Promise<{ header: SegmentHeader; body: Buffer[] }> {
-  const raw = pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces);
-  if (raw.length !== segment.end - segment.start) {
-    throw internal(`a segment from ${segment.start} to ${segment.end} was given ${raw.length} bytes`);
+  const rawBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (rawBytes !== segment.end - segment.start) {
+    throw internal(`a segment from ${segment.start} to ${segment.end} was given ${rawBytes} bytes`);
   }
-  const params = { [constants.ZSTD_c_compressionLevel]: level, [constants.ZSTD_c_checksumFlag]: 1 };
-  const frame = await compressAll(raw, { params, chunkSize: OUTPUT_BYTES });
-  const sha256 = createHash('sha256').update(frame).digest('hex');
-  const header: SegmentHeader = { ...segment, stored: { bytes: frame.length, sha256, compression: 'zstd' } };
-  return { header, body: [encodeHeader(header, ref), frame] };
+  // Piece by piece: joined first, they would be there twice, and so much garbage more keeps the collector running.
+  const digest: Digest[] = [];
+  const frame: Buffer[] = [];
+  for await (const part of digesting(compress(each(pieces), level), (found) => void digest.push(found))) frame.push(part);
+  const { bytes = 0, sha256 = '' } = digest[0] ?? {};
+  const header: SegmentHeader = { ...segment, stored: { bytes, sha256, compression: 'zstd' } };
+  return { header, body: [encodeHeader(header, ref), ...frame] };
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
 }
 
 /** The skippable frame. Refuses to make what could not be read again. */

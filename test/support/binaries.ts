@@ -9,6 +9,7 @@ export const CACHE_DIRECTORY: string = fileURLToPath(new URL('../../.cache', imp
 const COMPONENTS = {
   'redis-server': { override: 'REDIS_SERVER_PATH', setup: './scripts/setup' },
   'redis-cli': { override: 'REDIS_CLI_PATH', setup: './scripts/setup' },
+  'redis-benchmark': { override: 'REDIS_BENCHMARK_PATH', setup: './scripts/setup' },
   temporal: { override: 'TEMPORAL_CLI_PATH', setup: './scripts/setup' },
   versitygw: { override: 'VERSITYGW_PATH', setup: './scripts/setup --with-s3' },
   zstd: { override: 'ZSTD_PATH', setup: './scripts/setup' },
