@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 /** Wakes everybody who waits for something to change; each then looks for itself. */
 export class News {
   #coming = Promise.withResolvers<void>();
@@ -13,9 +11,9 @@ export class News {
   async next(ms?: number): Promise<void> {
     const { promise } = this.#coming;
     if (ms === undefined) return promise;
-    const stop = new AbortController();
-    const timer = sleep(ms, undefined, { signal: stop.signal }).catch(() => undefined); // stopped: the news came first
-    await Promise.race([promise, timer]);
-    stop.abort();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, ms);
+    await Promise.race([promise, late.promise]);
+    clearTimeout(timer);
   }
 }
