@@ -22,7 +22,7 @@ export const retention: CommandSpec = {
 };
 
 /** What retention did or would do. */
-export function retentionText({ instance, dryRun, kept, removed, swept, logRemoved }: RetentionResult): string {
+export function retentionText({ instance, dryRun, kept, removed, swept, logRemoved = 0 }: RetentionResult): string {
   const would = dryRun ? 'would be removed' : 'removed';
   const rows = [
     ...kept.map(({ backupId, because }) => ['keep', backupId, because.join('; ')]),
