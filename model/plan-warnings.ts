@@ -4,6 +4,7 @@ import { liveWarnings } from './live.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
+import { compareVersions } from './rdb-versions.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
@@ -37,6 +38,12 @@ function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
   if (Date.parse(manifest.times.takenAt) > nowMs + 60_000) {
     found.push(
       `the backup says that it was taken ${formatTime(Date.parse(manifest.times.takenAt))}, which is in the future: a clock is or was wrong`,
+    );
+  }
+  const { product, version } = manifest.server;
+  if (input.log && product === 'redis' && compareVersions(version, '7.0') < 0) {
+    found.push(
+      `Redis ${version} writes into its log how long keys live, and not until when: what comes from the log lives longer, by the age of the log`,
     );
   }
   if (manifest.rdb.crc64 === 'unchecked') {
