@@ -147,6 +147,7 @@ async function openSource(
   let takenAtMs = world.now();
   const stream = await openRdbStream(target.connection, {
     signal,
+    lends: true, // the compressor copies them
     product: server.product,
     onWaiting: (note) => progress({ stage: 'waiting for the fork', note }),
     async onFullResync() {

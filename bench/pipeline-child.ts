@@ -37,7 +37,7 @@ const nowhere = {
 } as Partial<ObjectStore> as ObjectStore;
 
 async function backup(job: Extract<Job, { kind: 'backup' }>): Promise<Omit<JobResult, 'seconds' | 'cpuByThread'>> {
-  const { body } = await openRdbStream({ host: '127.0.0.1', port: job.port });
+  const { body } = await openRdbStream({ host: '127.0.0.1', port: job.port }, { lends: true });
   let rdbBytes = 0;
   const counted = async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of body) {

@@ -49,6 +49,7 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
   await untilWorthFollowing(target, client, end, signal);
   const follower = await openFollower(target.connection, {
     signal,
+    lends: true, // of the snapshot; the compressor copies them
     ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });

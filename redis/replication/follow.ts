@@ -57,7 +57,7 @@ export async function openFollower(connection: RedisConnection, options: OpenFol
   const wire = await Wire.connect(connection, { signal, idleTimeoutMs, connectTimeoutMs, purpose: 'stream' });
   try {
     const answer = await requestStream(wire, connection, options);
-    const following = new Following(wire, answer.offset);
+    const following = new Following(wire, answer.offset, options.lends);
     if (answer.kind === 'continued') {
       following.begin();
       return { ...answer, ...following.controls };
@@ -81,6 +81,7 @@ class Following {
     close: () => this.#close(),
   };
   readonly #wire: Wire;
+  readonly #lends: boolean;
   /** Offset of the last byte that was handed out. */
   #offset: number;
   #acknowledged = 0;
@@ -88,13 +89,14 @@ class Following {
   #isLeft = false;
   #beat: NodeJS.Timeout | undefined;
 
-  constructor(wire: Wire, offset: number) {
+  constructor(wire: Wire, offset: number, lends = false) {
     this.#wire = wire;
+    this.#lends = lends;
     this.#offset = offset;
   }
 
   async *rdb(framing: Framing): AsyncGenerator<Buffer> {
-    yield* this.#wire.body(framing, { keepOpen: true });
+    yield* this.#wire.body(framing, { keepOpen: true, lends: this.#lends });
     this.begin();
   }
 

@@ -13,7 +13,7 @@ export interface RdbStream {
   totalBytes?: number;
   /**
    * The bytes of the RDB and nothing else, in pieces of up to 1 MiB; a slow reader slows Redis' child down. Read it once.
-   * Leaving it early closes the connection. A piece is yours, but what lies before and behind it in memory isn't.
+   * Leaving it early closes the connection. A piece is yours (unless `lends`), but what lies before and behind it in memory isn't.
    * @throws RecoveryError `REPLICATION_INTERRUPTED` when the connection ended before the RDB did
    */
   body: AsyncIterable<Buffer>;
@@ -37,6 +37,8 @@ export interface OpenRdbStreamOptions {
   connectTimeoutMs?: number;
   /** Known from INFO: spares a Redis one request that it refuses. */
   product?: 'redis' | 'valkey';
+  /** Pieces of the RDB are only lent, each until the next is asked for: for who copies them anyway. Default false. */
+  lends?: boolean;
 }
 
 /**
@@ -54,7 +56,12 @@ export async function openRdbStream(connection: RedisConnection, options: OpenRd
     const resync = await requestSnapshot(wire, connection, options);
     await options.onFullResync?.(resync);
     const framing = await readFraming(wire, connection, onWaiting);
-    return { ...resync, ...describeFraming(framing), body: wire.body(framing), close: () => wire.close() };
+    return {
+      ...resync,
+      ...describeFraming(framing),
+      body: wire.body(framing, { lends: options.lends }),
+      close: () => wire.close(),
+    };
   } catch (error) {
     wire.close();
     throw error;

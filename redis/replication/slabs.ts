@@ -12,7 +12,11 @@ const LEAST_ROOM = 1 / 16;
 export class Slabs {
   /** How many of the newest bytes `take` keeps back: all, as long as lines are read. */
   hold = Number.POSITIVE_INFINITY;
+  /** What `take` gives is only lent, until the next `take`: a slab that was read to its end is then filled anew. */
+  lends = false;
   readonly #size: number;
+  #lent: Buffer | undefined;
+  #free: Buffer[] = [];
   #slab: Buffer;
   #start = 0;
   #end = 0;
@@ -51,10 +55,11 @@ export class Slabs {
 
   /** The oldest bytes, in one piece of up to `limit`; undefined when there are none but those kept back. */
   take(limit = Number.POSITIVE_INFINITY): Buffer | undefined {
+    this.#takeBack();
     const full = this.#full[0];
     if (full) {
       const taken = full.subarray(0, limit);
-      if (taken.length === full.length) this.#full.shift();
+      if (taken.length === full.length) this.#lent = this.#full.shift();
       else this.#full[0] = full.subarray(limit);
       this.#fullBytes -= taken.length;
       return taken;
@@ -64,6 +69,11 @@ export class Slabs {
     const taken = this.#slab.subarray(this.#start, until);
     this.#start = until;
     return taken;
+  }
+
+  #takeBack(): void {
+    if (this.lends && this.#lent) this.#free.push(Buffer.from(this.#lent.buffer));
+    this.#lent = undefined;
   }
 
   /** Takes the text up to the next line feed, without it and without a carriage return before it. Only while all is kept back. */
@@ -87,7 +97,7 @@ export class Slabs {
       this.#full.push(window);
       this.#fullBytes += window.length;
     }
-    const next = Buffer.allocUnsafeSlow(this.#size);
+    const next = this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#size);
     this.#slab.copy(next, 0, this.#end - kept, this.#end);
     this.#slab = next;
     this.#start = 0;

@@ -97,10 +97,12 @@ export class Wire {
   /**
    * The bytes of the body, in pieces of up to 1 MiB, without the mark. May be called after the last line, and after a body
    * that was read to its end with `keepOpen`. Otherwise it closes the connection however it ends.
+   * @param options.lends - each piece is only good until the next one is asked for: its memory is then used again
    * @throws RecoveryError `REPLICATION_INTERRUPTED` when it ends before the framing says so
    */
-  async *body(framing: Framing, { keepOpen = false } = {}): AsyncGenerator<Buffer> {
+  async *body(framing: Framing, { keepOpen = false, lends = false } = {}): AsyncGenerator<Buffer> {
     this.#expect(framing);
+    this.#slabs.lends = lends;
     let isWhole = false;
     try {
       while (this.#left > 0 && !isWhole) {

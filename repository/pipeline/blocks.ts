@@ -1,15 +1,18 @@
+/** Where a block comes from: one that is free again, or a new one. */
+export type TakeBlock = () => Buffer;
+
 /**
- * Gathers small chunks into blocks of `blockBytes`; the last may be smaller, and a chunk of that size passes as it is.
- * Memory: one block, handed on and not used again.
+ * Gathers chunks into blocks of `blockBytes`; the last may be smaller. A chunk is copied, and may change afterwards.
+ * Memory: one block, handed on and not used again unless `take` gives it again.
  */
-export async function* inBlocks(source: AsyncIterable<Uint8Array>, blockBytes: number): AsyncGenerator<Uint8Array> {
-  let block = Buffer.allocUnsafeSlow(blockBytes);
+export async function* inBlocks(
+  source: AsyncIterable<Uint8Array>,
+  blockBytes: number,
+  take: TakeBlock = () => Buffer.allocUnsafeSlow(blockBytes),
+): AsyncGenerator<Buffer> {
+  let block = take();
   let filled = 0;
   for await (const chunk of source) {
-    if (filled === 0 && chunk.length >= blockBytes) {
-      yield chunk;
-      continue;
-    }
     for (let taken = 0; taken < chunk.length; ) {
       const fits = Math.min(chunk.length - taken, blockBytes - filled);
       block.set(taken === 0 && fits === chunk.length ? chunk : chunk.subarray(taken, taken + fits), filled);
@@ -17,7 +20,7 @@ export async function* inBlocks(source: AsyncIterable<Uint8Array>, blockBytes: n
       taken += fits;
       if (filled < blockBytes) continue;
       yield block;
-      block = Buffer.allocUnsafeSlow(blockBytes);
+      block = take();
       filled = 0;
     }
   }

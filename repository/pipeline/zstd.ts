@@ -2,7 +2,7 @@ import type { TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions } from 'node:zlib';
 import { RecoveryError } from '../../model/errors.ts';
-import { inBlocks } from './blocks.ts';
+import { inBlocks, type TakeBlock } from './blocks.ts';
 
 export const DEFAULT_LEVEL = 1;
 
@@ -40,10 +40,26 @@ export async function* compress(raw: AsyncIterable<Uint8Array>, level: number = 
     writableHighWaterMark: AHEAD_BYTES,
   };
   const zstd = createZstdCompress(options);
-  const feeding = pipeline(raw, (source) => inBlocks(source, BLOCK_BYTES), zstd);
+  const feeding = pipeline(raw, (source) => inBlocks(source, BLOCK_BYTES, usedAgain(zstd)), zstd);
   feeding.catch(() => undefined); // the same error comes out of the read below
   yield* zstd;
   await feeding;
+}
+
+/**
+ * Blocks of which all has gone into the compressor, by its own count of bytes. New ones for each would be garbage of the size
+ * of the data, and V8 would look through the whole heap for every few of them.
+ */
+function usedAgain(zstd: { bytesWritten: number }): TakeBlock {
+  const given: { block: Buffer; end: number }[] = [];
+  let end = 0;
+  return () => {
+    const isFree = given[0] !== undefined && given[0].end <= zstd.bytesWritten;
+    const block = (isFree ? given.shift()?.block : undefined) ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    end += BLOCK_BYTES; // all but the last are full
+    given.push({ block, end });
+    return block;
+  };
 }
 
 /**

@@ -75,6 +75,28 @@ describe('compress and decompress', () => {
   });
 });
 
+describe('compress', () => {
+  it('keeps nothing of a chunk: whoever gave it may use its memory again', async () => {
+    const chunk = Buffer.alloc(100_000);
+    const given: Buffer[] = [];
+    const reused = (async function* () {
+      for (let n = 0; n < 200; n++) {
+        randomBytes(50_000).copy(chunk);
+        given.push(Buffer.from(chunk));
+        yield chunk;
+      }
+    })();
+    const stored: Buffer[] = [];
+    for await (const part of compress(reused)) {
+      stored.push(part);
+      if (stored.length % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 1)); // a slow store: blocks queue up
+    }
+    const raw: Buffer[] = [];
+    for await (const part of decompress(bytes(...stored), 'x')) raw.push(part);
+    assert.ok(Buffer.concat(raw).equals(Buffer.concat(given)));
+  });
+});
+
 describe('inBlocks', () => {
   it('changes the size of chunks and nothing else', () =>
     fc.assert(
