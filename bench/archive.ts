@@ -13,6 +13,7 @@ import { alternate, type Contender, type Goal, type Report, type Run } from './r
 import { bytesUnder } from './stored.ts';
 
 const WITHOUT = 'without archive';
+const REPLICA = 'a replica of Redis';
 /** The load of one run. */
 const RUN_SECONDS = 12;
 const TRIAL_WRITES = 500_000;
@@ -30,10 +31,14 @@ export async function benchArchive(options: BenchOptions): Promise<BenchResult> 
   const trial = await writes(redis, TRIAL_WRITES);
   const requests = Math.ceil((TRIAL_WRITES / trial.seconds) * RUN_SECONDS);
   const stored = () => bytesUnder(s3, 'backups', PREFIX);
-  const contenders = [without(archiver, redis, requests), withArchive(archiver, { redis, ours, requests, stored })];
+  const contenders = [
+    without(archiver, redis, requests),
+    withReplica(archiver, redis, requests),
+    withArchive(archiver, { redis, ours, requests, stored }),
+  ];
   const runs = await alternate(contenders, options.runs, options.note);
   await archiver.detach();
-  const report = compare('archive', runs, 'redis-backup', [WITHOUT]);
+  const report = compare('archive', runs, 'redis-backup', [WITHOUT, REPLICA]);
   return {
     report,
     about: `${requests} SETs of 100 bytes by redis-benchmark -P 16, then ${WRITES_A_SECOND} a second; medians of ${options.runs} runs in turn`,
@@ -89,6 +94,27 @@ const without = (archiver: Archiver, redis: RedisServer, requests: number): Cont
   },
 });
 
+/** What Redis itself, and this machine, pay for anybody who follows. */
+const withReplica = (archiver: Archiver, redis: RedisServer, requests: number): Contender => ({
+  name: REPLICA,
+  async run() {
+    await archiver.detach();
+    await using _ = await startRedis({ config: { ...BENCH_CONFIG, replicaof: `127.0.0.1 ${redis.port}` } });
+    await untilStored(redis);
+    return await whileFollowed(redis, requests); // awaited here: the replica ends with this function
+  },
+});
+
+/** A load during which somebody follows from the first write to the last: else it would be measured without. */
+async function whileFollowed(redis: RedisServer, requests: number): Promise<Run> {
+  const synchronizations = async () => /sync_full:\d+/.exec(String(await redis.command('INFO', 'stats')))?.[0];
+  const before = await synchronizations();
+  const run = await writes(redis, requests);
+  const isThere = (await readOffsets(redis)).stored >= 0;
+  if (!isThere || (await synchronizations()) !== before) throw new Error('nobody followed during the whole load');
+  return run;
+}
+
 interface WithArchive {
   redis: RedisServer;
   ours: Ours;
@@ -102,7 +128,7 @@ const withArchive = (archiver: Archiver, { redis, ours, requests, stored }: With
     await archiver.attach();
     const [storedBefore, { written: before }] = [stored(), await readOffsets(redis)];
     const meter = ours.meter();
-    const run = await writes(redis, requests);
+    const run = await whileFollowed(redis, requests);
     const ended = performance.now();
     const { written } = await readOffsets(redis);
     await untilStored(redis);
