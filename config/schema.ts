@@ -66,14 +66,10 @@ const temporal = z.strictObject({
   tls: section('TLS to Temporal; `tls: {}` is TLS without further settings.', z.strictObject(tlsFiles)).optional(),
 });
 
+const HOST = /^[A-Za-z0-9_.:-]+$/;
+const HOST_ALLOWED = 'a host name or an IP address';
 const address = (about: string, byDefault: string) =>
-  field(
-    z
-      .string()
-      .regex(/^[A-Za-z0-9_.:-]+$/)
-      .optional(),
-    { about, allowed: 'a host name or an IP address', byDefault },
-  );
+  field(matching(HOST, about, HOST_ALLOWED).optional(), { about, allowed: HOST_ALLOWED, byDefault });
 
 const live = z.strictObject({
   address: address('Under which Redis reaches this worker.', 'the address of this machine on the way to that Redis'),
@@ -101,11 +97,8 @@ const worker = z.strictObject({
   metrics: section(
     'Serves figures for Prometheus at `/metrics`. Absent: none.',
     z.strictObject({
-      host: field(z.string().regex(/^[A-Za-z0-9_.:-]+$/), {
-        about: 'Address to listen on.',
-        allowed: 'a host name or an IP address',
-      }).default('127.0.0.1'),
-      port: field(z.int().min(1).max(65_535), { about: 'Port to listen on.', allowed: 'a whole number from 1 to 65535' }),
+      host: matching(HOST, 'Address to listen on.', HOST_ALLOWED).default('127.0.0.1'),
+      port: wholeNumber('Port to listen on.', 1, 65_535),
     }),
   ).optional(),
   live: section(

@@ -64,8 +64,10 @@ export interface MergedKeys {
   restored: number;
   /** Were there already, are newer, and are as they were. */
   kept: number;
+  /** Had expired by the time that they would have been restored. */
   expired: number;
   failed: number;
+  /** Why keys failed, the first few different reasons. */
   reasons: { reason: string; keys: number }[];
 }
 

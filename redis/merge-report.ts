@@ -1,18 +1,8 @@
 import type { RecoveryError } from '../model/errors.ts';
+import type { MergedKeys } from '../model/merge.ts';
 
 /** What became of the keys of one data class. */
-export interface MergedClass {
-  name: string;
-  /** Were missing, and are there now. */
-  restored: number;
-  /** Were there already, and are as they were. */
-  kept: number;
-  /** Had expired by the time that they would have been restored. */
-  expired: number;
-  failed: number;
-  /** Why keys failed, the first few different reasons. */
-  reasons: { reason: string; keys: number }[];
-}
+export type MergedClass = MergedKeys;
 
 export interface MergeReport {
   /** The wanted ones, in the order of the configuration. */

@@ -29,7 +29,6 @@ export interface LiveLoad {
 
 export interface PutBackLiveInput {
   instance: string;
-  operationId: string;
   /** Of the Redis before the first change. */
   settings: FollowSettings;
 }

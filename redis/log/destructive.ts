@@ -41,7 +41,7 @@ export class DestructiveWatch {
     if (this.#waiting.length > 0 && command.isBoundary) this.#boundary(command.end);
   }
 
-  /** No more will come for now: tells of the mass deletes that are under way. A boundary. */
+  /** At a boundary, for whoever reads no further: tells of the mass deletes that are under way. */
   end(): void {
     this.#endRuns(Number.POSITIVE_INFINITY);
   }

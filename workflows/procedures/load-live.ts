@@ -53,7 +53,7 @@ export async function loadLive(conduct: Conduct, restore: PlannedRestore, operat
   conduct.enter('load');
   await conduct.undoLater({
     step: 'putBackLive',
-    args: { instance, operationId, settings },
+    args: { instance, settings },
     when: 'always',
     summary: `make ${instance} a primary again, with its settings`,
   });
