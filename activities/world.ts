@@ -1,4 +1,5 @@
 import type { DataClass } from '../model/data-class.ts';
+import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
@@ -44,6 +45,8 @@ export interface ProtectedInstance {
   applications: ApplicationProbe[];
   /** How long they may take to come back after a restore. */
   applicationsTimeoutMs: number;
+  recovery: RecoverySettings;
+  watch?: WatchSettings;
   /** Absent on platform `external`: backups only. */
   process?: { host: string; open(): Platform };
 }

@@ -1,5 +1,6 @@
 import type { DataClass } from '../model/data-class.ts';
 import type { SnapshotMethod } from '../model/manifest.ts';
+import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import type { SecretRef } from './secret.ts';
 
@@ -13,6 +14,8 @@ export interface Config {
     spool?: { directory: string; maxBytes: number };
     /** Where figures for Prometheus are served. */
     metrics?: { host: string; port: number };
+    /** Where alerts are taken. */
+    webhook?: { host: string; port: number; token: SecretRef };
     /** How a Redis reaches this worker in a live restore. */
     live?: { address?: string; listen?: string; port?: number };
   };
@@ -68,6 +71,9 @@ export interface InstanceConfig {
   policy: WantedPolicy;
   dataClasses: readonly DataClass[];
   applications: readonly ApplicationConfig[];
+  recovery: RecoverySettings;
+  /** Absent: only people start a recovery. */
+  watch?: WatchSettings;
 }
 
 export type PlatformConfig = ProcessConfig | { type: 'external' };

@@ -1,10 +1,11 @@
 import { isIP } from 'node:net';
-import { OTHER } from '../model/data-class.ts';
+import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
 import type { Problem } from './problems.ts';
+import { checkRecovery } from './recovery-checks.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
-type Find = (path: readonly PropertyKey[], message: string) => void;
+export type Find = (path: readonly PropertyKey[], message: string) => void;
 
 /** What no single field can say: fields that exclude or need each other. Runs when every field is right by itself. */
 export function crossChecks(raw: RawConfig): Problem[] {
@@ -14,7 +15,11 @@ export function crossChecks(raw: RawConfig): Problem[] {
   if (raw.temporal.tls) checkPair(raw.temporal.tls, 'cert', 'key', ['temporal', 'tls'], find);
   if (raw.dataClasses) checkClasses(raw.dataClasses, ['dataClasses'], find);
   if (Object.keys(raw.instances).length === 0) find(['instances'], 'has no entry; name at least one Redis');
-  for (const [name, instance] of Object.entries(raw.instances)) checkInstance(instance, ['instances', name], find);
+  for (const [name, instance] of Object.entries(raw.instances)) {
+    checkInstance(instance, ['instances', name], find);
+    const classes = instance.dataClasses ?? raw.dataClasses ?? DEFAULT_DATA_CLASSES;
+    checkRecovery(instance.recovery, classes, ['instances', name, 'recovery'], find);
+  }
   return problems;
 }
 

@@ -90,3 +90,10 @@ export const url = (
     }),
     { about, allowed },
   );
+
+const withoutUser = (parsed: URL) =>
+  parsed.username || parsed.password ? 'has a user or password in it; give them in fields of their own' : undefined;
+export const httpUrl = (about: string) =>
+  url(about, 'a URL that begins with http:// or https://', ['http:', 'https:'], withoutUser);
+export const section = <T extends z.ZodType>(about: string, schema: T) =>
+  field(schema, { about, allowed: 'a section with fields of its own' });

@@ -11,6 +11,7 @@ import type {
   PlatformConfig,
   RepositoryConfig,
 } from './config.ts';
+import { toRecovery, toWatch } from './recovery-from-raw.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
@@ -57,6 +58,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
   const url = new URL(raw.url);
   const { every, maxAge, ...backup } = raw.backup;
   const { keepWithin, ...rules } = raw.retention;
+  const dataClasses = raw.dataClasses?.map(dataClass) ?? commonClasses;
   return {
     name,
     redis: {
@@ -71,8 +73,10 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     ...(raw.archive ? { archive: toArchive(raw.archive) } : {}),
     retention: { ...rules, keepWithinMs: keepWithin },
     policy: { ...raw.policy, save: raw.policy.save === '""' ? '' : raw.policy.save },
-    dataClasses: raw.dataClasses?.map(dataClass) ?? commonClasses,
+    dataClasses,
     applications: raw.applications.map(({ timeout, ...rest }): ApplicationConfig => ({ ...rest, timeoutMs: timeout })),
+    recovery: toRecovery(raw.recovery, dataClasses),
+    ...(raw.watch ? { watch: toWatch(raw.watch) } : {}),
   };
 }
 

@@ -1,17 +1,28 @@
 import { z } from 'zod';
 import { DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { isName } from '../model/instance.ts';
-import { absolutePath, duration, field, flag, matching, oneOf, secret, size, text, texts, url, wholeNumber } from './fields.ts';
+import {
+  absolutePath,
+  duration,
+  field,
+  flag,
+  httpUrl,
+  matching,
+  oneOf,
+  secret,
+  section,
+  size,
+  text,
+  texts,
+  url,
+  wholeNumber,
+} from './fields.ts';
+import { recovery, watch } from './recovery-schema.ts';
 
 const NAME_ALLOWED = 'small letters, digits and hyphens, up to 63, such as orders-eu';
 const COMMAND_ALLOWED = 'a list of texts: the program and its arguments, such as [redis-server, /etc/redis/redis.conf]';
 
 const name = (about: string) => field(z.string().refine(isName), { about, allowed: NAME_ALLOWED });
-const withoutUser = (parsed: URL) =>
-  parsed.username || parsed.password ? 'has a user or password in it; give them in fields of their own' : undefined;
-const httpUrl = (about: string) => url(about, 'a URL that begins with http:// or https://', ['http:', 'https:'], withoutUser);
-const section = <T extends z.ZodType>(about: string, schema: T) =>
-  field(schema, { about, allowed: 'a section with fields of its own' });
 const list = <T extends z.ZodType>(about: string, entry: T) => field(z.array(entry), { about, allowed: 'a list' });
 
 function refuseRedisUrl(parsed: URL): string | undefined {
@@ -101,6 +112,14 @@ const worker = z.strictObject({
       port: wholeNumber('Port to listen on.', 1, 65_535),
     }),
   ).optional(),
+  webhook: section(
+    'Takes alerts of Alertmanager at `/alert`, and tells the watcher of the instance that they name. Absent: none.',
+    z.strictObject({
+      host: matching(HOST, 'Address to listen on.', HOST_ALLOWED).default('127.0.0.1'),
+      port: wholeNumber('Port to listen on.', 1, 65_535),
+      token: secret('What callers give as `Authorization: Bearer …`.'),
+    }),
+  ).optional(),
   live: section(
     'How a Redis reaches this worker while it is loaded live. Whoever connects there and is not that Redis gets nothing.',
     live,
@@ -119,6 +138,9 @@ const dataClass = z.strictObject({
   ),
   expiry: oneOf(['fixed', 'sliding'], 'Time to live counted from creation, or renewed at each use.').default('fixed'),
   ttl: duration('Longest time to live that the application sets.').optional(),
+  recreatable: flag(
+    'It comes back by itself: a Redis that lost it may start empty without asking, if this holds for every class.',
+  ).default(false),
   sensitive: flag('Live credentials, which want encryption and short retention.').default(false),
   whenLost: text('What people notice when it is lost.'),
 });
@@ -269,6 +291,8 @@ const instance = z.strictObject({
   ).prefault({}),
   dataClasses: dataClasses('Data classes of this instance, instead of the common ones.').optional(),
   applications: list('Applications that must reach Redis again after a restore.', applications).default([]),
+  recovery: section('How a recovery decides.', recovery).prefault({}),
+  watch: section('Watches this Redis, and starts a recovery. Absent: only people start one.', watch).optional(),
 });
 
 /** The whole of redis-backup.yaml. Durations come out as milliseconds, sizes as bytes; config.ts gives them names with units. */

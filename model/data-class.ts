@@ -7,6 +7,8 @@ export interface DataClass {
   expiry: 'fixed' | 'sliding';
   /** Longest time to live that the application sets, in seconds. */
   ttlSeconds?: number;
+  /** It comes back by itself: applications can do without it, so Redis may start empty. */
+  recreatable: boolean;
   /** Live credentials: a backup of them wants encryption and short retention. */
   sensitive: boolean;
   /** What people notice when it is lost. */
@@ -22,6 +24,7 @@ export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
     pattern: 'session:*',
     expiry: 'sliding',
     ttlSeconds: 24 * 3600,
+    recreatable: true,
     sensitive: true,
     whenLost: 'users sign in again; expect a spike of authentication requests',
   },
@@ -30,6 +33,7 @@ export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
     pattern: 'cache:*',
     expiry: 'fixed',
     ttlSeconds: 3600,
+    recreatable: true,
     sensitive: false,
     whenLost: 'responses are slower until the cache is warm',
   },
@@ -38,6 +42,7 @@ export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
     pattern: 'ratelimit:*',
     expiry: 'fixed',
     ttlSeconds: 3600,
+    recreatable: true,
     sensitive: false,
     whenLost: 'rate limits start again from zero',
   },
@@ -46,6 +51,7 @@ export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
     pattern: 'flag:*',
     expiry: 'fixed',
     ttlSeconds: 60,
+    recreatable: true,
     sensitive: false,
     whenLost: 'refilled within a minute',
   },
@@ -54,6 +60,7 @@ export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
     pattern: 'perm:*',
     expiry: 'fixed',
     ttlSeconds: 300,
+    recreatable: true,
     sensitive: false,
     whenLost: 'refilled within five minutes',
   },

@@ -49,6 +49,8 @@ function protectedInstance({
   retention,
   archive,
   applications,
+  recovery,
+  watch,
   platform,
 }: ResolvedInstance): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
@@ -61,6 +63,8 @@ function protectedInstance({
     ...(archive ? { archive } : {}),
     applications: applications.map(probeOf),
     applicationsTimeoutMs: Math.max(0, ...applications.map(({ timeoutMs }) => timeoutMs)),
+    recovery,
+    ...(watch ? { watch } : {}),
     ...(platform.type === 'process'
       ? { process: { host: platform.host, open: () => openPlatform(platform, connection.port) } }
       : {}),

@@ -7,6 +7,7 @@ const classOf = (name: string, pattern: string): DataClass => ({
   name,
   pattern,
   expiry: 'fixed',
+  recreatable: false,
   sensitive: false,
   whenLost: '',
 });

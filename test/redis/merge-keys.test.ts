@@ -10,6 +10,7 @@ const classOf = (name: string, pattern: string): DataClass => ({
   name,
   pattern,
   expiry: 'sliding',
+  recreatable: false,
   sensitive: false,
   whenLost: '',
 });

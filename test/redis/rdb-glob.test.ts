@@ -7,7 +7,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
 const classOf = (patterns: string[], key: string): number => {
   const classes = patterns.map(
-    (pattern, n): DataClass => ({ name: `${n}`, pattern, expiry: 'fixed', sensitive: false, whenLost: '' }),
+    (pattern, n): DataClass => ({ name: `${n}`, pattern, expiry: 'fixed', recreatable: false, sensitive: false, whenLost: '' }),
   );
   const bytes = Buffer.from(`before${key}after`);
   const start = 'before'.length;
