@@ -101,18 +101,8 @@ export const createVerifyActivities = (world: World) => ({
   },
 
   /** Waits until every configured application uses the restored Redis. @throws RecoveryError `APPLICATIONS_UNCONNECTED` naming them */
-  async verifyApplications({ instance, sinceMs }: { instance: string; sinceMs: number }): Promise<ApplicationVerdict[]> {
-    const { signal, progress } = currentJob();
-    const target = await world.instance(instance);
-    using client = await openRedis(target.connection);
-    const verdicts = await verifyConnectivity(target.applications, {
-      clientList: async () => String(await client.command('CLIENT', 'LIST')),
-      sinceMs,
-      signal,
-      timeoutMs: target.applicationsTimeoutMs,
-      onProgress: (seen) =>
-        progress({ stage: 'applications', note: seen.map(({ name, verdict }) => `${name} ${verdict}`).join(', ') }),
-    });
+  async verifyApplications({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
+    const verdicts = await seeApplications(await world.instance(instance), sinceMs);
     const missing = verdicts.filter(({ required, verdict }) => required && verdict === 'missing');
     if (missing.length === 0) return verdicts;
     const named = missing.map(({ name, detail }) => `${name} (${detail})`).join(', ');
@@ -124,4 +114,33 @@ export const createVerifyActivities = (world: World) => ({
       },
     );
   },
+
+  /** The same without a verdict over all: who is missing is named, and hinders nothing. Read-only. */
+  async watchConnectivity({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
+    return seeApplications(await world.instance(instance), sinceMs);
+  },
 });
+
+interface SeenSince {
+  instance: string;
+  /** Older commands count for nothing, milliseconds since 1970. */
+  sinceMs: number;
+}
+
+async function seeApplications(
+  { applications, applicationsTimeoutMs, connection }: ProtectedInstance,
+  sinceMs: number,
+): Promise<ApplicationVerdict[]> {
+  const { signal, progress } = currentJob();
+  return verifyConnectivity(applications, {
+    clientList: async () => {
+      using client = await openRedis(connection);
+      return String(await client.command('CLIENT', 'LIST'));
+    },
+    sinceMs,
+    signal,
+    timeoutMs: applicationsTimeoutMs,
+    onProgress: (seen) =>
+      progress({ stage: 'applications', note: seen.map(({ name, verdict }) => `${name} ${verdict}`).join(', ') }),
+  });
+}

@@ -6,8 +6,11 @@ export const MANIFEST_FORMAT_VERSION = 1;
 /** How the RDB was taken: over PSYNC as a replica, by BGSAVE from a directory that the worker sees, or from a file that somebody had. */
 export type SnapshotMethod = 'replication' | 'bgsave' | 'import';
 
-/** Why a snapshot was taken. `safety` is what stood in the target before a restore replaced it, `archive` the base of a timeline. */
-export type SnapshotReason = 'scheduled' | 'manual' | 'safety' | 'archive' | 'imported';
+/**
+ * Why a snapshot was taken. `safety` is what stood in the target before a restore replaced it, `archive` the base of a timeline,
+ * `recovery` what Redis had when it served again.
+ */
+export type SnapshotReason = 'scheduled' | 'manual' | 'safety' | 'archive' | 'imported' | 'recovery';
 
 /** The manifest of one snapshot: last object written, so its presence says that the snapshot is whole. */
 export interface SnapshotManifest {

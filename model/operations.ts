@@ -1,4 +1,5 @@
 import type { PlannedLosses, RestorePlan } from './plan.ts';
+import { STEP_IDS } from './runbook.ts';
 
 /** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
 export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: 'redis-archive' } as const;
@@ -14,6 +15,7 @@ export const WORKFLOW_IDS = {
   plan: (instance: string) => `plan/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
   archive: (instance: string) => `archive/${instance}`,
+  recover: (instance: string) => `recover/${instance}`,
 } as const;
 
 /** Search attributes, all of type Keyword. Never a secret: they are stored in the clear. */
@@ -34,7 +36,8 @@ export type OperationName =
   | 'merge'
   | 'retention'
   | 'lock'
-  | 'archive';
+  | 'archive'
+  | 'recovery';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -75,6 +78,7 @@ export const PHASES = {
   archive: ['follow', 'detached', 'trouble'],
   'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
   merge: ['plan', 'wait for the lock', 'merge'],
+  recovery: STEP_IDS,
 } as const satisfies Record<OperationName, readonly string[]>;
 
 /** Any of them. */

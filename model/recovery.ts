@@ -49,8 +49,8 @@ export interface PlannedAct {
   ask?: {
     /** What is asked, as a question. */
     question: string;
-    /** What is done when nobody answers in time: go on without this act, or end here (`stop`). */
-    otherwise: 'skip' | 'stop';
+    /** What is done when nobody answers in time: go on without this act, do it all the same, or end here (`stop`). */
+    otherwise: 'skip' | 'proceed' | 'stop';
   };
 }
 

@@ -34,7 +34,7 @@ export const server = z.strictObject({
   policy,
 });
 
-export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported']);
+export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported', 'recovery']);
 export const software = z.strictObject({ name: z.literal('redis-backup'), version: z.string() });
 export const storedObject = z.strictObject({
   file: z.string().refine(isFileName, 'must be the name of a file beside the manifest'),

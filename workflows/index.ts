@@ -5,4 +5,5 @@ export { backupAof } from './backup-aof.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { instanceLock } from './instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
+export { recoverRedis } from './recover-redis.ts';
 export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';

@@ -26,6 +26,8 @@ export const CHECKS = {
   strategy: (value) => (value === 'replace' || value === 'live' ? undefined : '"replace" or "live"'),
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),
+  onDamage: (value) => (value === 'serve-empty' || value === 'ask' ? undefined : '"serve-empty" or "ask"'),
+  restore: (value) => (['never', 'ask', 'auto'].includes(String(value)) ? undefined : '"never", "ask" or "auto"'),
   names: (value) =>
     Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== '')
       ? undefined

@@ -6,11 +6,10 @@ import {
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
-import type { Activities } from '../activities/index.ts';
 import type { UndoEntry } from '../model/lock.ts';
 import { QUEUES } from '../model/operations.ts';
 import { failure } from './failures.ts';
-import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
+import type { Activities, StepInput, StepName, StepResult } from './procedures/conduct.ts';
 
 /**
  * How activities of one kind are tried. Bound by time and never by attempts: a deploy, a pause and a drained node each use
@@ -24,6 +23,28 @@ const PRESETS = {
     scheduleToCloseTimeout: '5 minutes',
     heartbeatTimeout: '5 seconds',
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
+  /** A look that a recovery waits for: it ends in time, with or without an answer. */
+  glance: {
+    taskQueue: QUEUES.ops,
+    scheduleToStartTimeout: '3 seconds',
+    startToCloseTimeout: '10 seconds',
+    scheduleToCloseTimeout: '20 seconds',
+    heartbeatTimeout: '5 seconds',
+    retry: {
+      initialInterval: '200 milliseconds',
+      backoffCoefficient: 2,
+      maximumAttempts: 3,
+      nonRetryableErrorTypes: ['NotFoundError'],
+    },
+  },
+  /** Watches for as long as its input says. Changes nothing. */
+  watch: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '50 hours',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '5 seconds' },
   },
   /** Moves a whole data set, and only reads from Redis. */
   transfer: {
@@ -114,6 +135,23 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   planMerge: { preset: 'transfer' },
   mergeClasses: { preset: 'place' },
   removeScratch: { preset: 'undo' },
+  lookFromPlace: { preset: 'glance' },
+  assessFailure: { preset: 'quick' },
+  detachReplicas: { preset: 'quick', destructive: true },
+  promoteReplica: { preset: 'quick', destructive: true },
+  setAside: { preset: 'place', destructive: true },
+  putBackAside: { preset: 'undo' },
+  rebuildManifest: { preset: 'place', destructive: true },
+  restartServer: { preset: 'place', destructive: true },
+  startEmpty: { preset: 'place', destructive: true },
+  makePrimary: { preset: 'quick', destructive: true },
+  killScript: { preset: 'quick', destructive: true },
+  awaitServesAgain: { preset: 'watch' },
+  watchConnectivity: { preset: 'watch' },
+  decideData: { preset: 'watch' },
+  forecastSignIns: { preset: 'quick' },
+  watchAuthentication: { preset: 'watch' },
+  watchWarmup: { preset: 'watch' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */
@@ -132,7 +170,7 @@ export async function act<K extends StepName>(
   const { preset, destructive } = STEPS[step];
   const options: ActivityOptions = { ...PRESETS[preset], summary, ...(place ? { taskQueue: place } : {}) };
   const run = (): Promise<StepResult<K>> => call(step, input, options);
-  const patient = place ? () => waitForPlace(place, run) : run;
+  const patient = place && preset !== 'glance' ? () => waitForPlace(place, run) : run;
   if (!destructive) return patient();
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure(`cancelled before ${String(step)}`);
   return CancellationScope.nonCancellable(patient);

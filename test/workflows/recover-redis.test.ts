@@ -1,0 +1,313 @@
+import assert from 'node:assert/strict';
+import { ApplicationFailure } from '@temporalio/common';
+import type { RecoveryReport } from '../../model/recovery.ts';
+import { PAGE_BYTES } from '../../model/runbook.ts';
+import { failureOf } from '../support/failure-of.ts';
+import { assessment, forever, healthy, lost, PlayedRecovery, serves } from '../support/played-recovery.ts';
+import { until } from '../support/until.ts';
+
+const said = (promise: Promise<unknown>) => failureOf(promise).then(({ message }) => message);
+const fails = (code: string, message: string) => () => {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+};
+const damaged = (ask?: { question: string; otherwise: 'skip' | 'proceed' | 'stop' }) =>
+  assessment({
+    failure: 'aof-damaged',
+    restartHelps: false,
+    acts: [
+      { act: 'set-aside', text: 'keep the damaged log' },
+      { act: 'start-empty', text: 'start without it', ...(ask ? { ask } : {}) },
+    ],
+  });
+
+describe('recoverRedis', function () {
+  this.timeout(60_000);
+  let played: PlayedRecovery;
+  before(async () => {
+    played = await PlayedRecovery.open();
+  });
+  after(() => played?.close());
+
+  it('restarts a Redis that died, sees it serve, and reports', async () => {
+    const report = (await played.run()) as RecoveryReport;
+    assert.equal(report.outcome, 'serving');
+    assert.match(
+      report.summary,
+      /main\d+ serves since .* Redis is not running\. No session is lost\. Hit rate: warm: 90 %\. Nothing is left to do\./,
+    );
+    assert.equal(report.snapshot, '20260101T000000Z');
+    assert.equal(played.times('restartServer'), 1);
+  });
+
+  it('does nothing when it only has to say what it would do', async () => {
+    const result = await played.run({}, { dryRun: true });
+    assert.equal(result.outcome, 'planned');
+    assert.deepEqual(played.steps, ['openPlace', 'lookFromPlace', 'assessFailure']);
+  });
+
+  it('goes from one failure to the one behind it: dead, then a damaged log, then empty', async () => {
+    const seen = [assessment(), damaged()];
+    const starts = [fails('START_FAILED', 'Bad file format reading the append only file'), serves];
+    const report = (await played.run({
+      assessFailure: () => seen.shift(),
+      awaitServesAgain: () => starts.shift()?.(),
+    })) as RecoveryReport;
+    assert.equal(report.outcome, 'serving');
+    assert.deepEqual(report.keptAside, { directory: '/aside', bytes: 10 });
+    assert.deepEqual(
+      played.steps.filter((step) => ['restartServer', 'setAside', 'startEmpty'].includes(step)),
+      ['restartServer', 'setAside', 'startEmpty'],
+    );
+  });
+
+  it('asks before it starts empty where that is configured, and does as it is told', async () => {
+    const ask = { question: 'Start empty?', otherwise: 'proceed' } as const;
+    const running = await played.start({ assessFailure: () => damaged(ask) });
+    const question = await running.question();
+    assert.equal(question.text, 'Start empty?');
+    assert.match(await said(running.update('approve', { by: 'ann', plan: 'another' })), /not what is asked/);
+    assert.match(await said(running.update('approve', { by: 'ann' })), /missing: plan/);
+    assert.equal(played.times('startEmpty'), 0);
+    assert.equal(await running.update('approve', { by: 'ann', plan: question.plan, note: 'ok' }), 'approved by ann');
+    const report = await running.report();
+    assert.equal(played.times('startEmpty'), 1);
+    assert.deepEqual(report.decisions, [{ question: 'Start empty?', answer: 'approved', by: 'ann', note: 'ok' }]);
+  });
+
+  it('puts availability first when nobody answers', async () => {
+    const ask = { question: 'Start empty?', otherwise: 'proceed' } as const;
+    const plan = damaged(ask);
+    const report = (await played.run({
+      assessFailure: () => ({ ...plan, settings: { ...plan.settings, askForMs: 1000 } }),
+    })) as RecoveryReport;
+    assert.equal(played.times('startEmpty'), 1);
+    assert.equal(report.decisions[0]?.answer, 'nobody answered');
+  });
+
+  it('waits for a person where nothing else helps, and goes on when they have helped', async () => {
+    const full = assessment({ failure: 'disk-full', acts: [], advice: ['Free space on /data.'], restartHelps: false });
+    let mended = false;
+    const running = await played.start({
+      assessFailure: () => (mended ? healthy() : full),
+      awaitServesAgain: () => (mended ? serves() : fails('REDIS_REFUSED', 'MISCONF')()),
+    });
+    await running.see(({ now }) => now.includes('Free space'), 'the advice');
+    mended = true;
+    const report = await running.report();
+    assert.equal(report.outcome, 'serving');
+    assert.equal(played.times('restartServer'), 0);
+  });
+
+  it('ends as not serving, with what is to be done, when nobody helps', async () => {
+    const bad = assessment({ failure: 'bad-configuration', acts: [], advice: ['Mend line 7 of redis.conf.'] });
+    const report = (await played.run({
+      assessFailure: () => ({ ...bad, settings: { ...bad.settings, askForMs: 1 } }),
+      awaitServesAgain: fails('START_FAILED', 'no process'),
+    })) as RecoveryReport;
+    assert.equal(report.outcome, 'not-serving');
+    assert.deepEqual(report.toDo, ['Mend line 7 of redis.conf.']);
+    assert.equal(played.times('storeSnapshot'), 0);
+  });
+
+  it('touches nothing when only the worker is cut off', async () => {
+    const report = (await played.run({
+      assessFailure: () => assessment({ failure: 'cut-off', acts: [], advice: ['Mend the way from the worker.'] }),
+    })) as RecoveryReport;
+    assert.equal(report.outcome, 'serving');
+    for (const step of ['restartServer', 'decideData', 'storeSnapshot', 'watchWarmup']) assert.equal(played.times(step), 0, step);
+  });
+
+  it('lets a promoted replica serve, and starts no second primary', async () => {
+    const acts = [
+      {
+        act: 'promote-replica' as const,
+        text: 'let the replica take over',
+        ask: { question: 'Promote?', otherwise: 'skip' as const },
+      },
+      { act: 'start-empty' as const, text: 'start empty' },
+    ];
+    const running = await played.start({
+      assessFailure: () => assessment({ failure: 'rdb-damaged', acts }),
+      promoteReplica: () => ({ address: '10.0.0.7:6379', keys: 5 }),
+    });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan });
+    const report = await running.report();
+    assert.equal(report.outcome, 'serving-elsewhere');
+    assert.equal(report.promoted, '10.0.0.7:6379');
+    assert.equal(played.times('startEmpty'), 0);
+  });
+
+  it('brings lost sessions back when a person approves, and says so', async () => {
+    const running = await played.start({ decideData: () => lost() });
+    const question = await running.question();
+    assert.match(question.text, /at most 90 sessions are lost\. Bring sessions back/);
+    const page = await running.status();
+    assert.equal(page.steps.find(({ step }) => step === 'serving')?.state, 'done', 'it serves while it asks');
+    await running.update('approve', { by: 'ann', plan: question.plan });
+    const report = await running.report();
+    assert.equal(report.restored?.[0]?.restored, 85);
+    assert.match(report.summary, /at most 90 sessions are lost; brought back: 85 sessions/i);
+    assert.equal(report.authentication?.verdict, 'back-to-normal');
+    assert.equal(played.times('removeScratch'), 1);
+  });
+
+  it('goes on without the sessions when a person declines', async () => {
+    const running = await played.start({ decideData: () => lost() });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan, decline: true });
+    const report = await running.report();
+    assert.equal(report.restored, undefined);
+    assert.equal(report.outcome, 'serving');
+  });
+
+  it('takes a restore that fails for a finding, and not for a failure', async () => {
+    const report = (await played.run({
+      decideData: () => lost({ decision: 'restore' }),
+      mergeClasses: fails('ARCHIVE_GAP', 'the log has a gap'),
+    })) as RecoveryReport;
+    assert.equal(report.outcome, 'serving');
+    assert.match(report.toDo.join(), /could not be brought back: the log has a gap/);
+  });
+
+  it('asks before it restarts twice', async () => {
+    let approved = false;
+    const running = await played.start({
+      restartServer: (input: { approved?: boolean }) => {
+        approved = input.approved === true;
+        return approved ? { beforeMs: Date.now() } : fails('RESTART_TOO_SOON', 'it was restarted 2 min ago')();
+      },
+    });
+    const { plan, text } = await running.question();
+    assert.match(text, /restarted 2 min ago\. Restart it again\?/);
+    await running.update('approve', { by: 'ann', plan });
+    assert.equal((await running.report()).outcome, 'serving');
+    assert.equal(approved, true);
+  });
+
+  it('joins a recovery that runs under another id', async () => {
+    const running = await played.start({ decideData: () => lost() });
+    await running.question();
+    const second = await played.client.workflow.execute('recoverRedis', {
+      workflowId: `somebody/${running.instance}`,
+      taskQueue: 'redis-ops',
+      args: [{ instance: running.instance }],
+    });
+    assert.deepEqual((second as { outcome: string }).outcome, 'joined');
+    await running.update('abort', { by: 'ann', reason: 'test' });
+    await running.result();
+  });
+
+  describe('under the hand of a person', () => {
+    it('is held before the next act, keeps looking, and goes on', async () => {
+      let release = () => undefined as unknown;
+      const asked = new Promise<void>((resolve) => {
+        release = resolve as () => unknown;
+      });
+      const running = await played.start({
+        assessFailure: async () => {
+          await asked;
+          return assessment();
+        },
+      });
+      await running.update('hold', { by: 'ann', reason: 'I look at it first' });
+      assert.match(await said(running.update('hold', { by: 'bob', reason: 'me too' })), /held already, by ann/);
+      release();
+      await running.see(({ steps }) => steps.find(({ step }) => step === 'lock')?.state === 'done', 'the lock');
+      assert.equal((await running.status()).held?.by, 'ann');
+      assert.equal(played.times('restartServer'), 0);
+      await running.update('resume', { by: 'ann', reason: 'go' });
+      assert.match(await said(running.update('resume', { by: 'ann', reason: 'go' })), /not held/);
+      assert.equal((await running.report()).outcome, 'serving');
+      assert.equal(played.times('restartServer'), 1);
+    });
+
+    it('finishes what has begun when it is aborted, and begins nothing else', async () => {
+      let finish = () => undefined as unknown;
+      let begun = false;
+      const running = await played.start({
+        assessFailure: () => damaged(),
+        setAside: () => {
+          begun = true;
+          return new Promise((resolve) => {
+            finish = () => resolve({ directory: '/aside', bytes: 10 });
+          });
+        },
+      });
+      await until(() => begun, { what: 'setAside' });
+      await running.update('abort', { by: 'ann', reason: 'wrong instance' });
+      assert.match(await said(running.update('abort', { by: 'ann', reason: 'again' })), /being aborted/);
+      finish();
+      const report = await running.report();
+      assert.equal(report.outcome, 'aborted');
+      assert.match(report.summary, /Aborted by ann: wrong instance/);
+      assert.equal(played.times('startEmpty'), 0);
+      assert.equal(played.times('putBackAside'), 1);
+    });
+
+    it('ends as cancelled, with what can be put back put back, when it is cancelled', async () => {
+      const running = await played.start({
+        assessFailure: () => damaged(),
+        startEmpty: () => ({ beforeMs: 1 }),
+        awaitServesAgain: forever,
+      });
+      await running.see(({ steps }) => steps.find(({ step }) => step === 'serving')?.state === 'doing', 'serving');
+      await running.handle.cancel();
+      await assert.rejects(running.result(), ({ cause }: Error) => cause instanceof Error && cause.name === 'CancelledFailure');
+      assert.equal(played.times('putBackAside'), 1);
+    });
+
+    it('leaves out a step that may be left out, and refuses the others', async () => {
+      const running = await played.start({ watchWarmup: forever });
+      await running.see(({ steps }) => steps.find(({ step }) => step === 'warmup')?.state === 'doing', 'warm-up');
+      assert.match(await said(running.update('skipStep', { step: 'serving', by: 'ann', reason: 'x' })), /cannot be skipped/);
+      assert.match(await said(running.update('skipStep', { step: 'dance', by: 'ann', reason: 'x' })), /no step "dance"/);
+      assert.match(await said(running.update('skipStep', { step: 'connectivity', by: 'ann', reason: 'x' })), /is over/);
+      await running.update('skipStep', { step: 'warmup', by: 'ann', reason: 'the dashboard is enough' });
+      const report = await running.report();
+      assert.equal(report.warmup, undefined);
+      const page = await running.status();
+      assert.equal(page.steps.find(({ step }) => step === 'warmup')?.state, 'skipped');
+    });
+
+    it('watches longer when it is asked to', async () => {
+      const limits: number[] = [];
+      const running = await played.start({
+        watchWarmup: ({ settings }: { settings: { limitMs: number } }) => {
+          limits.push(settings.limitMs);
+          return limits.length === 1
+            ? forever()
+            : { verdict: 'not-warm', seconds: 1, targetFrom: 'none', text: 'not warm: 61 %' };
+        },
+      });
+      await running.see(({ steps }) => steps.find(({ step }) => step === 'warmup')?.state === 'doing', 'warm-up');
+      assert.match(await said(running.update('extendMonitoring', { minutes: -1, by: 'ann', reason: 'x' })), /1 to 1440/);
+      await running.update('extendMonitoring', { minutes: 30, by: 'ann', reason: 'slow morning' });
+      await running.report();
+      assert.deepEqual(limits, [60_000, 60_000 + 30 * 60_000]);
+    });
+  });
+
+  it('keeps its page under 2 kB and says in the first lines what a woken person asks', async () => {
+    const long = 'x'.repeat(900);
+    const running = await played.start({
+      assessFailure: () => assessment({ clients: `connections are refused ${long}`, changed: [long, long], worstLoss: long }),
+      decideData: () => lost({ text: `at most 90 sessions are lost ${long}` }),
+    });
+    await running.question();
+    const metadata = await running.handle.query<{ currentDetails: string }>('__temporal_workflow_metadata');
+    assert.ok(Buffer.byteLength(metadata.currentDetails) <= PAGE_BYTES, `${Buffer.byteLength(metadata.currentDetails)} bytes`);
+    const lines = metadata.currentDetails.split('\n').filter(Boolean);
+    assert.match(lines[0] ?? '', /^\*\*main\d+: /);
+    assert.match(lines[1] ?? '', /\*\*You\*\*/);
+    assert.match(metadata.currentDetails, /update execute -w recover\/main\d+ --name hold/);
+    await running.update('abort', { by: 'ann', reason: 'test' });
+    await running.result();
+  });
+
+  it('refuses an input that was mistyped, before anything is looked at', async () => {
+    const running = await played.start({}, { instnace: 'x' } as never);
+    assert.match(await said(running.result()), /unknown field "instnace"/);
+    assert.deepEqual(played.steps, []);
+  });
+});

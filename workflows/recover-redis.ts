@@ -1,0 +1,111 @@
+import { isCancellation } from '@temporalio/workflow';
+import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
+import { summaryOf } from '../model/recovery-text.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import { bringBack, type Service } from './recovery/bring-back.ts';
+import { Aborted, Controls } from './recovery/controls.ts';
+import { aftercare, connectivity, data } from './recovery/data.ts';
+import { Page } from './recovery/page.ts';
+import { assess, type LockedRun, type Run, reasonOf } from './recovery/run.ts';
+import { watchAfterwards } from './recovery/watches.ts';
+import { type HeldLock, type NotHeld, withInstanceLock } from './with-instance-lock.ts';
+
+/** A restore that runs is waited for, and shown. */
+const LOCK_WAIT_SECONDS = 6 * 3600;
+/** What was seen before a longer wait is not true any more. */
+const STALE_MS = 3_000;
+
+/**
+ * The runbook of a Redis that is down or lost data: availability first, then the truth about the data. It looks, protects what
+ * is left, restarts only where that helps, waits until Redis serves and the applications are back, brings lost sessions back
+ * where that is allowed, takes a snapshot, and then watches sign-ins and hit rate without the lock.
+ */
+export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult> {
+  checkInput(
+    'recoverRedis',
+    input,
+    { instance: CHECKS.instance },
+    { by: CHECKS.text, dryRun: CHECKS.flag, onDamage: CHECKS.onDamage, restore: CHECKS.restore },
+  );
+  const page = new Page(input.instance);
+  const run: Run = {
+    input,
+    page,
+    controls: new Controls(page),
+    found: { actsDone: [], applications: [], toDo: [], startedMs: 0 },
+  };
+  try {
+    return await recover(run);
+  } catch (error) {
+    if (error instanceof Aborted && run.found.first) return ended(run, 'aborted');
+    page.finish(isCancellation(error) ? 'cancelled' : 'failed', reasonOf(error), { error: reasonOf(error) });
+    throw error;
+  }
+}
+
+async function recover(run: Run): Promise<RecoveryResult> {
+  const { input, page, controls } = run;
+  const { instance } = input;
+  page.begin('assess', 'looking at Redis, its machine, the applications and the repository');
+  const assessment = await controls.unlessAborted(() => assess(run));
+  page.end('assess', 'done', assessment.evidence[0] ?? assessment.failure);
+  if (input.dryRun) {
+    page.finish('planned', 'nothing was done', assessment);
+    return { outcome: 'planned', instance, assessment };
+  }
+  page.begin('lock', `waiting until nothing else changes ${instance}`);
+  const service = await controls.unlessAborted(() =>
+    withInstanceLock({ instance, kind: 'recovery', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
+      underLock({ ...run, held }, assessment),
+    ),
+  );
+  if (typeof service === 'object') return notHeld(run, service);
+  if (service === 'serving' && run.found.assessment?.failure !== 'cut-off') {
+    await controls.unlessAborted(() => watchAfterwards(run, assessment));
+  }
+  return ended(run, service);
+}
+
+async function underLock(run: LockedRun & { held: HeldLock }, first: Assessment): Promise<Service> {
+  const { page, found } = run;
+  const waitedMs = Date.now() - Date.parse(first.at);
+  page.end('lock', 'done', 'nothing else changes it now');
+  const assessment = waitedMs > STALE_MS ? await assess(run) : first;
+  const service = await bringBack(run, assessment);
+  if (service === 'not-serving') return service;
+  if (service === 'serving-elsewhere' || found.assessment?.failure === 'cut-off') {
+    if (service === 'serving') await connectivity(run);
+    return service;
+  }
+  await Promise.all([connectivity(run), data(run, first)]);
+  await aftercare(run);
+  return service;
+}
+
+function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {
+  const { instance } = run.input;
+  if (outcome === 'joined') {
+    run.page.finish('joined', because, { because });
+    return { outcome, instance, because };
+  }
+  run.found.toDo.push(`Something else holds ${instance}: ${because}`);
+  return ended(run, 'not-serving');
+}
+
+function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
+  const { found, page, controls, input } = run;
+  const { first, assessment: _, startedMs: __, ...rest } = found;
+  if (!first) throw new Error('nothing was assessed');
+  const report: RecoveryReport = {
+    ...rest,
+    outcome,
+    instance: input.instance,
+    failure: first.failure,
+    assessment: first,
+    decisions: controls.decisions,
+    summary: '',
+  };
+  report.summary = summaryOf(report, controls.abortedBy);
+  page.finish(outcome, report.summary, report);
+  return report;
+}

@@ -1,0 +1,163 @@
+import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
+import type { StepId } from '../../model/runbook.ts';
+import { takeSnapshot } from '../procedures/take-snapshot.ts';
+import { act } from '../steps.ts';
+import { assess, codeOf, type LockedRun, reasonOf, within } from './run.ts';
+
+/** How long a living server that is to be restarted is asked for its data. Availability comes first. */
+const SNAPSHOT_LIMIT_MS = 10_000;
+
+/** The step of the page that an act belongs to. */
+const STEP_OF: Record<Act, StepId> = {
+  'await-load': 'serving',
+  'network-snapshot': 'protect',
+  'detach-replicas': 'protect',
+  'promote-replica': 'protect',
+  'set-aside': 'protect',
+  'rebuild-manifest': 'protect',
+  'make-primary': 'protect',
+  'kill-script': 'protect',
+  restart: 'restart',
+  'start-empty': 'restart',
+};
+
+export type CarriedOut = 'done' | 'promoted' | 'stopped';
+
+/** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
+export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
+  const { page, controls } = run;
+  for (const planned of assessment.acts) {
+    await controls.mayGoOn(() => assess(run).then(() => undefined));
+    const step = STEP_OF[planned.act];
+    if (controls.skippedBy(step)) continue;
+    if (step !== 'serving') page.begin(step, planned.text);
+    const allowed = await askIfNeeded(run, assessment, planned);
+    if (allowed === 'stop') {
+      page.end(step, 'skipped', `not allowed: ${planned.text}`);
+      return 'stopped';
+    }
+    if (allowed === 'skip') continue;
+    const note = await perform(run, assessment, planned.act, allowed === 'approved');
+    run.found.actsDone.push(note);
+    page.note(note);
+    if (step !== 'serving') page.end(step, 'done', note);
+    if (planned.act === 'promote-replica') return 'promoted';
+  }
+  return 'done';
+}
+
+async function askIfNeeded(
+  { page, controls }: LockedRun,
+  { digest, settings, instance }: Assessment,
+  { act: name, text, ask }: PlannedAct,
+): Promise<'go' | 'approved' | 'skip' | 'stop'> {
+  if (!ask) return 'go';
+  const { question, otherwise } = ask;
+  const answerBy = new Date(Date.now() + settings.askForMs).toISOString();
+  const unanswered = { skip: 'it is left undone', proceed: `${text}, all the same`, stop: `${instance} stays as it is` }[
+    otherwise
+  ];
+  const answer = await controls.ask(
+    { plan: `${digest}/${name}`, text: question, answerBy, otherwise: unanswered },
+    settings.askForMs,
+  );
+  page.note(`${question} ${answer}`);
+  if (answer === 'approved') return 'approved';
+  if (answer === 'nobody answered' && otherwise === 'proceed') return 'go';
+  return otherwise === 'stop' ? 'stop' : 'skip';
+}
+
+/** @returns what was done, in one sentence */
+async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<string> {
+  const { place, found } = run;
+  const { instance } = assessment;
+  const args = { instance, assessment };
+  const there = (summary: string) => ({ summary, ...(place ? { place } : {}) });
+  switch (name) {
+    case 'await-load':
+      return `${instance} loads; it is let finish`;
+    case 'network-snapshot':
+      return networkSnapshot(run);
+    case 'detach-replicas': {
+      const { detached, failed } = await act('detachReplicas', args, { summary: 'let replicas keep their data' });
+      for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
+      if (detached.length > 0)
+        found.toDo.push(`Replicas on their own now: ${listOf(detached)}. Let them follow again when the data is back.`);
+      return detached.length > 0 ? `detached ${listOf(detached)}` : 'no replica had to be detached';
+    }
+    case 'promote-replica': {
+      const { address, keys } = await act('promoteReplica', args, { summary: `let a replica of ${instance} take over` });
+      found.promoted = address;
+      found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
+      return `${address} took over with ${keys} keys`;
+    }
+    case 'set-aside': {
+      const undo = { instance, operationId: workflowInfo().runId };
+      await run.held.undoLater({
+        step: 'putBackAside',
+        args: undo,
+        when: 'unlessSucceeded',
+        summary: 'put damaged files back, unless Redis has served without',
+        ...(place ? { place } : {}),
+      });
+      const { directory, bytes } = await act('setAside', args, there('keep the damaged files, out of the way'));
+      found.keptAside = { directory, bytes };
+      return `damaged files kept in ${directory}`;
+    }
+    case 'rebuild-manifest': {
+      const { files } = await act('rebuildManifest', args, there('make the manifest of the log again'));
+      return `manifest made again for ${files.length} files`;
+    }
+    case 'restart':
+      return restart(run, assessment, approved);
+    case 'start-empty': {
+      const { beforeMs } = await act('startEmpty', args, there(`start ${instance} without the damaged data`));
+      found.startedMs = beforeMs;
+      return `${instance} started empty`;
+    }
+    case 'make-primary':
+      await act('makePrimary', args, { summary: `let ${instance} accept writes` });
+      return `${instance} is a primary again`;
+    case 'kill-script':
+      await act('killScript', args, { summary: `end the script that blocks ${instance}` });
+      return 'the script was ended';
+  }
+}
+
+async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<string> {
+  const { place, found } = run;
+  const { instance } = assessment;
+  const again = (given: boolean) =>
+    act(
+      'restartServer',
+      { instance, assessment, approved: given },
+      { summary: `restart ${instance}`, ...(place ? { place } : {}) },
+    );
+  const done = await again(approved).catch(async (error) => {
+    if (codeOf(error) !== 'RESTART_TOO_SOON') throw error;
+    const ask = { question: `${reasonOf(error)}. Restart it again?`, otherwise: 'skip' } as const;
+    const allowed = await askIfNeeded(run, assessment, { act: 'restart', text: 'it is not restarted again', ask });
+    return allowed === 'approved' ? again(true) : undefined;
+  });
+  if (!done) return `${instance} was not restarted again`;
+  found.startedMs = done.beforeMs;
+  return done.skipped ?? `${instance} was restarted`;
+}
+
+/** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */
+async function networkSnapshot(run: LockedRun): Promise<string> {
+  const { instance } = run.input;
+  const conduct = { act, enter: () => undefined, undoLater: run.held.undoLater };
+  try {
+    const stored = await within(SNAPSHOT_LIMIT_MS, () => takeSnapshot(conduct, instance, 'safety'));
+    const [backup] = stored ?? [];
+    return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return `no snapshot first: ${reasonOf(error)}`;
+  }
+}
+
+const listOf = (all: readonly { address: string; keys: number }[]): string =>
+  all.map(({ address, keys }) => `${address} (${keys} keys)`).join(', ');

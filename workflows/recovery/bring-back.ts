@@ -1,0 +1,113 @@
+import { ActivityFailure, condition, isCancellation } from '@temporalio/workflow';
+import type { Assessment, ServesAgain } from '../../model/recovery.ts';
+import { detachArchiver } from '../procedures/detach-archiver.ts';
+import { act } from '../steps.ts';
+import { carryOut } from './acts.ts';
+import { assess, type LockedRun, reasonOf, within } from './run.ts';
+
+/** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. */
+const MOST_ROUNDS = 6;
+/** Between looks at what only a person can mend. */
+const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
+/** Whether it serves is waited for this long before it is looked at anew; a load is let go on for longer. */
+const SERVE_LIMIT_MS = 30_000;
+const LOAD_LIMIT_MS = 10 * 60_000;
+/** A Redis that nothing was done to serves at once, or it doesn't. */
+const AT_ONCE_MS = 3_000;
+
+export type Service = 'serving' | 'serving-elsewhere' | 'not-serving';
+
+/** Carries out what helps, and looks again, until Redis serves or only a person can help it. */
+export async function bringBack(run: LockedRun, first: Assessment): Promise<Service> {
+  const detaching = letGo(run);
+  try {
+    return await rounds(run, first);
+  } finally {
+    await detaching;
+  }
+}
+
+async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
+  const { page, found } = run;
+  let assessment = first;
+  let acted = 0;
+  let idle = 0;
+  const giveUpAt = Date.now() + first.settings.askForMs;
+  for (;;) {
+    if (assessment.failure === 'cut-off') return servedWithoutUs(run, assessment);
+    const carried = await carryOut(run, assessment);
+    if (carried === 'promoted') return elsewhere(run);
+    if (carried === 'stopped') return notServing(run, assessment);
+    page.begin('serving', `waiting until ${assessment.instance} serves`);
+    const serves = await awaitServes(run, assessment);
+    if (typeof serves === 'object') return servesAgain(run, serves);
+    page.note(serves);
+    if (assessment.acts.length > 0) {
+      if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
+    } else {
+      if (Date.now() >= giveUpAt) return notServing(run, assessment);
+      page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? serves}`);
+      await run.controls.mayGoOn();
+      await condition(() => run.controls.abortedBy !== undefined, PAUSES_MS[Math.min(idle++, PAUSES_MS.length - 1)] ?? 1);
+    }
+    await run.controls.mayGoOn(() => assess(run).then(() => undefined));
+    assessment = await assess(run);
+    found.assessment = assessment;
+  }
+}
+
+/** Starts at once and hinders nothing: the archiver waits by itself before it takes a restarted server for a base. */
+const letGo = ({ held, input, page }: LockedRun): Promise<void> =>
+  detachArchiver({ act, enter: () => undefined, undoLater: held.undoLater }, input.instance).catch((error) => {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    page.note(`the archiver could not be told to let go: ${reasonOf(error)}`);
+  });
+
+/** @returns why not, if it does not */
+async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessment): Promise<ServesAgain | string> {
+  const limit = failure === 'loading' ? LOAD_LIMIT_MS : acts.length > 0 ? SERVE_LIMIT_MS : AT_ONCE_MS;
+  try {
+    const serves = await within(limit, () =>
+      act(
+        'awaitServesAgain',
+        { instance, sinceMs: run.found.startedMs },
+        { summary: `wait until ${instance} answers a read and a write`, ...(run.place ? { place: run.place } : {}) },
+      ),
+    );
+    return serves ?? `${instance} does not serve yet`;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    return reasonOf(error);
+  }
+}
+
+function servesAgain({ page, found, input }: LockedRun, serves: ServesAgain): Service {
+  const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
+  found.serving = { ...serves, secondsFromStart };
+  for (const warning of serves.warnings) page.note(warning);
+  for (const step of ['protect', 'restart'] as const)
+    if (page.stateOf(step) === 'todo') page.end(step, 'skipped', 'nothing to do');
+  page.end('serving', 'done', `${serves.keys} keys, ${secondsFromStart.toFixed(1)} s after the start`);
+  page.clients(`${input.instance} answers reads and writes since ${serves.servedAt.slice(11, 19)} UTC`);
+  return 'serving';
+}
+
+function servedWithoutUs({ page, found }: LockedRun, { advice }: Assessment): Service {
+  found.toDo.push(...advice);
+  for (const step of ['protect', 'restart'] as const) page.end(step, 'skipped', 'Redis is fine: not touched');
+  page.end('serving', 'done', 'applications are served; only this worker is cut off');
+  return 'serving';
+}
+
+function elsewhere({ page, found, input }: LockedRun): Service {
+  page.end('restart', 'skipped', 'a second primary would split the data');
+  page.end('serving', 'done', `${found.promoted} serves`);
+  page.clients(`${found.promoted} serves the data of ${input.instance}; applications must be pointed at it`);
+  return 'serving-elsewhere';
+}
+
+function notServing({ page, found }: LockedRun, { advice, evidence }: Assessment): Service {
+  found.toDo.push(...(advice.length > 0 ? advice : evidence));
+  page.end('serving', 'failed', advice[0] ?? evidence[0] ?? 'it does not serve');
+  return 'not-serving';
+}

@@ -1,0 +1,263 @@
+import { CancellationScope, condition, defineQuery, defineUpdate, setHandler } from '@temporalio/workflow';
+import type { RecoveryReport } from '../../model/recovery.ts';
+import { type Question, type RunbookStatus, STEP_IDS, STEPS, type StepId } from '../../model/runbook.ts';
+import { failure } from '../failures.ts';
+
+export interface ApproveMessage {
+  by: string;
+  /** The digest of what was read: `question.plan` of the status. */
+  plan: string;
+  note?: string;
+  /** True: no. It is then done as if nobody had answered, at once. */
+  decline?: boolean;
+}
+export interface StepMessage {
+  step: StepId;
+  by: string;
+  reason: string;
+}
+export interface ReasonMessage {
+  by: string;
+  reason: string;
+}
+export interface ExtendMessage extends ReasonMessage {
+  minutes: number;
+}
+
+export const runbookStatusQuery = defineQuery<RunbookStatus>('status');
+export const approveUpdate = defineUpdate<string, [ApproveMessage]>('approve');
+export const skipStepUpdate = defineUpdate<string, [StepMessage]>('skipStep');
+export const holdUpdate = defineUpdate<string, [ReasonMessage]>('hold');
+export const resumeUpdate = defineUpdate<string, [ReasonMessage]>('resume');
+export const abortUpdate = defineUpdate<string, [ReasonMessage]>('abort');
+export const extendUpdate = defineUpdate<string, [ExtendMessage]>('extendMonitoring');
+
+/** A person wants the recovery to end. What the lock can put back it does. */
+export class Aborted extends Error {
+  override readonly name = 'Aborted';
+}
+
+export type Decision = RecoveryReport['decisions'][number];
+
+type Answer = Pick<Decision, 'answer' | 'by' | 'note'>;
+
+/** What people may do while a recovery runs, and what they have done. Every message is checked before it changes anything. */
+export class Controls {
+  readonly decisions: Decision[] = [];
+  #question: { question: Question; answer?: Answer } | undefined;
+  #held: ReasonMessage | undefined;
+  #aborted: ReasonMessage | undefined;
+  /** What ends when the recovery is aborted. */
+  #scope: CancellationScope | undefined;
+  #extraMinutes = 0;
+  readonly #skipped = new Map<StepId, StepMessage>();
+  readonly #running = new Map<StepId, CancellationScope>();
+  readonly #page: ControlledPage;
+
+  /** Call before the first await: a message that comes before its handler is refused. */
+  constructor(page: ControlledPage) {
+    this.#page = page;
+    this.#handleAnswers();
+    this.#handleConduct();
+  }
+
+  get extraMs(): number {
+    return this.#extraMinutes * 60_000;
+  }
+  get abortedBy(): ReasonMessage | undefined {
+    return this.#aborted;
+  }
+  skippedBy = (step: StepId): StepMessage | undefined => this.#skipped.get(step);
+
+  /** Before each thing that changes something: waits while it is held. @throws Aborted */
+  async mayGoOn(whileHeld: () => Promise<void> = async () => undefined): Promise<void> {
+    while (this.#held && !this.#aborted) {
+      if (await condition(() => !this.#held || this.#aborted !== undefined, '30 seconds')) break;
+      await whileHeld();
+    }
+    if (this.#aborted) throw new Aborted(this.#aborted.reason);
+  }
+
+  /** Runs what an abort may end at once. What changes something runs to its end all the same (see `act`). */
+  async unlessAborted<T>(body: () => Promise<T>): Promise<T> {
+    const scope = new CancellationScope();
+    this.#scope = scope;
+    try {
+      return await scope.run(body);
+    } catch (error) {
+      if (this.#aborted) throw new Aborted(this.#aborted.reason);
+      throw error;
+    }
+  }
+
+  /** Runs a step that a person may skip at any time. `undefined`: it was skipped. */
+  async skippable<T>(step: StepId, body: () => Promise<T>): Promise<T | undefined> {
+    if (this.#skipped.has(step)) return undefined;
+    const scope = new CancellationScope();
+    this.#running.set(step, scope);
+    try {
+      return await scope.run(body);
+    } catch (error) {
+      if (this.#skipped.has(step)) return undefined;
+      throw error;
+    } finally {
+      this.#running.delete(step);
+    }
+  }
+
+  /** Asks, and waits until somebody answers or the time is over; at least so long. */
+  async ask(question: Question, limitMs: number): Promise<'approved' | 'declined' | 'nobody answered'> {
+    const open: { question: Question; answer?: Answer } = { question };
+    this.#question = open;
+    this.#page.asks(question);
+    await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs));
+    const answer: Answer = open.answer ?? { answer: 'nobody answered' };
+    this.decisions.push({ question: question.text, ...answer });
+    this.#question = undefined;
+    this.#page.asks(undefined);
+    if (this.#aborted) throw new Aborted(this.#aborted.reason);
+    return answer.answer;
+  }
+
+  #handleAnswers(): void {
+    setHandler(
+      approveUpdate,
+      ({ by, note, decline }) => {
+        const open = this.#question;
+        const answer = decline ? 'declined' : 'approved';
+        if (open) open.answer = { answer, by, ...(note ? { note } : {}) };
+        this.#page.note(`${by} ${answer}: ${open?.question.text ?? ''}`);
+        return `${answer} by ${by}`;
+      },
+      {
+        description:
+          'Answers the question of the page. JSON: {"by":"ann","plan":"<of the question>","note":"…"}, and "decline":true for no',
+        validator: (message) => {
+          need(message, 'by', 'plan');
+          const open = this.#question;
+          if (!open || open.answer) throw refused('nothing is asked now', 'Look at the page: it says when you are asked.');
+          if (open.question.plan !== message.plan) {
+            throw refused(
+              `plan "${message.plan}" is not what is asked now`,
+              `Read the question again, and approve plan "${open.question.plan}".`,
+            );
+          }
+        },
+      },
+    );
+    setHandler(
+      skipStepUpdate,
+      (message: StepMessage) => {
+        const { step, by, reason } = message;
+        this.#skipped.set(step, message);
+        this.#running.get(step)?.cancel();
+        this.#page.note(`${by} skips "${STEPS[step].title}": ${reason}`);
+        return `${step} is skipped`;
+      },
+      {
+        description: 'Leaves a step out. JSON: {"step":"warmup","by":"ann","reason":"…"}',
+        validator: (message: StepMessage) => {
+          need(message, 'step', 'by', 'reason');
+          const step: StepId = message.step;
+          const skippable = STEP_IDS.filter((id) => STEPS[id].skippable).join(', ');
+          if (!STEP_IDS.includes(step)) throw refused(`there is no step "${step}"`, `These can be skipped: ${skippable}.`);
+          if (!STEPS[step].skippable)
+            throw refused(`step ${step} cannot be skipped: what follows needs it`, `These can: ${skippable}.`);
+          if (!['todo', 'doing'].includes(this.#page.stateOf(step)))
+            throw refused(`step ${step} is over`, 'Nothing is left to skip.');
+        },
+      },
+    );
+  }
+
+  #handleConduct(): void {
+    const ended = () => {
+      if (this.#aborted) throw refused('the recovery is being aborted', 'Wait for its end.');
+    };
+    setHandler(
+      holdUpdate,
+      (message) => {
+        this.#held = message;
+        this.#page.holds(message);
+        return 'held: nothing more is done, what runs is finished, Redis is watched';
+      },
+      {
+        description: 'Stops doing, keeps watching. JSON: {"by":"ann","reason":"…"}',
+        validator: (message) => {
+          need(message, 'by', 'reason');
+          ended();
+          if (this.#held) throw refused(`it is held already, by ${this.#held.by}`, 'Go on with update `resume`.');
+        },
+      },
+    );
+    setHandler(
+      resumeUpdate,
+      ({ by, reason }) => {
+        this.#held = undefined;
+        this.#page.holds(undefined);
+        this.#page.note(`${by} lets it go on: ${reason}`);
+        return 'it goes on';
+      },
+      {
+        description: 'Goes on after `hold`. JSON: {"by":"ann","reason":"…"}',
+        validator: (message) => {
+          need(message, 'by', 'reason');
+          if (!this.#held) throw refused('it is not held', 'Nothing has to be resumed.');
+        },
+      },
+    );
+    setHandler(
+      abortUpdate,
+      (message) => {
+        this.#aborted = message;
+        this.#page.note(`${message.by} aborts: ${message.reason}`);
+        this.#scope?.cancel();
+        for (const scope of this.#running.values()) scope.cancel();
+        return 'aborting: what has begun is finished, nothing else begins, and what can be put back is';
+      },
+      {
+        description: 'Ends the recovery. JSON: {"by":"ann","reason":"…"}',
+        validator: (message) => {
+          need(message, 'by', 'reason');
+          ended();
+        },
+      },
+    );
+    setHandler(
+      extendUpdate,
+      ({ minutes, by, reason }) => {
+        this.#extraMinutes += minutes;
+        this.#page.note(`${by} watches ${minutes} minutes longer: ${reason}`);
+        for (const step of ['sessions', 'warmup'] as const) this.#running.get(step)?.cancel(); // begun anew, with the new limit
+        return `watched ${this.#extraMinutes} minutes longer than configured`;
+      },
+      {
+        description: 'Watches sign-ins and hit rate longer. JSON: {"minutes":30,"by":"ann","reason":"…"}',
+        validator: (message) => {
+          need(message, 'minutes', 'by', 'reason');
+          if (!(message.minutes > 0 && message.minutes <= 1440))
+            throw refused('minutes is not a number from 1 to 1440', 'Give such a number.');
+          if (['sessions', 'warmup'].every((step) => !['todo', 'doing'].includes(this.#page.stateOf(step as StepId)))) {
+            throw refused('nothing is watched any more', 'Start another recovery to watch again.');
+          }
+        },
+      },
+    );
+  }
+}
+
+/** What the controls write on the page. */
+export interface ControlledPage {
+  note(text: string): void;
+  asks(question: Question | undefined): void;
+  holds(held: ReasonMessage | undefined): void;
+  stateOf(step: StepId): string;
+}
+
+const refused = (message: string, next: string) => failure('USAGE', message, next);
+
+/** Validators run before anything else: people type these messages by hand. */
+function need<T extends object>(message: T | undefined, ...names: (keyof T & string)[]): void {
+  const missing = names.filter((name) => message?.[name] === undefined || message[name] === '');
+  if (missing.length > 0) throw refused(`missing: ${missing.join(', ')}`, 'The description of the update shows the whole JSON.');
+}

@@ -1,0 +1,138 @@
+import { setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
+import { formatDuration } from '../../model/format.ts';
+import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import type { Assessment } from '../../model/recovery.ts';
+import {
+  type Question,
+  type RunbookStatus,
+  type RunbookStep,
+  renderRunbook,
+  STEP_IDS,
+  STEPS,
+  type StepId,
+  type StepState,
+} from '../../model/runbook.ts';
+import { type ReasonMessage, runbookStatusQuery } from './controls.ts';
+
+const MOST_NOTES = 20;
+
+/** Keeps what people see of a recovery true, in all places: current details, query `status`, search attributes, memo. */
+export class Page {
+  readonly #status: RunbookStatus;
+
+  /** Call before the first await: a query handler that comes later is refused. */
+  constructor(instance: string) {
+    this.#status = {
+      instance,
+      startedAt: iso(),
+      clients: 'being looked at',
+      now: 'looking at Redis, its machine, the applications and the repository',
+      worstLoss: 'being looked at',
+      changed: [],
+      applications: [],
+      steps: STEP_IDS.map((step): RunbookStep => ({ step, state: 'todo' })),
+      notes: [],
+    };
+    setHandler(runbookStatusQuery, () => this.#status, { description: 'The whole runbook as JSON. Takes no argument.' });
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['recovery'] });
+  }
+
+  get startedAt(): string {
+    return this.#status.startedAt;
+  }
+  get isServing(): boolean {
+    return this.stateOf('serving') === 'done';
+  }
+
+  begin(step: StepId, now: string): void {
+    const row = this.#row(step);
+    row.state = 'doing';
+    row.startedAt ??= iso();
+    this.#status.now = now;
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [step] });
+    this.#publish();
+  }
+
+  end(step: StepId, state: Exclude<StepState, 'todo' | 'doing'>, note: string): void {
+    const row = this.#row(step);
+    row.state = state;
+    if (row.startedAt) row.seconds = Math.round((Date.now() - Date.parse(row.startedAt)) / 100) / 10;
+    row.note = note;
+    this.#publish();
+  }
+
+  say(now: string): void {
+    this.#status.now = now;
+    this.#publish();
+  }
+
+  note(text: string): void {
+    const { notes } = this.#status;
+    notes.push(`${iso().slice(11, 19)} ${text}`);
+    if (notes.length > MOST_NOTES) notes.shift();
+    this.#publish();
+  }
+
+  clients(text: string): void {
+    this.#status.clients = text;
+    this.#publish();
+  }
+
+  applications(seen: string[]): void {
+    this.#status.applications = seen;
+    this.#publish();
+  }
+
+  assessed({ clients, since, worstLoss, changed, applications }: Assessment): void {
+    const status = this.#status;
+    status.clients = since ? `${clients}, since ${since.slice(11, 19)} UTC` : clients;
+    status.worstLoss = worstLoss;
+    status.changed = changed;
+    if (!this.isServing) status.applications = applications;
+    this.#publish();
+  }
+
+  asks(question: Question | undefined): void {
+    if (question) this.#status.question = question;
+    else delete this.#status.question;
+    this.#publish();
+  }
+
+  holds(held: ReasonMessage | undefined): void {
+    if (held) this.#status.held = { by: held.by, reason: held.reason };
+    else delete this.#status.held;
+    this.#publish();
+  }
+
+  stateOf(step: StepId): StepState {
+    return this.#row(step).state;
+  }
+
+  /** @param result - kept in the memo: readable when no worker is there */
+  finish(outcome: string, summary: string, result: object): void {
+    const status = this.#status;
+    for (const row of status.steps) {
+      if (row.state === 'doing')
+        this.end(row.step, outcome === 'failed' || outcome === 'cancelled' ? 'failed' : 'skipped', row.note ?? '');
+      if (row.state === 'todo') row.state = 'skipped';
+    }
+    status.outcome = outcome;
+    status.summary = summary;
+    status.now = `ended after ${formatDuration(Date.now() - Date.parse(status.startedAt))}`;
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: ['done'], [SEARCH_ATTRIBUTES.outcome]: [outcome] });
+    upsertMemo({ report: result });
+    this.#publish();
+  }
+
+  #row(step: StepId): RunbookStep {
+    const row = this.#status.steps.find((one) => one.step === step);
+    if (!row) throw new Error(`no step ${STEPS[step].title}`);
+    return row;
+  }
+
+  #publish(): void {
+    setCurrentDetails(renderRunbook(this.#status));
+  }
+}
+
+const iso = (): string => new Date(Date.now()).toISOString();

@@ -1,0 +1,92 @@
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
+import { act } from '../steps.ts';
+import type { HeldLock } from '../with-instance-lock.ts';
+import type { Controls } from './controls.ts';
+import type { Page } from './page.ts';
+
+/** What one recovery has: what was asked, who watches, who steers, and what has been found so far. */
+export interface Run {
+  readonly input: RecoveryInput;
+  readonly page: Page;
+  readonly controls: Controls;
+  /** The queue of the machine that Redis runs on. Absent: only the Redis protocol reaches it. */
+  place?: string;
+  readonly found: Found;
+}
+
+/** While the lock is held. */
+export interface LockedRun extends Run {
+  readonly held: HeldLock;
+}
+
+export interface Found extends Partial<RecoveryReport> {
+  actsDone: string[];
+  applications: RecoveryReport['applications'];
+  toDo: string[];
+  /** The newest. */
+  assessment?: Assessment;
+  /** The one that the recovery began with. */
+  first?: Assessment;
+  /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */
+  startedMs: number;
+}
+
+/** Looks from all sides, within 10 seconds. A machine whose worker does not answer is a side that says nothing. */
+export async function assess(run: Run): Promise<Assessment> {
+  const { instance, onDamage, restore } = run.input;
+  run.place ??= await openPlace(instance);
+  const place = run.place ? await glance(instance, run.place) : undefined;
+  const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
+  const assessment = await act(
+    'assessFailure',
+    { instance, ...(place ? { place } : {}), overrides },
+    { summary: `what is wrong with ${instance}, what is left, and what helps` },
+  );
+  run.found.assessment = assessment;
+  run.found.first ??= assessment;
+  run.page.assessed(assessment);
+  return assessment;
+}
+
+const openPlace = (instance: string): Promise<string | undefined> =>
+  act('openPlace', { instance }, { summary: `find the machine of ${instance}` }).then(
+    ({ queue }) => queue,
+    (error) => {
+      if (codeOf(error) === 'PLATFORM_UNSUPPORTED') return undefined;
+      throw error;
+    },
+  );
+
+const glance = (instance: string, place: string) =>
+  act('lookFromPlace', { instance }, { place, summary: `look at the process, its log and its files on ${place}` }).catch(
+    (error) => {
+      if (isCancellation(error)) throw error;
+      return undefined;
+    },
+  );
+
+/** Runs `body` for so long at most. `undefined`: the time was over. */
+export async function within<T>(ms: number, body: () => Promise<T>): Promise<T | undefined> {
+  const outer = CancellationScope.current();
+  const scope = new CancellationScope({ cancellable: true, timeout: ms });
+  try {
+    return await scope.run(body);
+  } catch (error) {
+    if (scope.consideredCancelled && !outer.consideredCancelled) return undefined;
+    throw error;
+  }
+}
+
+/** The code of a failed activity; `undefined` for anything else. */
+export function codeOf(error: unknown): string | undefined {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
+}
+
+export const reasonOf = (error: unknown): string =>
+  error instanceof ActivityFailure
+    ? (error.cause?.message ?? error.message)
+    : error instanceof Error
+      ? error.message
+      : String(error);

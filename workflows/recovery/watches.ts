@@ -1,0 +1,70 @@
+import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
+import type { StepId } from '../../model/runbook.ts';
+import { act } from '../steps.ts';
+import { skippedNote } from './data.ts';
+import { type Run, reasonOf } from './run.ts';
+
+/** Watches what people and caches do, without the lock: nothing is changed any more. */
+export async function watchAfterwards(run: Run, assessment: Assessment): Promise<void> {
+  const begun = new Date(Date.now()).toISOString();
+  run.page.say('watching sign-ins and hit rate');
+  await Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]);
+}
+
+async function signIns(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
+  const { page, found } = run;
+  if (found.data?.verdict !== 'lost') return page.end('sessions', 'skipped', 'no session was lost');
+  const normalPerSecond = found.forecast?.normalPerSecond;
+  found.authentication = await watched<AuthenticationWatch>(run, 'sessions', 'watching authentication requests', (extraMs) =>
+    act(
+      'watchAuthentication',
+      {
+        instance,
+        settings: extended(settings.authentication, extraMs),
+        begun,
+        ...(normalPerSecond === undefined ? {} : { normalPerSecond }),
+      },
+      { summary: `watch sign-ins: ${found.forecast?.text ?? 'a spike is expected'}` },
+    ),
+  );
+}
+
+async function warmup(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
+  const limitMs = settings.warmup.limitMs;
+  run.found.warmup = await watched<WarmupWatch>(run, 'warmup', 'watching the hit rate', (extraMs) =>
+    act(
+      'watchWarmup',
+      { instance, settings: { ...settings.warmup, limitMs: limitMs + extraMs }, begun },
+      { summary: 'watch the hit rate until it is as before' },
+    ),
+  );
+}
+
+const extended = <T extends { limitMs: number }>(source: T | undefined, extraMs: number): T | undefined =>
+  source && { ...source, limitMs: source.limitMs + extraMs };
+
+/** One watch; `extendMonitoring` ends it, and it begins anew with a longer limit that counts from the same moment. */
+async function watched<T extends { verdict: string; text: string }>(
+  run: Run,
+  step: StepId,
+  now: string,
+  watch: (extraMs: number) => Promise<T>,
+): Promise<T | undefined> {
+  const { page, controls } = run;
+  page.begin(step, now);
+  for (;;) {
+    const { extraMs } = controls;
+    try {
+      const seen = await controls.skippable(step, () => watch(extraMs));
+      if (!seen) page.end(step, 'skipped', skippedNote(run, step));
+      else page.end(step, 'done', seen.text);
+      return seen;
+    } catch (error) {
+      if (isCancellation(error) && controls.extraMs > extraMs && !controls.abortedBy) continue;
+      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      page.end(step, 'failed', reasonOf(error));
+      return undefined;
+    }
+  }
+}
