@@ -1,6 +1,7 @@
 import { FAILURE_CLASSES } from './failure-class.ts';
 import { formatCount, formatDuration } from './format.ts';
-import type { DataDecision, RecoveryReport } from './recovery.ts';
+import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
+import { type RunbookStatus, STEPS } from './runbook.ts';
 
 /** A recovery in a few sentences: what clients get, what it was, what was lost, what is left to do. */
 export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason: string }): string {
@@ -35,3 +36,59 @@ function lossText(data: DataDecision, restored: RecoveryReport['restored']): str
 }
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+const MARKS = { todo: ' ', doing: '>', done: '+', failed: '!', skipped: '-' } as const;
+const WIDEST_TITLE = Math.max(...Object.values(STEPS).map(({ title }) => title.length));
+
+/** The page of a recovery for a terminal: the same first lines as in the Web UI. @param running - what the step says of itself */
+export function runbookText(status: RunbookStatus, running?: string): string {
+  const { instance, clients, question, outcome, summary, now, held, worstLoss, changed, applications, steps } = status;
+  const you = question
+    ? `${question.text} By ${question.answerBy.slice(11, 19)} UTC, else: ${question.otherwise}\n           redis-backup recover ${instance} --approve ${question.plan}   (or --decline)`
+    : 'nothing to do';
+  const lines = [
+    `${instance}: ${clients}`,
+    `you        ${you}`,
+    `${outcome ? 'ended     ' : 'now       '} ${summary ?? now}${running && !outcome ? ` (${running})` : ''}`,
+    ...(held ? [`held       by ${held.by}: ${held.reason}; go on: redis-backup recover ${instance} --resume REASON`] : []),
+    `at worst   ${worstLoss}`,
+    `changed    ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
+    `apps       ${applications.length > 0 ? applications.join(', ') : 'none configured'}`,
+    ...(outcome ? [] : [`stop       redis-backup recover ${instance} --hold REASON`]),
+    '',
+  ];
+  const rows = steps.map(({ step, state, seconds, note }) => {
+    const took = seconds === undefined ? '' : `${seconds} s`;
+    return `${MARKS[state]} ${STEPS[step].title.padEnd(WIDEST_TITLE)} ${took.padStart(8)}  ${note ?? ''}`.trimEnd();
+  });
+  return [...lines, ...rows].join('\n');
+}
+
+/** What a dry run says. */
+export function assessmentText(assessment: Assessment): string {
+  const { instance, failure, evidence, clients, acts, advice, changed, worstLoss, restartHelps } = assessment;
+  return [
+    `${instance}: ${FAILURE_CLASSES[failure].title}`,
+    ...evidence.map((one) => `  seen: ${one}`),
+    `  clients: ${clients}`,
+    `  at worst lost: ${worstLoss}`,
+    `  changed: ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
+    `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
+    acts.length > 0 ? 'a recovery would:' : 'a recovery would change nothing at first, and wait until Redis serves',
+    ...acts.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
+    ...advice.map((one) => `to do: ${one}`),
+  ].join('\n');
+}
+
+/** A recovery that has ended. */
+export function reportText(report: RecoveryReport): string {
+  const { summary, actsDone, decisions, applications, forecast, toDo } = report;
+  return [
+    summary,
+    ...actsDone.map((one) => `  done: ${one}`),
+    ...decisions.map(({ question, answer, by }) => `  asked: ${question} ${answer}${by ? ` by ${by}` : ''}`),
+    ...applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}, ${detail}`),
+    ...(forecast ? [`  sign-ins: ${forecast.text}`] : []),
+    ...toDo.map((one) => `to do: ${one}`),
+  ].join('\n');
+}

@@ -6,6 +6,7 @@ import { clone } from './clone.ts';
 import { findDestructive } from './find-destructive.ts';
 import { importCommand } from './import.ts';
 import { list } from './list.ts';
+import { recover } from './recover.ts';
 import { restore } from './restore.ts';
 import { retention } from './retention.ts';
 import { schedules } from './schedules.ts';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   list,
   show,
   status,
+  recover,
   restore,
   findDestructive,
   clone,

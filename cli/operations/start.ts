@@ -3,6 +3,7 @@ import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
+import type { RecoveryInput } from '../../model/recovery.ts';
 import type { TemporalSession } from '../temporal.ts';
 
 /** An operation that runs in Temporal, whoever started it. */
@@ -90,6 +91,16 @@ export const startArchive = (session: TemporalSession, input: ArchiveInput): Pro
     workflowId: WORKFLOW_IDS.archive(input.instance),
     input,
     summary: `continuous log of ${input.instance}`,
+    ifRunning: 'join',
+  });
+
+/** Joins the one that runs: a second person wants the same. A dry run stands beside it. */
+export const startRecovery = (session: TemporalSession, input: RecoveryInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'recoverRedis',
+    workflowId: input.dryRun ? `${WORKFLOW_IDS.plan(input.instance)}/recovery` : WORKFLOW_IDS.recover(input.instance),
+    input,
+    summary: `${input.dryRun ? 'what a recovery would do' : 'recovery'} of ${input.instance}${input.by ? `, by ${input.by}` : ''}`,
     ifRunning: 'join',
   });
 

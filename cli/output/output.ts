@@ -28,6 +28,8 @@ export interface OperationStatus {
 export interface Output {
   /** What is going on; may be called often, shows at most one a second. */
   status(status: OperationStatus): void;
+  /** A page that changes: redrawn in its place on a terminal, else its new notes alone. Called once a second at most. */
+  page(page: { text: string; notes: readonly string[]; json: object }): void;
   /** One sentence that is neither progress nor the result. */
   note(message: string): void;
   /** Exactly once, last, on stdout. @param text - the same for people */

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress';
+import { createLogUpdate } from 'log-update';
 import { failureOf, type OperationStatus, type Output, type Streams } from './output.ts';
 import { percent, statusText } from './status-text.ts';
 import { onceASecond, onceAStep } from './throttle.ts';
@@ -9,17 +10,22 @@ const FALLBACK_COLUMNS = 80;
 /** For people. Progress goes to stderr, so that stdout has the result alone: one line redrawn on a terminal, else few lines. */
 export function textOutput({ stdout, stderr }: Streams, now: () => number = Date.now): Output {
   const progress = stderr.isTTY ? liveLine(stderr, now) : plainLines(stderr, now);
+  const page = stderr.isTTY ? redrawnPage(stderr) : newNotes(stderr);
   return {
     status: progress.show,
+    page: page.show,
     note(message) {
+      page.clear();
       progress.clear();
       stderr.write(`${message}\n`);
     },
     result(_, text) {
+      page.clear();
       progress.clear();
       stdout.write(text.endsWith('\n') || text === '' ? text : `${text}\n`);
     },
     failure(error) {
+      page.clear();
       progress.clear();
       const { code, message, next, exit } = failureOf(error);
       const label = code === 'DETACHED' ? 'detached' : 'error';
@@ -27,6 +33,28 @@ export function textOutput({ stdout, stderr }: Streams, now: () => number = Date
       if (process.env.REDIS_BACKUP_DEBUG && error instanceof Error) stderr.write(`${error.stack}\n`);
       return exit;
     },
+  };
+}
+
+interface PageDisplay {
+  show: Output['page'];
+  /** Leaves what stands there, and begins a new one below. */
+  clear(): void;
+}
+
+function redrawnPage(stderr: Streams['stderr']): PageDisplay {
+  const update = createLogUpdate(stderr as NodeJS.WriteStream, { showCursor: true });
+  return { show: ({ text }) => update(text), clear: () => update.done() };
+}
+
+function newNotes(stderr: Streams['stderr']): PageDisplay {
+  const shown = new Set<string>();
+  return {
+    show({ notes }) {
+      for (const note of notes.filter((one) => !shown.has(one))) stderr.write(`${note}\n`);
+      for (const note of notes) shown.add(note);
+    },
+    clear: () => undefined,
   };
 }
 

@@ -64,6 +64,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   PLATFORM_UNSUPPORTED: 'Configure `platform` as a type that can do it: see [configuration.md](configuration.md).',
   PLACE_UNREACHABLE: 'Start `redis-backup worker` on the machine that the message names.',
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
+  NOT_RECOVERED:
+    'Do what the report says under "to do", then start the recovery again. A promoted replica serves: point the applications at it.',
   DETACHED: 'The operation goes on. The message says how to wait for it and how to cancel it.',
 
   CHECK_FAILED: 'Do what stands below each failed finding, then run `redis-backup check` again.',

@@ -1,0 +1,60 @@
+import { ERRORS, RecoveryError } from '../../model/errors.ts';
+import type { RecoveryInput } from '../../model/recovery.ts';
+import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+const SETTINGS = { onDamage: ['serve-empty', 'ask'], restore: ['never', 'ask', 'auto'] } as const;
+
+/** `recover [INSTANCE]`: starts the runbook or joins it, and shows it. Ctrl-C detaches; the recovery goes on. */
+export const recover: CommandSpec = {
+  name: 'recover',
+  about: 'brings a Redis back, availability first: starts the runbook or joins the one that runs, and shows it',
+  arguments: [ONE_INSTANCE],
+  options: [
+    { flags: '--watch', about: 'start none: only show the one that runs' },
+    { flags: '--dry-run', about: 'only say what is wrong and what would be done' },
+    { flags: '--on-damage <what>', about: '`serve-empty` or `ask`, in place of what the configuration says' },
+    { flags: '--restore <when>', about: '`never`, `ask` or `auto`, in place of what the configuration says' },
+    { flags: '--approve <plan>', about: 'answer the question of the page with yes' },
+    { flags: '--decline <plan>', about: 'answer it with no' },
+    { flags: '--hold <reason>', about: 'stop doing, keep watching' },
+    { flags: '--resume <reason>', about: 'go on after --hold' },
+    { flags: '--skip <step>', about: 'leave a step out, such as `warmup`' },
+    { flags: '--extend <minutes>', about: 'watch sign-ins and hit rate longer' },
+    { flags: '--abort <reason>', about: 'end it: what has begun is finished, what can be put back is' },
+    { flags: '--by <name>', about: 'who you are, for the report; your login name when left out' },
+  ],
+  exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
+  async run(context, given) {
+    const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
+    const by = optionOf(given, 'by') ?? process.env.USER ?? 'somebody';
+    const { controlRecovery, controlOf } = await import('../recover/control.ts');
+    const control = controlOf(given, by);
+    if (control) return controlRecovery(context, instance, control);
+    const { runRecovery, watchRecovery } = await import('../recover/run.ts');
+    if (given.options.watch === true) return watchRecovery(context, instance, by);
+    const input: RecoveryInput = {
+      instance,
+      by,
+      ...(given.options.dryRun === true ? { dryRun: true } : {}),
+      ...settingsOf(given),
+    };
+    return runRecovery(context, input);
+  },
+};
+
+/** @throws RecoveryError `USAGE` */
+function settingsOf(given: Given): Pick<RecoveryInput, 'onDamage' | 'restore'> {
+  const found: Record<string, string> = {};
+  for (const [name, allowed] of Object.entries(SETTINGS)) {
+    const value = optionOf(given, name);
+    if (value === undefined) continue;
+    if (!(allowed as readonly string[]).includes(value)) {
+      throw new RecoveryError('USAGE', `--${name === 'onDamage' ? 'on-damage' : name} is "${value}"`, {
+        next: `Use ${allowed.join(' or ')}.`,
+      });
+    }
+    found[name] = value;
+  }
+  return found;
+}

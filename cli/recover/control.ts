@@ -1,0 +1,63 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { type CommandContext, type Given, optionOf } from '../command.ts';
+import { isAway, unreachable } from '../temporal.ts';
+
+/** One update of a running recovery, as `temporal workflow update execute` sends it. */
+export interface Control {
+  name: string;
+  message: object;
+}
+
+/** What was asked for, if anything; one at a time. @throws RecoveryError `USAGE` */
+export function controlOf(given: Given, by: string): Control | undefined {
+  const of = (option: string, name: string, message: (value: string) => object): Control[] => {
+    const value = optionOf(given, option);
+    return value === undefined ? [] : [{ name, message: { by, ...message(value) } }];
+  };
+  const reason = 'on the command line';
+  const controls = [
+    ...of('approve', 'approve', (plan) => ({ plan })),
+    ...of('decline', 'approve', (plan) => ({ plan, decline: true })),
+    ...of('hold', 'hold', (why) => ({ reason: why })),
+    ...of('resume', 'resume', (why) => ({ reason: why })),
+    ...of('abort', 'abort', (why) => ({ reason: why })),
+    ...of('skip', 'skipStep', (step) => ({ step, reason })),
+    ...of('extend', 'extendMonitoring', (minutes) => ({ minutes: Number(minutes), reason })),
+  ];
+  if (controls.length > 1) {
+    throw new RecoveryError('USAGE', 'a recovery is told one thing at a time', { next: 'Run the command once for each.' });
+  }
+  return controls[0];
+}
+
+/** Tells a running recovery, and prints what it answers. @throws RecoveryError `USAGE` when it refuses, or none runs */
+export async function controlRecovery(
+  { temporal, output }: Pick<CommandContext, 'temporal' | 'output'>,
+  instance: string,
+  { name, message }: Control,
+): Promise<undefined> {
+  const session = await temporal();
+  const workflowId = WORKFLOW_IDS.recover(instance);
+  try {
+    const answer = await session.client.workflow.getHandle(workflowId).executeUpdate<string, [object]>(name, { args: [message] });
+    output.result({ workflowId, update: name, answer }, answer);
+    return undefined;
+  } catch (error) {
+    if (isAway(error)) throw unreachable(session.address, error);
+    throw refusal(instance, name, error);
+  }
+}
+
+function refusal(instance: string, name: string, error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  if (/not found|already completed/i.test(error.message)) {
+    return new RecoveryError('USAGE', `no recovery of ${instance} runs`, {
+      next: `Start one: redis-backup recover ${instance}.`,
+    });
+  }
+  const { cause } = error as { cause?: { message?: string; details?: { next?: string }[] } };
+  if (!cause?.message) return error;
+  const next = cause.details?.[0]?.next ?? `Look at it: redis-backup recover ${instance} --watch.`;
+  return new RecoveryError('USAGE', `${name} was refused: ${cause.message}`, { next });
+}
