@@ -102,6 +102,8 @@ export interface RunbookStatus {
 }
 
 const MARKS: Record<StepState, string> = { todo: '⬜', doing: '⏳', done: '✅', failed: '❌', skipped: '⏭️' };
+/** The Web UI draws cells without room between them, and keeps a no-break space. */
+const GAP = '\u00a0';
 /** The Web UI sends the page through a URL, and proxies cut long ones. */
 export const PAGE_BYTES = 2000;
 
@@ -131,8 +133,8 @@ function pageOf(status: RunbookStatus, width: number): string {
       : `**Stop everything**: \`temporal workflow update execute -w ${id} --name hold --input '{"by":"you","reason":"…"}'\``,
   ].filter((line, index) => line !== '' || index === 1);
   const rows = steps.map(({ step, state, startedAt, seconds, note }) => {
-    const took = seconds === undefined ? '' : `${seconds} s`;
-    return `|${MARKS[state]}|${STEPS[step].title}|${startedAt ? clock(startedAt) : ''}|${took}|${short(note ?? '', width)}|`;
+    const took = seconds === undefined ? '' : `${seconds} s${GAP}`;
+    return `|${MARKS[state]}${GAP}|${STEPS[step].title}${GAP}|${startedAt ? clock(startedAt) + GAP : ''}|${took}|${short(note ?? '', width)}|`;
   });
   return `${lines.join('\n\n').replace('\n\n\n\n', '\n\n')}\n\n| |step|UTC|took| |\n|-|-|-|-|-|\n${rows.join('\n')}`;
 }

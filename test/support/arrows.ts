@@ -59,7 +59,7 @@ export const ROOMS: Record<string, Room> = {
   cli: {
     rooms: ['model', 'config', ...CAPABILITIES, 'activities', 'workflows', 'worker'],
     node: true,
-    packages: ['@temporalio/', 'commander', 'cli-progress', 'yaml', 'zod'],
+    packages: ['@temporalio/', 'commander', 'cli-progress', 'log-update', 'yaml', 'zod'],
   },
 };
 

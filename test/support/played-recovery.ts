@@ -6,7 +6,7 @@ import type { RunbookStatus } from '../../model/runbook.ts';
 import { JobInterceptor } from '../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../worker/options.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
-import { startTemporal, type TemporalServer } from './temporal.ts';
+import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
 
 /** What one step answers; a function is called anew each time. It may throw. */
@@ -34,9 +34,9 @@ export class PlayedRecovery {
     this.#running = Promise.all(workers.map((worker) => worker.run()));
   }
 
-  static async open(): Promise<PlayedRecovery> {
+  static async open(options: TemporalOptions = {}): Promise<PlayedRecovery> {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
-    const temporal = await startTemporal();
+    const temporal = await startTemporal(options);
     const connection = await NativeConnection.connect({ address: temporal.address });
     let played: PlayedRecovery | undefined;
     const play = new Proxy({} as Record<string, (input: unknown) => Promise<unknown>>, {

@@ -12,6 +12,8 @@ import { killAtTheEnd } from './processes.ts';
 export interface TemporalServer {
   readonly address: string;
   readonly namespace: 'default';
+  /** Address of the Web UI, if it was asked for. */
+  readonly ui?: string;
   client(): Promise<Client>;
   /** kill -9, the way a machine dies. */
   kill(): Promise<void>;
@@ -23,17 +25,21 @@ export interface TemporalServer {
 export interface TemporalOptions {
   /** Registers ours at the start, as `scripts/setup` tells people to. Default true. */
   withSearchAttributes?: boolean;
+  /** Serves the Web UI, too. Default false. */
+  withUi?: boolean;
   /** Settings of the server, such as `limit.historyCount.suggestContinueAsNew`. */
   dynamicConfig?: Record<string, string | number>;
 }
 
 export async function startTemporal({
   withSearchAttributes = true,
+  withUi = false,
   dynamicConfig = {},
 }: TemporalOptions = {}): Promise<TemporalServer> {
   const dir = await mkdtemp(join(tmpdir(), 'redis-backup-temporal-'));
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
+  const uiPort = withUi ? await freePort() : undefined;
   const connections: Connection[] = [];
   let child: ReturnType<typeof spawn> | undefined;
   const attributes = withSearchAttributes
@@ -44,6 +50,7 @@ export async function startTemporal({
   const server: TemporalServer = {
     address,
     namespace: 'default',
+    ...(uiPort ? { ui: `http://127.0.0.1:${uiPort}` } : {}),
     async client() {
       const connection = await Connection.connect({ address });
       connections.push(connection);
@@ -54,7 +61,7 @@ export async function startTemporal({
       const args = [
         'server',
         'start-dev',
-        '--headless',
+        ...(uiPort ? ['--ui-port', String(uiPort)] : ['--headless']),
         '--port',
         String(port),
         '--log-level',

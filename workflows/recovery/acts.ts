@@ -150,7 +150,9 @@ async function networkSnapshot(run: LockedRun): Promise<string> {
   const { instance } = run.input;
   const conduct = { act, enter: () => undefined, undoLater: run.held.undoLater };
   try {
-    const stored = await within(SNAPSHOT_LIMIT_MS, () => takeSnapshot(conduct, instance, 'safety'));
+    const stored = await within(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
+      takeSnapshot(conduct, instance, 'safety'),
+    );
     const [backup] = stored ?? [];
     return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';
   } catch (error) {

@@ -48,7 +48,10 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
       page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? serves}`);
       await run.controls.mayGoOn();
-      await condition(() => run.controls.abortedBy !== undefined, PAUSES_MS[Math.min(idle++, PAUSES_MS.length - 1)] ?? 1);
+      const pause = PAUSES_MS[Math.min(idle++, PAUSES_MS.length - 1)] ?? 1;
+      await condition(() => run.controls.abortedBy !== undefined, pause, {
+        summary: 'until the next look at what a person may mend',
+      });
     }
     await run.controls.mayGoOn(() => assess(run).then(() => undefined));
     assessment = await assess(run);
@@ -67,7 +70,7 @@ const letGo = ({ held, input, page }: LockedRun): Promise<void> =>
 async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessment): Promise<ServesAgain | string> {
   const limit = failure === 'loading' ? LOAD_LIMIT_MS : acts.length > 0 ? SERVE_LIMIT_MS : AT_ONCE_MS;
   try {
-    const serves = await within(limit, () =>
+    const serves = await within(limit, 'then it is looked at anew', () =>
       act(
         'awaitServesAgain',
         { instance, sinceMs: run.found.startedMs },

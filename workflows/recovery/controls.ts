@@ -72,7 +72,8 @@ export class Controls {
   /** Before each thing that changes something: waits while it is held. @throws Aborted */
   async mayGoOn(whileHeld: () => Promise<void> = async () => undefined): Promise<void> {
     while (this.#held && !this.#aborted) {
-      if (await condition(() => !this.#held || this.#aborted !== undefined, '30 seconds')) break;
+      const summary = `held by ${this.#held.by}: ${this.#held.reason}`;
+      if (await condition(() => !this.#held || this.#aborted !== undefined, '30 seconds', { summary })) break;
       await whileHeld();
     }
     if (this.#aborted) throw new Aborted(this.#aborted.reason);
@@ -110,7 +111,9 @@ export class Controls {
     const open: { question: Question; answer?: Answer } = { question };
     this.#question = open;
     this.#page.asks(question);
-    await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs));
+    await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs), {
+      summary: `asked: ${question.text}`.slice(0, 200),
+    });
     const answer: Answer = open.answer ?? { answer: 'nobody answered' };
     this.decisions.push({ question: question.text, ...answer });
     this.#question = undefined;

@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
 import { act } from '../steps.ts';
 import type { HeldLock } from '../with-instance-lock.ts';
@@ -66,15 +66,28 @@ const glance = (instance: string, place: string) =>
     },
   );
 
-/** Runs `body` for so long at most. `undefined`: the time was over. */
-export async function within<T>(ms: number, body: () => Promise<T>): Promise<T | undefined> {
-  const outer = CancellationScope.current();
-  const scope = new CancellationScope({ cancellable: true, timeout: ms });
+/** Runs `body` for so long at most. `undefined`: the time was over. @param summary - of the timer, for the timeline */
+export async function within<T>(ms: number, summary: string, body: () => Promise<T>): Promise<T | undefined> {
+  const work = new CancellationScope();
+  const timer = new CancellationScope();
+  let isLate = false;
+  const late = timer
+    .run(() => sleep(ms, { summary }))
+    .then(
+      () => {
+        isLate = true;
+        work.cancel();
+      },
+      () => undefined, // the work was done first
+    );
   try {
-    return await scope.run(body);
+    return await work.run(body);
   } catch (error) {
-    if (scope.consideredCancelled && !outer.consideredCancelled) return undefined;
+    if (isLate) return undefined;
     throw error;
+  } finally {
+    timer.cancel();
+    await late;
   }
 }
 
