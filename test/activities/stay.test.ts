@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
 import { type Progress, runAsJob } from '../../activities/job-context.ts';
 import type { World } from '../../activities/world.ts';
-import type { FollowResult } from '../../model/archiving.ts';
+import type { FollowResult, Rpo } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
@@ -23,6 +23,7 @@ class Following {
   readonly notes: string[] = [];
   /** Bytes of the timeline. */
   came = 0;
+  rpo: Rpo | undefined;
   onNote: (note: string) => unknown = () => undefined;
   settings = {
     segmentAgeMs: 1000,
@@ -53,6 +54,13 @@ class Following {
       repository: async () => new Repository(store),
       archive: async () => archive,
       draining: drain.signal,
+      archiver: {
+        detach: async () => false,
+        attach: async () => undefined,
+        tellRpo: async (_instance, rpo) => {
+          this.rpo = rpo;
+        },
+      },
     };
     const progress = ({ note = '', doneBytes = 0 }: Progress) => {
       this.notes.push(note);
@@ -114,6 +122,8 @@ describe('A stay of the archiver', function () {
     following.drain.abort();
     assert.equal((await ended).ended, 'draining');
     assert.ok((await following.end()) >= wanted);
+    assert.equal(following.rpo?.seconds, 0);
+    assert.equal(following.rpo?.storedUpTo, (await ended).storedUpTo);
   });
 
   it('does not begin when its worker drains already', async () => {
@@ -174,6 +184,7 @@ describe('A stay of the archiver', function () {
     following.cancel.abort(new Error('told to let go'));
     await assert.rejects(ended, /told to let go/);
     assert.ok(Date.now() - beganAtMs < 10_000);
+    assert.ok((following.rpo?.seconds ?? 0) > 7);
   });
 
   it('takes no base from a Redis that became empty while it came', async () => {

@@ -194,6 +194,7 @@ describe('A continuous log whose worker or Redis fails', function () {
     for (let time = 0; time < 20; time++) await archived.detach('ann');
     assert.notEqual((await archived.handle.describe()).runId, runId, 'it has begun anew');
     assert.equal((await archived.status()).detachedBy, 'ann');
+    assert.equal((await archived.status()).rpo?.seconds, 0);
     await archived.attach('ann');
     await until(isFollowed, { what: 'it follows' });
     assert.equal((await archived.attach('ann')).detachedBy, undefined); // nothing to lift
