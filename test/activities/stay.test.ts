@@ -44,6 +44,31 @@ describe('A stay of the archiver', function () {
     assert.equal(following.rpo?.storedUpTo, (await ended).storedUpTo);
   });
 
+  it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
+    const { ended } = await begun();
+    const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];
+    const del = (from: number) => ['DEL', ...Array.from({ length: 1500 }, (_, i) => `${from + i}`)];
+    await redis.command(...mset(0));
+    await redis.command(...mset(1500));
+    const before = await following.sourceAt();
+    await redis.command(...del(0));
+    const middle = await following.sourceAt();
+    await redis.command('WAIT', '1', '5000'); // for the store: a segment ends here, and the window does not
+    await redis.command(...del(1500));
+    const wanted = await following.sourceAt();
+    await redis.command('WAIT', '1', '5000');
+    assert.ok((await following.end()) >= wanted);
+    following.drain.abort();
+    await ended;
+    const { extents } = await following.archive.extents();
+    const found = await following.archive.destructive(extents, { fromMs: 0, toMs: Date.now() });
+    assert.deepEqual(
+      found.map((one) => [one.command, one.before, one.keys]),
+      [['mass delete', before, 3000]],
+    );
+    assert.ok((found[0]?.after ?? 0) > middle && (found[0]?.after ?? 0) <= wanted);
+  });
+
   it('does not begin when its worker drains already', async () => {
     following.drain.abort();
     await assert.rejects(following.follow());
