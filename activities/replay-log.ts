@@ -1,5 +1,6 @@
 import type { PlannedLog } from '../model/plan.ts';
 import { replayable } from '../redis/log/replayable.ts';
+import { absoluteExpiries } from '../redis/log/shift-expiries.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import { currentJob } from './job-context.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from './world.ts';
@@ -9,7 +10,7 @@ export type CommandNames = Partial<Pick<ArchiveSettings, 'renamedCommands' | 'mo
 
 /**
  * The planned stretch of the continuous log as a Redis can execute it behind its base: verified, cut exactly, and with no
- * command that is not known to be a write. Nothing of it may be used before its end.
+ * command that is not known to be a write, and times to live as moments. Nothing of it may be used before its end.
  * @throws RecoveryError `ARCHIVE_GAP`, `ARCHIVE_CORRUPT`, `LOG_FOREIGN_COMMAND`, `LOG_MALFORMED`
  */
 export async function* replayedRanges(
@@ -20,8 +21,8 @@ export async function* replayedRanges(
 ): AsyncGenerator<Buffer> {
   for (const { timelineId, from, to } of ranges) {
     if (from === to) continue;
-    const { start, startState, body } = await archive.openRange(timelineId, from, to, { signal });
-    yield* replayable(body, {
+    const { start, startState, body, atMs } = await archive.openRange(timelineId, from, to, { signal });
+    const commands = replayable(body, {
       state: startState,
       startOffset: start,
       from,
@@ -29,6 +30,7 @@ export async function* replayedRanges(
       renamed: renamedCommands,
       allowed: moduleCommands,
     });
+    yield* absoluteExpiries(commands, atMs);
   }
 }
 

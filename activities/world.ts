@@ -1,3 +1,4 @@
+import type { Rpo } from '../model/archiving.ts';
 import type { DataClass } from '../model/data-class.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
@@ -24,10 +25,12 @@ export interface World {
   archive(instance: string, shard: string): Promise<Archive>;
   /** Aborted when this worker is about to end: what stays for long leaves now, and goes on elsewhere. */
   readonly draining: AbortSignal;
-  /** The workflow `archive/<instance>`. Both are idempotent, and do nothing where none runs. */
+  /** The workflow `archive/<instance>`. All are idempotent, and do nothing where none runs. */
   readonly archiver: {
     detach(instance: string, by: string): Promise<boolean>;
     attach(instance: string, by: string): Promise<void>;
+    /** Tells it what would be lost: it knows no heartbeat. */
+    tellRpo(instance: string, rpo: Rpo): Promise<void>;
   };
   /** The fence: passes only while this very operation holds the lock of the instance. @throws RecoveryError `LOCK_LOST` */
   requireLock(instance: string): Promise<void>;

@@ -1,5 +1,5 @@
 import { isBoundary } from './stream-state.ts';
-import type { DestructiveCommand, SegmentHeader } from './timeline.ts';
+import type { SegmentHeader } from './timeline.ts';
 
 /** A place in the archive where data may be cut: behind a whole command, and never inside a transaction. */
 export interface Cut {
@@ -24,22 +24,3 @@ export function cutIn(header: Cuttable, atMs: number): Omit<Cut, 'timelineId'> |
   if (mark) return { offset: mark[0], atMs: mark[1] };
   return isBoundary(startState) && firstAtMs <= atMs ? { offset: start, atMs: firstAtMs } : undefined;
 }
-
-/**
- * The cut for a moment: the last boundary at or before it.
- * @param headers - of segments of one timeline, ascending; enough of them that one has a boundary before the moment
- */
-export function cutAt(headers: readonly (Cuttable & Pick<SegmentHeader, 'timelineId'>)[], atMs: number): Cut | undefined {
-  for (const header of headers.toReversed()) {
-    const cut = cutIn(header, atMs);
-    if (cut) return { timelineId: header.timelineId, ...cut };
-  }
-  return undefined;
-}
-
-/** The cut that has a destructive command undone: right before it, so that what came before at the same moment stays. */
-export const cutBefore = (timelineId: string, { before, atMs }: DestructiveCommand): Cut => ({
-  timelineId,
-  offset: before,
-  atMs,
-});

@@ -1,4 +1,5 @@
-import type { DestructiveCommand, SegmentHeader } from './timeline.ts';
+import { distinctDestructive } from './destructive.ts';
+import type { SegmentHeader } from './timeline.ts';
 
 /** A segment, as far as a listing tells. */
 export interface RunCandidate {
@@ -86,7 +87,7 @@ export function mergedHeader(headers: readonly SegmentHeader[], attempt: string)
   return {
     ...{ formatVersion, kind, timelineId, instance, shard, start, end, startState, endState, firstAtMs, lastAtMs },
     marks: thinned(headers.flatMap(({ marks }) => marks)),
-    destructive: distinct(headers.flatMap(({ destructive }) => destructive)),
+    destructive: distinctDestructive(headers.flatMap(({ destructive }) => destructive)),
     unknownCommands: [...new Set(headers.flatMap(({ unknownCommands }) => unknownCommands))].sort(),
     attempt,
   };
@@ -98,10 +99,4 @@ function thinned(marks: readonly SegmentHeader['marks'][number][]): SegmentHeade
     const next = marks[i + 1];
     return next === undefined || Math.floor(next[1] / 1000) !== Math.floor(atMs / 1000);
   });
-}
-
-/** A run of deletes that went over the end of a segment may stand in both. */
-function distinct(commands: readonly DestructiveCommand[]): DestructiveCommand[] {
-  const seen = new Map(commands.map((one) => [JSON.stringify([one.command, one.before, one.after, one.db]), one]));
-  return [...seen.values()];
 }

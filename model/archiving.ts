@@ -3,6 +3,18 @@ export interface ArchiveInput {
   instance: string;
   /** Carried over when the workflow continues as new; never typed by a person. */
   detachedBy?: string[];
+  /** As `detachedBy`. */
+  rpo?: Rpo;
+}
+
+/** What a disaster would have cost, when something was last known about it. */
+export interface Rpo {
+  /** How old the oldest write was that was not stored; 0 when all was. */
+  seconds: number;
+  /** When the last stored byte came, ISO 8601. */
+  storedUpTo: string;
+  /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes. */
+  asOf: string;
 }
 
 /** What one stay of the archiver at a Redis ended with. */
@@ -24,6 +36,8 @@ export interface ArchiveStatus {
   detachedBy?: string;
   /** Why it does not follow at the moment. */
   trouble?: string;
+  /** Told once a minute while it changes. Absent until it has followed for the first time. */
+  rpo?: Rpo;
   /** What the last stay ended with. */
   last?: FollowResult;
 }

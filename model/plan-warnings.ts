@@ -43,7 +43,7 @@ function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
   const { product, version } = manifest.server;
   if (input.log && product === 'redis' && compareVersions(version, '7.0') < 0) {
     found.push(
-      `Redis ${version} writes into its log how long keys live, and not until when: what comes from the log lives longer, by the age of the log`,
+      `Redis ${version} writes into its log how long keys live, and not until when: that is counted from when the worker got it, so what was written while no worker followed lives longer, by that time`,
     );
   }
   if (manifest.rdb.crc64 === 'unchecked') {

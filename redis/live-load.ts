@@ -23,10 +23,6 @@ export async function follow(client: RedisClient, host: string, port: number): P
 }
 
 /** Does it follow this very primary, with or without a link to it? */
-export async function isFollowing(client: RedisClient, host: string, port: number): Promise<boolean> {
-  return followsIn(await client.info('replication'), host, port);
-}
-
 const followsIn = (info: RedisInfo, host: string, port: number): boolean =>
   info.get('role') === 'slave' && info.get('master_host') === host && info.number('master_port') === port;
 

@@ -2,29 +2,29 @@ import type { AofManifest, StoredAofFile } from '../model/aof-manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { type AofBackupRef, aofBackupPrefix, aofBackupsPrefix, aofFileKey, aofManifestKey, aofObjectName } from './aof-layout.ts';
 import { checkAofBackupManifest, formatAofBackupManifest, parseAofBackupManifest } from './aof-manifest.ts';
-import { isBackupId } from './layout.ts';
-import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
-import { inParallel } from './parallel.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { type ManifestKind, type ManifestProblem, Manifests } from './manifests.ts';
 import { openCompressed, type ReadOptions, storeCompressed, verifyWhole, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 export type { AofBackupRef } from './aof-layout.ts';
 
-export interface AofManifestProblem {
-  backupId: string;
-  error: RecoveryError;
-}
-
-/** Manifests read at once by a listing. */
-const READS_AT_ONCE = 16;
+const KIND: ManifestKind<AofManifest> = {
+  what: 'AOF backup',
+  allPrefix: aofBackupsPrefix,
+  prefix: aofBackupPrefix,
+  key: aofManifestKey,
+  format: (manifest) => formatAofBackupManifest(checkAofBackupManifest(manifest)),
+  parse: parseAofBackupManifest,
+};
 
 /** Copies of append-only logs at rest: what stands in docs/repository-format.md, over any store. */
 export class AofBackups {
   readonly store: ObjectStore;
+  readonly #manifests: Manifests<AofManifest>;
 
   constructor(store: ObjectStore) {
     this.store = store;
+    this.#manifests = new Manifests(store, KIND);
   }
 
   /**
@@ -47,31 +47,20 @@ export class AofBackups {
    * Makes a backup exist: writes its manifest, the last object of it. Safe to repeat with the same manifest.
    * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there; `OBJECT_MISSING` or `BACKUP_CORRUPT` if a file is not whole
    */
-  async publish(manifest: AofManifest): Promise<void> {
-    const text = formatAofBackupManifest(checkAofBackupManifest(manifest));
-    // A manifest never names what isn't there.
-    for (const { stored } of manifest.files) await verifyWhole(this.store, aofFileKey(manifest, stored.file), stored.bytes);
-    try {
-      await this.store.put(aofManifestKey(manifest), textBody(text), { ifAbsent: true });
-    } catch (error) {
-      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
-      if ((await readText(this.store, aofManifestKey(manifest), LARGEST_MANIFEST_BYTES)) !== text) throw error;
-    }
-  }
-
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
-  async readManifest(ref: AofBackupRef): Promise<AofManifest> {
-    const found = await this.#manifest(ref);
-    if (found) return found;
-    throw new RecoveryError('BACKUP_MISSING', `${this.store.url} has no AOF backup ${ref.backupId} of ${ref.instance}`, {
-      next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
+  publish(manifest: AofManifest): Promise<void> {
+    return this.#manifests.publish(manifest, async () => {
+      for (const { stored } of manifest.files) await verifyWhole(this.store, aofFileKey(manifest, stored.file), stored.bytes);
     });
   }
 
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  readManifest(ref: AofBackupRef): Promise<AofManifest> {
+    return this.#manifests.read(ref);
+  }
+
   /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
-  async isTaken(ref: AofBackupRef): Promise<boolean> {
-    for await (const _ of this.store.list(aofBackupPrefix(ref))) return true;
-    return false;
+  isTaken(ref: AofBackupRef): Promise<boolean> {
+    return this.#manifests.isTaken(ref);
   }
 
   /** Whole backups, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
@@ -80,21 +69,8 @@ export class AofBackups {
   }
 
   /** The same, and the backups whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
-  async listWithProblems(instance: string, shard = '0'): Promise<{ manifests: AofManifest[]; problems: AofManifestProblem[] }> {
-    const names = await this.store.listNames(aofBackupsPrefix(instance, shard));
-    const ids = names.filter(isBackupId).sort(); // an id sorts as its time does
-    const problems: AofManifestProblem[] = [];
-    const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
-      try {
-        return await this.#manifest({ instance, shard, backupId });
-      } catch (error) {
-        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN')) throw error;
-        problems.push({ backupId, error });
-        return undefined;
-      }
-    });
-    problems.sort((a, b) => (a.backupId < b.backupId ? -1 : 1));
-    return { manifests: manifests.filter((manifest) => manifest !== undefined), problems };
+  listWithProblems(instance: string, shard = '0'): Promise<{ manifests: AofManifest[]; problems: ManifestProblem[] }> {
+    return this.#manifests.list(instance, shard);
   }
 
   /**
@@ -115,14 +91,7 @@ export class AofBackups {
   }
 
   /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
-  async delete(ref: AofBackupRef): Promise<void> {
-    await this.store.delete(aofManifestKey(ref));
-    for await (const { key } of this.store.list(aofBackupPrefix(ref))) await this.store.delete(key);
-  }
-
-  async #manifest(ref: AofBackupRef): Promise<AofManifest | undefined> {
-    const key = aofManifestKey(ref);
-    const text = await readText(this.store, key, LARGEST_MANIFEST_BYTES);
-    return text === undefined ? undefined : parseAofBackupManifest(text, ref, `${this.store.url}/${key}`);
+  delete(ref: AofBackupRef): Promise<void> {
+    return this.#manifests.delete(ref);
   }
 }

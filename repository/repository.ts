@@ -3,7 +3,6 @@ import { RecoveryError } from '../model/errors.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import {
   instancePrefix,
-  isBackupId,
   manifestKey,
   probeKey,
   SNAPSHOT_FILE,
@@ -12,8 +11,8 @@ import {
   snapshotPrefix,
   snapshotsPrefix,
 } from './layout.ts';
-import { checkManifest, formatManifest, LARGEST_MANIFEST_BYTES, parseManifest } from './manifest.ts';
-import { inParallel } from './parallel.ts';
+import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
+import { type ManifestKind, type ManifestProblem, Manifests } from './manifests.ts';
 import { type Pin, readPins, writePin } from './pins.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
 import { openCompressed, type ReadOptions, storeCompressed, verifyWhole, type WriteOptions } from './stored-object.ts';
@@ -21,6 +20,7 @@ import type { ObjectStore } from './stores/object-store.ts';
 import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
 
 export type { SnapshotRef } from './layout.ts';
+export type { ManifestProblem } from './manifests.ts';
 export type { Pin } from './pins.ts';
 export type { ReadOptions, WriteOptions } from './stored-object.ts';
 export type { SweptObject } from './sweep.ts';
@@ -28,20 +28,23 @@ export type { SweptObject } from './sweep.ts';
 /** The object of a snapshot, as its manifest names it. */
 export type StoredObject = SnapshotManifest['stored'];
 
-export interface ManifestProblem {
-  backupId: string;
-  error: RecoveryError;
-}
-
-/** Manifests read at once by a listing. */
-const READS_AT_ONCE = 16;
+const KIND: ManifestKind<SnapshotManifest> = {
+  what: 'backup',
+  allPrefix: snapshotsPrefix,
+  prefix: snapshotPrefix,
+  key: manifestKey,
+  format: (manifest) => formatManifest(checkManifest(manifest)),
+  parse: parseManifest,
+};
 
 /** Backups at rest: what stands in docs/repository-format.md, over any store. */
 export class Repository {
   readonly store: ObjectStore;
+  readonly #manifests: Manifests<SnapshotManifest>;
 
   constructor(store: ObjectStore) {
     this.store = store;
+    this.#manifests = new Manifests(store, KIND);
   }
 
   /**
@@ -63,30 +66,18 @@ export class Repository {
    * Makes a snapshot exist: writes its manifest, the last object of it. Safe to repeat with the same manifest.
    * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there, and all that verifyStored throws
    */
-  async publish(manifest: SnapshotManifest): Promise<void> {
-    const text = formatManifest(checkManifest(manifest));
-    await this.verifyStored(manifest, manifest.stored); // a manifest never names what isn't there
-    try {
-      await this.store.put(manifestKey(manifest), textBody(text), { ifAbsent: true });
-    } catch (error) {
-      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
-      if ((await readText(this.store, manifestKey(manifest), LARGEST_MANIFEST_BYTES)) !== text) throw error;
-    }
+  publish(manifest: SnapshotManifest): Promise<void> {
+    return this.#manifests.publish(manifest, () => this.verifyStored(manifest, manifest.stored));
   }
 
   /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
-  async readManifest(ref: SnapshotRef): Promise<SnapshotManifest> {
-    const found = await this.#manifest(ref);
-    if (found) return found;
-    throw new RecoveryError('BACKUP_MISSING', `${this.store.url} has no backup ${ref.backupId} of ${ref.instance}`, {
-      next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
-    });
+  readManifest(ref: SnapshotRef): Promise<SnapshotManifest> {
+    return this.#manifests.read(ref);
   }
 
   /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
-  async isTaken(ref: SnapshotRef): Promise<boolean> {
-    for await (const _ of this.store.list(snapshotPrefix(ref))) return true;
-    return false;
+  isTaken(ref: SnapshotRef): Promise<boolean> {
+    return this.#manifests.isTaken(ref);
   }
 
   /** Whole snapshots, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
@@ -95,21 +86,8 @@ export class Repository {
   }
 
   /** The same, and the snapshots whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
-  async listWithProblems(instance: string, shard = '0'): Promise<{ manifests: SnapshotManifest[]; problems: ManifestProblem[] }> {
-    const names = await this.store.listNames(snapshotsPrefix(instance, shard));
-    const ids = names.filter(isBackupId).sort(); // an id sorts as its time does
-    const problems: ManifestProblem[] = [];
-    const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
-      try {
-        return await this.#manifest({ instance, shard, backupId });
-      } catch (error) {
-        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN')) throw error;
-        problems.push({ backupId, error });
-        return undefined;
-      }
-    });
-    problems.sort((a, b) => (a.backupId < b.backupId ? -1 : 1));
-    return { manifests: manifests.filter((manifest) => manifest !== undefined), problems };
+  listWithProblems(instance: string, shard = '0'): Promise<{ manifests: SnapshotManifest[]; problems: ManifestProblem[] }> {
+    return this.#manifests.list(instance, shard);
   }
 
   /** Every shard of an instance that has something in the repository. */
@@ -127,9 +105,8 @@ export class Repository {
   }
 
   /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
-  async deleteSnapshot(ref: SnapshotRef): Promise<void> {
-    await this.store.delete(manifestKey(ref));
-    for await (const { key } of this.store.list(snapshotPrefix(ref))) await this.store.delete(key);
+  deleteSnapshot(ref: SnapshotRef): Promise<void> {
+    return this.#manifests.delete(ref);
   }
 
   /** Keeps a snapshot from retention until `untilMs`, because a plan names it. The last pin of one plan holds. */
@@ -172,12 +149,6 @@ export class Repository {
 
   close(): void {
     this.store.close();
-  }
-
-  async #manifest(ref: SnapshotRef): Promise<SnapshotManifest | undefined> {
-    const key = manifestKey(ref);
-    const text = await readText(this.store, key, LARGEST_MANIFEST_BYTES);
-    return text === undefined ? undefined : parseManifest(text, ref, `${this.store.url}/${key}`);
   }
 }
 

@@ -1,19 +1,22 @@
 import { Context } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../activities/world.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 
-/** How activities tell `archive/<instance>` to let go of its Redis, and to come back. */
+/** How activities tell `archive/<instance>` to let go of its Redis, to come back, and what would be lost. */
 export const archiver: World['archiver'] = {
   detach: (instance, by) => tell('detach', instance, by),
   attach: async (instance, by) => void (await tell('attach', instance, by)),
+  tellRpo: async (instance, rpo) => void (await ask(instance, (handle) => handle.signal('rpo', rpo))),
 };
 
+const tell = (update: 'detach' | 'attach', instance: string, by: string): Promise<boolean> =>
+  ask(instance, (handle) => handle.executeUpdate(update, { args: [{ by }] }));
+
 /** @returns false where no archiver runs */
-async function tell(update: 'detach' | 'attach', instance: string, by: string): Promise<boolean> {
-  const handle = Context.current().client.workflow.getHandle(WORKFLOW_IDS.archive(instance));
+async function ask(instance: string, what: (handle: WorkflowHandle) => Promise<unknown>): Promise<boolean> {
   try {
-    await handle.executeUpdate(update, { args: [{ by }] });
+    await what(Context.current().client.workflow.getHandle(WORKFLOW_IDS.archive(instance)));
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;

@@ -12,7 +12,7 @@ import { createWorld } from './world.ts';
 /** Nobody else works on the instance, and the archiver is as dead as Temporal is. */
 const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
   requireLock: async () => undefined,
-  archiver: { detach: async () => false, attach: async () => undefined },
+  archiver: { detach: async () => false, attach: async () => undefined, tellRpo: async () => undefined },
   draining: new AbortController().signal,
 };
 

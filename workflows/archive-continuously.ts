@@ -6,6 +6,7 @@ import {
   condition,
   continueAsNew,
   defineQuery,
+  defineSignal,
   defineUpdate,
   isCancellation,
   setCurrentDetails,
@@ -13,13 +14,15 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ArchiveInput, ArchiveStatus } from '../model/archiving.ts';
+import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archiving.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { act } from './steps.ts';
 
 export const archiveStatusQuery = defineQuery<ArchiveStatus>('status');
+/** Of activity `followStream`, which knows what the workflow can't see. */
+export const rpoSignal = defineSignal<[Rpo]>('rpo');
 export const detachUpdate = defineUpdate<ArchiveStatus, [{ by: string }]>('detach');
 export const attachUpdate = defineUpdate<ArchiveStatus, [{ by: string }]>('attach');
 
@@ -37,7 +40,7 @@ const REPLACED_PAUSE = '1 second';
  * and has `attach` on the undo list, so that it never takes a starting or half-restored server for a base.
  */
 export async function archiveContinuously(input: ArchiveInput): Promise<void> {
-  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, { detachedBy: CHECKS.names });
+  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, { detachedBy: CHECKS.names, rpo: CHECKS.rpo });
   const archiver = new Archiver(input);
   await archiver.run();
   await condition(allHandlersFinished);
@@ -52,14 +55,15 @@ class Archiver {
   #tidied: Promise<void> | undefined;
   #tidiedAtMs = 0;
 
-  constructor({ instance, detachedBy = [] }: ArchiveInput) {
-    this.#status = { instance, phase: 'follow' };
+  constructor({ instance, detachedBy = [], rpo }: ArchiveInput) {
+    this.#status = { instance, phase: 'follow', ...(rpo ? { rpo } : {}) };
     this.#holders = new Set(detachedBy);
     this.#tellHolders();
     const validator = (message: { by: string }): void => {
       if (!message?.by) throw failure('USAGE', 'by is required', 'Say who asks, for example {"by":"ann"}.');
     };
-    setHandler(archiveStatusQuery, () => this.#status, { description: 'Whether it follows, and what it stored last.' });
+    setHandler(archiveStatusQuery, () => this.#status, { description: 'Whether it follows, and what would be lost.' });
+    setHandler(rpoSignal, (rpo) => this.#know(rpo), { description: 'For the archiver itself, not for people.' });
     setHandler(detachUpdate, ({ by }) => this.#detach(by), {
       validator,
       description: 'Lets go of Redis until `attach`. JSON: {"by":"ann"}',
@@ -72,8 +76,8 @@ class Archiver {
   }
 
   get input(): ArchiveInput {
-    const { instance } = this.#status;
-    return { instance, ...(this.#isHeld ? { detachedBy: [...this.#holders] } : {}) };
+    const { instance, rpo } = this.#status;
+    return { instance, ...(this.#isHeld ? { detachedBy: [...this.#holders] } : {}), ...(rpo ? { rpo } : {}) };
   }
 
   get #isHeld(): boolean {
@@ -141,6 +145,11 @@ class Archiver {
     this.#holders.delete(by);
     this.#tellHolders();
     return this.#status;
+  }
+
+  /** A message that was long under way says less than is known. */
+  #know(rpo: Rpo): void {
+    if (rpo.asOf >= (this.#status.rpo?.asOf ?? '')) this.#status.rpo = rpo;
   }
 
   #tellHolders(): void {

@@ -7,6 +7,8 @@ type Check = (value: unknown) => string | undefined;
 const text: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a text');
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
 /** What an input may hold. Hand-written: people type these at 3 a.m., and a schema library is too big for the sandbox. */
 export const CHECKS = {
   instance: (value) => (typeof value === 'string' && isName(value) ? undefined : 'the name of an instance, such as "main"'),
@@ -32,6 +34,10 @@ export const CHECKS = {
     Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string' && one !== '')
       ? undefined
       : 'a list of names, such as ["sessions"]',
+  rpo: (value) =>
+    isRecord(value) && typeof value.seconds === 'number' && [value.storedUpTo, value.asOf].every((one) => text(one) === undefined)
+      ? undefined
+      : '{"seconds":0.4,"storedUpTo":"2026-08-01T10:42:07Z","asOf":"2026-08-01T10:42:07Z"}, or rather left out',
   text,
   flag,
 } as const satisfies Record<string, Check>;

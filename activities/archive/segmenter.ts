@@ -1,3 +1,4 @@
+import { distinctDestructive } from '../../model/destructive.ts';
 import type { StreamState } from '../../model/stream-state.ts';
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 
@@ -169,7 +170,7 @@ export class Segmenter {
       firstAtMs: seen[0]?.firstAtMs ?? this.#lastAtMs,
       lastAtMs: last.atMs,
       marks: marksOf(seen),
-      destructive: seen.flatMap(({ destructive }) => destructive),
+      destructive: distinctDestructive(seen.flatMap(({ destructive }) => destructive)),
       unknownCommands: [...new Set(seen.flatMap(({ unknownCommands }) => unknownCommands))],
       pieces: this.#takeBytes(last.offset - this.#start),
     };
@@ -205,7 +206,7 @@ const joined = (last: Seen, next: Seen): Seen => ({
   firstAtMs: last.firstAtMs,
   worth: last.worth || next.worth,
   worthAtMs: last.worthAtMs ?? next.worthAtMs,
-  destructive: [...last.destructive, ...next.destructive],
+  destructive: distinctDestructive([...last.destructive, ...next.destructive]),
   unknownCommands: [...new Set([...last.unknownCommands, ...next.unknownCommands])],
 });
 

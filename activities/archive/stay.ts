@@ -11,6 +11,7 @@ import type { ArchiveSettings, World } from '../world.ts';
 import type { Attached } from './attach.ts';
 import { steadyClock } from './clock.ts';
 import { News } from './news.ts';
+import { RpoTeller } from './rpo-teller.ts';
 import { type SegmentDraft, Segmenter } from './segmenter.ts';
 import { StreamTap } from './tap.ts';
 
@@ -36,6 +37,7 @@ export class Stay {
   readonly #tap: StreamTap;
   readonly #clock: () => number;
   readonly #attempt = randomUUID();
+  readonly #rpo: RpoTeller;
   readonly #news = new News();
   readonly #leave = new AbortController();
   readonly #giveUp = new AbortController();
@@ -64,6 +66,8 @@ export class Stay {
       bytes: settings.segmentBytes,
     });
     this.#stored = { offset, atMs: lastAtMs };
+    const { instance } = attached.timeline;
+    this.#rpo = new RpoTeller((rpo) => world.archiver.tellRpo(instance, rpo), this.#clock);
     this.#tap = new StreamTap(attached, this.#segmenter, {
       settings,
       clock: this.#clock,
@@ -86,6 +90,7 @@ export class Stay {
       this.#attached.follower.close();
       this.#end();
       await receiving;
+      await this.#rpo.tellLast();
     }
     signal.throwIfAborted();
     if (this.#lost !== undefined && !this.#leave.signal.aborted) throw this.#lost;
@@ -218,13 +223,14 @@ export class Stay {
   #report(): void {
     const oldest = this.#underWayAtMs ?? this.#segmenter.oldestAtMs;
     const lagMs = oldest === undefined ? 0 : Math.max(0, this.#clock() - oldest);
-    const { offset } = this.#stored;
+    const { offset, atMs } = this.#stored;
     const { first } = this.#attached.timeline;
     const notes = [
       `stored up to offset ${offset}`,
       ...(lagMs > 0 ? [`the oldest unstored write is ${formatDuration(lagMs)} old`] : []),
       ...(this.#storeTrouble ? [this.#storeTrouble] : []),
     ];
+    this.#rpo.known({ seconds: lagMs / 1000, storedUpTo: new Date(atMs).toISOString() });
     currentJob().progress({
       stage: 'follow',
       storedBytes: offset - first,

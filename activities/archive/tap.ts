@@ -59,13 +59,14 @@ export class StreamTap {
     this.#atMs = this.#options.clock();
     const cut = this.#reader.read(piece);
     const boundary = cut > 0;
+    this.#watch.tellRuns();
     const offset = boundary ? this.#reader.boundary : this.#reader.offset;
     this.#segmenter.sight({
       offset,
       state: boundary ? this.#reader.boundaryState() : this.#reader.state(),
       boundary,
       atMs: this.#atMs,
-      worth: this.#worth || this.#destructive.length > 0, // the end of a mass delete is seen at the next PING
+      worth: this.#worth,
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
     });

@@ -78,7 +78,7 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
   return [
     warning(
       'archive',
-      `Redis ${version} writes into its stream how long keys live, and not until when: after a replay they live longer, by the age of the log`,
+      `Redis ${version} writes into its stream how long keys live, and not until when: that is counted from when the worker got it, so after a replay what was written while no worker followed lives longer, by that time`,
       'Use Redis 7 or newer where times to live must be right after a restore from the log.',
     ),
   ];

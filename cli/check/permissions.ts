@@ -2,7 +2,10 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client.ts';
-import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+
+/** A name that no pattern of a user matches but one of all keys. */
+const ANY_KEY = '\u0001redis-backup';
 
 /** What is tried for each ACL rule: with these arguments it would do no harm. */
 const TRIED: Readonly<Record<string, readonly string[]>> = {
@@ -23,64 +26,111 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+migrate': ['MIGRATE', '127.0.0.1', '1', '__probe:x', '0', '1', 'COPY'],
   '+set': ['SET', '__probe:x', ''],
   '+del': ['DEL', '__probe:x'],
+  '~__probe:*': ['SET', '__probe:x', ''],
+  '+ping': ['PING'],
+  '+select': ['SELECT', '0'],
+  '+scan': ['SCAN', '0', 'COUNT', '1'],
+  '+restore': ['RESTORE', ANY_KEY, '0', ''],
+  '~*': ['RESTORE', ANY_KEY, '0', ''],
 };
 
 /** Those that may really be run when the server cannot be asked what is permitted. */
-const HARMLESS = new Set(['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list']);
+const HARMLESS = new Set([
+  ...['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list'],
+  ...['+pubsub|numsub', '+ping', '+select', '+scan'],
+]);
 
-/** The rules that the configured jobs need, with the job that misses them first. */
-export function neededRules({ backup, archive, platform, applications }: InstanceConfig, apply: boolean): Map<string, string> {
-  const needed = new Map<string, string>();
-  const need = (job: string, rules: readonly string[]) => {
-    for (const rule of rules) if (!needed.has(rule)) needed.set(rule, job);
-  };
-  need('backups', MINIMUM_ACL.backup);
-  if (archive) need('the continuous log', MINIMUM_ACL.archive);
-  if (backup.method === 'bgsave') need('backups by bgsave', MINIMUM_ACL.bgsave);
-  if (backup.uncompressedFork) need('backups with uncompressedFork', MINIMUM_ACL.withoutRdbCompression);
-  if (platform.type === 'process') need('restores', MINIMUM_ACL.restore);
-  if (platform.type === 'process' && 'systemd' in platform.start) need('restores', MINIMUM_ACL.restoreBySystemd);
-  if (applications.some(({ kind }) => kind === 'clients')) need('finding applications among the clients', MINIMUM_ACL.clients);
-  if (apply) need('check --apply', MINIMUM_ACL.applyPolicy);
-  return needed;
+interface Job {
+  name: string;
+  rules: readonly string[];
+  /** There is another way to restore: without these rules nothing that is configured fails. */
+  isExtra?: boolean;
+}
+
+/** What the configuration asks for, and the ways to restore that it makes possible. */
+function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] {
+  const { backup, archive, platform, applications, dataClasses } = instance;
+  const isProcess = platform.type === 'process';
+  /** Whoever only takes backups of a Redis elsewhere gives no user the right to change it. */
+  const isRestored = isProcess || config.worker.live !== undefined;
+  return [
+    { name: 'backups', rules: MINIMUM_ACL.backup },
+    archive && { name: 'the continuous log', rules: MINIMUM_ACL.archive },
+    backup.method === 'bgsave' && { name: 'backups by bgsave', rules: MINIMUM_ACL.bgsave },
+    backup.uncompressedFork && { name: 'backups with uncompressedFork', rules: MINIMUM_ACL.withoutRdbCompression },
+    isProcess && { name: 'restores', rules: MINIMUM_ACL.restore },
+    isProcess && 'systemd' in platform.start && { name: 'restores', rules: MINIMUM_ACL.restoreBySystemd },
+    applications.some(({ kind }) => kind === 'clients') && {
+      name: 'finding applications among the clients',
+      rules: MINIMUM_ACL.clients,
+    },
+    apply && { name: 'check --apply', rules: MINIMUM_ACL.applyPolicy },
+    isRestored && { name: 'live restores', rules: MINIMUM_ACL.live, isExtra: true },
+    isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
+  ].filter((job) => job !== false && job !== undefined);
 }
 
 /** The user may run every command that the configured jobs need. ACL DRYRUN is asked where it can be; what is harmless is tried. */
-export const checkPermissions = (client: RedisClient, instance: InstanceConfig, apply: boolean): Promise<Finding[]> =>
+export const checkPermissions = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
   findings('permissions', async () => {
     const user = instance.redis.username ?? 'default';
-    const denied: string[] = [];
-    const unknown: string[] = [];
-    for (const [rule, job] of neededRules(instance, apply)) {
-      const verdict = await isPermitted(client, user, rule);
-      if (verdict === 'denied') denied.push(`${rule} (${job})`);
-      if (verdict === 'unknown') unknown.push(`${rule} (${job})`);
+    const denied: Missing[] = [];
+    const unknown: Missing[] = [];
+    const asked = new Set<string>();
+    for (const { name, rules, isExtra = false } of jobsOf(world, instance)) {
+      for (const rule of rules) {
+        if (asked.has(rule)) continue;
+        asked.add(rule);
+        const verdict = await isPermitted(client, user, rule);
+        if (verdict === 'denied') denied.push({ rule, job: name, isExtra });
+        if (verdict === 'unknown') unknown.push({ rule, job: name, isExtra });
+      }
     }
-    if (denied.length > 0) {
-      const rules = denied.map((one) => one.split(' ')[0]).join(' ');
-      return failed(
-        'permissions',
-        `user "${user}" lacks ${denied.join(', ')}`,
-        `Run in Redis: ACL SETUSER ${user} ${rules} (and ACL SAVE or CONFIG REWRITE to keep it).`,
-      );
-    }
-    if (unknown.length === 0) return ok('permissions', `user "${user}" may do all that is needed`);
-    const message = `user "${user}" could not be asked about ${unknown.join(', ')}: nothing harmless shows whether it is permitted`;
-    return warning(
-      'permissions',
-      message,
-      `Permit ACL DRYRUN to it (+acl|dryrun, Redis 7), or take a first backup with \`redis-backup backup ${instance.name}\`.`,
-    );
+    const isExtra = (one: Missing): boolean => one.isExtra;
+    const found = [
+      ...lacks(
+        failed,
+        user,
+        denied.filter((one) => !isExtra(one)),
+      ),
+      ...lacks(warning, user, denied.filter(isExtra)),
+      ...notKnown(user, unknown, instance.name),
+    ];
+    return found.length > 0 ? found : ok('permissions', `user "${user}" may do all that is needed`);
   });
+
+interface Missing {
+  rule: string;
+  job: string;
+  isExtra: boolean;
+}
+
+const listed = (missing: readonly Missing[]): string => missing.map(({ rule, job }) => `${rule} (${job})`).join(', ');
+
+function lacks(level: typeof failed, user: string, denied: readonly Missing[]): Finding[] {
+  if (denied.length === 0) return [];
+  const rules = denied.map(({ rule }) => rule).join(' ');
+  const next = `Run in Redis: ACL SETUSER ${user} ${rules} (and ACL SAVE or CONFIG REWRITE to keep it).`;
+  return [level('permissions', `user "${user}" lacks ${listed(denied)}`, next)];
+}
+
+function notKnown(user: string, unknown: readonly Missing[], instance: string): Finding[] {
+  if (unknown.length === 0) return [];
+  const message = `user "${user}" could not be asked about ${listed(unknown)}: nothing harmless shows whether it is permitted`;
+  const next = `Permit ACL DRYRUN to it (+acl|dryrun, Redis 7), or take a first backup with \`redis-backup backup ${instance}\`.`;
+  return [warning('permissions', message, next)];
+}
 
 type Verdict = 'permitted' | 'denied' | 'unknown';
 
 async function isPermitted(client: RedisClient, user: string, rule: string): Promise<Verdict> {
-  const command = TRIED[rule] ?? [];
+  const command = TRIED[rule];
+  if (!command) throw new Error(`nothing is tried for ${rule}`);
   const answer = await answerOf(client, ['ACL', 'DRYRUN', user, ...command]);
   if (answer === 'OK') return 'permitted';
-  // Redis says in a plain text, not as an error, that it would refuse.
-  if (typeof answer === 'string') return 'denied';
+  // Redis says in a plain text, not as an error, that it would refuse: first for the command, and only then for the key. Of
+  // a user who lacks the command nobody knows whether it has the keys; to grant them again changes nothing.
+  if (typeof answer === 'string') return rule.startsWith('+') && /\bkey\b/.test(answer) ? 'permitted' : 'denied';
   if (!HARMLESS.has(rule)) return 'unknown';
   const tried = await answerOf(client, command);
   return tried instanceof RecoveryError && tried.code === 'REDIS_PERMISSION_DENIED' ? 'denied' : 'permitted';

@@ -39,7 +39,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   try {
     if (client) {
       await add(checkServer(client));
-      await add(checkPermissions(client, instance, world.apply));
+      await add(checkPermissions(client, instance, world));
       await add(checkClock(client, world.now));
       await add(checkPolicy(client, instance, world.apply));
       await add(checkArchiveServer(client, instance));

@@ -37,16 +37,22 @@ export const archive: CommandSpec = {
 
 const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpoSeconds === undefined ? {} : { rpoSeconds });
 
-/** Who follows, how far, and what a disaster in this second would cost. */
-export function archiveText({ instance, phase, detachedBy, trouble }: ArchiveStatus, now: OperationStatus): string {
+/** Who follows, how far, and what a disaster in this second would cost: where nobody follows, what was last known of that. */
+export function archiveText(status: ArchiveStatus, now: OperationStatus): string {
+  const { phase, rpo } = status;
+  const last = rpo && `known at ${rpo.asOf}: stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;
+  const loss = now.rpoSeconds === undefined ? last : `lost if it failed now: ${lossOf(now.rpoSeconds)}`;
+  const problem = now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined;
+  const parts = phase === 'follow' ? [now.note, loss, problem] : [last];
+  return [headline(status), ...parts.filter((part) => part !== undefined).map((part) => `  ${part}`)].join('\n');
+}
+
+const lossOf = (seconds: number): string => `${formatDuration(seconds * 1000)} of writes`;
+
+function headline({ instance, phase, detachedBy, trouble }: ArchiveStatus): string {
   if (phase === 'detached') return `archive of ${instance}: detached for ${detachedBy}; nothing is archived meanwhile`;
   if (trouble !== undefined) return `archive of ${instance}: in trouble, tried again every 15 seconds: ${trouble}`;
-  const loss =
-    now.rpoSeconds === undefined ? undefined : `lost if it failed now: ${formatDuration(now.rpoSeconds * 1000)} of writes`;
-  const parts = [now.note, loss, now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined];
-  return [`archive of ${instance}: ${phase}`, ...parts.filter((part) => part !== undefined).map((part) => `  ${part}`)].join(
-    '\n',
-  );
+  return `archive of ${instance}: ${phase}`;
 }
 
 const notConfigured = (instance: string) =>

@@ -24,6 +24,8 @@ export class DestructiveWatch {
   readonly #deletes: Map<number, Deletes> = new Map();
   /** Of those, which are a mass delete already. */
   readonly #runs: Set<Deletes> = new Set();
+  /** And of which more is known than was told. */
+  readonly #grown: Set<Deletes> = new Set();
   /** In a transaction that has not ended. */
   #waiting: { after: number }[] = [];
   #found: DestructiveCommand[] = [];
@@ -41,9 +43,15 @@ export class DestructiveWatch {
     if (this.#waiting.length > 0 && command.isBoundary) this.#boundary(command.end);
   }
 
-  /** At a boundary, for whoever reads no further: tells of the mass deletes that are under way. */
-  end(): void {
-    this.#endRuns(Number.POSITIVE_INFINITY);
+  /**
+   * Tells of each mass delete that has grown since the last call, as far as it has come: also of one that goes on, because
+   * nobody knows what its end will be seen by. To be called wherever what was found is kept; within a transaction it waits.
+   */
+  tellRuns(): void {
+    if (this.#waiting.length > 0) return;
+    for (const { run, keys, after, db } of this.#grown)
+      if (run) this.#onFound({ command: 'mass delete', before: run.before, after, atMs: run.atMs, db, keys });
+    this.#grown.clear();
   }
 
   #take(command: LoggedCommand, atMs: number): void {
@@ -77,6 +85,7 @@ export class DestructiveWatch {
     deletes.after = end;
     if (deletes.run) deletes.keys += keys;
     else if (deletes.inWindow >= this.#keys) this.#beginRun(deletes);
+    if (deletes.run) this.#grown.add(deletes);
     return deletes;
   }
 
@@ -92,10 +101,8 @@ export class DestructiveWatch {
       const { window } = deletes;
       while (window[0] !== undefined && window[0].atMs < sinceMs) deletes.inWindow -= window.shift()?.keys ?? 0;
       if (deletes.inWindow >= this.#keys) continue;
-      const { run, keys, after, db } = deletes;
-      if (run) this.#onFound({ command: 'mass delete', before: run.before, after, atMs: run.atMs, db, keys });
       this.#runs.delete(deletes);
-      this.#deletes.delete(db);
+      this.#deletes.delete(deletes.db);
     }
   }
 

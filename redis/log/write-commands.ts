@@ -69,6 +69,3 @@ export function verdictOf(name: string, allowed?: ReadonlySet<string>): Verdict 
   if (WRITE_COMMANDS.has(name) || (allowed?.has(name) && !NEVER.has(name))) return 'replay';
   return HARMLESS.has(name) ? 'drop' : 'foreign';
 }
-
-/** Is it in the log of a healthy server? What isn't makes a replay stop. */
-export const isKnown = (name: string, allowed?: ReadonlySet<string>): boolean => verdictOf(name, allowed) !== 'foreign';

@@ -2,6 +2,7 @@ import type { ArchiveExtent } from '../../model/archive-chain.ts';
 import { beginOf, type Place, parentOf, placesOf } from '../../model/archive-chain.ts';
 import { type Cut, cutIn } from '../../model/archive-cut.ts';
 import { type ArchiveTarget, targetPlace } from '../../model/archive-plan.ts';
+import { distinctDestructive } from '../../model/destructive.ts';
 import { isBoundary } from '../../model/stream-state.ts';
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
@@ -57,7 +58,8 @@ export async function findDestructive(
       return headersIn(headers, range);
     });
     const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
-    found.push(...all.flatMap(({ destructive }) => destructive.filter(inTime).map((one) => ({ timelineId, ...one }))));
+    const passed = distinctDestructive(all.flatMap(({ destructive }) => destructive.filter(inTime)));
+    found.push(...passed.map((one) => ({ timelineId, ...one })));
   }
   return found;
 }

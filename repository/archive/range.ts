@@ -18,7 +18,10 @@ export interface ArchiveRange {
   startState: StreamState;
   /** Where they end: the offset asked for. */
   end: number;
+  /** Cut at the marks of the segments, so that each piece has a time. */
   body: AsyncGenerator<Buffer>;
+  /** When the piece had come, milliseconds since 1970, that the body gave last; 0 before the first. Late by at most a mark. */
+  atMs(): number;
 }
 
 export interface RangeOptions {
@@ -47,11 +50,11 @@ export async function openRange(
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to < from) {
     throw new RecoveryError('INPUT_INVALID', `there are no offsets from ${from} to ${to}`, { next: 'Report this.' });
   }
-  if (from === to) return { timelineId, start: from, startState: STREAM_BEGIN, end: to, body: nothing() };
+  if (from === to) return { timelineId, start: from, startState: STREAM_BEGIN, end: to, body: nothing(), atMs: () => 0 };
   const reader = new RangeReader(place, timelineId, { from, to, signal });
   const first = await reader.open();
   const { start, startState } = first.header;
-  return { timelineId, start, startState, end: to, body: reader.read(first) };
+  return { timelineId, start, startState, end: to, body: reader.read(first), atMs: () => reader.atMs };
 }
 
 async function* nothing(): AsyncGenerator<Buffer> {}
@@ -63,6 +66,8 @@ class RangeReader {
   readonly #to: number;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** Of the piece that was read last. */
+  atMs = 0;
   #listing: SegmentListing = { raw: [], compacted: [] };
   /** By key: under way, or waiting to be read. */
   readonly #ahead = new Map<string, { sizeBytes: number; loading: Promise<Loaded> }>();
@@ -93,7 +98,11 @@ class RangeReader {
       for (let at = first.header.start; ; loaded = await this.#next(at, loaded.header)) {
         const { start, end } = loaded.header;
         this.#loadAhead(loaded);
-        yield* cutOut(loaded.body(), at - start, Math.min(end, this.#to) - start);
+        const wanted = cutOut(loaded.body(), at - start, Math.min(end, this.#to) - start);
+        for await (const [piece, atMs] of timed(wanted, at, loaded.header)) {
+          this.atMs = atMs;
+          yield piece;
+        }
         at = end;
         if (at >= this.#to) return;
       }
@@ -189,5 +198,25 @@ async function* cutOut(body: AsyncIterable<Buffer>, from: number, to: number): A
     const wanted = chunk.subarray(Math.max(0, from - at), Math.max(0, to - at));
     at += chunk.length;
     if (wanted.length > 0) yield wanted;
+  }
+}
+
+/** Each piece with the time of the mark that it ends at or before, behind the last one with that of the last byte. */
+async function* timed(
+  body: AsyncIterable<Buffer>,
+  from: number,
+  { marks, lastAtMs }: Pick<SegmentHeader, 'marks' | 'lastAtMs'>,
+): AsyncGenerator<[piece: Buffer, atMs: number]> {
+  let at = from;
+  let next = marks.findIndex(([offset]) => offset > from);
+  for await (const chunk of body) {
+    for (let rest = chunk; rest.length > 0; ) {
+      const [markAt, atMs] = (next < 0 ? undefined : marks[next]) ?? [Number.POSITIVE_INFINITY, lastAtMs];
+      const piece = rest.subarray(0, markAt - at);
+      yield [piece, atMs];
+      rest = rest.subarray(piece.length);
+      at += piece.length;
+      if (at === markAt) next += 1;
+    }
   }
 }

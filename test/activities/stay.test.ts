@@ -1,86 +1,12 @@
 import assert from 'node:assert/strict';
-import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
-import { type Progress, runAsJob } from '../../activities/job-context.ts';
-import type { World } from '../../activities/world.ts';
-import type { FollowResult } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
 import { startLoading } from '../redis/support/start-loading.ts';
-import { MemoryStore } from '../repository/archive/memory-store.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
+import { Following } from './following.ts';
 
 const MB = 1024 * 1024;
-
-/** A real Redis, a store that fails when it is told to, and a worker that can drain and be cancelled. */
-class Following {
-  readonly store = new MemoryStore();
-  readonly archive = new Archive(this.store, 'main');
-  readonly drain = new AbortController();
-  readonly cancel = new AbortController();
-  readonly redis: RedisServer;
-  readonly notes: string[] = [];
-  /** Bytes of the timeline. */
-  came = 0;
-  onNote: (note: string) => unknown = () => undefined;
-  settings = {
-    segmentAgeMs: 1000,
-    segmentBytes: 8 * MB,
-    restartDelayMs: 0,
-    compactAfterMs: 0,
-    renamedCommands: {},
-    moduleCommands: [],
-  };
-
-  constructor(redis: RedisServer) {
-    this.redis = redis;
-  }
-
-  follow(): Promise<FollowResult> {
-    const { redis, settings, store, archive, drain } = this;
-    const target = {
-      name: 'main',
-      connection: redis.connection,
-      classes: [],
-      archive: settings,
-      backup: { compressionLevel: 1 },
-    };
-    const world: Partial<World> = {
-      softwareVersion: 'test',
-      now: Date.now,
-      instance: async () => target as never,
-      repository: async () => new Repository(store),
-      archive: async () => archive,
-      draining: drain.signal,
-    };
-    const progress = ({ note = '', doneBytes = 0 }: Progress) => {
-      this.notes.push(note);
-      this.came = doneBytes;
-      this.onNote(note);
-    };
-    const job = { signal: this.cancel.signal, operationId: 'test', progress };
-    return runAsJob(job, () => createFollowActivities(world as World).followStream({ instance: 'main' }));
-  }
-
-  /** Its promise never goes unhandled: whoever wants to know awaits it. */
-  begin(): { ended: Promise<FollowResult> } {
-    const ended = this.follow();
-    ended.catch(() => undefined);
-    return { ended };
-  }
-
-  untilFollowing = () => until(() => this.notes.at(-1)?.startsWith('stored up to') ?? false, { what: 'it follows', seconds: 10 });
-
-  async end(): Promise<number> {
-    const timeline = await this.archive.newestTimeline();
-    return timeline ? (await this.archive.position(timeline.timelineId)).end : -1;
-  }
-
-  async sourceAt(): Promise<number> {
-    return Number(/master_repl_offset:(\d+)/.exec(String(await this.redis.command('INFO', 'replication')))?.[1]);
-  }
-}
 
 describe('A stay of the archiver', function () {
   this.timeout(30_000);
@@ -114,6 +40,33 @@ describe('A stay of the archiver', function () {
     following.drain.abort();
     assert.equal((await ended).ended, 'draining');
     assert.ok((await following.end()) >= wanted);
+    assert.equal(following.rpo?.seconds, 0);
+    assert.equal(following.rpo?.storedUpTo, (await ended).storedUpTo);
+  });
+
+  it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
+    const { ended } = await begun();
+    const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];
+    const del = (from: number) => ['DEL', ...Array.from({ length: 1500 }, (_, i) => `${from + i}`)];
+    await redis.command(...mset(0));
+    await redis.command(...mset(1500));
+    const before = await following.sourceAt();
+    await redis.command(...del(0));
+    const middle = await following.sourceAt();
+    await redis.command('WAIT', '1', '5000'); // for the store: a segment ends here, and the window does not
+    await redis.command(...del(1500));
+    const wanted = await following.sourceAt();
+    await redis.command('WAIT', '1', '5000');
+    assert.ok((await following.end()) >= wanted);
+    following.drain.abort();
+    await ended;
+    const { extents } = await following.archive.extents();
+    const found = await following.archive.destructive(extents, { fromMs: 0, toMs: Date.now() });
+    assert.deepEqual(
+      found.map((one) => [one.command, one.before, one.keys]),
+      [['mass delete', before, 3000]],
+    );
+    assert.ok((found[0]?.after ?? 0) > middle && (found[0]?.after ?? 0) <= wanted);
   });
 
   it('does not begin when its worker drains already', async () => {
@@ -174,6 +127,7 @@ describe('A stay of the archiver', function () {
     following.cancel.abort(new Error('told to let go'));
     await assert.rejects(ended, /told to let go/);
     assert.ok(Date.now() - beganAtMs < 10_000);
+    assert.ok((following.rpo?.seconds ?? 0) > 7);
   });
 
   it('takes no base from a Redis that became empty while it came', async () => {

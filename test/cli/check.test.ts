@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Finding } from '../../cli/check/finding.ts';
+import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { findBinary } from '../support/binaries.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -27,11 +28,11 @@ describe('redis-backup check, against the real thing', function () {
   after(() => temporal?.stop());
 
   /** A Redis, and a configuration that names it. @param instance - more fields of the instance, as YAML */
-  async function siteWith(options: RedisOptions, instance = '', { address = temporal.address } = {}) {
+  async function siteWith(options: RedisOptions, instance = '', { address = temporal.address, worker = '' } = {}) {
     const redis = await startRedis({ ...options, config: { save: '3600 1', ...options.config } });
     const url = `redis://127.0.0.1:${redis.port}`;
     const site = await openSite(
-      `temporal: { address: "${address}" }\nworker: { host: here }\ninstances: { main: { url: "${url}"${instance && `, ${instance}`} } }`,
+      `temporal: { address: "${address}" }\nworker: { host: here${worker && `, ${worker}`} }\ninstances: { main: { url: "${url}"${instance && `, ${instance}`} } }`,
     );
     const close = async () => {
       await site[Symbol.asyncDispose]();
@@ -219,6 +220,56 @@ describe('redis-backup check, against the real thing', function () {
         (await found(there.site, 'permissions'))[0]?.message,
         'user "backup" lacks +shutdown (restores), +save (restores)',
       );
+    });
+
+    describe('of the other ways to restore, where the configuration makes them possible', () => {
+      const { backup, live, merge, restore } = MINIMUM_ACL;
+      const may = (...rules: string[]) => `on >hunter2 -@all ${rules.join(' ')} +acl|dryrun`;
+      const asUser = (username: string) => `username: ${username}, password: { env: CHECK_TEST_PASSWORD }`;
+
+      it('are enough when a user has exactly those, and each that it lacks is a warning', async () => {
+        const all: string[] = [...backup, ...live, ...merge];
+        const lacking = Object.fromEntries(
+          all.map((rule, index) => [`lacks${index}`, may(...all.filter((other) => other !== rule))]),
+        );
+        await using here = await siteWith({ users: { whole: may(...all), ...lacking } }, asUser('whole'), { worker: 'live: {}' });
+        assert.equal((await found(here.site, 'permissions'))[0]?.level, 'ok');
+        for (const [index, rule] of all.entries()) {
+          if (rule === '~__probe:*') continue; // ~* has it, too
+          const text = await readFile(here.site.configFile, 'utf8');
+          await writeFile(here.site.configFile, text.replace(/username: \w+/, `username: lacks${index}`));
+          const [finding, ...more] = await found(here.site, 'permissions');
+          assert.deepEqual(more, []);
+          assert.equal(finding?.level, (backup as readonly string[]).includes(rule) ? 'failed' : 'warning', rule);
+          assert.ok(finding?.message.startsWith(`user "lacks${index}" lacks ${rule} (`), finding?.message);
+        }
+      });
+
+      it('name the keys that a live restore needs, and those of a merge, apart from each other', async () => {
+        const users = { some: may(...backup, ...live.filter((rule) => rule !== '~__probe:*'), '~session:*') };
+        await using here = await siteWith({ users }, asUser('some'), { worker: 'live: {}' });
+        const [finding] = await found(here.site, 'permissions');
+        const lacks = (rule: string) => `${rule} (restores of some data classes)`;
+        const message = `user "some" lacks ~__probe:* (live restores), ${['+ping', '+select', '+scan', '+restore', '~*'].map(lacks).join(', ')}`;
+        assert.deepEqual([finding?.level, finding?.message], ['warning', message]);
+        await here.redis.command('ACL', 'SETUSER', ...(finding?.next?.split(' (')[0]?.split(' ').slice(5) ?? []));
+        assert.equal((await found(here.site, 'permissions'))[0]?.level, 'ok');
+      });
+
+      it('are asked of a Redis that restores can stop and start, and not of one that is only backed up', async () => {
+        const users = { some: may(...backup, ...restore) };
+        await using here = await siteWith({ users }, asUser('some'));
+        assert.equal((await found(here.site, 'permissions'))[0]?.level, 'ok');
+        await using there = await siteWith(
+          { users },
+          `${asUser('some')}, dataClasses: [], platform: { type: process, configFile: /etc/redis.conf, start: { command: [redis-server] } }`,
+        );
+        const [finding, ...more] = await found(there.site, 'permissions');
+        assert.deepEqual(more, []);
+        assert.equal(finding?.level, 'warning');
+        assert.match(finding?.message ?? '', /\+replicaof \(live restores\)/);
+        assert.doesNotMatch(finding?.message ?? '', /data classes/);
+      });
     });
 
     for (const binary of redisBinaries()) {

@@ -48,7 +48,8 @@ describe('A continuous log whose object store is slow, away, or has large things
   it('holds what comes while the store is away, with the times at which it came, and stores it when the store is back', async () => {
     const { timelineId } = await archived.newest();
     await using load = new ArchiveLoad(house.redis, { bulkBytes: 100_000 });
-    await sleep(500);
+    const { offset: begun } = await archived.end();
+    await until(async () => (await archived.end()).offset > begun, { what: 'some of it is stored' });
     await proxy.goAway();
     const awayAtMs = Date.now();
     await sleep(15_000); // not a wait for something: this is the test
@@ -194,6 +195,7 @@ describe('A continuous log whose worker or Redis fails', function () {
     for (let time = 0; time < 20; time++) await archived.detach('ann');
     assert.notEqual((await archived.handle.describe()).runId, runId, 'it has begun anew');
     assert.equal((await archived.status()).detachedBy, 'ann');
+    assert.equal((await archived.status()).rpo?.seconds, 0);
     await archived.attach('ann');
     await until(isFollowed, { what: 'it follows' });
     assert.equal((await archived.attach('ann')).detachedBy, undefined); // nothing to lift

@@ -46,6 +46,13 @@ describe('The continuous log of a Redis', function () {
     assert.ok(Date.now() - began < 5_000);
   });
 
+  it('says what would be lost, also to somebody who asks the workflow', async () => {
+    await until(async () => (await status()).rpo !== undefined, { what: 'it is known' });
+    const { seconds = -1, storedUpTo = '', asOf = '' } = (await status()).rpo ?? {};
+    assert.ok(seconds >= 0 && seconds < 5);
+    assert.ok(Date.parse(storedUpTo) <= Date.parse(asOf) && Math.abs(Date.now() - Date.parse(asOf)) < 60_000);
+  });
+
   it('lets WAIT return when the write is in the object store', async () => {
     using client = await openRedis(house.redis.connection);
     await client.command('SET', 'waited-for', 'value');
@@ -80,7 +87,12 @@ describe('The continuous log of a Redis', function () {
     await handle().executeUpdate('detach', { args: [{ by: 'a test' }] });
     assert.equal(await connected(), false);
     assert.ok((await stored()) >= written);
-    assert.equal((await status()).phase, 'detached');
+    const { phase, rpo } = await status();
+    assert.equal(phase, 'detached');
+    assert.equal(rpo?.seconds, 0);
+    const [last] = await archive.segments((await archive.newestTimeline())?.timelineId ?? '').then((all) => all.slice(-1));
+    assert.ok(last);
+    assert.equal(rpo.storedUpTo, new Date((await archive.header(last)).lastAtMs).toISOString());
     await handle().executeUpdate('attach', { args: [{ by: 'a test' }] });
     await until(connected, { what: 'it follows again' });
   });

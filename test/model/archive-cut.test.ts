@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { cutAt, cutBefore, cutIn } from '../../model/archive-cut.ts';
+import { cutIn } from '../../model/archive-cut.ts';
 
 const BETWEEN = { db: 0, inTransaction: false };
 const INSIDE = { db: 0, inTransaction: true };
 const WITHIN = { ...BETWEEN, within: { line: '*2', read: 9, argCount: 3, argsLeft: -1, bulkLeft: -1, args: [] } };
 
 const header = {
-  timelineId: 't',
   start: 100,
   end: 200,
   startState: BETWEEN,
@@ -33,26 +32,5 @@ describe('the cut within a segment', () => {
     assert.deepEqual(cutIn(header, 1100), { offset: 100, atMs: 1000 });
     assert.equal(cutIn({ ...header, startState: INSIDE }, 1100), undefined);
     assert.equal(cutIn(header, 999), undefined);
-  });
-
-  it('is looked for in the segment before, when a transaction goes over all of it', () => {
-    const long = {
-      ...header,
-      start: 200,
-      end: 300,
-      startState: INSIDE,
-      endState: INSIDE,
-      firstAtMs: 2000,
-      lastAtMs: 3000,
-      marks: [],
-    };
-    const before = { ...header, endState: INSIDE };
-    assert.deepEqual(cutAt([before, long], 2500), { timelineId: 't', offset: 160, atMs: 1500 });
-    assert.equal(cutAt([long], 2500), undefined);
-  });
-
-  it('has a destructive command undone right before it', () => {
-    const flush = { command: 'FLUSHALL', before: 150, after: 180, atMs: 1600, db: 0 };
-    assert.deepEqual(cutBefore('t', flush), { timelineId: 't', offset: 150, atMs: 1600 });
   });
 });

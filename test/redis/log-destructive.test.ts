@@ -6,8 +6,11 @@ import { command, log, type Words } from './support/log-bytes.ts';
 
 type Step = [atMs: number, ...commands: Words[]];
 
-/** Feeds the commands of each moment, behind a SELECT 0. Offsets are given as numbers of commands: SELECT ends at 1. */
-function watch(steps: Step[], options?: DestructiveWatchOptions, { end = true } = {}): DestructiveCommand[] {
+/**
+ * Feeds the commands of each moment, behind a SELECT 0. Offsets are given as numbers of commands: SELECT ends at 1.
+ * @param eachTime - whether what is known is asked for after each moment, or only after all
+ */
+function watch(steps: Step[], options?: DestructiveWatchOptions, { eachTime = false } = {}): DestructiveCommand[] {
   const found: DestructiveCommand[] = [];
   const destructive = new DestructiveWatch((one) => found.push(one), options);
   const ends = [0];
@@ -21,8 +24,9 @@ function watch(steps: Step[], options?: DestructiveWatchOptions, { end = true } 
   for (const [atMs, ...commands] of [[0, ['SELECT', 0]] as Step, ...steps]) {
     now = atMs;
     reader.read(log(...commands.map((words) => command(...words))));
+    if (eachTime) destructive.tellRuns();
   }
-  if (end) destructive.end();
+  destructive.tellRuns();
   return found.map((one) => ({ ...one, before: ends.indexOf(one.before), after: ends.indexOf(one.after) }));
 }
 
@@ -32,7 +36,7 @@ const SET: Words = ['SET', 'a', 'b'];
 describe('the watch for destructive commands', () => {
   for (const name of ['FLUSHALL', 'FLUSHDB', 'SWAPDB']) {
     it(`tells of ${name} and of the moment before it`, () => {
-      const found = watch([[5, SET, [name.toLowerCase(), '0', '1'], SET]], {}, { end: false });
+      const found = watch([[5, SET, [name.toLowerCase(), '0', '1'], SET]]);
       assert.deepEqual(found, [{ command: name, before: 2, after: 3, atMs: 5, db: 0 }]);
     });
   }
@@ -58,13 +62,33 @@ describe('the watch for destructive commands', () => {
     assert.deepEqual(found, [{ command: 'mass delete', before: 1, after: 605, atMs: 10, db: 0, keys: 1101 }]);
   });
 
-  it('tells of a mass delete as soon as it is over', () => {
+  it('tells of a mass delete while it goes on, as far as it has come, and no more when nothing is new', () => {
     const steps: Step[] = [
-      [10, ['DEL', ...keys(1000)]],
-      [1010, SET],
+      [10, ['DEL', ...keys(999)]],
+      [20, ['DEL', 'a']],
+      [30, SET],
+      [40, ['DEL', 'b', 'c']],
+      [5000, SET],
     ];
-    assert.equal(watch(steps, {}, { end: false }).length, 0);
-    assert.equal(watch([...steps, [1011, SET]], {}, { end: false }).length, 1);
+    assert.deepEqual(
+      watch(steps, {}, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
+      [
+        [1, 3, 1000],
+        [1, 5, 1002],
+      ],
+    );
+    assert.equal(watch(steps).length, 1);
+  });
+
+  it('tells nothing of a transaction before its end', () => {
+    const steps: Step[] = [
+      [10, ['DEL', ...keys(1000)], ['MULTI'], ['DEL', ...keys(1000)]],
+      [11, ['EXEC']],
+    ];
+    assert.deepEqual(
+      watch(steps, {}, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
+      [[1, 5, 2000]],
+    );
   });
 
   it('leaves alone what deletes slowly, or in several databases', () => {

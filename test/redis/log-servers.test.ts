@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
 import { replayable } from '../../redis/log/replayable.ts';
-import { isKnown } from '../../redis/log/write-commands.ts';
+import { verdictOf } from '../../redis/log/write-commands.ts';
 import { fillAllTypes } from '../support/datasets.ts';
 import { type Random, randomFrom } from '../support/random.ts';
 import { readRdb } from '../support/read-rdb.ts';
@@ -87,7 +87,7 @@ function statesOf(bytes: Buffer, offset: number, random: Random) {
     const reader = new CommandReader(state, {
       offset: offset + at,
       onCommand: ({ name, end, isBoundary }) => {
-        if (!isKnown(name)) unknown.add(name);
+        if (verdictOf(name) === 'foreign') unknown.add(name);
         if (isBoundary) boundaries.push(end);
       },
     });

@@ -47,6 +47,34 @@ function itIsAnArchive(place: () => Place): void {
     assert.equal((await collect((await archive.openRange(TIMELINE_ID, 1300, 1300)).body)).length, 0);
   });
 
+  it('tells of each piece of a stretch when it came, as finely as the marks do', async () => {
+    const archive = fresh();
+    const { instance } = archive;
+    const marks = [1020, 1050].map((offset): [number, number] => [offset, BEGUN + offset]);
+    const stream = streamOf(200);
+    await archive.createTimeline(sampleTimeline({ instance }));
+    await archive.putSegment(sampleSegment(1000, 1100, { instance, marks }), [stream.subarray(0, 100)]);
+    await archive.putSegment(sampleSegment(1100, 1200, { instance }), [stream.subarray(100)]);
+    for (const [from, to, wanted] of [
+      [1000, 1200, [1020, 1050, 1100, 1200]],
+      [1020, 1060, [1050, 1100]],
+      [1030, 1040, [1050]],
+      [1150, 1200, [1200]],
+    ] as const) {
+      const { start, body, atMs } = await archive.openRange(TIMELINE_ID, from, to);
+      assert.equal(atMs(), 0);
+      let at: number = start;
+      const found = new Set<number>();
+      for await (const piece of body) {
+        at += piece.length;
+        if (at <= from) continue; // of the beginning of its segment
+        found.add(atMs() - BEGUN);
+        assert.ok(at <= atMs() - BEGUN, 'a piece is said to have come before its end');
+      }
+      assert.deepEqual([...found], wanted);
+    }
+  });
+
   it('lists segments in order, and reads each header and body alone', async () => {
     const archive = fresh();
     const { stream, starts } = await storeStream(archive, [100, 200, 300]);

@@ -1,0 +1,101 @@
+import { RecoveryError } from '../model/errors.ts';
+import { isBackupId, type SnapshotRef } from './layout.ts';
+import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
+import { inParallel } from './parallel.ts';
+import { hasCode, readText, textBody } from './small-objects.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+
+export interface ManifestProblem {
+  backupId: string;
+  error: RecoveryError;
+}
+
+/** What one kind of backup has of its own. */
+export interface ManifestKind<M> {
+  /** What it is called: `backup`. */
+  what: string;
+  /** Under which all of an instance lie, one of them, and its manifest. */
+  allPrefix(instance: string, shard: string): string;
+  prefix(ref: SnapshotRef): string;
+  key(ref: SnapshotRef): string;
+  /** @throws RecoveryError `MANIFEST_INVALID` for one that must not be written */
+  format(manifest: M): string;
+  /** @throws RecoveryError `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  parse(text: string, ref: SnapshotRef, where: string): M;
+}
+
+/** Manifests read at once by a listing. */
+const READS_AT_ONCE = 16;
+
+/** Backups exist by their manifests: written last, deleted first. */
+export class Manifests<M extends SnapshotRef> {
+  readonly #store: ObjectStore;
+  readonly #kind: ManifestKind<M>;
+
+  constructor(store: ObjectStore, kind: ManifestKind<M>) {
+    this.#store = store;
+    this.#kind = kind;
+  }
+
+  /**
+   * Makes a backup exist, of which everything else is there. Safe to repeat with the same manifest.
+   * @param verify - proves that everything else is there: a manifest never names what isn't
+   * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there; `MANIFEST_INVALID`; what `verify` throws
+   */
+  async publish(manifest: M, verify: () => Promise<void>): Promise<void> {
+    const text = this.#kind.format(manifest);
+    await verify();
+    const key = this.#kind.key(manifest);
+    try {
+      await this.#store.put(key, textBody(text), { ifAbsent: true });
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+      if ((await readText(this.#store, key, LARGEST_MANIFEST_BYTES)) !== text) throw error;
+    }
+  }
+
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  async read(ref: SnapshotRef): Promise<M> {
+    const found = await this.#find(ref);
+    if (found) return found;
+    throw new RecoveryError('BACKUP_MISSING', `${this.#store.url} has no ${this.#kind.what} ${ref.backupId} of ${ref.instance}`, {
+      next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
+    });
+  }
+
+  /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
+  async isTaken(ref: SnapshotRef): Promise<boolean> {
+    for await (const _ of this.#store.list(this.#kind.prefix(ref))) return true;
+    return false;
+  }
+
+  /** Oldest first, and the backups whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
+  async list(instance: string, shard: string): Promise<{ manifests: M[]; problems: ManifestProblem[] }> {
+    const names = await this.#store.listNames(this.#kind.allPrefix(instance, shard));
+    const ids = names.filter(isBackupId).sort(); // an id sorts as its time does
+    const problems: ManifestProblem[] = [];
+    const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
+      try {
+        return await this.#find({ instance, shard, backupId });
+      } catch (error) {
+        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN')) throw error;
+        problems.push({ backupId, error });
+        return undefined;
+      }
+    });
+    problems.sort((a, b) => (a.backupId < b.backupId ? -1 : 1));
+    return { manifests: manifests.filter((manifest) => manifest !== undefined), problems };
+  }
+
+  /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
+  async delete(ref: SnapshotRef): Promise<void> {
+    await this.#store.delete(this.#kind.key(ref));
+    for await (const { key } of this.#store.list(this.#kind.prefix(ref))) await this.#store.delete(key);
+  }
+
+  async #find(ref: SnapshotRef): Promise<M | undefined> {
+    const key = this.#kind.key(ref);
+    const text = await readText(this.#store, key, LARGEST_MANIFEST_BYTES);
+    return text === undefined ? undefined : this.#kind.parse(text, ref, `${this.#store.url}/${key}`);
+  }
+}

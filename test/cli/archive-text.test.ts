@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { archiveText } from '../../cli/commands/archive.ts';
+
+const rpo = { seconds: 12, storedUpTo: '2026-08-01T10:41:55Z', asOf: '2026-08-01T10:42:07Z' };
+const known = '  known at 2026-08-01T10:42:07Z: stored up to 2026-08-01T10:41:55Z, 12 s of writes not stored';
+const workflowId = 'archive/main';
+
+describe('archive --status', () => {
+  it('says what would be lost now while somebody follows', () => {
+    const now = { workflowId, note: 'stored up to offset 7', rpoSeconds: 1 };
+    const text = 'archive of main: follow\n  stored up to offset 7\n  lost if it failed now: 1 s of writes';
+    assert.equal(archiveText({ instance: 'main', phase: 'follow', rpo }, now), text);
+  });
+
+  it('says what was last known, and when, where nobody follows', () => {
+    const detached = archiveText({ instance: 'main', phase: 'detached', detachedBy: 'ann', rpo }, { workflowId });
+    assert.equal(detached, `archive of main: detached for ann; nothing is archived meanwhile\n${known}`);
+    const trouble = archiveText({ instance: 'main', phase: 'trouble', trouble: 'refused', rpo }, { workflowId });
+    assert.equal(trouble, `archive of main: in trouble, tried again every 15 seconds: refused\n${known}`);
+    const dead = archiveText({ instance: 'main', phase: 'follow', rpo }, { workflowId, note: 'waiting: no worker takes it' });
+    assert.equal(dead, `archive of main: follow\n  waiting: no worker takes it\n${known}`);
+  });
+
+  it('says no more than it knows of one that has never followed', () => {
+    assert.equal(archiveText({ instance: 'main', phase: 'follow' }, { workflowId }), 'archive of main: follow');
+  });
+});
