@@ -8,6 +8,7 @@ import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
+import { createRecoveryActs } from './recovery/acts.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
@@ -32,6 +33,7 @@ export const createActivities = (world: World) => ({
   ...createArchiverControl(world),
   ...createMergeActivities(world),
   ...createAofBackupActivities(world),
+  ...createRecoveryActs(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

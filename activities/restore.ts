@@ -81,7 +81,7 @@ export const createRestoreActivities = (world: World) => ({
 });
 
 /** Redis answers SHUTDOWN by closing the connection; an answer is a refusal. */
-async function shutdown(answer: Promise<unknown>): Promise<void> {
+export async function shutdown(answer: Promise<unknown>): Promise<void> {
   try {
     await answer;
   } catch (error) {

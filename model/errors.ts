@@ -71,6 +71,7 @@ export const ERRORS = {
   CANCELLED: { exit: 52, retryable: false, title: 'The operation was cancelled' },
   PLATFORM_UNSUPPORTED: { exit: 53, retryable: false, title: 'This platform cannot do that' },
   PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker polls the queue of that place' },
+  RESTART_TOO_SOON: { exit: 57, retryable: false, title: 'A recovery has restarted this Redis a short while ago' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
   NOT_RECOVERED: { exit: 58, retryable: false, title: 'The recovery has ended, and Redis needs a person' },
   DETACHED: { exit: 130, retryable: false, title: 'Ctrl-C: the command no longer follows the operation, which goes on' },

@@ -20,3 +20,37 @@ export function loadFiguresOf(lines: readonly string[], pid: number): LoadFigure
   if (loaded === undefined || expired === undefined) return undefined;
   return { keysLoaded: Number(loaded), keysExpired: Number(expired), emptyKeysSkipped: Number(skipped ?? 0) };
 }
+
+/** @see redis src/aof.c, loadSingleAppendOnlyFile and loadAppendOnlyFiles: `Truncating the AOF <name> at offset N`, in 6.2 without the name */
+const CUT = /Truncating (?:the )?(?:corrupted )?AOF (?:(?:tail of )?(\S+) )?at offset (\d+)/i;
+const REVERTED = /Revert incomplete MULTI\/EXEC transaction/;
+
+/**
+ * What the last load has cut off or left out, one sentence each.
+ * @param lines - oldest first
+ * @param pid - of the process that loaded
+ * @param bytesBefore - sizes of the logs before it started, by name, where they are known
+ */
+export function loadWarningsOf(
+  lines: readonly string[],
+  pid: number,
+  bytesBefore: Readonly<Record<string, number>> = {},
+): string[] {
+  const warnings = new Set<string>();
+  for (const line of lines) {
+    if (!line.startsWith(`${pid}:`)) continue;
+    const [, name, offset] = CUT.exec(line) ?? [];
+    if (offset !== undefined) warnings.add(cutText(name, Number(offset), bytesBefore));
+    if (REVERTED.test(line)) warnings.add('The append-only log ended within a transaction, and Redis left that transaction out.');
+  }
+  return [...warnings];
+}
+
+function cutText(name: string | undefined, offset: number, bytesBefore: Readonly<Record<string, number>>): string {
+  const [only, another] = Object.keys(bytesBefore);
+  const file = name?.split('/').at(-1) ?? (another === undefined ? only : undefined);
+  const before = file === undefined ? undefined : bytesBefore[file];
+  const what = `Redis cut the append-only log${file === undefined ? '' : ` ${file}`} off at byte ${offset}`;
+  if (before === undefined || before < offset) return `${what}: how much was behind it is not known.`;
+  return `${what}: ${before - offset} bytes are lost.`;
+}

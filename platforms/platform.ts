@@ -17,6 +17,12 @@ export interface Platform {
    * the caller sends SHUTDOWN NOSAVE first, or sets `save ""` where `restartsByItself`. Idempotent. Throws STOP_FAILED.
    */
   stop(signal?: AbortSignal): Promise<void>;
+  /**
+   * Ends this very process at once and returns when it is gone. Nothing is saved, so only what a person has approved, of a
+   * process that doesn't heed `stop`. Idempotent.
+   * @throws RecoveryError `TARGET_IDENTITY` if another process is the Redis by now
+   */
+  kill(pid: number, signal?: AbortSignal): Promise<void>;
   /** Resolves when the process that runs now is gone; at once if there is none. For whoever waits for a load. */
   exited(signal?: AbortSignal): Promise<ProcessExit>;
   /** The last lines that the server logged, oldest first; empty if it has no log that we can read. */

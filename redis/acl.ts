@@ -1,6 +1,6 @@
 /**
  * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job but a merge names a
- * key, so no other needs `~*`.
+ * key of yours, so no other needs `~*`.
  * Tested with exactly these users.
  */
 export const MINIMUM_ACL = {
@@ -18,6 +18,12 @@ export const MINIMUM_ACL = {
   restoreBySystemd: ['+save'],
   /** On top of `backup`, for a restore that makes Redis a replica of the worker for the length of one load. */
   live: ['+replicaof', '+config|set', '+bgsave', '+pubsub|numsub', '+migrate', '+set', '+del', '~__probe:*'],
+  /** On top of `restore`, for a recovery; of the probe that proves a read and a write, too. */
+  recovery: ['+ping', '+set', '+get', '+del', '~__redis-backup:probe:*', '+replicaof', '+script|kill'],
+  /** On top of `recovery`, for ending a function that never ends. Redis 6.2 has none, and refuses the rule. */
+  recoveryOfFunctions: ['+function|kill'],
+  /** On top of `recovery`, where systemd starts it: what a stopped server would save must not replace what is to be kept. */
+  recoveryBySystemd: ['+config|set'],
   /** On top of `restore`, for applications that are looked for among the clients. */
   clients: ['+client|list'],
   /** On top of `backup`, for bringing keys of some data classes back. */

@@ -69,6 +69,22 @@ const PRESETS = {
     },
   },
   /**
+   * An act of a recovery, or the wait for what it brings. What Redis has failed at is not simply tried again: a second start
+   * can destroy what a first has left, so it is assessed anew, and a person is asked before kill -9.
+   */
+  recovery: {
+    scheduleToStartTimeout: '60 seconds',
+    startToCloseTimeout: '4 hours',
+    scheduleToCloseTimeout: '5 hours',
+    heartbeatTimeout: '5 seconds',
+    retry: {
+      initialInterval: '500 milliseconds',
+      backoffCoefficient: 2,
+      maximumInterval: '5 seconds',
+      nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'STOP_FAILED'],
+    },
+  },
+  /**
    * Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever.
    * Attempts count for as long as the step lives, so a long last interval would be paid by the tenth harmless restart of the
    * hour, and the backlog of Redis be overrun in it.
@@ -137,16 +153,17 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   removeScratch: { preset: 'undo' },
   lookFromPlace: { preset: 'glance' },
   assessFailure: { preset: 'quick' },
-  detachReplicas: { preset: 'quick', destructive: true },
-  promoteReplica: { preset: 'quick', destructive: true },
-  setAside: { preset: 'place', destructive: true },
+  setAside: { preset: 'recovery', destructive: true },
   putBackAside: { preset: 'undo' },
-  rebuildManifest: { preset: 'place', destructive: true },
-  restartServer: { preset: 'place', destructive: true },
-  startEmpty: { preset: 'place', destructive: true },
+  startEmpty: { preset: 'recovery', destructive: true },
+  restartServer: { preset: 'recovery', destructive: true },
+  rebuildManifest: { preset: 'recovery', destructive: true },
+  detachReplicas: { preset: 'quick', destructive: true },
+  followAgain: { preset: 'quick', destructive: true },
+  promoteReplica: { preset: 'quick', destructive: true },
   makePrimary: { preset: 'quick', destructive: true },
   killScript: { preset: 'quick', destructive: true },
-  awaitServesAgain: { preset: 'watch' },
+  awaitServesAgain: { preset: 'recovery' },
   watchConnectivity: { preset: 'watch' },
   decideData: { preset: 'watch' },
   forecastSignIns: { preset: 'quick' },

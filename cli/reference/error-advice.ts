@@ -63,6 +63,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   CANCELLED: 'Somebody cancelled it, and what it had changed was put back. Start it again when you want it.',
   PLATFORM_UNSUPPORTED: 'Configure `platform` as a type that can do it: see [configuration.md](configuration.md).',
   PLACE_UNREACHABLE: 'Start `redis-backup worker` on the machine that the message names.',
+  RESTART_TOO_SOON:
+    'A second restart rarely helps where the first did not, and can destroy what is left. Read the log of Redis; a person may approve it.',
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
   NOT_RECOVERED:
     'Do what the report says under "to do", then start the recovery again. A promoted replica serves: point the applications at it.',

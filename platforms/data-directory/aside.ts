@@ -32,7 +32,7 @@ export const moveAside = (layout: DataLayout, operationId: string, options?: Dat
   });
 
 /** Records what is there, before anything moves. All room that a later putting back needs is taken now. */
-async function begin(operation: Operation): Promise<Journal> {
+export async function begin(operation: Operation): Promise<Journal> {
   const { files, dir, layout } = operation;
   await refuseUnusableLog(operation);
   await refuseObstacles(files, dir, layout);

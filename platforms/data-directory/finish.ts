@@ -23,9 +23,12 @@ export interface Finished {
 
 const DAY_MS = 24 * 3600 * 1000;
 const DELETED = '.deleted-';
+/** Of what recoveries have set aside, so many are kept whatever is verified later: it was damaged, and may be the only copy. */
+const KEPT_SET_ASIDE = 2;
 
 /**
- * Marks an operation as verified. Its old data stays; that of older verified operations is removed, as are leftovers.
+ * Marks an operation as verified. Its old data stays; that of older verified operations is removed, as are leftovers and, but
+ * for the newest two, what recoveries had set aside.
  * A retry does what is left of that.
  * @throws RecoveryError `DATA_DIRECTORY` if the new data was never put in place
  */
@@ -48,11 +51,12 @@ export const finish = (layout: DataLayout, operationId: string, options: FinishO
 
 async function sweepOthers(operation: Operation, olderThanMs: number): Promise<Omit<Finished, 'kept'>> {
   const { files, root, id } = operation;
+  const kept = await newestSetAside(operation);
   const result: Omit<Finished, 'kept'> = { removed: [], freedBytes: 0, unfinished: [] };
   for (const name of await namesIn(files, root)) {
     const home = join(root, name);
     if (name === id || !(await lstatIfThere(files, home))?.isDirectory()) continue;
-    const verdict = name.startsWith(DELETED) ? 'remove' : await judge(operation, home, olderThanMs);
+    const verdict = name.startsWith(DELETED) ? 'remove' : kept.has(name) ? 'keep' : await judge(operation, home, olderThanMs);
     if (verdict === 'unfinished') result.unfinished.push(name);
     if (verdict !== 'remove') continue;
     result.freedBytes += await bytesUnder(files, home);
@@ -71,5 +75,15 @@ async function judge({ files }: Operation, home: string, olderThanMs: number): P
   const at = journal?.updatedAtMs ?? (await files.lstat(home)).mtimeMs;
   const old = Date.now() - at > olderThanMs;
   if (journal === undefined || journal.phase === 'put-back') return old ? 'remove' : 'keep';
-  return journal.phase === 'done' ? 'remove' : 'unfinished';
+  return journal.phase === 'done' || journal.phase === 'set-aside' ? 'remove' : 'unfinished';
+}
+
+async function newestSetAside({ files, root }: Operation): Promise<Set<string>> {
+  const found: { name: string; atMs: number }[] = [];
+  for (const name of await namesIn(files, root)) {
+    const journal = await readJournal(files, join(root, name)).catch(() => undefined); // a damaged one is never removed
+    if (journal?.phase === 'set-aside') found.push({ name, atMs: journal.updatedAtMs });
+  }
+  found.sort((one, other) => other.atMs - one.atMs);
+  return new Set(found.slice(0, KEPT_SET_ASIDE).map(({ name }) => name));
 }

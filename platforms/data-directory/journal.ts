@@ -13,10 +13,11 @@ import type { Owner } from './owner.ts';
  * replacing    the new data stands complete in staged/ready/ and is being renamed into place
  * replaced     it is in place
  * done         it was verified; aside/ is kept for a person
+ * set-aside    a recovery moved the originals away and puts nothing in their place; aside/ is kept for a person
  * putting-back the originals return; no other step may run any more
  * put-back     they are back; final
  */
-export const PHASES = ['aside', 'replacing', 'replaced', 'done', 'putting-back', 'put-back'] as const;
+export const PHASES = ['aside', 'replacing', 'replaced', 'done', 'set-aside', 'putting-back', 'put-back'] as const;
 export type Phase = (typeof PHASES)[number];
 
 /** A name that decides what Redis loads, and what stood there before. */
@@ -35,6 +36,8 @@ export interface Journal {
   owner?: Owner;
   /** The name that the new data gets. From `replacing` on. */
   placing?: string;
+  /** Of `set-aside`: when a Redis was first let start without the originals. From then on they never come back by themselves. */
+  startedAtMs?: number;
 }
 
 const FILE = 'operation.json';

@@ -27,6 +27,7 @@ export async function putBack(layout: DataLayout, operationId: string, options: 
     return await inOperation(layout, operationId, options, async (operation) => {
       const journal = await readJournal(operation.files, operation.home);
       nothingMoved = journal === undefined;
+      if (journal?.phase === 'set-aside') return { changed: false, restored: [] }; // no restore moved that: see putBackSetAside
       return putBackFrom(operation, journal);
     });
   } catch (error) {
@@ -47,7 +48,7 @@ export const discardStaged = (layout: DataLayout, operationId: string, options: 
     if ((await readJournal(operation.files, operation.home)) === undefined) await putBackFrom(operation, undefined);
   });
 
-async function putBackFrom(operation: Operation, known: Journal | undefined): Promise<PutBack> {
+export async function putBackFrom(operation: Operation, known: Journal | undefined): Promise<PutBack> {
   const { files, id, staged } = operation;
   await files.rm(staged, { recursive: true, force: true }); // ours and stored elsewhere; its room may be needed
   if (known?.phase === 'put-back') return report(operation, known, false);

@@ -31,6 +31,7 @@ export const replaceWithRdb = (layout: DataLayout, operationId: string, options:
     let journal = await readJournal(operation.files, operation.home);
     refuseWhenPutBack(operation, journal);
     if (!journal) throw outOfOrder(operation, 'the old data was not moved aside');
+    if (journal.phase === 'set-aside') throw outOfOrder(operation, 'a recovery has set it aside under the same name');
     if (journal.phase === 'aside') journal = await makeReady(operation, journal, options);
     if (journal.phase === 'replacing') journal = await place(operation, journal);
     await operation.files.rm(operation.staged, { recursive: true, force: true });

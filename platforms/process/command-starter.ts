@@ -36,7 +36,7 @@ export function commandStarter(options: CommandStart): Starter {
     restartsByItself: false,
     find: async () => findRedis(await identity()),
     begin: () => begin(options, ends),
-    askToEnd,
+    askToEnd: (running) => sendSignal(running, 'SIGTERM'),
     endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),
     isDown: async () => true,
     logs: async (lines) => {
@@ -112,11 +112,12 @@ const notStarted = (program: string, cause: unknown) =>
     cause,
   });
 
-async function askToEnd(running: ProcessEntry | undefined): Promise<void> {
+/** @throws RecoveryError `STOP_FAILED` if the process isn't ours to signal */
+export async function sendSignal(running: ProcessEntry | undefined, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
   // Looked at again right before: the pid may belong to somebody else by now.
   if (!running || !(await stillRuns(running))) return;
   try {
-    process.kill(running.pid, 'SIGTERM');
+    process.kill(running.pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
     throw new RecoveryError('STOP_FAILED', `may not end process ${running.pid}: ${messageOf(error)}`, {

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
-import { commandStarter } from './command-starter.ts';
+import { commandStarter, sendSignal } from './command-starter.ts';
 import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
 import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
@@ -58,6 +58,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
       return { running: true, pid: (await untilUp(redis, await starter.begin(), signal)).pid };
     },
     stop: (signal) => stop(redis, signal),
+    kill: (pid, signal) => kill(starter, pid, signal),
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
@@ -174,6 +175,19 @@ async function stop({ starter, identity, stopTimeoutMs }: LocalRedis, signal?: A
     } while (running && (await stillRuns(running)));
   }
 }
+
+async function kill(starter: Starter, pid: number, signal?: AbortSignal): Promise<void> {
+  const running = await starter.find();
+  if (!running) return;
+  if (running.pid !== pid) throw anotherProcess(starter, pid, running.pid);
+  await sendSignal(running, 'SIGKILL');
+  while (await stillRuns(running)) await sleep(POLL_MS, undefined, { signal });
+}
+
+const anotherProcess = ({ description }: Starter, meant: number, found: number) =>
+  new RecoveryError('TARGET_IDENTITY', `${description} was process ${meant} and is process ${found} now: it is left alone`, {
+    next: 'Look at the Redis that runs now, and start the recovery again if it is needed.',
+  });
 
 /** Ends children that save for a server that is gone, the way Redis itself ends them. True when there is none. */
 async function endOrphans(identity: RedisIdentity): Promise<boolean> {

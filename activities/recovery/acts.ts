@@ -1,0 +1,38 @@
+import { openRedis } from '../../redis/client.ts';
+import { killScript } from '../../redis/kill-script.ts';
+import { becomePrimary } from '../../redis/roles.ts';
+import { currentJob } from '../job-context.ts';
+import type { World } from '../world.ts';
+import { createReplicaActivities } from './replicas.ts';
+import { createRestartActivities } from './restart.ts';
+import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
+import { createSetAsideActivities } from './set-aside.ts';
+
+/** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
+export const createRecoveryActs = (world: World, options: ServesAgainOptions = {}) => ({
+  ...createSetAsideActivities(world),
+  ...createRestartActivities(world),
+  ...createReplicaActivities(world),
+  ...createServesAgainActivities(world, options),
+
+  /** REPLICAOF NO ONE on the instance itself: it keeps its data, and takes writes. Idempotent. */
+  async makePrimary({ instance }: { instance: string }): Promise<{ keys: number }> {
+    await world.requireLock(instance);
+    const { connection } = await world.instance(instance);
+    currentJob().progress({ stage: 'primary', note: 'it stops following' });
+    using client = await openRedis(connection);
+    const { keys } = await becomePrimary(client);
+    return { keys };
+  },
+
+  /**
+   * Ends the script or function that blocks Redis. Idempotent: a retry finds nothing to end.
+   * @throws RecoveryError `REDIS_REFUSED` for one that has written
+   */
+  async killScript({ instance }: { instance: string }): Promise<{ ended: 'script' | 'function' | 'nothing' }> {
+    await world.requireLock(instance);
+    const { connection } = await world.instance(instance);
+    using client = await openRedis(connection);
+    return { ended: await killScript(client) };
+  },
+});

@@ -1,0 +1,54 @@
+import { RecoveryError } from '../../model/errors.ts';
+import type { Platform } from '../../platforms/platform.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import type { RedisInfo } from '../../redis/info.ts';
+import { currentJob } from '../job-context.ts';
+import { shutdown } from '../restore.ts';
+import type { ProtectedInstance } from '../world.ts';
+
+/** One that doesn't answer within this is treated as one that hangs. */
+const QUICK = { connectTimeoutMs: 2_000, commandTimeoutMs: 3_000 };
+const SILENT = ['REDIS_UNREACHABLE', 'REDIS_NOT_READY'];
+
+/** Asks one thing, and doesn't wait long for it. `undefined` if Redis is silent, or busy; any other refusal is thrown. */
+export async function quickly<T>(connection: RedisConnection, ask: (client: RedisClient) => Promise<T>): Promise<T | undefined> {
+  try {
+    using client = await openRedis(connection, QUICK);
+    return await ask(client);
+  } catch (error) {
+    if (error instanceof RecoveryError && SILENT.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** What a living Redis says of itself. */
+export const quickInfo = ({ connection }: ProtectedInstance): Promise<RedisInfo | undefined> =>
+  quickly(connection, (client) => client.info('server', 'persistence'));
+
+/**
+ * Ends a Redis whose memory is worth nothing, and leaves its files as they are. One that is silent gets the platform's signal,
+ * which saves where there are save points. Idempotent.
+ */
+export async function endWithoutSave(target: ProtectedInstance, platform: Platform): Promise<void> {
+  if ((await platform.status()).running) {
+    await quickly(target.connection, async (client) => {
+      if (platform.restartsByItself) await client.configSet('save', '');
+      else await shutdown(client.command('SHUTDOWN', 'NOSAVE'));
+    });
+  }
+  await platform.stop(currentJob().signal);
+}
+
+/** Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent. */
+export async function endWithSave(target: ProtectedInstance, platform: Platform, info: RedisInfo | undefined): Promise<void> {
+  const { appendonly } = await platform.dataLayout();
+  // What the next start loads is what its configuration file says; whether that is written now, only the server knows.
+  const how = appendonly && info?.flag('aof_enabled') ? 'NOSAVE' : 'SAVE';
+  if (info) {
+    using client = await openRedis(target.connection);
+    if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
+    else if (how === 'SAVE' && !info.flag('loading')) await client.command('SAVE'); // its stop is a signal, which saves only with save points
+  }
+  await platform.stop(currentJob().signal);
+}

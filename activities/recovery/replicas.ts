@@ -1,0 +1,166 @@
+import { type Candidate, chooseReplica } from '../../model/choose-replica.ts';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import type { Assessment } from '../../model/recovery.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { probeWrite } from '../../redis/probe-write.ts';
+import { becomePrimary, follow, hostAndPort, neighbour, readRole } from '../../redis/roles.ts';
+import { currentJob } from '../job-context.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { quickly } from './ending.ts';
+import type { ActInput } from './restart.ts';
+
+export interface Failed {
+  address: string;
+  why: string;
+}
+
+export interface Detached {
+  detached: { address: string; keys: number }[];
+  failed: Failed[];
+}
+
+export interface Promoted {
+  address: string;
+  keys: number;
+  /** Replicas that follow it now. */
+  following: string[];
+  failed: Failed[];
+}
+
+type Replicas = Assessment['replicas'];
+
+const QUICK = { connectTimeoutMs: 3_000, commandTimeoutMs: 10_000 };
+
+/** Acts on the replicas of an instance, over the network only. Each is idempotent. They need `+replicaof +info` there. */
+export const createReplicaActivities = (world: World) => ({
+  /**
+   * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. Those that were not reached are
+   * named: when the primary starts, they follow it.
+   */
+  async detachReplicas({ instance, assessment }: ActInput): Promise<Detached> {
+    await world.requireLock(instance);
+    const target = await world.instance(instance);
+    currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
+    const addresses = assessment.replicas.filter(({ keys }) => keys > 0).map(({ address }) => address);
+    const { done, failed } = await eachReplica(target, addresses, async (client) => {
+      const { keys } = await becomePrimary(client);
+      if (keys === 0) throw new Error('it has lost its data already');
+      return keys;
+    });
+    return { detached: done.map(({ address, result }) => ({ address, keys: result })), failed };
+  },
+
+  /**
+   * Lets replicas follow the instance again, whose data they take in place of theirs.
+   * @param primary - how the replicas reach it. Default: as we do
+   * @throws RecoveryError `RESTORE_REFUSED` while the instance has no data, because then they would have none either
+   */
+  async followAgain(input: { instance: string; replicas: string[]; primary?: string }) {
+    await world.requireLock(input.instance);
+    const target = await world.instance(input.instance);
+    const primary = input.primary === undefined ? target.connection : hostAndPort(input.primary);
+    using own = await openRedis(target.connection, QUICK);
+    const { role, keys, loading } = await readRole(own);
+    if (role !== 'master' || keys === 0 || loading) throw nothingToFollow(input.instance);
+    const { done, failed } = await eachReplica(target, input.replicas, (client) => follow(client, primary));
+    return { following: done.map(({ address }) => address), failed };
+  },
+
+  /**
+   * Makes the replica that lost least a primary, proves that it takes writes, and lets the others follow it. A retry finds the
+   * same one. Clients must be pointed at it.
+   * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; what refuses the write, before another follows it
+   */
+  async promoteReplica({ instance, assessment }: ActInput): Promise<Promoted> {
+    await world.requireLock(instance);
+    const target = await world.instance(instance);
+    const { progress } = currentJob();
+    const all = assessment.replicas.map(({ address }) => address);
+    const { done, failed } = await eachReplica(target, all, readRole);
+    const best = chooseReplica(done.map(({ address, result }): Candidate => ({ address, ...result })));
+    if (!best) throw noneWithData(instance, failed);
+    progress({ stage: 'replicas', note: `${best.address}, with ${best.keys} keys, becomes the primary` });
+    using client = await openRedis(neighbour(target.connection, best.address), QUICK);
+    const { keys } = await becomePrimary(client);
+    const waitsForReplicas = await provesWrites(client);
+    const others = done.map(({ address }) => address).filter((address) => address !== best.address);
+    const followers = await eachReplica(target, others, (other) => follow(other, hostAndPort(best.address)));
+    if (waitsForReplicas) progress({ stage: 'replicas', note: `${best.address} takes writes when its replicas have its data` });
+    const following = followers.done.map(({ address }) => address);
+    return { address: best.address, keys, following, failed: [...failed, ...followers.failed] };
+  },
+});
+
+/**
+ * A replica that would be wiped when this primary starts empty.
+ * @throws RecoveryError `RESTORE_REFUSED`, naming it. One that doesn't answer is no reason to keep clients waiting.
+ */
+export async function refuseFollowers({ name, connection }: ProtectedInstance, replicas: Replicas): Promise<void> {
+  const known = new Set(replicas.map(({ address }) => address));
+  const following = await Promise.all(
+    replicas.map(async ({ address }) => {
+      const facts = await quickly(neighbour(connection, address), readRole).catch(() => undefined);
+      const { host, port } = facts?.primary ?? {};
+      return facts?.role === 'slave' && facts.keys > 0 && !known.has(`${host}:${port}`) ? address : undefined;
+    }),
+  );
+  const first = following.find((address) => address !== undefined);
+  if (first === undefined) return;
+  throw new RecoveryError(
+    'RESTORE_REFUSED',
+    `replica ${first} has data and still follows ${name}: an empty start would wipe it`,
+    {
+      next: `Let it go first: REPLICAOF NO ONE on ${first}. Or promote it.`,
+    },
+  );
+}
+
+async function eachReplica<T>(
+  { connection }: ProtectedInstance,
+  addresses: readonly string[],
+  act: (client: RedisClient) => Promise<T>,
+): Promise<{ done: { address: string; result: T }[]; failed: Failed[] }> {
+  const failed: Failed[] = [];
+  const done: { address: string; result: T }[] = [];
+  await Promise.all(
+    addresses.map(async (address) => {
+      try {
+        done.push({ address, result: await at(neighbour(connection, address), act) });
+      } catch (error) {
+        failed.push({ address, why: messageOf(error) }); // reported: one that is gone must not keep the others from being saved
+      }
+    }),
+  );
+  const order = (one: { address: string }, other: { address: string }) =>
+    addresses.indexOf(one.address) - addresses.indexOf(other.address);
+  return { done: done.sort(order), failed: failed.sort(order) };
+}
+
+async function at<T>(connection: RedisConnection, act: (client: RedisClient) => Promise<T>): Promise<T> {
+  using client = await openRedis(connection, QUICK);
+  return await act(client);
+}
+
+/** True where `min-replicas-to-write` refuses writes until its replicas follow. */
+async function provesWrites(client: RedisClient): Promise<boolean> {
+  try {
+    await probeWrite(client);
+    return false;
+  } catch (error) {
+    if (messageOf(error).includes('NOREPLICAS')) return true;
+    throw error;
+  }
+}
+
+const noneWithData = (instance: string, failed: readonly Failed[]) =>
+  new RecoveryError(
+    'REDIS_UNREACHABLE',
+    `no replica of ${instance} has data and answers${failed.map(({ address, why }) => `; ${address}: ${why}`).join('')}`,
+    { next: 'Check recovery.replicas of the instance, or restore a backup.' },
+  );
+
+const nothingToFollow = (instance: string) =>
+  new RecoveryError('RESTORE_REFUSED', `${instance} has no data, or is no primary: replicas that follow it would lose theirs`, {
+    next: 'Bring its data back first, or promote a replica.',
+  });

@@ -1,0 +1,152 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { RecoveryError } from '../../model/errors.ts';
+import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
+import type { ServesAgain } from '../../model/recovery.ts';
+import { readRestart } from '../../platforms/data-directory.ts';
+import type { Platform } from '../../platforms/platform.ts';
+import { reasonIn } from '../../platforms/process/log-tail.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import type { RedisInfo } from '../../redis/info.ts';
+import { lastLoad, loadingProgress } from '../../redis/loading.ts';
+import { probeWrite } from '../../redis/probe-write.ts';
+import { currentJob } from '../job-context.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+
+const ASK_EVERY_MS = 50;
+/** With `min-replicas-to-write` it waits for its replicas, which may have to take all its data first. */
+const NO_REPLICAS_FOR_MS = 60_000;
+const LOG_LINES = 400;
+
+export interface ServesAgainOptions {
+  /** A loaded Redis that refuses a write for so long goes on refusing it: then it must be looked at anew. Default 10 s. */
+  refusedForMs?: number;
+}
+
+export const createServesAgainActivities = (world: World, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => ({
+  /**
+   * Waits until Redis serves: loaded, a primary, PONG, a write taken and read again. For as long as it goes on loading; a
+   * platform that we see must have its process. Changes nothing but a probe key of its own, which it deletes. Safe to retry.
+   * @param sinceMs - the begin of the outage or of the start, for what people see
+   * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
+   *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS)
+   */
+  async awaitServesAgain({ instance, sinceMs }: { instance: string; sinceMs: number }): Promise<ServesAgain> {
+    const target = await world.instance(instance);
+    const platform = target.process?.open();
+    const { info, unproved } = await untilServing(target, platform, {
+      seconds: () => (world.now() - sinceMs) / 1000,
+      patience: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),
+    });
+    const servedAt = new Date(world.now()).toISOString();
+    const told = platform ? await logOf(platform, info.number('process_id') ?? 0) : { warnings: [] };
+    const keysLoaded = lastLoad(info).keysLoaded ?? told.keysLoaded;
+    return {
+      runId: info.get('run_id') ?? '',
+      servedAt,
+      keys: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
+      ...(keysLoaded === undefined ? {} : { keysLoaded }),
+      warnings: [...(unproved ? [unproved] : []), ...told.warnings],
+    };
+  },
+});
+
+interface Serving {
+  info: RedisInfo;
+  /** Why no write was tried, as a sentence. */
+  unproved?: string;
+}
+
+interface Waiting {
+  seconds(): number;
+  /** How long it may go on refusing for this reason. */
+  patience(refusal: RecoveryError): number;
+}
+
+async function untilServing(
+  target: ProtectedInstance,
+  platform: Platform | undefined,
+  { seconds, patience }: Waiting,
+): Promise<Serving> {
+  const { signal } = currentJob();
+  const watching = new AbortController();
+  let ended: string[] | undefined;
+  const exit = platform?.exited(AbortSignal.any([signal, watching.signal])).then(
+    ({ lastLines }) => {
+      ended = lastLines;
+    },
+    () => undefined, // stopped watching
+  );
+  let refusedSince: number | undefined;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const seen = await ask(target, seconds());
+      if (seen !== undefined && !(seen instanceof RecoveryError)) return seen;
+      if (ended && platform) throw endedLoading(target.name, platform, ended);
+      refusedSince = seen ? (refusedSince ?? performance.now()) : undefined;
+      if (seen && refusedSince !== undefined && performance.now() - refusedSince > patience(seen)) throw seen;
+      const pause = after(ASK_EVERY_MS, undefined, { signal });
+      await (ended === undefined && exit ? Promise.race([pause, exit]) : pause);
+    }
+  } finally {
+    watching.abort();
+  }
+}
+
+/** It serves, or why it refuses; `undefined`: it isn't there yet, or loads. */
+async function ask(target: ProtectedInstance, seconds: number): Promise<Serving | RecoveryError | undefined> {
+  const { progress } = currentJob();
+  let client: RedisClient | undefined;
+  try {
+    client = await openRedis(target.connection, { connectTimeoutMs: 5_000, commandTimeoutMs: 5_000 });
+    const info = await client.info();
+    const { loading, loadedBytes, totalBytes, etaSeconds } = loadingProgress(info);
+    if (loading) {
+      progress({ stage: 'loading', ...(loadedBytes === undefined ? {} : { doneBytes: loadedBytes, totalBytes, etaSeconds }) });
+      return undefined;
+    }
+    if (info.get('role') === 'slave') return isReplica(target.name, info);
+    return await prove(client, info);
+  } catch (error) {
+    if (!(error instanceof RecoveryError)) throw error;
+    if (error.code === 'REDIS_REFUSED') return error;
+    // A loading Redis serves its sockets only now and then: no answer is not yet a dead server.
+    if (!['REDIS_UNREACHABLE', 'REDIS_NOT_READY'].includes(error.code)) throw error;
+    progress({ stage: 'waiting', note: `${error.message}, after ${Math.round(seconds)} s` });
+    return undefined;
+  } finally {
+    client?.close();
+  }
+}
+
+/** Redis serves its clients whether or not we may write: a missing permission of ours is said, and is no failure of it. */
+async function prove(client: RedisClient, info: RedisInfo): Promise<Serving> {
+  try {
+    await probeWrite(client);
+    return { info };
+  } catch (error) {
+    if (!(error instanceof RecoveryError) || error.code !== 'REDIS_PERMISSION_DENIED') throw error;
+    return { info, unproved: `No write was tried, because our user may not: ${error.next}` };
+  }
+}
+
+/** Only what the log of this very process says; the sizes before the start are known where a recovery has started it. */
+async function logOf(platform: Platform, pid: number): Promise<{ warnings: string[]; keysLoaded?: number }> {
+  const [lines, restart] = await Promise.all([
+    platform.logs(LOG_LINES),
+    platform.dataLayout().then((layout) => readRestart(layout)),
+  ]);
+  return { warnings: loadWarningsOf(lines, pid, restart?.logBytes), keysLoaded: loadFiguresOf(lines, pid)?.keysLoaded };
+}
+
+const isReplica = (instance: string, info: RedisInfo) =>
+  new RecoveryError(
+    'REDIS_REFUSED',
+    `${instance} refuses writes: it is a replica of ${info.get('master_host')}:${info.get('master_port')}`,
+    { next: 'Make it the primary by REPLICAOF NO ONE, if no other one is.' },
+  );
+
+const endedLoading = (instance: string, { description }: Platform, lines: string[]) =>
+  new RecoveryError('START_FAILED', `${instance} ended while it was loading (${description}): ${reasonIn(lines)}`, {
+    next: 'Look at it anew before it is started again: what its log says decides.',
+  });

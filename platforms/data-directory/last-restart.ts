@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import { WORK_DIRECTORY } from '../data-layout.ts';
+import type { DataLayout } from '../platform.ts';
+import { type Files, isDiskFull, lstatIfThere, namesIn, realFiles, writeWhole } from './files.ts';
+import { realDirectory } from './operation.ts';
+
+/** The last restart that a recovery has begun, kept beside the data so that it outlives every worker. */
+export interface RestartRecord {
+  instance: string;
+  operationId: string;
+  /** Of the assessment that it follows from: with the operation, the identity of the act. */
+  assessedAt: string;
+  atMs: number;
+  /** Of the process that was to be ended. Absent: none ran. */
+  pid?: number;
+  /** Why that start failed: it isn't tried again, because a second start can destroy what a first one left. */
+  failed?: string;
+  /** Sizes of the logs right before the start, by name: what Redis then cuts off is lost. */
+  logBytes?: Record<string, number>;
+}
+
+const FILE = 'last-restart.json';
+
+/** `undefined` if there was none. A record that cannot be read counts as none: the worst is one restart more. */
+export async function readRestart(layout: DataLayout, files: Files = realFiles): Promise<RestartRecord | undefined> {
+  const text = await files.readFile(join(layout.dir, WORK_DIRECTORY, FILE), 'utf8').catch(() => '');
+  try {
+    const record = JSON.parse(text) as RestartRecord | null;
+    return typeof record?.atMs === 'number' ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Replaces the record as a whole.
+ * @returns false where it couldn't be written, on a full disk or without the right to: no reason to leave Redis down
+ */
+export async function writeRestart(layout: DataLayout, record: RestartRecord, files: Files = realFiles): Promise<boolean> {
+  const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
+  try {
+    if (!(await lstatIfThere(files, root))) await files.mkdir(root, { mode: 0o700 });
+    await writeWhole(files, root, FILE, `${JSON.stringify(record, null, 2)}\n`);
+    return true;
+  } catch (error) {
+    const denied = ['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '');
+    if (denied || isDiskFull(error)) return false;
+    throw error;
+  }
+}
+
+/** Sizes of everything that a starting Redis reads as its log, by name. */
+export async function logBytes(layout: DataLayout, files: Files = realFiles): Promise<Record<string, number>> {
+  const directory = join(layout.dir, layout.appenddirname);
+  const names = await namesIn(files, directory).catch(() => []); // not a directory: Redis will say so
+  const paths = [join(layout.dir, layout.appendfilename), ...names.map((name) => join(directory, name))];
+  const sizes: Record<string, number> = {};
+  for (const path of paths) {
+    const stats = await lstatIfThere(files, path);
+    if (stats?.isFile()) sizes[path.slice(path.lastIndexOf('/') + 1)] = stats.size;
+  }
+  return sizes;
+}

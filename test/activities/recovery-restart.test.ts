@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MINIMUM_ACL } from '../../redis/acl.ts';
+import { redisBinaries } from '../support/redis-binaries.ts';
+import { until } from '../support/until.ts';
+import { found, type RecoverySite, recoverySite, SETTINGS } from './support/recovery-site.ts';
+
+const serves = (site: RecoverySite) => site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+
+/** As it is assessed now. */
+async function assessed(site: RecoverySite, more: Parameters<typeof found>[1] = {}) {
+  const { pid, running } = await site.platform.status();
+  const runId = /run_id:(\w+)/.exec(String(await site.ask('INFO', 'server').catch(() => '')))?.[1];
+  const server = { runId: runId ?? '', version: '', uptimeSeconds: 1, keys: 0, role: 'master' as const };
+  return found('unknown', { platform: { running, ...(pid ? { pid } : {}) }, ...(runId ? { server } : {}), ...more });
+}
+
+describe('A restart', function () {
+  this.timeout(30_000);
+
+  for (const { path: binary, label } of redisBinaries())
+    it(`keeps what ${label} has only in memory, and is done once however often it is tried`, async () => {
+      await using site = await recoverySite({ binary });
+      await site.ask('SET', 'a', '1');
+      const input = await assessed(site);
+      const { skipped } = await site.during((acts) => acts.restartServer(input));
+      assert.equal(skipped, undefined);
+      assert.equal((await serves(site)).keys, 1);
+      const { pid } = await site.platform.status();
+      const again = await site.during((acts) => acts.restartServer(input));
+      assert.equal(again.skipped, `it runs as process ${pid} since then`);
+      assert.equal((await site.platform.status()).pid, pid);
+    });
+
+  it('goes on where the attempt before was killed, after the end of Redis', async () => {
+    await using site = await recoverySite({ config: { save: '3600 1' } });
+    const input = await assessed(site);
+    await site.ask('SET', 'a', '1');
+    await site.redis.stop();
+    await site.during((acts) => acts.restartServer(input));
+    assert.equal((await serves(site)).keys, 1);
+  });
+
+  it('is refused to a second recovery within the limit, unless a person approves it', async () => {
+    await using site = await recoverySite();
+    const first = await assessed(site);
+    await site.during((acts) => acts.restartServer(first));
+    await serves(site);
+    const second = await assessed(site);
+    await assert.rejects(
+      site.during((acts) => acts.restartServer(second), 'another'),
+      { code: 'RESTART_TOO_SOON', message: /^a recovery restarted main \d s ago; once in 600 s it may by itself$/ },
+    );
+    const { pid } = await site.platform.status();
+    await site.during((acts) => acts.restartServer({ ...second, approved: true }), 'another');
+    await serves(site);
+    assert.notEqual((await site.platform.status()).pid, pid);
+    const third = await assessed(site, { settings: { ...SETTINGS, restartEveryMs: 1 } });
+    await site.during((acts) => acts.restartServer(third), 'a third');
+  });
+
+  it('ends a Redis that hangs only when a person has approved it', async () => {
+    await using site = await recoverySite({ config: { appendonly: 'yes', appendfsync: 'always' } });
+    await site.ask('SET', 'a', '1');
+    const input = await assessed(site);
+    await site.redis.kill('SIGSTOP');
+    await assert.rejects(
+      site.during((acts) => acts.restartServer(input)),
+      { code: 'STOP_FAILED' },
+    );
+    assert.equal(site.redis.isRunning(), true);
+    await site.during((acts) => acts.restartServer({ ...input, approved: true }));
+    assert.equal((await serves(site)).keys, 1);
+    assert.equal(await site.redis.exited(), 'SIGKILL');
+  });
+
+  it('does not start again what could not start', async () => {
+    await using site = await recoverySite();
+    await site.redis.stop();
+    const input = await assessed(site);
+    const config = readFileSync(site.redis.configFile, 'utf8');
+    appendFileSync(site.redis.configFile, 'no-such-directive yes\n');
+    const restart = () => site.during((acts) => acts.restartServer(input));
+    const { message } = await restart().then(
+      () => assert.fail('it started'),
+      (error: Error) => error,
+    );
+    assert.match(message, /did not start \(exit code 1\)/);
+    writeFileSync(site.redis.configFile, config);
+    await assert.rejects(restart(), { code: 'START_FAILED', message });
+    assert.equal((await site.platform.status()).running, false);
+  });
+});
+
+describe('Serving again', function () {
+  this.timeout(30_000);
+
+  it('is told within 150 ms', async () => {
+    await using site = await recoverySite();
+    await site.redis.stop();
+    await site.redis.restart('started');
+    const ready = until(() => site.redis.log().split('Ready to accept').length > 2, { what: 'ready' }).then(() =>
+      performance.now(),
+    );
+    const told = await serves(site).then(() => performance.now());
+    assert.ok(told - (await ready) < 150);
+  });
+
+  it('says how many bytes of the log Redis has cut off', async () => {
+    await using site = await recoverySite({ config: { appendonly: 'yes', appendfsync: 'always' } });
+    await site.ask('SET', 'a', '1');
+    const log = join(site.redis.dir, 'appendonlydir');
+    const name = readdirSync(log).find((one) => one.endsWith('.incr.aof')) ?? '';
+    const whole = readFileSync(join(log, name)).length;
+    await site.ask('SET', 'b', '2');
+    await site.redis.kill('SIGKILL');
+    truncateSync(join(log, name), whole + 11);
+    const input = await assessed(site);
+    await site.during((acts) => acts.restartServer(input));
+    const { keys, warnings } = await serves(site);
+    assert.equal(keys, 1);
+    assert.deepEqual(warnings, [`Redis cut the append-only log ${name} off at byte ${whole}: 11 bytes are lost.`]);
+  });
+
+  it('ends with what the log says when the process ends while it loads', async () => {
+    await using site = await recoverySite();
+    await site.redis.stop();
+    writeFileSync(join(site.redis.dir, 'dump.rdb'), 'REDIS0009 no RDB at all');
+    await site.redis.restart('started');
+    await assert.rejects(serves(site), { code: 'START_FAILED', message: /^main ended while it was loading .*(Short read|RDB)/ });
+  });
+
+  it('needs a write, and says what refuses it', async () => {
+    await using site = await recoverySite();
+    await using replica = await recoverySite();
+    await replica.ask('REPLICAOF', '127.0.0.1', String(site.redis.port));
+    await site.ask('CONFIG', 'SET', 'maxmemory', '1');
+    const refused = { code: 'REDIS_REFUSED' };
+    await Promise.all([
+      assert.rejects(serves(site), { ...refused, message: /OOM command not allowed/ }),
+      assert.rejects(serves(replica), { ...refused, message: /it is a replica of 127\.0\.0\.1:/ }),
+    ]);
+  });
+
+  it('is waited for over the protocol alone where the process is not ours to see', async () => {
+    await using site = await recoverySite({ external: true });
+    await site.ask('SET', 'a', '1');
+    const { keys, warnings } = await serves(site);
+    assert.deepEqual([keys, warnings], [1, []]);
+  });
+
+  it('needs no more permissions than are documented, leaves no key, and says when it may not write', async () => {
+    const rules = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.restore, ...MINIMUM_ACL.recovery];
+    const user = (permitted: readonly string[]) => `on >secret resetchannels resetkeys -@all ${permitted.join(' ')}`;
+    const users = { able: user(rules), unable: user(rules.filter((rule) => rule !== '+set')) };
+    for (const username of ['able', 'unable']) {
+      await using site = await recoverySite({ users, connection: { username, password: 'secret' } });
+      const { warnings } = await serves(site);
+      const said = 'No write was tried, because our user may not: Give the user this permission: ACL SETUSER unable +set';
+      assert.deepEqual(warnings, username === 'able' ? [] : [said]);
+      assert.equal(await site.ask('DBSIZE'), 0);
+      const input = await assessed(site);
+      await site.during((acts) => acts.restartServer(input));
+      await site.during((acts) => acts.makePrimary({ instance: 'main' }));
+      await site.during((acts) => acts.killScript({ instance: 'main' }));
+    }
+  });
+});

@@ -1,0 +1,104 @@
+import { randomUUID } from 'node:crypto';
+import { type Progress, runAsJob } from '../../../activities/job-context.ts';
+import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
+import type { World } from '../../../activities/world.ts';
+import type { FailureClass } from '../../../model/failure-class.ts';
+import type { Assessment } from '../../../model/recovery.ts';
+import type { RecoverySettings } from '../../../model/recovery-settings.ts';
+import type { Platform } from '../../../platforms/platform.ts';
+import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
+import { openRedis } from '../../../redis/client.ts';
+import type { RedisConnection } from '../../../redis/connection.ts';
+import { type RedisOptions, type RedisServer, startRedis } from '../../support/redis-server.ts';
+
+export const SETTINGS: RecoverySettings = {
+  onDamage: 'serve-empty',
+  restore: 'ask',
+  restoreClasses: [],
+  tolerance: 0.05,
+  askForMs: 60_000,
+  restartEveryMs: 600_000,
+  replicas: [],
+  warmup: { tolerance: 0.05, windowMs: 1_000, windows: 3, minLookups: 100, limitMs: 60_000 },
+};
+
+type Acts = ReturnType<typeof createRecoveryActs>;
+
+/** A Redis as a worker of its host has it, and a recovery of it: each is another operation. */
+export interface RecoverySite extends AsyncDisposable {
+  redis: RedisServer;
+  platform: Platform;
+  acts: Acts;
+  progress: Progress[];
+  /** How often the fence was asked. */
+  locks(): number;
+  operationId: string;
+  /** Runs acts as the recovery does. */
+  during<T>(body: (acts: Acts) => Promise<T>, operationId?: string): Promise<T>;
+  ask(...args: string[]): Promise<unknown>;
+}
+
+export async function recoverySite(
+  options: RedisOptions & { connection?: Partial<RedisConnection>; external?: boolean } = {},
+): Promise<RecoverySite> {
+  const redis = await startRedis(options);
+  const connection = { ...redis.connection, ...options.connection };
+  const platform = openProcessPlatform({
+    start: { command: [redis.binary.path, redis.configFile] },
+    port: redis.port,
+    stopTimeoutMs: 1_500,
+  });
+  let locks = 0;
+  const world = {
+    now: () => Date.now(),
+    instance: async () => ({
+      name: 'main',
+      connection,
+      recovery: SETTINGS,
+      ...(options.external ? {} : { process: { host: 'here', open: () => platform } }),
+    }),
+    requireLock: async () => void locks++,
+  } as unknown as World;
+  const acts = createRecoveryActs(world, { refusedForMs: 1_000 });
+  const progress: Progress[] = [];
+  const operationId = randomUUID();
+  return {
+    redis,
+    platform,
+    acts,
+    progress,
+    operationId,
+    locks: () => locks,
+    during: (body, id = operationId) =>
+      runAsJob({ signal: new AbortController().signal, operationId: id, progress: (one) => void progress.push(one) }, () =>
+        body(acts),
+      ),
+    async ask(...args) {
+      using client = await openRedis(redis.connection);
+      return await client.command(...args);
+    },
+    [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
+  };
+}
+
+/** What was found, as far as acts read it. */
+export function found(failure: FailureClass, more: Partial<Assessment> = {}): { instance: string; assessment: Assessment } {
+  const assessment: Assessment = {
+    instance: 'main',
+    at: new Date().toISOString(),
+    failure,
+    evidence: [],
+    restartHelps: false,
+    clients: '',
+    acts: [],
+    digest: '',
+    advice: [],
+    changed: [],
+    worstLoss: '',
+    replicas: [],
+    settings: SETTINGS,
+    applications: [],
+    ...more,
+  };
+  return { instance: 'main', assessment };
+}
