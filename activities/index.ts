@@ -8,6 +8,10 @@ import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
+import { createAuthenticationActivities } from './recovery/authentication.ts';
+import { createBaselineActivities } from './recovery/baseline.ts';
+import { createDataActivities } from './recovery/data.ts';
+import { createWarmupActivities } from './recovery/warmup.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
@@ -32,6 +36,10 @@ export const createActivities = (world: World) => ({
   ...createArchiverControl(world),
   ...createMergeActivities(world),
   ...createAofBackupActivities(world),
+  ...createBaselineActivities(world),
+  ...createDataActivities(world),
+  ...createWarmupActivities(world),
+  ...createAuthenticationActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;
