@@ -9,6 +9,10 @@ import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
 import { createRecoveryActs } from './recovery/acts.ts';
+import { createAuthenticationActivities } from './recovery/authentication.ts';
+import { createBaselineActivities } from './recovery/baseline.ts';
+import { createDataActivities } from './recovery/data.ts';
+import { createWarmupActivities } from './recovery/warmup.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
@@ -34,6 +38,10 @@ export const createActivities = (world: World) => ({
   ...createMergeActivities(world),
   ...createAofBackupActivities(world),
   ...createRecoveryActs(world),
+  ...createBaselineActivities(world),
+  ...createDataActivities(world),
+  ...createWarmupActivities(world),
+  ...createAuthenticationActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

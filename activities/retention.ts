@@ -9,11 +9,14 @@ import {
   toCandidate,
 } from '../model/retention.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
+import { Baselines } from '../repository/baselines.ts';
 import { currentJob } from './job-context.ts';
 import type { World } from './world.ts';
 
 /** What was begun this long ago and has no manifest will never get one. */
 const SWEEP_AFTER_MS = 24 * 3600 * 1000;
+/** A recovery looks back over seven days. */
+const BASELINES_KEPT_MS = 14 * 24 * 3600 * 1000;
 
 export const createRetentionActivities = (world: World) => ({
   /** Deletes what the rules no longer want, and the remains of dead backups. A retry plans anew and deletes the rest. */
@@ -42,6 +45,8 @@ export const createRetentionActivities = (world: World) => ({
       result.kept.push(...plan.keep);
       result.removed.push(...plan.remove);
       result.swept.push(...swept.map(({ key }) => key));
+      const baselines = new Baselines(repository.store, instance, shard);
+      result.swept.push(...(await baselines.deleteOlder(world.now() - BASELINES_KEPT_MS, { dryRun })));
     }
     return result;
 

@@ -100,7 +100,7 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
 }
 
 /** `slave0:ip=10.0.0.7,port=6379,state=online,…`; port 0 is a backup or an archiver and no replica. */
-function replicasOf(fields: [string, string][]): string[] {
+export function replicasOf(fields: [string, string][]): string[] {
   return fields.flatMap(([name, text]) => {
     const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(text) : null;
     return match && match[2] !== '0' ? [`${match[1]}:${match[2]}`] : [];

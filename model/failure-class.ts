@@ -34,3 +34,6 @@ export const FAILURE_CLASSES = {
 } as const satisfies Record<string, { title: string; restartHelps: boolean }>;
 
 export type FailureClass = keyof typeof FAILURE_CLASSES;
+
+/** Classes that only a restart can lead to: the process that answers is younger than the failure. */
+export const restartedBy = (failure: FailureClass): boolean => failure === 'empty' || failure === 'rdb-ignored';

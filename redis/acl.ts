@@ -1,6 +1,6 @@
 /**
- * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. No job but a merge names a
- * key of yours, so no other needs `~*`.
+ * What each job needs of Redis' ACL, and no more: rules for `ACL SETUSER <user> on ><password> …`. Only a
+ * merge and a recovery name keys, so no other job needs `~*`.
  * Tested with exactly these users.
  */
 export const MINIMUM_ACL = {
@@ -28,6 +28,8 @@ export const MINIMUM_ACL = {
   clients: ['+client|list'],
   /** On top of `backup`, for bringing keys of some data classes back. */
   merge: ['+ping', '+select', '+scan', '+restore', '~*'],
+  /** On top of `backup`, for a recovery that counts the keys of data classes, and looks up the last sessions of the log. */
+  sessions: ['+select', '+scan', '+memory|usage', '~*'],
   /** On top of `backup`, for applying the persistence policy. */
   applyPolicy: ['+config|set', '+config|rewrite'],
 } as const satisfies Record<string, readonly string[]>;

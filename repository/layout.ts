@@ -37,6 +37,15 @@ export const pinKey = ({ instance, shard, backupId }: SnapshotRef, planId: strin
   return `${pinsPrefix(instance, shard)}${id(backupId)}/${file}.json`;
 };
 
+export const baselinesPrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}baselines/`;
+export const baselineKey = (instance: string, shard: string, baselineId: string): string =>
+  `${baselinesPrefix(instance, shard)}${id(baselineId)}.json`;
+/** The id in a key of a baseline; undefined for what somebody else put there. */
+export function baselineIdOf(key: string): string | undefined {
+  const [, found] = /\/baselines\/([^/]+)\.json$/.exec(key) ?? [];
+  return found !== undefined && isBackupId(found) ? found : undefined;
+}
+
 /** One timeline of the archive: the folder that its segments lie in. */
 export interface TimelineRef {
   instance: string;

@@ -1,4 +1,4 @@
-import { ActivityFailure } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { BackupInput, BackupResult } from '../model/operations.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import type { Conduct } from './procedures/conduct.ts';
@@ -23,7 +23,9 @@ export async function backupSnapshot(input: BackupInput): Promise<BackupResult> 
     });
     if ('outcome' in backups) return { outcome: 'skipped', instance, skippedBecause: backups.because };
     watching.enter('retention');
-    return { outcome: 'stored', instance, backups, retention: await retain(instance) };
+    const retention = await retain(instance);
+    if (reason === 'scheduled' && patched('record-baseline')) await remember(instance);
+    return { outcome: 'stored', instance, backups, retention };
   });
 }
 
@@ -35,5 +37,21 @@ async function retain(instance: string): Promise<{ removed: string[]; problem?: 
   } catch (error) {
     if (error instanceof ActivityFailure && error.cause) return { removed: [], problem: error.cause.message };
     throw error;
+  }
+}
+
+/**
+ * Remembers how the cache was doing, for the recovery that nobody hopes for. It takes a window of time, so only of runs that
+ * nobody waits for; a backup that is stored is never called failed because of it.
+ */
+async function remember(instance: string): Promise<void> {
+  try {
+    await act(
+      'recordBaseline',
+      { instance },
+      { summary: `remember the hit rate of ${instance}, to compare with after a failure` },
+    );
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }
 }

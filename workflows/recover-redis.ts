@@ -94,7 +94,7 @@ function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {
 
 function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
   const { found, page, controls, input } = run;
-  const { first, assessment: _, startedMs: __, ...rest } = found;
+  const { first, assessment: _newest, startedMs: _started, before: _before, ...rest } = found;
   if (!first) throw new Error('nothing was assessed');
   const report: RecoveryReport = {
     ...rest,

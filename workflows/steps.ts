@@ -38,14 +38,6 @@ const PRESETS = {
       nonRetryableErrorTypes: ['NotFoundError'],
     },
   },
-  /** Watches for as long as its input says. Changes nothing. */
-  watch: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '50 hours',
-    heartbeatTimeout: '5 seconds',
-    cancellationType: 'TRY_CANCEL',
-    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '5 seconds' },
-  },
   /** Moves a whole data set, and only reads from Redis. */
   transfer: {
     taskQueue: QUEUES.transfer,
@@ -95,6 +87,32 @@ const PRESETS = {
     heartbeatTimeout: '5 seconds',
     cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
     retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
+  },
+  /** Looks at a Redis for as long as its data is large. */
+  look: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '15 minutes',
+    scheduleToCloseTimeout: '30 minutes',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
+  /** Watches a Redis for a time that the configuration sets, a day at most. A retry goes on: the end is counted from its input. */
+  watch: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '25 hours',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
+  /** Remembers how it is now. Nothing depends on it: what does not work soon is left out. */
+  remember: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '61 minutes', // the longest window
+    scheduleToCloseTimeout: '62 minutes',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumAttempts: 2 },
   },
   /** Puts something back. The lock asks again for as long as it takes. */
   undo: {
@@ -165,10 +183,12 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   killScript: { preset: 'quick', destructive: true },
   awaitServesAgain: { preset: 'recovery' },
   watchConnectivity: { preset: 'watch' },
-  decideData: { preset: 'watch' },
+  recordBaseline: { preset: 'remember' },
+  findBaseline: { preset: 'quick' },
+  decideData: { preset: 'look' },
   forecastSignIns: { preset: 'quick' },
-  watchAuthentication: { preset: 'watch' },
   watchWarmup: { preset: 'watch' },
+  watchAuthentication: { preset: 'watch' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */

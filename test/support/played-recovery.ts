@@ -194,6 +194,7 @@ const DEFAULTS: Script = {
     sampled: false,
     decision: 'go-on',
   }),
+  findBaseline: () => ({ from: 'none' }),
   forecastSignIns: () => undefined,
   assessInstance: () => ({ shards: [{ shard: '0', uncompressedFork: false }], warnings: [] }),
   storeSnapshot: () => ({

@@ -3,7 +3,7 @@ import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
-import { assess, codeOf, type LockedRun, reasonOf, within } from './run.ts';
+import { assess, codeOf, type LockedRun, reasonOf, softly, within } from './run.ts';
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */
 const SNAPSHOT_LIMIT_MS = 10_000;
@@ -22,7 +22,7 @@ const STEP_OF: Record<Act, StepId> = {
   'start-empty': 'restart',
 };
 
-export type CarriedOut = 'done' | 'promoted' | 'stopped';
+export type CarriedOut = 'done' | 'promoted' | 'stopped' | 'failed';
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
@@ -38,7 +38,11 @@ export async function carryOut(run: LockedRun, assessment: Assessment): Promise<
       return 'stopped';
     }
     if (allowed === 'skip') continue;
-    const note = await perform(run, assessment, planned.act, allowed === 'approved');
+    const note = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
+    if (note === undefined) {
+      if (step !== 'serving') page.end(step, 'failed', 'looked at anew');
+      return 'failed';
+    }
     run.found.actsDone.push(note);
     page.note(note);
     if (step !== 'serving') page.end(step, 'done', note);
@@ -125,6 +129,12 @@ async function perform(run: LockedRun, assessment: Assessment, name: Act, approv
   }
 }
 
+/** What a person must allow first, by the code that refuses it. */
+const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
+  RESTART_TOO_SOON: 'Restart it again?',
+  STOP_FAILED: 'End it by kill -9, and start it?',
+};
+
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<string> {
   const { place, found } = run;
   const { instance } = assessment;
@@ -135,12 +145,13 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
       { summary: `restart ${instance}`, ...(place ? { place } : {}) },
     );
   const done = await again(approved).catch(async (error) => {
-    if (codeOf(error) !== 'RESTART_TOO_SOON') throw error;
-    const ask = { question: `${reasonOf(error)}. Restart it again?`, otherwise: 'skip' } as const;
-    const allowed = await askIfNeeded(run, assessment, { act: 'restart', text: 'it is not restarted again', ask });
+    const question = RESTART_QUESTIONS[codeOf(error) ?? ''];
+    if (question === undefined || approved) throw error;
+    const ask = { question: `${reasonOf(error)}. ${question}`, otherwise: 'skip' } as const;
+    const allowed = await askIfNeeded(run, assessment, { act: 'restart', text: 'it is left as it is', ask });
     return allowed === 'approved' ? again(true) : undefined;
   });
-  if (!done) return `${instance} was not restarted again`;
+  if (!done) return `${instance} was left as it is`;
   found.startedMs = done.beforeMs;
   return done.skipped ?? `${instance} was restarted`;
 }

@@ -38,15 +38,17 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     const carried = await carryOut(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
-    page.begin('serving', `waiting until ${assessment.instance} serves`);
-    const serves = await awaitServes(run, assessment);
-    if (typeof serves === 'object') return servesAgain(run, serves);
-    page.note(serves);
+    if (carried === 'done') {
+      page.begin('serving', `waiting until ${assessment.instance} serves`);
+      const serves = await awaitServes(run, assessment);
+      if (typeof serves === 'object') return servesAgain(run, serves);
+      page.note(serves);
+    }
     if (assessment.acts.length > 0) {
       if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
     } else {
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
-      page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? serves}`);
+      page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? assessment.clients}`);
       await run.controls.mayGoOn();
       const pause = PAUSES_MS[Math.min(idle++, PAUSES_MS.length - 1)] ?? 1;
       await condition(() => run.controls.abortedBy !== undefined, pause, {

@@ -3,7 +3,7 @@ import { formatCount } from '../../model/format.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
-import { type LockedRun, reasonOf } from './run.ts';
+import { type LockedRun, reasonOf, softly } from './run.ts';
 
 /** Every application, until all are there or their time is over. Who is missing is named, and hinders nothing. */
 export async function connectivity(run: LockedRun): Promise<void> {
@@ -37,8 +37,11 @@ export async function connectivity(run: LockedRun): Promise<void> {
 export async function data(run: LockedRun, assessment: Assessment): Promise<void> {
   const { page, controls, found, input } = run;
   page.begin('data', 'counting sessions against the last backup and the log');
-  const decision = await controls.skippable('data', () => decide(run, assessment));
-  if (!decision) return page.end('data', 'skipped', skippedNote(run, 'data'));
+  const failedAt = (found.first ?? assessment).since ?? (found.first ?? assessment).at;
+  const remembered = act('findBaseline', { instance: input.instance, failedAt }, { summary: 'how it was before the failure' });
+  found.before = await softly(page, 'how it was before cannot be told', remembered);
+  const decision = await controls.skippable('data', () => softly(page, 'sessions cannot be counted', decide(run, assessment)));
+  if (!decision) return leaveOut(run);
   found.data = decision;
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
   const allowed = await controls.skippable('data', () => mayRestore(run, decision, assessment));
@@ -55,17 +58,28 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
 const decide = ({ input, found }: LockedRun, assessment: Assessment): Promise<DataDecision> =>
   act(
     'decideData',
-    { instance: input.instance, assessment: found.first ?? assessment },
+    {
+      instance: input.instance,
+      assessment: found.first ?? assessment,
+      ...(input.restore ? { restoreOverride: input.restore } : {}),
+    },
     { summary: 'count expected and present sessions' },
   );
 
 async function forecast({ input, page, found }: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
   const { instance } = input;
-  const expected = await act(
+  const normalPerSecond = found.before?.authenticationPerSecond;
+  const forecasting = act(
     'forecastSignIns',
-    { instance, decision, assessment: found.first ?? assessment },
+    {
+      instance,
+      decision,
+      assessment: found.first ?? assessment,
+      ...(normalPerSecond === undefined ? {} : { normalPerSecond }),
+    },
     { summary: 'how many people will sign in again' },
   );
+  const expected = await softly(page, 'sign-ins cannot be forecast', forecasting);
   if (!expected) return;
   found.forecast = expected;
   page.note(expected.text);
@@ -146,6 +160,14 @@ export async function aftercare(run: LockedRun): Promise<void> {
     found.toDo.push(`No snapshot was taken afterwards: ${reasonOf(error)}`);
     page.end('aftercare', 'failed', reasonOf(error));
   }
+}
+
+function leaveOut(run: LockedRun): void {
+  const { page, found, controls } = run;
+  const skipped = controls.skippedBy('data') !== undefined;
+  page.end('data', skipped ? 'skipped' : 'failed', skipped ? skippedNote(run, 'data') : 'sessions could not be counted');
+  page.end('restore', 'skipped', 'not known what is missing');
+  if (!skipped) found.toDo.push('Look for lost sessions: they could not be counted');
 }
 
 export function skippedNote({ controls }: Pick<LockedRun, 'controls'>, step: Parameters<typeof controls.skippedBy>[0]): string {

@@ -1,4 +1,5 @@
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import type { KnownBefore } from '../../model/baseline.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
 import { act } from '../steps.ts';
 import type { HeldLock } from '../with-instance-lock.ts';
@@ -28,6 +29,8 @@ export interface Found extends Partial<RecoveryReport> {
   assessment?: Assessment;
   /** The one that the recovery began with. */
   first?: Assessment;
+  /** How it was before the failure. */
+  before?: KnownBefore;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */
   startedMs: number;
 }
@@ -103,3 +106,14 @@ export const reasonOf = (error: unknown): string =>
     : error instanceof Error
       ? error.message
       : String(error);
+
+/** What a step answers; a failure of it becomes a note, and `undefined`: nothing that only informs may keep a Redis down. */
+export async function softly<T>(page: Page, what: string, step: Promise<T>): Promise<T | undefined> {
+  try {
+    return await step;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    page.note(`${what}: ${reasonOf(error)}`);
+    return undefined;
+  }
+}

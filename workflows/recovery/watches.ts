@@ -15,13 +15,13 @@ export async function watchAfterwards(run: Run, assessment: Assessment): Promise
 async function signIns(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
   const { page, found } = run;
   if (found.data?.verdict !== 'lost') return page.end('sessions', 'skipped', 'no session was lost');
-  const normalPerSecond = found.forecast?.normalPerSecond;
+  const normalPerSecond = found.before?.authenticationPerSecond;
   found.authentication = await watched<AuthenticationWatch>(run, 'sessions', 'watching authentication requests', (extraMs) =>
     act(
       'watchAuthentication',
       {
         instance,
-        settings: extended(settings.authentication, extraMs),
+        ...(settings.authentication ? { settings: extended(settings.authentication, extraMs) } : {}),
         begun,
         ...(normalPerSecond === undefined ? {} : { normalPerSecond }),
       },
@@ -30,19 +30,26 @@ async function signIns(run: Run, { instance, settings }: Assessment, begun: stri
   );
 }
 
-async function warmup(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
-  const limitMs = settings.warmup.limitMs;
+async function warmup(run: Run, { instance, settings, since, at }: Assessment, begun: string): Promise<void> {
   run.found.warmup = await watched<WarmupWatch>(run, 'warmup', 'watching the hit rate', (extraMs) =>
     act(
       'watchWarmup',
-      { instance, settings: { ...settings.warmup, limitMs: limitMs + extraMs }, begun },
+      {
+        instance,
+        settings: extended(settings.warmup, extraMs),
+        begun,
+        failedAt: since ?? at,
+        ...(run.found.before ? { baseline: run.found.before } : {}),
+      },
       { summary: 'watch the hit rate until it is as before' },
     ),
   );
 }
 
-const extended = <T extends { limitMs: number }>(source: T | undefined, extraMs: number): T | undefined =>
-  source && { ...source, limitMs: source.limitMs + extraMs };
+const extended = <T extends { limitMs: number }>(source: T, extraMs: number): T => ({
+  ...source,
+  limitMs: source.limitMs + extraMs,
+});
 
 /** One watch; `extendMonitoring` ends it, and it begins anew with a longer limit that counts from the same moment. */
 async function watched<T extends { verdict: string; text: string }>(

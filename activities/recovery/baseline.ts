@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BASELINE_FORMAT_VERSION, type Baseline, type KnownBefore, knownBefore } from '../../model/baseline.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { backupIdAt, ONLY_SHARD } from '../../model/instance.ts';
+import { lookupsBetween } from '../../model/warmth.ts';
+import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
+import { openRedis } from '../../redis/client.ts';
+import { readLookups } from '../../redis/lookups.ts';
+import { readServerFacts } from '../../redis/server-facts.ts';
+import { Baselines } from '../../repository/baselines.ts';
+import { currentJob } from '../job-context.ts';
+import { replicasOf } from '../survey-target.ts';
+import type { World } from '../world.ts';
+
+/** Days that are looked back over, and a little for clocks. */
+const LOOK_BACK_MS = 8 * 24 * 3600_000;
+
+export const createBaselineActivities = (world: World) => ({
+  /**
+   * Measures one window of lookups, and remembers it in the repository with what else a recovery compares with. Read-only for
+   * Redis. A retry measures another window.
+   * @throws RecoveryError `REDIS_NOT_READY` if Redis restarts within the window
+   */
+  async recordBaseline({ instance }: { instance: string }): Promise<Baseline> {
+    const { signal, progress } = currentJob();
+    const target = await world.instance(instance);
+    const { warmup, authentication } = target.recovery;
+    using client = await openRedis(target.connection);
+    const before = await readLookups(client);
+    const began = world.now();
+    progress({ stage: 'baseline', note: 'counting the lookups of one window' });
+    await sleep(warmup.windowMs, undefined, { signal });
+    const window = lookupsBetween(before, await readLookups(client));
+    const endedAtMs = world.now();
+    if (!window) {
+      throw new RecoveryError('REDIS_NOT_READY', `${instance} restarted, or its counters were reset, while it was measured`, {
+        next: 'Nothing: it is measured again with the next backup.',
+      });
+    }
+    const rate = authentication && (await lookAtAuthenticationRate(authentication, { signal }));
+    const info = await client.info('replication', 'keyspace');
+    const baseline: Baseline = {
+      formatVersion: BASELINE_FORMAT_VERSION,
+      kind: 'baseline',
+      baselineId: backupIdAt(endedAtMs),
+      instance,
+      shard: ONLY_SHARD,
+      windowSeconds: Math.max(1, endedAtMs - began) / 1000,
+      ...window,
+      ...(rate && 'perSecond' in rate ? { authenticationPerSecond: rate.perSecond } : {}),
+      keys: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
+      replicas: replicasOf([...info.entries()]),
+      server: await readServerFacts(client),
+    };
+    await new Baselines((await world.repository()).store, instance, ONLY_SHARD).write(baseline);
+    return baseline;
+  },
+
+  /**
+   * How it was before a failure: hit rate and authentication rate to compare with. Read-only.
+   * @param failedAt - ISO 8601; what was recorded since was seen in trouble. Default now
+   */
+  async findBaseline({ instance, failedAt }: { instance: string; failedAt?: string }): Promise<KnownBefore> {
+    const { recovery } = await world.instance(instance);
+    const nowMs = world.now();
+    const failedAtMs = failedAt === undefined ? nowMs : Date.parse(failedAt);
+    const baselines = new Baselines((await world.repository()).store, instance, ONLY_SHARD);
+    const all = await baselines.list({ sinceMs: failedAtMs - LOOK_BACK_MS });
+    return knownBefore(all, { failedAtMs, nowMs, minLookups: recovery.warmup.minLookups });
+  },
+});

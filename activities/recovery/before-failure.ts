@@ -1,0 +1,81 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { cameAfter, endOfFailed, type KnownFailure, type ServingProcess } from '../../model/failed-timeline.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
+import { latestBackup } from '../../model/latest.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { PlannedLog } from '../../model/plan.ts';
+import type { Assessment } from '../../model/recovery.ts';
+import { formatOffset } from '../../model/until.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import { chooseFromLog } from '../../repository/archive/choose.ts';
+import { currentJob } from '../job-context.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+
+/** What the repository knows of a Redis before it failed. */
+export interface BeforeFailure {
+  base?: SnapshotManifest;
+  /** Replayable from a backup to the end at the failure. */
+  log?: PlannedLog;
+}
+
+/** The process that serves now. */
+export async function servingProcess(client: RedisClient, nowMs: number): Promise<ServingProcess> {
+  const info = await client.info('server');
+  return { runId: info.get('run_id') ?? '', startedAtMs: nowMs - (info.number('uptime_in_seconds') ?? 0) * 1000 };
+}
+
+/**
+ * The newest backup of before the failure, which a snapshot of a Redis that came up empty is not; and the log up to its end at
+ * the failure, where a backup leads to it without a gap.
+ */
+export async function beforeFailure(
+  world: World,
+  target: ProtectedInstance,
+  assessment: Assessment,
+  serving: ServingProcess,
+): Promise<BeforeFailure> {
+  const all = await (await world.repository()).list(target.name, ONLY_SHARD);
+  const base = baseOf(all, assessment, serving);
+  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : undefined;
+  return { ...(base ? { base } : {}), ...(log ? { log } : {}) };
+}
+
+/** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
+export function baseOf(
+  all: readonly SnapshotManifest[],
+  failure: KnownFailure,
+  serving: ServingProcess,
+): SnapshotManifest | undefined {
+  const beforeMs = cameAfter(failure, serving) ? serving.startedAtMs : Number.POSITIVE_INFINITY;
+  const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
+  const candidates = all
+    .filter((one) => takenAt(one) < beforeMs && one.server.runId !== (Number.isFinite(beforeMs) ? serving.runId : undefined))
+    .filter((one) => one.reason !== 'safety' || takenAt(one) >= Date.parse(failure.at))
+    .map((one) => ({ ...one, reason: one.reason === 'safety' ? ('manual' as const) : one.reason }));
+  const chosen = latestBackup(candidates);
+  return all.find(({ backupId }) => backupId === chosen?.backupId);
+}
+
+/** A log that is damaged, has a gap or no backup before it is none: the backup alone is what can be offered. */
+async function logBefore(
+  world: World,
+  instance: string,
+  snapshots: readonly SnapshotManifest[],
+  failure: KnownFailure,
+  serving: ServingProcess,
+): Promise<PlannedLog | undefined> {
+  const { signal } = currentJob();
+  const archive = await world.archive(instance, ONLY_SHARD);
+  try {
+    const { extents } = await archive.extents(signal);
+    const end = endOfFailed(extents, failure, serving);
+    if (!end) return undefined;
+    const until = formatOffset(end.timelineId, end.offset);
+    return (await chooseFromLog(archive, { until, snapshots, signal })).log;
+  } catch (error) {
+    if (error instanceof RecoveryError && UNUSABLE.has(error.code)) return undefined;
+    throw error;
+  }
+}
+
+const UNUSABLE: ReadonlySet<string> = new Set(['ARCHIVE_GAP', 'ARCHIVE_CORRUPT', 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN']);

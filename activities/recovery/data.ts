@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { type DataFacts, decideOnData, isConclusive, offerDigestSource, type PresentKeys } from '../../model/data-decision.ts';
+import type { Assessment, DataDecision, SignInForecast } from '../../model/recovery.ts';
+import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import { forecastSignIns } from '../../model/sign-in-forecast.ts';
+import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { countClasses } from '../../redis/count-classes.ts';
+import { sampleClasses } from '../../redis/sample-classes.ts';
+import { currentJob } from '../job-context.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { beforeFailure, servingProcess } from './before-failure.ts';
+import { lookUpRecent } from './recent-sessions.ts';
+
+/** So few keys are counted in less time than it takes to explain a sample. */
+const COUNT_BELOW_KEYS = 100_000;
+
+export interface DecideDataInput {
+  instance: string;
+  assessment: Assessment;
+  /** In place of what the configuration says, for this recovery. */
+  restoreOverride?: RecoverySettings['restore'];
+}
+
+export interface ForecastSignInsInput {
+  instance: string;
+  assessment: Assessment;
+  decision: DataDecision;
+  /** From before the failure, of `findBaseline`. */
+  normalPerSecond?: number;
+}
+
+export const createDataActivities = (world: World) => ({
+  /**
+   * Compares the sessions that should be there with those that are, and says what could be brought back, and whether to ask
+   * for it. Read-only; a retry looks again.
+   * @throws RecoveryError those of Redis and of the store: what could not be read is no loss and no absence of one
+   */
+  async decideData({ instance, assessment, restoreOverride }: DecideDataInput): Promise<DataDecision> {
+    const { signal } = currentJob();
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const serving = await servingProcess(client, world.now());
+    const { base, log } = await beforeFailure(world, target, assessment, serving);
+    const nowMs = await client.time();
+    const recent = log && (await lookUpRecent(world, target, client, log, nowMs));
+    // Complete is what the assessment saw; of another timeline it says nothing.
+    const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
+    const facts: Omit<DataFacts, 'present' | 'sampled'> = {
+      settings: { ...target.recovery, ...(restoreOverride ? { restore: restoreOverride } : {}) },
+      classes: target.classes,
+      ...(base ? { base } : {}),
+      ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
+      ...(recent ? { recent } : {}),
+      nowMs,
+    };
+    const decided = decideOnData({ ...facts, ...(await lookAtPresent(client, target, facts, signal)) });
+    const digest = decided.offer && digestOf(offerDigestSource(instance, decided.offer));
+    return { ...decided, ...(digest === undefined ? {} : { digest }) };
+  },
+
+  /**
+   * How many people will sign in again, at most, computed from the times to live in the last backup. Read-only.
+   * @returns undefined if nothing is lost, or nobody knows
+   */
+  async forecastSignIns(input: ForecastSignInsInput): Promise<SignInForecast | undefined> {
+    const { instance, assessment, decision, normalPerSecond } = input;
+    const target = await world.instance(instance);
+    const { sessionClass } = target.recovery;
+    const sessions = target.classes.find(({ name }) => name === sessionClass);
+    if (!sessions || !decision.lost || decision.verdict === 'within-tolerance') return undefined;
+    using client = await openRedis(target.connection);
+    const serving = await servingProcess(client, world.now());
+    const { base } = await beforeFailure(world, { ...target, archive: undefined }, assessment, serving);
+    const counted = base?.census.classes.find(({ name }) => name === sessionClass);
+    return forecastSignIns({
+      lost: decision.lost,
+      name: sessions.name,
+      expiry: sessions.expiry,
+      ...(sessions.ttlSeconds === undefined ? {} : { ttlSeconds: sessions.ttlSeconds }),
+      ...(counted ? { counted } : {}),
+      ...(base && base.ttlBoundsSeconds.length > 0 ? { bounds: base.ttlBoundsSeconds } : {}),
+      ...(normalPerSecond === undefined ? {} : { normalPerSecond }),
+    });
+  },
+});
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** A sample where that is enough to decide by, else a count. */
+async function lookAtPresent(
+  client: RedisClient,
+  { name, classes }: ProtectedInstance,
+  facts: Omit<DataFacts, 'present' | 'sampled'>,
+  signal: AbortSignal,
+): Promise<{ present: PresentKeys[]; sampled: boolean }> {
+  const { progress } = currentJob();
+  const all = (await client.dbsizes()).reduce((sum, { keys }) => sum + keys, 0);
+  if (all >= COUNT_BELOW_KEYS) {
+    progress({ stage: 'data', note: `a sample of ${all} keys of ${name}` });
+    const sample = await sampleClasses(client, classes, { signal });
+    const looked = { present: sample.classes, sampled: !sample.exact };
+    if (sample.exact || isConclusive({ ...facts, ...looked })) return looked;
+  }
+  const counted = await countClasses(client, classes, {
+    signal,
+    onProgress: (keys) => progress({ stage: 'data', note: `${keys} of ${all} keys of ${name} counted` }),
+  });
+  return { present: counted.map(({ name, keys }) => ({ name, keys, atLeast: keys, atMost: keys })), sampled: false };
+}

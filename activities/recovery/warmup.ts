@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { KnownBefore } from '../../model/baseline.ts';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
+import { latestBackup } from '../../model/latest.ts';
+import type { WarmupWatch } from '../../model/recovery.ts';
+import type { WarmupSettings } from '../../model/recovery-settings.ts';
+import {
+  isDecided,
+  missingClasses,
+  nextWindow,
+  noteOfWarmth,
+  startOfWarmth,
+  verdictOfWarmth,
+  type Warmth,
+  warmTarget,
+} from '../../model/warmth.ts';
+import { openRedis } from '../../redis/client.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { readLookups } from '../../redis/lookups.ts';
+import { sampleClasses } from '../../redis/sample-classes.ts';
+import { currentJob } from '../job-context.ts';
+import type { World } from '../world.ts';
+
+export interface WatchWarmupInput {
+  instance: string;
+  settings: WarmupSettings;
+  /** Of `findBaseline`. */
+  baseline?: KnownBefore;
+  /** When the watch ends at the latest, milliseconds since 1970, in place of `begun` and the limit of the settings. */
+  untilMs?: number;
+  /** When the watch began. ISO 8601. A retry goes on from here, and not anew. */
+  begun: string;
+  /** When Redis failed. ISO 8601. Backups of later say nothing of what should be there. Default `begun`. */
+  failedAt?: string;
+}
+
+export const createWarmupActivities = (world: World) => ({
+  /**
+   * Watches the hit rate until it is as before in enough windows in a row, or the time is over, which is a finding and no
+   * failure. A Redis that is away for a while is waited for. Read-only; a retry counts windows anew and keeps to the same end.
+   */
+  async watchWarmup(input: WatchWarmupInput): Promise<WarmupWatch> {
+    const { instance, settings, baseline, untilMs, begun, failedAt = begun } = input;
+    const { signal, progress } = currentJob();
+    const { connection } = await world.instance(instance);
+    const wanted = warmTarget(settings, baseline);
+    const begunMs = Date.parse(begun);
+    const endMs = untilMs ?? begunMs + settings.limitMs;
+    let warmth = startOfWarmth;
+    for (;;) {
+      const looked = await lookAt(connection, warmth, settings, wanted.target);
+      warmth = looked.warmth;
+      const note = noteOfWarmth(warmth, settings, wanted.target);
+      progress({ stage: 'warm-up', note: looked.trouble === undefined ? note : `${looked.trouble}; before that: ${note}` });
+      const decided = isDecided(warmth, settings, wanted.target);
+      const leftMs = endMs - world.now();
+      if (decided || leftMs <= 0) {
+        const missing = decided && wanted.target !== undefined ? [] : await missingNow(world, instance, failedAt, signal);
+        return verdictOfWarmth(warmth, settings, wanted, { seconds: Math.round((world.now() - begunMs) / 1000), missing });
+      }
+      await sleep(Math.min(settings.windowMs, leftMs), undefined, { signal });
+    }
+  },
+});
+
+async function lookAt(
+  connection: RedisConnection,
+  warmth: Warmth,
+  settings: WarmupSettings,
+  target: number | undefined,
+): Promise<{ warmth: Warmth; trouble?: string }> {
+  try {
+    using client = await openRedis(connection, { connectTimeoutMs: 3000, commandTimeoutMs: 5000 });
+    return { warmth: nextWindow(warmth, await readLookups(client), settings, target) };
+  } catch (error) {
+    // Whatever keeps Redis from answering, it may pass; a watch that ends here would hide that it came back.
+    if (error instanceof RecoveryError) return { warmth, trouble: messageOf(error) };
+    throw error;
+  }
+}
+
+/** Which classes are not there again. Only a hint: without a backup, or without the permission to look, there is none. */
+async function missingNow(world: World, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
+  try {
+    const { connection, classes } = await world.instance(instance);
+    const all = await (await world.repository()).list(instance, ONLY_SHARD);
+    const base = latestBackup(all.filter(({ times }) => Date.parse(times.takenAt) < Date.parse(failedAt)));
+    if (!base) return [];
+    using client = await openRedis(connection, { connectTimeoutMs: 3000 });
+    return missingClasses(base.census.classes, (await sampleClasses(client, classes, { signal })).classes);
+  } catch (error) {
+    if (error instanceof RecoveryError) return []; // the verdict on the hit rate stands without it
+    throw error;
+  }
+}

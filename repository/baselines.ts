@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/baseline.ts';
+import { RecoveryError } from '../model/errors.ts';
+import { timeOfBackupId } from '../model/instance.ts';
+import { baselineIdOf, baselineKey, baselinesPrefix } from './layout.ts';
+import { count, server } from './manifest.ts';
+import { inParallel } from './parallel.ts';
+import { hasCode, readText, textBody } from './small-objects.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+
+const LARGEST_BASELINE_BYTES = 256 * 1024;
+const READS_AT_ONCE = 16;
+
+const schema = z
+  .strictObject({
+    formatVersion: z.literal(BASELINE_FORMAT_VERSION),
+    kind: z.literal('baseline'),
+    baselineId: z.string(),
+    instance: z.string(),
+    shard: z.string(),
+    windowSeconds: z.number().positive(),
+    lookups: count,
+    hits: count,
+    authenticationPerSecond: z.number().nonnegative().optional(),
+    keys: count,
+    replicas: z.array(z.string()),
+    server,
+  })
+  .refine(({ hits, lookups }) => hits <= lookups, 'more hits than lookups');
+
+/** What is remembered of one shard from before a failure: what stands in docs/repository-format.md, over any store. */
+export class Baselines {
+  readonly store: ObjectStore;
+  readonly instance: string;
+  readonly shard: string;
+
+  constructor(store: ObjectStore, instance: string, shard = '0') {
+    this.store = store;
+    this.instance = instance;
+    this.shard = shard;
+  }
+
+  /** Of two in the same second the first one stays: they say the same. */
+  async write(baseline: Baseline): Promise<void> {
+    const text = `${JSON.stringify(schema.parse(baseline), null, 2)}\n`;
+    try {
+      await this.store.put(this.#key(baseline.baselineId), textBody(text), { ifAbsent: true });
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+    }
+  }
+
+  /**
+   * Oldest first. What can't be read is left out: nothing is deleted or restored by a baseline, and a recovery goes on without.
+   * @param sinceMs - only windows that ended later, milliseconds since 1970
+   */
+  async list({ sinceMs = 0 }: { sinceMs?: number } = {}): Promise<Baseline[]> {
+    const ids = (await this.#ids()).filter((id) => timeOfBackupId(id) > sinceMs);
+    const found = await inParallel(ids, READS_AT_ONCE, async (id) => {
+      const text = await readText(this.store, this.#key(id), LARGEST_BASELINE_BYTES).catch((error) => {
+        if (hasCode(error, 'MANIFEST_INVALID')) return undefined; // far too large
+        throw error;
+      });
+      return text === undefined ? undefined : this.#parse(text, id);
+    });
+    return found.filter((one) => one !== undefined);
+  }
+
+  /** The keys of those that are older, deleted unless it is a dry run. Safe to repeat. */
+  async deleteOlder(beforeMs: number, { dryRun = false }: { dryRun?: boolean } = {}): Promise<string[]> {
+    const keys = (await this.#ids()).filter((id) => timeOfBackupId(id) < beforeMs).map((id) => this.#key(id));
+    for (const key of dryRun ? [] : keys) await this.store.delete(key);
+    return keys;
+  }
+
+  async #ids(): Promise<string[]> {
+    const ids: string[] = [];
+    for await (const { key } of this.store.list(baselinesPrefix(this.instance, this.shard))) {
+      const id = baselineIdOf(key);
+      if (id !== undefined) ids.push(id);
+    }
+    return ids.sort(); // an id sorts as its time does
+  }
+
+  #key(baselineId: string): string {
+    return baselineKey(this.instance, this.shard, baselineId);
+  }
+
+  #parse(text: string, id: string): Baseline | undefined {
+    const parsed = schema.safeParse(jsonOf(text));
+    const isOwn = parsed.data?.baselineId === id && parsed.data.instance === this.instance && parsed.data.shard === this.shard;
+    return isOwn ? parsed.data : undefined;
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // cut short: no schema takes it
+  }
+}
+
+/** The strictest reader of the format, for its document. @throws RecoveryError `MANIFEST_INVALID` */
+export function parseBaseline(text: string): Baseline {
+  const parsed = schema.safeParse(jsonOf(text));
+  if (parsed.success) return parsed.data;
+  throw new RecoveryError('MANIFEST_INVALID', `a baseline is not usable: ${z.prettifyError(parsed.error)}`, {
+    next: 'Delete it: nothing but the comparison after a failure needs it.',
+  });
+}
