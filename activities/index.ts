@@ -13,6 +13,7 @@ import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
 import { createSurveyActivities } from './survey-target.ts';
 import { createVerifyActivities } from './verify-restore.ts';
+import { createWatchActivities } from './watch/watch-instance.ts';
 import type { World } from './world.ts';
 
 /** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps.ts. */
@@ -32,6 +33,7 @@ export const createActivities = (world: World) => ({
   ...createArchiverControl(world),
   ...createMergeActivities(world),
   ...createAofBackupActivities(world),
+  ...createWatchActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,6 +1,8 @@
 import type { DataClass } from '../model/data-class.ts';
+import type { LockHolder } from '../model/lock.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
+import type { PastRecovery } from '../model/watch.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/connection.ts';
@@ -19,6 +21,8 @@ export interface World {
   now(): number;
   /** @throws RecoveryError `INSTANCE_UNKNOWN`, or `CONFIG_INVALID` for a secret that isn't there */
   instance(name: string): Promise<ProtectedInstance>;
+  /** Names of all configured instances. */
+  instances(): string[];
   repository(): Promise<Repository>;
   /** The continuous log of one shard, in the same repository. */
   archive(instance: string, shard: string): Promise<Archive>;
@@ -28,6 +32,13 @@ export interface World {
   readonly archiver: {
     detach(instance: string, by: string): Promise<boolean>;
     attach(instance: string, by: string): Promise<void>;
+  };
+  /** What goes on with an instance, whoever started it. Both throw when Temporal can't be asked. */
+  readonly operations: {
+    /** Who holds its lock now. */
+    lockHolder(instance: string): Promise<LockHolder | undefined>;
+    /** Its last recoveries, the newest first. */
+    recoveries(instance: string): Promise<PastRecovery[]>;
   };
   /** The fence: passes only while this very operation holds the lock of the instance. @throws RecoveryError `LOCK_LOST` */
   requireLock(instance: string): Promise<void>;

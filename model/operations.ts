@@ -14,6 +14,8 @@ export const WORKFLOW_IDS = {
   plan: (instance: string) => `plan/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
   archive: (instance: string) => `archive/${instance}`,
+  recover: (instance: string) => `recover/${instance}`,
+  watch: (instance: string) => `watch/${instance}`,
 } as const;
 
 /** Search attributes, all of type Keyword. Never a secret: they are stored in the clear. */
@@ -34,7 +36,8 @@ export type OperationName =
   | 'merge'
   | 'retention'
   | 'lock'
-  | 'archive';
+  | 'archive'
+  | 'watch';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
@@ -73,6 +76,7 @@ export const PHASES = {
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
+  watch: ['watching', 'suspicious', 'held back', 'asks', 'recovering', 'trouble'],
   'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
   merge: ['plan', 'wait for the lock', 'merge'],
 } as const satisfies Record<OperationName, readonly string[]>;

@@ -6,3 +6,4 @@ export { backupSnapshot } from './backup-snapshot.ts';
 export { instanceLock } from './instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
 export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';
+export { watchRedis } from './watch-redis.ts';

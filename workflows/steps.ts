@@ -59,6 +59,23 @@ const PRESETS = {
     cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
     retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
   },
+  /** Stays like an archiver, and only looks: whoever ends it needs not wait until it has let go. */
+  watch: {
+    taskQueue: QUEUES.archive,
+    startToCloseTimeout: '2 hours',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
+  },
+  /** Asks a machine that may be gone: its silence is an answer too, so nobody waits for it. */
+  glance: {
+    scheduleToStartTimeout: '5 seconds',
+    startToCloseTimeout: '15 seconds',
+    scheduleToCloseTimeout: '30 seconds',
+    heartbeatTimeout: '5 seconds',
+    cancellationType: 'TRY_CANCEL',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, nonRetryableErrorTypes: ['NotFoundError'] },
+  },
   /** Puts something back. The lock asks again for as long as it takes. */
   undo: {
     taskQueue: QUEUES.ops,
@@ -114,6 +131,9 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   planMerge: { preset: 'transfer' },
   mergeClasses: { preset: 'place' },
   removeScratch: { preset: 'undo' },
+  watchInstance: { preset: 'watch' },
+  lookAtInstance: { preset: 'quick' },
+  lookAtProcess: { preset: 'glance' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */
@@ -132,7 +152,7 @@ export async function act<K extends StepName>(
   const { preset, destructive } = STEPS[step];
   const options: ActivityOptions = { ...PRESETS[preset], summary, ...(place ? { taskQueue: place } : {}) };
   const run = (): Promise<StepResult<K>> => call(step, input, options);
-  const patient = place ? () => waitForPlace(place, run) : run;
+  const patient = place && preset !== 'glance' ? () => waitForPlace(place, run) : run;
   if (!destructive) return patient();
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure(`cancelled before ${String(step)}`);
   return CancellationScope.nonCancellable(patient);
