@@ -1,4 +1,5 @@
-import { type Client, WithStartWorkflowOperation, type Workflow } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, isGrpcServiceError, WithStartWorkflowOperation, type Workflow } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { resolveWebhookToken } from '../config/resolve.ts';
 import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
@@ -7,6 +8,8 @@ import { serveWebhook, type Webhook } from './webhook.ts';
 
 /** A watcher answers in seconds. Past that Alertmanager is asked to send it again. */
 const ANSWER_MS = 60_000;
+const PAUSE_MS = 200;
+const FULL: readonly number[] = [8, 9];
 
 /**
  * The webhook of a worker, in front of the watchers of its instances.
@@ -21,12 +24,28 @@ export async function openWebhook(config: Config, client: Client): Promise<Webho
     port,
     token,
     watched: (name) => (Object.hasOwn(config.instances, name) ? config.instances[name]?.watch !== undefined : undefined),
-    raise: (instance, alarm) => client.withDeadline(Date.now() + ANSWER_MS, () => raiseAlarm(client, instance, alarm)),
+    raise: (instance, alarm) => raiseAlarm(client, instance, alarm),
   });
 }
 
-/** Tells `watch/<instance>`, and starts it where it doesn't run: one call, so that no alarm falls between the two. */
-export function raiseAlarm(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+/**
+ * Tells `watch/<instance>`, and starts it where it doesn't run: one call, so that no alarm falls between the two. A workflow
+ * takes ten updates at a time: of a storm the others try again, which is safe because an incident counts once.
+ * @throws when Temporal does not answer, or takes none within ANSWER_MS
+ */
+export async function raiseAlarm(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+  const deadlineMs = Date.now() + ANSWER_MS;
+  for (;;) {
+    try {
+      return await client.withDeadline(deadlineMs, () => tell(client, instance, alarm));
+    } catch (error) {
+      if (!isFull(error) || Date.now() > deadlineMs) throw error;
+      await sleep(PAUSE_MS * (1 + Math.random()));
+    }
+  }
+}
+
+function tell(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
   const startWorkflowOperation = new WithStartWorkflowOperation('watchRedis', {
     workflowId: WORKFLOW_IDS.watch(instance),
     taskQueue: QUEUES.ops,
@@ -38,4 +57,12 @@ export function raiseAlarm(client: Client, instance: string, alarm: Alarm): Prom
     args: [alarm],
     startWorkflowOperation,
   });
+}
+
+/** gRPC's RESOURCE_EXHAUSTED, which an update together with a start wraps into FAILED_PRECONDITION. */
+function isFull(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (isGrpcServiceError(at) && FULL.includes(at.code)) return true;
+  }
+  return false;
 }

@@ -88,12 +88,11 @@ export class Watcher {
   }
 
   async alarm(alarm: Alarm): Promise<WatchAnswer> {
-    const { incident, by } = alarm;
+    const { incident } = alarm;
     if (this.#open.has(incident) || this.#wasHandled(incident)) return 'already handled';
     this.#open.add(incident);
-    this.memory.witness = { incident, by, atMs: Date.now() };
     try {
-      const answer = await this.#exclusively(() => this.#consider(incident));
+      const answer = await this.#exclusively(() => this.#consider(alarm));
       if (answer === 'started' || answer === 'joined' || answer === 'asked') this.#handled(incident);
       return answer;
     } finally {
@@ -146,8 +145,9 @@ export class Watcher {
   }
 
   /** What an alarm is worth at this moment. */
-  async #consider(incident: string): Promise<WatchAnswer> {
-    if (this.#wasHandled(incident)) return 'already handled'; // while it waited for its turn, which it had called for
+  async #consider({ incident, by }: Alarm): Promise<WatchAnswer> {
+    if (this.#wasHandled(incident)) return 'already handled'; // while it waited for its turn
+    this.memory.witness = { incident, by, atMs: Date.now() };
     if (this.memory.question) return 'asked';
     const { deadBefore } = this.memory;
     const input = { instance: this.#instance, ...(deadBefore ? { deadBefore } : {}) };
