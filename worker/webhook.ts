@@ -8,6 +8,9 @@ const MAX_BODY_BYTES = 1024 * 1024;
 /** A caller that sends slowly holds a connection no longer than this. */
 const REQUEST_MS = 10_000;
 
+/** Label `source` of the rules in deploy/prometheus: what a worker has seen is no second side. */
+const OWN_SOURCE = 'redis-backup';
+
 export interface WebhookDeps {
   host: string;
   port: number;
@@ -114,6 +117,8 @@ async function deliver({ watched, raise }: WebhookDeps, alerts: readonly Alert[]
     const incident = `${alert.fingerprint}@${alert.startsAt}`;
     const { name: instance, note } = instanceOfAlert(alert, (name) => watched(name) !== undefined);
     if (instance === undefined) delivered.push({ incident, note });
+    else if (alert.labels.source === OWN_SOURCE)
+      delivered.push({ incident, instance, note: 'it repeats what the watcher has seen itself' });
     else if (alert.status === 'resolved') delivered.push({ incident, instance, note: 'resolved: the watcher sees that itself' });
     else if (!watched(instance)) delivered.push({ incident, instance, note: `instances.${instance}.watch is not configured` });
     else {

@@ -1,4 +1,13 @@
 /** What needs the Temporal client, which takes a while to load: commands import this when they start something. */
 export { follow } from './follow.ts';
-export { startAofBackup, startArchive, startBackup, startMerge, startPlan, startRestore, startRetention } from './start.ts';
+export {
+  startAofBackup,
+  startArchive,
+  startBackup,
+  startMerge,
+  startPlan,
+  startRestore,
+  startRetention,
+  startWatch,
+} from './start.ts';
 export { statusOf } from './status.ts';

@@ -3,6 +3,7 @@ import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
+import type { WatchInput } from '../../model/watch-memory.ts';
 import type { TemporalSession } from '../temporal.ts';
 
 /** An operation that runs in Temporal, whoever started it. */
@@ -90,6 +91,16 @@ export const startArchive = (session: TemporalSession, input: ArchiveInput): Pro
     workflowId: WORKFLOW_IDS.archive(input.instance),
     input,
     summary: `continuous log of ${input.instance}`,
+    ifRunning: 'join',
+  });
+
+/** Watches the instance for ever; a second one joins. */
+export const startWatch = (session: TemporalSession, input: WatchInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'watchRedis',
+    workflowId: WORKFLOW_IDS.watch(input.instance),
+    input,
+    summary: `watch of ${input.instance}`,
     ifRunning: 'join',
   });
 

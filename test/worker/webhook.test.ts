@@ -95,6 +95,7 @@ describe('The webhook of a worker', () => {
         alert({ instance: '10.0.0.1:9121' }),
         alert({ redis_instance: 'cold' }),
         alert({ redis_instance: 'main' }, { status: 'resolved' }),
+        alert({ redis_instance: 'main', source: 'redis-backup' }),
       ),
     );
     assert.equal(status, 200);
@@ -106,6 +107,7 @@ describe('The webhook of a worker', () => {
         'no label redis_instance names an instance',
         'instances.cold.watch is not configured',
         'resolved: the watcher sees that itself',
+        'it repeats what the watcher has seen itself',
       ],
     );
     assert.deepEqual(raised, []);
