@@ -18,6 +18,7 @@ import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
 import { createSurveyActivities } from './survey-target.ts';
 import { createVerifyActivities } from './verify-restore.ts';
+import { createWatchActivities } from './watch/watch-instance.ts';
 import type { World } from './world.ts';
 
 /** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps.ts. */
@@ -42,6 +43,7 @@ export const createActivities = (world: World) => ({
   ...createDataActivities(world),
   ...createWarmupActivities(world),
   ...createAuthenticationActivities(world),
+  ...createWatchActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

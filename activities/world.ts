@@ -1,7 +1,9 @@
 import type { Rpo } from '../model/archiving.ts';
 import type { DataClass } from '../model/data-class.ts';
+import type { LockHolder } from '../model/lock.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
+import type { PastRecovery } from '../model/watch.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/connection.ts';
@@ -20,6 +22,8 @@ export interface World {
   now(): number;
   /** @throws RecoveryError `INSTANCE_UNKNOWN`, or `CONFIG_INVALID` for a secret that isn't there */
   instance(name: string): Promise<ProtectedInstance>;
+  /** Names of all configured instances. */
+  instances(): string[];
   repository(): Promise<Repository>;
   /** The continuous log of one shard, in the same repository. */
   archive(instance: string, shard: string): Promise<Archive>;
@@ -31,6 +35,13 @@ export interface World {
     attach(instance: string, by: string): Promise<void>;
     /** Tells it what would be lost: it knows no heartbeat. */
     tellRpo(instance: string, rpo: Rpo): Promise<void>;
+  };
+  /** What goes on with an instance, whoever started it. Both throw when Temporal can't be asked. */
+  readonly operations: {
+    /** Who holds its lock now. */
+    lockHolder(instance: string): Promise<LockHolder | undefined>;
+    /** Its last recoveries, the newest first. */
+    recoveries(instance: string): Promise<PastRecovery[]>;
   };
   /** The fence: passes only while this very operation holds the lock of the instance. @throws RecoveryError `LOCK_LOST` */
   requireLock(instance: string): Promise<void>;

@@ -106,6 +106,11 @@ export async function resolveTemporal(config: Config, env: NodeJS.ProcessEnv = p
   return hideSecrets(resolved, ['apiKey']);
 }
 
+/** What callers of the webhook give. @throws RecoveryError `CONFIG_INVALID` when it isn't where the configuration says */
+export async function resolveWebhookToken(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  return reader(config, env)(config.worker.webhook?.token, 'worker', 'webhook', 'token');
+}
+
 async function resolveTls({ ca, cert, key, servername }: TlsConfig, read: Read, at: PropertyKey[]): Promise<ResolvedTls> {
   const tls = {
     ca: await read(ca, ...at, 'ca'),

@@ -16,6 +16,7 @@ export const WORKFLOW_IDS = {
   lock: (instance: string) => `lock/${instance}`,
   archive: (instance: string) => `archive/${instance}`,
   recover: (instance: string) => `recover/${instance}`,
+  watch: (instance: string) => `watch/${instance}`,
 } as const;
 
 /** Search attributes, all of type Keyword. Never a secret: they are stored in the clear. */
@@ -37,6 +38,7 @@ export type OperationName =
   | 'retention'
   | 'lock'
   | 'archive'
+  | 'watch'
   | 'recovery';
 
 const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
@@ -76,6 +78,7 @@ export const PHASES = {
   retention: ['retention'],
   lock: [],
   archive: ['follow', 'detached', 'trouble'],
+  watch: ['watching', 'suspicious', 'held back', 'asks', 'recovering', 'trouble'],
   'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
   merge: ['plan', 'wait for the lock', 'merge'],
   recovery: STEP_IDS,

@@ -13,6 +13,7 @@ import { createWorld } from './world.ts';
 const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
   requireLock: async () => undefined,
   archiver: { detach: async () => false, attach: async () => undefined, tellRpo: async () => undefined },
+  operations: { lockHolder: async () => undefined, recoveries: async () => [] },
   draining: new AbortController().signal,
 };
 

@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
 import type { Progress } from '../activities/job-context.ts';
 import type { World } from '../activities/world.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
@@ -15,16 +15,36 @@ const stored = gauge('archive_stored_bytes', 'Bytes of the replication stream th
 const following = gauge('archive_following', '1 while this worker follows the stream of the instance.');
 const age = gauge('last_backup_age_seconds', 'Age of the newest good backup. Absent where there is none.');
 
+const failing = gauge(
+  'watch_failing',
+  '1 while this worker sees the instance fail, 0 while it serves or loads. Absent: nobody looks.',
+);
+const recoveries = new Counter({
+  name: 'redis_backup_watch_recoveries_started_total',
+  help: 'Recoveries that watchers have started.',
+  labelNames: ['instance'],
+  registers: [registry],
+});
+
+export const countRecovery = (instance: string): void => recoveries.inc({ instance });
+
 /** Called with every progress of a step: the log's is what an alert looks at. */
-export function observeProgress(step: string, instance: string, { rpoSeconds, storedBytes }: Progress): void {
+export function observeProgress(step: string, instance: string, { rpoSeconds, storedBytes, stage }: Progress): void {
+  if (step === 'watchInstance') observeLook(instance, stage);
   if (step !== 'followStream' || rpoSeconds === undefined) return;
   rpo.set({ instance }, rpoSeconds);
   following.set({ instance }, 1);
   if (storedBytes !== undefined) stored.set({ instance }, storedBytes);
 }
 
+function observeLook(instance: string, verdict: string): void {
+  if (verdict === 'unknown') failing.remove({ instance });
+  else failing.set({ instance }, verdict === 'fails' ? 1 : 0);
+}
+
 /** The stay has ended: a gauge that stands still would say that all is well. */
 export function observeEnd(step: string, instance: string): void {
+  if (step === 'watchInstance') failing.remove({ instance });
   if (step !== 'followStream') return;
   following.set({ instance }, 0);
   rpo.remove({ instance });

@@ -1,6 +1,7 @@
-import { Connection } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import {
   type ActivityInterceptorsFactory,
+  type InjectedSinks,
   NativeConnection,
   type NativeConnectionOptions,
   Worker,
@@ -11,10 +12,13 @@ import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
+import type { WatchSinks } from '../workflows/start-recovery.ts';
+import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { JobInterceptor } from './interceptors.ts';
-import { serveMetrics } from './metrics.ts';
+import { countRecovery, serveMetrics } from './metrics.ts';
+import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { connectionOptions } from './temporal-options.ts';
@@ -44,8 +48,9 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     throw unreachable(options.address, error);
   });
   const drain = new AbortController();
-  const world = await createWorld(config, { requireLock, archiver, draining: drain.signal });
+  const world = await createWorld(config, { requireLock, archiver, operations, draining: drain.signal });
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
+  const webhook = config.worker.webhook && (await openWebhook(config, new Client({ connection, namespace })));
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     ...COMMON_OPTIONS,
     connection,
@@ -61,6 +66,7 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       ...WORKFLOW_OPTIONS,
       taskQueue: QUEUES.ops,
       workflowBundle: await workflowBundle(),
+      sinks: SINKS,
       maxConcurrentActivityTaskExecutions: SLOTS.ops,
     }),
     Worker.create({ ...common, taskQueue: QUEUES.transfer, maxConcurrentActivityTaskExecutions: SLOTS.transfer }),
@@ -80,18 +86,27 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
         await Promise.all(workers.map((worker) => worker.run()));
       } finally {
         metrics?.close();
+        webhook?.close();
         await connection.close();
       }
     },
     shutdown() {
       drain.abort();
+      webhook?.close();
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     },
   };
 }
 
-/** More than there are archives: one that waits for a slot would be an archive that silently stands still. */
-const archiveSlots = ({ instances }: Config): number => Object.keys(instances).length + SLOTS.spareArchives;
+/** More than there are archives and watchers: one that waits for a slot would be one that silently stands still. */
+const archiveSlots = ({ instances }: Config): number => {
+  const watched = Object.values(instances).filter(({ watch }) => watch !== undefined).length;
+  return Object.keys(instances).length + watched + SLOTS.spareArchives;
+};
+
+const SINKS: InjectedSinks<WatchSinks> = {
+  watch: { recoveryStarted: { fn: (_info, instance) => countRecovery(instance), callDuringReplay: false } },
+};
 
 async function prepareNamespace(options: ReturnType<typeof connectionOptions>['options'], namespace: string): Promise<void> {
   const connection = await Connection.connect(options).catch((error) => {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { ApplicationConfig, Config, ProcessConfig } from '../config/config.ts';
+import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
@@ -14,7 +15,7 @@ import { Repository } from '../repository/repository.ts';
  */
 export async function createWorld(
   config: Config,
-  { requireLock, archiver, draining }: Pick<World, 'requireLock' | 'archiver' | 'draining'>,
+  { requireLock, archiver, operations, draining }: Pick<World, 'requireLock' | 'archiver' | 'operations' | 'draining'>,
 ): Promise<World> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
@@ -27,9 +28,11 @@ export async function createWorld(
     now: Date.now,
     requireLock,
     archiver,
+    operations,
     draining,
     archive: async (instance, shard) => new Archive((await world.repository()).store, instance, shard),
     instance: async (name) => protectedInstance(await resolveInstance(config, name)),
+    instances: () => instanceNames(config),
     repository() {
       repository ??= openRepository().catch((error) => {
         repository = undefined; // a credential that isn't there yet is asked for again

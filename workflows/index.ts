@@ -7,3 +7,4 @@ export { instanceLock } from './instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
 export { recoverRedis } from './recover-redis.ts';
 export { restoreFromAof, restoreFromRdb } from './restore-from-rdb.ts';
+export { watchRedis } from './watch-redis.ts';

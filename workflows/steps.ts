@@ -7,122 +7,9 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { UndoEntry } from '../model/lock.ts';
-import { QUEUES } from '../model/operations.ts';
 import { failure } from './failures.ts';
+import { PRESETS } from './presets.ts';
 import type { Activities, StepInput, StepName, StepResult } from './procedures/conduct.ts';
-
-/**
- * How activities of one kind are tried. Bound by time and never by attempts: a deploy, a pause and a drained node each use
- * up an attempt. Every activity beats once a second (worker/interceptors.ts), so a dead worker is seen in `heartbeatTimeout`.
- */
-const PRESETS = {
-  /** One question or one small write. */
-  quick: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '30 seconds',
-    scheduleToCloseTimeout: '5 minutes',
-    heartbeatTimeout: '5 seconds',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
-  },
-  /** A look that a recovery waits for: it ends in time, with or without an answer. */
-  glance: {
-    taskQueue: QUEUES.ops,
-    scheduleToStartTimeout: '3 seconds',
-    startToCloseTimeout: '10 seconds',
-    scheduleToCloseTimeout: '20 seconds',
-    heartbeatTimeout: '5 seconds',
-    retry: {
-      initialInterval: '200 milliseconds',
-      backoffCoefficient: 2,
-      maximumAttempts: 3,
-      nonRetryableErrorTypes: ['NotFoundError'],
-    },
-  },
-  /** Moves a whole data set, and only reads from Redis. */
-  transfer: {
-    taskQueue: QUEUES.transfer,
-    startToCloseTimeout: '4 hours',
-    scheduleToCloseTimeout: '5 hours',
-    heartbeatTimeout: '10 seconds',
-    cancellationType: 'TRY_CANCEL', // a dead worker can't hold up a cancel; the lock waits until it has come to rest
-    retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
-  },
-  /** Changes something on the machine of a Redis, or waits there for it. */
-  place: {
-    scheduleToStartTimeout: '60 seconds',
-    startToCloseTimeout: '4 hours',
-    scheduleToCloseTimeout: '5 hours',
-    heartbeatTimeout: '5 seconds',
-    retry: {
-      initialInterval: '1 second',
-      backoffCoefficient: 2,
-      maximumInterval: '15 seconds',
-      nonRetryableErrorTypes: ['NotFoundError'], // an older worker polls there and does not know the step
-    },
-  },
-  /**
-   * An act of a recovery, or the wait for what it brings. What Redis has failed at is not simply tried again: a second start
-   * can destroy what a first has left, so it is assessed anew, and a person is asked before kill -9.
-   */
-  recovery: {
-    scheduleToStartTimeout: '60 seconds',
-    startToCloseTimeout: '4 hours',
-    scheduleToCloseTimeout: '5 hours',
-    heartbeatTimeout: '5 seconds',
-    retry: {
-      initialInterval: '500 milliseconds',
-      backoffCoefficient: 2,
-      maximumInterval: '5 seconds',
-      nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'STOP_FAILED'],
-    },
-  },
-  /**
-   * Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever.
-   * Attempts count for as long as the step lives, so a long last interval would be paid by the tenth harmless restart of the
-   * hour, and the backlog of Redis be overrun in it.
-   */
-  archive: {
-    taskQueue: QUEUES.archive,
-    startToCloseTimeout: '2 hours',
-    heartbeatTimeout: '5 seconds',
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
-    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
-  },
-  /** Looks at a Redis for as long as its data is large. */
-  look: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '15 minutes',
-    scheduleToCloseTimeout: '30 minutes',
-    heartbeatTimeout: '5 seconds',
-    cancellationType: 'TRY_CANCEL',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
-  },
-  /** Watches a Redis for a time that the configuration sets, a day at most. A retry goes on: the end is counted from its input. */
-  watch: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '25 hours',
-    heartbeatTimeout: '5 seconds',
-    cancellationType: 'TRY_CANCEL',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
-  },
-  /** Remembers how it is now. Nothing depends on it: what does not work soon is left out. */
-  remember: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '61 minutes', // the longest window
-    scheduleToCloseTimeout: '62 minutes',
-    heartbeatTimeout: '5 seconds',
-    cancellationType: 'TRY_CANCEL',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumAttempts: 2 },
-  },
-  /** Puts something back. The lock asks again for as long as it takes. */
-  undo: {
-    taskQueue: QUEUES.ops,
-    startToCloseTimeout: '1 hour',
-    scheduleToCloseTimeout: '15 minutes',
-    heartbeatTimeout: '5 seconds',
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
-  },
-} as const satisfies Record<string, ActivityOptions>;
 
 /** Every step: how it is tried, and whether it changes a Redis or its files. */
 const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true }> = {
@@ -189,6 +76,9 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   forecastSignIns: { preset: 'quick' },
   watchWarmup: { preset: 'watch' },
   watchAuthentication: { preset: 'watch' },
+  watchInstance: { preset: 'guard' },
+  lookAtInstance: { preset: 'quick' },
+  lookAtProcess: { preset: 'glance' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */

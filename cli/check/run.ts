@@ -13,6 +13,7 @@ import { checkRepository } from './repository.ts';
 import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
 import { checkPlace, checkTemporal } from './temporal.ts';
+import { checkWatcher } from './watch.ts';
 
 const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
 
@@ -49,6 +50,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
     if (session) await add(checkSchedule(session, instance));
     if (session) await add(checkArchiver(session, instance));
+    if (session) await add(checkWatcher(session, instance));
   } finally {
     client?.close();
   }

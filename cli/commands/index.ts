@@ -12,6 +12,7 @@ import { retention } from './retention.ts';
 import { schedules } from './schedules.ts';
 import { show } from './show.ts';
 import { status } from './status.ts';
+import { watch } from './watch.ts';
 import { worker } from './worker.ts';
 
 /** Every command, in the order of `--help`. */
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   check,
   backup,
   archive,
+  watch,
   list,
   show,
   status,

@@ -9,5 +9,6 @@ export {
   startRecovery,
   startRestore,
   startRetention,
+  startWatch,
 } from './start.ts';
 export { statusOf } from './status.ts';

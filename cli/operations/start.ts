@@ -4,6 +4,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
 import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RecoveryInput } from '../../model/recovery.ts';
+import type { WatchInput } from '../../model/watch-memory.ts';
 import type { TemporalSession } from '../temporal.ts';
 
 /** An operation that runs in Temporal, whoever started it. */
@@ -101,6 +102,16 @@ export const startRecovery = (session: TemporalSession, input: RecoveryInput): P
     workflowId: input.dryRun ? `${WORKFLOW_IDS.plan(input.instance)}/recovery` : WORKFLOW_IDS.recover(input.instance),
     input,
     summary: `${input.dryRun ? 'what a recovery would do' : 'recovery'} of ${input.instance}${input.by ? `, by ${input.by}` : ''}`,
+    ifRunning: 'join',
+  });
+
+/** Watches the instance for ever; a second one joins. */
+export const startWatch = (session: TemporalSession, input: WatchInput): Promise<RunningOperation> =>
+  start(session, {
+    type: 'watchRedis',
+    workflowId: WORKFLOW_IDS.watch(input.instance),
+    input,
+    summary: `watch of ${input.instance}`,
     ifRunning: 'join',
   });
 

@@ -25,7 +25,7 @@ describe('What README says to type for the temporal CLI', function () {
     symlinkSync(findBinary('temporal'), join(path, 'temporal'));
     house = await House.open({
       redis: { config: { appendonly: 'yes' } },
-      instance: { archive: { restartDelay: '1s' } },
+      instance: { archive: { restartDelay: '1s' }, watch: {} },
     });
     await house.ask('SET', 'session:1', 'token');
     await house.backup();
@@ -61,8 +61,8 @@ describe('What README says to type for the temporal CLI', function () {
       const { code, text } = await type(line);
       assert.equal(code, 0, text);
       const id = /start .*--workflow-id (\S+)/.exec(line)?.[1];
-      // The next line may need its end; the archive never ends.
-      if (id && id !== 'archive/main') await house.client.workflow.getHandle(id).result();
+      // The next line may need its end; archive and watch never end.
+      if (id && !['archive/main', 'watch/main'].includes(id)) await house.client.workflow.getHandle(id).result();
     });
   }
 
@@ -76,6 +76,7 @@ describe('What README says to type for the temporal CLI', function () {
       'mergeFromBackup',
       'restoreFromAof',
       'restoreFromRdb',
+      'watchRedis',
     ]);
   });
 });

@@ -21,6 +21,8 @@ export interface HouseOptions {
   /** Laid over the configuration of instance `main`. */
   instance?: Record<string, unknown>;
   temporal?: TemporalOptions;
+  /** Laid over the configuration of the worker. */
+  worker?: Record<string, unknown>;
   /** Further instances, by name: what they lay over `main`. */
   others?: (redis: RedisServer, dir: string) => Record<string, Record<string, unknown>>;
 }
@@ -28,6 +30,7 @@ export interface HouseOptions {
 /** redis-backup.yaml, as far as tests change it. */
 export interface HouseConfig {
   repository: Record<string, unknown>;
+  worker: Record<string, unknown>;
   instances: Record<string, Record<string, unknown>>;
 }
 
@@ -43,7 +46,7 @@ export class House {
   #log = '';
 
   private constructor(redis: RedisServer, temporal: TemporalServer, client: Client, options: HouseOptions) {
-    const { store, instance, others } = options;
+    const { store, instance, others, worker } = options;
     this.redis = redis;
     this.temporal = temporal;
     this.client = client;
@@ -54,6 +57,7 @@ export class House {
     this.configFile = join(this.dir, 'redis-backup.yaml');
     writeFileSync(join(this.dir, 'steps'), '');
     const config = configOf(redis, temporal, location, instance);
+    Object.assign(config.worker, worker);
     for (const [name, own] of Object.entries(others?.(redis, this.dir) ?? {})) {
       config.instances[name] = { ...config.instances.main, ...own };
     }

@@ -1,0 +1,48 @@
+import { lookAtServing } from '../../redis/serving-look.ts';
+import type { World } from '../world.ts';
+
+export interface Others {
+  /** They fail, and no operation has anything to do with it. */
+  failing: string[];
+  /** At least one serves, or loads: the network between here and there is well. */
+  anyWell: boolean;
+}
+
+/** Looks at every other instance at once. One that can't be told from here is in no list. */
+export async function lookAtOthers(world: World, instance: string): Promise<Others> {
+  const others = world.instances().filter((name) => name !== instance);
+  const looks = await Promise.all(others.map(async (name) => ({ name, look: await lookAt(world, name) })));
+  return {
+    failing: looks.filter(({ look }) => look === 'fails').map(({ name }) => name),
+    anyWell: looks.some(({ look }) => look === 'serves' || look === 'loading'),
+  };
+}
+
+async function lookAt(world: World, name: string): Promise<string> {
+  try {
+    const { verdict } = await lookAtServing((await world.instance(name)).connection);
+    return verdict === 'fails' && (await mayBeStopped(world, name)) ? 'unknown' : verdict;
+  } catch {
+    return 'unknown'; // its secret isn't there, or Temporal isn't: it says nothing of our network
+  }
+}
+
+/** An operation that may stop or change it holds its lock. A backup does neither. */
+export async function mayBeStopped(world: World, instance: string): Promise<string | undefined> {
+  const holder = await world.operations.lockHolder(instance);
+  return holder && holder.kind !== 'backup' ? holder.workflowId : undefined;
+}
+
+/**
+ * How many others fail together with this one, if all do: then it is our own network that fails.
+ * @param deadBefore - these have failed for long, and say nothing
+ */
+export async function failingOthers(
+  world: World,
+  instance: string,
+  deadBefore: readonly string[] = [],
+): Promise<number | undefined> {
+  const { failing, anyWell } = await lookAtOthers(world, instance);
+  const together = failing.filter((name) => !deadBefore.includes(name)).length;
+  return anyWell || together === 0 ? undefined : together;
+}

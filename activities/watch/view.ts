@@ -1,0 +1,41 @@
+import { RecoveryError } from '../../model/errors.ts';
+import { hostQueue } from '../../model/operations.ts';
+import type { WatchSettings } from '../../model/recovery-settings.ts';
+import type { WatchView } from '../../model/watch.ts';
+import type { ServingLook } from '../../redis/serving-look.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { mayBeStopped } from './others.ts';
+import { lookAtApplications, sideOf } from './sides.ts';
+
+/** Everything that a decision is made from, but for what only the machine of the Redis can see. */
+export async function viewOf(
+  world: World,
+  target: ProtectedInstance,
+  look: ServingLook,
+  allFailing: number | undefined,
+): Promise<WatchView> {
+  const { name, process } = target;
+  const [application, locked, recoveries] = await Promise.all([
+    lookAtApplications(target),
+    mayBeStopped(world, name),
+    world.operations.recoveries(name),
+  ]);
+  return {
+    at: new Date(world.now()).toISOString(),
+    worker: sideOf(look),
+    application,
+    ...(process ? { place: hostQueue(process.host) } : {}),
+    ...(locked ? { locked } : {}),
+    ...(allFailing === undefined ? {} : { allFailing }),
+    recoveries,
+    settings: requireWatch(target),
+  };
+}
+
+/** @throws RecoveryError `CONFIG_INVALID` */
+export function requireWatch(target: ProtectedInstance): WatchSettings {
+  if (target.watch) return target.watch;
+  throw new RecoveryError('CONFIG_INVALID', `${target.name} is not configured to be watched`, {
+    next: `Add \`watch: {}\` to instances.${target.name}, then restart the worker.`,
+  });
+}

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../model/errors.ts';
+import { formatDuration } from '../../model/format.ts';
+import type { WatchSettings } from '../../model/recovery-settings.ts';
+import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch.ts';
+import { lookAtServing, type ServingLook } from '../../redis/serving-look.ts';
+import { currentJob } from '../job-context.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { failingOthers, lookAtOthers, mayBeStopped } from './others.ts';
+import { Streak } from './streak.ts';
+import { viewOf } from './view.ts';
+
+/** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */
+const STAY_MS = 3600_000;
+const STAY_SPREAD_MS = 300_000;
+
+/** One stay at one Redis: many looks, and one piece of news. */
+export class Watch {
+  readonly #world: World;
+  readonly #target: ProtectedInstance;
+  readonly #settings: WatchSettings;
+  readonly #known: WatchState | undefined;
+  readonly #streak: Streak;
+  readonly #endsAtMs: number;
+  #deadBefore: readonly string[] | undefined;
+
+  constructor(world: World, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
+    this.#world = world;
+    this.#target = target;
+    this.#settings = settings;
+    this.#known = stay.known;
+    this.#deadBefore = stay.deadBefore;
+    this.#streak = new Streak(settings.afterMs, stay.since ? Date.parse(stay.since) : undefined);
+    this.#endsAtMs = world.now() + (stay.stayMs ?? STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS));
+  }
+
+  /** @throws what the cancellation was; RecoveryError when Temporal can't be asked */
+  async run(): Promise<WatchNews> {
+    const { signal } = currentJob();
+    const wake = AbortSignal.any([signal, this.#world.draining]);
+    for (;;) {
+      signal.throwIfAborted();
+      const look = await lookAtServing(this.#target.connection);
+      const stopping = await this.#count(look);
+      const state = stopping ? undefined : await this.#stateNow();
+      this.#report(look, stopping);
+      if (state !== undefined && isNews(state, this.#known)) return this.#news('changed', state, look);
+      const ended = this.#world.draining.aborted ? 'draining' : this.#world.now() >= this.#endsAtMs ? 'time' : undefined;
+      if (ended) return this.#news(ended, this.#known ?? 'serving', look);
+      await this.#pause(wake);
+    }
+  }
+
+  /** @returns the operation whose doing a failure is */
+  async #count(look: ServingLook): Promise<string | undefined> {
+    this.#streak.add(look, this.#world.now());
+    if (look.verdict === 'serves') {
+      // From time to time is enough: who has failed for long, and who fails together with this one.
+      this.#deadBefore ??= (await lookAtOthers(this.#world, this.#target.name)).failing;
+      return undefined;
+    }
+    if (look.verdict !== 'fails') return undefined;
+    // An answer that can't be had counts like a lock: without Temporal nothing could be started anyway.
+    const holder = await mayBeStopped(this.#world, this.#target.name).catch((error) => `unknown: ${messageOf(error)}`);
+    if (holder && !isFailing(this.#known)) this.#streak.forgive();
+    return holder;
+  }
+
+  async #stateNow(): Promise<WatchState | undefined> {
+    const state = this.#streak.stateAt(this.#world.now());
+    if (state !== 'failing' || this.#known === 'failing') return state;
+    return (await this.#failingOthers()) === undefined ? 'failing' : 'all-failing';
+  }
+
+  #failingOthers(): Promise<number | undefined> {
+    return failingOthers(this.#world, this.#target.name, this.#deadBefore);
+  }
+
+  async #news(ended: WatchNews['ended'], state: WatchState, look: ServingLook): Promise<WatchNews> {
+    const since = this.#streak.failingSinceMs;
+    const failing = isFailing(state);
+    return {
+      ended,
+      state,
+      ...(failing && since !== undefined ? { since: new Date(since).toISOString() } : {}),
+      deadBefore: [...(this.#deadBefore ?? [])],
+      detail: look.detail,
+      ...(failing && ended !== 'draining'
+        ? { view: await viewOf(this.#world, this.#target, look, await this.#failingOthers()) }
+        : {}),
+    };
+  }
+
+  async #pause(wake: AbortSignal): Promise<void> {
+    const ms = Math.max(1, Math.min(this.#settings.everyMs, this.#endsAtMs - this.#world.now()));
+    await sleep(ms, undefined, { signal: wake }).catch(() => undefined); // whoever woke us is seen in the loop
+  }
+
+  #report({ verdict, detail }: ServingLook, stopping: string | undefined): void {
+    const since = this.#streak.failingSinceMs;
+    const forMs = since === undefined ? undefined : this.#world.now() - since;
+    const lasting = forMs === undefined ? '' : ` for ${formatDuration(forMs)}`;
+    const note = stopping ? `not counted, ${stopping} runs: ${detail}` : `${verdict}${lasting}: ${detail}`;
+    currentJob().progress({ stage: stopping ? 'operation' : verdict, note });
+  }
+}
+
+const isNews = (state: WatchState, known: WatchState | undefined): boolean => (isWell(state) ? !isWell(known) : state !== known);

@@ -1,0 +1,68 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, isGrpcServiceError, WithStartWorkflowOperation, type Workflow } from '@temporalio/client';
+import type { Config } from '../config/config.ts';
+import { resolveWebhookToken } from '../config/resolve.ts';
+import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
+import type { Alarm, WatchAnswer } from '../model/watch.ts';
+import { serveWebhook, type Webhook } from './webhook.ts';
+
+/** A watcher answers in seconds. Past that Alertmanager is asked to send it again. */
+const ANSWER_MS = 60_000;
+const PAUSE_MS = 200;
+const FULL: readonly number[] = [8, 9];
+
+/**
+ * The webhook of a worker, in front of the watchers of its instances.
+ * @throws RecoveryError `CONFIG_INVALID` for a token that isn't there, or when it cannot listen
+ */
+export async function openWebhook(config: Config, client: Client): Promise<Webhook> {
+  const { host = '', port = 0 } = config.worker.webhook ?? {};
+  const token = async () => (await resolveWebhookToken(config)) ?? '';
+  await token(); // said at the start, and not by the first alert
+  return serveWebhook({
+    host,
+    port,
+    token,
+    watched: (name) => (Object.hasOwn(config.instances, name) ? config.instances[name]?.watch !== undefined : undefined),
+    raise: (instance, alarm) => raiseAlarm(client, instance, alarm),
+  });
+}
+
+/**
+ * Tells `watch/<instance>`, and starts it where it doesn't run: one call, so that no alarm falls between the two. A workflow
+ * takes ten updates at a time: of a storm the others try again, which is safe because an incident counts once.
+ * @throws when Temporal does not answer, or takes none within ANSWER_MS
+ */
+export async function raiseAlarm(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+  const deadlineMs = Date.now() + ANSWER_MS;
+  for (;;) {
+    try {
+      return await client.withDeadline(deadlineMs, () => tell(client, instance, alarm));
+    } catch (error) {
+      if (!isFull(error) || Date.now() > deadlineMs) throw error;
+      await sleep(PAUSE_MS * (1 + Math.random()));
+    }
+  }
+}
+
+function tell(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+  const startWorkflowOperation = new WithStartWorkflowOperation('watchRedis', {
+    workflowId: WORKFLOW_IDS.watch(instance),
+    taskQueue: QUEUES.ops,
+    args: [{ instance }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: `watch of ${instance}`,
+  });
+  return client.workflow.executeUpdateWithStart<Workflow, WatchAnswer, [Alarm]>('alarm', {
+    args: [alarm],
+    startWorkflowOperation,
+  });
+}
+
+/** gRPC's RESOURCE_EXHAUSTED, which an update together with a start wraps into FAILED_PRECONDITION. */
+function isFull(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (isGrpcServiceError(at) && FULL.includes(at.code)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,39 @@
+import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { World } from '../activities/world.ts';
+import type { LockHolder } from '../model/lock.ts';
+import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
+import type { PastRecovery } from '../model/watch.ts';
+
+/** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
+const MOST = 100;
+/** It changed nothing. */
+const NO_RECOVERY = ['planned', 'joined'];
+
+/** What goes on with an instance, as Temporal knows it. */
+export const operations: World['operations'] = {
+  async lockHolder(instance) {
+    const lock = Context.current().client.workflow.getHandle(WORKFLOW_IDS.lock(instance));
+    try {
+      const { status, memo } = await lock.describe(); // consistent, as lists are not
+      return status.name === 'RUNNING' ? (memo?.holder as LockHolder | undefined) : undefined;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  },
+
+  async recoveries(instance) {
+    const query = `WorkflowId = "${WORKFLOW_IDS.recover(instance)}"`;
+    const found: PastRecovery[] = [];
+    for await (const run of Context.current().client.workflow.list({ query, pageSize: MOST })) {
+      const outcome = run.searchAttributes[SEARCH_ATTRIBUTES.outcome]?.[0];
+      if (!NO_RECOVERY.includes(String(outcome))) {
+        const { runId, startTime, closeTime } = run;
+        found.push({ runId, startedAt: startTime.toISOString(), ...(closeTime ? { endedAt: closeTime.toISOString() } : {}) });
+      }
+      if (found.length === MOST) break;
+    }
+    return found;
+  },
+};

@@ -1,0 +1,44 @@
+import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { WatchInput } from '../model/watch-memory.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import { alarmUpdate, approveUpdate, checkAlarm, checkDecision, declineUpdate, watchStatusQuery } from './watch-messages.ts';
+import { Watcher } from './watcher.ts';
+
+/** The server takes 2,000 updates a run. */
+const MOST_ALARMS = 1_000;
+
+/**
+ * Watches one Redis for ever, and starts `recoverRedis` when two sides say that it has failed for long enough: by itself, or
+ * when a person approves. One recovery at a time, not again within the cool-down, and none when everything fails at once.
+ */
+export async function watchRedis(input: WatchInput): Promise<void> {
+  checkInput('watchRedis', input, { instance: CHECKS.instance }, { memory: () => undefined });
+  const watcher = new Watcher(input);
+  let alarms = 0;
+  const isOld = () => workflowInfo().continueAsNewSuggested || alarms >= MOST_ALARMS;
+  setHandler(watchStatusQuery, () => watcher.status, { description: 'What it sees and does. Takes no argument.' });
+  setHandler(
+    alarmUpdate,
+    async (alarm) => {
+      alarms++;
+      if (isOld()) watcher.leave(); // a stay may be an hour long
+      return watcher.alarm(alarm);
+    },
+    {
+      validator: checkAlarm,
+      description:
+        'Somebody says that it fails. JSON: {"incident":"f00d@2026-08-01T10:42:07Z","by":"alert RedisDown","startsAt":"2026-08-01T10:42:07Z"}',
+    },
+  );
+  setHandler(approveUpdate, (decision) => watcher.approve(decision), {
+    validator: (decision) => checkDecision(decision, watcher.status.question),
+    description: 'Starts the recovery that is asked for. JSON: {"by":"ann","incident":"20260801T104207Z","note":"go"}',
+  });
+  setHandler(declineUpdate, (decision) => watcher.decline(decision), {
+    validator: (decision) => checkDecision(decision, watcher.status.question),
+    description: 'Leaves it, until it has served again. JSON: {"by":"ann","incident":"20260801T104207Z","note":"planned"}',
+  });
+  while (!isOld()) await watcher.stay();
+  await condition(allHandlersFinished);
+  await continueAsNew<typeof watchRedis>({ instance: input.instance, memory: watcher.memory });
+}
