@@ -8,6 +8,8 @@ import { createMergeActivities } from './merge.ts';
 import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
+import { createAssessActivities } from './recovery/assess.ts';
+import { createPlaceLookActivities } from './recovery/look-from-place.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
@@ -32,6 +34,8 @@ export const createActivities = (world: World) => ({
   ...createArchiverControl(world),
   ...createMergeActivities(world),
   ...createAofBackupActivities(world),
+  ...createPlaceLookActivities(world),
+  ...createAssessActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -114,6 +114,8 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   planMerge: { preset: 'transfer' },
   mergeClasses: { preset: 'place' },
   removeScratch: { preset: 'undo' },
+  lookFromPlace: { preset: 'place' },
+  assessFailure: { preset: 'quick' },
 };
 
 /** How long a place may have no worker before the operation gives up and puts everything back. */
