@@ -9,9 +9,11 @@ import { createPlaceActivities } from './places.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
 import { createRecoveryActs } from './recovery/acts.ts';
+import { createAssessActivities } from './recovery/assess.ts';
 import { createAuthenticationActivities } from './recovery/authentication.ts';
 import { createBaselineActivities } from './recovery/baseline.ts';
 import { createDataActivities } from './recovery/data.ts';
+import { createPlaceLookActivities } from './recovery/look-from-place.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
@@ -44,6 +46,8 @@ export const createActivities = (world: World) => ({
   ...createWarmupActivities(world),
   ...createAuthenticationActivities(world),
   ...createWatchActivities(world),
+  ...createPlaceLookActivities(world),
+  ...createAssessActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -75,8 +75,8 @@ export interface Assessment {
   /** What changed in the last 30 minutes, and against the newest manifest. */
   changed: string[];
   backup?: { backupId: string; takenAt: string; ageSeconds: number; keys: number };
-  /** The continuous log. `complete`: it holds all that Redis acknowledged up to the failure. */
-  log?: { timelineId: string; storedUpTo: string; lagSeconds: number; complete: boolean };
+  /** The continuous log. `complete`: it holds all that Redis acknowledged up to the failure; `why` says how that is known, or why not. */
+  log?: { timelineId: string; storedUpTo: string; lagSeconds: number; complete: boolean; why?: string };
   /** The worst case as one sentence with a number. */
   worstLoss: string;
   replicas: { address: string; keys: number }[];

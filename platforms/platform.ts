@@ -29,6 +29,20 @@ export interface Platform {
   logs(lines: number): Promise<string[]>;
   /** Where Redis keeps its data and how, read from its configuration file: known even when Redis is down. */
   dataLayout(): Promise<DataLayout>;
+  /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
+  trace(): Promise<PlatformTrace>;
+}
+
+export interface PlatformTrace {
+  /** Absent: nobody here has seen it. A worker that was restarted has not, nor does it know the pid. */
+  end?: { pid?: number; code?: number; signal?: string; atMs?: number };
+  /** A supervisor says that the kernel killed it for memory. */
+  oomKilled?: boolean;
+  /** A supervisor brings it up again and again, or has given up. */
+  crashLoop: boolean;
+  /** redis.conf and the program, where they are known. */
+  configFile?: string;
+  program?: string;
 }
 
 export interface PlatformStatus {

@@ -36,7 +36,7 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
   const undoList: UndoEntry[] = [];
   const run = (step: StepName, args: unknown, signal: AbortSignal) =>
     runAsJob({ signal, operationId, progress: options.onProgress }, () =>
-      (activities[step as keyof typeof activities] as (args: unknown) => Promise<unknown>)(args),
+      (activities[step] as (args: unknown) => Promise<unknown>)(args),
     );
   const conduct: Conduct = {
     enter: options.onPhase,

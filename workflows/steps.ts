@@ -6,10 +6,11 @@ import {
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
+import type { Activities } from '../activities/index.ts';
 import type { UndoEntry } from '../model/lock.ts';
 import { failure } from './failures.ts';
 import { PRESETS } from './presets.ts';
-import type { Activities, StepInput, StepName, StepResult } from './procedures/conduct.ts';
+import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
 
 /** Every step: how it is tried, and whether it changes a Redis or its files. */
 const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true }> = {

@@ -3,7 +3,7 @@ import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
-import { tailOf } from './log-tail.ts';
+import { tailOf, tailOfBoth } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
 import type { ProcessEnd, Starter, Starting } from './starter.ts';
 
@@ -38,12 +38,13 @@ export function commandStarter(options: CommandStart): Starter {
     begin: () => begin(options, ends),
     askToEnd: (running) => sendSignal(running, 'SIGTERM'),
     endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),
+    supervised: async () => undefined,
     isDown: async () => true,
     logs: async (lines) => {
       const serverLog = await options.serverLog();
-      const own = serverLog ? await tailOf(serverLog, lines) : [];
       // Before it opens its own log, Redis complains of its configuration on standard error.
-      return own.length > 0 ? own : tailOf(await outputFile(), lines);
+      const output = await outputFile();
+      return serverLog ? tailOfBoth([serverLog, output], lines) : tailOf(output, lines);
     },
     commandLine: async () => ({ command: [...command], cwd }),
   };

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 
 const MAX_TAIL_BYTES = 256 * 1024;
 
@@ -14,6 +14,20 @@ export async function tailOf(path: string, lines: number): Promise<string[]> {
   } finally {
     await handle.close();
   }
+}
+
+/** The last lines of several files, those of the file that was written last at the end: a log and what its process printed. */
+export async function tailOfBoth(paths: readonly string[], lines: number): Promise<string[]> {
+  const times = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  const ordered = paths.toSorted((one, other) => (times[paths.indexOf(one)] ?? 0) - (times[paths.indexOf(other)] ?? 0));
+  return (await Promise.all(ordered.map((path) => tailOf(path, lines)))).flat().slice(-lines);
 }
 
 /** A line of redis.conf that Redis complains of is shown by its directive only: `>>> 'requirepass …` may hold a password. */

@@ -62,6 +62,13 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
+    trace: async () => {
+      const { command } = await starter.commandLine();
+      const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));
+      const program = command.find((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
+      const seen = (await starter.supervised()) ?? { end: starter.endOf(), crashLoop: false };
+      return { ...seen, ...(configFile ? { configFile } : {}), ...(program?.startsWith('/') ? { program } : {}) };
+    },
   };
 }
 

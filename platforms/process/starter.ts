@@ -1,3 +1,4 @@
+import type { PlatformTrace } from '../platform.ts';
 import type { ProcessEntry } from './process-table.ts';
 
 /** How a Redis process is brought up and ended on this host: by a command of ours, or by a supervisor. */
@@ -13,6 +14,8 @@ export interface Starter {
   askToEnd(running: ProcessEntry | undefined): Promise<void>;
   /** How a process ended that this object has started, without a pid the last one; `undefined` of any other. */
   endOf(pid?: number): ProcessEnd | undefined;
+  /** What a supervisor knows of the last end; empty where there is none. */
+  supervised(): Promise<Pick<PlatformTrace, 'end' | 'oomKilled' | 'crashLoop'> | undefined>;
   /** True when nothing will bring it up again, so that "gone" is final. */
   isDown(): Promise<boolean>;
   logs(lines: number): Promise<string[]>;

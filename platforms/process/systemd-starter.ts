@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { lastLines, tailOf } from './log-tail.ts';
@@ -19,6 +20,9 @@ const PROPERTIES = [
   'MainPID',
   'Result',
   'ExecMainStatus',
+  'ExecMainCode',
+  'ExecMainExitTimestamp',
+  'NRestarts',
   'ExecStart',
   'WorkingDirectory',
 ];
@@ -48,6 +52,7 @@ export function systemdStarter({ unit, user, serverLog }: SystemdStart): Starter
       await call('stop', '--no-block', unit);
     },
     endOf: () => undefined,
+    supervised: async () => supervisedEnd(await show()),
     isDown: async () => ['inactive', 'failed'].includes((await show()).ActiveState ?? ''),
     logs: async (lines) => {
       const file = await serverLog();
@@ -70,6 +75,21 @@ function starting(show: () => Promise<Record<string, string>>): Starting {
       const code = Number(ExecMainStatus);
       return { code: Number.isNaN(code) ? undefined : code, why: `systemd says ${ActiveState} (${Result})` };
     },
+  };
+}
+
+/** Codes of waitid(2): 1 exited, 2 killed, 3 killed with a core; then the status is the number of the signal. */
+export function supervisedEnd(shown: Record<string, string>): NonNullable<Awaited<ReturnType<Starter['supervised']>>> {
+  const { ExecMainStatus = '', ExecMainCode = '', ExecMainExitTimestamp = '', SubState, Result, NRestarts } = shown;
+  const status = Number(ExecMainStatus);
+  const atMs = Date.parse(ExecMainExitTimestamp.replace(/^\w{3} /, ''));
+  const isSignal = ExecMainCode === '2' || ExecMainCode === '3';
+  const signal = isSignal ? Object.entries(constants.signals).find(([, number]) => number === status)?.[0] : undefined;
+  const hasEnded = isSignal || ExecMainCode === '1' || (ExecMainCode === '' && status > 0);
+  return {
+    ...(hasEnded ? { end: { ...(signal ? { signal } : { code: status }), ...(Number.isNaN(atMs) ? {} : { atMs }) } } : {}),
+    ...(Result === 'oom-kill' ? { oomKilled: true } : {}),
+    crashLoop: SubState === 'auto-restart' || Result === 'start-limit-hit' || Number(NRestarts ?? 0) > 1,
   };
 }
 

@@ -1,9 +1,7 @@
-import type { Activities as Built } from '../../activities/index.ts';
-import type { RecoverySteps } from '../../activities/recovery-contract.ts';
+import type { Activities } from '../../activities/index.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { Phase } from '../../model/operations.ts';
 
-export type Activities = Built & RecoverySteps;
 export type StepName = keyof Activities;
 export type StepInput<K extends StepName> = Parameters<Activities[K]>[0];
 export type StepResult<K extends StepName> = Awaited<ReturnType<Activities[K]>>;

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
+import type { Assessment } from '../../model/recovery.ts';
+import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import type { RedisLook } from '../../model/redis-look.ts';
+import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/signs.ts';
+import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
+import { openRedis } from '../../redis/client.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { lookAtRedis } from '../../redis/health.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { bounded } from './bounded.ts';
+import { storedSigns } from './stored-signs.ts';
+
+/** One after the other: Redis, then what follows from its answer. With the store, which has 4 s, all is done in 6 s. */
+const LOOK_MS = 2_500;
+const FURTHER_MS = 2_000;
+const APPLICATION_MS = 2_000;
+/** A client that sent nothing for longer is not seen at work. */
+const AT_WORK_MS = 30_000;
+
+export interface AssessInput {
+  instance: string;
+  /** What its machine sees. Absent: it has no worker, or that did not answer. */
+  place?: PlaceSigns;
+  /** In place of what the configuration says. */
+  overrides?: { onDamage?: RecoverySettings['onDamage']; restore?: RecoverySettings['restore'] };
+}
+
+export const createAssessActivities = (world: World) => ({
+  /**
+   * Says what is wrong with a Redis and what is to be done, from three sides: this worker, the machine that Redis runs on, and the
+   * applications. Within 6 s, whatever doesn't answer; changes nothing.
+   */
+  async assessFailure({ instance, place, overrides = {} }: AssessInput): Promise<Assessment> {
+    const target = await world.instance(instance);
+    const [redis, stored] = await Promise.all([
+      lookAround(target, place),
+      storedSigns(world, instance, target.archive !== undefined),
+    ]);
+    const settings = {
+      ...target.recovery,
+      ...(overrides.onDamage ? { onDamage: overrides.onDamage } : {}),
+      ...(overrides.restore ? { restore: overrides.restore } : {}),
+    };
+    const classified = classifyFailure({ instance, nowMs: world.now(), ...(place ? { place } : {}), ...redis, stored, settings });
+    const digest = createHash('sha256').update(digestSource(classified)).digest('hex').slice(0, 16);
+    return { ...classified, digest };
+  },
+});
+
+interface Around {
+  worker: RedisLook;
+  applications: ApplicationSigns[];
+  replicas: ReplicaSigns[];
+  primary?: RedisLook;
+}
+
+async function lookAround(target: ProtectedInstance, place: PlaceSigns | undefined): Promise<Around> {
+  const { connection, applications, recovery } = target;
+  const [worker, outside, configured] = await Promise.all([
+    lookAtRedis(connection, { withinMs: LOOK_MS }),
+    lookAtApplications(applications.filter(({ kind }) => kind !== 'clients')),
+    lookAtReplicas(connection, recovery.replicas),
+  ]);
+  const facts = worker.facts ?? place?.local?.facts;
+  const known = new Set(recovery.replicas);
+  const further = (facts?.replicas ?? []).filter((address) => !known.has(address));
+  const clients = applications.filter(({ kind }) => kind === 'clients');
+  const [inside, others, primary] = await Promise.all([
+    lookAtApplications(clients, worker.facts && !worker.facts.loading ? connection : undefined),
+    lookAtReplicas(connection, further),
+    facts?.primary === undefined ? undefined : lookAtAddress(connection, facts.primary),
+  ]);
+  const named = applications.map(({ name }) => name);
+  return {
+    worker,
+    applications: [...outside, ...inside].sort((a, b) => named.indexOf(a.name) - named.indexOf(b.name)),
+    replicas: [...configured, ...others],
+    ...(primary ? { primary } : {}),
+  };
+}
+
+const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[]): Promise<ReplicaSigns[]> =>
+  Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));
+
+/** With the user and password of the instance, as replicas and primaries of one Redis have them. */
+function lookAtAddress(connection: RedisConnection, address: string): Promise<RedisLook> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(address.slice(at + 1));
+  return lookAtRedis({ ...connection, host, port }, { withinMs: FURTHER_MS });
+}
+
+/** One look at each, without waiting for those that are missing. Without a connection CLIENT LIST is not asked for. */
+async function lookAtApplications(
+  applications: readonly ApplicationProbe[],
+  connection?: RedisConnection,
+): Promise<ApplicationSigns[]> {
+  const quick = applications.map((probe) =>
+    probe.kind === 'clients'
+      ? probe
+      : { ...probe, answerWithinMs: Math.min(probe.answerWithinMs ?? APPLICATION_MS, APPLICATION_MS) },
+  );
+  const asked = await bounded('CLIENT LIST', FURTHER_MS + 500, () =>
+    verifyConnectivity(quick, { clientList: () => clientList(connection), sinceMs: Date.now() - AT_WORK_MS, timeoutMs: 0 }),
+  );
+  const verdicts =
+    asked.value ??
+    applications.map(({ name, kind }) => ({ name, kind, verdict: 'cannot be told' as const, detail: asked.missed }));
+  return verdicts.map(({ name, kind, verdict, detail }) => ({ name, kind, verdict, detail: detail ?? '' }));
+}
+
+async function clientList(connection: RedisConnection | undefined): Promise<string> {
+  if (!connection) throw new Error('Redis does not answer');
+  using client = await openRedis(connection, { connectTimeoutMs: 1_000, commandTimeoutMs: 1_000 });
+  return String(await client.command('CLIENT', 'LIST'));
+}

@@ -1,0 +1,88 @@
+import { constants } from 'node:fs';
+import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AofSigns, DataSigns } from '../../model/signs.ts';
+import type { DataLayout } from '../../platforms/platform.ts';
+import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
+
+/** Codes that say that nobody can use a directory, and not just that this worker may not. */
+const UNUSABLE: Record<string, string> = {
+  ENOENT: 'it is not there',
+  ENOTDIR: 'it is no directory',
+  EROFS: 'its file system is read-only',
+  EIO: 'its disk fails',
+};
+
+/** Looks at what a starting Redis would load. Reads names, sizes and the manifest of the log; changes nothing. */
+export async function dataSigns(layout: DataLayout): Promise<DataSigns> {
+  const { dir, appendonly } = layout;
+  const unusable = await whyUnusable(dir);
+  if (unusable !== undefined) return { dir, appendonly, unusable };
+  const [rdb, aof, space] = await Promise.all([rdbSigns(layout), aofSigns(layout), statfs(dir).catch(() => undefined)]);
+  return {
+    dir,
+    appendonly,
+    ...(rdb ? { rdb } : {}),
+    ...(aof ? { aof } : {}),
+    ...(space ? { freeBytes: space.bavail * space.bsize, totalBytes: space.blocks * space.bsize } : {}),
+  };
+}
+
+async function whyUnusable(dir: string): Promise<string | undefined> {
+  try {
+    await readdir(dir);
+    await access(dir, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return UNUSABLE[(error as NodeJS.ErrnoException).code ?? ''];
+  }
+}
+
+async function rdbSigns({ dir, dbfilename }: DataLayout): Promise<DataSigns['rdb']> {
+  const found = await stat(join(dir, dbfilename)).catch(() => undefined);
+  return found?.isFile() ? { bytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
+}
+
+async function aofSigns(layout: DataLayout): Promise<AofSigns | undefined> {
+  const { dir, appenddirname, appendfilename } = layout;
+  const directory = join(dir, appenddirname);
+  const names = await readdir(directory).catch(() => undefined);
+  if (names) return multiPartSigns(directory, appendfilename, names);
+  const single = await stat(join(dir, appendfilename)).catch(() => undefined);
+  if (!single?.isFile()) return undefined;
+  return { form: 'single-file', manifest: 'present', files: 1, bytes: single.size, orphans: [], orphanBytes: 0, missing: [] };
+}
+
+async function multiPartSigns(directory: string, appendfilename: string, names: readonly string[]): Promise<AofSigns> {
+  const isData = (name: string) => name.startsWith(`${appendfilename}.`) && /\.\d+\.(?:base|incr)\.(?:rdb|aof)$/.test(name);
+  const data = names.filter(isData).sort();
+  const sizes = await Promise.all(
+    data.map((name) =>
+      stat(join(directory, name)).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
+  const named = await namedFiles(join(directory, `${appendfilename}.manifest`));
+  const known = Array.isArray(named) ? named.map(({ name }) => name) : [];
+  const isOrphan = (name: string) => !known.includes(name);
+  const sum = (from: number[]) => from.reduce((total, size) => total + size, 0);
+  return {
+    form: 'multi-part',
+    manifest: Array.isArray(named) ? 'present' : named,
+    files: data.length,
+    bytes: sum(sizes),
+    orphans: data.filter(isOrphan),
+    orphanBytes: sum(sizes.filter((_, index) => isOrphan(data[index] ?? ''))),
+    missing: known.filter((name) => !names.includes(name)),
+  };
+}
+
+async function namedFiles(path: string): Promise<AofFile[] | 'missing' | 'unusable'> {
+  try {
+    return parseAofManifest(await readFile(path, 'utf8'));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unusable';
+  }
+}

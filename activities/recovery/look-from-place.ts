@@ -1,0 +1,125 @@
+import { type LogRun, runsIn, signOf } from '../../model/log-signatures.ts';
+import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
+import type { EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
+import { changedAt, type MemoryKill, memoryKill, processSince } from '../../platforms/aftermath.ts';
+import type { Platform, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { lookAtRedis } from '../../redis/health.ts';
+import { requireProcess } from '../places.ts';
+import type { World } from '../world.ts';
+import { type Bounded, bounded, missedIn } from './bounded.ts';
+import { dataSigns } from './data-signs.ts';
+
+const LOG_LINES = 200;
+/** Two looks at most, and the rest meanwhile: 4 s in all. */
+const LOOK_MS = 1_500;
+const QUESTION_MS = 2_000;
+const KERNEL_MS = 1_200;
+
+export const createPlaceLookActivities = (world: World) => ({
+  /**
+   * What the machine of a Redis knows of it: process, end, log of its last run, data directory, and an answer over a local
+   * connection. Within 4 s; changes nothing; what could not be seen is said.
+   */
+  async lookFromPlace({ instance }: { instance: string }): Promise<PlaceSigns> {
+    const target = await world.instance(instance);
+    return lookAtPlace(world.host, requireProcess(target).open(), target.connection);
+  },
+});
+
+/** The same, without a world: for whoever has a platform. */
+export async function lookAtPlace(host: string, platform: Platform, connection: RedisConnection): Promise<PlaceSigns> {
+  const [status, trace, log, data, local] = await Promise.all([
+    bounded('its process', QUESTION_MS, () => platform.status()),
+    bounded('how it ended', QUESTION_MS, () => platform.trace()),
+    bounded('its log', QUESTION_MS, () => platform.logs(LOG_LINES)),
+    bounded('its data directory', QUESTION_MS, async () => dataSigns(await platform.dataLayout())),
+    lookLocally(connection),
+  ]);
+  const runs = runsIn(log.value ?? []);
+  const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
+  const process = await processSigns(status, trace.value, platform);
+  const isEnded = process.running === false || process.crashLoop;
+  const end = isEnded ? await endSigns(trace.value, run) : undefined;
+  return {
+    host,
+    description: platform.description,
+    process,
+    ...(end ? { end } : {}),
+    ...(run ? { run } : {}),
+    ...(earlierRun ? { earlierRun } : {}),
+    ...(data.value ? { data: data.value } : {}),
+    // A Redis that this machine may not see the process of (in a container) still answers.
+    ...(process.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
+    files: await fileTimes(trace.value),
+    unseen: missedIn(status, trace, log, data),
+  };
+}
+
+/** On this machine, whatever leads to it from outside; a Redis that is bound to one address only is asked there. */
+async function lookLocally(connection: RedisConnection): Promise<RedisLook> {
+  const { host, tls } = connection;
+  const at = (address: string): RedisConnection => ({
+    ...connection,
+    host: address,
+    ...(tls ? { tls: { servername: host, ...tls } } : {}),
+  });
+  const looped = await lookAtRedis(at('127.0.0.1'), { withinMs: LOOK_MS });
+  if (looped.verdict !== 'refused' || ['127.0.0.1', 'localhost', '::1'].includes(host)) return looped;
+  const bound = await lookAtRedis(connection, { withinMs: LOOK_MS });
+  return heardRedis(bound) ? bound : looped;
+}
+
+async function processSigns(
+  { value: status }: Bounded<PlatformStatus>,
+  trace: PlatformTrace | undefined,
+  { restartsByItself }: Platform,
+): Promise<ProcessSigns> {
+  const since = status?.pid === undefined ? undefined : await processSince(status.pid);
+  return {
+    running: status?.running ?? 'unknown',
+    ...(status?.pid === undefined ? {} : { pid: status.pid }),
+    ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+    crashLoop: trace?.crashLoop ?? false,
+    restartsByItself,
+  };
+}
+
+async function endSigns(trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<EndSigns> {
+  const { atMs, code, signal } = trace?.end ?? {};
+  const at = atMs ?? timeOf(run);
+  const { verdict, why } = await memoryVerdict(trace, run);
+  return {
+    ...(code === undefined ? {} : { code }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(at === undefined ? {} : { at: new Date(at).toISOString() }),
+    oom: verdict,
+    oomWhy: why,
+  };
+}
+
+async function memoryVerdict(trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<MemoryKill> {
+  if (trace?.oomKilled) return { verdict: 'yes', why: 'its supervisor says so' };
+  const { code, signal } = trace?.end ?? {};
+  const said = ['orderly-end', 'crash'].some((id) => signOf(run, id as 'crash') !== undefined);
+  if (said || code !== undefined || (signal !== undefined && signal !== 'SIGKILL')) {
+    return { verdict: 'no', why: 'it ended in another way' };
+  }
+  const asked = await bounded('the kernel', KERNEL_MS, () => memoryKill(trace?.end?.pid ?? run?.pid));
+  return asked.value ?? { verdict: 'unknown', why: asked.missed ?? '' };
+}
+
+/** Only of an end that it logged itself: of a killed one the log tells when it last had something to say. */
+function timeOf(run: LogRun | undefined): number | undefined {
+  const hasSaid = run?.signs.some(({ id }) => id === 'orderly-end' || id === 'crash') || (run && !run.ready);
+  const ms = hasSaid && run?.lastTime ? Date.parse(run.lastTime) : Number.NaN; // in the time zone of this machine, as Redis writes it
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+async function fileTimes(trace: PlatformTrace | undefined): Promise<NonNullable<PlaceSigns['files']>> {
+  const [config, program] = await Promise.all([changedAt(trace?.configFile), changedAt(trace?.program)]);
+  return {
+    ...(config === undefined ? {} : { configChangedAt: new Date(config).toISOString() }),
+    ...(program === undefined ? {} : { binaryChangedAt: new Date(program).toISOString() }),
+  };
+}

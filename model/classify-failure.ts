@@ -1,0 +1,78 @@
+import { whatChanged } from './failure/changed.ts';
+import { CLIENTS } from './failure/clients.ts';
+import { logState, worstLossOf } from './failure/loss.ts';
+import { planActs, replicasWithData } from './failure/plan-acts.ts';
+import { tellFailure } from './failure/tell.ts';
+import { FAILURE_CLASSES } from './failure-class.ts';
+import type { Assessment } from './recovery.ts';
+import { heardRedis, type RedisLook } from './redis-look.ts';
+import type { Signs } from './signs.ts';
+
+/** Everything of an assessment but its digest, for which model/ has no hash: see `digestSource`. */
+export type Classified = Omit<Assessment, 'digest'>;
+
+/** Says what is wrong, what speaks for it, what clients get, what is to be done and what it costs at worst. */
+export function classifyFailure(signs: Signs): Classified {
+  const { failure, evidence, advice } = tellFailure(signs);
+  const since = sinceWhen(signs, failure);
+  const log = logState(signs, since);
+  const look = heardRedis(signs.worker) ? signs.worker : signs.place?.local;
+  return {
+    instance: signs.instance,
+    at: new Date(signs.nowMs).toISOString(),
+    failure,
+    evidence: [...evidence, ...applicationEvidence(signs), ...(signs.place?.unseen ?? []), ...signs.stored.unknown],
+    restartHelps: FAILURE_CLASSES[failure].restartHelps,
+    clients: CLIENTS[failure],
+    ...(since === undefined ? {} : { since }),
+    acts: planActs(failure, signs),
+    advice,
+    changed: whatChanged(signs),
+    ...backupOf(signs),
+    ...(log ? { log } : {}),
+    worstLoss: worstLossOf(failure, signs, log),
+    replicas: replicasWithData(signs),
+    ...serverOf(look),
+    ...platformOf(signs),
+    settings: signs.settings,
+    applications: signs.applications.map(({ name }) => name),
+  };
+}
+
+/** What a person approves: the instance, the class and the acts, and not what was seen this second. */
+export const digestSource = ({ instance, failure, acts }: Pick<Assessment, 'instance' | 'failure' | 'acts'>): string =>
+  JSON.stringify([instance, failure, acts.map(({ act, text, ask }) => [act, text, ask?.question, ask?.otherwise])]);
+
+/** The end of its process, or of a living one that lost its data its start. */
+function sinceWhen({ place, worker, nowMs }: Signs, failure: Assessment['failure']): string | undefined {
+  if (['empty', 'rdb-ignored', 'aof-manifest-lost', 'loading'].includes(failure)) {
+    const uptime = (worker.facts ?? place?.local?.facts)?.uptimeSeconds;
+    if (uptime !== undefined) return new Date(nowMs - uptime * 1000).toISOString();
+  }
+  return place?.process.running === false ? place.end?.at : undefined;
+}
+
+function applicationEvidence({ applications }: Signs): string[] {
+  const missing = applications.filter(({ verdict }) => verdict === 'missing');
+  return missing.map(({ name, detail }) => `Application ${name}: ${detail}.`);
+}
+
+function backupOf({ stored, nowMs }: Signs): Pick<Assessment, 'backup'> {
+  const { backup } = stored;
+  if (!backup) return {};
+  const { backupId, times, rdb } = backup;
+  const ageSeconds = Math.max(0, Math.round((nowMs - Date.parse(times.takenAt)) / 1000));
+  return { backup: { backupId, takenAt: times.takenAt, ageSeconds, keys: rdb.keys } };
+}
+
+function serverOf(look: RedisLook | undefined): Pick<Assessment, 'server'> {
+  if (!look?.facts) return {};
+  const { runId, version, uptimeSeconds, keys, role } = look.facts;
+  return { server: { runId, version, uptimeSeconds, keys, role } };
+}
+
+function platformOf({ place }: Signs): Pick<Assessment, 'platform'> {
+  if (!place || place.process.running === 'unknown') return {};
+  const { running, pid } = place.process;
+  return { platform: { running, ...(pid === undefined ? {} : { pid }) } };
+}

@@ -1,0 +1,47 @@
+import { formatTime } from '../format.ts';
+import type { ServerFacts } from '../manifest.ts';
+import type { Signs } from '../signs.ts';
+
+const RECENT_MS = 30 * 60_000;
+
+/** What changed in the last 30 minutes as far as it is seen, and against the newest backup. One sentence each. */
+export function whatChanged(signs: Signs): string[] {
+  return [...recently(signs), ...sinceBackup(signs)];
+}
+
+function recently({ place, nowMs, worker }: Signs): string[] {
+  const events: [string | undefined, string][] = [
+    [place?.files?.configChangedAt, 'redis.conf was changed'],
+    [place?.files?.binaryChangedAt, 'the program of Redis was replaced'],
+    [place?.process.since ?? startOf(worker.facts?.uptimeSeconds, nowMs), 'its process was started'],
+    [place?.end?.at, 'its process ended'],
+  ];
+  return events.flatMap(([at, what]) => {
+    const ms = at === undefined ? Number.NaN : Date.parse(at);
+    return nowMs - ms <= RECENT_MS ? [`At ${formatTime(ms, 'seconds')} ${what}.`] : [];
+  });
+}
+
+const startOf = (uptimeSeconds: number | undefined, nowMs: number): string | undefined =>
+  uptimeSeconds === undefined ? undefined : new Date(nowMs - uptimeSeconds * 1000).toISOString();
+
+function sinceBackup({ stored, worker, place }: Signs): string[] {
+  const before = stored.backup?.server;
+  const now = worker.facts ?? place?.local?.facts;
+  if (!before || !now) return [];
+  const pairs: [string, string | number, string | number][] = [
+    ['its version', `${before.product} ${before.version}`, `${now.product} ${now.version}`],
+    ['its role', before.role, now.role],
+    ['maxmemory', before.maxmemoryBytes, now.maxmemoryBytes],
+    ['maxmemory-policy', before.maxmemoryPolicy, now.maxmemoryPolicy],
+    ['appendonly', yesIf(before), now.appendonly ? 'yes' : 'no'],
+  ];
+  const changed = pairs.filter(([, was, is]) => was !== is && was !== '' && is !== '');
+  const restarted = before.runId !== '' && now.runId !== '' && before.runId !== now.runId;
+  return [
+    ...changed.map(([what, was, is]) => `Since backup ${stored.backup?.backupId} ${what} went from ${was} to ${is}.`),
+    ...(restarted ? [`Since backup ${stored.backup?.backupId} it was restarted (another run id).`] : []),
+  ];
+}
+
+const yesIf = ({ policy }: ServerFacts): string => policy.appendonly;

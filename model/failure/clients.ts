@@ -1,0 +1,30 @@
+import type { FailureClass } from '../failure-class.ts';
+
+/** What clients get at this moment, in one sentence. */
+export const CLIENTS: Record<FailureClass, string> = {
+  healthy: 'Reads and writes are answered.',
+  dead: 'Connections are refused.',
+  'oom-killed': 'Connections are refused.',
+  loading: 'Every command is answered with LOADING until the data is loaded.',
+  'rdb-damaged': 'Connections are refused.',
+  'aof-damaged': 'Connections are refused.',
+  'aof-manifest-lost': 'The data is missing: connections are refused, or answered from an empty Redis.',
+  'rdb-ignored': 'Reads and writes are answered, from a Redis that came up empty.',
+  'data-too-new': 'Connections are refused.',
+  'module-missing': 'Connections are refused.',
+  'bad-configuration': 'Connections are refused, or turned away.',
+  'directory-unusable': 'Connections are refused.',
+  'disk-full': 'Reads are answered, writes are refused with MISCONF; nothing is, if it is down.',
+  'save-failing': 'Reads are answered, writes are refused with MISCONF.',
+  'memory-full': 'Reads are answered, writes that need memory are refused with OOM.',
+  empty: 'Reads and writes are answered, from a Redis that has lost its keys.',
+  'script-busy': 'Every command is answered with BUSY, or not at all.',
+  'clients-full': 'Connections that are open work, new ones are turned away.',
+  'password-refused': 'Not known from here: whoever has the right password is answered.',
+  'read-only': 'Reads are answered, writes are refused with READONLY.',
+  silent: 'Connections are taken and nothing is answered: applications wait for their time-outs.',
+  'cut-off': 'Applications are answered; only this worker is not.',
+  'wrong-endpoint': 'Whoever uses this address gets the answers of something else.',
+  'cannot-start': 'Connections are refused.',
+  unknown: 'Not known from here.',
+};

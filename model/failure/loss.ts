@@ -1,0 +1,98 @@
+import type { FailureClass } from '../failure-class.ts';
+import { formatCount, formatDuration } from '../format.ts';
+import { endedDrained } from '../log-signatures.ts';
+import type { Assessment } from '../recovery.ts';
+import type { RedisFacts } from '../redis-look.ts';
+import type { Signs } from '../signs.ts';
+import { startsEmpty } from './of-end.ts';
+
+/** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
+const PING_BYTES = 14;
+/** The data stays where it is: on the disk, or in a Redis that lives. */
+const KEEPS_DATA: readonly FailureClass[] = [
+  'healthy',
+  'loading',
+  'disk-full',
+  'save-failing',
+  'memory-full',
+  'script-busy',
+  'clients-full',
+  'password-refused',
+  'read-only',
+  'cut-off',
+  'bad-configuration',
+  'directory-unusable',
+  'data-too-new',
+  'module-missing',
+  'wrong-endpoint',
+  'unknown',
+];
+
+/**
+ * The log as it stands, with a verdict that errs on the side of "not complete": a Redis that was killed may have acknowledged
+ * writes that no replica had got, so only an end in order with all replicas in step, or a living Redis that has nothing newer
+ * than what is stored, proves that nothing is missing.
+ */
+export function logState(signs: Signs, since: string | undefined): Assessment['log'] {
+  const { log } = signs.stored;
+  if (!log) return undefined;
+  const { timelineId, storedUpTo } = log;
+  const proof = proofOfWhole(signs);
+  const failedMs = since === undefined ? signs.nowMs : Date.parse(since);
+  const lagSeconds = proof.complete ? 0 : Math.max(0, Math.round((failedMs - Date.parse(storedUpTo)) / 1000));
+  return { timelineId, storedUpTo, lagSeconds, ...proof };
+}
+
+function proofOfWhole(signs: Signs): { complete: boolean; why: string } {
+  const { log } = signs.stored;
+  const facts = factsOf(signs);
+  if (!log) return { complete: false, why: 'there is no log' };
+  if (facts && facts.replid === log.replid && facts.role === 'master') {
+    const open = facts.replOffset - log.end;
+    if (open <= PING_BYTES)
+      return { complete: true, why: `Redis is at offset ${facts.replOffset}, and the log is stored up to ${log.end}` };
+    return { complete: false, why: `${open} bytes of Redis' stream are not stored yet` };
+  }
+  const { run, earlierRun, process } = signs.place ?? {};
+  const last = process?.running === true && run?.ready ? earlierRun : run;
+  if (endedDrained(last)) return { complete: true, why: 'Redis ended in order, with every replica and the archiver in step' };
+  return { complete: false, why: 'how far Redis was when it failed cannot be told, and its last writes may not have been sent' };
+}
+
+const factsOf = ({ worker, place }: Signs): RedisFacts | undefined => worker.facts ?? place?.local?.facts;
+
+/** The worst case as one sentence with a number. */
+export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment['log']): string {
+  if (failure === 'empty' || failure === 'rdb-ignored') return `Already lost in Redis: ${fromStored(signs, log)}`;
+  if (failure === 'silent')
+    return 'If it is restarted: what it has not written to its disk, at most 1 s of writes with appendfsync everysec.';
+  if (KEEPS_DATA.includes(failure)) {
+    return failure === 'healthy'
+      ? 'Nothing is lost.'
+      : `Nothing is lost so far (0 keys). If Redis lost its data now: ${fromStored(signs, log)}`;
+  }
+  const data = signs.place?.data;
+  const loads = data && !startsEmpty(data) && ['dead', 'oom-killed', 'cannot-start'].includes(failure);
+  if (loads && data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
+  if (loads && data.rdb) {
+    const age = formatDuration(signs.nowMs - Date.parse(data.rdb.modifiedAt));
+    return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
+  }
+  if (failure === 'aof-manifest-lost')
+    return `About 1 s of writes, if its append-only files are whole; else ${fromStored(signs, log)}`;
+  return fromStored(signs, log);
+}
+
+/** What the repository could not bring back. */
+function fromStored({ stored, nowMs }: Signs, log: Assessment['log']): string {
+  const { backup } = stored;
+  if (log?.complete) return 'nothing that Redis had acknowledged: the continuous log has all of it (0 s).';
+  if (log)
+    return `the last ${formatDuration(log.lagSeconds * 1000)} of writes at least: the continuous log is stored up to ${log.storedUpTo}.`;
+  if (backup) {
+    const age = formatDuration(nowMs - Date.parse(backup.times.takenAt));
+    return `all writes of the last ${age}: the newest backup, ${formatCount(backup.rdb.keys)} keys, is that old.`;
+  }
+  if (backup === null) return 'everything, 100 %: there is no backup.';
+  return `how much cannot be told (up to 100 %): ${stored.unknown.join('; ') || 'the repository was not asked'}.`;
+}

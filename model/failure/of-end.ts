@@ -1,0 +1,116 @@
+import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
+import type { DataSigns, PlaceSigns } from '../signs.ts';
+import { type Found, found, logged } from './found.ts';
+
+/** The class of a Redis whose process is not there, or ends again and again, seen from its machine. */
+export function failureOfEnd(place: PlaceSigns): Found {
+  const { run, data } = place;
+  const gone = place.process.crashLoop
+    ? `${place.description} ends again and again.`
+    : `No process of ${place.description} is there.`;
+  const fatal = run && !run.ready ? fatalSign(run) : undefined;
+  if (fatal) return failureOfStart(place, fatal, gone);
+  if (data?.unusable)
+    return found('directory-unusable', [`${data.dir}: ${data.unusable}.`, gone], [ADVICE['directory-unusable']]);
+  const lost = lostManifest(data);
+  if (lost) return found('aof-manifest-lost', [lost, gone]);
+  const memory = outOfMemory(place);
+  if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
+  if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
+  return found('dead', [gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)]);
+}
+
+const ADVICE = {
+  'oom-killed':
+    'Raise the memory limit of machine or container, or lower maxmemory: else it is killed again. Room for a fork is about the memory that is written during a save.',
+  'cannot-start': 'Read the log of Redis; a second failed start changes nothing for the better.',
+  'directory-unusable': 'Mount the data directory, or give the user that Redis runs as the right to write in it; then start it.',
+  'module-missing':
+    'Install the module that the data needs, and load it (loadmodule) before Redis is started; the data itself is good.',
+  'data-too-new':
+    'Start the version of Redis that wrote the data, or a newer one; the data itself is good. What changed is the program.',
+  'bad-configuration': 'Correct the configuration as its log says, then start it: a restart alone fails in the same way.',
+  'disk-full': 'Make room on its disk, then start it; it cannot start without writing.',
+  'wrong-endpoint': 'Find what else listens on that port, and end it or give it another one; then start Redis.',
+} as const;
+
+function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof fatalSign>>, gone: string): Found {
+  const { data, run } = place;
+  const damaged = fatal.failure === 'rdb-damaged' && data?.appendonly && (data.aof?.files ?? 0) > 0;
+  const failure = damaged ? 'aof-damaged' : fatal.failure;
+  const advice = failure in ADVICE ? [ADVICE[failure as keyof typeof ADVICE]] : [];
+  const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
+  const isSecond = place.process.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
+  return found(
+    failure,
+    [
+      logged(fatal.line),
+      gone,
+      damaged && 'It runs with appendonly yes, so the RDB that it speaks of is the base of its log.',
+      isSecond && 'An earlier start has already cut a file of its log: what it loads now has a hole.',
+      ...others.map(({ line }) => logged(line)),
+      endOf(place),
+    ],
+    advice,
+  );
+}
+
+/** Files that Redis would not load, and would write over. */
+function lostManifest(data: DataSigns | undefined): string | undefined {
+  const aof = data?.appendonly ? data.aof : undefined;
+  if (aof?.form !== 'multi-part' || aof.manifest === 'present' || aof.bytes === 0) return undefined;
+  const what = aof.manifest === 'missing' ? 'has no manifest' : 'has a manifest that cannot be used';
+  return `Its append-only directory ${what}, and ${aof.files} files with ${aof.bytes} bytes: a start would come up empty and write over them.`;
+}
+
+function outOfMemory({ end, run }: PlaceSigns): string | undefined {
+  if (end?.oom === 'yes') return `The kernel killed it for memory: ${end.oomWhy}.`;
+  const own = signOf(run, 'own-memory');
+  return own && `It got no memory: ${own.line}`;
+}
+
+const oomDoubt = ({ end }: PlaceSigns): string | undefined =>
+  end?.oom === 'possible' ? `The kernel may have killed it for memory: ${end.oomWhy}.` : undefined;
+
+/** Not if somebody ended it on the way: that says nothing against the next start. */
+function endedWhileStarting({ run, end, process }: PlaceSigns): boolean {
+  if (process.crashLoop) return true;
+  if (!run || run.ready) return false;
+  if (signOf(run, 'asked-to-end') || end?.signal === 'SIGKILL' || end?.signal === 'SIGTERM') return false;
+  return end?.code !== undefined || end?.signal !== undefined || signOf(run, 'crash') !== undefined;
+}
+
+function endOf({ end, run }: PlaceSigns): string | undefined {
+  const crash = signOf(run, 'crash');
+  if (crash) return `It crashed: ${crash.line}`;
+  const at = end?.at ? ` at ${end.at}` : '';
+  if (signOf(run, 'orderly-end')) return `It was ended in order${at}, by SIGTERM or SHUTDOWN: somebody or something stopped it.`;
+  if (end?.signal) return `It was ended by ${end.signal}${at}.`;
+  if (end?.code !== undefined) return `It ended with exit code ${end.code}${at}.`;
+  return run ? 'Its log ends without a word: it was killed (SIGKILL), or the machine went down.' : undefined;
+}
+
+const lastWords = (run: LogRun | undefined): string | undefined => logged(run?.signs[0]?.line);
+
+function whatItWillLoad(data: DataSigns | undefined): (string | undefined)[] {
+  if (!data) return [];
+  if (startsEmpty(data))
+    return [
+      ignoresRdb(data)
+        ? `It would come up empty: it runs with appendonly yes and has only a dump.rdb.`
+        : 'It would come up empty: it has no data files.',
+    ];
+  const aof = data.appendonly ? data.aof : undefined;
+  return [
+    aof
+      ? `It will load its append-only log, ${aof.bytes} bytes.`
+      : data.rdb && `It will load ${data.rdb.bytes} bytes of RDB, saved at ${data.rdb.modifiedAt}.`,
+  ];
+}
+
+/** Nothing would be loaded at the next start. */
+export function startsEmpty({ appendonly, aof, rdb }: DataSigns): boolean {
+  return appendonly ? !aof || aof.files === 0 || aof.manifest !== 'present' : rdb === undefined;
+}
+
+export const ignoresRdb = (data: DataSigns): boolean => data.appendonly && startsEmpty(data) && data.rdb !== undefined;

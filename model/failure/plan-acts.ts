@@ -1,0 +1,140 @@
+import type { FailureClass } from '../failure-class.ts';
+import { formatCount, formatDuration } from '../format.ts';
+import type { PlannedAct } from '../recovery.ts';
+import type { Signs } from '../signs.ts';
+import { isRightlyReplica } from './of-answer.ts';
+import { ignoresRdb, startsEmpty } from './of-end.ts';
+
+/** Replicas that still have data, the fullest first. */
+export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
+  replicas
+    .map(({ address, look }) => ({ address, keys: look.facts?.keys ?? 0 }))
+    .filter(({ keys }) => keys > 0)
+    .sort((one, other) => other.keys - one.keys);
+
+/**
+ * What is to be done, in order. Nothing that needs the machine of Redis where nobody is there to do it, no restart where it
+ * doesn't help, and whatever may divide or destroy only when a person approves.
+ */
+export function planActs(failure: FailureClass, signs: Signs): PlannedAct[] {
+  const { place } = signs;
+  switch (failure) {
+    case 'loading':
+      return [{ act: 'await-load', text: 'Wait until Redis has loaded its data; a restart would begin it anew.' }];
+    case 'script-busy':
+      return [KILL_SCRIPT];
+    case 'read-only':
+      return isRightlyReplica(signs) ? [] : [makePrimary(signs)];
+    case 'silent':
+      return place ? [RESTART_SILENT] : [];
+    case 'dead':
+    case 'oom-killed':
+    case 'cannot-start':
+      return place ? planRestart(signs) : [];
+    case 'rdb-damaged':
+    case 'aof-damaged':
+      return place ? [...protectReplicas(signs), setAside(failure), startEmpty(signs)] : [];
+    case 'aof-manifest-lost':
+      return place ? planRebuild(signs) : [];
+    default:
+      return [];
+  }
+}
+
+const KILL_SCRIPT: PlannedAct = {
+  act: 'kill-script',
+  text: 'End the script or function that blocks Redis; refused if it has written already.',
+  ask: { question: 'May the running script be ended? What it was doing for an application is left undone.', otherwise: 'skip' },
+};
+
+const RESTART_SILENT: PlannedAct = {
+  act: 'restart',
+  text: 'Restart Redis, which runs and answers nobody.',
+  ask: {
+    question:
+      'Redis runs and answers nobody. May it be restarted? What it has not written to its disk is lost, and it may come back by itself.',
+    otherwise: 'skip',
+  },
+};
+
+const makePrimary = ({ worker, place }: Signs): PlannedAct => {
+  const primary = (worker.facts ?? place?.local?.facts)?.primary ?? 'its primary';
+  return {
+    act: 'make-primary',
+    text: `Make Redis a primary again: it follows ${primary}, which does not serve.`,
+    ask: { question: `May it be made a primary? If ${primary} comes back, there are two.`, otherwise: 'skip' },
+  };
+};
+
+function planRestart(signs: Signs): PlannedAct[] {
+  const data = signs.place?.data;
+  const isEmpty = data !== undefined && startsEmpty(data);
+  const keep: PlannedAct = {
+    act: 'set-aside',
+    text: 'Keep dump.rdb out of the way: Redis runs with appendonly yes, ignores it, and would write over it.',
+  };
+  const restart: PlannedAct = {
+    act: 'restart',
+    text: isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.',
+  };
+  return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+}
+
+/** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */
+function protectReplicas(signs: Signs): PlannedAct[] {
+  const all = replicasWithData(signs);
+  const [best] = all;
+  if (!best) return [];
+  const names = all.map(({ address, keys }) => `${address} (${formatCount(keys)} keys)`).join(', ');
+  const promote: PlannedAct = {
+    act: 'promote-replica',
+    text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
+    ask: {
+      question: `Redis would come up empty, and replica ${best.address} has ${formatCount(best.keys)} keys. May it take over? Applications must then be pointed at it.`,
+      otherwise: 'skip',
+    },
+  };
+  return [promote, { act: 'detach-replicas', text: `Detach ${names}, so that an empty primary cannot wipe them.` }];
+}
+
+const setAside = (failure: FailureClass): PlannedAct => ({
+  act: 'set-aside',
+  text: `Move the damaged ${failure === 'aof-damaged' ? 'append-only log' : 'RDB'} out of the way and keep it: a second start could change it.`,
+});
+
+function startEmpty({ settings, stored }: Signs): PlannedAct {
+  const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
+  if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };
+  const { backup } = stored;
+  const instead = backup
+    ? `The other way is a whole restore of backup ${backup.backupId}`
+    : 'No backup was found that could be restored in its place';
+  const within = formatDuration(settings.askForMs);
+  return {
+    act: 'start-empty',
+    text,
+    ask: {
+      question: `Not all data can be made again. Start Redis empty now? ${instead}; declined, Redis stays down for that. Without an answer within ${within} it is started empty, because serving comes first.`,
+      otherwise: 'proceed',
+    },
+  };
+}
+
+function planRebuild(signs: Signs): PlannedAct[] {
+  const facts = signs.worker.facts ?? signs.place?.local?.facts;
+  const isAlive = facts !== undefined;
+  const written = facts?.keys ?? 0;
+  const acts: PlannedAct[] = [
+    { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
+    { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
+    { act: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
+  ];
+  if (written === 0) return acts;
+  const question = `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`;
+  const snapshot: PlannedAct = {
+    act: 'network-snapshot',
+    text: 'Take a snapshot of what it has now over the network, 10 s at most.',
+  };
+  const asked = acts.map((act) => (act.act === 'set-aside' ? act : { ...act, ask: { question, otherwise: 'skip' as const } }));
+  return [snapshot, ...asked];
+}

@@ -1,0 +1,122 @@
+import type { LogRun } from './log-signatures.ts';
+import type { SnapshotManifest } from './manifest.ts';
+import type { RecoverySettings } from './recovery-settings.ts';
+import type { RedisLook } from './redis-look.ts';
+
+/** What is seen of a Redis from the machine that it runs on. Plain JSON: it goes from one activity to the next. */
+export interface PlaceSigns {
+  /** Name of the machine. */
+  host: string;
+  /** What runs it there, in words. */
+  description: string;
+  process: ProcessSigns;
+  /** How the last process ended, where there is none now or a supervisor brings it up again and again. */
+  end?: EndSigns;
+  /** Of the last or present run, and of the one before it, as far as the log still has them. */
+  run?: LogRun;
+  earlierRun?: LogRun;
+  data?: DataSigns;
+  /** Over a local connection. Absent: it was not tried, because no process is there. */
+  local?: RedisLook;
+  /** ISO 8601, as far as they can be seen. */
+  files?: { configChangedAt?: string; binaryChangedAt?: string };
+  /** What could not be seen and why, one sentence each. */
+  unseen: string[];
+}
+
+export interface ProcessSigns {
+  /** `unknown`: it could not be looked for. */
+  running: boolean | 'unknown';
+  pid?: number;
+  /** ISO 8601. */
+  since?: string;
+  /** A supervisor starts it again each time that it ends. */
+  crashLoop: boolean;
+  restartsByItself: boolean;
+}
+
+export interface EndSigns {
+  code?: number;
+  signal?: string;
+  /** ISO 8601. */
+  at?: string;
+  /** Killed by the kernel for memory. `possible`: something in its control group was, and it cannot be told what. */
+  oom: 'yes' | 'possible' | 'no' | 'unknown';
+  /** Where that is known from, or why not. */
+  oomWhy: string;
+}
+
+/** The data directory. */
+export interface DataSigns {
+  dir: string;
+  /** Why it cannot be used: `it is not there`, `user 999 may not write in it`. */
+  unusable?: string;
+  /** By redis.conf and the command line, and what a running Redis says, if it is asked. */
+  appendonly: boolean;
+  /** Of dump.rdb, or what it is called. */
+  rdb?: { bytes: number; modifiedAt: string };
+  /** The append-only directory, or the single file of Redis 6 and older. */
+  aof?: AofSigns;
+  freeBytes?: number;
+  totalBytes?: number;
+}
+
+export interface AofSigns {
+  form: 'multi-part' | 'single-file';
+  manifest: 'present' | 'missing' | 'unusable';
+  /** Data files: base and incr. */
+  files: number;
+  bytes: number;
+  /** Data files that the manifest does not name: Redis ignores them. */
+  orphans: string[];
+  orphanBytes: number;
+  /** Files that the manifest names and that are not there. */
+  missing: string[];
+}
+
+/** One replica of this Redis, asked itself. */
+export interface ReplicaSigns {
+  address: string;
+  look: RedisLook;
+}
+
+export interface ApplicationSigns {
+  name: string;
+  kind: 'http' | 'clients' | 'command';
+  verdict: 'connected' | 'missing' | 'cannot be told';
+  detail: string;
+}
+
+/** What the repository has. Absent parts are unknown, which is not the same as nothing: `unknown` says why. */
+export interface StoredSigns {
+  /** The newest that holds anything; null: there is none. */
+  backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server'> | null;
+  /** Null: there is none. */
+  log?: LogSigns | null;
+  unknown: string[];
+}
+
+export interface LogSigns {
+  timelineId: string;
+  replid: string;
+  /** Everything up to here is stored. */
+  end: number;
+  /** When the last stored byte came. ISO 8601. */
+  storedUpTo: string;
+}
+
+/** Everything that a failure is told from. */
+export interface Signs {
+  instance: string;
+  nowMs: number;
+  /** From the worker that assesses. */
+  worker: RedisLook;
+  /** Absent: nobody looked there. */
+  place?: PlaceSigns;
+  applications: readonly ApplicationSigns[];
+  replicas: readonly ReplicaSigns[];
+  /** Of a replica: whether what it follows is alive. */
+  primary?: RedisLook;
+  stored: StoredSigns;
+  settings: RecoverySettings;
+}
