@@ -21,19 +21,22 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     data ? `${capital(lossText(data, restored))}.` : '',
     authentication ? `${capital(authentication.text)}.` : '',
     warmup ? `Hit rate: ${warmup.text}.` : '',
-    toDo.length > 0 ? `To do: ${toDo.join('; ')}.` : 'Nothing is left to do.',
+    toDo.length > 0 ? `To do: ${toDo.map(withoutStop).join('; ')}.` : 'Nothing is left to do.',
   ];
   return sentences
     .filter(Boolean)
-    .map((sentence) => sentence.replace(/\.\.$/, '.'))
+    .map((sentence) => sentence.replace(/\.{2,}$/, '.'))
     .join(' ');
 }
 
 function lossText(data: DataDecision, restored: RecoveryReport['restored']): string {
   if (!restored) return data.text;
   const back = restored.map(({ name, restored: keys }) => `${formatCount(keys)} ${name}`).join(', ');
-  return `${data.text}; brought back: ${back}`;
+  return `${withoutStop(data.text)}; brought back: ${back}`;
 }
+
+/** Sentences that become parts of others. */
+export const withoutStop = (text: string): string => text.replace(/\.+$/, '');
 
 const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
 

@@ -176,6 +176,7 @@ export interface RecoveryReport {
    */
   outcome: 'serving' | 'serving-elsewhere' | 'not-serving' | 'aborted';
   instance: string;
+  /** The last that was found: a Redis that is dead may be so because its log is damaged. */
   failure: FailureClass;
   /** The whole of it in a few sentences. */
   summary: string;

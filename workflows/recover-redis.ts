@@ -100,7 +100,7 @@ function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
     ...rest,
     outcome,
     instance: input.instance,
-    failure: first.failure,
+    failure: found.failure ?? first.failure,
     assessment: first,
     decisions: controls.decisions,
     summary: '',

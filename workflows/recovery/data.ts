@@ -1,6 +1,7 @@
 import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { formatCount } from '../../model/format.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
+import { withoutStop } from '../../model/recovery-text.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
 import { type LockedRun, reasonOf, softly } from './run.ts';
@@ -93,7 +94,7 @@ async function mayRestore({ page, controls }: LockedRun, decision: DataDecision,
   const answer = await controls.ask(
     {
       plan: digest ?? '',
-      text: `${decision.text}. Bring ${offer.classes.join(', ')} back as of ${offer.asOf}? Keys that are there stay.${revives}`,
+      text: `${withoutStop(decision.text)}. Bring ${offer.classes.join(', ')} back as of ${offer.asOf.slice(0, 19)}Z? Keys that are there stay.${revives}`,
       answerBy: new Date(Date.now() + settings.askForMs).toISOString(),
       otherwise: 'service goes on without them',
     },

@@ -48,6 +48,7 @@ export async function assess(run: Run): Promise<Assessment> {
   );
   run.found.assessment = assessment;
   run.found.first ??= assessment;
+  if (assessment.failure !== 'healthy' && assessment.failure !== 'loading') run.found.failure = assessment.failure;
   run.page.assessed(assessment);
   return assessment;
 }
