@@ -196,19 +196,24 @@ function blockWriter(handle: FileHandle, onProgress?: (bytes: number) => void) {
   };
 }
 
-/** Ends with the reason of the signal even while the source is silent. */
+/**
+ * Ends with the reason of the signal even while the source is silent. One promise for each chunk: a race of each with one that
+ * lasts would keep every chunk until the end.
+ */
 async function* untilAborted(source: AsyncIterable<Buffer>, signal?: AbortSignal): AsyncGenerator<Buffer> {
   if (!signal) return yield* source;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const onAbort = () => reject(signal.reason);
+  let interrupt: (reason: unknown) => void = () => {};
+  const onAbort = () => interrupt(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   const iterator = source[Symbol.asyncIterator]();
   let ended = false;
   try {
     for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
+      signal.throwIfAborted();
+      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        interrupt = reject;
+        iterator.next().then(resolve, reject);
+      });
       if (next.done) {
         ended = true;
         return;
