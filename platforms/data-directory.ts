@@ -12,3 +12,4 @@ export { discardStaged, type PutBack, putBack } from './data-directory/put-back.
 export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
 export { type StagedFile, type StageOptions, stagedLog, stagedRdb, stageLog, stageRdb } from './data-directory/stage.ts';
+export { type WriteInBlocksOptions, writeInBlocks } from './data-directory/write-in-blocks.ts';
