@@ -9,7 +9,7 @@ import type { World } from './world.ts';
 /** Where the bytes of a plan come from: a snapshot and the continuous log, or a copy of a server's own log. */
 export interface StagedSource {
   manifest: SnapshotManifest;
-  /** Of no use before their ends. */
+  /** Of no use before their ends; chunks are only good until the next one is asked for. */
   openBase(): AsyncIterable<Buffer>;
   openLog(log: PlannedLog): AsyncIterable<Buffer>;
 }
@@ -23,7 +23,7 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
     const manifest = await repository.readManifest(plan);
     return {
       manifest,
-      openBase: () => repository.openSnapshot(manifest, { signal }),
+      openBase: () => repository.openSnapshot(manifest, { signal, lends: true }),
       openLog: (log) => replayedLog(world, target, plan.shard, log),
     };
   }

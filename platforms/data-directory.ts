@@ -22,3 +22,4 @@ export {
 } from './data-directory/set-aside.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
 export { type StagedFile, type StageOptions, stagedLog, stagedRdb, stageLog, stageRdb } from './data-directory/stage.ts';
+export { type WriteInBlocksOptions, writeInBlocks } from './data-directory/write-in-blocks.ts';

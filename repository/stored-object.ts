@@ -16,6 +16,8 @@ export interface WriteOptions {
 
 export interface ReadOptions {
   signal?: AbortSignal;
+  /** Each chunk is only good until the next one is asked for: its memory is then given back. Default false. */
+  lends?: boolean;
   onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
 }
 
@@ -48,13 +50,14 @@ export async function* openCompressed(
   store: ObjectStore,
   key: string,
   wanted: { stored: Digest; rawBytes: number },
-  { signal, onProgress }: ReadOptions,
+  { signal, onProgress, lends }: ReadOptions,
 ): AsyncGenerator<Buffer> {
   const url = `${store.url}/${key}`;
   const progress = { rawBytes: 0, storedBytes: 0 };
   const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
-  const body = counting(await store.get(key, { signal }), (storedBytes) => report({ storedBytes }));
-  const raw = decompress(verifying(body, wanted.stored, url), url);
+  // The decompressor copies what the store lends.
+  const body = counting(await store.get(key, { signal, lends: true }), (storedBytes) => report({ storedBytes }));
+  const raw = decompress(verifying(body, wanted.stored, url), url, { lends });
   yield* counting(verifyingSize(raw, wanted.rawBytes, url), (rawBytes) => report({ rawBytes }));
 }
 

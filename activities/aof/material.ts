@@ -36,7 +36,10 @@ export function logOf(manifest: AofManifest): PlannedLog {
   };
 }
 
-/** The RDB that it begins with; an empty one where it begins with commands. Of no use before its end. */
+/**
+ * The RDB that it begins with; an empty one where it begins with commands. Of no use before its end; each chunk is only good
+ * until the next one is asked for.
+ */
 export async function* openAofBase(backups: AofBackups, manifest: AofManifest, signal?: AbortSignal): AsyncGenerator<Buffer> {
   const [first] = manifest.files;
   if (!manifest.base || !first) {
@@ -44,7 +47,7 @@ export async function* openAofBase(backups: AofBackups, manifest: AofManifest, s
     return;
   }
   let left = manifest.base.rdb.bytes;
-  for await (const chunk of backups.openFile(manifest, first.name, { signal })) {
+  for await (const chunk of backups.openFile(manifest, first.name, { signal, lends: true })) {
     if (left > 0) yield chunk.subarray(0, left);
     left -= chunk.length; // read to its end all the same: only there is it known to be the right one
   }

@@ -1,10 +1,9 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
+import { writeInBlocks } from '../../platforms/data-directory.ts';
 import type { StagedFile, StagingPlace } from '../stage.ts';
 import type { World } from '../world.ts';
 
@@ -36,15 +35,8 @@ function spooledFile(directory: string, name: string): StagingPlace['rdb'] {
     },
     async write(source, { signal, onProgress }) {
       const partial = `${path}.partial`;
-      let bytes = 0;
-      const counted = async function* (): AsyncGenerator<Buffer> {
-        for await (const chunk of source) {
-          bytes += chunk.length;
-          onProgress(bytes);
-          yield chunk;
-        }
-      };
-      await pipeline(counted, createWriteStream(partial, { mode: 0o600 }), { signal });
+      const file = await open(partial, 'w', 0o600);
+      const bytes = await writeInBlocks(file, source, { signal, onProgress }).finally(() => file.close());
       await rename(partial, path); // under its name only when it is whole and verified
       return { path, bytes };
     },

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { DataLayout } from '../platform.ts';
@@ -9,6 +8,7 @@ import { withDirectoryLock } from './lock.ts';
 import { type DataDirectoryOptions, type Operation, openOperation, rethrowTranslated } from './operation.ts';
 import { giveTo, ownerOf } from './owner.ts';
 import { decisiveNames } from './survey.ts';
+import { writeInBlocks } from './write-in-blocks.ts';
 
 export interface StageOptions extends DataDirectoryOptions {
   signal?: AbortSignal;
@@ -26,11 +26,6 @@ export const STAGED_RDB = 'dump.rdb';
 /** Commands that a starting Redis runs after it has loaded the RDB. */
 export const STAGED_LOG = 'log.aof';
 const PARTIAL = '.partial';
-
-/** One write; two of them are in memory. Small ones cost a system call each and a wait for the thread pool. */
-const BLOCK_BYTES = 4 * 1024 * 1024;
-/** How much may be unsynced before the disk is told to begin, so that the sync at the end is short. */
-const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
 /**
  * Writes an RDB beside the data files, where Redis doesn't look. It appears under its name only when the source has ended
@@ -132,92 +127,10 @@ async function writePartial(
   const owner = await ownerOf(files, dir, decisiveNames(layout));
   const handle = await files.open(path, 'wx', 0o600);
   try {
-    const bytes = await writeBlocks(handle, source, options);
+    const bytes = await writeInBlocks(handle, source, { ...options, sync: true });
     await giveTo(files, owner, path);
-    await handle.datasync();
     return bytes;
   } finally {
     await handle.close();
-  }
-}
-
-/** Copies into two blocks in turn: one is filled while the other is written. */
-async function writeBlocks(
-  handle: FileHandle,
-  source: AsyncIterable<Buffer>,
-  { signal, onProgress }: StageOptions,
-): Promise<number> {
-  const disk = blockWriter(handle, onProgress);
-  let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  let spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
-  let filled = 0;
-  for await (const chunk of untilAborted(source, signal)) {
-    for (let at = 0; at < chunk.length; ) {
-      const copied = chunk.copy(block, filled, at);
-      at += copied;
-      filled += copied;
-      if (filled < BLOCK_BYTES) continue;
-      await disk.write(block);
-      [block, spare] = [spare, block];
-      filled = 0;
-    }
-  }
-  await disk.write(block.subarray(0, filled));
-  return disk.end();
-}
-
-function blockWriter(handle: FileHandle, onProgress?: (bytes: number) => void) {
-  let writing: Promise<void> = Promise.resolve();
-  let syncing: Promise<void> | undefined;
-  let written = 0;
-  let synced = 0;
-  const put = async (block: Buffer) => {
-    for (let at = 0; at < block.length; ) at += (await handle.write(block, at, block.length - at)).bytesWritten;
-    written += block.length;
-    onProgress?.(written);
-    if (written - synced < SYNC_EVERY_BYTES) return;
-    await syncing;
-    synced = written;
-    syncing = handle.datasync();
-    syncing.catch(() => {}); // awaited before the next one and at the end
-  };
-  return {
-    /** Returns when the block before this one is written. */
-    async write(block: Buffer) {
-      await writing;
-      writing = put(block);
-      writing.catch(() => {}); // awaited by the next write or the end
-    },
-    async end() {
-      await writing;
-      await syncing;
-      return written;
-    },
-  };
-}
-
-/** Ends with the reason of the signal even while the source is silent. */
-async function* untilAborted(source: AsyncIterable<Buffer>, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  if (!signal) return yield* source;
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  aborted.catch(() => {});
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const iterator = source[Symbol.asyncIterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      const next = await Promise.race([iterator.next(), aborted]);
-      if (next.done) {
-        ended = true;
-        return;
-      }
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    // Not awaited: a source that hangs in next() would hang in return(), too.
-    if (!ended) iterator.return?.()?.catch(() => {});
   }
 }

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions } from 'node:zlib';
 import { RecoveryError } from '../../model/errors.ts';
 import { inBlocks, type TakeBlock } from './blocks.ts';
+import { giveBack } from './give-back.ts';
 
 export const DEFAULT_LEVEL = 1;
 
@@ -49,25 +50,42 @@ function usedAgain(zstd: { bytesWritten: number }): TakeBlock {
 
 /**
  * Decompresses zstd frames and checks their content checksums.
- * Memory: the window of the frame (1 MiB as we write it; refused over 128 MiB) and about 4 MiB.
+ * Memory: the window of the frame (1 MiB as we write it; refused over 128 MiB) and about 5 MiB. What is given in is copied.
  * @param what - for messages: the URL of the object
+ * @param options.lends - each chunk is only good until the next one is asked for: its memory is then given back
  * @throws RecoveryError `BACKUP_CORRUPT`
  */
-export async function* decompress(stored: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Buffer> {
+export async function* decompress(
+  stored: AsyncIterable<Uint8Array>,
+  what: string,
+  { lends = false } = {},
+): AsyncGenerator<Buffer> {
   const options: ZstdOptions & TransformOptions = {
     params: { [constants.ZSTD_d_windowLogMax]: 27 },
     chunkSize: OUTPUT_BYTES,
-    readableHighWaterMark: 2 * AHEAD_BYTES,
+    readableHighWaterMark: AHEAD_BYTES,
     writableHighWaterMark: AHEAD_BYTES,
   };
   const zstd = createZstdDecompress(options);
-  const feeding = pipeline(stored, zstd);
+  const feeding = pipeline(stored, (source) => inBlocks(source, BLOCK_BYTES, usedAgain(zstd)), zstd);
   feeding.catch(() => undefined);
   try {
-    yield* zstd;
+    yield* lends ? lending(zstd) : zstd;
     await feeding;
   } catch (error) {
     throw isZstd(error) ? corrupt(what, error) : error;
+  }
+}
+
+/**
+ * Of one buffer come one or more chunks, in order: when the last of them has gone by, nothing writes or reads it any more. Left
+ * to the garbage collector, buffers of the size of the data would make it look through the whole heap for every few of them.
+ */
+async function* lending(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    const { buffer, byteOffset, byteLength } = chunk;
+    yield chunk;
+    if (buffer.byteLength === OUTPUT_BYTES && byteOffset + byteLength === OUTPUT_BYTES) giveBack(buffer);
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { giveBackChunk } from '../pipeline/give-back.ts';
 import { fileError, objectExists, objectMissing, rootMissing } from './file-errors.ts';
 import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
 import { interruptible } from './interruptible.ts';
@@ -163,11 +164,14 @@ export class FileStore implements ObjectStore {
     }
   }
 
-  async *#read(key: string, { offset = 0, length, signal }: GetOptions): AsyncGenerator<Uint8Array> {
+  async *#read(key: string, { offset = 0, length, signal, lends }: GetOptions): AsyncGenerator<Uint8Array> {
     if (length === 0) return;
     const end = length === undefined ? undefined : offset + length - 1; // node:fs counts the last byte in
     try {
-      yield* createReadStream(this.#path(key), { start: offset, end, highWaterMark: READ_BYTES, signal });
+      for await (const chunk of createReadStream(this.#path(key), { start: offset, end, highWaterMark: READ_BYTES, signal })) {
+        yield chunk;
+        if (lends) giveBackChunk(chunk);
+      }
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw isMissing(error) ? objectMissing(this.url, key) : fileError(error, this.#root);

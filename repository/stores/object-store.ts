@@ -20,6 +20,8 @@ export interface GetOptions {
   offset?: number;
   /** The most bytes wanted; fewer come at the end of the object. Default: all. */
   length?: number;
+  /** Each chunk is only good until the next one is asked for: its memory may then be used again. Default false. */
+  lends?: boolean;
 }
 
 /** What a writer that died left behind: bytes in the store that no reader can see. */

@@ -1,10 +1,12 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { RecoveryError } from '../../model/errors.ts';
+import { giveBackChunk } from '../pipeline/give-back.ts';
 import { pause } from './interruptible.ts';
 import type { GetOptions } from './object-store.ts';
 import { backoffMs, isUnreachable } from './patience.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { statusOf } from './s3-errors.ts';
+import type { BufferPool } from './s3-parts.ts';
 
 type Body = AsyncIterable<Uint8Array>;
 
@@ -19,9 +21,10 @@ interface Source {
 /**
  * Opens an object. A small one is one response, whose checksum the SDK checks; a large one is read in pieces, a few at
  * once, because one connection to S3 gives a tenth of what the link has.
- * Memory: `concurrency` pieces. Every piece goes on where its connection was cut.
+ * Memory: `concurrency` pieces and one. Every piece goes on where its connection was cut.
  */
-export async function download(calls: S3Calls, key: string, { offset = 0, length, signal }: GetOptions): Promise<Body> {
+export async function download(calls: S3Calls, key: string, pool: BufferPool, options: GetOptions): Promise<Body> {
+  const { offset = 0, length, signal } = options;
   const source: Source = { calls, key, signal };
   const first = await open(source, offset, length === undefined ? undefined : offset + Math.max(length, 1));
   if (first === undefined) return nothing();
@@ -29,21 +32,31 @@ export async function download(calls: S3Calls, key: string, { offset = 0, length
   const end = offset + Math.min(length ?? Infinity, first.ContentLength ?? 0);
   const body = first.Body as Body;
   const { pieceBytes } = calls.tuning;
-  return end - offset <= 2 * pieceBytes ? resumed(source, offset, end, body) : inPieces(source, offset, end, body);
+  if (end - offset <= 2 * pieceBytes) return resumed(source, offset, end, body);
+  return inPieces(source, offset, end, body, pool, options.lends);
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-async function* inPieces(source: Source, from: number, end: number, first: Body): AsyncGenerator<Uint8Array> {
-  const { pieceBytes, concurrency } = source.calls.tuning;
+async function* inPieces(
+  source: Source,
+  from: number,
+  end: number,
+  first: Body,
+  pool: BufferPool,
+  lends = false,
+): AsyncGenerator<Uint8Array> {
+  const { pieceBytes, partBytes, concurrency } = source.calls.tuning;
+  // As large as the parts of an upload: a worker that backs up and restores has them only once. What isn't written takes no memory.
+  const take = () => (lends ? pool.take(Math.max(pieceBytes, partBytes)) : Buffer.allocUnsafeSlow(pieceBytes));
   const stop = new AbortController();
   const signal = source.signal ? AbortSignal.any([source.signal, stop.signal]) : stop.signal;
-  const pieces: Promise<Uint8Array[]>[] = [];
+  const pieces: Promise<Piece>[] = [];
   let next = from;
   const begin = (body?: Body): void => {
     if (next >= end) return;
     const to = Math.min(next + pieceBytes, end);
-    const piece = collected(resumed({ ...source, signal }, next, to, body));
+    const piece = collected(resumed({ ...source, signal }, next, to, body), take());
     piece.catch(() => undefined); // it is thrown where the piece is awaited
     pieces.push(piece);
     next = to;
@@ -52,20 +65,32 @@ async function* inPieces(source: Source, from: number, end: number, first: Body)
     begin(first);
     while (pieces.length < concurrency && next < end) begin();
     for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
-      const chunks = (await piece).reverse();
+      const { block, bytes } = await piece;
       begin();
-      for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) yield chunk; // popped: free to be collected at once
+      yield block.subarray(0, bytes);
+      if (lends) pool.put(block);
     }
   } finally {
     stop.abort();
-    await Promise.allSettled(pieces);
+    const unread = await Promise.allSettled(pieces);
+    for (const piece of unread) if (lends && piece.status === 'fulfilled') pool.put(piece.value.block);
   }
 }
 
-async function collected(body: Body): Promise<Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return chunks;
+interface Piece {
+  block: Buffer;
+  bytes: number;
+}
+
+/** Copies a piece together. Chunks of the network are given back at once: they would be garbage of the size of the data. */
+async function collected(body: Body, block: Buffer): Promise<Piece> {
+  let bytes = 0;
+  for await (const chunk of body) {
+    block.set(chunk, bytes);
+    bytes += chunk.length;
+    giveBackChunk(chunk);
+  }
+  return { block, bytes };
 }
 
 /** Bytes `from` to `to` (exclusive). Gives up when nothing came for the length of our patience. */

@@ -41,7 +41,7 @@ export class S3Store implements ObjectStore {
 
   async get(key: string, options: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {
     checkKey(key);
-    return download(this.#calls, key, options);
+    return download(this.#calls, key, this.#pool, options);
   }
 
   async head(key: string): Promise<ObjectInfo | undefined> {

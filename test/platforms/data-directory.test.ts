@@ -2,11 +2,19 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { realFiles } from '../../platforms/data-directory/files.ts';
 import { withDirectoryLock } from '../../platforms/data-directory/lock.ts';
 import { finish, moveAside, putBack, replaceWithRdb, spaceReport, stagedRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
 
 const buildAppendDirectory = builderOn(realFiles);
 
@@ -104,6 +112,24 @@ describe('the data directory', () => {
     await assert.rejects(stageRdb(layout, 'op', hanging(), { signal: AbortSignal.timeout(30) }), { name: 'TimeoutError' });
     assert.deepEqual(await readdir(join(layout.dir, '.redis-backup', 'op', 'staged')), []);
     assert.equal(await stagedRdb(layout, 'op'), undefined);
+  });
+
+  it('keeps no chunk that is written, though it can be cancelled at any time', async () => {
+    const layout = await make('an RDB');
+    const chunks: WeakRef<Buffer>[] = [];
+    let kept = Number.NaN;
+    const source = async function* () {
+      for (let at = 0; at < 30; at++) {
+        const chunk = Buffer.alloc(100_000);
+        chunks.push(new WeakRef(chunk));
+        yield chunk;
+        await setImmediate(); // what is weak is strong until the turn ends
+      }
+      collectGarbage();
+      kept = chunks.filter((chunk) => chunk.deref() !== undefined).length;
+    };
+    await stageRdb(layout, 'op', source(), { signal: new AbortController().signal });
+    assert.ok(kept < 5, `${kept} of ${chunks.length} chunks are still there`);
   });
 
   it('removes old data of older operations, and never that of an unfinished one', async () => {

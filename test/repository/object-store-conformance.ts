@@ -54,6 +54,17 @@ export function itBehavesLikeAnObjectStore(open: () => Promise<ObjectStore>): vo
       await refuses(store.get(`${fresh()}/nothing`, { length: 4 }), 'OBJECT_MISSING');
     });
 
+    it('lends the chunks of a large object one by one, byte for byte', async () => {
+      const key = `${fresh()}/lent`;
+      const data = randomBytes(LARGE);
+      await store.put(key, bytes(data));
+      for (const offset of [0, 1_000]) {
+        const copies: Buffer[] = [];
+        for await (const chunk of await store.get(key, { offset, lends: true })) copies.push(Buffer.from(chunk));
+        assert.ok(data.subarray(offset).equals(Buffer.concat(copies)));
+      }
+    });
+
     it('streams a large object both ways, byte for byte', async () => {
       const key = `${fresh()}/large`;
       const data = randomBytes(LARGE);

@@ -30,6 +30,28 @@ describe('compress and decompress', () => {
     });
   }
 
+  it('lend decompressed chunks until the next one is asked for, and then take their memory back', async () => {
+    const data = compressible(3_000_001);
+    const stored = await collect(compress(bytes(data)));
+    const copies: Buffer[] = [];
+    const lent: Buffer[] = [];
+    for await (const chunk of decompress(bytes(stored), 'x', { lends: true })) {
+      copies.push(Buffer.from(chunk));
+      lent.push(chunk);
+    }
+    assert.ok(data.equals(Buffer.concat(copies)));
+    const kept = lent.reduce((sum, { length }) => sum + length, 0);
+    assert.ok(kept <= 256 * 1024, `${kept} bytes are still in memory`); // the last buffer is not full
+  });
+
+  it('give chunks that are not lent for good', async () => {
+    const data = compressible(3_000_001);
+    const stored = await collect(compress(bytes(data)));
+    const chunks: Buffer[] = [];
+    for await (const chunk of decompress(bytes(stored), 'x')) chunks.push(chunk);
+    assert.ok(data.equals(Buffer.concat(chunks)));
+  });
+
   it('keep an empty body', async () => {
     const stored = await collect(compress(bytes()));
     assert.ok(stored.length > 0);
