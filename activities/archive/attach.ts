@@ -50,6 +50,7 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
   const follower = await openFollower(target.connection, {
     signal,
     lends: true, // of the snapshot; the compressor copies them
+    lendsStream: true, // what is acknowledged is stored
     ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });

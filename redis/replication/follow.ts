@@ -15,6 +15,11 @@ const FIRST_BEAT_MS = 50;
 export interface OpenFollowerOptions extends OpenRdbStreamOptions {
   /** What is already there: the server is asked to go on at the next byte. It may send a snapshot all the same. */
   resume?: ResumePoint;
+  /**
+   * The pieces of the stream are only good until everything up to their end is acknowledged: their memory is then used again.
+   * Default: they are yours.
+   */
+  lendsStream?: boolean;
 }
 
 /**
@@ -57,7 +62,7 @@ export async function openFollower(connection: RedisConnection, options: OpenFol
   const wire = await Wire.connect(connection, { signal, idleTimeoutMs, connectTimeoutMs, purpose: 'stream' });
   try {
     const answer = await requestStream(wire, connection, options);
-    const following = new Following(wire, answer.offset, options.lends);
+    const following = new Following(wire, answer.offset, options);
     if (answer.kind === 'continued') {
       following.begin();
       return { ...answer, ...following.controls };
@@ -81,7 +86,9 @@ class Following {
     close: () => this.#close(),
   };
   readonly #wire: Wire;
-  readonly #lends: boolean;
+  readonly #options: OpenFollowerOptions;
+  /** The stream begins behind it. */
+  #streamFrom = Number.POSITIVE_INFINITY;
   /** Offset of the last byte that was handed out. */
   #offset: number;
   #acknowledged = 0;
@@ -89,14 +96,14 @@ class Following {
   #isLeft = false;
   #beat: NodeJS.Timeout | undefined;
 
-  constructor(wire: Wire, offset: number, lends = false) {
+  constructor(wire: Wire, offset: number, options: OpenFollowerOptions) {
     this.#wire = wire;
-    this.#lends = lends;
+    this.#options = options;
     this.#offset = offset;
   }
 
   async *rdb(framing: Framing): AsyncGenerator<Buffer> {
-    yield* this.#wire.body(framing, { keepOpen: true, lends: this.#lends });
+    yield* this.#wire.body(framing, { keepOpen: true, lends: this.#options.lends ? 'untilNext' : 'never' });
     this.begin();
   }
 
@@ -108,8 +115,10 @@ class Following {
 
   async *#stream(): AsyncGenerator<Buffer> {
     if (!this.#hasBegun) throw misuse('the stream was asked for before the end of the snapshot');
+    this.#streamFrom = this.#offset;
+    const lends = this.#options.lendsStream ? 'untilGivenBack' : 'never';
     try {
-      for await (const piece of this.#wire.body(ENDLESS)) {
+      for await (const piece of this.#wire.body(ENDLESS, { lends })) {
         this.#offset += piece.length;
         yield piece;
       }
@@ -124,6 +133,7 @@ class Following {
     // WAIT believes any number, so one too many is a write that somebody takes for safe.
     if (offset > this.#offset) throw misuse(`offset ${offset} was acknowledged before it was read (${this.#offset})`);
     this.#acknowledged = Math.max(this.#acknowledged, offset);
+    this.#wire.giveBack(this.#acknowledged - this.#streamFrom);
     if (this.#hasBegun && this.#wire.isOpen) this.#send();
   }
 

@@ -59,7 +59,7 @@ export async function openRdbStream(connection: RedisConnection, options: OpenRd
     return {
       ...resync,
       ...describeFraming(framing),
-      body: wire.body(framing, { lends: options.lends }),
+      body: wire.body(framing, { lends: options.lends ? 'untilNext' : 'never' }),
       close: () => wire.close(),
     };
   } catch (error) {

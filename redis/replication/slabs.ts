@@ -4,6 +4,14 @@ export const SLAB_BYTES = 1024 * 1024;
 /** A read into less room than this part of a slab isn't worth a system call: the next slab is begun. */
 const LEAST_ROOM = 1 / 16;
 
+/** Slabs that are out and known by where they end: the oldest, which are in somebody's memory anyway. Others are left to V8. */
+const MOST_OUT = 32;
+/** Slabs that wait to be filled anew. */
+const MOST_FREE = 10;
+
+/** How long what `take` gives may be used: for ever, until the next `take`, or until it is given back by its number of bytes. */
+export type Lending = 'never' | 'untilNext' | 'untilGivenBack';
+
 /**
  * Collects what a socket reads in large pieces, without copying: the socket writes into `room()`, and `take()` hands out
  * views of it. The last `hold` bytes are always kept back and lie in one piece, so that an end mark which arrives split
@@ -12,10 +20,13 @@ const LEAST_ROOM = 1 / 16;
 export class Slabs {
   /** How many of the newest bytes `take` keeps back: all, as long as lines are read. */
   hold = Number.POSITIVE_INFINITY;
-  /** What `take` gives is only lent, until the next `take`: a slab that was read to its end is then filled anew. */
-  lends = false;
   readonly #size: number;
+  #lending: Lending = 'never';
   #lent: Buffer | undefined;
+  /** Bytes that were taken since `lend`. */
+  #taken = 0;
+  /** Slabs that are read no more into, and which byte is their last. */
+  #out: { slab: Buffer; end: number }[] = [];
   #free: Buffer[] = [];
   #slab: Buffer;
   #start = 0;
@@ -43,6 +54,22 @@ export class Slabs {
     return this.#full.length;
   }
 
+  /** From the next `take` on, whose bytes are counted from 0. A slab that comes back is filled anew: new ones are work for V8. */
+  lend(lending: Lending): void {
+    this.#takeBack();
+    this.#lending = lending;
+    this.#taken = 0;
+    this.#out = [];
+  }
+
+  /** Nobody needs the first so many bytes any more that were taken since `lend`. */
+  giveBack(bytes: number): void {
+    for (let oldest = this.#out[0]; oldest && oldest.end <= bytes; oldest = this.#out[0]) {
+      this.#out.shift();
+      if (this.#free.length < MOST_FREE) this.#free.push(oldest.slab);
+    }
+  }
+
   /** Where the next bytes are to be written; say with `filled` how many there were. */
   room(limit = this.#size): Buffer {
     if (this.#size - this.#end < this.#size * LEAST_ROOM) this.#begin();
@@ -62,17 +89,19 @@ export class Slabs {
       if (taken.length === full.length) this.#lent = this.#full.shift();
       else this.#full[0] = full.subarray(limit);
       this.#fullBytes -= taken.length;
+      this.#taken += taken.length;
       return taken;
     }
     const until = Math.min(this.#end - this.hold, this.#start + limit);
     if (until <= this.#start) return undefined;
     const taken = this.#slab.subarray(this.#start, until);
     this.#start = until;
+    this.#taken += taken.length;
     return taken;
   }
 
   #takeBack(): void {
-    if (this.lends && this.#lent) this.#free.push(Buffer.from(this.#lent.buffer));
+    if (this.#lending === 'untilNext' && this.#lent) this.#free.push(Buffer.from(this.#lent.buffer));
     this.#lent = undefined;
   }
 
@@ -92,6 +121,8 @@ export class Slabs {
 
   #begin(): void {
     const kept = Math.min(this.hold, this.#end - this.#start);
+    if (this.#lending === 'untilGivenBack' && this.#out.length < MOST_OUT)
+      this.#out.push({ slab: this.#slab, end: this.#taken + this.pending - kept });
     const window = this.#slab.subarray(this.#start, this.#end - kept);
     if (window.length > 0) {
       this.#full.push(window);

@@ -2,7 +2,7 @@ import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorOfConnection } from '../client-errors.ts';
 import type { RedisConnection } from '../connection.ts';
-import { Slabs } from './slabs.ts';
+import { type Lending, Slabs } from './slabs.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
 /** Whoever reads the body is woken for this much, so that each stage behind it runs rarely. */
@@ -57,6 +57,8 @@ export class Wire {
   #rest: NodeJS.Timeout | undefined;
   #paused = false;
   #silentChecks = 0;
+  /** The first so many bytes of this body, which was lent `untilGivenBack`, are no longer needed. */
+  readonly giveBack = (bytes: number): void => this.#slabs.giveBack(bytes);
 
   private constructor(connection: RedisConnection, options: WireOptions) {
     this.#connection = connection;
@@ -97,12 +99,12 @@ export class Wire {
   /**
    * The bytes of the body, in pieces of up to 1 MiB, without the mark. May be called after the last line, and after a body
    * that was read to its end with `keepOpen`. Otherwise it closes the connection however it ends.
-   * @param options.lends - each piece is only good until the next one is asked for: its memory is then used again
+   * @param options.lends - how long a piece is good, before its memory is used again. Default: it is yours
    * @throws RecoveryError `REPLICATION_INTERRUPTED` when it ends before the framing says so
    */
-  async *body(framing: Framing, { keepOpen = false, lends = false } = {}): AsyncGenerator<Buffer> {
+  async *body(framing: Framing, { keepOpen = false, lends = 'never' as Lending } = {}): AsyncGenerator<Buffer> {
     this.#expect(framing);
-    this.#slabs.lends = lends;
+    this.#slabs.lend(lends);
     let isWhole = false;
     try {
       while (this.#left > 0 && !isWhole) {

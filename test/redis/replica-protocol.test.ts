@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { openRdbStream } from '../../redis/replication/replica.ts';
-import { Slabs } from '../../redis/replication/slabs.ts';
+import { type Lending, Slabs } from '../../redis/replication/slabs.ts';
 import { bytesOf } from './support/bytes-of.ts';
 import { REPLID, startFakePrimary, withSnapshot } from './support/fake-primary.ts';
 
@@ -182,14 +182,24 @@ describe('the slabs of a replication stream', () => {
       fc.uint8Array({ maxLength: 3000 }),
       fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }),
       fc.integer({ min: 128, max: 700 }),
-      fc.boolean(),
-      (content, reads, size, lends) => {
+      fc.constantFrom<Lending>('never', 'untilNext', 'untilGivenBack'),
+      (content, reads, size, lending) => {
         const slabs = new Slabs(size);
-        slabs.lends = lends;
+        slabs.lend(lending);
         slabs.hold = MARK.length;
         const sent = Buffer.concat([Buffer.from(content), MARK]);
         const got: Buffer[] = [];
-        let at = 0;
+        const lent: Buffer[] = [];
+        let [at, taken] = [0, 0];
+        const keep = (piece: Buffer) => {
+          taken += piece.length;
+          if (lending === 'untilGivenBack') lent.push(piece);
+          else got.push(lending === 'untilNext' ? Buffer.from(piece) : piece);
+        };
+        const giveBack = () => {
+          got.push(...lent.splice(0).map((piece) => Buffer.from(piece)));
+          slabs.giveBack(taken);
+        };
         for (let turn = 0; at < sent.length; turn++) {
           assert.equal(slabs.endsWith(MARK), false);
           const room = slabs.room();
@@ -197,14 +207,30 @@ describe('the slabs of a replication stream', () => {
           sent.copy(room, 0, at, at + bytes);
           slabs.filled(bytes);
           at += bytes;
-          for (let piece = turn % 3 === 0 ? slabs.take() : undefined; piece; piece = slabs.take())
-            got.push(lends ? Buffer.from(piece) : piece);
+          for (let piece = turn % 3 === 0 ? slabs.take() : undefined; piece; piece = slabs.take()) keep(piece);
+          if (turn % 4 === 1) giveBack();
         }
         assert.equal(slabs.endsWith(MARK), true);
-        for (let piece = slabs.take(); piece; piece = slabs.take()) got.push(lends ? Buffer.from(piece) : piece);
+        for (let piece = slabs.take(); piece; piece = slabs.take()) keep(piece);
+        giveBack();
         assert.deepEqual(Buffer.concat(got), Buffer.from(content));
       },
     );
     fc.assert(property, { numRuns: 300 });
+  });
+
+  it('are used again when they were given back', () => {
+    const slabs = new Slabs(100);
+    slabs.lend('untilGivenBack');
+    slabs.hold = 0;
+    const memory = new Set<ArrayBufferLike>();
+    for (let taken = 0; taken < 10_000; ) {
+      const room = slabs.room();
+      memory.add(room.buffer);
+      slabs.filled(room.length);
+      for (let piece = slabs.take(); piece; piece = slabs.take()) taken += piece.length;
+      slabs.giveBack(taken);
+    }
+    assert.ok(memory.size <= 3, `${memory.size} slabs`);
   });
 });
