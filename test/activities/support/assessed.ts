@@ -1,0 +1,70 @@
+import { dirname, join } from 'node:path';
+import { createAssessActivities } from '../../../activities/recovery/assess.ts';
+import { lookAtPlace } from '../../../activities/recovery/look-from-place.ts';
+import type { ProtectedInstance, World } from '../../../activities/world.ts';
+import type { Assessment } from '../../../model/recovery.ts';
+import type { RecoverySettings } from '../../../model/recovery-settings.ts';
+import type { PlaceSigns } from '../../../model/signs.ts';
+import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
+import type { ApplicationProbe } from '../../../probes/connectivity.ts';
+import type { RedisConnection } from '../../../redis/connection.ts';
+import type { Archive } from '../../../repository/archive/archive.ts';
+import type { Repository } from '../../../repository/repository.ts';
+import type { RedisServer } from '../../support/redis-server.ts';
+
+export const SETTINGS: RecoverySettings = {
+  onDamage: 'serve-empty',
+  restore: 'ask',
+  restoreClasses: ['sessions'],
+  sessionClass: 'sessions',
+  tolerance: 0.01,
+  askForMs: 300_000,
+  restartEveryMs: 600_000,
+  replicas: [],
+  warmup: { tolerance: 0.05, windowMs: 30_000, windows: 3, minLookups: 100, limitMs: 3_600_000 },
+};
+
+export interface AssessedOptions {
+  /** How this worker reaches it; default as it is reached. */
+  connection?: Partial<RedisConnection>;
+  applications?: ApplicationProbe[];
+  settings?: Partial<RecoverySettings>;
+  repository?: () => Promise<Repository>;
+  archive?: () => Promise<Archive>;
+  /** Nobody looks from its machine. */
+  withoutPlace?: boolean;
+}
+
+export interface Assessed {
+  place?: PlaceSigns;
+  assessment: Assessment;
+  /** Of each of the two looks. */
+  tookMs: [place: number, assess: number];
+}
+
+const nothing = { list: async () => [] } as unknown as Repository;
+
+/** Both looks at one Redis under test, as a workflow takes them. */
+export async function assess(redis: RedisServer, options: AssessedOptions = {}): Promise<Assessed> {
+  const { applications = [], settings = {}, repository = async () => nothing, archive } = options;
+  const home = dirname(redis.configFile);
+  const target = {
+    name: 'main',
+    connection: { ...redis.connection, ...options.connection },
+    applications,
+    recovery: { ...SETTINGS, ...settings },
+    ...(archive ? { archive: {} } : {}),
+  } as unknown as ProtectedInstance;
+  const world = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as World;
+  const platform = openProcessPlatform({
+    start: { command: [redis.binary.path, redis.configFile], cwd: home, logFile: join(home, 'output') },
+    configFile: redis.configFile,
+    port: redis.port,
+  });
+  const begun = performance.now();
+  const place = options.withoutPlace ? undefined : await lookAtPlace('here', platform, target.connection);
+  const between = performance.now();
+  const input = { instance: 'main', ...(place ? { place: JSON.parse(JSON.stringify(place)) as PlaceSigns } : {}) };
+  const assessment = await createAssessActivities(world).assessFailure(input);
+  return { ...(place ? { place } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
+}
