@@ -1,13 +1,21 @@
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery.ts';
-import { inOperation, logBytes, type RestartRecord, readRestart, writeRestart } from '../../platforms/data-directory.ts';
+import {
+  inOperation,
+  logBytes,
+  type RestartRecord,
+  readRestart,
+  spaceReport,
+  writeRestart,
+} from '../../platforms/data-directory.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, endWithSave, quickInfo } from './ending.ts';
+import { refuseFollowers } from './replicas.ts';
 
 export interface ActInput {
   instance: string;
@@ -31,7 +39,7 @@ export const createRestartActivities = (world: World) => ({
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
    * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `STOP_FAILED` for one that hangs, while nobody has approved; `START_FAILED`
+   * @throws RecoveryError `RESTART_TOO_SOON`; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved; `START_FAILED`
    */
   async restartServer(input: RestartInput): Promise<Restarted> {
     await world.requireLock(input.instance);
@@ -46,6 +54,7 @@ export const createRestartActivities = (world: World) => ({
     const skipped = running ? alreadyRestarted(input, own, pid, info?.get('run_id')) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
     if (!own) refuseTooSoon(world.now(), last, input);
+    if (!running && (await hasNoData(layout))) await refuseFollowers(target, input.assessment.replicas);
     const record = own ?? (await begin(world, layout, input, pid));
     if (running) {
       progress({ stage: 'stop', note: `stopping ${platform.description}` });
@@ -75,6 +84,8 @@ export const createRestartActivities = (world: World) => ({
     return { files: files.map(({ name }) => name) };
   },
 });
+
+const hasNoData = async (layout: DataLayout): Promise<boolean> => (await spaceReport(layout)).dataBytes === 0;
 
 const isSameAct = ({ instance, operationId, assessedAt }: RestartRecord, { assessment, ...input }: RestartInput): boolean =>
   instance === input.instance && operationId === currentJob().operationId && assessedAt === assessment.at;

@@ -39,12 +39,12 @@ export interface RecoverySite extends AsyncDisposable {
 }
 
 export async function recoverySite(
-  options: RedisOptions & { connection?: Partial<RedisConnection>; external?: boolean } = {},
+  options: RedisOptions & { connection?: Partial<RedisConnection>; external?: boolean; unit?: string } = {},
 ): Promise<RecoverySite> {
   const redis = await startRedis(options);
   const connection = { ...redis.connection, ...options.connection };
   const platform = openProcessPlatform({
-    start: { command: [redis.binary.path, redis.configFile] },
+    start: options.unit === undefined ? { command: [redis.binary.path, redis.configFile] } : { systemd: options.unit },
     port: redis.port,
     stopTimeoutMs: 1_500,
   });
