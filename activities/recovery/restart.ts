@@ -4,12 +4,14 @@ import type { Assessment } from '../../model/recovery.ts';
 import {
   inOperation,
   logBytes,
+  noteStart,
   type RestartRecord,
   readRestart,
   spaceReport,
   writeRestart,
 } from '../../platforms/data-directory.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import { reasonIn } from '../../platforms/process/log-tail.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
@@ -34,7 +36,14 @@ export interface Restarted {
   skipped?: string;
 }
 
-export const createRestartActivities = (world: World) => ({
+const LAST_LINES = 40;
+
+export interface RestartOptions {
+  /** A Redis that doesn't answer for so long is one that hangs. Default 3 s. */
+  silentAfterMs?: number;
+}
+
+export const createRestartActivities = (world: World, { silentAfterMs }: RestartOptions = {}) => ({
   /**
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
@@ -50,7 +59,8 @@ export const createRestartActivities = (world: World) => ({
     const last = await readRestart(layout);
     const own = last && isSameAct(last, input) ? last : undefined;
     if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
-    const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target)]);
+    const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
+    if (own?.started && !running) throw failedBefore(input.instance, reasonIn(await platform.logs(LAST_LINES)));
     const skipped = running ? alreadyRestarted(input, own, pid, info?.get('run_id')) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
     if (!own) refuseTooSoon(world.now(), last, input);
@@ -60,6 +70,7 @@ export const createRestartActivities = (world: World) => ({
       progress({ stage: 'stop', note: `stopping ${platform.description}` });
       await end(input, target, platform, () => endWithSave(target, platform, info));
     }
+    if (input.assessment.acts.some(({ act }) => act === 'set-aside')) await noteStart(layout, record.operationId);
     return start(world, platform, layout, record);
   },
 
@@ -150,7 +161,8 @@ async function end(input: RestartInput, { name }: ProtectedInstance, platform: P
 
 async function start(world: World, platform: Platform, layout: DataLayout, record: RestartRecord): Promise<Restarted> {
   const { signal, progress } = currentJob();
-  await writeRestart(layout, { ...record, logBytes: await logBytes(layout) });
+  const begun: RestartRecord = { ...record, logBytes: await logBytes(layout) };
+  await writeRestart(layout, begun);
   const beforeMs = world.now();
   progress({ stage: 'start', note: `starting ${platform.description}` });
   try {
@@ -160,6 +172,7 @@ async function start(world: World, platform: Platform, layout: DataLayout, recor
       await writeRestart(layout, { ...record, failed: messageOf(error) });
     throw error;
   }
+  await writeRestart(layout, { ...begun, started: true });
   return { beforeMs };
 }
 
