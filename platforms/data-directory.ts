@@ -14,6 +14,7 @@ export { type DataDirectoryOptions, inOperation } from './data-directory/operati
 export { discardStaged, type PutBack, putBack } from './data-directory/put-back.ts';
 export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export {
+  noteStart,
   type PutBackSetAside,
   permitEmptyStart,
   putBackSetAside,

@@ -4,14 +4,14 @@ import { becomePrimary } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 import { createReplicaActivities } from './replicas.ts';
-import { createRestartActivities } from './restart.ts';
+import { createRestartActivities, type RestartOptions } from './restart.ts';
 import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
 import { createSetAsideActivities } from './set-aside.ts';
 
 /** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
-export const createRecoveryActs = (world: World, options: ServesAgainOptions = {}) => ({
+export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createSetAsideActivities(world),
-  ...createRestartActivities(world),
+  ...createRestartActivities(world, options),
   ...createReplicaActivities(world),
   ...createServesAgainActivities(world, options),
 

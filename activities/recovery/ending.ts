@@ -8,13 +8,17 @@ import { shutdown } from '../restore.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */
-const QUICK = { connectTimeoutMs: 2_000, commandTimeoutMs: 3_000 };
+const SILENT_AFTER_MS = 3_000;
 const SILENT = ['REDIS_UNREACHABLE', 'REDIS_NOT_READY'];
 
 /** Asks one thing, and doesn't wait long for it. `undefined` if Redis is silent, or busy; any other refusal is thrown. */
-export async function quickly<T>(connection: RedisConnection, ask: (client: RedisClient) => Promise<T>): Promise<T | undefined> {
+export async function quickly<T>(
+  connection: RedisConnection,
+  ask: (client: RedisClient) => Promise<T>,
+  withinMs = SILENT_AFTER_MS,
+): Promise<T | undefined> {
   try {
-    using client = await openRedis(connection, QUICK);
+    using client = await openRedis(connection, { connectTimeoutMs: withinMs, commandTimeoutMs: withinMs });
     return await ask(client);
   } catch (error) {
     if (error instanceof RecoveryError && SILENT.includes(error.code)) return undefined;
@@ -23,8 +27,8 @@ export async function quickly<T>(connection: RedisConnection, ask: (client: Redi
 }
 
 /** What a living Redis says of itself. */
-export const quickInfo = ({ connection }: ProtectedInstance): Promise<RedisInfo | undefined> =>
-  quickly(connection, (client) => client.info('server', 'persistence'));
+export const quickInfo = ({ connection }: ProtectedInstance, withinMs?: number): Promise<RedisInfo | undefined> =>
+  quickly(connection, (client) => client.info('server', 'persistence'), withinMs);
 
 /**
  * Ends a Redis whose memory is worth nothing, and leaves its files as they are. One that is silent gets the platform's signal,

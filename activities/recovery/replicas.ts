@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Candidate, chooseReplica } from '../../model/choose-replica.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
-import { becomePrimary, follow, hostAndPort, neighbour, readRole } from '../../redis/roles.ts';
+import { becomePrimary, follow, hostAndPort, neighbour, type RoleFacts, readRole } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { quickly } from './ending.ts';
@@ -35,8 +36,8 @@ const QUICK = { connectTimeoutMs: 3_000, commandTimeoutMs: 10_000 };
 /** Acts on the replicas of an instance, over the network only. Each is idempotent. They need `+replicaof +info` there. */
 export const createReplicaActivities = (world: World) => ({
   /**
-   * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. Those that were not reached are
-   * named: when the primary starts, they follow it.
+   * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. One that follows another of them,
+   * which was promoted, is out of harm already. Those that were not reached are named: when the primary starts, they follow it.
    */
   async detachReplicas({ instance, assessment }: ActInput): Promise<Detached> {
     await world.requireLock(instance);
@@ -44,7 +45,8 @@ export const createReplicaActivities = (world: World) => ({
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
     const addresses = assessment.replicas.filter(({ keys }) => keys > 0).map(({ address }) => address);
     const { done, failed } = await eachReplica(target, addresses, async (client) => {
-      const { keys } = await becomePrimary(client);
+      const facts = await readRole(client);
+      const { keys } = followsOneOf(assessment.replicas, facts) ? facts : await becomePrimary(client);
       if (keys === 0) throw new Error('it has lost its data already');
       return keys;
     });
@@ -97,12 +99,10 @@ export const createReplicaActivities = (world: World) => ({
  * @throws RecoveryError `RESTORE_REFUSED`, naming it. One that doesn't answer is no reason to keep clients waiting.
  */
 export async function refuseFollowers({ name, connection }: ProtectedInstance, replicas: Replicas): Promise<void> {
-  const known = new Set(replicas.map(({ address }) => address));
   const following = await Promise.all(
     replicas.map(async ({ address }) => {
       const facts = await quickly(neighbour(connection, address), readRole).catch(() => undefined);
-      const { host, port } = facts?.primary ?? {};
-      return facts?.role === 'slave' && facts.keys > 0 && !known.has(`${host}:${port}`) ? address : undefined;
+      return facts?.role === 'slave' && facts.keys > 0 && !followsOneOf(replicas, facts) ? address : undefined;
     }),
   );
   const first = following.find((address) => address !== undefined);
@@ -115,6 +115,9 @@ export async function refuseFollowers({ name, connection }: ProtectedInstance, r
     },
   );
 }
+
+const followsOneOf = (replicas: Replicas, { primary }: RoleFacts): boolean =>
+  primary !== undefined && replicas.some(({ address }) => isDeepStrictEqual(hostAndPort(address), primary));
 
 async function eachReplica<T>(
   { connection }: ProtectedInstance,

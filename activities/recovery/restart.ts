@@ -1,13 +1,23 @@
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery.ts';
-import { inOperation, logBytes, type RestartRecord, readRestart, writeRestart } from '../../platforms/data-directory.ts';
+import {
+  inOperation,
+  logBytes,
+  noteStart,
+  type RestartRecord,
+  readRestart,
+  spaceReport,
+  writeRestart,
+} from '../../platforms/data-directory.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import { reasonIn } from '../../platforms/process/log-tail.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, endWithSave, quickInfo } from './ending.ts';
+import { refuseFollowers } from './replicas.ts';
 
 export interface ActInput {
   instance: string;
@@ -26,12 +36,19 @@ export interface Restarted {
   skipped?: string;
 }
 
-export const createRestartActivities = (world: World) => ({
+const LAST_LINES = 40;
+
+export interface RestartOptions {
+  /** A Redis that doesn't answer for so long is one that hangs. Default 3 s. */
+  silentAfterMs?: number;
+}
+
+export const createRestartActivities = (world: World, { silentAfterMs }: RestartOptions = {}) => ({
   /**
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
    * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `STOP_FAILED` for one that hangs, while nobody has approved; `START_FAILED`
+   * @throws RecoveryError `RESTART_TOO_SOON`; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved; `START_FAILED`
    */
   async restartServer(input: RestartInput): Promise<Restarted> {
     await world.requireLock(input.instance);
@@ -42,15 +59,18 @@ export const createRestartActivities = (world: World) => ({
     const last = await readRestart(layout);
     const own = last && isSameAct(last, input) ? last : undefined;
     if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
-    const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target)]);
+    const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
+    if (own?.started && !running) throw failedBefore(input.instance, reasonIn(await platform.logs(LAST_LINES)));
     const skipped = running ? alreadyRestarted(input, own, pid, info?.get('run_id')) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
     if (!own) refuseTooSoon(world.now(), last, input);
+    if (!running && (await hasNoData(layout))) await refuseFollowers(target, input.assessment.replicas);
     const record = own ?? (await begin(world, layout, input, pid));
     if (running) {
       progress({ stage: 'stop', note: `stopping ${platform.description}` });
       await end(input, target, platform, () => endWithSave(target, platform, info));
     }
+    if (input.assessment.acts.some(({ act }) => act === 'set-aside')) await noteStart(layout, record.operationId);
     return start(world, platform, layout, record);
   },
 
@@ -75,6 +95,8 @@ export const createRestartActivities = (world: World) => ({
     return { files: files.map(({ name }) => name) };
   },
 });
+
+const hasNoData = async (layout: DataLayout): Promise<boolean> => (await spaceReport(layout)).dataBytes === 0;
 
 const isSameAct = ({ instance, operationId, assessedAt }: RestartRecord, { assessment, ...input }: RestartInput): boolean =>
   instance === input.instance && operationId === currentJob().operationId && assessedAt === assessment.at;
@@ -139,7 +161,8 @@ async function end(input: RestartInput, { name }: ProtectedInstance, platform: P
 
 async function start(world: World, platform: Platform, layout: DataLayout, record: RestartRecord): Promise<Restarted> {
   const { signal, progress } = currentJob();
-  await writeRestart(layout, { ...record, logBytes: await logBytes(layout) });
+  const begun: RestartRecord = { ...record, logBytes: await logBytes(layout) };
+  await writeRestart(layout, begun);
   const beforeMs = world.now();
   progress({ stage: 'start', note: `starting ${platform.description}` });
   try {
@@ -149,6 +172,7 @@ async function start(world: World, platform: Platform, layout: DataLayout, recor
       await writeRestart(layout, { ...record, failed: messageOf(error) });
     throw error;
   }
+  await writeRestart(layout, { ...begun, started: true });
   return { beforeMs };
 }
 

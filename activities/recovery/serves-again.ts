@@ -1,5 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises';
-import { RecoveryError } from '../../model/errors.ts';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
 import type { ServesAgain } from '../../model/recovery.ts';
 import { readRestart } from '../../platforms/data-directory.ts';
@@ -132,11 +132,15 @@ async function prove(client: RedisClient, info: RedisInfo): Promise<Serving> {
 
 /** Only what the log of this very process says; the sizes before the start are known where a recovery has started it. */
 async function logOf(platform: Platform, pid: number): Promise<{ warnings: string[]; keysLoaded?: number }> {
-  const [lines, restart] = await Promise.all([
-    platform.logs(LOG_LINES),
-    platform.dataLayout().then((layout) => readRestart(layout)),
-  ]);
-  return { warnings: loadWarningsOf(lines, pid, restart?.logBytes), keysLoaded: loadFiguresOf(lines, pid)?.keysLoaded };
+  try {
+    const [lines, restart] = await Promise.all([
+      platform.logs(LOG_LINES),
+      platform.dataLayout().then((layout) => readRestart(layout)),
+    ]);
+    return { warnings: loadWarningsOf(lines, pid, restart?.logBytes), keysLoaded: loadFiguresOf(lines, pid)?.keysLoaded };
+  } catch (error) {
+    return { warnings: [`How it loaded is not known: ${messageOf(error)}.`] }; // it serves, and that comes first
+  }
 }
 
 const isReplica = (instance: string, info: RedisInfo) =>

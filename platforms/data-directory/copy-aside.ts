@@ -1,4 +1,5 @@
 import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataLayout } from '../platform.ts';
 import type { MovedAside } from './aside.ts';
@@ -100,9 +101,22 @@ async function copied(files: Files, from: string, to: string, deadline: number):
   return false;
 }
 
+/** False when it was cut short by the deadline. */
 async function copyBytes(files: Files, from: string, to: string, deadline: number): Promise<boolean> {
-  await using source = await files.open(from, 'r');
-  await using target = await files.open(to, 'w', 0o600);
+  const source = await files.open(from, 'r');
+  try {
+    const target = await files.open(to, 'w', 0o600);
+    try {
+      return await copyInto(target, source, deadline);
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+}
+
+async function copyInto(target: FileHandle, source: FileHandle, deadline: number): Promise<boolean> {
   const block = Buffer.allocUnsafeSlow(COPY_BYTES);
   for (;;) {
     const { bytesRead } = await source.read(block, 0, block.length, null);

@@ -13,6 +13,8 @@ export interface RestartRecord {
   atMs: number;
   /** Of the process that was to be ended. Absent: none ran. */
   pid?: number;
+  /** A process was there. If it is gone, it has ended by itself since. */
+  started?: true;
   /** Why that start failed: it isn't tried again, because a second start can destroy what a first one left. */
   failed?: string;
   /** Sizes of the logs right before the start, by name: what Redis then cuts off is lost. */

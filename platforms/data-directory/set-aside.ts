@@ -65,6 +65,14 @@ export const permitEmptyStart = (
     await writeJournal(operation, { ...journal, startedAtMs: Date.now() });
   });
 
+/** The same for a start that isn't about what was set aside, if anything was: whatever Redis finds there, it serves with it. */
+export const noteStart = (layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<void> =>
+  inOperation(layout, operationId, options, async (operation) => {
+    const journal = await readJournal(operation.files, operation.home);
+    if (journal?.phase !== 'set-aside' || journal.startedAtMs !== undefined) return;
+    await writeJournal(operation, { ...journal, startedAtMs: Date.now() });
+  });
+
 export interface PutBackSetAside extends PutBack {
   /** A Redis was started without the old data, which therefore stays here. */
   left?: { directory: string; bytes: number };

@@ -36,7 +36,7 @@ export function commandStarter(options: CommandStart): Starter {
     restartsByItself: false,
     find: async () => findRedis(await identity()),
     begin: () => begin(options, ends),
-    askToEnd: (running) => sendSignal(running, 'SIGTERM'),
+    askToEnd,
     endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),
     supervised: async () => undefined,
     isDown: async () => true,
@@ -53,9 +53,11 @@ export function commandStarter(options: CommandStart): Starter {
 async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Promise<Starting> {
   const child = await spawnDetached(options);
   child.on('error', () => {}); // a failed kill; we signal by pid and look for ourselves
-  child.once('exit', (code, signal) =>
-    ends.set(child.pid ?? 0, { pid: child.pid, ...(signal ? { signal } : { code: code ?? undefined }) }),
-  );
+  const remember = (code: number | null, signal: string | null) =>
+    void ends.set(child.pid ?? 0, { pid: child.pid, ...(signal ? { signal } : { code: code ?? undefined }) });
+  child.once('exit', remember);
+  // One that complains of its configuration may have ended before anybody listened.
+  if (child.exitCode !== null || child.signalCode !== null) remember(child.exitCode, child.signalCode);
   child.unref();
   return {
     failure: async () => {
@@ -112,6 +114,8 @@ const notStarted = (program: string, cause: unknown) =>
     next: 'Correct the start command of the instance in redis-backup.yaml.',
     cause,
   });
+
+const askToEnd = (running: ProcessEntry | undefined): Promise<void> => sendSignal(running, 'SIGTERM');
 
 /** @throws RecoveryError `STOP_FAILED` if the process isn't ours to signal */
 export async function sendSignal(running: ProcessEntry | undefined, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {

@@ -37,7 +37,7 @@ export function chooseAofFiles(
 const byFallingSeq = (one: AofFile, other: AofFile): number => other.seq - one.seq;
 
 /** A log of Redis 6 that was taken over is the first base, under its old name. */
-function aofFileOf(name: string, appendfilename: string): AofFile | undefined {
+export function aofFileOf(name: string, appendfilename: string): AofFile | undefined {
   if (name === appendfilename) return { name, seq: 1, type: 'base' };
   if (!name.startsWith(`${appendfilename}.`)) return undefined;
   const [, digits, type] = /^(\d{1,15})\.(base|incr)\.(?:rdb|aof)$/.exec(name.slice(appendfilename.length + 1)) ?? [];

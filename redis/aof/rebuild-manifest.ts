@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { type ChosenFiles, chooseAofFiles } from './choose-files.ts';
+import { aofFileOf, type ChosenFiles, chooseAofFiles } from './choose-files.ts';
 import { type AofFile, formatAofManifest, parseAofManifest } from './manifest.ts';
 
 /**
@@ -15,6 +15,7 @@ export async function rebuildAofManifest(directory: string, appendfilename: stri
   const name = `${appendfilename}.manifest`;
   const names = await readdir(directory);
   const present = await presentFiles(join(directory, name));
+  if (isWhole(present, names, appendfilename)) return present.filter(({ type }) => type !== 'history');
   const { files, unclear } = choose(names, appendfilename, present);
   if (!files) throw ambiguous(directory, unclear);
   await replace(directory, name, formatAofManifest(files), join(directory, files[0]?.name ?? ''));
@@ -34,16 +35,25 @@ async function presentFiles(path: string): Promise<AofFile[]> {
   }
 }
 
-/**
- * A manifest whose base is the newest one of all is ours, of an attempt before; or an empty Redis took the numbers of the lost
- * log up again. Any other belongs to an empty Redis alone, and so do its files.
- */
-function choose(names: readonly string[], appendfilename: string, present: readonly AofFile[]): ChosenFiles {
-  const all = chooseAofFiles(names, appendfilename);
+const highestBase = (names: readonly string[], appendfilename: string): number =>
+  Math.max(0, ...names.map((name) => aofFileOf(name, appendfilename)).map((file) => (file?.type === 'base' ? file.seq : 0)));
+
+/** It names the newest base and every increment since: it is ours, of an attempt before, or was never lost. */
+function isWhole(present: readonly AofFile[], names: readonly string[], appendfilename: string): boolean {
   const base = present.find(({ type }) => type === 'base');
-  const highest = names.reduce((most, name) => Math.max(most, Number(/\.(\d+)\.base\.(?:rdb|aof)$/.exec(name)?.[1] ?? 0)), 0);
-  if (!base || base.seq >= highest) return all;
-  return chooseAofFiles(names, appendfilename, new Set(present.map(({ name }) => name)));
+  if (!base || base.seq < highestBase(names, appendfilename)) return false;
+  const named = new Set(present.map(({ name }) => name));
+  const since = names.flatMap((name) => aofFileOf(name, appendfilename) ?? []).filter(({ seq }) => seq >= base.seq);
+  return (
+    since.every(({ name }) => named.has(name)) && present.every(({ name, type }) => type === 'history' || names.includes(name))
+  );
+}
+
+/** A manifest with an older base belongs to an empty Redis alone, and so do its files. With the newest, it has taken the numbers of the lost log up again. */
+function choose(names: readonly string[], appendfilename: string, present: readonly AofFile[]): ChosenFiles {
+  const base = present.find(({ type }) => type === 'base');
+  const isYounger = base !== undefined && base.seq < highestBase(names, appendfilename);
+  return chooseAofFiles(names, appendfilename, isYounger ? new Set(present.map(({ name }) => name)) : undefined);
 }
 
 /** On disk when this returns, and owned as the base is: Redis may run as another user than we. */

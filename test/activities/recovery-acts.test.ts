@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { until } from '../support/until.ts';
-import { found, type RecoverySite, recoverySite } from './support/recovery-site.ts';
+import { found, Killed, type RecoverySite, recoverySite } from './support/recovery-site.ts';
 
 const AOF = { appendonly: 'yes', appendfsync: 'always' };
 const KEYS = '200';
@@ -62,6 +62,42 @@ describe('Setting aside', function () {
     );
     await site.during((acts) => acts.startEmpty(input));
     assert.equal(await site.ask('GET', 'new'), '1');
+  });
+
+  for (const fate of ['before start', 'after start'] as const)
+    it(`starts once, and empty, when the worker is killed ${fate}`, async () => {
+      await using site = await recoverySite({ config: AOF });
+      await site.redis.stop();
+      const input = found('aof-damaged');
+      await site.during((acts) => acts.setAside(input));
+      site.fate = fate;
+      const start = () => site.during((acts) => acts.startEmpty(input));
+      await assert.rejects(start(), Killed);
+      site.fate = undefined;
+      await start();
+      await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+      assert.equal(site.redis.log().split('Server initialized').length, 3);
+    });
+
+  it('is not undone either after the restart of a Redis that ignores its dump.rdb', async () => {
+    await using site = await recoverySite({ config: AOF });
+    await site.redis.stop();
+    rmSync(join(site.redis.dir, 'appendonlydir'), { recursive: true });
+    writeFileSync(join(site.redis.dir, 'dump.rdb'), 'an old one');
+    const input = found('dead', {
+      acts: [
+        { act: 'set-aside', text: '' },
+        { act: 'restart', text: '' },
+      ],
+    });
+    const { names, directory } = await site.during((acts) => acts.setAside(input));
+    assert.deepEqual(names, ['dump.rdb']);
+    await site.during((acts) => acts.restartServer(input));
+    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+    await site.platform.stop();
+    const { operationId } = site;
+    const { left } = await site.during((acts) => acts.putBackAside({ instance: 'main', operationId }), 'the-lock');
+    assert.equal(left?.directory, directory);
   });
 
   it('takes what was written without the files, too, when that is found damaged later', async () => {

@@ -33,6 +33,10 @@ describe('Replicas', function () {
     const input = found('rdb-damaged', { replicas });
     await site.during((acts) => acts.setAside(input));
     await assert.rejects(
+      site.during((acts) => acts.restartServer(input)),
+      { code: 'RESTORE_REFUSED' },
+    );
+    await assert.rejects(
       site.during((acts) => acts.startEmpty(input)),
       { code: 'RESTORE_REFUSED', message: /still follows main: an empty start would wipe it/ },
     );
@@ -67,6 +71,7 @@ describe('Replicas', function () {
     const [primary, follower] = promoted.address === addressOf(one) ? [one, other] : [other, one];
     assert.deepEqual(promoted.following, [addressOf(follower)]);
     assert.deepEqual(await site.during((acts) => acts.promoteReplica(input)), promoted);
+    await site.during((acts) => acts.detachReplicas(input)); // the next act of such a plan
     await primary.command('SET', 'b', '2');
     await until(async () => (await follower.dbsize()) === 2, { what: 'the other one follows' });
     assert.deepEqual([await role(primary), await role(follower)], ['master', 'slave']);

@@ -4,7 +4,17 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realFiles } from '../../platforms/data-directory/files.ts';
-import { moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
+import {
+  copyAside,
+  moveAside,
+  permitEmptyStart,
+  putBack,
+  putBackSetAside,
+  replaceWithRdb,
+  setAside,
+  stageRdb,
+  writeRestart,
+} from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, RDB } from './support/data-directories.ts';
 
@@ -52,6 +62,34 @@ describe('a full disk under the data directory', () => {
       assert.equal((await putBack(layout, 'op')).changed, true);
       await rm(join(layout.dir, 'filler'));
       assert.deepEqual(await contents(layout.dir), OLD);
+    });
+  });
+
+  it('is said before anything is set aside, and what was set aside is found on it', async function () {
+    if (!mayMount) return this.skip();
+    await onSmallDisk(async (layout) => {
+      const take = () => setAside(layout, 'op', { foundAtMs: Date.now() });
+      await fill(layout.dir);
+      await assert.rejects(take(), { code: 'TARGET_DISK_FULL' });
+      await rm(join(layout.dir, 'filler'));
+      assert.deepEqual(await contents(layout.dir), OLD);
+      await take();
+      await fill(layout.dir);
+      await permitEmptyStart(layout, 'op', { running: true });
+      assert.equal((await putBackSetAside(layout, 'op', { running: false })).changed, false);
+      await fill(layout.dir);
+      assert.equal(await writeRestart(layout, { instance: 'a', operationId: 'op', assessedAt: '', atMs: 1 }), false);
+    });
+  });
+
+  it('keeps links of what would not fit twice, and takes no data from Redis', async function () {
+    if (!mayMount) return this.skip();
+    await onSmallDisk(async (layout) => {
+      const increment = join(layout.dir, 'appendonlydir', 'appendonly.aof.1.incr.aof');
+      await writeFile(increment, Buffer.alloc(5 * MB, 1));
+      const { linked, bytes } = await copyAside(layout, 'op');
+      assert.deepEqual(linked, [increment]);
+      assert.ok(bytes > 5 * MB);
     });
   });
 

@@ -125,6 +125,17 @@ describe('a Redis started by a command', () => {
     await site.platform.stop();
   });
 
+  it('is killed by its pid although it hangs, and nothing else is', async () => {
+    await using site = await makeSite();
+    const { pid = 0 } = await site.platform.start();
+    process.kill(pid, 'SIGSTOP');
+    await assert.rejects(site.platform.kill(pid + 1), { code: 'TARGET_IDENTITY', message: /is left alone$/ });
+    assert.deepEqual(await site.platform.status(), { running: true, pid });
+    await site.platform.kill(pid);
+    await site.platform.kill(pid);
+    assert.deepEqual(await site.platform.status(), { running: false });
+  });
+
   it('stays when it cannot save on the way out: STOP_FAILED says so, and nothing is killed', async () => {
     await using site = await makeSite(['save 3600 1']);
     const started = await site.platform.start();

@@ -22,6 +22,22 @@ export const SETTINGS: RecoverySettings = {
   warmup: { tolerance: 0.05, windowMs: 1_000, windows: 3, minLookups: 100, limitMs: 60_000 },
 };
 
+/** The worker dies there: just before or just after what it does to the process. */
+export type Fate = 'before stop' | 'after stop' | 'before start' | 'after start';
+export class Killed extends Error {}
+
+function doomed(platform: Platform, fate: () => Fate | undefined): Platform {
+  const around =
+    <T>(name: 'stop' | 'start', call: (signal?: AbortSignal) => Promise<T>) =>
+    async (signal?: AbortSignal): Promise<T> => {
+      if (fate() === `before ${name}`) throw new Killed();
+      const result = await call(signal);
+      if (fate() === `after ${name}`) throw new Killed();
+      return result;
+    };
+  return { ...platform, stop: around('stop', platform.stop), start: around('start', platform.start) };
+}
+
 type Acts = ReturnType<typeof createRecoveryActs>;
 
 /** A Redis as a worker of its host has it, and a recovery of it: each is another operation. */
@@ -33,18 +49,19 @@ export interface RecoverySite extends AsyncDisposable {
   /** How often the fence was asked. */
   locks(): number;
   operationId: string;
+  fate?: Fate;
   /** Runs acts as the recovery does. */
   during<T>(body: (acts: Acts) => Promise<T>, operationId?: string): Promise<T>;
   ask(...args: string[]): Promise<unknown>;
 }
 
 export async function recoverySite(
-  options: RedisOptions & { connection?: Partial<RedisConnection>; external?: boolean } = {},
+  options: RedisOptions & { connection?: Partial<RedisConnection>; external?: boolean; unit?: string } = {},
 ): Promise<RecoverySite> {
   const redis = await startRedis(options);
   const connection = { ...redis.connection, ...options.connection };
   const platform = openProcessPlatform({
-    start: { command: [redis.binary.path, redis.configFile] },
+    start: options.unit === undefined ? { command: [redis.binary.path, redis.configFile] } : { systemd: options.unit },
     port: redis.port,
     stopTimeoutMs: 1_500,
   });
@@ -55,14 +72,14 @@ export async function recoverySite(
       name: 'main',
       connection,
       recovery: SETTINGS,
-      ...(options.external ? {} : { process: { host: 'here', open: () => platform } }),
+      ...(options.external ? {} : { process: { host: 'here', open: () => doomed(platform, () => site.fate) } }),
     }),
     requireLock: async () => void locks++,
   } as unknown as World;
-  const acts = createRecoveryActs(world, { refusedForMs: 1_000 });
+  const acts = createRecoveryActs(world, { refusedForMs: 500, silentAfterMs: 500 });
   const progress: Progress[] = [];
   const operationId = randomUUID();
-  return {
+  const site: RecoverySite = {
     redis,
     platform,
     acts,
@@ -79,6 +96,7 @@ export async function recoverySite(
     },
     [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
   };
+  return site;
 }
 
 /** What was found, as far as acts read it. */
