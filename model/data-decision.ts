@@ -49,6 +49,8 @@ interface Comparison {
 
 /** So many of the last written sessions that are all there speak for the others. */
 const ENOUGH_RECENT = 20;
+/** So few may have been signed out within the last second, before the log had it. */
+const FEW_RECENT = 2;
 
 /**
  * Compares what should be there with what is there, and says what follows. The backup is the measure: what came behind it is
@@ -117,7 +119,7 @@ function verdictOn(expected: Bounds, lost: Bounds, tolerance: number): Verdict {
 /** The last sessions of the log know what no backup can: whether the newest are there. */
 function withRecent({ recent, settings }: DataFacts, found: Comparison): Comparison {
   if (!recent || recent.looked === 0) return found;
-  if (recent.missing > settings.tolerance * recent.looked) {
+  if (recent.missing > Math.max(FEW_RECENT, settings.tolerance * recent.looked)) {
     const { atLeast, atMost } = found.lost ?? { atLeast: 0, atMost: 0 };
     const most = Math.max(recent.missing, Math.ceil((recent.missing / recent.looked) * recent.writtenAtMost));
     const lost = { atLeast: Math.max(atLeast, recent.missing), atMost: atMost + most };
