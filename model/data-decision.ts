@@ -33,6 +33,8 @@ export interface DataFacts {
   nowMs: number;
   /** The log up to its end at the failure, where it can be replayed. `complete`: it holds all that Redis acknowledged. */
   log?: { until: string; untilMs: number; complete: boolean };
+  /** Why the log of an instance that keeps one is of no use. */
+  logProblem?: string;
 }
 
 type Verdict = DataDecision['verdict'];
@@ -152,7 +154,8 @@ function textOf(facts: DataFacts, sessions: Comparison | undefined, others: read
   const lost = others.filter(({ verdict }) => verdict === 'lost');
   const also = lost.map((one) => `${one.name}: ${formatBounds(one.lost ?? { atLeast: 0, atMost: 0 })} lost`);
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
-  return `${[main, ...also].join('; ')}.`;
+  const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
+  return `${[main, ...also, ...noLog].join('; ')}.`;
 }
 
 const why = (others: readonly Comparison[]): string => {

@@ -16,6 +16,8 @@ export interface BeforeFailure {
   base?: SnapshotManifest;
   /** Replayable from a backup to the end at the failure. */
   log?: PlannedLog;
+  /** Why there is none, of an instance that keeps one. */
+  logProblem?: string;
 }
 
 /** The process that serves now. */
@@ -36,8 +38,8 @@ export async function beforeFailure(
 ): Promise<BeforeFailure> {
   const all = await (await world.repository()).list(target.name, ONLY_SHARD);
   const base = baseOf(all, assessment, serving);
-  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : undefined;
-  return { ...(base ? { base } : {}), ...(log ? { log } : {}) };
+  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};
+  return { ...(base ? { base } : {}), ...log };
 }
 
 /** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
@@ -63,17 +65,17 @@ async function logBefore(
   snapshots: readonly SnapshotManifest[],
   failure: KnownFailure,
   serving: ServingProcess,
-): Promise<PlannedLog | undefined> {
+): Promise<Pick<BeforeFailure, 'log' | 'logProblem'>> {
   const { signal } = currentJob();
   const archive = await world.archive(instance, ONLY_SHARD);
   try {
     const { extents } = await archive.extents(signal);
     const end = endOfFailed(extents, failure, serving);
-    if (!end) return undefined;
+    if (!end) return { logProblem: 'it has nothing of before the failure' };
     const until = formatOffset(end.timelineId, end.offset);
-    return (await chooseFromLog(archive, { until, snapshots, signal })).log;
+    return { log: (await chooseFromLog(archive, { until, snapshots, signal })).log };
   } catch (error) {
-    if (error instanceof RecoveryError && UNUSABLE.has(error.code)) return undefined;
+    if (error instanceof RecoveryError && UNUSABLE.has(error.code)) return { logProblem: error.message };
     throw error;
   }
 }

@@ -42,7 +42,7 @@ export const createDataActivities = (world: World) => ({
     const target = await world.instance(instance);
     using client = await openRedis(target.connection);
     const serving = await servingProcess(client, world.now());
-    const { base, log } = await beforeFailure(world, target, assessment, serving);
+    const { base, log, logProblem } = await beforeFailure(world, target, assessment, serving);
     const nowMs = await client.time();
     const servedMs = world.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
     const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(world, target, client, log, nowMs) : undefined;
@@ -53,6 +53,7 @@ export const createDataActivities = (world: World) => ({
       classes: target.classes,
       ...(base ? { base } : {}),
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
+      ...(logProblem === undefined ? {} : { logProblem }),
       ...(recent ? { recent } : {}),
       nowMs,
     };
