@@ -11,6 +11,9 @@ import { chooseFromLog } from '../../repository/archive/choose.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
+/** Redis tells its age in whole seconds, of a clock that it looks at now and then. */
+const START_KNOWN_TO_MS = 2000;
+
 /** What the repository knows of a Redis before it failed. */
 export interface BeforeFailure {
   base?: SnapshotManifest;
@@ -48,10 +51,11 @@ export function baseOf(
   failure: KnownFailure,
   serving: ServingProcess,
 ): SnapshotManifest | undefined {
-  const beforeMs = cameAfter(failure, serving) ? serving.startedAtMs : Number.POSITIVE_INFINITY;
+  const after = cameAfter(failure, serving);
+  const beforeMs = after ? serving.startedAtMs + START_KNOWN_TO_MS : Number.POSITIVE_INFINITY;
   const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
   const candidates = all
-    .filter((one) => takenAt(one) < beforeMs && one.server.runId !== (Number.isFinite(beforeMs) ? serving.runId : undefined))
+    .filter((one) => takenAt(one) < beforeMs && !(after && one.server.runId === serving.runId))
     .filter((one) => one.reason !== 'safety' || takenAt(one) >= Date.parse(failure.at))
     .map((one) => ({ ...one, reason: one.reason === 'safety' ? ('manual' as const) : one.reason }));
   const chosen = latestBackup(candidates);
