@@ -33,6 +33,8 @@ export interface DataFacts {
   nowMs: number;
   /** The log up to its end at the failure, where it can be replayed. `complete`: it holds all that Redis acknowledged. */
   log?: { until: string; untilMs: number; complete: boolean };
+  /** Why the log of an instance that keeps one is of no use. */
+  logProblem?: string;
 }
 
 type Verdict = DataDecision['verdict'];
@@ -49,6 +51,8 @@ interface Comparison {
 
 /** So many of the last written sessions that are all there speak for the others. */
 const ENOUGH_RECENT = 20;
+/** So few may have been signed out within the last second, before the log had it. */
+const FEW_RECENT = 2;
 
 /**
  * Compares what should be there with what is there, and says what follows. The backup is the measure: what came behind it is
@@ -117,7 +121,7 @@ function verdictOn(expected: Bounds, lost: Bounds, tolerance: number): Verdict {
 /** The last sessions of the log know what no backup can: whether the newest are there. */
 function withRecent({ recent, settings }: DataFacts, found: Comparison): Comparison {
   if (!recent || recent.looked === 0) return found;
-  if (recent.missing > settings.tolerance * recent.looked) {
+  if (recent.missing > Math.max(FEW_RECENT, settings.tolerance * recent.looked)) {
     const { atLeast, atMost } = found.lost ?? { atLeast: 0, atMost: 0 };
     const most = Math.max(recent.missing, Math.ceil((recent.missing / recent.looked) * recent.writtenAtMost));
     const lost = { atLeast: Math.max(atLeast, recent.missing), atMost: atMost + most };
@@ -150,7 +154,8 @@ function textOf(facts: DataFacts, sessions: Comparison | undefined, others: read
   const lost = others.filter(({ verdict }) => verdict === 'lost');
   const also = lost.map((one) => `${one.name}: ${formatBounds(one.lost ?? { atLeast: 0, atMost: 0 })} lost`);
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
-  return `${[main, ...also].join('; ')}.`;
+  const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
+  return `${[main, ...also, ...noLog].join('; ')}.`;
 }
 
 const why = (others: readonly Comparison[]): string => {

@@ -36,6 +36,7 @@ export async function sampleClasses(
   { signal, calls = CALLS }: { signal?: AbortSignal; calls?: number } = {},
 ): Promise<ClassSample> {
   const known = new KeyClasses(classes);
+  const expiredBefore = await expiredKeys(client);
   const names = [...classes.map(({ name }) => name), OTHER];
   const totals = names.map((name): SampledClass => ({ name, keys: 0, atLeast: 0, atMost: 0 }));
   const databases = await client.dbsizes();
@@ -57,8 +58,20 @@ export async function sampleClasses(
     });
   }
   await client.command('SELECT', '0');
-  return { classes: totals, exact, keysLooked };
+  const expired = exact ? 0 : Math.max(0, (await expiredKeys(client)) - expiredBefore);
+  return { classes: expired > 0 ? totals.map((one) => withoutExpired(one, keysLooked, expired)) : totals, exact, keysLooked };
 }
+
+/**
+ * INFO still counts what has expired and was not deleted yet: much, when old data was loaded. SCAN deletes what it meets of it,
+ * and tells by that how much there is; at most, since Redis deletes some by itself meanwhile.
+ */
+function withoutExpired({ name, keys, atLeast, atMost }: SampledClass, looked: number, expired: number): SampledClass {
+  const share = looked / (looked + expired);
+  return { name, keys: Math.round(keys * share), atLeast: Math.floor(atLeast * share), atMost };
+}
+
+const expiredKeys = async (client: RedisClient): Promise<number> => (await client.info('stats')).number('expired_keys') ?? 0;
 
 async function scan(
   client: RedisClient,

@@ -56,14 +56,18 @@ export class Baselines {
    */
   async list({ sinceMs = 0 }: { sinceMs?: number } = {}): Promise<Baseline[]> {
     const ids = (await this.#ids()).filter((id) => timeOfBackupId(id) > sinceMs);
-    const found = await inParallel(ids, READS_AT_ONCE, async (id) => {
-      const text = await readText(this.store, this.#key(id), LARGEST_BASELINE_BYTES).catch((error) => {
-        if (hasCode(error, 'MANIFEST_INVALID')) return undefined; // far too large
-        throw error;
-      });
-      return text === undefined ? undefined : this.#parse(text, id);
-    });
+    const found = await inParallel(ids, READS_AT_ONCE, (id) => this.#read(id));
     return found.filter((one) => one !== undefined);
+  }
+
+  /** The newest that can be read. Of the replicas that it names, and the server that it saw, some may be all that is known. */
+  async newest({ beforeMs = Number.POSITIVE_INFINITY }: { beforeMs?: number } = {}): Promise<Baseline | undefined> {
+    const ids = (await this.#ids()).filter((id) => timeOfBackupId(id) < beforeMs);
+    for (const id of ids.reverse()) {
+      const found = await this.#read(id);
+      if (found) return found;
+    }
+    return undefined;
   }
 
   /** The keys of those that are older, deleted unless it is a dry run. Safe to repeat. */
@@ -80,6 +84,14 @@ export class Baselines {
       if (id !== undefined) ids.push(id);
     }
     return ids.sort(); // an id sorts as its time does
+  }
+
+  async #read(id: string): Promise<Baseline | undefined> {
+    const text = await readText(this.store, this.#key(id), LARGEST_BASELINE_BYTES).catch((error) => {
+      if (hasCode(error, 'MANIFEST_INVALID')) return undefined; // far too large
+      throw error;
+    });
+    return text === undefined ? undefined : this.#parse(text, id);
   }
 
   #key(baselineId: string): string {

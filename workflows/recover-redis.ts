@@ -1,4 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
+import { FAILURE_CLASSES } from '../model/failure-class.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
 import { summaryOf } from '../model/recovery-text.ts';
 import { CHECKS, checkInput } from './inputs.ts';
@@ -48,7 +49,7 @@ async function recover(run: Run): Promise<RecoveryResult> {
   const { instance } = input;
   page.begin('assess', 'looking at Redis, its machine, the applications and the repository');
   const assessment = await controls.unlessAborted(() => assess(run));
-  page.end('assess', 'done', assessment.evidence[0] ?? assessment.failure);
+  page.end('assess', 'done', FAILURE_CLASSES[assessment.failure].title);
   if (input.dryRun) {
     page.finish('planned', 'nothing was done', assessment);
     return { outcome: 'planned', instance, assessment };

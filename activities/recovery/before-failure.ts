@@ -11,11 +11,16 @@ import { chooseFromLog } from '../../repository/archive/choose.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
+/** Redis tells its age in whole seconds, of a clock that it looks at now and then. */
+const START_KNOWN_TO_MS = 2000;
+
 /** What the repository knows of a Redis before it failed. */
 export interface BeforeFailure {
   base?: SnapshotManifest;
   /** Replayable from a backup to the end at the failure. */
   log?: PlannedLog;
+  /** Why there is none, of an instance that keeps one. */
+  logProblem?: string;
 }
 
 /** The process that serves now. */
@@ -36,8 +41,8 @@ export async function beforeFailure(
 ): Promise<BeforeFailure> {
   const all = await (await world.repository()).list(target.name, ONLY_SHARD);
   const base = baseOf(all, assessment, serving);
-  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : undefined;
-  return { ...(base ? { base } : {}), ...(log ? { log } : {}) };
+  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};
+  return { ...(base ? { base } : {}), ...log };
 }
 
 /** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
@@ -46,10 +51,11 @@ export function baseOf(
   failure: KnownFailure,
   serving: ServingProcess,
 ): SnapshotManifest | undefined {
-  const beforeMs = cameAfter(failure, serving) ? serving.startedAtMs : Number.POSITIVE_INFINITY;
+  const after = cameAfter(failure, serving);
+  const beforeMs = after ? serving.startedAtMs + START_KNOWN_TO_MS : Number.POSITIVE_INFINITY;
   const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
   const candidates = all
-    .filter((one) => takenAt(one) < beforeMs && one.server.runId !== (Number.isFinite(beforeMs) ? serving.runId : undefined))
+    .filter((one) => takenAt(one) < beforeMs && !(after && one.server.runId === serving.runId))
     .filter((one) => one.reason !== 'safety' || takenAt(one) >= Date.parse(failure.at))
     .map((one) => ({ ...one, reason: one.reason === 'safety' ? ('manual' as const) : one.reason }));
   const chosen = latestBackup(candidates);
@@ -63,17 +69,17 @@ async function logBefore(
   snapshots: readonly SnapshotManifest[],
   failure: KnownFailure,
   serving: ServingProcess,
-): Promise<PlannedLog | undefined> {
+): Promise<Pick<BeforeFailure, 'log' | 'logProblem'>> {
   const { signal } = currentJob();
   const archive = await world.archive(instance, ONLY_SHARD);
   try {
     const { extents } = await archive.extents(signal);
     const end = endOfFailed(extents, failure, serving);
-    if (!end) return undefined;
+    if (!end) return { logProblem: 'it has nothing of before the failure' };
     const until = formatOffset(end.timelineId, end.offset);
-    return (await chooseFromLog(archive, { until, snapshots, signal })).log;
+    return { log: (await chooseFromLog(archive, { until, snapshots, signal })).log };
   } catch (error) {
-    if (error instanceof RecoveryError && UNUSABLE.has(error.code)) return undefined;
+    if (error instanceof RecoveryError && UNUSABLE.has(error.code)) return { logProblem: error.message };
     throw error;
   }
 }

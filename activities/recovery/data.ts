@@ -13,6 +13,8 @@ import { lookUpRecent } from './recent-sessions.ts';
 
 /** So few keys are counted in less time than it takes to explain a sample. */
 const COUNT_BELOW_KEYS = 100_000;
+/** When it has served for longer, people have signed out, and their sessions are missed by nobody. */
+const RECENT_WITHIN_MS = 30 * 60_000;
 
 export interface DecideDataInput {
   instance: string;
@@ -40,9 +42,10 @@ export const createDataActivities = (world: World) => ({
     const target = await world.instance(instance);
     using client = await openRedis(target.connection);
     const serving = await servingProcess(client, world.now());
-    const { base, log } = await beforeFailure(world, target, assessment, serving);
+    const { base, log, logProblem } = await beforeFailure(world, target, assessment, serving);
     const nowMs = await client.time();
-    const recent = log && (await lookUpRecent(world, target, client, log, nowMs));
+    const servedMs = world.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
+    const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(world, target, client, log, nowMs) : undefined;
     // Complete is what the assessment saw; of another timeline it says nothing.
     const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
     const facts: Omit<DataFacts, 'present' | 'sampled'> = {
@@ -50,6 +53,7 @@ export const createDataActivities = (world: World) => ({
       classes: target.classes,
       ...(base ? { base } : {}),
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
+      ...(logProblem === undefined ? {} : { logProblem }),
       ...(recent ? { recent } : {}),
       nowMs,
     };

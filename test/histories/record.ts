@@ -74,8 +74,12 @@ try {
   await house.close();
 }
 
-const archiving = await House.open({ instance: { archive: { segmentAge: '1s', restartDelay: '1s' } } });
+const archiving = await House.open({
+  instance: { archive: { segmentAge: '1s', restartDelay: '1s' }, recovery: { warmup: { window: '1s' } } },
+});
 try {
+  await archiving.backup({ reason: 'scheduled' });
+  record(archiving, 'backup-scheduled', 'backup/main');
   await archiving.ask('SET', 'first', 'value');
   const archived = new Archived(archiving);
   await archived.start();

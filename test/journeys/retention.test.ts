@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { utimesSync } from 'node:fs';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { backupIdAt } from '../../model/instance.ts';
@@ -7,6 +7,7 @@ import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { BackupResult, RetentionResult } from '../../model/operations.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
+import { Baselines } from '../../repository/baselines.ts';
 import { bytesOf } from '../redis/support/bytes-of.ts';
 import { Forger } from '../support/forged-backups.ts';
 import { House } from '../support/house.ts';
@@ -22,7 +23,8 @@ describe('Retention', function () {
   let original: SnapshotManifest;
 
   before(async () => {
-    house = await House.open({ instance: { retention: { keepLast: 2, keepWithin: '1m' } } });
+    const recovery = { warmup: { window: '1s' } };
+    house = await House.open({ instance: { retention: { keepLast: 2, keepWithin: '1m' }, recovery } });
     await house.ask('SET', 'a', '1');
     await house.backup();
     const [manifest] = await house.repository.list('main');
@@ -146,6 +148,30 @@ describe('Retention', function () {
     assert.deepEqual(idsOf(removed), ids.slice(0, 1));
     assert.deepEqual(idsOf(await backups.list('main')), ids.slice(1));
     for (const backupId of ids) await backups.delete({ instance: 'main', shard: '0', backupId });
+  });
+
+  it('forgets after two weeks the hit rate that each scheduled backup remembers', async () => {
+    const baselines = new Baselines(house.repository.store, 'main');
+    await house.backup({ reason: 'manual' });
+    assert.deepEqual(await baselines.list(), []); // somebody waits for it
+    await house.backup({ reason: 'scheduled' });
+    const [remembered, ...others] = await baselines.list();
+    assert.ok(remembered && others.length === 0);
+    assert.ok(remembered.windowSeconds >= 1 && remembered.keys === 1);
+    const old = { ...remembered, baselineId: backupIdAt(Date.now() - 15 * 24 * HOUR_MS) };
+    await baselines.write(old);
+    assert.ok((await apply()).swept.some((key) => key.endsWith(`${old.baselineId}.json`)));
+    assert.deepEqual(await baselines.list(), [remembered]);
+  });
+
+  it('and remembering are no reason to call a backup failed', async () => {
+    rmSync(join(house.dir, 'backups/main/0/baselines'), { recursive: true, force: true });
+    writeFileSync(join(house.dir, 'backups/main/0/baselines'), 'in the way');
+    try {
+      assert.equal((await house.backup({ reason: 'scheduled' })).outcome, 'stored');
+    } finally {
+      rmSync(join(house.dir, 'backups/main/0/baselines'));
+    }
   });
 });
 

@@ -77,6 +77,8 @@ describe('The decision on lost data', () => {
     );
     assert.deepEqual([gone.verdict, gone.lost], ['lost', { atLeast: 250, atMost: 2_000 }]);
     assert.match(gone.text, /of the 500 last in the log 250 are missing/);
+    const signedOut = { looked: 20, missing: 2, writtenAtMost: 20 }; // within the last second
+    assert.equal(decideOnData(facts({ sessions: 120_000, recent: signedOut })).verdict, 'within-tolerance');
     const few = decideOnData(facts({ ...between, recent: { looked: 3, missing: 0, writtenAtMost: 3 } }));
     assert.equal(few.verdict, 'unknown');
   });

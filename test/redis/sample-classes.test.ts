@@ -7,6 +7,7 @@ import { readLookups } from '../../redis/lookups.ts';
 import { sampleClasses } from '../../redis/sample-classes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 const classOf = (name: string, pattern: string): DataClass => ({
   name,
@@ -48,6 +49,20 @@ describe('A sample of the keys of each data class', function () {
       assert.deepEqual(await readLookups(client), { ...before, hits: before.hits + 1, misses: before.misses + 1 });
     });
   }
+
+  it('does not take for present what has expired and was not deleted yet', async () => {
+    await using redis = await startRedis();
+    const client = await redis.client();
+    await redis.command('DEBUG', 'SET-ACTIVE-EXPIRE', '0');
+    await redis.command('DEBUG', 'POPULATE', '60000', 'cache', '5');
+    await client.batch(
+      Array.from({ length: 60_000 }, (_, i) => ['SET', `session:${i}`, '1', 'PX', i % 3 === 0 ? '3600000' : '1'] as const),
+    );
+    await until(async () => (await client.command('GET', 'session:59999')) === null, { what: 'they have expired' });
+    const [sessions] = (await sampleClasses(client, CLASSES)).classes;
+    assert.ok(sessions && sessions.atLeast <= 20_000 && 20_000 <= sessions.atMost, JSON.stringify(sessions));
+    assert.ok(Math.abs(sessions.keys - 20_000) < 3000, JSON.stringify(sessions));
+  });
 
   it('is a count where there are few keys, and nothing where there is none', async () => {
     await using redis = await startRedis();

@@ -68,6 +68,9 @@ describe('What is remembered of a Redis', () => {
     await put('main/0/baselines/20260214T000002Z.json', 'x'.repeat(300_000));
     await put('main/0/baselines/notes.txt', 'mine');
     assert.deepEqual(await baselines.list(), [baseline(1)]);
+    await put('main/0/baselines/20300101T000000Z.json', '');
+    assert.deepEqual(await baselines.newest(), baseline(1));
+    assert.equal(await baselines.newest({ beforeMs: NOON - 2 * HOUR }), undefined);
     await assert.rejects(baselines.write(baseline(2, { hits: 13_000 })));
   });
 

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { parseSegmentHeader, parseTimeline } from '../../repository/archive/schema.ts';
+import { parseBaseline } from '../../repository/baselines.ts';
 import { timelineIdOf } from '../../repository/layout.ts';
 import { parseManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
@@ -119,12 +120,13 @@ describe('docs/repository-format.md', () => {
     }
   });
 
-  it('shows a timeline and a header that this software reads, and explains every field of them', async () => {
+  it('shows a timeline, a header and a baseline that this software reads, and explains every field of them', async () => {
     const document = await readFile(DOCUMENT, 'utf8');
     const explained = (kind: string, fields: object) => {
       const table = document.slice(document.indexOf(`| ${kind} field |`)).split('\n\n')[0] ?? '';
       for (const name of Object.keys(fields)) assert.ok(table.includes(`\`${name}`), `${kind}.${name}`);
     };
+    explained('baseline', parseBaseline(await block('baseline')));
     const timeline = await block('timeline');
     const { instance, shard, timelineId } = JSON.parse(timeline);
     const ref = { instance, shard, timelineId };
