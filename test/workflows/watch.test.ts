@@ -146,6 +146,16 @@ describe('A watcher', function () {
       await nothingStarted('ask-no');
     });
 
+    it('asks again when the recovery has changed nothing', async () => {
+      const incident = await asked('ask-twice');
+      stage.scene('ask-twice').settings.coolDownMs = 1;
+      await stage.decide('ask-twice', 'approve', incident);
+      await stage.untilPhase('ask-twice', 'recovering');
+      await stage.endRecovery('ask-twice');
+      await stage.untilPhase('ask-twice', 'asks');
+      assert.equal((await stage.recoveries('ask-twice')).length, 1);
+    });
+
     it('closes the question when it serves again', async () => {
       const incident = await asked('ask-well');
       stage.mend('ask-well');
