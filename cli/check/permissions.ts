@@ -9,6 +9,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+psync': ['PSYNC', '?', '-1'],
   '+replconf': ['REPLCONF', 'capa', 'eof'],
   '+info': ['INFO', 'server'],
+  '+ping': ['PING'],
   '+config|get': ['CONFIG', 'GET', 'save'],
   '+config|set': ['CONFIG', 'SET', 'save', ''],
   '+config|rewrite': ['CONFIG', 'REWRITE'],
@@ -26,16 +27,20 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Those that may really be run when the server cannot be asked what is permitted. */
-const HARMLESS = new Set(['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list']);
+const HARMLESS = new Set(['+replconf', '+info', '+ping', '+config|get', '+time', '+module|list', '+client|list']);
 
 /** The rules that the configured jobs need, with the job that misses them first. */
-export function neededRules({ backup, archive, platform, applications }: InstanceConfig, apply: boolean): Map<string, string> {
+export function neededRules(
+  { backup, archive, watch, platform, applications }: InstanceConfig,
+  apply: boolean,
+): Map<string, string> {
   const needed = new Map<string, string>();
   const need = (job: string, rules: readonly string[]) => {
     for (const rule of rules) if (!needed.has(rule)) needed.set(rule, job);
   };
   need('backups', MINIMUM_ACL.backup);
   if (archive) need('the continuous log', MINIMUM_ACL.archive);
+  if (watch) need('the watcher', MINIMUM_ACL.watch);
   if (backup.method === 'bgsave') need('backups by bgsave', MINIMUM_ACL.bgsave);
   if (backup.uncompressedFork) need('backups with uncompressedFork', MINIMUM_ACL.withoutRdbCompression);
   if (platform.type === 'process') need('restores', MINIMUM_ACL.restore);

@@ -218,7 +218,14 @@ describe('A watcher', function () {
       assert.equal((await stage.recoveries('storm')).length, 1);
     });
 
-    it('is started by it, and remembers incidents when it begins a new run', async () => {
+    it('is started by it, and goes on to watch', async () => {
+      stage.play('fresh');
+      assert.equal(await stage.alarm('fresh'), 'not confirmed');
+      stage.fail('fresh', { platform: FAILS });
+      await recovered('fresh');
+    });
+
+    it('remembers incidents, and what it has asked, when it begins a new run', async () => {
       await stage.watch('long', {}, { mode: 'ask' });
       stage.fail('long', { platform: FAILS });
       await stage.untilPhase('long', 'asks');
