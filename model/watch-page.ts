@@ -1,8 +1,20 @@
-import type { Side, WatchStatus } from './watch.ts';
+import { backupIdAt } from './instance.ts';
+import type { Side, Sides, WatchQuestion, WatchStatus } from './watch.ts';
 
 const MARKS = { serves: '✅', fails: '❌', unknown: '❔' } as const;
 const SIDES: readonly Side[] = ['worker', 'platform', 'application'];
 const MOST = { text: 500, detail: 150 };
+
+/** @param since - when it began, ISO 8601; the incident is called by it */
+export function questionOf(instance: string, { worker }: Sides, since: string | undefined, nowMs: number): WatchQuestion {
+  const sinceMs = since === undefined ? nowMs : Date.parse(since);
+  const time = new Date(sinceMs).toISOString().slice(11, 19);
+  return {
+    incident: backupIdAt(sinceMs),
+    text: `Redis ${instance} has failed since ${time} UTC (${worker.detail}). Start its recovery?`,
+    askedAt: new Date(nowMs).toISOString(),
+  };
+}
 
 /** The page of a watcher in Markdown, under 2 kB: the Web UI sends it through a URL. */
 export function renderWatch({ instance, phase, text, failingSince, sides, question }: WatchStatus): string {

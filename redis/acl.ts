@@ -8,6 +8,8 @@ export const MINIMUM_ACL = {
   backup: ['+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
   /** The continuous log: it stays among the replicas. */
   archive: ['+psync', '+replconf', '+info'],
+  /** A watcher's look. */
+  watch: ['+info', '+ping'],
   /** On top of `backup`, for method `bgsave`. */
   bgsave: ['+bgsave'],
   /** On top of `backup`, for snapshots that turn `rdbcompression` off at the fork. */

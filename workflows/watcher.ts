@@ -1,13 +1,4 @@
-import {
-  ActivityFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  setCurrentDetails,
-  upsertSearchAttributes,
-} from '@temporalio/workflow';
-import { backupIdAt } from '../model/instance.ts';
-import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
+import { ActivityFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import {
   type Alarm,
   doubtOf,
@@ -23,22 +14,21 @@ import {
   type WatchView,
 } from '../model/watch.ts';
 import { isFresh, RECOVERIES_KEPT, type WatchInput, type WatchMemory, wasHandled, withHandled } from '../model/watch-memory.ts';
-import { renderWatch } from '../model/watch-page.ts';
+import { questionOf } from '../model/watch-page.ts';
 import { failure } from './failures.ts';
 import { startRecovery } from './start-recovery.ts';
 import { act } from './steps.ts';
+import { WatchDisplay } from './watch-display.ts';
 import type { WatchDecision } from './watch-messages.ts';
 import { sidesOf } from './watch-sides.ts';
 
 /** After a failure that no retry can mend, such as a configuration that has no `watch` any more. */
 const TROUBLE_PAUSE = '1 minute';
-/** How often it is asked whether a recovery that runs has ended. */
-const RECOVERING_CHECK_MS = 60_000;
 
 /** Decides for one instance. All that is decided at once is decided one after the other. */
 export class Watcher {
   readonly memory: WatchMemory;
-  readonly status: WatchStatus;
+  readonly #display: WatchDisplay;
   readonly #instance: string;
   /** Alarms on which no answer was given yet. */
   readonly #open = new Set<string>();
@@ -46,16 +36,17 @@ export class Watcher {
   #stay: CancellationScope | undefined;
   /** With a failure: when to decide anew. */
   #checkAtMs: number | undefined;
-  #shown: WatchStatus['phase'] | undefined;
+  #recheckMs = 30_000;
 
   constructor({ instance, memory = { handled: [], recoveries: [] } }: WatchInput) {
     this.#instance = instance;
     this.memory = memory;
-    this.status = { instance, phase: 'watching', text: 'It begins to look.', recoveries: memory.recoveries };
+    this.#display = new WatchDisplay(instance, memory);
     if (isFailing(memory.known) && !memory.question) this.#checkAtMs = Date.now();
-    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['watch'] });
-    if (memory.question) this.#enter('asks', memory.question.text);
-    else this.#enter('watching', 'It begins to look.');
+  }
+
+  get status(): WatchStatus {
+    return this.#display.status;
   }
 
   /** Looks until there is news, and acts on it. */
@@ -75,7 +66,7 @@ export class Watcher {
       if (this.#stay.consideredCancelled && !CancellationScope.current().consideredCancelled) return; // asked to leave
       if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
       const text = `${error.cause?.message ?? error.message} It is tried again every ${TROUBLE_PAUSE}; nobody watches meanwhile.`;
-      this.#enter('trouble', text);
+      this.#display.enter('trouble', text);
       await condition(() => false, TROUBLE_PAUSE);
     } finally {
       this.#stay = undefined;
@@ -101,17 +92,17 @@ export class Watcher {
   }
 
   approve({ by, incident }: WatchDecision): Promise<WatchAnswer> {
-    return this.#exclusively(() => {
-      if (this.memory.question?.incident !== incident) throw closed(this.#instance);
-      this.#close();
-      return this.#start(by);
+    return this.#exclusively(async () => {
+      this.#answered(incident);
+      const answer = await this.#start(by);
+      this.leave(); // the stay would be an hour long, and the recovery may change nothing
+      return answer;
     });
   }
 
   decline({ by, incident, note }: WatchDecision): Promise<WatchStatus> {
     return this.#exclusively(async () => {
-      if (this.memory.question?.incident !== incident) throw closed(this.#instance);
-      this.#close();
+      this.#answered(incident);
       this.memory.declined = { by, ...(note ? { note } : {}) };
       this.#hold(declinedText(this.memory.declined));
       return this.status;
@@ -130,18 +121,17 @@ export class Watcher {
 
   async #take({ state, since, deadBefore, detail, view }: WatchNews): Promise<void> {
     Object.assign(this.memory, { known: state, since, deadBefore });
-    this.status.failingSince = since;
     this.#checkAtMs = undefined;
     if (isFailing(state)) {
       if (view) await this.#decide(view);
       else this.#checkAtMs = Date.now(); // its worker drained: another one looks at once
       return;
     }
-    this.#close(); // it serves again, or can't be judged any more: what was asked is over
+    delete this.memory.question; // it serves again, or can't be judged any more: what was asked is over
     delete this.memory.declined;
-    delete this.status.sides;
-    if (state === 'unclear') this.#enter('trouble', `It answers, and whether it serves can't be told: ${detail}`);
-    else this.#enter('watching', state === 'loading' ? `Redis loads its data: ${detail}.` : 'Redis serves.');
+    this.#display.sees(undefined);
+    if (state === 'unclear') this.#display.enter('trouble', `It answers, and whether it serves can't be told: ${detail}`);
+    else this.#display.enter('watching', state === 'loading' ? `Redis loads its data: ${detail}.` : 'Redis serves.');
   }
 
   /** What an alarm is worth at this moment. */
@@ -157,7 +147,7 @@ export class Watcher {
     const { settings, worker } = view;
     // The stay sees it too, decides when the time is over, and then the alarm speaks for the applications.
     if (worker.verdict === 'fails') return `held back: it must have failed for ${settings.afterMs / 1000} s`;
-    const sides = await this.#sidesOf(view);
+    const sides = await sidesOf(this.#instance, view, this.#witness());
     return isConfirmed(sides) ? `held back: here it looks well (${worker.detail}), a person must look` : 'not confirmed';
   }
 
@@ -167,16 +157,16 @@ export class Watcher {
     const { settings } = view;
     const nowMs = Date.now();
     memory.recoveries = mergeRecoveries(memory.recoveries, view.recoveries, { nowMs, ...RECOVERIES_KEPT });
-    this.status.recoveries = memory.recoveries;
     if (memory.question) return 'asked';
-    this.#checkAtMs = nowMs + Math.max(settings.afterMs, settings.everyMs);
+    this.#recheckMs = Math.max(settings.afterMs, settings.everyMs);
+    this.#checkAtMs = nowMs + this.#recheckMs;
     if (recoveryRuns(view.recoveries, memory.recoveries, nowMs))
       return this.#recovering('joined', 'A recovery is running already.');
     if (view.locked) return this.#hold(`${view.locked} is running`);
-    const sides = await this.#sidesOf(view);
-    this.status.sides = sides;
+    const sides = await sidesOf(this.#instance, view, this.#witness());
+    this.#display.sees(sides);
     if (!isConfirmed(sides)) {
-      this.#enter('suspicious', doubtOf(sides));
+      this.#display.enter('suspicious', doubtOf(sides));
       return 'not confirmed';
     }
     if (view.allFailing !== undefined) {
@@ -193,17 +183,11 @@ export class Watcher {
     return isFresh(this.memory.witness, Date.now()) ? this.memory.witness : undefined;
   }
 
-  #sidesOf(view: WatchView): Promise<Sides> {
-    return sidesOf(this.#instance, view, this.#witness());
-  }
-
   #ask(sides: Sides): WatchAnswer {
-    const sinceMs = Date.parse(this.memory.since ?? new Date(Date.now()).toISOString());
-    const text = `Redis ${this.#instance} has failed since ${new Date(sinceMs).toISOString().slice(11, 19)} UTC (${sides.worker.detail}). Start its recovery?`;
-    this.memory.question = { incident: backupIdAt(sinceMs), text, askedAt: new Date(Date.now()).toISOString() };
+    this.memory.question = questionOf(this.#instance, sides, this.memory.since, Date.now());
     this.#checkAtMs = undefined; // it is a person's turn; the stay says when it serves again
     this.#handledByWitness();
-    this.#enter('asks', text);
+    this.#display.enter('asks', this.memory.question.text);
     return 'asked';
   }
 
@@ -212,22 +196,23 @@ export class Watcher {
     this.#handledByWitness();
     if (!started) return this.#recovering('joined', 'A recovery is running already.');
     this.memory.recoveries = [...this.memory.recoveries, started];
-    this.status.recoveries = this.memory.recoveries;
     return this.#recovering('started', `Started for ${by}.`);
   }
 
   #recovering(answer: 'started' | 'joined', text: string): WatchAnswer {
-    this.#checkAtMs = Date.now() + RECOVERING_CHECK_MS;
-    this.#enter('recovering', `${text} Follow recover/${this.#instance}.`);
+    this.#checkAtMs = Date.now() + 2 * this.#recheckMs;
+    this.#display.enter('recovering', `${text} Follow recover/${this.#instance}.`);
     return answer;
   }
 
   #hold(why: string): WatchAnswer {
-    this.#enter('held back', `A recovery is held back: ${why}.`);
+    this.#display.enter('held back', `A recovery is held back: ${why}.`);
     return `held back: ${why}`;
   }
 
-  #close(): void {
+  /** @throws ApplicationFailure `USAGE` when that question has been closed while the answer waited for its turn */
+  #answered(incident: string): void {
+    if (this.memory.question?.incident !== incident) throw closed(this.#instance);
     delete this.memory.question;
   }
 
@@ -242,13 +227,6 @@ export class Watcher {
 
   #handled(incident: string): void {
     this.memory.handled = withHandled(this.memory.handled, incident, Date.now());
-  }
-
-  #enter(phase: WatchStatus['phase'], text: string): void {
-    if (phase !== this.#shown) upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
-    this.#shown = phase;
-    Object.assign(this.status, { phase, text, question: this.memory.question });
-    setCurrentDetails(renderWatch(this.status));
   }
 }
 

@@ -1,15 +1,16 @@
 import type { WatchState } from '../../model/watch.ts';
 import type { ServingLook } from '../../redis/serving-look.ts';
 
-/** A Redis that comes and goes must be there twice in a row. */
-const GOOD_LOOKS = 2;
+/** A Redis that comes and goes must be there twice in a row, and one look that can't be had ends no failure. */
+const CALM_LOOKS = 2;
 
 /** Turns single looks into what is believed: for how long it has failed without a break, whether a load goes on. */
 export class Streak {
   readonly #afterMs: number;
   #failingSinceMs: number | undefined;
   #unclearSinceMs: number | undefined;
-  #good = 0;
+  /** Looks in a row that found no failure. */
+  #calm = 0;
   #load: { bytes: number; atMs: number } | undefined;
   #last: ServingLook['verdict'] | undefined;
 
@@ -25,13 +26,13 @@ export class Streak {
 
   add(look: ServingLook, nowMs: number): void {
     this.#last = look.verdict;
-    this.#good = look.verdict === 'serves' ? this.#good + 1 : 0;
+    this.#calm = look.verdict === 'fails' ? 0 : this.#calm + 1;
     if (look.verdict !== 'loading') this.#load = undefined;
     if (look.verdict === 'unknown') this.#unclearSinceMs ??= nowMs;
     else this.#unclearSinceMs = undefined;
     if (look.verdict === 'fails') this.#failingSinceMs ??= nowMs;
     else if (look.verdict === 'loading') this.#addLoading(look.loadedBytes, nowMs);
-    else if (look.verdict === 'unknown' || this.#good >= GOOD_LOOKS) this.#failingSinceMs = undefined;
+    else if (this.#calm >= CALM_LOOKS) this.#failingSinceMs = undefined;
   }
 
   /** What happens now is an operation's doing: it begins anew afterwards. */
@@ -44,7 +45,7 @@ export class Streak {
     if (this.#failingSinceMs !== undefined) return nowMs - this.#failingSinceMs >= this.#afterMs ? 'failing' : undefined;
     if (this.#unclearSinceMs !== undefined) return nowMs - this.#unclearSinceMs >= this.#afterMs ? 'unclear' : undefined;
     if (this.#last === 'loading') return 'loading';
-    return this.#good > 0 ? 'serving' : undefined;
+    return this.#last === 'serves' ? 'serving' : undefined;
   }
 
   /** A load that goes on is no failure. One that stands still is one since it last went on. */

@@ -13,6 +13,7 @@ import { viewOf } from './view.ts';
 /** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */
 const STAY_MS = 3600_000;
 const STAY_SPREAD_MS = 300_000;
+const OTHERS_EVERY_MS = 600_000;
 
 /** One stay at one Redis: many looks, and one piece of news. */
 export class Watch {
@@ -23,6 +24,7 @@ export class Watch {
   readonly #streak: Streak;
   readonly #endsAtMs: number;
   #deadBefore: readonly string[] | undefined;
+  #othersAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
     this.#world = world;
@@ -55,8 +57,7 @@ export class Watch {
   async #count(look: ServingLook): Promise<string | undefined> {
     this.#streak.add(look, this.#world.now());
     if (look.verdict === 'serves') {
-      // From time to time is enough: who has failed for long, and who fails together with this one.
-      this.#deadBefore ??= (await lookAtOthers(this.#world, this.#target.name)).failing;
+      await this.#lookAtOthers();
       return undefined;
     }
     if (look.verdict !== 'fails') return undefined;
@@ -64,6 +65,14 @@ export class Watch {
     const holder = await mayBeStopped(this.#world, this.#target.name).catch((error) => `unknown: ${messageOf(error)}`);
     if (holder && !isFailing(this.#known)) this.#streak.forgive();
     return holder;
+  }
+
+  /** From time to time, so that it is known later who had failed long before this one. */
+  async #lookAtOthers(): Promise<void> {
+    const nowMs = this.#world.now();
+    if (nowMs - this.#othersAtMs < OTHERS_EVERY_MS) return;
+    this.#othersAtMs = nowMs;
+    this.#deadBefore = (await lookAtOthers(this.#world, this.#target.name)).failing;
   }
 
   async #stateNow(): Promise<WatchState | undefined> {

@@ -12,6 +12,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+psync': ['PSYNC', '?', '-1'],
   '+replconf': ['REPLCONF', 'capa', 'eof'],
   '+info': ['INFO', 'server'],
+  '+ping': ['PING'],
   '+config|get': ['CONFIG', 'GET', 'save'],
   '+config|set': ['CONFIG', 'SET', 'save', ''],
   '+config|rewrite': ['CONFIG', 'REWRITE'],
@@ -27,7 +28,10 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+set': ['SET', '__probe:x', ''],
   '+del': ['DEL', '__probe:x'],
   '~__probe:*': ['SET', '__probe:x', ''],
-  '+ping': ['PING'],
+  '+get': ['GET', '__redis-backup:probe:x'],
+  '~__redis-backup:probe:*': ['SET', '__redis-backup:probe:x', ''],
+  '+script|kill': ['SCRIPT', 'KILL'],
+  '+memory|usage': ['MEMORY', 'USAGE', ANY_KEY],
   '+select': ['SELECT', '0'],
   '+scan': ['SCAN', '0', 'COUNT', '1'],
   '+restore': ['RESTORE', ANY_KEY, '0', ''],
@@ -49,13 +53,14 @@ interface Job {
 
 /** What the configuration asks for, and the ways to restore that it makes possible. */
 function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] {
-  const { backup, archive, platform, applications, dataClasses } = instance;
+  const { backup, archive, watch, platform, applications, dataClasses } = instance;
   const isProcess = platform.type === 'process';
   /** Whoever only takes backups of a Redis elsewhere gives no user the right to change it. */
   const isRestored = isProcess || config.worker.live !== undefined;
   return [
     { name: 'backups', rules: MINIMUM_ACL.backup },
     archive && { name: 'the continuous log', rules: MINIMUM_ACL.archive },
+    watch && { name: 'the watcher', rules: MINIMUM_ACL.watch },
     backup.method === 'bgsave' && { name: 'backups by bgsave', rules: MINIMUM_ACL.bgsave },
     backup.uncompressedFork && { name: 'backups with uncompressedFork', rules: MINIMUM_ACL.withoutRdbCompression },
     isProcess && { name: 'restores', rules: MINIMUM_ACL.restore },
@@ -67,6 +72,9 @@ function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] 
     apply && { name: 'check --apply', rules: MINIMUM_ACL.applyPolicy },
     isRestored && { name: 'live restores', rules: MINIMUM_ACL.live, isExtra: true },
     isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
+    isProcess && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
+    isProcess && 'systemd' in platform.start && { name: 'recoveries', rules: MINIMUM_ACL.recoveryBySystemd, isExtra: true },
+    isProcess && dataClasses.length > 0 && { name: 'counting lost sessions', rules: MINIMUM_ACL.sessions, isExtra: true },
   ].filter((job) => job !== false && job !== undefined);
 }
 

@@ -57,6 +57,14 @@ describe('redis-backup check, against the real thing', function () {
       .map(({ level, message, next }) => ({ level, message, ...(next ? { next } : {}) }));
   }
 
+  it('says that nobody watches, where that is configured', async () => {
+    await using here = await siteWith({ config: POLICY }, 'watch: {}');
+    const next = 'Run `redis-backup watch main`.';
+    assert.deepEqual(await found(here.site, 'watcher'), [
+      { level: 'failed', message: 'watch/main does not run: nobody notices an outage', next },
+    ]);
+  });
+
   describe('of the continuous log', () => {
     it('looks at nothing where none is configured', async () => {
       await using here = await siteWith({ config: POLICY });

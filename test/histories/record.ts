@@ -90,5 +90,30 @@ try {
   record(archiving, 'archive-that-was-detached', ARCHIVE_ID);
 } finally {
   await archiving.close();
+}
+
+const watched = await House.open({ instance: { watch: { every: '1s', after: '2s', coolDown: '1s' } } });
+try {
+  await watched.command('watch');
+  const watch = watched.client.workflow.getHandle('watch/main');
+  const untilPhase = (wanted: string) =>
+    until(async () => (await watch.query<{ phase: string; text: string }>('status')).phase === wanted, { what: wanted });
+  const alarm = (incident: string) =>
+    watch.executeUpdate('alarm', { args: [{ incident, by: 'alert RedisDown', startsAt: '2026-08-01T10:42:07Z' }] });
+  const incidentAsked = async () =>
+    (await watch.query<{ question: { incident: string } }>('status')).question.incident;
+  await alarm('too early');
+  await watched.redis.kill('SIGKILL');
+  await untilPhase('asks');
+  await alarm('in time');
+  await watch.executeUpdate('decline', { args: [{ by: 'ann', incident: await incidentAsked(), note: 'planned' }] });
+  await watched.redis.restart();
+  await untilPhase('watching');
+  await watched.redis.kill('SIGKILL');
+  await untilPhase('asks');
+  await watch.executeUpdate('approve', { args: [{ by: 'ann', incident: await incidentAsked() }] });
+  record(watched, 'watch-that-asked', 'watch/main');
+} finally {
+  await watched.close();
   clearInterval(alive);
 }

@@ -146,6 +146,16 @@ describe('A watcher', function () {
       await nothingStarted('ask-no');
     });
 
+    it('asks again when the recovery has changed nothing', async () => {
+      const incident = await asked('ask-twice');
+      stage.scene('ask-twice').settings.coolDownMs = 1;
+      await stage.decide('ask-twice', 'approve', incident);
+      await stage.untilPhase('ask-twice', 'recovering');
+      await stage.endRecovery('ask-twice');
+      await stage.untilPhase('ask-twice', 'asks');
+      assert.equal((await stage.recoveries('ask-twice')).length, 1);
+    });
+
     it('closes the question when it serves again', async () => {
       const incident = await asked('ask-well');
       stage.mend('ask-well');
@@ -208,7 +218,14 @@ describe('A watcher', function () {
       assert.equal((await stage.recoveries('storm')).length, 1);
     });
 
-    it('is started by it, and remembers incidents when it begins a new run', async () => {
+    it('is started by it, and goes on to watch', async () => {
+      stage.play('fresh');
+      assert.equal(await stage.alarm('fresh'), 'not confirmed');
+      stage.fail('fresh', { platform: FAILS });
+      await recovered('fresh');
+    });
+
+    it('remembers incidents, and what it has asked, when it begins a new run', async () => {
       await stage.watch('long', {}, { mode: 'ask' });
       stage.fail('long', { platform: FAILS });
       await stage.untilPhase('long', 'asks');

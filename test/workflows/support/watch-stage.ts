@@ -83,10 +83,14 @@ export class WatchStage {
     return scene;
   }
 
-  /** Starts to play, with a Redis that serves. */
-  async watch(instance: string, scene: Partial<Scene> = {}, settings: Partial<WatchSettings> = {}): Promise<void> {
+  play(instance: string, scene: Partial<Scene> = {}, settings: Partial<WatchSettings> = {}): void {
     const well = { state: 'serving', worker: SERVES, application: UNKNOWN } as const;
     this.#scenes.set(instance, { ...well, ...scene, settings: { ...SETTINGS, ...settings } });
+  }
+
+  /** Starts to watch, with a Redis that serves. */
+  async watch(instance: string, scene: Partial<Scene> = {}, settings: Partial<WatchSettings> = {}): Promise<void> {
+    this.play(instance, scene, settings);
     await this.client.workflow.start('watchRedis', {
       workflowId: `watch/${instance}`,
       taskQueue: QUEUES.ops,
