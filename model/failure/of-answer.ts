@@ -13,7 +13,7 @@ const BACKUP_HINT =
 
 /** The class of a Redis that has answered, by its own words. */
 export function failureOfAnswer(signs: Signs, look: RedisLook): Found {
-  const said = `Redis at ${look.address}: ${look.detail}.`;
+  const said = `Redis at ${look.address}: ${look.detail.replace(/\.$/, '')}.`;
   switch (look.verdict) {
     case 'loading':
       return found('loading', [said, progressOf(look)]);
