@@ -49,7 +49,7 @@ function sinceWhen({ place, worker, nowMs }: Signs, failure: Assessment['failure
     const uptime = (worker.facts ?? place?.local?.facts)?.uptimeSeconds;
     if (uptime !== undefined) return new Date(nowMs - uptime * 1000).toISOString();
   }
-  return place?.process.running === false ? place.end?.at : undefined;
+  return place?.server.running === false ? place.end?.at : undefined;
 }
 
 function applicationEvidence({ applications }: Signs): string[] {
@@ -72,7 +72,7 @@ function serverOf(look: RedisLook | undefined): Pick<Assessment, 'server'> {
 }
 
 function platformOf({ place }: Signs): Pick<Assessment, 'platform'> {
-  if (!place || place.process.running === 'unknown') return {};
-  const { running, pid } = place.process;
+  if (!place || place.server.running === 'unknown') return {};
+  const { running, pid } = place.server;
   return { platform: { running, ...(pid === undefined ? {} : { pid }) } };
 }

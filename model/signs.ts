@@ -9,7 +9,7 @@ export interface PlaceSigns {
   host: string;
   /** What runs it there, in words. */
   description: string;
-  process: ProcessSigns;
+  server: ProcessSigns;
   /** How the last process ended, where there is none now or a supervisor brings it up again and again. */
   end?: EndSigns;
   /** Of the last or present run, and of the one before it, as far as the log still has them. */

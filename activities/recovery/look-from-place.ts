@@ -38,19 +38,19 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
   ]);
   const runs = runsIn(log.value ?? []);
   const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
-  const process = await processSigns(status, trace.value, platform);
-  const isEnded = process.running === false || process.crashLoop;
+  const server = await processSigns(status, trace.value, platform);
+  const isEnded = server.running === false || server.crashLoop;
   const end = isEnded ? await endSigns(trace.value, run) : undefined;
   return {
     host,
     description: platform.description,
-    process,
+    server,
     ...(end ? { end } : {}),
     ...(run ? { run } : {}),
     ...(earlierRun ? { earlierRun } : {}),
     ...(data.value ? { data: data.value } : {}),
     // A Redis that this machine may not see the process of (in a container) still answers.
-    ...(process.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
+    ...(server.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
     files: await fileTimes(trace.value),
     unseen: missedIn(status, trace, log, data),
   };

@@ -13,7 +13,7 @@ function recently({ place, nowMs, worker }: Signs): string[] {
   const events: [string | undefined, string][] = [
     [place?.files?.configChangedAt, 'redis.conf was changed'],
     [place?.files?.binaryChangedAt, 'the program of Redis was replaced'],
-    [place?.process.since ?? startOf(worker.facts?.uptimeSeconds, nowMs), 'its process was started'],
+    [place?.server.since ?? startOf(worker.facts?.uptimeSeconds, nowMs), 'its process was started'],
     [place?.end?.at, 'its process ended'],
   ];
   return events.flatMap(([at, what]) => {

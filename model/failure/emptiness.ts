@@ -1,3 +1,4 @@
+import { formatBytes, formatCount, formatCountOf } from '../format.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import type { DataSigns, Signs } from '../signs.ts';
 import { type Found, found } from './found.ts';
@@ -12,10 +13,11 @@ const DAY_SECONDS = 86_400;
 export function emptinessOf(signs: Signs, facts: RedisFacts): Found | undefined {
   if (facts.role === 'slave' || !looksEmpty(signs, facts)) return undefined;
   const { data } = signs.place ?? {};
-  const keys = facts.keys === 0 ? 'Redis serves and has no key.' : `Redis came up with no key and has ${facts.keys} since.`;
+  const keys =
+    facts.keys === 0 ? 'Redis serves and has no key.' : `Redis came up with no key and has ${formatCount(facts.keys)} since.`;
   const aof = data?.appendonly ? data.aof : undefined;
   if (aof && aof.orphans.length > 0) {
-    const files = `${aof.orphans.length} files of its append-only directory, ${aof.orphanBytes} bytes, are not in its manifest`;
+    const files = `${formatCountOf(aof.orphans.length, 'file')} of its append-only directory, ${formatBytes(aof.orphanBytes)}, are not in its manifest`;
     return found('aof-manifest-lost', [`${files}: ${aof.orphans.slice(0, 3).join(', ')}.`, keys]);
   }
   const ignored = ignoredRdb(data, facts, signs.nowMs);
@@ -39,15 +41,15 @@ function ignoredRdb(data: DataSigns | undefined, { appendonly, uptimeSeconds }: 
   if (!rdb || !appendonly || rdb.bytes < SMALLEST_RDB_BYTES) return undefined;
   // Written by this very process, it is not what the process ignored.
   if (Date.parse(rdb.modifiedAt) > nowMs - uptimeSeconds * 1000 + 1000) return undefined;
-  return `It runs with appendonly yes, so it ignored its dump.rdb of ${rdb.bytes} bytes from ${rdb.modifiedAt}.`;
+  return `It runs with appendonly yes, so it ignored its dump.rdb of ${formatBytes(rdb.bytes)} from ${rdb.modifiedAt}.`;
 }
 
 function otherData({ stored, replicas }: Signs): string | undefined {
   const replica = replicas.find(({ look }) => (look.facts?.keys ?? 0) > 0);
-  if (replica) return `Its replica ${replica.address} has ${replica.look.facts?.keys} keys.`;
+  if (replica) return `Its replica ${replica.address} has ${formatCountOf(replica.look.facts?.keys ?? 0, 'key')}.`;
   const { backup } = stored;
   if (!backup || (backup.rdb.parsed && backup.rdb.keys === 0)) return undefined;
-  return `Backup ${backup.backupId} has ${backup.rdb.keys} keys.`;
+  return `Backup ${backup.backupId} has ${formatCountOf(backup.rdb.keys, 'key')}.`;
 }
 
 function runOf({ stored }: Signs, { runId }: RedisFacts): string | undefined {

@@ -53,8 +53,8 @@ function proofOfWhole(signs: Signs): { complete: boolean; why: string } {
       return { complete: true, why: `Redis is at offset ${facts.replOffset}, and the log is stored up to ${log.end}` };
     return { complete: false, why: `${open} bytes of Redis' stream are not stored yet` };
   }
-  const { run, earlierRun, process } = signs.place ?? {};
-  const last = process?.running === true && run?.ready ? earlierRun : run;
+  const { run, earlierRun, server } = signs.place ?? {};
+  const last = server?.running === true && run?.ready ? earlierRun : run;
   if (endedDrained(last)) return { complete: true, why: 'Redis ended in order, with every replica and the archiver in step' };
   return { complete: false, why: 'how far Redis was when it failed cannot be told, and its last writes may not have been sent' };
 }

@@ -1,3 +1,4 @@
+import { formatBytes, formatCountOf } from '../format.ts';
 import { signOf } from '../log-signatures.ts';
 import type { RedisLook } from '../redis-look.ts';
 import type { Signs } from '../signs.ts';
@@ -12,7 +13,7 @@ const BACKUP_HINT =
 
 /** The class of a Redis that has answered, by its own words. */
 export function failureOfAnswer(signs: Signs, look: RedisLook): Found {
-  const said = `Redis at ${look.address}: ${look.detail}.`;
+  const said = `Redis at ${look.address}: ${look.detail.replace(/\.$/, '')}.`;
   switch (look.verdict) {
     case 'loading':
       return found('loading', [said, progressOf(look)]);
@@ -79,7 +80,9 @@ function emptyOrHealthy(signs: Signs, look: RedisLook, said: string): Found {
   const advice = [
     ...(facts?.rdbLastSave === 'err' ? ['Its last background save failed: look for the reason in its log.'] : []),
     ...(facts?.aofLastWrite === 'err' ? ['The last write of its append-only log failed: look at its disk.'] : []),
-    ...((facts?.evictedKeys ?? 0) > 0 ? [`It has evicted ${facts?.evictedKeys} keys since it started: look at maxmemory.`] : []),
+    ...((facts?.evictedKeys ?? 0) > 0
+      ? [`It has evicted ${formatCountOf(facts?.evictedKeys ?? 0, 'key')} since it started: look at maxmemory.`]
+      : []),
   ];
   return found('healthy', [said, cutLog(signs)], advice);
 }
@@ -96,7 +99,7 @@ function failureOfSaving(signs: Signs, said: string): Found {
   const noSpace = signOf(run, 'no-space');
   const free = data?.freeBytes;
   const isFull = /No space left|quota/i.test(said) || noSpace !== undefined || (free !== undefined && free < DISK_FULL_BYTES);
-  const space = free === undefined ? undefined : `${data?.dir} has ${free} bytes free.`;
+  const space = free === undefined ? undefined : `${data?.dir} has ${formatBytes(free)} free.`;
   if (isFull) {
     return found(
       'disk-full',
@@ -148,7 +151,8 @@ function progressOf({ facts }: RedisLook): string | undefined {
 }
 
 const memoryOf = ({ facts }: RedisLook): string | undefined =>
-  facts && `It uses ${facts.usedMemoryBytes} of ${facts.maxmemoryBytes} bytes, policy ${facts.maxmemoryPolicy || 'unknown'}.`;
+  facts &&
+  `It uses ${formatBytes(facts.usedMemoryBytes)} of ${formatBytes(facts.maxmemoryBytes)}, policy ${facts.maxmemoryPolicy || 'unknown'}.`;
 
 function clientsOf({ worker, place }: Signs): string | undefined {
   const facts = worker.facts ?? place?.local?.facts;

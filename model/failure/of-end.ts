@@ -1,11 +1,13 @@
+import { formatBytes, formatCountOf } from '../format.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
 import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
 
 /** The class of a Redis whose process is not there, or ends again and again, seen from its machine. */
-export function failureOfEnd(place: PlaceSigns): Found {
+export function failureOfEnd(seen: PlaceSigns): Found {
+  const place = atItsEnd(seen);
   const { run, data } = place;
-  const gone = place.process.crashLoop
+  const gone = place.server.crashLoop
     ? `${place.description} ends again and again.`
     : `No process of ${place.description} is there.`;
   const fatal = run && !run.ready ? fatalSign(run) : undefined;
@@ -18,6 +20,13 @@ export function failureOfEnd(place: PlaceSigns): Found {
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
   return found('dead', [gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)]);
+}
+
+/** Of one that is just being brought up again, the run before says why it ended. */
+function atItsEnd(place: PlaceSigns): PlaceSigns {
+  const { server, run, earlierRun } = place;
+  const isOnItsWay = server.crashLoop && earlierRun !== undefined && !earlierRun.ready && fatalSign(run) === undefined;
+  return isOnItsWay ? { ...place, run: earlierRun } : place;
 }
 
 const ADVICE = {
@@ -40,7 +49,7 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
   const failure = damaged ? 'aof-damaged' : fatal.failure;
   const advice = failure in ADVICE ? [ADVICE[failure as keyof typeof ADVICE]] : [];
   const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
-  const isSecond = place.process.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
+  const isSecond = place.server.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
   return found(
     failure,
     [
@@ -60,7 +69,7 @@ function lostManifest(data: DataSigns | undefined): string | undefined {
   const aof = data?.appendonly ? data.aof : undefined;
   if (aof?.form !== 'multi-part' || aof.manifest === 'present' || aof.bytes === 0) return undefined;
   const what = aof.manifest === 'missing' ? 'has no manifest' : 'has a manifest that cannot be used';
-  return `Its append-only directory ${what}, and ${aof.files} files with ${aof.bytes} bytes: a start would come up empty and write over them.`;
+  return `Its append-only directory ${what}, and ${formatCountOf(aof.files, 'file')} with ${formatBytes(aof.bytes)}: a start would come up empty and write over them.`;
 }
 
 function outOfMemory({ end, run }: PlaceSigns): string | undefined {
@@ -73,8 +82,8 @@ const oomDoubt = ({ end }: PlaceSigns): string | undefined =>
   end?.oom === 'possible' ? `The kernel may have killed it for memory: ${end.oomWhy}.` : undefined;
 
 /** Not if somebody ended it on the way: that says nothing against the next start. */
-function endedWhileStarting({ run, end, process }: PlaceSigns): boolean {
-  if (process.crashLoop) return true;
+function endedWhileStarting({ run, end, server }: PlaceSigns): boolean {
+  if (server.crashLoop) return true;
   if (!run || run.ready) return false;
   if (signOf(run, 'asked-to-end') || end?.signal === 'SIGKILL' || end?.signal === 'SIGTERM') return false;
   return end?.code !== undefined || end?.signal !== undefined || signOf(run, 'crash') !== undefined;
@@ -103,8 +112,8 @@ function whatItWillLoad(data: DataSigns | undefined): (string | undefined)[] {
   const aof = data.appendonly ? data.aof : undefined;
   return [
     aof
-      ? `It will load its append-only log, ${aof.bytes} bytes.`
-      : data.rdb && `It will load ${data.rdb.bytes} bytes of RDB, saved at ${data.rdb.modifiedAt}.`,
+      ? `It will load its append-only log, ${formatBytes(aof.bytes)}.`
+      : data.rdb && `It will load ${formatBytes(data.rdb.bytes)} of RDB, saved at ${data.rdb.modifiedAt}.`,
   ];
 }
 

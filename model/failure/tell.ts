@@ -18,14 +18,14 @@ export function tellFailure(signs: Signs): Found {
   }
   if (worker.verdict === 'not-redis') return strangerThere(signs);
   if (local && heardRedis(local)) return onlyFromThere(signs, local);
-  if (place && place.process.running !== 'unknown') return place.process.running ? mute(signs, place) : notThere(signs, place);
+  if (place && place.server.running !== 'unknown') return place.server.running ? mute(signs, place) : notThere(signs, place);
   return withoutPlace(signs);
 }
 
 /** Its supervisor brings it up again and again: between two ends it may even answer that it loads. */
-function isLooping({ process, run, earlierRun, local }: PlaceSigns): boolean {
-  if (!process.crashLoop || local?.verdict === 'serves') return false;
-  return [run, earlierRun].some((one) => one && !one.ready && fatalSign(one)) || process.running === false;
+function isLooping({ server, run, earlierRun, local }: PlaceSigns): boolean {
+  if (!server.crashLoop || local?.verdict === 'serves') return false;
+  return [run, earlierRun].some((one) => one && !one.ready && fatalSign(one)) || server.running === false;
 }
 
 function isAnother(worker: RedisLook, local: RedisLook | undefined): local is RedisLook {
@@ -69,7 +69,7 @@ const seenAtWork = ({ applications }: Signs): string[] =>
 /** A process is there and nobody gets an answer from it. */
 function mute(signs: Signs, place: PlaceSigns): Found {
   const { worker } = signs;
-  const { pid } = place.process;
+  const { pid } = place.server;
   const there = `Process ${pid ?? ''} of ${place.description} is there.`.replace('  ', ' ');
   const both = `Neither this worker (${worker.detail}) nor its own machine (${place.local?.detail ?? 'not asked'}) gets an answer.`;
   if (place.run && !place.run.ready && place.run.loading) {

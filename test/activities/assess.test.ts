@@ -3,9 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { FailureClass } from '../../model/failure-class.ts';
+import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { writeFakeSystemctl } from '../platforms/support/fake-systemctl.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
 import { aux, byte, database, key, moduleId, rdb, text } from '../support/rdb-bytes.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
@@ -57,9 +59,7 @@ describe('An assessment of a real Redis', function () {
         assert.deepEqual(actsOf(seen), []);
         assert.equal(seen.assessment.server?.keys, 3);
         assert.equal(seen.assessment.platform?.pid, redis.pid);
-        assert.ok(
-          seen.place?.process.since !== undefined && Math.abs(Date.parse(seen.place.process.since) - Date.now()) < 20_000,
-        );
+        assert.ok(Math.abs(Date.parse(seen.place?.server.since ?? '') - Date.now()) < 20_000);
       });
 
       it('starts one that was killed, and says what it will load', async () => {
@@ -376,6 +376,26 @@ describe('An assessment of a real Redis', function () {
       await redis.kill('SIGKILL');
       const dead = await assess(redis, { settings });
       assert.deepEqual(actsOf(dead), ['promote-replica?', 'detach-replicas', 'restart']);
+    });
+
+    it('tells at every moment why a supervisor brings one up in vain', async () => {
+      await using redis = await endsAtStart({ seed: { 'dump.rdb': Buffer.from('GARBAGE12') } });
+      const home = dirname(redis.configFile);
+      const path = process.env.PATH;
+      await writeFakeSystemctl(home, 'redis.service', [redis.binary.path, redis.configFile]);
+      process.env.PATH = `${home}${delimiter}${path}`;
+      const platform = openProcessPlatform({ start: { systemd: 'redis.service' }, port: redis.port });
+      try {
+        await assert.rejects(platform.start(), { code: 'START_FAILED' });
+        for (let round = 0; round < 12; round++) {
+          const seen = await assess(redis, { platform });
+          is(seen, 'rdb-damaged', /Wrong signature/);
+          assert.deepEqual(actsOf(seen), ['set-aside', 'start-empty']);
+        }
+      } finally {
+        await platform.stop();
+        process.env.PATH = path;
+      }
     });
 
     it('is done in time when the store answers nothing', async () => {

@@ -5,6 +5,7 @@ import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { Assessment } from '../../../model/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery-settings.ts';
 import type { PlaceSigns } from '../../../model/signs.ts';
+import type { Platform } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
 import type { RedisConnection } from '../../../redis/connection.ts';
@@ -31,6 +32,8 @@ export interface AssessedOptions {
   settings?: Partial<RecoverySettings>;
   repository?: () => Promise<Repository>;
   archive?: () => Promise<Archive>;
+  /** What runs it; default the command that the test started it by. */
+  platform?: Platform;
   /** Nobody looks from its machine. */
   withoutPlace?: boolean;
 }
@@ -56,11 +59,13 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
     ...(archive ? { archive: {} } : {}),
   } as unknown as ProtectedInstance;
   const world = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as World;
-  const platform = openProcessPlatform({
-    start: { command: [redis.binary.path, redis.configFile], cwd: home, logFile: join(home, 'output') },
-    configFile: redis.configFile,
-    port: redis.port,
-  });
+  const platform =
+    options.platform ??
+    openProcessPlatform({
+      start: { command: [redis.binary.path, redis.configFile], cwd: home, logFile: join(home, 'output') },
+      configFile: redis.configFile,
+      port: redis.port,
+    });
   const begun = performance.now();
   const place = options.withoutPlace ? undefined : await lookAtPlace('here', platform, target.connection);
   const between = performance.now();

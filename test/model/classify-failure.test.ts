@@ -1,0 +1,315 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
+import { LOOK_VERDICTS } from '../../model/redis-look.ts';
+import type { Signs } from '../../model/signs.ts';
+import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './signs-fixtures.ts';
+
+const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts: string[]][] = [
+  ['one that serves', 'healthy', {}, []],
+  ['a process that is gone', 'dead', down(), ['restart']],
+  ['one that was stopped in order', 'dead', down({ run: run('orderly-end', 'asked-to-end') }), ['restart']],
+  ['one that the kernel killed', 'oom-killed', down({ end: { oom: 'yes', oomWhy: 'the kernel says so' } }), ['restart']],
+  ['one that got no memory', 'oom-killed', down({ run: run('own-memory') }), ['restart']],
+  ['one that loads', 'loading', { worker: look('loading') }, ['await-load']],
+  [
+    'a damaged RDB',
+    'rdb-damaged',
+    down({ run: run('rdb-checksum'), data: data({ appendonly: false, aof: undefined }) }),
+    ['set-aside', 'start-empty'],
+  ],
+  ['a damaged log', 'aof-damaged', failedStart('aof-format'), ['set-aside', 'start-empty']],
+  ['a damaged base of a log', 'aof-damaged', failedStart('rdb-short'), ['set-aside', 'start-empty']],
+  [
+    'a lost manifest',
+    'aof-manifest-lost',
+    down({ data: data({ aof: aof({ manifest: 'missing' }) }) }),
+    ['set-aside', 'rebuild-manifest', 'restart'],
+  ],
+  [
+    'a dump.rdb that was ignored',
+    'rdb-ignored',
+    {
+      worker: look('serves', { keys: 0, uptimeSeconds: 60 }),
+      place: place(true, { data: data({ rdb: { bytes: 1_000_000, modifiedAt: new Date(NOW_MS - 3_600_000).toISOString() } }) }),
+    },
+    [],
+  ],
+  ['data of a newer Redis', 'data-too-new', failedStart('rdb-version', 'rdb-fatal'), []],
+  ['a missing module', 'module-missing', failedStart('module-type'), []],
+  ['a module command in the log', 'module-missing', failedStart('module-command', 'aof-command'), []],
+  ['a refused configuration', 'bad-configuration', failedStart('config-file'), []],
+  ['TLS files that are gone', 'bad-configuration', failedStart('tls'), []],
+  ['protected mode', 'bad-configuration', { worker: look('protected') }, []],
+  [
+    'a directory that is gone',
+    'directory-unusable',
+    down({ data: { dir: '/data', appendonly: true, unusable: 'it is not there' } }),
+    [],
+  ],
+  ['a directory that may not be read', 'directory-unusable', failedStart('no-access'), []],
+  ['a full disk, alive', 'disk-full', { worker: look('misconf'), place: place(true, { data: data({ freeBytes: 0 }) }) }, []],
+  ['a full disk, down', 'disk-full', down({ run: { ...run('no-space'), ready: false } }), []],
+  ['a save that fails', 'save-failing', { worker: look('misconf'), place: place(true, { run: run('fork-failed') }) }, []],
+  ['its own limit', 'memory-full', { worker: look('full') }, []],
+  ['one that came back empty', 'empty', { worker: look('serves', { keys: 0 }) }, []],
+  ['a script without end', 'script-busy', { worker: look('busy') }, ['kill-script?']],
+  ['too many clients', 'clients-full', { worker: look('clients-full') }, []],
+  ['another password', 'password-refused', { worker: look('password') }, []],
+  [
+    'a replica without a primary',
+    'read-only',
+    { worker: look('read-only', { role: 'slave', primary: 'old:6379' }), primary: look('refused') },
+    ['make-primary?'],
+  ],
+  [
+    'a replica with its primary',
+    'read-only',
+    { worker: look('read-only', { role: 'slave', primary: 'old:6379' }), primary: look('serves') },
+    [],
+  ],
+  [
+    'one that is silent on two sides',
+    'silent',
+    { worker: look('silent'), place: place(true, { local: look('silent') }) },
+    ['restart?'],
+  ],
+  ['a network that is cut', 'cut-off', { worker: look('unreachable'), place: place(true) }, []],
+  ['something else at its address', 'wrong-endpoint', { worker: look('not-redis'), place: place(true) }, []],
+  ['another Redis at its address', 'wrong-endpoint', { worker: look('serves', { runId: 'run-two' }), place: place(true) }, []],
+  ['a port that is taken', 'wrong-endpoint', failedStart('address-in-use'), []],
+  [
+    'one that ends again and again',
+    'cannot-start',
+    down({ server: { running: false, crashLoop: true, restartsByItself: true }, run: { ...run('crash'), ready: false } }),
+    ['restart'],
+  ],
+  ['a worker that is alone with what it sees', 'unknown', { worker: look('refused') }, []],
+];
+
+const actsOf = (parts: Partial<Signs>): string[] =>
+  classifyFailure(signs(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
+
+describe('What is wrong with a Redis', () => {
+  for (const [title, failure, parts, acts] of CASES) {
+    it(`is told of ${title}: ${failure}`, () => {
+      const told = classifyFailure(signs(parts));
+      assert.equal(told.failure, failure, JSON.stringify(told));
+      assert.deepEqual(actsOf(parts), acts);
+      assert.ok(
+        told.evidence.length > 0 && told.clients !== '' && /\d|Nothing is lost|cannot be told/.test(told.worstLoss),
+        JSON.stringify(told),
+      );
+      if (acts.length === 0 && failure !== 'healthy' && failure !== 'empty')
+        assert.ok(told.advice.length > 0, 'it says what to do instead');
+    });
+  }
+
+  it('is told of every class that there is', () => {
+    const seen = new Set(CASES.map(([, failure]) => failure));
+    assert.deepEqual(
+      Object.keys(FAILURE_CLASSES).filter((name) => !seen.has(name as FailureClass)),
+      [],
+    );
+  });
+
+  it('is what the machine of Redis says while a supervisor brings it up again and again, even if it loads just now', () => {
+    const looping = place(true, {
+      server: { running: true, pid: 7, crashLoop: true, restartsByItself: true },
+      run: { ready: false, loading: true, signs: [] },
+      earlierRun: run('rdb-checksum'),
+      local: look('loading'),
+      data: data({ appendonly: false, aof: undefined }),
+    });
+    const told = classifyFailure(signs({ worker: look('loading'), place: looping }));
+    assert.equal(told.failure, 'rdb-damaged');
+  });
+
+  it('is not death where applications are served by another one', () => {
+    const told = classifyFailure(
+      signs({ ...down(), applications: [{ name: 'shop', kind: 'http', verdict: 'connected', detail: '1 of 1 seen at work' }] }),
+    );
+    assert.deepEqual([told.failure, told.acts], ['unknown', []]);
+    assert.match(told.advice.join(), /two primaries/);
+  });
+
+  it('names what changed since the backup and lately', () => {
+    const files = {
+      configChangedAt: new Date(NOW_MS - 60_000).toISOString(),
+      binaryChangedAt: new Date(NOW_MS - 7_200_000).toISOString(),
+    };
+    const { changed } = classifyFailure(signs({ worker: look('serves', { version: '8.2.3' }), place: place(true, { files }) }));
+    assert.ok(
+      changed.some((text) => /its version went from redis 7.0.15 to redis 8.2.3/.test(text)),
+      changed.join(),
+    );
+    assert.ok(
+      changed.some((text) => text.endsWith('redis.conf was changed.')),
+      changed.join(),
+    );
+    assert.ok(!changed.some((text) => /program/.test(text)), changed.join());
+  });
+});
+
+describe('The continuous log at a failure', () => {
+  const log = {
+    timelineId: 'history-one-0',
+    replid: 'history-one',
+    end: 5000,
+    storedUpTo: new Date(NOW_MS - 8_000).toISOString(),
+  };
+  const told = (parts: Partial<Signs>, end = 5000) =>
+    classifyFailure(signs({ stored: stored(10, { log: { ...log, end } }), ...parts }));
+
+  it('is complete when a living Redis has nothing newer, but for a lone PING', () => {
+    assert.equal(told({}).log?.complete, true);
+    assert.equal(told({}, 4986).log?.complete, true);
+    assert.deepEqual([told({}, 4985).log?.complete, told({}, 4985).log?.lagSeconds], [false, 8]);
+  });
+
+  it('is complete after an end in order with every replica in step, and never after a kill', () => {
+    const inStep = {
+      ...run('orderly-end'),
+      signs: [...run('orderly-end').signs, { id: 'in-sync' as const, line: '2 of 2 replicas are in sync when shutting down.' }],
+    };
+    assert.equal(told(down({ run: inStep })).log?.complete, true);
+    const notAll = {
+      ...inStep,
+      signs: [...run('orderly-end').signs, { id: 'in-sync' as const, line: '1 of 2 replicas are in sync when shutting down.' }],
+    };
+    assert.equal(told(down({ run: notAll })).log?.complete, false);
+    assert.equal(told(down()).log?.complete, false);
+    assert.match(told(down()).log?.why ?? '', /cannot be told/);
+  });
+
+  it('says nothing of another history', () => {
+    assert.equal(told({ worker: look('serves', { replid: 'history-two', replOffset: 1 }) }).log?.complete, false);
+  });
+});
+
+const anySigns: fc.Arbitrary<Signs> = fc
+  .record({
+    worker: fc.constantFrom(...LOOK_VERDICTS),
+    local: fc.constantFrom(...LOOK_VERDICTS),
+    there: fc.constantFrom('running', 'gone', 'unknown', 'unseen'),
+    crashLoop: fc.boolean(),
+    keys: fc.constantFrom(0, 5, 1000),
+    ids: fc.subarray([
+      'aof-not-last',
+      'rdb-short',
+      'rdb-version',
+      'module-type',
+      'config-file',
+      'no-space',
+      'orderly-end',
+    ] as const),
+    isReady: fc.boolean(),
+    appendonly: fc.boolean(),
+    manifest: fc.constantFrom('present', 'missing', 'unusable'),
+    orphans: fc.constantFrom<string[]>([], ['appendonly.aof.2.base.rdb']),
+    replicaKeys: fc.constantFrom(undefined, 0, 900),
+    application: fc.constantFrom(undefined, 'connected', 'missing', 'cannot be told'),
+    onDamage: fc.constantFrom('ask', 'serve-empty'),
+  })
+  .map((some) => {
+    const log = { ...run(...some.ids), ready: some.isReady };
+    const parts = {
+      run: log,
+      data: data({ appendonly: some.appendonly, aof: aof({ manifest: some.manifest as 'present', orphans: some.orphans }) }),
+      server: {
+        running: some.there === 'unknown' ? ('unknown' as const) : some.there === 'running',
+        crashLoop: some.crashLoop,
+        restartsByItself: some.crashLoop,
+      },
+      local: look(some.local, { keys: some.keys }),
+    };
+    const base = signs();
+    return {
+      ...base,
+      worker: look(some.worker, { keys: some.keys }),
+      ...(some.there === 'unseen' ? {} : { place: place(some.there === 'running', parts) }),
+      replicas:
+        some.replicaKeys === undefined
+          ? []
+          : [{ address: 'r:1', look: { ...look('read-only'), facts: facts({ keys: some.replicaKeys }) } }],
+      applications: some.application
+        ? [{ name: 'shop', kind: 'http' as const, verdict: some.application as 'connected', detail: 'x' }]
+        : [],
+      settings: { ...base.settings, onDamage: some.onDamage as 'ask' },
+    };
+  });
+
+describe('Whatever is seen of a Redis', () => {
+  const runs = { numRuns: Number(process.env.CASES ?? 2000) };
+
+  it('it is restarted unasked only where that helps, or after its cause has been removed', () => {
+    fc.assert(
+      fc.property(anySigns, (some) => {
+        const { failure, acts } = classifyFailure(some);
+        const restart = acts.findIndex(({ act, ask }) => act === 'restart' && !ask);
+        if (restart < 0 || FAILURE_CLASSES[failure].restartHelps) return;
+        assert.ok(
+          acts.slice(0, restart).some(({ act }) => act === 'rebuild-manifest'),
+          JSON.stringify({ failure, acts }),
+        );
+      }),
+      runs,
+    );
+  });
+
+  it('this worker alone condemns nothing: without its machine there is no act on process or files', () => {
+    fc.assert(
+      fc.property(anySigns, ({ place: _, ...some }) => {
+        const { failure, acts } = classifyFailure(some);
+        const local = ['restart', 'set-aside', 'start-empty', 'rebuild-manifest', 'detach-replicas', 'promote-replica'];
+        assert.ok(!acts.some(({ act }) => local.includes(act)), JSON.stringify({ failure, acts }));
+      }),
+      runs,
+    );
+  });
+
+  it('one that serves on its own machine is not restarted unasked, whatever this worker sees, unless it lost its files from sight', () => {
+    fc.assert(
+      fc.property(anySigns, (some) => {
+        if (some.place?.server.running !== true || some.place.local?.verdict !== 'serves') return;
+        const { failure, acts } = classifyFailure(some);
+        if (failure === 'aof-manifest-lost') return;
+        assert.ok(
+          acts.every(({ act, ask }) => ask || !['restart', 'start-empty'].includes(act)),
+          JSON.stringify({ failure, acts }),
+        );
+      }),
+      runs,
+    );
+  });
+
+  it('nothing starts empty before what is damaged is aside and replicas are out of harm', () => {
+    fc.assert(
+      fc.property(anySigns, (some) => {
+        const { acts } = classifyFailure(some);
+        const names = acts.map(({ act }) => act);
+        const empty = names.indexOf('start-empty');
+        if (empty < 0) return;
+        assert.ok(names.indexOf('set-aside') >= 0 && names.indexOf('set-aside') < empty);
+        if (some.replicas.some(({ look }) => (look.facts?.keys ?? 0) > 0)) {
+          assert.ok(names.indexOf('detach-replicas') >= 0 && names.indexOf('detach-replicas') < empty);
+        }
+        if (some.settings.onDamage === 'ask') assert.equal(acts[empty]?.ask?.otherwise, 'proceed');
+      }),
+      runs,
+    );
+  });
+
+  it('promotion and making a primary are asked, and the digest names exactly the acts', () => {
+    fc.assert(
+      fc.property(anySigns, anySigns, (one, two) => {
+        const [a, b] = [classifyFailure(one), classifyFailure(two)];
+        for (const { act, ask } of a.acts) if (['promote-replica', 'make-primary', 'kill-script'].includes(act)) assert.ok(ask);
+        const isSame = a.failure === b.failure && JSON.stringify(a.acts) === JSON.stringify(b.acts);
+        assert.equal(digestSource(a) === digestSource(b), isSame);
+      }),
+      runs,
+    );
+  });
+});

@@ -1,0 +1,109 @@
+import type { LogRun, SignatureId } from '../../model/log-signatures.ts';
+import { signatureOf } from '../../model/log-signatures.ts';
+import type { LookVerdict, RedisFacts, RedisLook } from '../../model/redis-look.ts';
+import type { AofSigns, DataSigns, PlaceSigns, Signs, StoredSigns } from '../../model/signs.ts';
+import { sampleManifest } from '../repository/sample-manifest.ts';
+
+export const NOW_MS = Date.parse('2026-02-14T12:00:00.000Z');
+
+export const facts = (parts: Partial<RedisFacts> = {}): RedisFacts => ({
+  product: 'redis',
+  version: '7.0.15',
+  runId: 'run-one',
+  pid: 100,
+  uptimeSeconds: 50_000,
+  role: 'master',
+  keys: 1000,
+  loading: false,
+  appendonly: true,
+  usedMemoryBytes: 1000,
+  maxmemoryBytes: 0,
+  maxmemoryPolicy: 'noeviction',
+  replid: 'history-one',
+  replOffset: 5000,
+  replicas: [],
+  ...parts,
+});
+
+const HEARD: LookVerdict[] = ['serves', 'loading', 'misconf', 'full', 'read-only', 'refuses-writes'];
+
+export const look = (verdict: LookVerdict, parts: Partial<RedisFacts> = {}, detail: string = verdict): RedisLook => ({
+  verdict,
+  detail,
+  address: 'redis:6379',
+  ...(HEARD.includes(verdict) ? { facts: facts(parts) } : {}),
+});
+
+export const run = (...ids: SignatureId[]): LogRun => ({
+  pid: 99,
+  ready: !ids.some((id) => signatureOf(id).atStart),
+  loading: true,
+  signs: ids.map((id) => ({ id, line: `logged ${id}` })),
+});
+
+export const aof = (parts: Partial<AofSigns> = {}): AofSigns => ({
+  form: 'multi-part',
+  manifest: 'present',
+  files: 2,
+  bytes: 2000,
+  orphans: [],
+  orphanBytes: 0,
+  missing: [],
+  ...parts,
+});
+
+export const data = (parts: Partial<DataSigns> = {}): DataSigns => ({
+  dir: '/data',
+  appendonly: true,
+  aof: aof(),
+  freeBytes: 10_000_000_000,
+  totalBytes: 20_000_000_000,
+  ...parts,
+});
+
+/** A process that is there and answers, or is gone. */
+export function place(running: boolean, parts: Partial<PlaceSigns> = {}): PlaceSigns {
+  return {
+    host: 'db1',
+    description: 'redis-server on host db1',
+    server: { running, ...(running ? { pid: 100 } : {}), crashLoop: false, restartsByItself: false },
+    ...(running ? { local: look('serves') } : { end: { oom: 'no', oomWhy: 'nothing says so' } }),
+    run: run(),
+    data: data(),
+    unseen: [],
+    ...parts,
+  };
+}
+
+export function stored(keys: number | null = 1000, parts: Partial<StoredSigns> = {}): StoredSigns {
+  const { backupId, times, rdb, server } = sampleManifest();
+  const backup = keys === null ? null : { backupId, times, rdb: { ...rdb, keys }, server };
+  return { backup, log: null, unknown: [], ...parts };
+}
+
+export const signs = (parts: Partial<Signs> = {}): Signs => ({
+  instance: 'main',
+  nowMs: NOW_MS,
+  worker: look('serves'),
+  applications: [],
+  replicas: [],
+  stored: stored(),
+  settings: {
+    onDamage: 'serve-empty',
+    restore: 'ask',
+    restoreClasses: [],
+    tolerance: 0.01,
+    askForMs: 300_000,
+    restartEveryMs: 600_000,
+    replicas: [],
+    warmup: { tolerance: 0.05, windowMs: 30_000, windows: 3, minLookups: 100, limitMs: 3_600_000 },
+  },
+  ...parts,
+});
+
+/** Nobody answers the worker, and its machine says this. */
+export const down = (parts: Partial<PlaceSigns> = {}): Partial<Signs> => ({
+  worker: look('refused'),
+  place: place(false, parts),
+});
+export const failedStart = (...ids: SignatureId[]): Partial<Signs> => down({ run: run(...ids) });
