@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
 import { type Progress, runAsJob } from '../../activities/job-context.ts';
 import { createSnapshotActivities } from '../../activities/snapshot.ts';
@@ -18,6 +19,7 @@ export class Recovering {
   readonly repository = new Repository(this.store);
   readonly archive = new Archive(this.store, 'main');
   readonly cancel = new AbortController();
+  readonly operationId = `test-${randomUUID()}`; // directories are named by it
   readonly notes: string[] = [];
   readonly redis: RedisServer;
   readonly settings: RecoverySettings = {
@@ -67,7 +69,7 @@ export class Recovering {
   /** As the worker runs an activity. */
   job<T>(body: () => Promise<T>, signal: AbortSignal = this.cancel.signal): Promise<T> {
     const progress = ({ note = '' }: Progress) => void this.notes.push(note);
-    return runAsJob({ signal, operationId: 'test', progress }, body);
+    return runAsJob({ signal, operationId: this.operationId, progress }, body);
   }
 
   async backup(reason: SnapshotReason = 'scheduled'): Promise<SnapshotManifest> {
