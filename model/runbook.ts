@@ -133,7 +133,7 @@ function pageOf(status: RunbookStatus, width: number): string {
       : `**Stop everything**: \`temporal workflow update execute -w ${id} --name hold --input '{"by":"you","reason":"…"}'\``,
   ].filter((line, index) => line !== '' || index === 1);
   const rows = steps.map(({ step, state, startedAt, seconds, note }) => {
-    const took = seconds === undefined ? '' : `${seconds} s${GAP}`;
+    const took = seconds === undefined ? '' : `${seconds}${GAP}s${GAP}`;
     return `|${MARKS[state]}${GAP}|${STEPS[step].title}${GAP}|${startedAt ? clock(startedAt) + GAP : ''}|${took}|${short(note ?? '', width)}|`;
   });
   return `${lines.join('\n\n').replace('\n\n\n\n', '\n\n')}\n\n| |step|UTC|took| |\n|-|-|-|-|-|\n${rows.join('\n')}`;

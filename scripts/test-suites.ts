@@ -10,7 +10,7 @@ interface Suite {
   files: string[];
   /** Test files at a time. Tests that measure time-outs of Temporal want the machine for themselves. */
   jobs: number;
-  /** Takes many minutes: runs only when it is asked for by name. */
+  /** Takes many minutes, or needs more than Redis, Temporal and S3: runs only when it is asked for by name. */
   slow?: true;
 }
 
@@ -20,7 +20,8 @@ const SUITES: Suite[] = [
   { name: 'journeys', files: ['test/journeys/**/*.test.ts'], jobs: 1 },
   { name: 'faults', files: ['test/faults/**/*.test.ts'], jobs: 1, slow: true },
   { name: 'soak', files: ['test/soak/**/*.test.ts'], jobs: 1, slow: true },
-  // Later: chromium (the Web UI), docker, kubernetes. Each is one line here, and scripts/setup gets what it needs.
+  { name: 'chromium', files: ['test/chromium/**/*.test.ts'], jobs: 1, slow: true },
+  // Later: docker, kubernetes. Each is one line here, and scripts/setup gets what it needs.
 ];
 
 const CHECKS = [

@@ -86,14 +86,14 @@ async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessme
   }
 }
 
-function servesAgain({ page, found, input }: LockedRun, serves: ServesAgain): Service {
+function servesAgain({ page, found }: LockedRun, serves: ServesAgain): Service {
   const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
   found.serving = { ...serves, secondsFromStart };
   for (const warning of serves.warnings) page.note(warning);
   for (const step of ['protect', 'restart'] as const)
     if (page.stateOf(step) === 'todo') page.end(step, 'skipped', 'nothing to do');
   page.end('serving', 'done', `${serves.keys} keys, ${secondsFromStart.toFixed(1)} s after the start`);
-  page.clients(`${input.instance} answers reads and writes since ${serves.servedAt.slice(11, 19)} UTC`);
+  page.clients(`reads and writes are answered since ${serves.servedAt.slice(11, 19)} UTC`);
   return 'serving';
 }
 
@@ -104,10 +104,10 @@ function servedWithoutUs({ page, found }: LockedRun, { advice }: Assessment): Se
   return 'serving';
 }
 
-function elsewhere({ page, found, input }: LockedRun): Service {
+function elsewhere({ page, found }: LockedRun): Service {
   page.end('restart', 'skipped', 'a second primary would split the data');
   page.end('serving', 'done', `${found.promoted} serves`);
-  page.clients(`${found.promoted} serves the data of ${input.instance}; applications must be pointed at it`);
+  page.clients(`${found.promoted} serves its data; applications must be pointed at it`);
   return 'serving-elsewhere';
 }
 

@@ -2,6 +2,7 @@ import { setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } fro
 import { formatDuration } from '../../model/format.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { Assessment } from '../../model/recovery.ts';
+import { withoutStop } from '../../model/recovery-text.ts';
 import {
   type Question,
   type RunbookStatus,
@@ -85,16 +86,19 @@ export class Page {
 
   assessed({ clients, since, worstLoss, changed, applications }: Assessment): void {
     const status = this.#status;
-    status.clients = since ? `${clients}, since ${since.slice(11, 19)} UTC` : clients;
+    const now = withoutStop(clients);
+    status.clients = since ? `${now}, since ${since.slice(11, 19)} UTC` : now;
     status.worstLoss = worstLoss;
-    status.changed = changed;
+    status.changed = changed.map(withoutStop);
     if (!this.isServing) status.applications = applications;
     this.#publish();
   }
 
   asks(question: Question | undefined): void {
-    if (question) this.#status.question = question;
-    else delete this.#status.question;
+    if (question) {
+      this.#status.question = question;
+      this.#status.now = 'waiting for your answer';
+    } else delete this.#status.question;
     this.#publish();
   }
 
