@@ -134,8 +134,8 @@ describe('The page of a recovery in the Temporal Web UI', function () {
     await house.killWorker();
     await open('memo');
     await page.getByText('"report"').first().waitFor();
-    const { memo } = await running.describe();
-    assert.match((memo?.report as RecoveryReport).summary, /damaged append-only log/);
+    const { memo = {} } = await running.describe();
+    assert.match((memo.report as RecoveryReport).summary, /damaged append-only log/);
   });
 
   /** Chooses an update and sends its message, as a person does. */
