@@ -37,3 +37,6 @@ export type FailureClass = keyof typeof FAILURE_CLASSES;
 
 /** Classes that only a restart can lead to: the process that answers is younger than the failure. */
 export const restartedBy = (failure: FailureClass): boolean => failure === 'empty' || failure === 'rdb-ignored';
+
+/** The files are whole and only not loaded, so what is kept aside is a copy. */
+export const staysInUse = (failure: FailureClass): boolean => failure === 'aof-manifest-lost' || failure === 'rdb-ignored';

@@ -1,4 +1,4 @@
-import { FAILURE_CLASSES } from './failure-class.ts';
+import { FAILURE_CLASSES, type FailureClass, staysInUse } from './failure-class.ts';
 import { formatCount, formatDuration } from './format.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
 import { type RunbookStatus, STEPS } from './runbook.ts';
@@ -16,8 +16,9 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
   }[outcome];
   const sentences = [
     service,
-    `${capital(FAILURE_CLASSES[failure].title)}.`,
-    keptAside ? `Damaged files are kept in ${keptAside.directory}.` : '',
+    failure === 'healthy' ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
+    ...(serving?.warnings ?? []).map((warning) => `${withoutStop(warning)}.`),
+    keptAside ? `${keptText(failure)} kept in ${keptAside.directory}.` : '',
     data ? `${capital(lossText(data, restored))}.` : '',
     authentication ? `${capital(authentication.text)}.` : '',
     warmup ? `Hit rate: ${warmup.text}.` : '',
@@ -28,6 +29,9 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     .map((sentence) => sentence.replace(/\.{2,}$/, '.'))
     .join(' ');
 }
+
+/** Copies of what a restart would change, or what was moved out of the way. */
+const keptText = (failure: FailureClass): string => (staysInUse(failure) ? 'A copy of its files is' : 'Damaged files are');
 
 function lossText(data: DataDecision, restored: RecoveryReport['restored']): string {
   if (!restored) return data.text;

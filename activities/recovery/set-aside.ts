@@ -1,5 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
-import type { FailureClass } from '../../model/failure-class.ts';
+import { staysInUse } from '../../model/failure-class.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
@@ -13,9 +13,6 @@ export interface KeptAside {
   bytes: number;
   names: string[];
 }
-
-/** The files stay in use, so what is kept is a copy. */
-const STAYS: readonly FailureClass[] = ['aof-manifest-lost', 'rdb-ignored'];
 
 export const createSetAsideActivities = (world: World) => ({
   /**
@@ -31,7 +28,7 @@ export const createSetAsideActivities = (world: World) => ({
     const platform = requireProcess(target).open();
     const layout = await platform.dataLayout();
     progress({ stage: 'set aside', note: `keeping what is in ${layout.dir}` });
-    if (STAYS.includes(assessment.failure)) {
+    if (staysInUse(assessment.failure)) {
       const { linked, ...kept } = await copyAside(layout, operationId);
       if (linked.length > 0) progress({ stage: 'set aside', note: `only linked, not copied: ${linked.join(', ')}` });
       return kept;

@@ -21,13 +21,16 @@ export function emptinessOf(signs: Signs, facts: RedisFacts): Found | undefined 
     return found('aof-manifest-lost', [`${files}: ${aof.orphans.slice(0, 3).join(', ')}.`, keys]);
   }
   const ignored = ignoredRdb(data, facts, signs.nowMs);
-  if (ignored) return found('rdb-ignored', [ignored, keys], [ADVICE_OF_IGNORED]);
+  if (ignored) return found('rdb-ignored', [ignored, keys], [signs.place ? ADVICE_OF_KEPT : ADVICE_OF_IGNORED]);
   const other = otherData(signs);
   return other === undefined ? undefined : found('empty', [keys, other, runOf(signs, facts)]);
 }
 
 const ADVICE_OF_IGNORED =
   'Do not restart it, and copy dump.rdb to a safe place: Redis overwrites it at its next save or stop, `CONFIG SET save ""` puts that off.';
+
+const ADVICE_OF_KEPT =
+  'What its old dump.rdb holds is not loaded: `redis-backup import` makes a backup of the copy that was kept, which can then be restored.';
 
 function looksEmpty({ stored }: Signs, { keys, keysLoaded, uptimeSeconds }: RedisFacts): boolean {
   if (keys === 0) return true;

@@ -36,10 +36,17 @@ export function planActs(failure: FailureClass, signs: Signs): PlannedAct[] {
       return place ? [...protectReplicas(signs), setAside(failure), startEmpty(signs)] : [];
     case 'aof-manifest-lost':
       return place ? planRebuild(signs) : [];
+    case 'rdb-ignored':
+      return place ? [KEEP_IGNORED] : [];
     default:
       return [];
   }
 }
+
+const KEEP_IGNORED: PlannedAct = {
+  act: 'set-aside',
+  text: 'Keep dump.rdb, which Redis has ignored and writes over at its next save or stop; Redis goes on serving.',
+};
 
 const KILL_SCRIPT: PlannedAct = {
   act: 'kill-script',

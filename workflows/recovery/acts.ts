@@ -1,4 +1,5 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
@@ -108,7 +109,7 @@ async function perform(run: LockedRun, assessment: Assessment, name: Act, approv
       });
       const { directory, bytes } = await act('setAside', args, there('keep the damaged files, out of the way'));
       found.keptAside = { directory, bytes };
-      return `damaged files are kept, ${formatBytes(bytes)}`;
+      return `${staysInUse(assessment.failure) ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
     }
     case 'rebuild-manifest': {
       const { files } = await act('rebuildManifest', args, there('make the manifest of the log again'));

@@ -1,4 +1,5 @@
 import { ActivityFailure, condition, isCancellation } from '@temporalio/workflow';
+import type { FailureClass } from '../../model/failure-class.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { act } from '../steps.ts';
@@ -41,7 +42,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     if (carried === 'done') {
       page.begin('serving', `waiting until ${assessment.instance} serves`);
       const serves = await awaitServes(run, assessment);
-      if (typeof serves === 'object') return servesAgain(run, serves);
+      if (typeof serves === 'object') return servesAgain(run, serves, assessment);
       page.note(serves);
     }
     if (assessment.acts.length > 0) {
@@ -86,7 +87,11 @@ async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessme
   }
 }
 
-function servesAgain({ page, found }: LockedRun, serves: ServesAgain): Service {
+/** These serve, and what a person should do about them stays to be done. */
+const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored'];
+
+function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
+  if (ADVISED.includes(failure)) found.toDo.push(...advice);
   const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
   found.serving = { ...serves, secondsFromStart };
   for (const warning of serves.warnings) page.note(warning);

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RecoveryReport } from '../../model/recovery.ts';
+import { filesIn, isKept, KEYS, SESSIONS, Troubled } from '../support/troubled.ts';
+
+const WITH_LOG = { appendonly: 'yes' };
+
+/** Failures of the process, and of the files that it loads. */
+describe('A recovery of a Redis that is down', function () {
+  this.timeout(60_000);
+  let redis: Troubled;
+  before(async () => {
+    redis = await Troubled.open();
+  });
+  after(() => redis?.close());
+
+  const serves = async (report: RecoveryReport) => {
+    assert.equal(report.outcome, 'serving', report.summary);
+    assert.equal(await redis.says('SET', 'written', 'now', 'EX', '60'), 'OK');
+  };
+  const increment = () => {
+    const directory = join(redis.dir, 'appendonlydir');
+    return join(directory, readdirSync(directory).find((name) => name.endsWith('incr.aof')) ?? '');
+  };
+  const restored = ({ restored = [] }: RecoveryReport) => restored.find(({ name }) => name === 'sessions')?.restored;
+
+  it('that was killed: starts it once, and nothing is lost', async () => {
+    await redis.stand({ config: WITH_LOG });
+    const starts = redis.starts();
+    await redis.kill();
+    const report = await redis.recover();
+    await serves(report);
+    assert.equal(report.failure, 'dead');
+    assert.deepEqual(report.actsDone, ['main was restarted']);
+    assert.equal(redis.starts(), starts + 1);
+    assert.equal(report.data?.verdict, 'within-tolerance');
+    assert.equal(report.serving?.keys, KEYS);
+    assert.deepEqual([report.decisions, report.toDo, report.keptAside], [[], [], undefined]);
+    assert.match(report.summary, /Nothing is left to do\.$/);
+  });
+
+  it('with a damaged RDB: keeps it, serves without, and brings sessions back when a person approves', async () => {
+    await redis.stand({ config: { save: '3600 1' } });
+    await redis.ask('SAVE');
+    await redis.kill();
+    const rdb = join(redis.dir, 'dump.rdb');
+    truncateSync(rdb, 500);
+    const damaged = filesIn(redis.dir);
+    const report = await redis.recover({ onDamage: 'serve-empty' }, async () => {
+      await redis.question(/session/);
+      assert.equal(await redis.says('SET', 'session:1', 'newer', 'KEEPTTL'), 'OK'); // signed in meanwhile
+      await redis.answer(/session/);
+    });
+    await serves(report);
+    assert.equal(report.failure, 'rdb-damaged');
+    assert.match(report.actsDone.join('; '), /damaged files are kept, .*; main started empty/);
+    assert.ok(isKept(damaged, report.keptAside?.directory));
+    assert.equal(restored(report), SESSIONS - 1);
+    assert.equal(await redis.ask('GET', 'session:1'), 'newer');
+    assert.equal(await redis.ask('DBSIZE'), SESSIONS + 1);
+  });
+
+  it('with a log that is cut in its middle: keeps it, asks before it starts empty, and does when nobody answers', async () => {
+    await redis.stand({ config: WITH_LOG });
+    await redis.kill();
+    const bytes = readFileSync(increment());
+    bytes.fill('#', bytes.length >> 1, (bytes.length >> 1) + 40);
+    writeFileSync(increment(), bytes);
+    const damaged = filesIn(redis.dir);
+    const report = await redis.recover({ onDamage: 'ask' }, async () => {
+      await redis.answer(/Start Redis empty/);
+      await redis.answer(/session/, true);
+    });
+    await serves(report);
+    assert.equal(report.failure, 'aof-damaged');
+    assert.ok(isKept(damaged, report.keptAside?.directory));
+    assert.equal(report.restored, undefined);
+    assert.deepEqual(
+      report.decisions.map(({ answer, by }) => [answer, by]),
+      [
+        ['approved', 'ann'],
+        ['declined', 'ann'],
+      ],
+    );
+    assert.ok((report.forecast?.atMostSignIns ?? 0) >= SESSIONS, JSON.stringify(report.forecast));
+  });
+
+  it('with a log whose tail is cut: serves, and says how many bytes are gone', async () => {
+    await redis.stand({ config: WITH_LOG });
+    await redis.ask('SET', 'last', 'write');
+    await redis.kill();
+    truncateSync(increment(), statSync(increment()).size - 5);
+    const report = await redis.recover();
+    await serves(report);
+    assert.equal(report.failure, 'dead');
+    assert.match(report.serving?.warnings.join() ?? '', /\d+ bytes/);
+    assert.match(report.summary, /bytes/);
+    assert.equal(await redis.ask('EXISTS', 'last'), 0);
+    assert.equal(report.serving?.keys, KEYS);
+  });
+
+  it('whose manifest is lost: makes it again before a start writes over the files, and all keys are back', async () => {
+    await redis.stand({ config: WITH_LOG });
+    await redis.kill();
+    rmSync(join(redis.dir, 'appendonlydir/appendonly.aof.manifest'));
+    const left = filesIn(redis.dir);
+    const starts = redis.starts();
+    const report = await redis.recover();
+    await serves(report);
+    assert.equal(report.failure, 'aof-manifest-lost');
+    assert.equal(redis.starts(), starts + 1);
+    assert.equal(report.serving?.keys, KEYS);
+    assert.ok(isKept(left, report.keptAside?.directory));
+    assert.equal(report.data?.verdict, 'within-tolerance');
+  });
+
+  it('and came up empty beside its ignored dump.rdb: keeps that, and brings sessions back into the Redis that serves', async () => {
+    await redis.stand({ config: { save: '3600 1' } });
+    await redis.ask('SAVE');
+    await redis.kill();
+    redis.configure(WITH_LOG);
+    await redis.house.redis.restart();
+    const ignored = new Map([...filesIn(redis.dir)].filter(([name]) => name === 'dump.rdb'));
+    const runId = await redis.runId();
+    const report = await redis.recover({}, () => redis.answer(/session/));
+    await serves(report);
+    assert.equal(report.failure, 'rdb-ignored');
+    assert.equal(await redis.runId(), runId, 'it was restarted');
+    assert.equal(restored(report), SESSIONS);
+    assert.ok(isKept(ignored, report.keptAside?.directory), 'the next save writes over dump.rdb');
+    assert.match(report.toDo.join(), /redis-backup import/);
+  });
+});
