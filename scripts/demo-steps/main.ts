@@ -1,4 +1,4 @@
-/** scripts/demo: a backup, a disaster and a restore, told step by step. Exit code 0 only if every step held. */
+/** scripts/demo: a backup, two disasters undone and a recovery, told step by step. Exit code 0 only if every step held. */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -4,6 +4,12 @@ import { fileURLToPath } from 'node:url';
 
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
+/** One line of a command with `--json`. */
+export interface Told {
+  type: string;
+  [field: string]: unknown;
+}
+
 /** Tells the story: what is done, why, and each command as one would type it. */
 export class Narrator {
   readonly #out: NodeJS.WriteStream;
@@ -27,7 +33,7 @@ export class Narrator {
 
   /** Runs a command of this clone and shows it with its output. @throws Error when it ends with a code that isn't allowed */
   async run(command: string[], { allowed = [0] }: { allowed?: number[] } = {}): Promise<number> {
-    this.say(`\n  $ ${[shortest(command[0] ?? ''), ...command.slice(1)].map(quoted).join(' ')}`);
+    this.#show(command);
     const code = await this.#spawn(command, (text) => this.#out.write(text));
     if (!allowed.includes(code)) throw new Error(`${command.join(' ')} ended with code ${code}`);
     return code;
@@ -47,6 +53,28 @@ export class Narrator {
   async askJson<T>(command: string[]): Promise<T> {
     const lines = (await this.ask([...command, '--json'])).trim().split('\n');
     return JSON.parse(lines.at(-1) ?? '') as T;
+  }
+
+  /** Runs one that tells what happens as JSON lines, shown as it would be typed. `tell` sees each; the last one is returned. */
+  async follow<T>(command: string[], tell: (line: Told) => void): Promise<T> {
+    this.#show(command);
+    let rest = '';
+    let last: Told | undefined;
+    const code = await this.#spawn([...command, '--json'], (text, stream) => {
+      if (stream === 'stderr') return void this.#out.write(text);
+      const lines = `${rest}${text}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        last = JSON.parse(line) as Told;
+        tell(last);
+      }
+    });
+    if (code !== 0 || last === undefined) throw new Error(`${command.join(' ')} ended with code ${code}`);
+    return last as T;
+  }
+
+  #show(command: string[]): void {
+    this.say(`\n  $ ${[shortest(command[0] ?? ''), ...command.slice(1)].map(quoted).join(' ')}`);
   }
 
   #spawn([file = '', ...args]: string[], show: (text: string, stream: 'stdout' | 'stderr') => void): Promise<number> {

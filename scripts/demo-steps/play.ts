@@ -7,6 +7,7 @@ import { findBinary } from '../../test/support/binaries.ts';
 import { fillDataClasses } from '../../test/support/datasets.ts';
 import type { Narrator } from './narrator.ts';
 import { type Contents, contentsOf } from './proof.ts';
+import { type RecoverySummary, recovery } from './recovery.ts';
 import { type SecondSummary, secondDisaster } from './second-disaster.ts';
 import { INSTANCE, type Place, redisCli, redisPid, startRedis, startTemporal, startWorker, type World } from './world.ts';
 
@@ -16,6 +17,7 @@ export interface Summary {
   restore: { keysExpected: number; keysFound: number };
   schedule: { everySeconds: number };
   pointInTime: SecondSummary;
+  recovery: RecoverySummary;
 }
 
 const SIX_HOURS_SECONDS = 6 * 3600;
@@ -32,6 +34,7 @@ export async function play(world: World, narrator: Narrator, { keys, place }: { 
   const report = await restore(narrator, manifest);
   await prove(narrator, world, manifest, before, report);
   const pointInTime = await secondDisaster(world, narrator);
+  const recovered = await recovery(world, narrator);
   sayWhereToLook(narrator, world, schedule.workflowId);
   const { backupId, rdb, stored } = manifest;
   return {
@@ -39,6 +42,7 @@ export async function play(world: World, narrator: Narrator, { keys, place }: { 
     restore: { keysExpected: report.keysExpected, keysFound: report.keysFound },
     schedule: { everySeconds: schedule.everySeconds },
     pointInTime,
+    recovery: recovered,
   };
 }
 
@@ -158,6 +162,7 @@ function sayWhereToLook(narrator: Narrator, { temporal, redis }: World, schedule
   narrator.say(`  the snapshot       ${page(`backup/${INSTANCE}`)}
   the scheduled one  ${page(scheduledRun)}
   the last restore   ${page(`restore/${INSTANCE}`)}
+  the recovery       ${page(`recover/${INSTANCE}`)}
   the log            ${page(`archive/${INSTANCE}`)}
   the schedule       ${temporal.webUi}/namespaces/default/schedules/redis-backup-${INSTANCE}
   Redis' directory   ${redis.dataDirectory}`);

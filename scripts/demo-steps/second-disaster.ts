@@ -50,7 +50,7 @@ const redisCliQuietly = (world: World, n: number): string =>
   redisCli(world, 'HSET', `session:demo-${n % 50}`, `field-${n}`, 'x'.repeat(20));
 
 /** Waits until what Redis has written is in the repository. */
-async function storedUpToNow(world: World, narrator: Narrator): Promise<void> {
+export async function storedUpToNow(world: World, narrator: Narrator): Promise<void> {
   for (const deadline = Date.now() + LOG_WITHIN_MS; Date.now() < deadline; await sleep(300)) {
     const status = await narrator.askJson<{ now?: { note?: string }; rpoSeconds?: number }>([
       'redis-backup',

@@ -111,6 +111,8 @@ instances:
       every: 6h
     archive: # the continuous log
       restartDelay: 1s # of a large Redis it is longer: a new base is a fork and a full transfer
+    recovery:
+      warmup: { window: 1s, windows: 2, minLookups: 20, target: 0.9, limit: 10s } # of a real cache: minutes
     applications:
       - name: shop # must reach the restored Redis, or everything is put back
         kind: command
