@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { RecoveryReport } from '../../model/recovery.ts';
 import type { WatchStatus } from '../../model/watch.ts';
 import { House } from '../support/house.ts';
 import { freePort } from '../support/temporal.ts';
@@ -16,7 +17,10 @@ describe('An outage at night', function () {
     metricsPort = await freePort();
     webhookPort = await freePort();
     house = await House.open({
-      instance: { watch: { every: '1s', after: '2s' } },
+      instance: {
+        watch: { every: '1s', after: '2s' },
+        recovery: { askFor: '1s', warmup: { window: '1s', windows: 1, minLookups: 1, target: 0, limit: '1s' } },
+      },
       worker: { metrics: { port: metricsPort }, webhook: { port: webhookPort, token: { env: 'JOURNEY_TOKEN' } } },
     });
   });
@@ -77,6 +81,9 @@ describe('An outage at night', function () {
     await until(async () => (await metrics()).includes('redis_backup_watch_recoveries_started_total{instance="main"} 1'), {
       what: 'it is counted',
     });
+    const report = (await house.client.workflow.getHandle('recover/main').result()) as RecoveryReport;
+    assert.equal(report.outcome, 'serving', report.summary);
+    assert.equal(await house.ask('PING'), 'PONG');
   });
 
   it('is watched for no longer when somebody has said so', async () => {
