@@ -87,6 +87,30 @@ describe('what the command prints', () => {
     assert.equal(both.stdout.text, 'stored main\n');
   });
 
+  it('redraws the page of a recovery in its place on a terminal, and leaves the last one above the result', () => {
+    const both = streams(true);
+    const output = textOutput(both);
+    output.page({ text: 'main: refused\n> Restart', notes: [], json: {} });
+    output.page({ text: 'main: served\n+ Restart', notes: [], json: {} });
+    output.result({}, 'main serves');
+    const { text } = both.stderr;
+    assert.ok(text.includes('main: refused') && text.includes('main: served'));
+    assert.match(text.slice(0, text.indexOf('main: served')), new RegExp(String.fromCharCode(27)), 'it goes back up');
+    assert.equal(both.stdout.text, 'main serves\n');
+  });
+
+  it('gives a log of a recovery each note once, and a script the whole page when it has changed', () => {
+    const text = streams();
+    const output = textOutput(text);
+    output.page({ text: 'page', notes: ['one'], json: {} });
+    output.page({ text: 'page', notes: ['one', 'two'], json: {} });
+    assert.equal(text.stderr.text, 'one\ntwo\n');
+    const json = streams();
+    const lines = jsonOutput(json);
+    for (const now of ['loading', 'loading', 'serving']) lines.page({ text: '', notes: [], json: { now } });
+    assert.equal(json.stdout.text, '{"type":"runbook","now":"loading"}\n{"type":"runbook","now":"serving"}\n');
+  });
+
   it('names an error and the next step, with its own exit code', () => {
     const text = streams();
     assert.equal(textOutput(text).failure(LOST), 10);
