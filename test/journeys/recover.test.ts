@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
+import type { RunbookStatus } from '../../model/runbook.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
@@ -18,6 +19,7 @@ describe('A recovery', function () {
     house = await House.open({
       redis: { config: { appendonly: 'yes', appendfsync: 'always', 'auto-aof-rewrite-percentage': '0' } },
       instance: { recovery: RECOVERY },
+      others: () => ({ elsewhere: { platform: { type: 'external' } } }),
     });
     await house.ask('EVAL', "for i=1,1000 do redis.call('SET', 'cache:'..i, 'x', 'EX', 3600) end", '0');
     for (let i = 0; i < 100; i++) await house.ask('SET', `session:${i}`, 'token', 'EX', '86400');
@@ -68,6 +70,24 @@ describe('A recovery', function () {
     assert.equal(report.failure, 'aof-damaged');
     assert.equal(report.restored?.find(({ name }) => name === 'sessions')?.restored, 100);
     assert.ok(report.keptAside);
+  });
+
+  it('touches nothing of a Redis that only the protocol reaches, and goes on when a person has started it', async () => {
+    const seen = house.steps.length;
+    await kill();
+    const running = await house.client.workflow.start('recoverRedis', {
+      workflowId: 'recover/elsewhere',
+      taskQueue: 'redis-ops',
+      args: [{ instance: 'elsewhere', restore: 'never' }],
+    });
+    const page = () => running.query<RunbookStatus>('status');
+    await until(async () => (await page()).now.includes('only a person can help'), { what: 'advice', seconds: 30 });
+    assert.equal(await house.ask('PING').then(yes, no), false, 'it was not started');
+    await house.redis.restart();
+    const report = (await running.result()) as RecoveryReport;
+    assert.equal(report.outcome, 'serving', report.summary);
+    assert.deepEqual(report.actsDone, []);
+    assert.ok(!house.steps.slice(seen).some((step) => ['restartServer', 'setAside', 'startEmpty'].includes(step)));
   });
 });
 

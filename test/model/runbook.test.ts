@@ -22,21 +22,19 @@ const status: fc.Arbitrary<RunbookStatus> = fc.record(
     changed: fc.array(text, { maxLength: 5 }),
     applications: fc.array(text, { maxLength: 20 }),
     held: fc.option(fc.record({ by: text, reason: text }), { nil: undefined }),
-    steps: fc
-      .constant(STEP_IDS)
-      .chain((ids) =>
-        fc.tuple(
-          ...ids.map((step) =>
-            fc.record({
-              step: fc.constant(step),
-              state: fc.constantFrom(...STATES),
-              startedAt: fc.constant('2026-08-01T03:00:01.000Z'),
-              seconds: fc.constant(0.3),
-              note: text,
-            }),
-          ),
+    steps: fc.constant(STEP_IDS).chain((ids) =>
+      fc.tuple(
+        ...ids.map((step) =>
+          fc.record({
+            step: fc.constant(step),
+            state: fc.constantFrom(...STATES),
+            startedAt: fc.constant('2026-08-01T03:00:01.000Z'),
+            seconds: fc.constant(0.3),
+            note: text,
+          }),
         ),
       ),
+    ),
     notes: fc.array(text),
     outcome: fc.option(fc.constantFrom('serving', 'not-serving'), { nil: undefined }),
   },
