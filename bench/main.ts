@@ -1,8 +1,9 @@
-/** `npm run bench -- backup|restore|archive|live`: how fast, how large, how much memory, beside what others need for the same. */
+/** `npm run bench -- backup|restore|archive|live|recovery`: how fast, how large, how much memory, beside what others need for the same. */
 import { parseArgs } from 'node:util';
 import { benchArchive } from './archive.ts';
 import { benchBackup, benchMemory } from './backup.ts';
 import { benchLive } from './live.ts';
+import { benchRecovery } from './recovery.ts';
 import { toJson, toText } from './report.ts';
 import { benchRestore } from './restore.ts';
 
@@ -21,8 +22,9 @@ const HELP = `npm run bench -- backup    snapshot of a loaded Redis to a local S
 npm run bench -- restore   from that S3 server to a Redis that has loaded it
 npm run bench -- archive   writes to a Redis with and without the continuous log, and how far that is behind
 npm run bench -- live      restore into a running Redis that is read all the time, beside its own load from disk
+npm run bench -- recovery  the runbook after kill -9, with its worker killed and with a damaged log, beside a start by hand
 
-  --keys N              keys in the Redis, in the shapes of the data classes (2000000)
+  --keys N              keys in the Redis, in the shapes of the data classes (2000000; recovery: 200000)
   --runs N              runs of each contender, in turn; medians are reported (3)
   --json                one line of JSON: name, ours, peers, ratio
   --uncompressed-fork   backup: with rdbcompression off at the moment of the fork
@@ -36,7 +38,7 @@ async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      keys: { type: 'string', default: '2000000' },
+      keys: { type: 'string' },
       runs: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
       'uncompressed-fork': { type: 'boolean', default: false },
@@ -47,7 +49,7 @@ async function main(): Promise<void> {
     },
   });
   const options: BenchOptions = {
-    keys: positive(values.keys, '--keys'),
+    keys: positive(values.keys ?? (positionals[0] === 'recovery' ? '200000' : '2000000'), '--keys'),
     runs: positive(values.runs, '--runs'),
     pipeline: values.pipeline,
     uncompressedFork: values['uncompressed-fork'],
@@ -55,7 +57,9 @@ async function main(): Promise<void> {
     note: (text) => console.error(text),
   };
   const backup = values.memory ? benchMemory : benchBackup;
-  const bench = { backup, restore: benchRestore, archive: benchArchive, live: benchLive }[positionals[0] ?? ''];
+  const bench = { backup, restore: benchRestore, archive: benchArchive, live: benchLive, recovery: benchRecovery }[
+    positionals[0] ?? ''
+  ];
   if (values.help || !bench || positionals.length > 1) {
     console.log(HELP);
     process.exitCode = values.help ? 0 : 2;

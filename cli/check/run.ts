@@ -9,6 +9,7 @@ import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
+import { checkRecovery, checkWebhook } from './recovery.ts';
 import { checkRepository } from './repository.ts';
 import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
@@ -23,6 +24,7 @@ export async function* runChecks(world: CheckWorld, instances: readonly string[]
   yield* await checkRepository(world);
   const { session, found } = await checkTemporal(world);
   yield* found;
+  yield* await checkWebhook(world);
   for (const instance of instances) {
     for (const finding of await checkInstance(world, instance, session)) yield { ...finding, instance };
   }
@@ -46,6 +48,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
       await add(checkArchiveServer(client, instance));
     }
     await add(checkDataClasses(world, client, instance));
+    await add(checkRecovery(world, name, client));
     await add(checkPlatform(world.config, instance, client));
     if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
     if (session) await add(checkSchedule(session, instance));

@@ -49,14 +49,14 @@ function signIn(world: World, people: number): void {
   redisCli(world, 'EVAL', script, '0', `${people}`);
 }
 
-/** A few bytes in the middle of the newest increment: a Redis that reads them refuses to start. */
+/** More than one command in the middle of the newest increment: a Redis that reads them refuses to start. */
 function damageLog(narrator: Narrator, { redis }: World): void {
   const path = globSync(`${redis.dataDirectory}/**/*.incr.aof`).find((one) => !one.includes('.redis-backup'));
   assert.ok(path, 'there is no append-only log');
   const file = openSync(path, 'r+');
-  writeSync(file, Buffer.alloc(40, 'X'), 0, 40, statSync(path).size >> 1);
+  writeSync(file, Buffer.alloc(1000, 'X'), 0, 1000, statSync(path).size >> 1);
   closeSync(file);
-  narrator.say(`    damaged: ${path}, 40 bytes in the middle`);
+  narrator.say(`    damaged: ${path}  (1,000 bytes in the middle)`);
 }
 
 async function recover({ temporal }: World, narrator: Narrator): Promise<RecoveryReport> {

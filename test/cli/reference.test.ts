@@ -3,8 +3,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
+import { FAILURE_ADVICE, failureTable } from '../../cli/reference/failure-classes.ts';
 import { commandSections, errorTable } from '../../cli/reference/tables.ts';
 import { ERRORS } from '../../model/errors.ts';
+import { planActs } from '../../model/failure/plan-acts.ts';
+import type { FailureClass } from '../../model/failure-class.ts';
+import { STEP_IDS, STEPS } from '../../model/runbook.ts';
+import { down, look, place, signs } from '../model/signs-fixtures.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -24,8 +29,30 @@ describe('the reference', () => {
     }
   });
 
+  it('lists every kind of failure with what is done about it', () => assertGenerated('docs/recovery.md', failureTable()));
+
+  it('says of each failure what a recovery really does by itself, and what it asks', () => {
+    for (const [failure, { byItself, asked }] of Object.entries(FAILURE_ADVICE)) {
+      const orphaned = { worker: look('read-only', { role: 'slave', primary: '10.0.0.1:6379' }), place: place(true) };
+      const parts = failure === 'read-only' ? orphaned : failure === 'silent' ? { place: place(true) } : down();
+      const settled = { ...signs(parts), replicas: [] };
+      const acts = planActs(failure as FailureClass, settled);
+      const written = planActs(failure as FailureClass, { ...settled, worker: look('serves', { keys: 5 }) });
+      assert.equal(acts.some(({ ask }) => !ask), byItself !== undefined, failure); // biome-ignore format: one thought
+      assert.equal([...acts, ...written].some(({ ask }) => ask), asked !== undefined, failure); // biome-ignore format: one thought
+    }
+  });
+
+  it('names every step of the runbook with its criterion', async () => {
+    const text = await readFile(path.join(ROOT, 'docs/recovery.md'), 'utf8');
+    for (const step of STEP_IDS) {
+      const { title, criterion } = STEPS[step];
+      assert.ok(text.includes(`| ${title} (\`${step}\`) | ${criterion} |`), step);
+    }
+  });
+
   it('leads from page to page without a dead link', async () => {
-    for (const page of ['docs/commands.md', 'docs/errors.md', 'docs/configuration.md']) {
+    for (const page of ['docs/commands.md', 'docs/errors.md', 'docs/configuration.md', 'docs/recovery.md']) {
       const text = await readFile(path.join(ROOT, page), 'utf8');
       for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) await readFile(path.join(ROOT, 'docs', link));
     }

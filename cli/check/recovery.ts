@@ -1,0 +1,77 @@
+import { instanceOf } from '../../config/load.ts';
+import { resolveInstance, resolveWebhookToken } from '../../config/resolve.ts';
+import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import type { RedisLook } from '../../model/redis-look.ts';
+import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import { lookAtRedis } from '../../redis/health.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+
+const LOOK_MS = 2_500;
+
+/** What a recovery will ask at 3 a.m. answers now: the replicas that are named, and the source of the rate of sign-ins. */
+export async function checkRecovery(world: CheckWorld, name: string, client: RedisClient | undefined): Promise<Finding[]> {
+  const { recovery } = instanceOf(world.config, name);
+  return [
+    ...(recovery.replicas.length > 0 ? await findings('replicas', () => checkReplicas(world, name, client)) : []),
+    ...(await findings('sign-ins', () => checkSignIns(recovery))),
+  ];
+}
+
+async function checkReplicas({ config }: CheckWorld, name: string, client: RedisClient | undefined): Promise<Finding[]> {
+  const { connection, recovery } = await resolveInstance(config, name);
+  const replid = client && (await client.info('replication')).get('master_replid');
+  return Promise.all(
+    recovery.replicas.map(async (address) => {
+      const at = address.lastIndexOf(':');
+      const [host, port] = [address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), Number(address.slice(at + 1))];
+      return judgeReplica(address, await lookAtRedis({ ...connection, host, port }, { withinMs: LOOK_MS }), replid);
+    }),
+  );
+}
+
+function judgeReplica(address: string, { detail, facts }: RedisLook, replid: string | undefined): Finding {
+  if (!facts) {
+    return warning(
+      'replicas',
+      `${address} of recovery.replicas does not answer: ${detail}`,
+      'Correct the address, or its user and password, which must be those of the instance; or take it off the list.',
+    );
+  }
+  const what = facts.role === 'master' ? 'is a primary' : 'follows another Redis';
+  if (facts.role === 'slave' && (replid === undefined || facts.replid === replid))
+    return ok('replicas', `${address} is a replica with ${facts.keys} keys`);
+  return warning(
+    'replicas',
+    `${address} of recovery.replicas ${what}: it has no copy of this data`,
+    'Name replicas of this very Redis: a recovery may propose one of them as its successor.',
+  );
+}
+
+async function checkSignIns({ authentication }: RecoverySettings): Promise<Finding[]> {
+  if (!authentication) return [];
+  const look = await lookAtAuthenticationRate(authentication);
+  if ('perSecond' in look) return [ok('sign-ins', `${look.perSecond} authentication requests a second now`)];
+  return [
+    warning(
+      'sign-ins',
+      `the rate of authentication requests is not known: ${look.why}`,
+      'Correct recovery.authentication: until then a recovery forecasts the spike of sign-ins, and cannot watch it.',
+    ),
+  ];
+}
+
+/** Where alerts are taken, they are let in, and somebody does something with them. */
+export const checkWebhook = ({ config }: CheckWorld): Promise<Finding[]> =>
+  findings('webhook', async () => {
+    const { webhook } = config.worker;
+    if (!webhook) return [];
+    await resolveWebhookToken(config);
+    const watched = Object.values(config.instances).filter(({ watch }) => watch !== undefined);
+    if (watched.length > 0) return ok('webhook', `alerts are taken on ${webhook.host}:${webhook.port}`);
+    return failed(
+      'webhook',
+      'worker.webhook takes alerts, and no instance has `watch`: they do nothing',
+      'Add `watch: {}` to the instances that alerts may recover, or remove worker.webhook.',
+    );
+  });

@@ -1,0 +1,51 @@
+import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
+
+/** What a recovery does about each kind of failure, for docs/recovery.md. Absent: nothing of that sort. */
+export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; asked?: string; you?: string }>> = {
+  healthy: { you: 'Nothing; what is missing of the data is counted all the same.' },
+  dead: { byItself: 'Starts it, once in `restartEvery`.' },
+  'oom-killed': { byItself: 'Starts it, once in `restartEvery`.', you: 'Raise the memory limit, or lower maxmemory.' },
+  loading: { byItself: 'Waits; a restart would begin the load anew.' },
+  'rdb-damaged': { byItself: 'Sets the files aside and starts empty, as `onDamage` says.' },
+  'aof-damaged': { byItself: 'Sets the files aside and starts empty, as `onDamage` says.' },
+  'aof-manifest-lost': {
+    byItself: 'Copies the directory, makes the manifest again and restarts.',
+    asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',
+  },
+  'rdb-ignored': { you: 'Copy dump.rdb to a safe place, do not restart; then `redis-backup import` and `restore`.' },
+  'data-too-new': { you: 'Start the version that wrote the data; the data is good.' },
+  'module-missing': { you: 'Install and load the module; the data is good.' },
+  'bad-configuration': { you: 'Correct what its log names.' },
+  'directory-unusable': { you: 'Mount the directory, or give the right to write in it.' },
+  'disk-full': { you: 'Make room; do not restart: a start writes, too.' },
+  'save-failing': { you: 'Mend what the log says of the failed save, then BGSAVE.' },
+  'memory-full': { you: 'Raise maxmemory, delete keys, or choose a policy that evicts.' },
+  empty: { you: 'Find out who emptied it; `redis-backup find-destructive`, `restore --plan`.' },
+  'script-busy': { asked: 'Ends the script, unless it has written.' },
+  'clients-full': { you: 'Find who holds the connections, or raise maxclients.' },
+  'password-refused': { you: 'Correct user or password of the instance.' },
+  'read-only': {
+    asked: 'Makes it a primary, if the one that it follows does not serve.',
+    you: 'Point everything at its primary, if that is alive.',
+  },
+  silent: { asked: 'Restarts it; by kill -9 after another question.' },
+  'cut-off': { you: 'Look at the network of the worker; Redis is not touched.' },
+  'wrong-endpoint': { you: 'Find out what answers there.' },
+  'cannot-start': { byItself: 'Starts it, once in `restartEvery`.', you: 'Read its log.' },
+  unknown: { you: 'Read what was seen: it is on the page.' },
+};
+
+const NONE = '–';
+
+/** The table of docs/recovery.md, from the table of failures. */
+export function failureTable(): string {
+  const rows = Object.entries(FAILURE_CLASSES).map(([name, { title, restartHelps }]) => {
+    const { byItself = NONE, asked = NONE, you = NONE } = FAILURE_ADVICE[name as FailureClass];
+    return `| \`${name}\` | ${title} | ${restartHelps ? 'yes' : 'no'} | ${byItself} | ${asked} | ${you} |`;
+  });
+  return [
+    '| class | what it is | a restart helps | done by itself | asked first | what is left to you |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
