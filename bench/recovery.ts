@@ -2,7 +2,7 @@ import { closeSync, cpSync, globSync, mkdtempSync, openSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { WORKFLOW_IDS } from '../model/operations.ts';
+import { RECOVERY_TASK_TIMEOUT, WORKFLOW_IDS } from '../model/operations.ts';
 import type { RecoveryReport } from '../model/recovery.ts';
 import { House } from '../test/support/house.ts';
 import { pipeline } from '../test/support/pipeline.ts';
@@ -153,6 +153,7 @@ class Bench {
   async #recover(): Promise<Run> {
     const begun = performance.now();
     const running = await this.#house.client.workflow.start('recoverRedis', {
+      workflowTaskTimeout: RECOVERY_TASK_TIMEOUT, // as `redis-backup recover` starts it
       workflowId: WORKFLOW_IDS.recover('main'),
       taskQueue: 'redis-ops',
       args: [{ instance: 'main' }],

@@ -19,6 +19,12 @@ export const WORKFLOW_IDS = {
   watch: (instance: string) => `watch/${instance}`,
 } as const;
 
+/**
+ * When a worker dies in the middle of a decision of a recovery, Temporal gives it to another one after so long. Its default of
+ * 10 s is long for somebody who waits for a Redis.
+ */
+export const RECOVERY_TASK_TIMEOUT = '5 seconds';
+
 /** Search attributes, all of type Keyword. Never a secret: they are stored in the clear. */
 export const SEARCH_ATTRIBUTES = {
   instance: 'RedisInstance',

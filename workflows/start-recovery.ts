@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { CancellationScope, proxySinks, type Sinks, startChild } from '@temporalio/workflow';
-import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
+import { QUEUES, RECOVERY_TASK_TIMEOUT, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { RecoveryInput } from '../model/recovery.ts';
 import type { PastRecovery } from '../model/watch.ts';
 
@@ -23,6 +23,7 @@ export async function startRecovery(instance: string, by: string): Promise<PastR
         taskQueue: QUEUES.ops,
         args: [input],
         parentClosePolicy: 'ABANDON',
+        workflowTaskTimeout: RECOVERY_TASK_TIMEOUT,
         searchAttributes: { [SEARCH_ATTRIBUTES.instance]: [instance] },
         staticSummary: `recovery of ${instance}, for ${by}`,
       }),

@@ -2,7 +2,14 @@ import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temp
 import type { ArchiveInput } from '../../model/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
-import { type BackupInput, QUEUES, type RestoreInput, type RetentionInput, WORKFLOW_IDS } from '../../model/operations.ts';
+import {
+  type BackupInput,
+  QUEUES,
+  RECOVERY_TASK_TIMEOUT,
+  type RestoreInput,
+  type RetentionInput,
+  WORKFLOW_IDS,
+} from '../../model/operations.ts';
 import type { RecoveryInput } from '../../model/recovery.ts';
 import type { WatchInput } from '../../model/watch-memory.ts';
 import type { TemporalSession } from '../temporal.ts';
@@ -20,6 +27,8 @@ interface OperationStart {
   workflowId: string;
   input: object;
   summary: string;
+  /** How long a worker may think before another one is asked. Default 10 s. */
+  taskTimeout?: typeof RECOVERY_TASK_TIMEOUT;
   /** What to do when it runs already. */
   ifRunning: 'join' | 'refuse';
 }
@@ -102,6 +111,7 @@ export const startRecovery = (session: TemporalSession, input: RecoveryInput): P
     workflowId: input.dryRun ? `${WORKFLOW_IDS.plan(input.instance)}/recovery` : WORKFLOW_IDS.recover(input.instance),
     input,
     summary: `${input.dryRun ? 'what a recovery would do' : 'recovery'} of ${input.instance}${input.by ? `, by ${input.by}` : ''}`,
+    taskTimeout: RECOVERY_TASK_TIMEOUT,
     ifRunning: 'join',
   });
 
@@ -134,6 +144,7 @@ async function start(session: TemporalSession, operation: OperationStart): Promi
       args: [operation.input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: operation.summary,
+      ...(operation.taskTimeout ? { workflowTaskTimeout: operation.taskTimeout } : {}),
     });
     return { handle, workflowId, joined: false };
   } catch (error) {

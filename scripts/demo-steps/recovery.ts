@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, globSync, openSync, statSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { formatBytes, formatCount } from '../../model/format.ts';
+import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { type RunbookStatus, STEPS } from '../../model/runbook.ts';
 import { openRedis } from '../../redis/client.ts';
@@ -56,7 +56,7 @@ function damageLog(narrator: Narrator, { redis }: World): void {
   const file = openSync(path, 'r+');
   writeSync(file, Buffer.alloc(1000, 'X'), 0, 1000, statSync(path).size >> 1);
   closeSync(file);
-  narrator.say(`    damaged: ${path}  (1,000 bytes in the middle)`);
+  narrator.say(`    damaged: ${path}, 1,000 bytes in the middle`);
 }
 
 async function recover({ temporal }: World, narrator: Narrator): Promise<RecoveryReport> {
@@ -111,7 +111,7 @@ function tell(narrator: Narrator, report: RecoveryReport, sessions: { before: nu
   served again       ${serving.secondsFromStart.toFixed(1)} s after the runbook was started
   sessions lost      ${formatCount(sessions.before - data.present)} of ${formatCount(sessions.before)}, with the damaged log
   brought back       ${formatCount(back)}, those of the last minute too: ${formatCount(sessions.after)} are there now
-  sign-ins expected  none now; ${forecast ? `at most ${formatCount(forecast.atMostSignIns)} at once` : 'nobody knows how many'}, had they not come back
+  sign-ins expected  none now; ${forecast ? `at most ${formatCount(forecast.atMostSignIns)} in the first ${formatDuration(forecast.overSeconds * 1000)}` : 'nobody knows how many'}, had they not come back
   hit rate           ${warmup?.text ?? 'not watched'}
   damaged files      ${formatBytes(keptAside.bytes)}, kept in ${keptAside.directory}`);
   assert.equal(failure, 'aof-damaged');

@@ -52,7 +52,13 @@ describe('the reference', () => {
   });
 
   it('leads from page to page without a dead link', async () => {
-    for (const page of ['docs/commands.md', 'docs/errors.md', 'docs/configuration.md', 'docs/recovery.md']) {
+    for (const page of [
+      'docs/commands.md',
+      'docs/errors.md',
+      'docs/configuration.md',
+      'docs/recovery.md',
+      'docs/comparison.md',
+    ]) {
       const text = await readFile(path.join(ROOT, page), 'utf8');
       for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) await readFile(path.join(ROOT, 'docs', link));
     }

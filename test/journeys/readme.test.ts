@@ -25,7 +25,11 @@ describe('What README says to type for the temporal CLI', function () {
     symlinkSync(findBinary('temporal'), join(path, 'temporal'));
     house = await House.open({
       redis: { config: { appendonly: 'yes' } },
-      instance: { archive: { restartDelay: '1s' }, watch: {} },
+      instance: {
+        archive: { restartDelay: '1s' },
+        watch: {},
+        recovery: { warmup: { window: '1s', windows: 1, minLookups: 1, target: 0, limit: '2s' } },
+      },
     });
     await house.ask('SET', 'session:1', 'token');
     await house.backup();
@@ -74,6 +78,7 @@ describe('What README says to type for the temporal CLI', function () {
       'backupAof',
       'backupSnapshot',
       'mergeFromBackup',
+      'recoverRedis',
       'restoreFromAof',
       'restoreFromRdb',
       'watchRedis',
