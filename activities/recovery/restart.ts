@@ -120,6 +120,7 @@ function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instanc
   if (approved || !last || last.instance !== instance) return;
   const agoMs = nowMs - last.atMs;
   if (agoMs >= assessment.settings.restartEveryMs) return;
+  if (assessment.acts.some(({ afterMending }) => afterMending)) return;
   // Not the same start again: other files are loaded.
   if (last.operationId === currentJob().operationId && assessment.acts.some(({ act }) => CHANGES_FILES.includes(act))) return;
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
