@@ -40,3 +40,18 @@ export const restartedBy = (failure: FailureClass): boolean => failure === 'empt
 
 /** The files are whole and only not loaded, so what is kept aside is a copy. */
 export const staysInUse = (failure: FailureClass): boolean => failure === 'aof-manifest-lost' || failure === 'rdb-ignored';
+
+const OF_A_LIVING: readonly FailureClass[] = [
+  'disk-full',
+  'save-failing',
+  'memory-full',
+  'script-busy',
+  'clients-full',
+  'password-refused',
+  'read-only',
+  'silent',
+  'cut-off',
+];
+
+/** Classes of a process that lives and keeps its data: where the same one serves again, it has lived through the failure. */
+export const livedThrough = (failure: FailureClass): boolean => OF_A_LIVING.includes(failure);

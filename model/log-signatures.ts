@@ -40,6 +40,8 @@ const SIGNATURES = {
     failure: 'bad-configuration',
     atStart: true,
   },
+  'config-at': { pattern: /^Reading the configuration file, at line \d+/, atStart: true },
+  'config-line': { pattern: /^>>> '/, atStart: true },
   acl: { pattern: /because of ACL errors|Error loading ACLs/, failure: 'bad-configuration', atStart: true },
   tls: {
     pattern: /Failed to configure TLS|Failed finding TLS support|Failed to load certificate/,

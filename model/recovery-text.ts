@@ -1,3 +1,4 @@
+import { CLIENTS } from './failure/clients.ts';
 import { FAILURE_CLASSES, type FailureClass, staysInUse } from './failure-class.ts';
 import { formatCount, formatDuration } from './format.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
@@ -11,7 +12,7 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
       ? `${instance} serves since ${serving.servedAt.slice(11, 19)} UTC, ${formatDuration(serving.secondsFromStart * 1000)} after the start.`
       : `${instance} serves.`,
     'serving-elsewhere': `${promoted} serves the data of ${instance}.`,
-    'not-serving': `${instance} does not serve.`,
+    'not-serving': notServing(instance, failure),
     aborted: `Aborted by ${aborted?.by ?? 'a person'}: ${aborted?.reason ?? ''}.${serving ? ` ${instance} serves.` : ''}`,
   }[outcome];
   const sentences = [
@@ -30,6 +31,12 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     .join(' ');
 }
 
+/** Some of these answer reads, or whoever is connected already. */
+const notServing = (instance: string, failure: FailureClass): string =>
+  CLIENTS[failure] === CLIENTS.dead
+    ? `${instance} does not serve.`
+    : `${instance} does not serve as it should: ${withoutStop(lower(CLIENTS[failure]))}.`;
+
 /** Copies of what a restart would change, or what was moved out of the way. */
 const keptText = (failure: FailureClass): string => (staysInUse(failure) ? 'A copy of its files is' : 'Damaged files are');
 
@@ -42,7 +49,9 @@ function lossText(data: DataDecision, restored: RecoveryReport['restored']): str
 /** Sentences that become parts of others. */
 export const withoutStop = (text: string): string => text.replace(/\.+$/, '');
 
-const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+export const capital = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);
+
+const lower = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
 
 const MARKS = { todo: ' ', doing: '>', done: '+', failed: '!', skipped: '-' } as const;
 const WIDEST_TITLE = Math.max(...Object.values(STEPS).map(({ title }) => title.length));

@@ -45,6 +45,8 @@ export interface PlannedAct {
   act: Act;
   /** One sentence, as a person would say it: what is done and why. */
   text: string;
+  /** What the last start failed of is mended: a restart is not the same one again. */
+  afterMending?: true;
   /** Absent: done by itself. */
   ask?: {
     /** What is asked, as a question. */

@@ -19,7 +19,7 @@ export interface PlaceSigns {
   /** Over a local connection. Absent: it was not tried, because no process is there. */
   local?: RedisLook;
   /** ISO 8601, as far as they can be seen. */
-  files?: { configChangedAt?: string; binaryChangedAt?: string };
+  files?: { configChangedAt?: string; binaryChangedAt?: string; loggedAt?: string };
   /** What could not be seen and why, one sentence each. */
   unseen: string[];
 }

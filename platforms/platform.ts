@@ -15,8 +15,9 @@ export interface Platform {
   /**
    * Asks the process to end and returns when it is gone; never kills it. Redis saves on the way if it has save points, so
    * the caller sends SHUTDOWN NOSAVE first, or sets `save ""` where `restartsByItself`. Idempotent. Throws STOP_FAILED.
+   * @param withinMs - in place of the time that the platform gives it
    */
-  stop(signal?: AbortSignal): Promise<void>;
+  stop(signal?: AbortSignal, withinMs?: number): Promise<void>;
   /**
    * Ends this very process at once and returns when it is gone. Nothing is saved, so only what a person has approved, of a
    * process that doesn't heed `stop`. Idempotent.
@@ -36,6 +37,8 @@ export interface Platform {
 export interface PlatformTrace {
   /** Absent: nobody here has seen it. A worker that was restarted has not, nor does it know the pid. */
   end?: { pid?: number; code?: number; signal?: string; atMs?: number };
+  /** When it last logged or printed anything, where that is in files. */
+  loggedAtMs?: number;
   /** A supervisor says that the kernel killed it for memory. */
   oomKilled?: boolean;
   /** A supervisor brings it up again and again, or has given up. */

@@ -1,4 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
+import { runsIn, signOf } from '../../model/log-signatures.ts';
 import type { Platform } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
@@ -9,6 +10,7 @@ import type { ProtectedInstance } from '../world.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */
 const SILENT_AFTER_MS = 3_000;
+const LOG_LINES = 100;
 const SILENT = ['REDIS_UNREACHABLE', 'REDIS_NOT_READY'];
 
 /** Asks one thing, and doesn't wait long for it. `undefined` if Redis is silent, or busy; any other refusal is thrown. */
@@ -44,6 +46,9 @@ export async function endWithoutSave(target: ProtectedInstance, platform: Platfo
   await platform.stop(currentJob().signal);
 }
 
+/** How long one that is silent may take to heed a signal: its clients hang meanwhile. */
+const HEED_WITHIN_MS = 10_000;
+
 /** Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent. */
 export async function endWithSave(target: ProtectedInstance, platform: Platform, info: RedisInfo | undefined): Promise<void> {
   const { appendonly } = await platform.dataLayout();
@@ -54,5 +59,17 @@ export async function endWithSave(target: ProtectedInstance, platform: Platform,
     if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
     else if (how === 'SAVE' && !info.flag('loading')) await client.command('SAVE'); // its stop is a signal, which saves only with save points
   }
-  await platform.stop(currentJob().signal);
+  await stopHeeding(platform, info ? undefined : HEED_WITHIN_MS);
+}
+
+/** One that has heeded the signal, and saves, gets the time that it needs. */
+async function stopHeeding(platform: Platform, withinMs?: number): Promise<void> {
+  const { signal } = currentJob();
+  try {
+    await platform.stop(signal, withinMs);
+  } catch (error) {
+    const heeds = signOf(runsIn(await platform.logs(LOG_LINES)).at(-1), 'asked-to-end') !== undefined;
+    if (withinMs === undefined || !heeds) throw error;
+    await platform.stop(signal);
+  }
 }

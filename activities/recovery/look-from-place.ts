@@ -118,7 +118,9 @@ function timeOf(run: LogRun | undefined): number | undefined {
 
 async function fileTimes(trace: PlatformTrace | undefined): Promise<NonNullable<PlaceSigns['files']>> {
   const [config, program] = await Promise.all([changedAt(trace?.configFile), changedAt(trace?.program)]);
+  const logged = trace?.loggedAtMs;
   return {
+    ...(logged === undefined ? {} : { loggedAt: new Date(logged).toISOString() }),
     ...(config === undefined ? {} : { configChangedAt: new Date(config).toISOString() }),
     ...(program === undefined ? {} : { binaryChangedAt: new Date(program).toISOString() }),
   };

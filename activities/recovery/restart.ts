@@ -114,12 +114,16 @@ function alreadyRestarted(
   return undefined;
 }
 
+const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
+
 const CHANGES_FILES = ['set-aside', 'rebuild-manifest'];
 
 function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instance, assessment, approved }: RestartInput): void {
   if (approved || !last || last.instance !== instance) return;
   const agoMs = nowMs - last.atMs;
   if (agoMs >= assessment.settings.restartEveryMs) return;
+  // Once: what seems mended and fails again is for a person to say.
+  if (isMended(assessment) && !last.mended) return;
   // Not the same start again: other files are loaded.
   if (last.operationId === currentJob().operationId && assessment.acts.some(({ act }) => CHANGES_FILES.includes(act))) return;
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
@@ -138,6 +142,7 @@ async function begin(world: World, layout: DataLayout, input: RestartInput, pid?
     assessedAt: input.assessment.at,
     atMs: world.now(),
     ...(pid === undefined ? {} : { pid }),
+    ...(isMended(input.assessment) ? { mended: true as const } : {}),
   };
   const { progress } = currentJob();
   if (!(await writeRestart(layout, record))) progress({ stage: 'stop', note: `${layout.dir} cannot be written` });

@@ -4,9 +4,7 @@ import type { RedisLook } from '../redis-look.ts';
 import type { Signs } from '../signs.ts';
 import { emptinessOf } from './emptiness.ts';
 import { type Found, found, logged } from './found.ts';
-
-/** Less than this is full: Redis needs room for the next part of its log, and a save needs as much as the data. */
-const DISK_FULL_BYTES = 1 << 20;
+import { DISK_FULL_BYTES } from './of-end.ts';
 
 const BACKUP_HINT =
   'While it answers, take a backup over the network: `redis-backup backup` needs nothing of its disk where repl-diskless-sync is yes.';

@@ -1,7 +1,11 @@
+import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCountOf } from '../format.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
 import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
+
+/** Less than this is full: Redis needs room for the next part of its log, and a save needs as much as the data. */
+export const DISK_FULL_BYTES = 1 << 20;
 
 /** The class of a Redis whose process is not there, or ends again and again, seen from its machine. */
 export function failureOfEnd(seen: PlaceSigns): Found {
@@ -10,7 +14,9 @@ export function failureOfEnd(seen: PlaceSigns): Found {
   const gone = place.server.crashLoop
     ? `${place.description} ends again and again.`
     : `No process of ${place.description} is there.`;
-  const fatal = run && !run.ready ? fatalSign(run) : undefined;
+  const fatal = fatalOf(place);
+  const mended = mendedSince(place);
+  if (fatal && mended) return found('dead', [mended, logged(fatal.line), gone, ...whatItWillLoad(data)]);
   if (fatal) return failureOfStart(place, fatal, gone);
   if (data?.unusable)
     return found('directory-unusable', [`${data.dir}: ${data.unusable}.`, gone], [ADVICE['directory-unusable']]);
@@ -20,6 +26,34 @@ export function failureOfEnd(seen: PlaceSigns): Found {
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
   return found('dead', [gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)]);
+}
+
+const fatalOf = ({ run }: PlaceSigns) => (run && !run.ready ? fatalSign(run) : undefined);
+
+/**
+ * Why the reason for which the last start failed may be gone: then it is started again, and loads what it has. Only where a start
+ * that fails once more changes no data.
+ */
+export function mendedSince(seen: PlaceSigns): string | undefined {
+  const place = atItsEnd(seen);
+  const { files, end, data, server, local } = place;
+  const fatal = fatalOf(place);
+  if (!fatal || server.running !== false || server.crashLoop) return undefined;
+  const endedAt = end?.at ?? files?.loggedAt;
+  const isNewer = (at: string | undefined) => at !== undefined && endedAt !== undefined && Date.parse(at) > Date.parse(endedAt);
+  const config = isNewer(files?.configChangedAt) && 'Its configuration was changed since its last start failed.';
+  const program = isNewer(files?.binaryChangedAt) && 'Its program was replaced since its last start failed.';
+  const room =
+    (data?.freeBytes ?? 0) >= DISK_FULL_BYTES && `There is room on its disk again: ${formatBytes(data?.freeBytes ?? 0)}.`;
+  const port = local === undefined && 'Nothing listens on its port any more.';
+  const reasons: Partial<Record<FailureClass, string | false>> = {
+    'bad-configuration': config || program,
+    'module-missing': config || program,
+    'data-too-new': program,
+    'disk-full': room,
+    'wrong-endpoint': port || config,
+  };
+  return reasons[fatal.failure] || undefined;
 }
 
 /** Of one that is just being brought up again, the run before says why it ended. */
@@ -38,7 +72,7 @@ const ADVICE = {
     'Install the module that the data needs, and load it (loadmodule) before Redis is started; the data itself is good.',
   'data-too-new':
     'Start the version of Redis that wrote the data, or a newer one; the data itself is good. What changed is the program.',
-  'bad-configuration': 'Correct the configuration as its log says, then start it: a restart alone fails in the same way.',
+  'bad-configuration': 'Correct the configuration as its log says: a restart alone fails in the same way.',
   'disk-full': 'Make room on its disk, then start it; it cannot start without writing.',
   'wrong-endpoint': 'Find what else listens on that port, and end it or give it another one; then start Redis.',
 } as const;
@@ -47,7 +81,8 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
   const { data, run } = place;
   const damaged = fatal.failure === 'rdb-damaged' && data?.appendonly && (data.aof?.files ?? 0) > 0;
   const failure = damaged ? 'aof-damaged' : fatal.failure;
-  const advice = failure in ADVICE ? [ADVICE[failure as keyof typeof ADVICE]] : [];
+  const where = (['config-at', 'config-line'] as const).flatMap((id) => signOf(run, id)?.line ?? []);
+  const advice = failure in ADVICE ? [withWhere(ADVICE[failure as keyof typeof ADVICE], where)] : [];
   const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
   const isSecond = place.server.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
   return found(
@@ -63,6 +98,9 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
     advice,
   );
 }
+
+const withWhere = (advice: string, where: readonly string[]): string =>
+  where.length > 0 ? `${advice.replace(/\.$/, '')} (${where.join(': ')}).` : advice;
 
 /** Files that Redis would not load, and would write over. */
 function lostManifest(data: DataSigns | undefined): string | undefined {

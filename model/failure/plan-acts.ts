@@ -3,7 +3,7 @@ import { formatCount, formatDuration } from '../format.ts';
 import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
 import { isRightlyReplica } from './of-answer.ts';
-import { ignoresRdb, startsEmpty } from './of-end.ts';
+import { ignoresRdb, mendedSince, startsEmpty } from './of-end.ts';
 
 /** Replicas that still have data, the fullest first. */
 export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
@@ -83,6 +83,7 @@ function planRestart(signs: Signs): PlannedAct[] {
   const restart: PlannedAct = {
     act: 'restart',
     text: isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.',
+    ...(signs.place && mendedSince(signs.place) ? { afterMending: true as const } : {}),
   };
   return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
 }

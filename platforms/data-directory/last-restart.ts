@@ -15,6 +15,8 @@ export interface RestartRecord {
   pid?: number;
   /** A process was there. If it is gone, it has ended by itself since. */
   started?: true;
+  /** It was started again because a person had mended what its last start failed of. */
+  mended?: true;
   /** Why that start failed: it isn't tried again, because a second start can destroy what a first one left. */
   failed?: string;
   /** Sizes of the logs right before the start, by name: what Redis then cuts off is lost. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { changedAt } from '../aftermath.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
 import { tailOf, tailOfBoth } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
@@ -45,6 +46,11 @@ export function commandStarter(options: CommandStart): Starter {
       // Before it opens its own log, Redis complains of its configuration on standard error.
       const output = await outputFile();
       return serverLog ? tailOfBoth([serverLog, output], lines) : tailOf(output, lines);
+    },
+    loggedAt: async () => {
+      const times = await Promise.all([options.serverLog(), outputFile()].map(async (path) => changedAt(await path)));
+      const known = times.filter((time) => time !== undefined);
+      return known.length > 0 ? Math.max(...known) : undefined;
     },
     commandLine: async () => ({ command: [...command], cwd }),
   };

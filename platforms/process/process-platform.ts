@@ -57,7 +57,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
       if (running) return { running: true, pid: running.pid };
       return { running: true, pid: (await untilUp(redis, await starter.begin(), signal)).pid };
     },
-    stop: (signal) => stop(redis, signal),
+    stop: (signal, withinMs = redis.stopTimeoutMs) => stop(redis, withinMs, signal),
     kill: (pid, signal) => kill(starter, pid, signal),
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
@@ -67,7 +67,13 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
       const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));
       const program = command.find((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
       const seen = (await starter.supervised()) ?? { end: starter.endOf(), crashLoop: false };
-      return { ...seen, ...(configFile ? { configFile } : {}), ...(program?.startsWith('/') ? { program } : {}) };
+      const loggedAtMs = await starter.loggedAt?.().catch(() => undefined); // only a hint
+      return {
+        ...seen,
+        ...(loggedAtMs === undefined ? {} : { loggedAtMs }),
+        ...(configFile ? { configFile } : {}),
+        ...(program?.startsWith('/') ? { program } : {}),
+      };
     },
   };
 }
@@ -169,15 +175,15 @@ function startFailed(
 }
 
 /** Asks each process once, then waits until it, the supervisor's wish to restart it and its saving children are gone. */
-async function stop({ starter, identity, stopTimeoutMs }: LocalRedis, signal?: AbortSignal): Promise<void> {
-  const deadline = performance.now() + stopTimeoutMs;
+async function stop({ starter, identity }: LocalRedis, withinMs: number, signal?: AbortSignal): Promise<void> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
     const running = await starter.find();
     const down = !running && (await starter.isDown());
     if (down && (await endOrphans(await identity()))) return;
     if (!down) await starter.askToEnd(running);
     do {
-      if (performance.now() > deadline) throw stopFailed(starter, running, await starter.logs(LAST_LINES), stopTimeoutMs);
+      if (performance.now() > deadline) throw stopFailed(starter, running, await starter.logs(LAST_LINES), withinMs);
       await sleep(POLL_MS, undefined, { signal });
     } while (running && (await stillRuns(running)));
   }

@@ -19,6 +19,8 @@ export interface Starter {
   /** True when nothing will bring it up again, so that "gone" is final. */
   isDown(): Promise<boolean>;
   logs(lines: number): Promise<string[]>;
+  /** When it last logged or printed anything, milliseconds since 1970, where that is in files. */
+  loggedAt?(): Promise<number | undefined>;
   /** Arguments that Redis is started with, and the directory it is started in. */
   commandLine(): Promise<{ command: string[]; cwd: string }>;
 }

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
+import type { SignatureId } from '../../model/log-signatures.ts';
 import { LOOK_VERDICTS } from '../../model/redis-look.ts';
-import type { Signs } from '../../model/signs.ts';
+import type { PlaceSigns, Signs } from '../../model/signs.ts';
 import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './signs-fixtures.ts';
+
+const ago = (ms: number): string => new Date(NOW_MS - ms).toISOString();
+const [EARLIER, ENDED, LATER] = [ago(3000), ago(2000), ago(1000)];
+const mended = (id: SignatureId, files: NonNullable<PlaceSigns['files']>): Partial<Signs> =>
+  down({ run: { ...run(id), ready: false }, files: { loggedAt: ENDED, ...files } });
 
 const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts: string[]][] = [
   ['one that serves', 'healthy', {}, []],
@@ -34,7 +40,7 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
       worker: look('serves', { keys: 0, uptimeSeconds: 60 }),
       place: place(true, { data: data({ rdb: { bytes: 1_000_000, modifiedAt: new Date(NOW_MS - 3_600_000).toISOString() } }) }),
     },
-    [],
+    ['set-aside'],
   ],
   ['data of a newer Redis', 'data-too-new', failedStart('rdb-version', 'rdb-fatal'), []],
   ['a missing module', 'module-missing', failedStart('module-type'), []],
@@ -50,7 +56,8 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   ],
   ['a directory that may not be read', 'directory-unusable', failedStart('no-access'), []],
   ['a full disk, alive', 'disk-full', { worker: look('misconf'), place: place(true, { data: data({ freeBytes: 0 }) }) }, []],
-  ['a full disk, down', 'disk-full', down({ run: { ...run('no-space'), ready: false } }), []],
+  ['a full disk, down', 'disk-full', down({ run: { ...run('no-space'), ready: false }, data: data({ freeBytes: 0 }) }), []],
+  ['a disk that has room again', 'dead', failedStart('no-space'), ['restart']],
   ['a save that fails', 'save-failing', { worker: look('misconf'), place: place(true, { run: run('fork-failed') }) }, []],
   ['its own limit', 'memory-full', { worker: look('full') }, []],
   ['one that came back empty', 'empty', { worker: look('serves', { keys: 0 }) }, []],
@@ -78,7 +85,17 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   ['a network that is cut', 'cut-off', { worker: look('unreachable'), place: place(true) }, []],
   ['something else at its address', 'wrong-endpoint', { worker: look('not-redis'), place: place(true) }, []],
   ['another Redis at its address', 'wrong-endpoint', { worker: look('serves', { runId: 'run-two' }), place: place(true) }, []],
-  ['a port that is taken', 'wrong-endpoint', failedStart('address-in-use'), []],
+  [
+    'a port that is taken',
+    'wrong-endpoint',
+    down({ run: { ...run('address-in-use'), ready: false }, local: look('silent') }),
+    [],
+  ],
+  ['a port that is free again', 'dead', failedStart('address-in-use'), ['restart']],
+  ['a configuration that was changed since', 'dead', mended('config-file', { configChangedAt: LATER }), ['restart']],
+  ['a configuration that was changed before', 'bad-configuration', mended('config-file', { configChangedAt: EARLIER }), []],
+  ['a newer program', 'dead', mended('rdb-version', { binaryChangedAt: LATER }), ['restart']],
+  ['a module that was added', 'dead', mended('module-type', { configChangedAt: LATER }), ['restart']],
   [
     'one that ends again and again',
     'cannot-start',

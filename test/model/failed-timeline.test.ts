@@ -72,6 +72,9 @@ describe('The log of a Redis that failed', () => {
     assert.equal(cameAfter(failure(), old), false);
     assert.equal(cameAfter(failure({ server: { runId: 'y' } }), old), true);
     assert.equal(cameAfter(failure({ failure: 'empty', server: { runId: 'x' } }), old), true);
+    const full = failure({ failure: 'disk-full', since: undefined, server: { runId: 'x' } });
+    assert.equal(cameAfter(full, young), false); // the disk was full under this very process
+    assert.equal(cameAfter({ ...full, failure: 'healthy' }, young), true); // restarted before anybody looked
     assert.equal(cameAfter(failure({ since: undefined, at: iso(240) }), young), true);
     assert.equal(cameAfter(failure({ since: undefined, at: iso(240) }), old), false);
   });

@@ -46,6 +46,8 @@ interface Beat {
   stage: string;
   doneBytes?: number;
   storedBytes?: number;
+  /** Of a load. */
+  etaSeconds?: number;
 }
 
 /** The last heartbeat of a running operation. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -22,6 +23,8 @@ export const quickRecovery = (more: Record<string, unknown> = {}): Record<string
 export interface Stand {
   /** Lines of redis.conf, laid over those of the house. */
   config?: Record<string, string>;
+  /** Size of a small disk of its own for the data. Needs the right to mount. */
+  diskBytes?: number;
   /** Default: KEYS keys, SESSIONS of them sessions, and one backup of them. */
   keys?: 'none';
   backup?: 'none';
@@ -32,6 +35,8 @@ export class Troubled {
   readonly house: House;
   readonly #configText: string;
   #pristine = '';
+  #mounted = false;
+  #workflowId = '';
 
   private constructor(house: House) {
     this.house = house;
@@ -53,10 +58,12 @@ export class Troubled {
   says = (...args: string[]): Promise<string> => this.ask(...args).then(String, (error: Error) => error.message);
 
   /** A Redis that has been running well. */
-  async stand({ config = {}, keys, backup }: Stand = {}): Promise<void> {
+  async stand({ config = {}, keys, backup, diskBytes }: Stand = {}): Promise<void> {
+    await this.#endRecovery();
     await this.end();
     rmSync(this.dir, { recursive: true, force: true });
     mkdirSync(this.dir);
+    if (diskBytes !== undefined) this.#mount(diskBytes);
     this.configure(config);
     await this.house.redis.restart();
     if (keys !== 'none') await this.fill();
@@ -107,6 +114,21 @@ export class Troubled {
     endWhatRunsIn(home);
     ownDirectory(home);
     await this.#untilGone();
+    if (this.#mounted) execFileSync('umount', [this.dir]);
+    this.#mounted = false;
+  }
+
+  /** Of a test that has failed. */
+  async #endRecovery(): Promise<void> {
+    if (this.#workflowId === '') return;
+    await this.#running.terminate('the test has failed').catch(() => undefined); // it has ended
+    await this.#running.result().catch(() => undefined);
+    await until(async () => !(await this.house.isLocked()), { what: 'the lock is free' });
+  }
+
+  #mount(bytes: number): void {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'redis-backup-test', this.dir], { stdio: 'ignore' });
+    this.#mounted = true;
   }
 
   #untilGone = (): Promise<void> =>
@@ -116,8 +138,13 @@ export class Troubled {
   starts = (): number => this.house.redis.log().split('Server initialized').length - 1;
 
   start(input: Partial<RecoveryInput> = {}): Promise<WorkflowHandle> {
-    const args = [{ instance: 'main', ...input }];
-    return this.house.client.workflow.start('recoverRedis', { workflowId: 'recover/main', taskQueue: 'redis-ops', args });
+    const instance = input.instance ?? 'main';
+    this.#workflowId = `recover/${instance}`;
+    const options = { workflowId: this.#workflowId, taskQueue: 'redis-ops', args: [{ ...input, instance }] };
+    return this.house.client.workflow.start('recoverRedis', options);
+  }
+  get #running(): WorkflowHandle {
+    return this.house.client.workflow.getHandle(this.#workflowId);
   }
 
   /** A whole recovery. @param meanwhile - what people and clients do while it runs */
@@ -129,12 +156,12 @@ export class Troubled {
     await meanwhile(running);
     const report = (await running.result()) as RecoveryReport;
     if (process.env.SHOW) console.log(JSON.stringify(report, undefined, 1), await this.page());
-    if (await this.house.isLocked()) throw new Error('the lock is held after the end');
+    if (await this.house.isLocked(report.instance)) throw new Error('the lock is held after the end');
     for (const sentence of [report.summary, ...report.toDo]) requireSentence(sentence);
     return report;
   }
 
-  status = (): Promise<RunbookStatus> => this.house.client.workflow.getHandle('recover/main').query<RunbookStatus>('status');
+  status = (): Promise<RunbookStatus> => this.#running.query<RunbookStatus>('status');
   page = async (): Promise<string> => JSON.stringify(await this.status(), undefined, 1);
 
   /** Waits for a question. */
@@ -157,11 +184,17 @@ export class Troubled {
   /** Waits for a question, and answers it. */
   async answer(pattern: RegExp, decline = false): Promise<void> {
     const { plan } = await this.question(pattern);
-    const running = this.house.client.workflow.getHandle('recover/main');
-    await running.executeUpdate('approve', { args: [{ by: 'ann', plan, ...(decline ? { decline } : {}) }] });
+    await this.#running.executeUpdate('approve', { args: [{ by: 'ann', plan, ...(decline ? { decline } : {}) }] });
   }
 
-  close = (): Promise<void> => this.house.close();
+  /** Waits until the recovery says this of what it does now. */
+  untilNow = (pattern: RegExp): Promise<void> =>
+    until(async () => pattern.test((await this.status()).now), { what: `the page says ${pattern}`, seconds: 30 });
+
+  async close(): Promise<void> {
+    await this.end();
+    await this.house.close();
+  }
 }
 
 /** Sentences are put together from parts, and each part has ends of its own. */

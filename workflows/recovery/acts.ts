@@ -2,6 +2,7 @@ import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
+import { capital, withoutStop } from '../../model/recovery-text.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
@@ -24,58 +25,86 @@ const STEP_OF: Record<Act, StepId> = {
   'start-empty': 'restart',
 };
 
-export type CarriedOut = 'done' | 'promoted' | 'stopped' | 'failed';
+/** `left`: nothing was to be done, or nothing of it was allowed. */
+export type CarriedOut = 'done' | 'left' | 'promoted' | 'stopped' | 'failed';
+
+interface Performed {
+  /** What was done, in one sentence. */
+  note: string;
+  /** A person did not allow it. */
+  left?: true;
+}
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
   const { page, controls } = run;
+  const approved = new Set<string>();
+  let done: CarriedOut = 'left';
   for (const planned of assessment.acts) {
     await controls.mayGoOn(() => assess(run).then(() => undefined));
     const step = STEP_OF[planned.act];
     if (controls.skippedBy(step)) continue;
-    if (step !== 'serving') page.begin(step, planned.text);
-    const allowed = await askIfNeeded(run, assessment, planned);
-    if (allowed === 'stop') {
-      page.end(step, 'skipped', `not allowed: ${planned.text}`);
-      return 'stopped';
+    if (step !== 'serving') page.begin(step, withoutStop(planned.text));
+    const allowed = await mayDo(run, assessment, planned, approved);
+    if (allowed === 'stop' || allowed === 'skip') {
+      if (step !== 'serving') page.end(step, 'skipped', `not allowed: ${withoutStop(planned.text)}`);
+      if (allowed === 'stop') return 'stopped';
+      continue;
     }
-    if (allowed === 'skip') continue;
-    const note = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
-    if (note === undefined) {
+    const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
+    if (performed === undefined) {
       if (step !== 'serving') page.end(step, 'failed', 'looked at anew');
       return 'failed';
     }
-    run.found.actsDone.push(note);
+    const { note, left } = performed;
     page.note(note);
-    if (step !== 'serving') page.end(step, 'done', note);
+    if (step !== 'serving') page.end(step, left ? 'skipped' : 'done', note);
+    if (left) continue;
+    run.found.actsDone.push(note);
     if (planned.act === 'promote-replica') return 'promoted';
+    done = 'done';
   }
-  return 'done';
+  return done;
 }
 
-async function askIfNeeded(
+type Allowed = 'go' | 'approved' | 'skip' | 'stop';
+
+/** @param approved - questions that were approved for this assessment: one that stands for several acts is asked once */
+async function mayDo(
   { page, controls }: LockedRun,
   { digest, settings, instance }: Assessment,
   { act: name, text, ask }: PlannedAct,
-): Promise<'go' | 'approved' | 'skip' | 'stop'> {
+  approved: Set<string>,
+): Promise<Allowed> {
   if (!ask) return 'go';
   const { question, otherwise } = ask;
+  if (approved.has(question)) return 'approved';
+  const plan = `${digest}/${name}`;
+  const unanswered = {
+    skip: 'it is left undone',
+    proceed: `${withoutStop(text)}, all the same`,
+    stop: `${instance} stays as it is`,
+  };
   const answerBy = new Date(Date.now() + settings.askForMs).toISOString();
-  const unanswered = { skip: 'it is left undone', proceed: `${text}, all the same`, stop: `${instance} stays as it is` }[
-    otherwise
-  ];
-  const answer = await controls.ask(
-    { plan: `${digest}/${name}`, text: question, answerBy, otherwise: unanswered },
-    settings.askForMs,
-  );
+  const asked = { plan, text: question, answerBy, otherwise: unanswered[otherwise] };
+  // Who has said no, or is asleep, is not asked the same thing again and again.
+  const answer = controls.refused(plan) ?? (await controls.ask(asked, settings.askForMs));
   page.note(`${question} ${answer}`);
-  if (answer === 'approved') return 'approved';
+  if (answer === 'approved') {
+    approved.add(question);
+    return 'approved';
+  }
   if (answer === 'nobody answered' && otherwise === 'proceed') return 'go';
   return otherwise === 'stop' ? 'stop' : 'skip';
 }
 
+async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
+  if (name === 'restart') return restart(run, assessment, approved);
+  return { note: await performed(run, assessment, name) };
+}
+
 /** @returns what was done, in one sentence */
-async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<string> {
+async function performed(run: LockedRun, assessment: Assessment, name: Exclude<Act, 'restart'>): Promise<string> {
   const { place, found } = run;
   const { instance } = assessment;
   const args = { instance, assessment };
@@ -115,8 +144,6 @@ async function perform(run: LockedRun, assessment: Assessment, name: Act, approv
       const { files } = await act('rebuildManifest', args, there('make the manifest of the log again'));
       return `manifest made again for ${files.length} files`;
     }
-    case 'restart':
-      return restart(run, assessment, approved);
     case 'start-empty': {
       const { beforeMs } = await act('startEmpty', args, there(`start ${instance} without the damaged data`));
       found.startedMs = beforeMs;
@@ -137,7 +164,7 @@ const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
   STOP_FAILED: 'End it by kill -9, and start it?',
 };
 
-async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<string> {
+async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { place, found } = run;
   const { instance } = assessment;
   const again = (given: boolean) =>
@@ -149,13 +176,14 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
   const done = await again(approved).catch(async (error) => {
     const question = RESTART_QUESTIONS[codeOf(error) ?? ''];
     if (question === undefined || approved) throw error;
-    const ask = { question: `${reasonOf(error)}. ${question}`, otherwise: 'skip' } as const;
-    const allowed = await askIfNeeded(run, assessment, { act: 'restart', text: 'it is left as it is', ask });
+    const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${question}`, otherwise: 'skip' } as const;
+    const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
+    const allowed = await mayDo(run, assessment, planned, new Set());
     return allowed === 'approved' ? again(true) : undefined;
   });
-  if (!done) return `${instance} was left as it is`;
+  if (!done) return { note: `${instance} was left as it is`, left: true };
   found.startedMs = done.beforeMs;
-  return done.skipped ?? `${instance} was restarted`;
+  return { note: done.skipped ?? `${instance} was restarted` };
 }
 
 /** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */

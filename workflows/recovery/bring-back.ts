@@ -39,13 +39,13 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     const carried = await carryOut(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
-    if (carried === 'done') {
+    if (carried === 'done' || carried === 'left') {
       page.begin('serving', `waiting until ${assessment.instance} serves`);
-      const serves = await awaitServes(run, assessment);
+      const serves = await awaitServes(run, assessment, carried);
       if (typeof serves === 'object') return servesAgain(run, serves, assessment);
       page.note(serves);
     }
-    if (assessment.acts.length > 0) {
+    if (carried !== 'left') {
       if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
     } else {
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
@@ -70,8 +70,12 @@ const letGo = ({ held, input, page }: LockedRun): Promise<void> =>
   });
 
 /** @returns why not, if it does not */
-async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessment): Promise<ServesAgain | string> {
-  const limit = failure === 'loading' ? LOAD_LIMIT_MS : acts.length > 0 ? SERVE_LIMIT_MS : AT_ONCE_MS;
+async function awaitServes(
+  run: LockedRun,
+  { instance, failure }: Assessment,
+  carried: 'done' | 'left',
+): Promise<ServesAgain | string> {
+  const limit = failure === 'loading' ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
   try {
     const serves = await within(limit, 'then it is looked at anew', () =>
       act(
@@ -88,7 +92,7 @@ async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessme
 }
 
 /** These serve, and what a person should do about them stays to be done. */
-const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored'];
+const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'oom-killed'];
 
 function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
   if (ADVISED.includes(failure)) found.toDo.push(...advice);
@@ -116,8 +120,11 @@ function elsewhere({ page, found }: LockedRun): Service {
   return 'serving-elsewhere';
 }
 
-function notServing({ page, found }: LockedRun, { advice, evidence }: Assessment): Service {
-  found.toDo.push(...(advice.length > 0 ? advice : evidence));
-  page.end('serving', 'failed', advice[0] ?? evidence[0] ?? 'it does not serve');
+function notServing({ page, found, controls }: LockedRun, { advice, evidence, acts, digest }: Assessment): Service {
+  const refused = acts.filter(({ act: name }) => controls.refused(`${digest}/${name}`));
+  const notAllowed = refused.map(({ text }) => `Not allowed so far: ${text}`);
+  const toDo = [...advice, ...notAllowed];
+  found.toDo.push(...(toDo.length > 0 ? toDo : evidence));
+  page.end('serving', 'failed', toDo[0] ?? evidence[0] ?? 'it does not serve');
   return 'not-serving';
 }

@@ -50,6 +50,7 @@ export class Controls {
   /** What ends when the recovery is aborted. */
   #scope: CancellationScope | undefined;
   #extraMinutes = 0;
+  readonly #refused = new Map<string, 'declined' | 'nobody answered'>();
   readonly #skipped = new Map<StepId, StepMessage>();
   readonly #running = new Map<StepId, CancellationScope>();
   readonly #page: ControlledPage;
@@ -67,6 +68,8 @@ export class Controls {
   get abortedBy(): ReasonMessage | undefined {
     return this.#aborted;
   }
+  /** How a question of this plan was answered, unless with yes. */
+  refused = (plan: string): 'declined' | 'nobody answered' | undefined => this.#refused.get(plan);
   skippedBy = (step: StepId): StepMessage | undefined => this.#skipped.get(step);
 
   /** Before each thing that changes something: waits while it is held. @throws Aborted */
@@ -116,6 +119,7 @@ export class Controls {
     });
     const answer: Answer = open.answer ?? { answer: 'nobody answered' };
     this.decisions.push({ question: question.text, ...answer });
+    if (answer.answer !== 'approved') this.#refused.set(question.plan, answer.answer);
     this.#question = undefined;
     this.#page.asks(undefined);
     if (this.#aborted) throw new Aborted(this.#aborted.reason);

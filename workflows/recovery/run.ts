@@ -1,5 +1,6 @@
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { KnownBefore } from '../../model/baseline.ts';
+import type { FailureClass } from '../../model/failure-class.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
 import { act } from '../steps.ts';
 import type { HeldLock } from '../with-instance-lock.ts';
@@ -48,10 +49,14 @@ export async function assess(run: Run): Promise<Assessment> {
   );
   run.found.assessment = assessment;
   run.found.first ??= assessment;
-  if (assessment.failure !== 'healthy' && assessment.failure !== 'loading') run.found.failure = assessment.failure;
+  if (saysMore(assessment.failure, run.found.failure)) run.found.failure = assessment.failure;
   run.page.assessed(assessment);
   return assessment;
 }
+
+/** A Redis that is dead may be so because its log is damaged; one that was full is only dead when there is room again. */
+const saysMore = (failure: FailureClass, before: FailureClass | undefined): boolean =>
+  failure !== 'healthy' && failure !== 'loading' && (before === undefined || (failure !== 'dead' && failure !== 'unknown'));
 
 const openPlace = (instance: string): Promise<string | undefined> =>
   act('openPlace', { instance }, { summary: `find the machine of ${instance}` }).then(
