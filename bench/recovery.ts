@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, cpSync, globSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,11 +195,9 @@ class Bench {
     const { dir } = this.#house.redis;
     rmSync(dir, { recursive: true });
     cpSync(this.#kept, dir, { recursive: true });
-    if (!damaged) return;
-    const log = logIn(dir);
-    const file = openSync(log, 'r+');
-    writeSync(file, Buffer.alloc(DAMAGE_BYTES, 'X'), 0, DAMAGE_BYTES, statSync(log).size >> 1);
-    closeSync(file);
+    if (damaged) damageLog(logIn(dir));
+    // What a real Redis had on its disk long ago; else the first small file that the runbook makes safe waits for all of it.
+    execFileSync('sync', ['-f', dir]);
   }
 
   async #kill(): Promise<void> {
@@ -209,6 +208,13 @@ class Bench {
     const gone = () => this.#house.ask('PING').then(() => false, () => true); // biome-ignore format: one thought
     await until(gone, { what: 'Redis is gone' });
   }
+}
+
+/** In the middle: Redis loads half of it and then refuses it. */
+function damageLog(log: string): void {
+  const file = openSync(log, 'r+');
+  writeSync(file, Buffer.alloc(DAMAGE_BYTES, 'X'), 0, DAMAGE_BYTES, statSync(log).size >> 1);
+  closeSync(file);
 }
 
 function logIn(directory: string): string {
