@@ -42,7 +42,8 @@ const keptText = (failure: FailureClass): string => (staysInUse(failure) ? 'A co
 
 function lossText(data: DataDecision, restored: RecoveryReport['restored']): string {
   if (!restored) return data.text;
-  const back = restored.map(({ name, restored: keys }) => `${formatCount(keys)} ${name}`).join(', ');
+  const there = (kept: number) => (kept > 0 ? ` (${formatCount(kept)} were there)` : '');
+  const back = restored.map(({ name, restored: keys, kept }) => `${formatCount(keys)} ${name}${there(kept)}`).join(', ');
   return `${withoutStop(data.text)}; brought back: ${back}`;
 }
 

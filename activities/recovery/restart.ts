@@ -34,6 +34,8 @@ export interface Restarted {
   beforeMs: number;
   /** Why nothing was done. */
   skipped?: string;
+  /** An attempt before this one did it, and its answer was lost. */
+  doneBefore?: true;
 }
 
 const LAST_LINES = 40;
@@ -62,7 +64,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
     const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
     if (own?.started && !running) throw failedBefore(input.instance, reasonIn(await platform.logs(LAST_LINES)));
     const skipped = running ? alreadyRestarted(input, own, pid, info?.get('run_id')) : undefined;
-    if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
+    if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped, ...(own?.started ? { doneBefore: true as const } : {}) };
     if (!own) refuseTooSoon(world.now(), last, input);
     if (!running && (await hasNoData(layout))) await refuseFollowers(target, input.assessment.replicas);
     const record = own ?? (await begin(world, layout, input, pid));

@@ -43,9 +43,13 @@ const NOISE =
 const BLAME =
   /error|fatal|can't|cannot|bad directive|unrecoverable|denied|failed|invalid|wrong|no matching|in use|unknown|unresolved|abort/i;
 
-/** What the log says of why Redis ended: the last complaint with what leads to it, not the check of the RDB printed after it. */
+/** The first line of a run. Logs are appended to, and what an earlier run complained of explains nothing. */
+const BEGIN = /oO0OoO0OoO0Oo|FATAL CONFIG FILE ERROR/;
+
+/** What the log says of why Redis ended: the last complaint of its last run with what leads to it, not the check of the RDB after it. */
 export function reasonIn(lines: readonly string[]): string {
-  const telling = lines.filter((line) => /[A-Za-z]{3}/.test(line) && !NOISE.test(line));
+  const begin = lines.findLastIndex((line) => BEGIN.test(line));
+  const telling = lines.slice(Math.max(0, begin)).filter((line) => /[A-Za-z]{3}/.test(line) && !NOISE.test(line));
   const blame = telling.findLastIndex((line) => BLAME.test(line));
   const end = blame < 0 ? telling.length : blame + 1;
   return telling.slice(Math.max(0, end - 4), end).join(' | ') || 'it logged nothing';

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { findBinary } from '../support/binaries.ts';
 import { ARCHIVE_ID, Archived } from '../support/archived.ts';
 import { House } from '../support/house.ts';
+import { Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
 /**
@@ -23,7 +24,36 @@ function record(house: House, name: string, workflowId: string): void {
 /** Stack traces and identities name the machine and its paths; replay needs neither. */
 const withoutMachine = (key: string, value: unknown): unknown => (['stackTrace', 'identity'].includes(key) ? undefined : value);
 
+/** `node test/histories/record.ts recoveries` records those of recoveries only. */
+const [only] = process.argv.slice(2);
+
+async function recordRecoveries(): Promise<void> {
+  const redis = await Troubled.open({ instance: { archive: { segmentAge: '1s', restartDelay: '1s' } } });
+  const withLog = { config: { appendonly: 'yes' } };
+  try {
+    await redis.stand(withLog);
+    await redis.kill();
+    await redis.recover();
+    record(redis.house, 'recovery-restarted', 'recover/main');
+    await redis.stand(withLog);
+    await redis.cutLog();
+    await redis.recover({}, () => redis.answer(/session/));
+    record(redis.house, 'recovery-started-empty-and-merged', 'recover/main');
+    await redis.stand(withLog);
+    await redis.cutLog();
+    await redis.recover({ onDamage: 'ask' }, async (running) => {
+      await redis.question(/Start Redis empty/);
+      await running.executeUpdate('abort', { args: [{ by: 'ann', reason: 'wrong instance' }] });
+    });
+    record(redis.house, 'recovery-aborted', 'recover/main');
+  } finally {
+    await redis.close();
+  }
+}
+
 const alive = setInterval(() => undefined, 1000); // the processes of a house don't keep Node alive
+await recordRecoveries();
+if (only === 'recoveries') process.exit(0);
 const house = await House.open({
   redis: { config: { appendonly: 'yes' } },
   instance: { archive: { restartDelay: '1s' } },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { filesIn, isKept, KEYS, SESSIONS, Troubled } from '../support/troubled.ts';
@@ -63,11 +63,7 @@ describe('A recovery of a Redis that is down', function () {
 
   it('with a log that is cut in its middle: keeps it, asks before it starts empty, and does when nobody answers', async () => {
     await redis.stand({ config: WITH_LOG });
-    await redis.kill();
-    const bytes = readFileSync(increment());
-    bytes.fill('#', bytes.length >> 1, (bytes.length >> 1) + 40);
-    writeFileSync(increment(), bytes);
-    const damaged = filesIn(redis.dir);
+    const damaged = await redis.cutLog();
     const report = await redis.recover({ onDamage: 'ask' }, async () => {
       await redis.answer(/Start Redis empty/);
       await redis.answer(/session/, true);

@@ -148,6 +148,19 @@ export class House {
     return (await this.startRestore(input)).result() as Promise<RestoreReport>;
   }
 
+  /** What the Reset button of the Web UI does, at the last decision of the workflow. */
+  async reset(workflowId: string): Promise<void> {
+    const { events } = await this.client.workflow.getHandle(workflowId).fetchHistory();
+    const last = (events ?? []).findLast((event) => event.workflowTaskCompletedEventAttributes);
+    await this.client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId },
+      reason: 'test',
+      workflowTaskFinishEventId: Number(last?.eventId) as never, // the type asks for Long, the wire takes a number
+      requestId: crypto.randomUUID(),
+    });
+  }
+
   /** Runs the `redis-backup` command as a person does. */
   command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const script = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));

@@ -183,7 +183,7 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
   });
   if (!done) return { note: `${instance} was left as it is`, left: true };
   found.startedMs = done.beforeMs;
-  return { note: done.skipped ?? `${instance} was restarted` };
+  return { note: (!done.doneBefore && done.skipped) || `${instance} was restarted` };
 }
 
 /** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { latestBackup } from '../../model/latest.ts';
+import type { SnapshotManifest, SnapshotReason } from '../../model/manifest.ts';
+import { sampleManifest } from '../repository/sample-manifest.ts';
+
+const DAY = 24;
+function backup(hour: number, keys: number, reason: SnapshotReason = 'scheduled'): SnapshotManifest {
+  const sample = sampleManifest();
+  const takenAt = new Date(Date.parse('2026-08-01T00:00:00Z') + hour * 3600_000).toISOString();
+  return {
+    ...sample,
+    backupId: `at-${hour}`,
+    reason,
+    times: { ...sample.times, takenAt },
+    rdb: { ...sample.rdb, keys, parsed: true },
+  };
+}
+const latest = (...all: SnapshotManifest[]): string | undefined => latestBackup(all)?.backupId;
+
+describe('The latest backup', () => {
+  it('is the newest, and no safety snapshot', () => {
+    assert.equal(latest(backup(0, 1000), backup(6, 900), backup(7, 5000, 'safety')), 'at-6');
+    assert.equal(latest(), undefined);
+  });
+
+  it('is not that of a Redis which came up empty, or with the handful of keys that it has taken since', () => {
+    assert.equal(latest(backup(0, 1000), backup(6, 0, 'recovery'), backup(7, 99, 'recovery'), backup(12, 80)), 'at-0');
+    assert.equal(latest(backup(0, 1000), backup(6, 12, 'recovery'), backup(12, 950)), 'at-12');
+  });
+
+  it('is an empty one where there is no other', () => {
+    assert.equal(latest(backup(0, 0), backup(6, 0)), 'at-6');
+    assert.equal(latest(backup(0, 0), backup(6, 1)), 'at-6');
+  });
+
+  it('is the small one after a week: then it is meant to hold less', () => {
+    assert.equal(latest(backup(0, 1000), backup(7 * DAY, 10)), 'at-0');
+    assert.equal(latest(backup(0, 1000), backup(7 * DAY + 1, 10)), `at-${7 * DAY + 1}`);
+  });
+});
