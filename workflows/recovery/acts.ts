@@ -1,4 +1,5 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import type { Restarted } from '../../activities/recovery/restart.ts';
 import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
@@ -9,6 +10,9 @@ import { assess, codeOf, type LockedRun, reasonOf, softly, within } from './run.
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */
 const SNAPSHOT_LIMIT_MS = 10_000;
+
+/** What was seen before a question or a hold is not true any more. */
+const STALE_MS = 1_000;
 
 /** The step of the page that an act belongs to. */
 const STEP_OF: Record<Act, StepId> = {
@@ -24,22 +28,36 @@ const STEP_OF: Record<Act, StepId> = {
   'start-empty': 'restart',
 };
 
-export type CarriedOut = 'done' | 'promoted' | 'stopped' | 'failed';
+/** `left-out`: nothing was planned, or people want none of it. */
+export type CarriedOut = 'done' | 'left-out' | 'promoted' | 'stopped' | 'failed';
+
+/** What is not checked again by the act itself, and would divide the data of a Redis that is back by now. */
+const LOOKED_AT_AGAIN: readonly Act[] = ['promote-replica', 'detach-replicas', 'make-primary'];
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
   const { page, controls } = run;
+  const decidedBefore = controls.decisions.length;
+  let isLeftOut = true;
   for (const planned of assessment.acts) {
-    await controls.mayGoOn(() => assess(run).then(() => undefined));
+    const begunMs = Date.now();
+    await heldOrGoOn(run);
     const step = STEP_OF[planned.act];
-    if (controls.skippedBy(step)) continue;
+    if (controls.skippedBy(step) || isInVain(run, assessment, planned.act)) continue;
     if (step !== 'serving') page.begin(step, planned.text);
-    const allowed = await askIfNeeded(run, assessment, planned);
+    const allowed = (await controls.skippable(step, () => askIfNeeded(run, assessment, planned, decidedBefore))) ?? 'skip';
     if (allowed === 'stop') {
       page.end(step, 'skipped', `not allowed: ${planned.text}`);
       return 'stopped';
     }
-    if (allowed === 'skip') continue;
+    if (allowed === 'unanswered') isLeftOut = false;
+    if (allowed === 'skip' || allowed === 'unanswered') {
+      if (step !== 'serving') page.end(step, 'skipped', `not done: ${planned.text}`);
+      continue;
+    }
+    if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
+      return 'failed';
+    isLeftOut = false;
     const note = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
     if (note === undefined) {
       if (step !== 'serving') page.end(step, 'failed', 'looked at anew');
@@ -50,28 +68,49 @@ export async function carryOut(run: LockedRun, assessment: Assessment): Promise<
     if (step !== 'serving') page.end(step, 'done', note);
     if (planned.act === 'promote-replica') return 'promoted';
   }
-  return 'done';
+  return isLeftOut ? 'left-out' : 'done';
 }
 
+/** While it is held Redis is watched, and a look that fails ends nothing. */
+export const heldOrGoOn = (run: LockedRun): Promise<void> =>
+  run.controls.mayGoOn(() => softly(run.page, 'a look', assess(run)).then(() => undefined));
+
+/** What only prepares a start that is left out: it would end a Redis, or take its files away, for nothing. */
+const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Act): boolean =>
+  controls.skippedBy('restart') !== undefined && (name === 'rebuild-manifest' || (name === 'set-aside' && !staysInUse(failure)));
+
+async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
+  const { acts } = await assess(run);
+  if (acts.some(({ act: planned }) => planned === name)) return true;
+  run.page.note(`${name} is not needed any more`);
+  return false;
+}
+
+/** @param decidedBefore - so many decisions are older than the assessment. What was declined is not asked again at all */
 async function askIfNeeded(
-  { page, controls }: LockedRun,
+  run: LockedRun,
   { digest, settings, instance }: Assessment,
   { act: name, text, ask }: PlannedAct,
-): Promise<'go' | 'approved' | 'skip' | 'stop'> {
+  decidedBefore: number,
+): Promise<'go' | 'approved' | 'skip' | 'unanswered' | 'stop'> {
   if (!ask) return 'go';
+  const { page, controls } = run;
   const { question, otherwise } = ask;
   const answerBy = new Date(Date.now() + settings.askForMs).toISOString();
   const unanswered = { skip: 'it is left undone', proceed: `${text}, all the same`, stop: `${instance} stays as it is` }[
     otherwise
   ];
-  const answer = await controls.ask(
-    { plan: `${digest}/${name}`, text: question, answerBy, otherwise: unanswered },
-    settings.askForMs,
+  const before = controls.decisions.findLast(
+    (one, index) => one.question === question && (index >= decidedBefore || one.answer === 'declined'),
   );
-  page.note(`${question} ${answer}`);
+  const answer =
+    before?.answer ??
+    (await controls.ask({ plan: `${digest}/${name}`, text: question, answerBy, otherwise: unanswered }, settings.askForMs));
+  if (!before) page.note(`${question} ${answer}`);
+  await heldOrGoOn(run);
   if (answer === 'approved') return 'approved';
-  if (answer === 'nobody answered' && otherwise === 'proceed') return 'go';
-  return otherwise === 'stop' ? 'stop' : 'skip';
+  if (answer === 'declined') return otherwise === 'skip' ? 'skip' : 'stop';
+  return { skip: 'unanswered', proceed: 'go', stop: 'stop' }[otherwise] as 'unanswered' | 'go' | 'stop';
 }
 
 /** @returns what was done, in one sentence */
@@ -140,19 +179,26 @@ const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<string> {
   const { place, found } = run;
   const { instance } = assessment;
-  const again = (given: boolean) =>
-    act(
-      'restartServer',
-      { instance, assessment, approved: given },
-      { summary: `restart ${instance}`, ...(place ? { place } : {}) },
-    );
-  const done = await again(approved).catch(async (error) => {
-    const question = RESTART_QUESTIONS[codeOf(error) ?? ''];
-    if (question === undefined || approved) throw error;
-    const ask = { question: `${reasonOf(error)}. ${question}`, otherwise: 'skip' } as const;
-    const allowed = await askIfNeeded(run, assessment, { act: 'restart', text: 'it is left as it is', ask });
-    return allowed === 'approved' ? again(true) : undefined;
-  });
+  const attempt = async (given: { approved: boolean; kill: boolean }): Promise<Restarted | undefined> => {
+    try {
+      return await act(
+        'restartServer',
+        { instance, assessment, ...given },
+        { summary: `restart ${instance}`, ...(place ? { place } : {}) },
+      );
+    } catch (error) {
+      const code = codeOf(error) ?? '';
+      const question = RESTART_QUESTIONS[code];
+      if (question === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
+      const ask = { question: `${reasonOf(error)}. ${question}`, otherwise: 'skip' } as const;
+      const planned: PlannedAct = { act: 'restart', text: 'it is left as it is', ask };
+      const allowed = await run.controls.skippable('restart', () =>
+        askIfNeeded(run, assessment, planned, run.controls.decisions.length),
+      );
+      return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
+    }
+  };
+  const done = await attempt({ approved, kill: false });
   if (!done) return `${instance} was left as it is`;
   found.startedMs = done.beforeMs;
   return done.skipped ?? `${instance} was restarted`;

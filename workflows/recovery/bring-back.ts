@@ -3,7 +3,7 @@ import type { FailureClass } from '../../model/failure-class.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { act } from '../steps.ts';
-import { carryOut } from './acts.ts';
+import { carryOut, heldOrGoOn } from './acts.ts';
 import { assess, type LockedRun, reasonOf, within } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. */
@@ -21,6 +21,7 @@ export type Service = 'serving' | 'serving-elsewhere' | 'not-serving';
 /** Carries out what helps, and looks again, until Redis serves or only a person can help it. */
 export async function bringBack(run: LockedRun, first: Assessment): Promise<Service> {
   const detaching = letGo(run);
+  detaching.catch(() => undefined); // waited for below: until then a failure of it has nobody who takes it
   try {
     return await rounds(run, first);
   } finally {
@@ -33,21 +34,23 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
   let assessment = first;
   let acted = 0;
   let idle = 0;
-  const giveUpAt = Date.now() + first.settings.askForMs;
+  let giveUpAt: number | undefined;
   for (;;) {
     if (assessment.failure === 'cut-off') return servedWithoutUs(run, assessment);
     const carried = await carryOut(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
-    if (carried === 'done') {
+    if (carried === 'done' || carried === 'left-out') {
       page.begin('serving', `waiting until ${assessment.instance} serves`);
       const serves = await awaitServes(run, assessment);
       if (typeof serves === 'object') return servesAgain(run, serves, assessment);
       page.note(serves);
     }
-    if (assessment.acts.length > 0) {
+    if (carried !== 'left-out') {
       if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
+      giveUpAt = undefined;
     } else {
+      giveUpAt ??= Date.now() + first.settings.askForMs;
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
       page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? assessment.clients}`);
       await run.controls.mayGoOn();
@@ -56,7 +59,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
         summary: 'until the next look at what a person may mend',
       });
     }
-    await run.controls.mayGoOn(() => assess(run).then(() => undefined));
+    await heldOrGoOn(run);
     assessment = await assess(run);
     found.assessment = assessment;
   }
@@ -71,13 +74,14 @@ const letGo = ({ held, input, page }: LockedRun): Promise<void> =>
 
 /** @returns why not, if it does not */
 async function awaitServes(run: LockedRun, { instance, failure, acts }: Assessment): Promise<ServesAgain | string> {
+  const place = run.placeAnswers ? run.place : undefined;
   const limit = failure === 'loading' ? LOAD_LIMIT_MS : acts.length > 0 ? SERVE_LIMIT_MS : AT_ONCE_MS;
   try {
     const serves = await within(limit, 'then it is looked at anew', () =>
       act(
         'awaitServesAgain',
-        { instance, sinceMs: run.found.startedMs },
-        { summary: `wait until ${instance} answers a read and a write`, ...(run.place ? { place: run.place } : {}) },
+        { instance, sinceMs: run.found.startedMs, ...(place ? {} : { fromAfar: true }) },
+        { summary: `wait until ${instance} answers a read and a write`, ...(place ? { place } : {}) },
       ),
     );
     return serves ?? `${instance} does not serve yet`;
