@@ -107,10 +107,11 @@ function unseen({ page, controls }: Run): ApplicationFailure {
 
 function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
   const { found, page, controls, input } = run;
-  const { first, assessment: _newest, startedMs: _started, before: _before, ...rest } = found;
+  const { first, assessment: _newest, startedMs: _started, before: _before, mergeBegun: _begun, ...rest } = found;
   if (!first) throw new Error('nothing was assessed');
   const report: RecoveryReport = {
     ...rest,
+    toDo: [...new Set(rest.toDo)], // each round may have found the same
     outcome,
     instance: input.instance,
     failure: found.failure ?? first.failure,

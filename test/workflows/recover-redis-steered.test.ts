@@ -188,6 +188,28 @@ describe('recoverRedis, steered', function () {
     assert.equal((await soon(running.report())).snapshot, '20260101T000000Z');
   });
 
+  it('says that keys may be back when it is told to leave out a restore that runs', async () => {
+    const running = await start({ decideData: () => lost({ decision: 'restore' }), mergeClasses: forever });
+    await until(() => played.times('mergeClasses') > 0, { what: 'the restore' });
+    await running.update('skipStep', { step: 'restore', by: 'ann', reason: 'too slow' });
+    assert.match((await soon(running.report())).toDo.join(), /skipped after it had begun/);
+  });
+
+  it('says once what every round finds to be done', async () => {
+    const acts: PlannedAct[] = [
+      { act: 'detach-replicas', text: 'detach' },
+      { act: 'restart', text: 'start it' },
+    ];
+    const starts = [refusing, serves];
+    const report = (await played.run({
+      assessFailure: () => assessment({ acts }),
+      detachReplicas: () => ({ detached: [{ address: '10.0.0.7:6379', keys: 5 }], failed: [] }),
+      awaitServesAgain: () => starts.shift()?.(),
+    })) as RecoveryReport;
+    assert.equal(played.times('detachReplicas'), 2);
+    assert.equal(report.toDo.length, 1);
+  });
+
   it('asks one question once for all that it allows', async () => {
     const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
     const acts: PlannedAct[] = [

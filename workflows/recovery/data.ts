@@ -65,7 +65,12 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   await controls.mayGoOn();
   page.begin('restore', `bringing ${decision.offer.classes.join(', ')} of ${input.instance} back`);
   const back = await controls.skippable('restore', () => merge(run, decision.offer as RestoreOffer));
-  if (!back) return page.end('restore', 'skipped', skippedNote(run, 'restore'));
+  if (!back) {
+    const isBegun = found.mergeBegun === true;
+    if (isBegun)
+      found.toDo.push('Count what came back: the restore was skipped after it had begun, and what was back by then stays');
+    return page.end('restore', 'skipped', skippedNote(run, 'restore'));
+  }
   page.end('restore', found.restoreFailed ? 'failed' : 'done', back);
 }
 
@@ -134,6 +139,7 @@ async function merge({ input, found, held, page }: LockedRun, { classes, backupI
       place,
       summary: 'remove the copy',
     });
+    found.mergeBegun = true;
     found.restored = await act(
       'mergeClasses',
       { plan },

@@ -33,6 +33,8 @@ export interface Found extends Partial<RecoveryReport> {
   first?: Assessment;
   /** How it was before the failure. */
   before?: KnownBefore;
+  /** Keys may be back. */
+  mergeBegun?: boolean;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */
   startedMs: number;
 }
