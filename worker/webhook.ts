@@ -12,6 +12,8 @@ const REQUEST_MS = 10_000;
 const OWN_SOURCE = 'redis-backup';
 
 export interface WebhookDeps {
+  /** How long one request may take. Default 10 s. */
+  requestMs?: number;
   host: string;
   port: number;
   /** Read anew for each request: a rotated one needs no restart. */
@@ -54,13 +56,15 @@ class Refusal extends Error {
  */
 export async function serveWebhook(deps: WebhookDeps): Promise<Webhook> {
   const { host, port } = deps;
-  const server: Server = createServer((request, response) => {
+  const { requestMs = REQUEST_MS } = deps;
+  // All three: the limit of the headers, when it is the longer one, takes the place of that of the request.
+  const limits = { requestTimeout: requestMs, headersTimeout: requestMs, connectionsCheckingInterval: requestMs / 10 };
+  const server: Server = createServer(limits, (request, response) => {
     void answer(deps, request).then(
       (alerts) => send(response, 200, { alerts }),
       (error) => refuse(response, error),
     );
   });
-  server.requestTimeout = REQUEST_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve);
   }).catch((error) => {

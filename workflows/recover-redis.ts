@@ -1,7 +1,8 @@
-import { isCancellation } from '@temporalio/workflow';
+import { type ApplicationFailure, isCancellation } from '@temporalio/workflow';
 import { FAILURE_CLASSES } from '../model/failure-class.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
 import { summaryOf } from '../model/recovery-text.ts';
+import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { bringBack, type Service } from './recovery/bring-back.ts';
 import { Aborted, Controls } from './recovery/controls.ts';
@@ -38,7 +39,10 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
   try {
     return await recover(run);
   } catch (error) {
-    if (error instanceof Aborted && run.found.first) return ended(run, 'aborted');
+    if (error instanceof Aborted) {
+      if (run.found.first) return ended(run, 'aborted');
+      throw unseen(run);
+    }
     page.finish(isCancellation(error) ? 'cancelled' : 'failed', reasonOf(error), { error: reasonOf(error) });
     throw error;
   }
@@ -93,12 +97,21 @@ function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {
   return ended(run, 'not-serving');
 }
 
+/** Aborted before anything was seen: there is nothing to report. */
+function unseen({ page, controls }: Run): ApplicationFailure {
+  const { by = '', reason = '' } = controls.abortedBy ?? {};
+  const text = `aborted by ${by}: ${reason}`;
+  page.finish('aborted', text, { error: text });
+  return failure('CANCELLED', text, 'Nothing was looked at, and nothing was done. Start it again when it shall go on.');
+}
+
 function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
   const { found, page, controls, input } = run;
-  const { first, assessment: _newest, startedMs: _started, before: _before, ...rest } = found;
+  const { first, assessment: _newest, startedMs: _started, before: _before, mergeBegun: _begun, ...rest } = found;
   if (!first) throw new Error('nothing was assessed');
   const report: RecoveryReport = {
     ...rest,
+    toDo: [...new Set(rest.toDo)], // each round may have found the same
     outcome,
     instance: input.instance,
     failure: found.failure ?? first.failure,

@@ -128,7 +128,7 @@ export class Watcher {
       return;
     }
     delete this.memory.question; // it serves again, or can't be judged any more: what was asked is over
-    delete this.memory.declined;
+    if (state === 'serving') delete this.memory.declined; // a load that fails again is the same outage
     this.#display.sees(undefined);
     if (state === 'unclear') this.#display.enter('trouble', `It answers, and whether it serves can't be told: ${detail}`);
     else this.#display.enter('watching', state === 'loading' ? `Redis loads its data: ${detail}.` : 'Redis serves.');

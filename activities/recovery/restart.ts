@@ -25,8 +25,10 @@ export interface ActInput {
 }
 
 export interface RestartInput extends ActInput {
-  /** A person wants it: now, and by kill -9 if nothing else ends it. */
+  /** A person wants it now. */
   approved?: boolean;
+  /** A person wants it by kill -9, if nothing else ends it. */
+  kill?: boolean;
 }
 
 export interface Restarted {
@@ -50,7 +52,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
    * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved; `START_FAILED`
+   * @throws RecoveryError `RESTART_TOO_SOON`; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`
    */
   async restartServer(input: RestartInput): Promise<Restarted> {
     await world.requireLock(input.instance);
@@ -159,7 +161,7 @@ async function end(input: RestartInput, { name }: ProtectedInstance, platform: P
     await politely();
   } catch (error) {
     const hangs = error instanceof RecoveryError && error.code === 'STOP_FAILED';
-    if (!hangs || !input.approved || pid === undefined) throw error;
+    if (!hangs || !input.kill || pid === undefined) throw error;
     progress({ stage: 'stop', note: `process ${pid} of ${name} does not end: killing it` });
     await platform.kill(pid, signal);
     await platform.stop(signal); // what it has left behind: children that save, the supervisor's wish to bring it up again

@@ -22,17 +22,24 @@ export interface ServesAgainOptions {
   refusedForMs?: number;
 }
 
+export interface AwaitInput {
+  instance: string;
+  sinceMs: number;
+  fromAfar?: boolean;
+}
+
 export const createServesAgainActivities = (world: World, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => ({
   /**
    * Waits until Redis serves: loaded, a primary, PONG, a write taken and read again. For as long as it goes on loading; a
    * platform that we see must have its process. Changes nothing but a probe key of its own, which it deletes. Safe to retry.
    * @param sinceMs - the begin of the outage or of the start, for what people see
+   * @param fromAfar - not on its machine: its process and its log are not looked at
    * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
    *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS)
    */
-  async awaitServesAgain({ instance, sinceMs }: { instance: string; sinceMs: number }): Promise<ServesAgain> {
+  async awaitServesAgain({ instance, sinceMs, fromAfar }: AwaitInput): Promise<ServesAgain> {
     const target = await world.instance(instance);
-    const platform = target.process?.open();
+    const platform = fromAfar ? undefined : target.process?.open();
     const { info, unproved } = await untilServing(target, platform, {
       seconds: () => (world.now() - sinceMs) / 1000,
       patience: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),

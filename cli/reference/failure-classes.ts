@@ -12,7 +12,10 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
     byItself: 'Copies the directory, makes the manifest again and restarts.',
     asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',
   },
-  'rdb-ignored': { you: 'Copy dump.rdb to a safe place, do not restart; then `redis-backup import` and `restore`.' },
+  'rdb-ignored': {
+    byItself: 'Keeps a copy of dump.rdb.',
+    you: 'Do not restart; `redis-backup import` the copy, and `restore`.',
+  },
   'data-too-new': { you: 'Start the version that wrote the data; the data is good.' },
   'module-missing': { you: 'Install and load the module; the data is good.' },
   'bad-configuration': { you: 'Correct what its log names.' },

@@ -90,7 +90,7 @@ describe('A restart', function () {
       { code: 'STOP_FAILED' },
     );
     assert.equal(site.redis.isRunning(), true);
-    await site.during((acts) => acts.restartServer({ ...input, approved: true }));
+    await site.during((acts) => acts.restartServer({ ...input, approved: true, kill: true }));
     assert.equal((await serves(site)).keys, 1);
     assert.equal(await site.redis.exited(), 'SIGKILL');
   });

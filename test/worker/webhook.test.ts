@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import type { Alarm } from '../../model/watch.ts';
 import { serveWebhook, type Webhook } from '../../worker/webhook.ts';
 
@@ -45,6 +47,7 @@ describe('The webhook of a worker', () => {
     webhook = await serveWebhook({
       host: '127.0.0.1',
       port: 0,
+      requestMs: 1000,
       token: async () => token,
       watched: (name) => new Map([['main', true], ['cold', false]]).get(name), // biome-ignore format: a table
       async raise(instance, alarm) {
@@ -69,6 +72,19 @@ describe('The webhook of a worker', () => {
     });
     return { status: response.status, body: (await response.json()) as Said['body'], headers: response.headers };
   }
+
+  it('holds no connection for a caller that sends slowly', async () => {
+    const socket = connect(webhook.port, '127.0.0.1');
+    socket.write(`POST /alert HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 1000\r\n\r\n`);
+    const drip = setInterval(() => socket.write(' '), 100);
+    try {
+      const [answer] = await once(socket, 'data', { signal: AbortSignal.timeout(5_000) });
+      assert.match(String(answer), /^HTTP\/1.1 408 /);
+    } finally {
+      clearInterval(drip);
+      socket.destroy();
+    }
+  });
 
   it('tells the watcher of the instance that label redis_instance names, once for each alert', async () => {
     const { status, body } = await send(

@@ -146,6 +146,15 @@ describe('A watcher', function () {
       await nothingStarted('ask-no');
     });
 
+    it('does not take a load that fails for having served', async () => {
+      const incident = await asked('ask-load');
+      await stage.decide('ask-load', 'decline', incident);
+      stage.scene('ask-load').state = 'loading';
+      await stage.untilPhase('ask-load', 'watching');
+      stage.fail('ask-load', { platform: FAILS });
+      await stage.untilPhase('ask-load', 'held back', /declined by ann/);
+    });
+
     it('asks again when the recovery has changed nothing', async () => {
       const incident = await asked('ask-twice');
       stage.scene('ask-twice').settings.coolDownMs = 1;

@@ -1,4 +1,5 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import type { Restarted } from '../../activities/recovery/restart.ts';
 import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
@@ -10,6 +11,9 @@ import { assess, codeOf, type LockedRun, reasonOf, softly, within } from './run.
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */
 const SNAPSHOT_LIMIT_MS = 10_000;
+
+/** What was seen before a question or a hold is not true any more. */
+const STALE_MS = 1_000;
 
 /** The step of the page that an act belongs to. */
 const STEP_OF: Record<Act, StepId> = {
@@ -35,22 +39,28 @@ interface Performed {
   left?: true;
 }
 
+/** What is not checked again by the act itself, and would divide the data of a Redis that is back by now. */
+const LOOKED_AT_AGAIN: readonly Act[] = ['promote-replica', 'detach-replicas', 'make-primary'];
+
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
   const { page, controls } = run;
   const approved = new Set<string>();
   let done: CarriedOut = 'left';
   for (const planned of assessment.acts) {
-    await controls.mayGoOn(() => assess(run).then(() => undefined));
+    const begunMs = Date.now();
+    await heldOrGoOn(run);
     const step = STEP_OF[planned.act];
-    if (controls.skippedBy(step)) continue;
+    if (controls.skippedBy(step) || isInVain(run, assessment, planned.act)) continue;
     if (step !== 'serving') page.begin(step, withoutStop(planned.text));
-    const allowed = await mayDo(run, assessment, planned, approved);
+    const allowed = (await controls.skippable(step, () => mayDo(run, assessment, planned, approved))) ?? 'skip';
     if (allowed === 'stop' || allowed === 'skip') {
       if (step !== 'serving') page.end(step, 'skipped', `not allowed: ${withoutStop(planned.text)}`);
       if (allowed === 'stop') return 'stopped';
       continue;
     }
+    if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
+      return 'failed';
     const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
     if (performed === undefined) {
       if (step !== 'serving') page.end(step, 'failed', 'looked at anew');
@@ -67,16 +77,32 @@ export async function carryOut(run: LockedRun, assessment: Assessment): Promise<
   return done;
 }
 
+/** While it is held Redis is watched, and a look that fails ends nothing. */
+export const heldOrGoOn = (run: LockedRun): Promise<void> =>
+  run.controls.mayGoOn(() => softly(run.page, 'a look', assess(run)).then(() => undefined));
+
+/** What only prepares a start that is left out: it would end a Redis, or take its files away, for nothing. */
+const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Act): boolean =>
+  controls.skippedBy('restart') !== undefined && (name === 'rebuild-manifest' || (name === 'set-aside' && !staysInUse(failure)));
+
+async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
+  const { acts } = await assess(run);
+  if (acts.some(({ act: planned }) => planned === name)) return true;
+  run.page.note(`${name} is not needed any more`);
+  return false;
+}
+
 type Allowed = 'go' | 'approved' | 'skip' | 'stop';
 
 /** @param approved - questions that were approved for this assessment: one that stands for several acts is asked once */
 async function mayDo(
-  { page, controls }: LockedRun,
+  run: LockedRun,
   { digest, settings, instance }: Assessment,
   { act: name, text, ask }: PlannedAct,
   approved: Set<string>,
 ): Promise<Allowed> {
   if (!ask) return 'go';
+  const { page, controls } = run;
   const { question, otherwise } = ask;
   if (approved.has(question)) return 'approved';
   const plan = `${digest}/${name}`;
@@ -88,14 +114,16 @@ async function mayDo(
   const answerBy = new Date(Date.now() + settings.askForMs).toISOString();
   const asked = { plan, text: question, answerBy, otherwise: unanswered[otherwise] };
   // Who has said no, or is asleep, is not asked the same thing again and again.
-  const answer = controls.refused(plan) ?? (await controls.ask(asked, settings.askForMs));
-  page.note(`${question} ${answer}`);
+  const before = controls.refused(plan, question);
+  const answer = before ?? (await controls.ask(asked, settings.askForMs));
+  if (!before) page.note(`${question} ${answer}`);
+  await heldOrGoOn(run);
   if (answer === 'approved') {
     approved.add(question);
     return 'approved';
   }
-  if (answer === 'nobody answered' && otherwise === 'proceed') return 'go';
-  return otherwise === 'stop' ? 'stop' : 'skip';
+  if (answer === 'declined') return otherwise === 'skip' ? 'skip' : 'stop';
+  return ({ skip: 'skip', proceed: 'go', stop: 'stop' } as const)[otherwise];
 }
 
 async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
@@ -167,20 +195,24 @@ const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { place, found } = run;
   const { instance } = assessment;
-  const again = (given: boolean) =>
-    act(
-      'restartServer',
-      { instance, assessment, approved: given },
-      { summary: `restart ${instance}`, ...(place ? { place } : {}) },
-    );
-  const done = await again(approved).catch(async (error) => {
-    const question = RESTART_QUESTIONS[codeOf(error) ?? ''];
-    if (question === undefined || approved) throw error;
-    const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${question}`, otherwise: 'skip' } as const;
-    const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
-    const allowed = await mayDo(run, assessment, planned, new Set());
-    return allowed === 'approved' ? again(true) : undefined;
-  });
+  const attempt = async (given: { approved: boolean; kill: boolean }): Promise<Restarted | undefined> => {
+    try {
+      return await act(
+        'restartServer',
+        { instance, assessment, ...given },
+        { summary: `restart ${instance}`, ...(place ? { place } : {}) },
+      );
+    } catch (error) {
+      const code = codeOf(error) ?? '';
+      const question = RESTART_QUESTIONS[code];
+      if (question === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
+      const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${question}`, otherwise: 'skip' } as const;
+      const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
+      const allowed = await run.controls.skippable('restart', () => mayDo(run, assessment, planned, new Set()));
+      return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
+    }
+  };
+  const done = await attempt({ approved, kill: false });
   if (!done) return { note: `${instance} was left as it is`, left: true };
   found.startedMs = done.beforeMs;
   return { note: (!done.doneBefore && done.skipped) || `${instance} was restarted` };

@@ -3,7 +3,7 @@ import type { FailureClass } from '../../model/failure-class.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { act } from '../steps.ts';
-import { carryOut } from './acts.ts';
+import { carryOut, heldOrGoOn } from './acts.ts';
 import { assess, type LockedRun, reasonOf, within } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. */
@@ -21,6 +21,7 @@ export type Service = 'serving' | 'serving-elsewhere' | 'not-serving';
 /** Carries out what helps, and looks again, until Redis serves or only a person can help it. */
 export async function bringBack(run: LockedRun, first: Assessment): Promise<Service> {
   const detaching = letGo(run);
+  detaching.catch(() => undefined); // waited for below: until then a failure of it has nobody who takes it
   try {
     return await rounds(run, first);
   } finally {
@@ -33,7 +34,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
   let assessment = first;
   let acted = 0;
   let idle = 0;
-  const giveUpAt = Date.now() + first.settings.askForMs;
+  let giveUpAt: number | undefined;
   for (;;) {
     if (assessment.failure === 'cut-off') return servedWithoutUs(run, assessment);
     const carried = await carryOut(run, assessment);
@@ -47,7 +48,9 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     }
     if (carried !== 'left') {
       if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
+      giveUpAt = undefined;
     } else {
+      giveUpAt ??= Date.now() + first.settings.askForMs;
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
       page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? assessment.clients}`);
       await run.controls.mayGoOn();
@@ -56,7 +59,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
         summary: 'until the next look at what a person may mend',
       });
     }
-    await run.controls.mayGoOn(() => assess(run).then(() => undefined));
+    await heldOrGoOn(run);
     assessment = await assess(run);
     found.assessment = assessment;
   }
@@ -75,13 +78,14 @@ async function awaitServes(
   { instance, failure }: Assessment,
   carried: 'done' | 'left',
 ): Promise<ServesAgain | string> {
+  const place = run.placeAnswers ? run.place : undefined;
   const limit = failure === 'loading' ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
   try {
     const serves = await within(limit, 'then it is looked at anew', () =>
       act(
         'awaitServesAgain',
-        { instance, sinceMs: run.found.startedMs },
-        { summary: `wait until ${instance} answers a read and a write`, ...(run.place ? { place: run.place } : {}) },
+        { instance, sinceMs: run.found.startedMs, ...(place ? {} : { fromAfar: true }) },
+        { summary: `wait until ${instance} answers a read and a write`, ...(place ? { place } : {}) },
       ),
     );
     return serves ?? `${instance} does not serve yet`;
@@ -121,7 +125,7 @@ function elsewhere({ page, found }: LockedRun): Service {
 }
 
 function notServing({ page, found, controls }: LockedRun, { advice, evidence, acts, digest }: Assessment): Service {
-  const refused = acts.filter(({ act: name }) => controls.refused(`${digest}/${name}`));
+  const refused = acts.filter(({ act: name, ask }) => controls.refused(`${digest}/${name}`, ask?.question ?? ''));
   const notAllowed = refused.map(({ text }) => `Not allowed so far: ${text}`);
   const toDo = [...advice, ...notAllowed];
   found.toDo.push(...(toDo.length > 0 ? toDo : evidence));

@@ -37,6 +37,10 @@ export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
 
+/** Between looks while it is held: more rarely the longer it lasts, or the history of a held week-end would be full. */
+const LEAST_HELD_MS = 30_000;
+const MOST_HELD_MS = 30 * 60_000;
+
 export type Decision = RecoveryReport['decisions'][number];
 
 type Answer = Pick<Decision, 'answer' | 'by' | 'note'>;
@@ -69,14 +73,19 @@ export class Controls {
     return this.#aborted;
   }
   /** How a question of this plan was answered, unless with yes. */
-  refused = (plan: string): 'declined' | 'nobody answered' | undefined => this.#refused.get(plan);
+  refused(plan: string, question: string): 'declined' | 'nobody answered' | undefined {
+    const declined = this.decisions.some((one) => one.question === question && one.answer === 'declined');
+    return declined ? 'declined' : this.#refused.get(plan);
+  }
   skippedBy = (step: StepId): StepMessage | undefined => this.#skipped.get(step);
 
   /** Before each thing that changes something: waits while it is held. @throws Aborted */
   async mayGoOn(whileHeld: () => Promise<void> = async () => undefined): Promise<void> {
+    const since = Date.now();
     while (this.#held && !this.#aborted) {
-      const summary = `held by ${this.#held.by}: ${this.#held.reason}`;
-      if (await condition(() => !this.#held || this.#aborted !== undefined, '30 seconds', { summary })) break;
+      const summary = `held by ${this.#held.by}: ${this.#held.reason}`.slice(0, 200);
+      const pause = Math.min(MOST_HELD_MS, Math.max(LEAST_HELD_MS, (Date.now() - since) / 10));
+      if (await condition(() => !this.#held || this.#aborted !== undefined, pause, { summary })) break;
       await whileHeld();
     }
     if (this.#aborted) throw new Aborted(this.#aborted.reason);
@@ -84,12 +93,14 @@ export class Controls {
 
   /** Runs what an abort may end at once. What changes something runs to its end all the same (see `act`). */
   async unlessAborted<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#aborted) throw new Aborted(this.#aborted.reason); // while nothing was there to be ended
     const scope = new CancellationScope();
     this.#scope = scope;
     try {
       return await scope.run(body);
     } catch (error) {
-      if (this.#aborted) throw new Aborted(this.#aborted.reason);
+      const { abortedBy } = this;
+      if (abortedBy) throw new Aborted(abortedBy.reason);
       throw error;
     }
   }
@@ -114,14 +125,17 @@ export class Controls {
     const open: { question: Question; answer?: Answer } = { question };
     this.#question = open;
     this.#page.asks(question);
-    await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs), {
-      summary: `asked: ${question.text}`.slice(0, 200),
-    });
+    try {
+      await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs), {
+        summary: `asked: ${question.text}`.slice(0, 200),
+      });
+    } finally {
+      this.#question = undefined; // also when the step is skipped, or all is aborted: nobody is asked for what is not done
+      this.#page.asks(undefined);
+    }
     const answer: Answer = open.answer ?? { answer: 'nobody answered' };
     this.decisions.push({ question: question.text, ...answer });
     if (answer.answer !== 'approved') this.#refused.set(question.plan, answer.answer);
-    this.#question = undefined;
-    this.#page.asks(undefined);
     if (this.#aborted) throw new Aborted(this.#aborted.reason);
     return answer.answer;
   }
@@ -141,6 +155,9 @@ export class Controls {
           'Answers the question of the page. JSON: {"by":"ann","plan":"<of the question>","note":"…"}, and "decline":true for no',
         validator: (message) => {
           need(message, 'by', 'plan');
+          if (message.note !== undefined) need(message, 'note');
+          if (!['undefined', 'boolean'].includes(typeof message.decline))
+            throw refused('decline is neither true nor false', 'Write it without quotes.');
           const open = this.#question;
           if (!open || open.answer) throw refused('nothing is asked now', 'Look at the page: it says when you are asked.');
           if (open.question.plan !== message.plan) {
@@ -241,8 +258,8 @@ export class Controls {
       {
         description: 'Watches sign-ins and hit rate longer. JSON: {"minutes":30,"by":"ann","reason":"…"}',
         validator: (message) => {
-          need(message, 'minutes', 'by', 'reason');
-          if (!(message.minutes > 0 && message.minutes <= 1440))
+          need(message, 'by', 'reason');
+          if (typeof message.minutes !== 'number' || !(message.minutes > 0 && message.minutes <= 1440))
             throw refused('minutes is not a number from 1 to 1440', 'Give such a number.');
           if (['sessions', 'warmup'].every((step) => !['todo', 'doing'].includes(this.#page.stateOf(step as StepId)))) {
             throw refused('nothing is watched any more', 'Start another recovery to watch again.');
@@ -263,8 +280,13 @@ export interface ControlledPage {
 
 const refused = (message: string, next: string) => failure('USAGE', message, next);
 
-/** Validators run before anything else: people type these messages by hand. */
+const MOST_LETTERS = 500;
+
+/** Validators run before anything else: people type these messages by hand, and what no page can show would stop the workflow. */
 function need<T extends object>(message: T | undefined, ...names: (keyof T & string)[]): void {
   const missing = names.filter((name) => message?.[name] === undefined || message[name] === '');
   if (missing.length > 0) throw refused(`missing: ${missing.join(', ')}`, 'The description of the update shows the whole JSON.');
+  const isText = (value: unknown) => typeof value === 'string' && value.length <= MOST_LETTERS;
+  const wrong = names.filter((name) => !isText(message?.[name]));
+  if (wrong.length > 0) throw refused(`no text of at most ${MOST_LETTERS} letters: ${wrong.join(', ')}`, 'Put it in quotes.');
 }

@@ -1,23 +1,28 @@
-import { ActivityFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import { formatCount } from '../../model/format.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
 import { withoutStop } from '../../model/recovery-text.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
-import { type LockedRun, reasonOf, softly } from './run.ts';
+import { heldOrGoOn } from './acts.ts';
+import { isStepFailure, type LockedRun, reasonOf, softly } from './run.ts';
 
 /** Every application, until all are there or their time is over. Who is missing is named, and hinders nothing. */
 export async function connectivity(run: LockedRun): Promise<void> {
   const { page, controls, found, input } = run;
   page.begin('connectivity', 'waiting for the applications');
   const verdicts = await controls.skippable('connectivity', () =>
-    act(
-      'watchConnectivity',
-      { instance: input.instance, sinceMs: found.startedMs },
-      { summary: 'see every application at work with Redis' },
+    softly(
+      page,
+      'applications cannot be watched',
+      act(
+        'watchConnectivity',
+        { instance: input.instance, sinceMs: found.startedMs },
+        { summary: 'see every application at work with Redis' },
+      ),
     ),
   );
-  if (!verdicts) return page.end('connectivity', 'skipped', skippedNote(run, 'connectivity'));
+  if (!verdicts) return applicationsUnseen(run);
   found.applications = verdicts;
   page.applications(verdicts.map(({ name, verdict }) => `${name} ${verdict}`));
   const missing = verdicts.filter(({ verdict }) => verdict === 'missing');
@@ -32,6 +37,14 @@ export async function connectivity(run: LockedRun): Promise<void> {
     missing.length > 0 ? 'failed' : 'done',
     unclear.length > 0 ? `${note}; cannot be told: ${unclear.map(({ name }) => name).join(', ')}` : note,
   );
+}
+
+function applicationsUnseen(run: LockedRun): void {
+  const { page, found, controls } = run;
+  const isSkipped = controls.skippedBy('connectivity') !== undefined;
+  const note = isSkipped ? skippedNote(run, 'connectivity') : 'applications could not be watched';
+  page.end('connectivity', isSkipped ? 'skipped' : 'failed', note);
+  if (!isSkipped) found.toDo.push('Look whether the applications are back: they could not be watched');
 }
 
 /** Counts what is missing, says what that means before traffic returns, and brings back what is allowed. */
@@ -52,7 +65,12 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   await controls.mayGoOn();
   page.begin('restore', `bringing ${decision.offer.classes.join(', ')} of ${input.instance} back`);
   const back = await controls.skippable('restore', () => merge(run, decision.offer as RestoreOffer));
-  if (!back) return page.end('restore', 'skipped', skippedNote(run, 'restore'));
+  if (!back) {
+    const isBegun = found.mergeBegun === true;
+    if (isBegun)
+      found.toDo.push('Count what came back: the restore was skipped after it had begun, and what was back by then stays');
+    return page.end('restore', 'skipped', skippedNote(run, 'restore'));
+  }
   page.end('restore', found.restoreFailed ? 'failed' : 'done', back);
 }
 
@@ -121,6 +139,7 @@ async function merge({ input, found, held, page }: LockedRun, { classes, backupI
       place,
       summary: 'remove the copy',
     });
+    found.mergeBegun = true;
     found.restored = await act(
       'mergeClasses',
       { plan },
@@ -137,7 +156,7 @@ async function merge({ input, found, held, page }: LockedRun, { classes, backupI
       )
       .join('; ');
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    if (!isStepFailure(error)) throw error;
     found.restoreFailed = reasonOf(error);
     found.toDo.push(`Lost keys could not be brought back: ${found.restoreFailed}`);
     page.note(found.restoreFailed);
@@ -148,6 +167,7 @@ async function merge({ input, found, held, page }: LockedRun, { classes, backupI
 /** A new backup at once; the archiver comes back when the lock is released, and waits by itself until Redis has settled. */
 export async function aftercare(run: LockedRun): Promise<void> {
   const { page, controls, found, input, held } = run;
+  await heldOrGoOn(run);
   page.begin('aftercare', 'taking a snapshot');
   const conduct = { act, enter: () => undefined, undoLater: held.undoLater };
   try {
@@ -157,7 +177,7 @@ export async function aftercare(run: LockedRun): Promise<void> {
     found.snapshot = backup.backupId;
     page.end('aftercare', 'done', `snapshot ${backup.backupId}, ${formatCount(backup.keys)} keys`);
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    if (!isStepFailure(error)) throw error;
     found.toDo.push(`No snapshot was taken afterwards: ${reasonOf(error)}`);
     page.end('aftercare', 'failed', reasonOf(error));
   }

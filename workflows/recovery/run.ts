@@ -14,6 +14,8 @@ export interface Run {
   readonly controls: Controls;
   /** The queue of the machine that Redis runs on. Absent: only the Redis protocol reaches it. */
   place?: string;
+  /** Whether somebody answered there when it was looked at last: nothing that only looks waits for a machine that is gone. */
+  placeAnswers?: boolean;
   readonly found: Found;
 }
 
@@ -32,6 +34,8 @@ export interface Found extends Partial<RecoveryReport> {
   first?: Assessment;
   /** How it was before the failure. */
   before?: KnownBefore;
+  /** Keys may be back. */
+  mergeBegun?: boolean;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */
   startedMs: number;
 }
@@ -41,6 +45,7 @@ export async function assess(run: Run): Promise<Assessment> {
   const { instance, onDamage, restore } = run.input;
   run.place ??= await openPlace(instance);
   const place = run.place ? await glance(instance, run.place) : undefined;
+  run.placeAnswers = place !== undefined;
   const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
   const assessment = await act(
     'assessFailure',
@@ -113,12 +118,16 @@ export const reasonOf = (error: unknown): string =>
       ? error.message
       : String(error);
 
+/** A step has failed, or nobody came to its machine for too long. */
+export const isStepFailure = (error: unknown): boolean =>
+  !isCancellation(error) && (error instanceof ActivityFailure || codeOf(error) === 'PLACE_UNREACHABLE');
+
 /** What a step answers; a failure of it becomes a note, and `undefined`: nothing that only informs may keep a Redis down. */
 export async function softly<T>(page: Page, what: string, step: Promise<T>): Promise<T | undefined> {
   try {
     return await step;
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    if (!isStepFailure(error)) throw error;
     page.note(`${what}: ${reasonOf(error)}`);
     return undefined;
   }

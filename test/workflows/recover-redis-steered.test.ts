@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { ApplicationFailure } from '@temporalio/common';
+import type { PlannedAct, RecoveryReport } from '../../model/recovery.ts';
+import { failureOf } from '../support/failure-of.ts';
+import { assessment, forever, healthy, lost, PlayedRecovery, type RunningRecovery, serves } from '../support/played-recovery.ts';
+import { until } from '../support/until.ts';
+
+const said = (promise: Promise<unknown>) => failureOf(promise).then(({ message }) => message);
+const fails = (code: string, message: string) => () => {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+};
+const soon = <T>(promise: Promise<T>, seconds = 8): Promise<T> =>
+  Promise.race([
+    promise,
+    new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`not over after ${seconds} s`)), seconds * 1000).unref()),
+  ]);
+const ASKED = { question: 'Start empty?', otherwise: 'proceed' } as const;
+const damaged = (askForMs: number) => {
+  const acts: PlannedAct[] = [
+    { act: 'set-aside', text: 'keep the damaged log' },
+    { act: 'start-empty', text: 'start without it', ask: ASKED },
+  ];
+  const plan = assessment({ failure: 'aof-damaged', restartHelps: false, acts });
+  return { ...plan, settings: { ...plan.settings, askForMs } };
+};
+const refusing = fails('REDIS_UNREACHABLE', 'nobody is there');
+
+/** A step that waits until the test lets it go on. */
+function gate<T>(answer: T) {
+  let open = () => undefined as unknown;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve as () => unknown;
+  });
+  let begun = false;
+  return {
+    step: () => {
+      begun = true;
+      return opened.then(() => answer);
+    },
+    begun: () => begun,
+    open: () => open(),
+  };
+}
+
+describe('recoverRedis, steered', function () {
+  this.timeout(60_000);
+  let played: PlayedRecovery;
+  const started: RunningRecovery[] = [];
+  const start = async (...args: Parameters<PlayedRecovery['start']>) => {
+    const running = await played.start(...args);
+    started.push(running);
+    return running;
+  };
+  before(async () => {
+    played = await PlayedRecovery.open();
+  });
+  afterEach(async () => {
+    for (const { handle } of started.splice(0)) await handle.terminate('over').catch(() => undefined);
+  });
+  after(() => played?.close());
+
+  it('ends at once when it is aborted before anything was seen', async () => {
+    const running = await start({ assessFailure: forever });
+    await until(() => played.times('assessFailure') > 0, { what: 'the look' });
+    await running.update('abort', { by: 'ann', reason: 'wrong instance' });
+    assert.match(await said(soon(running.result())), /./);
+    assert.equal((await running.handle.describe()).status.name, 'FAILED');
+  });
+
+  it('is aborted while the archiver lets go and something runs that is finished first', async () => {
+    const aside = gate({ directory: '/aside', bytes: 10 });
+    const running = await start({ assessFailure: () => damaged(20_000), detachArchiver: forever, setAside: aside.step });
+    await until(() => aside.begun() && played.times('detachArchiver') > 0, { what: 'both' });
+    await running.update('abort', { by: 'ann', reason: 'wrong instance' });
+    await running.see(({ notes }) => notes.some((note) => note.includes('aborts')), 'the note');
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    aside.open();
+    assert.equal((await soon(running.report())).outcome, 'aborted');
+    const { events } = await running.handle.fetchHistory();
+    assert.deepEqual(
+      events?.filter(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes),
+      [],
+    );
+  });
+
+  it('refuses a message whose fields are no text', async () => {
+    const running = await start({ watchWarmup: forever });
+    await running.see(({ steps }) => steps.find(({ step }) => step === 'warmup')?.state === 'doing', 'warm-up');
+    assert.match(await said(soon(running.update('hold', { by: 5, reason: true }))), /by/);
+    assert.match(await said(soon(running.update('skipStep', { step: 'warmup', by: { a: 1 }, reason: 'x' }))), /by/);
+  });
+
+  it('keeps Redis down when a start without data is declined', async () => {
+    const running = await start({ assessFailure: () => damaged(1500), awaitServesAgain: refusing });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan, decline: true });
+    const report = await soon(running.report(), 20);
+    assert.equal(played.times('startEmpty'), 0);
+    assert.equal(report.outcome, 'not-serving');
+  });
+
+  it('does nothing while it is held, although the time to answer is over', async () => {
+    const running = await start({ assessFailure: () => damaged(1500) });
+    await running.question();
+    await running.update('hold', { by: 'ann', reason: 'I look at it first' });
+    await running.see(({ question }) => question === undefined, 'the end of the question');
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.equal(played.times('startEmpty'), 0);
+    await running.update('resume', { by: 'ann', reason: 'go' });
+    assert.equal((await soon(running.report())).outcome, 'serving');
+    assert.equal(played.times('startEmpty'), 1);
+  });
+
+  it('asks no longer when the step is left out that it asks for', async () => {
+    const running = await start({ assessFailure: () => damaged(2000), awaitServesAgain: refusing });
+    await running.question();
+    await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
+    await running.see(({ question }) => question === undefined, 'the end of the question');
+    const report = await soon(running.report(), 30);
+    assert.equal(played.times('startEmpty'), 0);
+    assert.equal(report.outcome, 'not-serving');
+  });
+
+  it('asks nothing any more when the data decision is skipped', async () => {
+    const running = await start({ decideData: () => lost(), watchWarmup: forever });
+    await running.question();
+    await running.update('skipStep', { step: 'data', by: 'ann', reason: 'not now' });
+    await running.see(({ steps }) => steps.find(({ step }) => step === 'warmup')?.state === 'doing', 'warm-up');
+    assert.equal((await running.status()).question, undefined);
+  });
+
+  it('asks nothing any more when it was aborted', async () => {
+    const running = await start({ decideData: () => lost() });
+    await running.question();
+    await running.update('abort', { by: 'ann', reason: 'test' });
+    await running.result();
+    assert.equal((await running.status()).question, undefined);
+  });
+
+  it('does not end a Redis whose restart is left out', async () => {
+    const acts: PlannedAct[] = [
+      { act: 'set-aside', text: 'copy' },
+      { act: 'rebuild-manifest', text: 'make the manifest' },
+      { act: 'restart', text: 'restart it' },
+    ];
+    const first = gate(assessment({ failure: 'aof-manifest-lost', acts }));
+    const running = await start({ assessFailure: first.step });
+    await until(first.begun, { what: 'the look' });
+    await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'it serves' });
+    first.open();
+    await soon(running.report());
+    assert.equal(played.times('restartServer'), 0);
+    assert.equal(played.times('rebuildManifest'), 0);
+  });
+
+  it('watches nothing when it is aborted while the lock is given back', async () => {
+    const attach = gate(undefined);
+    const running = await start({ attachArchiver: attach.step, watchWarmup: forever });
+    await until(attach.begun, { what: 'the release' });
+    await running.update('abort', { by: 'ann', reason: 'enough' });
+    attach.open();
+    assert.equal((await soon(running.report())).outcome, 'aborted');
+  });
+
+  it('sees a Redis serve although nobody answers on its machine', async () => {
+    const running = await start({
+      openPlace: () => ({ queue: 'host/gone' }),
+      assessFailure: () => ({ ...healthy(), settings: { ...healthy().settings, askForMs: 3000 } }),
+    });
+    assert.equal((await soon(running.report(), 40)).outcome, 'serving');
+  });
+
+  it('goes on when the applications cannot be watched', async () => {
+    const report = (await played.run({ watchConnectivity: fails('CONFIG_INVALID', 'no such secret') })) as RecoveryReport;
+    assert.equal(report.outcome, 'serving');
+  });
+
+  it('takes no snapshot while it is held', async () => {
+    const seen = gate([]);
+    const running = await start({ watchConnectivity: seen.step });
+    await until(seen.begun, { what: 'the applications' });
+    await running.update('hold', { by: 'ann', reason: 'the disk is nearly full' });
+    seen.open();
+    await running.see(({ steps }) => steps.find(({ step }) => step === 'connectivity')?.state === 'done', 'the applications');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.equal(played.times('storeSnapshot'), 0);
+    await running.update('resume', { by: 'ann', reason: 'go' });
+    assert.equal((await soon(running.report())).snapshot, '20260101T000000Z');
+  });
+
+  it('says that keys may be back when it is told to leave out a restore that runs', async () => {
+    const running = await start({ decideData: () => lost({ decision: 'restore' }), mergeClasses: forever });
+    await until(() => played.times('mergeClasses') > 0, { what: 'the restore' });
+    await running.update('skipStep', { step: 'restore', by: 'ann', reason: 'too slow' });
+    assert.match((await soon(running.report())).toDo.join(), /skipped after it had begun/);
+  });
+
+  it('says once what every round finds to be done', async () => {
+    const acts: PlannedAct[] = [
+      { act: 'detach-replicas', text: 'detach' },
+      { act: 'restart', text: 'start it' },
+    ];
+    const starts = [refusing, serves];
+    const report = (await played.run({
+      assessFailure: () => assessment({ acts }),
+      detachReplicas: () => ({ detached: [{ address: '10.0.0.7:6379', keys: 5 }], failed: [] }),
+      awaitServesAgain: () => starts.shift()?.(),
+    })) as RecoveryReport;
+    assert.equal(played.times('detachReplicas'), 2);
+    assert.equal(report.toDo.length, 1);
+  });
+
+  it('asks one question once for all that it allows', async () => {
+    const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
+    const acts: PlannedAct[] = [
+      { act: 'rebuild-manifest', text: 'make the manifest', ask },
+      { act: 'restart', text: 'restart it', ask },
+    ];
+    const running = await start({
+      assessFailure: () => assessment({ failure: 'aof-manifest-lost', acts }),
+      rebuildManifest: () => ({ files: [] }),
+    });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan });
+    const report = await soon(running.report());
+    assert.equal(report.decisions.length, 1);
+    assert.equal(played.times('restartServer'), 1);
+  });
+
+  it('asks before kill -9, also where a restart was approved', async () => {
+    const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
+    const given: { approved?: boolean; kill?: boolean }[] = [];
+    const running = await start({
+      assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it', ask }] }),
+      restartServer: (input: { approved?: boolean; kill?: boolean }) => {
+        given.push({ approved: input.approved === true, kill: input.kill === true });
+        return input.kill ? { beforeMs: Date.now() } : fails('STOP_FAILED', 'process 7 does not end')();
+      },
+      awaitServesAgain: serves,
+    });
+    await running.update('approve', { by: 'ann', plan: (await running.question()).plan });
+    await running.see(({ question }) => question?.text.includes('kill -9') === true, 'the second question');
+    await running.update('approve', { by: 'ann', plan: (await running.question()).plan });
+    assert.equal((await soon(running.report())).outcome, 'serving');
+    assert.deepEqual(given, [
+      { approved: true, kill: false },
+      { approved: true, kill: true },
+    ]);
+  });
+});
