@@ -14,6 +14,13 @@ export const PRESETS = {
     heartbeatTimeout: '5 seconds',
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
   },
+  /** What a recovery begins with: it is there when a worker is, whenever that is. */
+  patient: {
+    taskQueue: QUEUES.ops,
+    startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: '5 seconds',
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
+  },
   /** A look that a recovery waits for: it ends in time, with or without an answer. */
   glance: {
     taskQueue: QUEUES.ops,

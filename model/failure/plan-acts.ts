@@ -83,9 +83,19 @@ function planRestart(signs: Signs): PlannedAct[] {
   const restart: PlannedAct = {
     act: 'restart',
     text: isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.',
+    ...(isEmpty ? askForEmpty(signs) : {}),
     ...(signs.place && mendedSince(signs.place) ? { afterMending: true as const } : {}),
   };
   return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+}
+
+/** Nothing to load where a backup knows of keys: the disk may be missing. Serving comes first all the same. */
+function askForEmpty({ settings, stored, place }: Signs): Pick<PlannedAct, 'ask'> {
+  const keys = stored.backup?.rdb.keys ?? 0;
+  if (settings.onDamage === 'serve-empty' || keys === 0) return {};
+  const where = place?.data?.dir ?? 'its data directory';
+  const question = `There is nothing to load in ${where}, and backup ${stored.backup?.backupId} has ${formatCount(keys)} keys: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
+  return { ask: { question, otherwise: 'proceed' } };
 }
 
 /** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */

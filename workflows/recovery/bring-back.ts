@@ -6,7 +6,7 @@ import { act } from '../steps.ts';
 import { carryOut, heldOrGoOn } from './acts.ts';
 import { assess, type LockedRun, reasonOf, within } from './run.ts';
 
-/** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. */
+/** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */
 const MOST_ROUNDS = 6;
 /** Between looks at what only a person can mend. */
 const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
@@ -47,7 +47,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
       page.note(serves);
     }
     if (carried !== 'left') {
-      if (++acted >= MOST_ROUNDS) return notServing(run, assessment);
+      if (assessment.failure !== 'loading' && ++acted >= MOST_ROUNDS) return notServing(run, assessment);
       giveUpAt = undefined;
     } else {
       giveUpAt ??= Date.now() + first.settings.askForMs;
