@@ -48,9 +48,16 @@ export async function endWithoutSave(target: ProtectedInstance, platform: Platfo
 
 /** How long one that is silent may take to heed a signal: its clients hang meanwhile. */
 const HEED_WITHIN_MS = 10_000;
+/** The same where a person has approved kill -9: it has had that time already. */
+const HEED_AGAIN_WITHIN_MS = 1_000;
 
 /** Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent. */
-export async function endWithSave(target: ProtectedInstance, platform: Platform, info: RedisInfo | undefined): Promise<void> {
+export async function endWithSave(
+  target: ProtectedInstance,
+  platform: Platform,
+  info: RedisInfo | undefined,
+  { kill = false }: { kill?: boolean } = {},
+): Promise<void> {
   const { appendonly } = await platform.dataLayout();
   // What the next start loads is what its configuration file says; whether that is written now, only the server knows.
   const how = appendonly && info?.flag('aof_enabled') ? 'NOSAVE' : 'SAVE';
@@ -59,7 +66,7 @@ export async function endWithSave(target: ProtectedInstance, platform: Platform,
     if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
     else if (how === 'SAVE' && !info.flag('loading')) await client.command('SAVE'); // its stop is a signal, which saves only with save points
   }
-  await stopHeeding(platform, info ? undefined : HEED_WITHIN_MS);
+  await stopHeeding(platform, info ? undefined : kill ? HEED_AGAIN_WITHIN_MS : HEED_WITHIN_MS);
 }
 
 /** One that has heeded the signal, and saves, gets the time that it needs. */

@@ -72,7 +72,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
     const record = own ?? (await begin(world, layout, input, pid));
     if (running) {
       progress({ stage: 'stop', note: `stopping ${platform.description}` });
-      await end(input, target, platform, () => endWithSave(target, platform, info));
+      await end(input, target, platform, () => endWithSave(target, platform, info, input));
     }
     if (input.assessment.acts.some(({ act }) => act === 'set-aside')) await noteStart(layout, record.operationId);
     return start(world, platform, layout, record);
