@@ -10,7 +10,7 @@ import { aftercare, connectivity, data } from './recovery/data.ts';
 import { Page } from './recovery/page.ts';
 import { assess, type LockedRun, type Run, reasonOf } from './recovery/run.ts';
 import { watchAfterwards } from './recovery/watches.ts';
-import { type HeldLock, type NotHeld, withInstanceLock } from './with-instance-lock.ts';
+import { type NotHeld, withInstanceLock } from './with-instance-lock.ts';
 
 /** A restore that runs is waited for, and shown. */
 const LOCK_WAIT_SECONDS = 6 * 3600;
@@ -71,7 +71,7 @@ async function recover(run: Run): Promise<RecoveryResult> {
   return ended(run, service);
 }
 
-async function underLock(run: LockedRun & { held: HeldLock }, first: Assessment): Promise<Service> {
+async function underLock(run: LockedRun, first: Assessment): Promise<Service> {
   const { page, found } = run;
   const waitedMs = Date.now() - Date.parse(first.at);
   page.end('lock', 'done', 'nothing else changes it now');

@@ -128,11 +128,11 @@ async function mayDo(
 
 async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
   if (name === 'restart') return restart(run, assessment, approved);
-  return { note: await performed(run, assessment, name) };
+  return { note: await performOther(run, assessment, name) };
 }
 
 /** @returns what was done, in one sentence */
-async function performed(run: LockedRun, assessment: Assessment, name: Exclude<Act, 'restart'>): Promise<string> {
+async function performOther(run: LockedRun, assessment: Assessment, name: Exclude<Act, 'restart'>): Promise<string> {
   const { place, found } = run;
   const { instance } = assessment;
   const args = { instance, assessment };

@@ -1,10 +1,10 @@
-import { ActivityFailure, condition, isCancellation } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { FailureClass } from '../../model/failure-class.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { act } from '../steps.ts';
 import { carryOut, heldOrGoOn } from './acts.ts';
-import { assess, type LockedRun, reasonOf, within } from './run.ts';
+import { assess, isStepFailure, type LockedRun, reasonOf, softly, within } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */
 const MOST_ROUNDS = 6;
@@ -30,7 +30,7 @@ export async function bringBack(run: LockedRun, first: Assessment): Promise<Serv
 }
 
 async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
-  const { page, found } = run;
+  const { page } = run;
   let assessment = first;
   let acted = 0;
   let idle = 0;
@@ -61,16 +61,14 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     }
     await heldOrGoOn(run);
     assessment = await assess(run);
-    found.assessment = assessment;
   }
 }
 
 /** Starts at once and hinders nothing: the archiver waits by itself before it takes a restarted server for a base. */
-const letGo = ({ held, input, page }: LockedRun): Promise<void> =>
-  detachArchiver({ act, enter: () => undefined, undoLater: held.undoLater }, input.instance).catch((error) => {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
-    page.note(`the archiver could not be told to let go: ${reasonOf(error)}`);
-  });
+const letGo = ({ held, input, page }: LockedRun): Promise<void> => {
+  const conduct = { act, enter: () => undefined, undoLater: held.undoLater };
+  return softly(page, 'the archiver could not be told to let go', detachArchiver(conduct, input.instance));
+};
 
 /** @returns why not, if it does not */
 async function awaitServes(
@@ -90,7 +88,7 @@ async function awaitServes(
     );
     return serves ?? `${instance} does not serve yet`;
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+    if (!isStepFailure(error)) throw error;
     return reasonOf(error);
   }
 }

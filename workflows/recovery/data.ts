@@ -47,6 +47,12 @@ function applicationsUnseen(run: LockedRun): void {
   if (!isSkipped) found.toDo.push('Look whether the applications are back: they could not be watched');
 }
 
+const NOT_RESTORED: Record<DataDecision['verdict'], string> = {
+  lost: 'not brought back',
+  'within-tolerance': 'nothing is missing',
+  unknown: 'not known what is missing',
+};
+
 /** Counts what is missing, says what that means before traffic returns, and brings back what is allowed. */
 export async function data(run: LockedRun, assessment: Assessment): Promise<void> {
   const { page, controls, found, input } = run;
@@ -60,8 +66,7 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
   const allowed = await controls.skippable('data', () => mayRestore(run, decision, assessment));
   page.end('data', 'done', decision.text);
-  if (!allowed || !decision.offer)
-    return page.end('restore', 'skipped', decision.verdict === 'lost' ? 'not brought back' : 'nothing is missing');
+  if (!allowed || !decision.offer) return page.end('restore', 'skipped', NOT_RESTORED[decision.verdict]);
   await controls.mayGoOn();
   page.begin('restore', `bringing ${decision.offer.classes.join(', ')} of ${input.instance} back`);
   const back = await controls.skippable('restore', () => merge(run, decision.offer as RestoreOffer));

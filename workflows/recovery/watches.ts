@@ -1,9 +1,9 @@
-import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import { isCancellation } from '@temporalio/workflow';
 import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { act } from '../steps.ts';
 import { skippedNote } from './data.ts';
-import { type Run, reasonOf } from './run.ts';
+import { isStepFailure, type Run, reasonOf } from './run.ts';
 
 /** Watches what people and caches do, without the lock: nothing is changed any more. */
 export async function watchAfterwards(run: Run, assessment: Assessment): Promise<void> {
@@ -14,7 +14,9 @@ export async function watchAfterwards(run: Run, assessment: Assessment): Promise
 
 async function signIns(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
   const { page, found } = run;
-  if (found.data?.verdict !== 'lost') return page.end('sessions', 'skipped', 'no session was lost');
+  const { verdict } = found.data ?? {};
+  const note = verdict === 'within-tolerance' ? 'no session was lost' : 'not known whether sessions were lost';
+  if (verdict !== 'lost') return page.end('sessions', 'skipped', note);
   const normalPerSecond = found.before?.authenticationPerSecond;
   found.authentication = await watched<AuthenticationWatch>(run, 'sessions', 'watching authentication requests', (extraMs) =>
     act(
@@ -69,7 +71,7 @@ async function watched<T extends { verdict: string; text: string }>(
       return seen;
     } catch (error) {
       if (isCancellation(error) && controls.extraMs > extraMs && !controls.abortedBy) continue;
-      if (isCancellation(error) || !(error instanceof ActivityFailure)) throw error;
+      if (!isStepFailure(error)) throw error;
       page.end(step, 'failed', reasonOf(error));
       return undefined;
     }
