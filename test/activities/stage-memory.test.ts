@@ -5,13 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openStore } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
+import { AS_SHIPPED } from '../support/as-shipped.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
 import type { StageJob } from './stage-in-child.ts';
 
 const CHILD = fileURLToPath(new URL('stage-in-child.ts', import.meta.url));
 const MB = 1_000_000;
-/** As the command sets it: else what glibc keeps for later is most of what is measured. */
-const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
 
 /** Compresses to about a half. */
 async function* body(bytes: number): AsyncGenerator<Buffer> {
@@ -31,8 +30,8 @@ describe('bringing a backup to its place', () => {
     const ref = { instance: 'main', shard: '0', backupId: '20260101T000000Z' };
     const stored = await new Repository(openStore(location)).writeSnapshot(ref, body(bytes));
     const job: StageJob = { location, ref, stored, bytes };
-    const { stdout } = await promisify(execFile)(process.execPath, ['--max-semi-space-size=1', CHILD, JSON.stringify(job)], {
-      env: { ...process.env, ...MALLOC },
+    const { stdout } = await promisify(execFile)(process.execPath, [...AS_SHIPPED.flags, CHILD, JSON.stringify(job)], {
+      env: { ...process.env, ...AS_SHIPPED.env },
     });
     const staged = JSON.parse(stdout) as { bytes: number; peakMb: number };
     assert.equal(staged.bytes, bytes);

@@ -9,6 +9,7 @@ import type { BackupInput, BackupResult, RestoreInput, RestoreReport } from '../
 import { openRedis } from '../../redis/client.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
+import { AS_SHIPPED } from './as-shipped.ts';
 import { findBinary } from './binaries.ts';
 import { killAtTheEnd } from './processes.ts';
 import { type RedisOptions, type RedisServer, startRedis } from './redis-server.ts';
@@ -77,9 +78,9 @@ export class House {
    */
   async startWorker(fate?: string, env: Record<string, string> = {}): Promise<ChildProcess> {
     const script = fileURLToPath(new URL('worker-process.ts', import.meta.url));
-    const worker = spawn(process.execPath, [script, this.configFile, ...(fate ? [fate] : [])], {
+    const worker = spawn(process.execPath, [...AS_SHIPPED.flags, script, this.configFile, ...(fate ? [fate] : [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps'), ...env },
+      env: { ...process.env, ...AS_SHIPPED.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps'), ...env },
     });
     worker.stderr.on('data', (text) => {
       this.#log += text;
@@ -164,7 +165,10 @@ export class House {
   /** Runs the `redis-backup` command as a person does. */
   command(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     const script = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-    const options = { env: { ...process.env, ...SECRETS, REDIS_BACKUP_CONFIG: this.configFile }, maxBuffer: 1 << 26 };
+    const options = {
+      env: { ...process.env, ...AS_SHIPPED.env, ...SECRETS, REDIS_BACKUP_CONFIG: this.configFile },
+      maxBuffer: 1 << 26,
+    };
     return new Promise((resolve) => {
       execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {
         resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
