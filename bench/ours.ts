@@ -24,6 +24,7 @@ import { startTemporal } from '../test/support/temporal.ts';
 import { type Cost, ProcessMeter } from './processes.ts';
 import { hottest } from './profile.ts';
 import type { Contender, Run } from './report.ts';
+import { endOfSteps } from './steps.ts';
 import { removeUnder } from './stored.ts';
 
 export const PREFIX = 'bench';
@@ -82,7 +83,8 @@ export async function startOurs({ redis, s3, profile, archive = false, note }: O
       const serving = isServing().then(() => metered.secondsSoFar());
       await running;
       const cost = metered.cost();
-      return { ...cost, seconds: await serving, wholeSeconds: cost.seconds };
+      const more = await endOfSteps(client, WORKFLOW_IDS.restore(INSTANCE), RESTORE_STEPS);
+      return { ...cost, seconds: await serving, wholeSeconds: cost.seconds, more };
     },
     async restoreLive(backupId) {
       const metered = meter();
@@ -120,6 +122,9 @@ async function restore(client: Client, backupId: string, strategy: RestoreInput[
 
 const execute = <T>(client: Client, type: string, workflowId: string, input: object): Promise<T> =>
   client.workflow.execute(type, { workflowId, taskQueue: QUEUES.ops, args: [input] }) as Promise<T>;
+
+/** Of a restore: where the time until Redis has loaded goes. */
+const RESTORE_STEPS = ['planRestore', 'stageBackup', 'stopServer', 'replaceData', 'startServer', 'awaitServing'];
 
 /** As it comes, but for a Redis that has only just been started. */
 const ARCHIVE = `

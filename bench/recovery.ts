@@ -12,6 +12,7 @@ import { type BenchResult, compare } from './backup.ts';
 import type { BenchOptions } from './main.ts';
 import { alternate, type Contender, type Goal, type Run } from './report.ts';
 import { benchCommands } from './shapes.ts';
+import { endOfSteps } from './steps.ts';
 
 const OURS = 'redis-backup';
 const BY_HAND = 'start by hand';
@@ -162,22 +163,13 @@ class Bench {
     const seconds = await this.#untilWritten(begun);
     const { outcome, serving, summary } = (await running.result()) as RecoveryReport;
     if (outcome !== 'serving' || !serving) throw new Error(summary);
-    return { seconds, more: { untilItSaysSoSeconds: serving.secondsFromStart, ...(await this.#stepsOf()) } };
-  }
-
-  /** When each step of the way to a Redis that serves had its answer, in seconds from the start: where the time goes. */
-  async #stepsOf(): Promise<Record<string, number>> {
-    const { events = [] } = await this.#house.client.workflow.getHandle(WORKFLOW_IDS.recover('main')).fetchHistory();
-    const msOf = ({ eventTime }: (typeof events & object)[number]): number =>
-      Number(eventTime?.seconds) * 1000 + Number(eventTime?.nanos) / 1e6;
-    const begun = events?.[0] ? msOf(events[0]) : Number.NaN;
-    const names = new Map(events?.map((one) => [`${one.eventId}`, one.activityTaskScheduledEventAttributes?.activityType?.name]));
-    const ended: Record<string, number> = {};
-    for (const event of events ?? []) {
-      const step = names.get(`${event.activityTaskCompletedEventAttributes?.scheduledEventId}`);
-      if (step && STEPS.includes(step)) ended[`${step}EndedSeconds`] ??= (msOf(event) - begun) / 1000;
-    }
-    return ended;
+    return {
+      seconds,
+      more: {
+        untilItSaysSoSeconds: serving.secondsFromStart,
+        ...(await endOfSteps(this.#house.client, WORKFLOW_IDS.recover('main'), STEPS)),
+      },
+    };
   }
 
   /** As an application would: a connection of its own, until it gets an answer. */
