@@ -1,11 +1,13 @@
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { promisify } from 'node:util';
 
 const ROOT = new URL('../', import.meta.url);
 const CACHE = new URL('.cache/workflow-bundles/', ROOT);
+const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 
 /**
  * The workflows as one script for Temporal's sandbox. Bundling takes seconds of a whole core, and a worker that was killed
@@ -18,9 +20,16 @@ export async function workflowBundle(
   const kept = new URL(`${await digestOfSources(workflowsPath)}.js`, CACHE);
   const cached = await readFile(kept, 'utf8').catch(() => undefined);
   if (cached) return { code: cached };
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  const code = await bundled(workflowsPath);
   await keep(kept, code).catch(() => undefined); // a read-only installation bundles at every start
   return { code };
+}
+
+/** In a process of its own: the bundler would stay in the worker's memory, which it doubles. */
+async function bundled(workflowsPath: string): Promise<string> {
+  const script = fileURLToPath(new URL('bundle-workflows.ts', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [script, workflowsPath], { maxBuffer: MAX_BUNDLE_BYTES });
+  return stdout;
 }
 
 async function keep(file: URL, code: string): Promise<void> {
