@@ -5,6 +5,7 @@ import { spaceReport } from '../platforms/data-directory.ts';
 import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
 import type { DataLayout, Platform } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
+import { countSentinels } from '../redis/sentinels.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { requireProcess } from './places.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -73,6 +74,7 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
   const info = await client.info();
   const keyspace = info.keyspace();
   const server = await readServerFacts(client);
+  const sentinels = await countSentinels(client);
   const port = info.number('tcp_port');
   const pid = info.number('process_id');
   const primary = info.get('role') === 'slave' ? `${info.get('master_host')}:${info.get('master_port')}` : undefined;
@@ -83,6 +85,7 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
     clusterMode: info.flag('cluster_enabled'),
     ...(primary ? { primary } : {}),
     replicas: replicasOf([...info.entries()]),
+    ...(sentinels === undefined ? {} : { sentinels }),
     clockOffsetMs: Math.round((await client.time()) - now()),
     keysNow: {
       total: keyspace.reduce((sum, { keys }) => sum + keys, 0),

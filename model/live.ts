@@ -1,5 +1,6 @@
 import { formatBytes, formatCountOf, formatList } from './format.ts';
 import type { Refusal, RestorePlan } from './plan.ts';
+import { sentinelsWatch } from './plan-facts.ts';
 import { refuse } from './plan-identity.ts';
 
 /** What decides whether a Redis can be loaded live. Gathered read-only; the shape of redis/live/conditions.ts. */
@@ -66,7 +67,7 @@ export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: nu
     facts.isLoading && unmet(`${instance} is loading its own data`, 'Wait until it has loaded.'),
     sentinels > 0 &&
       unmet(
-        `${formatCountOf(sentinels, 'Sentinel watches', 'Sentinels watch')} ${instance}: they would promote another server while it is loaded`,
+        `${sentinelsWatch(sentinels)} ${instance}: they would promote another server while it is loaded`,
         'Take it out of their care for the restore (SENTINEL REMOVE).',
       ),
     facts.isTlsReplication &&

@@ -1,4 +1,5 @@
 import type { Census } from './census.ts';
+import { formatCountOf } from './format.ts';
 import type { ServerFacts } from './manifest.ts';
 import type { Server } from './rdb-versions.ts';
 
@@ -18,8 +19,8 @@ export interface TargetFacts {
   primary?: string;
   /** Connected replicas, `host:port`. An attached archiver or backup is none. */
   replicas: string[];
-  /** A Sentinel or an operator that acts when the server goes down, by name. */
-  supervisor?: string;
+  /** Sentinels that watch it and act when it goes down. Absent when it does not answer, or the user may not ask. */
+  sentinels?: number;
   /** Server's TIME minus ours, milliseconds. */
   clockOffsetMs?: number;
   /** DBSIZE of each database. */
@@ -74,3 +75,5 @@ export interface TargetIdentity {
   serverPid?: number;
   runId?: string;
 }
+
+export const sentinelsWatch = (count: number): string => formatCountOf(count, 'Sentinel watches', 'Sentinels watch');

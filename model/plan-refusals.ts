@@ -3,6 +3,7 @@ import { liveRefusals } from './live.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
 import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
 import { savedAtStop } from './plan-estimates.ts';
+import { sentinelsWatch } from './plan-facts.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 
@@ -84,11 +85,11 @@ function topologyRefusal({ instance, target }: PlanInput): Refusal | undefined {
       `Restore the instance of ${primary}, or make ${instance} a primary first (REPLICAOF NO ONE).`,
     );
   }
-  if (target.supervisor && target.replicas.length > 0) {
+  if (target.sentinels && target.replicas.length > 0) {
     return refuse(
       'RESTORE_REFUSED',
-      `${target.supervisor} watches ${instance}: while it is stopped one of its replicas (${target.replicas.join(', ')}) would be promoted and ${instance} would follow it, empty of the restored data`,
-      `Take ${instance} out of the care of ${target.supervisor} (SENTINEL REMOVE) and start again.`,
+      `${sentinelsWatch(target.sentinels)} ${instance}: while it is stopped one of its replicas (${target.replicas.join(', ')}) would be promoted and ${instance} would follow it, empty of the restored data`,
+      `Take ${instance} out of their care (SENTINEL REMOVE) and start again.`,
     );
   }
   return undefined;

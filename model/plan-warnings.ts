@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatCountOf, formatDuration, formatList, fo
 import { liveWarnings } from './live.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
+import { sentinelsWatch } from './plan-facts.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
@@ -110,8 +111,10 @@ function aroundWarnings({ target, instance }: PlanInput): string[] {
   if (target.replicas.length > 0) {
     found.push(`connected replicas (${target.replicas.join(', ')}) lose what they hold and copy the restored data`);
   }
-  if (target.supervisor && target.replicas.length === 0)
-    found.push(`${target.supervisor} watches ${instance} and will see it go down`);
+  if (target.sentinels && target.replicas.length === 0)
+    found.push(`${sentinelsWatch(target.sentinels)} ${instance} and will see it go down`);
+  if (target.reachable && target.sentinels === undefined && target.replicas.length > 0)
+    found.push('whether a Sentinel watches it could not be asked (+pubsub|numsub): it would promote a replica meanwhile');
   if (target.applications.length === 0)
     found.push('no application is configured, so whether clients reach the restored Redis will not be verified');
   return found;

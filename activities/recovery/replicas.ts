@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Candidate, chooseReplica } from '../../model/choose-replica.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { sentinelsWatch } from '../../model/plan-facts.ts';
 import type { Assessment } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
 import { becomePrimary, follow, hostAndPort, neighbour, type RoleFacts, readRole } from '../../redis/roles.ts';
+import { countSentinels } from '../../redis/sentinels.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { quickly } from './ending.ts';
@@ -72,7 +74,7 @@ export const createReplicaActivities = (world: World) => ({
   /**
    * Makes the replica that lost least a primary, proves that it takes writes, and lets the others follow it. A retry finds the
    * same one. Clients must be pointed at it.
-   * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; what refuses the write, before another follows it
+   * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where Sentinel does it; what refuses the write, before another follows it
    */
   async promoteReplica({ instance, assessment }: ActInput): Promise<Promoted> {
     await world.requireLock(instance);
@@ -84,6 +86,7 @@ export const createReplicaActivities = (world: World) => ({
     if (!best) throw noneWithData(instance, failed);
     progress({ stage: 'replicas', note: `${best.address}, with ${best.keys} keys, becomes the primary` });
     using client = await openRedis(neighbour(target.connection, best.address), QUICK);
+    await refuseSentinels(client, best.address);
     const { keys } = await becomePrimary(client);
     const waitsForReplicas = await provesWrites(client);
     const others = done.map(({ address }) => address).filter((address) => address !== best.address);
@@ -143,6 +146,15 @@ async function eachReplica<T>(
 async function at<T>(connection: RedisConnection, act: (client: RedisClient) => Promise<T>): Promise<T> {
   using client = await openRedis(connection, QUICK);
   return await act(client);
+}
+
+/** Two that promote make two primaries: Sentinel turns a replica that it has not promoted itself back, or promotes another one. */
+async function refuseSentinels(client: RedisClient, address: string): Promise<void> {
+  const sentinels = await countSentinels(client);
+  if (!sentinels) return;
+  throw new RecoveryError('RESTORE_REFUSED', `${sentinelsWatch(sentinels)} replica ${address}: the promotion is theirs`, {
+    next: 'Wait for their failover, or order it (SENTINEL FAILOVER). To promote by hand, take it out of their care before (SENTINEL REMOVE).',
+  });
 }
 
 /** True where `min-replicas-to-write` refuses writes until its replicas follow. */

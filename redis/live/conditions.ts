@@ -1,7 +1,7 @@
-import { RecoveryError } from '../../model/errors.ts';
 import { runningChild } from '../children.ts';
 import type { RedisClient } from '../client.ts';
 import type { RedisInfo } from '../info.ts';
+import { countSentinels } from '../sentinels.ts';
 import { productOf } from '../server-facts.ts';
 import { type FollowSettings, type KnownSecrets, readFollowSettings } from './settings.ts';
 
@@ -100,15 +100,4 @@ function stateOf(info: RedisInfo) {
     isCluster: info.flag('cluster_enabled'),
     ...(unexpectedErrorReplies === undefined ? {} : { unexpectedErrorReplies }),
   };
-}
-
-/** Every Sentinel listens on this channel of each Redis that it watches. */
-async function countSentinels(client: RedisClient): Promise<number | undefined> {
-  try {
-    const [, count] = (await client.command('PUBSUB', 'NUMSUB', '__sentinel__:hello')) as [string, number];
-    return Number(count);
-  } catch (error) {
-    if (error instanceof RecoveryError && error.code === 'REDIS_PERMISSION_DENIED') return undefined; // not known, and never 0
-    throw error;
-  }
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { openRedis } from '../../redis/client.ts';
+import { countSentinels } from '../../redis/sentinels.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { startSentinel } from '../support/sentinel.ts';
 import { until } from '../support/until.ts';
 import { found, recoverySite } from './support/recovery-site.ts';
 
@@ -75,6 +77,22 @@ describe('Replicas', function () {
     await primary.command('SET', 'b', '2');
     await until(async () => (await follower.dbsize()) === 2, { what: 'the other one follows' });
     assert.deepEqual([await role(primary), await role(follower)], ['master', 'slave']);
+  });
+
+  it('are left to Sentinel where it watches them', async () => {
+    await using site = await recoverySite({ config: FAST });
+    await site.ask('SET', 'a', '1');
+    await using replica = await replicaOf(site.redis, 1);
+    await using sentinel = await startSentinel(site.redis.port);
+    await until(async () => (await sentinel.replicas()).includes(addressOf(replica)), { what: 'the Sentinel knows it' });
+    await until(async () => (await countSentinels(await replica.client())) === 1, { what: 'the Sentinel watches it' });
+    await site.redis.kill('SIGKILL');
+    const input = found('rdb-damaged', { replicas: [{ address: addressOf(replica), keys: 1 }] });
+    await assert.rejects(
+      site.during((acts) => acts.promoteReplica(input)),
+      { code: 'RESTORE_REFUSED', message: /1 Sentinel watches replica 127\.0\.0\.1:\d+: the promotion is theirs/ },
+    );
+    assert.equal(await role(replica), 'slave');
   });
 
   it('are none to promote when none of them has data', async () => {

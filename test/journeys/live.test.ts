@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import type { RestoreReport } from '../../model/operations.ts';
 import { openRedis } from '../../redis/client.ts';
+import { countSentinels } from '../../redis/sentinels.ts';
 import { House } from '../support/house.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { startSentinel } from '../support/sentinel.ts';
 import { until } from '../support/until.ts';
 
 const KEYS = 200_000;
@@ -109,5 +112,22 @@ describe('A live restore', function () {
     assert.match(refused.stdout, /has a masterauth that could not be put back afterwards/);
     assert.doesNotMatch(refused.stdout + refused.stderr, /somebody-elses/);
     await house.ask('CONFIG', 'SET', 'masterauth', '');
+  });
+
+  it('and a replacement are refused by name while a real Sentinel watches a Redis that has a replica', async () => {
+    await using replica = await startRedis({ config: { replicaof: `127.0.0.1 ${house.redis.port}` } });
+    await until(async () => /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))));
+    await using _ = await startSentinel(house.redis.port);
+    using client = await openRedis(house.redis.connection);
+    await until(async () => (await countSentinels(client)) === 1, { what: 'the Sentinel is seen' });
+    const byFiles = await house.command('restore', '--plan');
+    assert.equal(byFiles.code, 40, byFiles.stderr);
+    assert.match(
+      byFiles.stdout,
+      /1 Sentinel watches main: while it is stopped one of its replicas \(127\.0\.0\.1:\d+\) would be promoted/,
+    );
+    const live = await house.command('restore', '--strategy', 'live', '--plan');
+    assert.equal(live.code, 40, live.stderr);
+    assert.match(live.stdout, /1 Sentinel watches main: they would promote another server while it is loaded/);
   });
 });

@@ -117,8 +117,12 @@ describe('restore plan refuses', () => {
       /REPLICAOF NO ONE/,
     );
     onlyRefusal({ target: target({ clusterMode: true }) }, 'PLATFORM_UNSUPPORTED', /a node of a Redis Cluster/);
-    const watched = target({ supervisor: 'Sentinel', replicas: ['10.0.0.2:6379'] });
-    onlyRefusal({ target: watched }, 'RESTORE_REFUSED', /one of its replicas \(10\.0\.0\.2:6379\) would be promoted/);
+    const watched = target({ sentinels: 3, replicas: ['10.0.0.2:6379'] });
+    onlyRefusal(
+      { target: watched },
+      'RESTORE_REFUSED',
+      /3 Sentinels watch main: .* one of its replicas \(10\.0\.0\.2:6379\) would be promoted/,
+    );
   });
 
   it('data that does not fit into maxmemory, and says what would happen', () => {

@@ -103,7 +103,7 @@ describe('text of a restore plan', () => {
       clockOffsetMs: fc.option(fc.integer(), { nil: undefined }),
       replicas: fc.subarray(['10.0.0.2:6379', '10.0.0.3:6379']),
       applications: fc.subarray(['web', 'login']),
-      supervisor: some('Sentinel'),
+      sentinels: fc.option(fc.nat({ max: 3 }), { nil: undefined }),
       disk: fc.record({ freeBytes: bytes, existingBytes: bytes }),
       memory: fc.record({
         limitBytes: fc.option(bytes, { nil: undefined }),

@@ -10,7 +10,6 @@ import type { ServedPrimary } from '../../redis/replication/primary.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { freePort, type RedisOptions, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
-import { connectTo } from './support/fake-follower.ts';
 import { digestOf, type LiveSource, takeSource } from './support/live-source.ts';
 import { newData, PASSWORD, serve, startTarget } from './support/live-target.ts';
 
@@ -131,10 +130,6 @@ describe('the steps of a live load', () => {
     const asReplica = await readLiveConditions(await replica.client());
     assert.deepEqual([asReplica.role, asReplica.primary?.port], ['slave', target.port]);
     assert.equal(asReplica.replid, found.replid);
-    const sentinel = await connectTo(target.port);
-    sentinel.send('SUBSCRIBE', '__sentinel__:hello'); // as each Sentinel does
-    await until(async () => (await readLiveConditions(client)).sentinels === 1, { what: 'the Sentinel is seen' });
-    sentinel.socket.destroy();
   });
 
   it('do not touch a masterauth that could not be put back, and put back one that the configuration knows', async () => {
