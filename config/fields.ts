@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isName } from '../model/instance.ts';
 import { DURATION_ALLOWED, parseDuration, parseSize, SIZE_ALLOWED } from './units.ts';
 
 /** What messages and docs/configuration.md say of one field. */
@@ -39,7 +40,13 @@ export const texts = (about: string, allowed: string) => field(z.array(plain()).
 export const matching = (pattern: RegExp, about: string, allowed: string) => field(plain().regex(pattern), { about, allowed });
 export const absolutePath = (about: string, example = '/var/lib/redis') =>
   matching(/^\//, about, `an absolute path, such as ${example}`);
+export const command = (about: string) =>
+  texts(about, 'a list of texts: the program and its arguments, such as [redis-server, /etc/redis/redis.conf]');
 export const flag = (about: string) => field(z.boolean(), { about, allowed: 'true or false' });
+
+/** Of what we call by name ourselves: an instance, a machine, an application. */
+export const NAME_ALLOWED = 'small letters, digits and hyphens, up to 63, such as orders-eu';
+export const name = (about: string) => field(z.string().refine(isName), { about, allowed: NAME_ALLOWED });
 
 export const wholeNumber = (about: string, min: number, max: number) =>
   field(z.int().min(min).max(max), { about, allowed: `a whole number from ${min} to ${max}` });
@@ -97,3 +104,4 @@ export const httpUrl = (about: string) =>
   url(about, 'a URL that begins with http:// or https://', ['http:', 'https:'], withoutUser);
 export const section = <T extends z.ZodType>(about: string, schema: T) =>
   field(schema, { about, allowed: 'a section with fields of its own' });
+export const list = <T extends z.ZodType>(about: string, entry: T) => field(z.array(entry), { about, allowed: 'a list' });

@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import { SECRET_ALLOWED } from './fields.ts';
-import { INSTANCE_NAME_ALLOWED } from './schema.ts';
+import { NAME_ALLOWED, SECRET_ALLOWED } from './fields.ts';
 import { suggest } from './suggest.ts';
 import { knownFields, literalOf, schemaAt, unwrap, variantsOf } from './walk.ts';
 
@@ -39,7 +38,7 @@ const sameProblem = (a: Problem, b: Problem) => a.message === b.message && a.pat
 
 function problemsOfIssue(root: z.ZodType, data: unknown, issue: z.core.$ZodIssue): Problem[] {
   if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(root, data, issue.path, key));
-  if (issue.code === 'invalid_key') return [{ path: issue.path, message: `is not a name; allowed: ${INSTANCE_NAME_ALLOWED}` }];
+  if (issue.code === 'invalid_key') return [{ path: issue.path, message: `is not a name; allowed: ${NAME_ALLOWED}` }];
   if (issue.code === 'invalid_union' && issue.discriminator !== undefined) {
     const options = variantNames(root, data, issue.path);
     const value = valueAt(data, issue.path);

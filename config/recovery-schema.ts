@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { duration, field, httpUrl, oneOf, section, text, wholeNumber } from './fields.ts';
 
 const share = (about: string) => field(z.number().min(0).max(1), { about, allowed: 'a number from 0 to 1' });
+
 /** `instances.*.recovery`. */
 export const recovery = z.strictObject({
   onDamage: field(z.enum(['serve-empty', 'ask']).optional(), {

@@ -53,8 +53,7 @@ export function parentOf(place: Place, places: readonly Place[]): Place | undefi
   return places.find((one) => one.timeline.timelineId === parent.timelineId && one.from <= first && first <= one.end);
 }
 
-export const childrenOf = (place: Place, places: readonly Place[]): Place[] =>
-  places.filter((one) => parentOf(one, places) === place);
+const childrenOf = (place: Place, places: readonly Place[]): Place[] => places.filter((one) => parentOf(one, places) === place);
 
 /** All that lies before an offset of a stretch without a gap, the oldest first; the last ends at the offset. */
 export function chainTo(place: Place, offset: number, places: readonly Place[]): { place: Place; to: number }[] {

@@ -22,7 +22,7 @@ const GRACE_MS = 120_000;
 
 export const nothingSeen: SeenRates = { calm: 0, wasHigh: false };
 
-export const isNormal = (perSecond: number, normalPerSecond: number): boolean =>
+const isNormal = (perSecond: number, normalPerSecond: number): boolean =>
   perSecond <= Math.max(normalPerSecond * ABOVE, normalPerSecond + LITTLE_PER_SECOND);
 
 /** One look further. One that gave nothing breaks no row, and is no part of it. */

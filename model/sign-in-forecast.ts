@@ -19,7 +19,7 @@ export interface ForecastFacts {
 }
 
 /** "The first minutes" after traffic is back. */
-export const FIRST_SECONDS = 300;
+const FIRST_SECONDS = 300;
 
 /**
  * How many people sign in again, at most. With `sliding` expiry the time to live says when a session was last used: those that

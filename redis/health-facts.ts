@@ -38,7 +38,7 @@ export function factsOf(info: RedisInfo): RedisFacts {
 }
 
 /** `slave0:ip=10.0.0.7,port=6379,state=online,…`; port 0 is a backup or an archiver and no replica. */
-export const replicasIn = (info: RedisInfo): string[] =>
+const replicasIn = (info: RedisInfo): string[] =>
   [...info.entries()].flatMap(([name, text]) => {
     const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(text) : null;
     return match && match[2] !== '0' ? [`${match[1]}:${match[2]}`] : [];

@@ -56,12 +56,6 @@ export async function follow(client: RedisClient, { host, port }: { host: string
   });
 }
 
-/** For a person to run. */
-export const followCommand = (address: string, primary: { host: string; port: number }): string => {
-  const { host, port } = hostAndPort(address);
-  return `redis-cli -h ${host} -p ${port} REPLICAOF ${primary.host} ${primary.port}`;
-};
-
 /** A neighbour at `host:port`, `[::1]:6379` too, reached as this Redis is: same user, password and TLS. */
 export const neighbour = (connection: RedisConnection, address: string): RedisConnection => ({
   ...connection,

@@ -51,7 +51,7 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
   const world = await createWorld(config, { requireLock, archiver, operations, draining: drain.signal });
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
   const webhook = config.worker.webhook && (await openWebhook(config, new Client({ connection, namespace })));
-  const common: Omit<WorkerOptions, 'taskQueue'> = {
+  const common: CommonOptions = {
     ...COMMON_OPTIONS,
     connection,
     namespace,
@@ -59,8 +59,31 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     activities: createActivities(world),
     interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) }), ...around] },
   };
-  const host = hostQueue(config.worker.host);
-  const workers = await Promise.all([
+  const workers = await createWorkers(config, common);
+  return {
+    queues: [QUEUES.ops, QUEUES.transfer, QUEUES.archive, hostQueue(config.worker.host)],
+    async run() {
+      try {
+        await Promise.all(workers.map((worker) => worker.run()));
+      } finally {
+        metrics?.close();
+        webhook?.close();
+        await connection.close();
+      }
+    },
+    shutdown() {
+      drain.abort();
+      webhook?.close();
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
+}
+
+type CommonOptions = Omit<WorkerOptions, 'taskQueue'>;
+
+/** One a queue, each with its own number of places. */
+async function createWorkers(config: Config, common: CommonOptions): Promise<Worker[]> {
+  return Promise.all([
     Worker.create({
       ...common,
       ...WORKFLOW_OPTIONS,
@@ -77,25 +100,8 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       // After a partition the server hands tasks to polls that nobody answers any more: the fewer, the sooner another worker gets them.
       maxConcurrentActivityTaskPolls: 2,
     }),
-    Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
+    Worker.create({ ...common, taskQueue: hostQueue(config.worker.host), maxConcurrentActivityTaskExecutions: SLOTS.host }),
   ]);
-  return {
-    queues: [QUEUES.ops, QUEUES.transfer, QUEUES.archive, host],
-    async run() {
-      try {
-        await Promise.all(workers.map((worker) => worker.run()));
-      } finally {
-        metrics?.close();
-        webhook?.close();
-        await connection.close();
-      }
-    },
-    shutdown() {
-      drain.abort();
-      webhook?.close();
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    },
-  };
 }
 
 /** More than there are archives and watchers: one that waits for a slot would be one that silently stands still. */

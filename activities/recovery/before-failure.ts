@@ -46,11 +46,7 @@ export async function beforeFailure(
 }
 
 /** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
-export function baseOf(
-  all: readonly SnapshotManifest[],
-  failure: KnownFailure,
-  serving: ServingProcess,
-): SnapshotManifest | undefined {
+function baseOf(all: readonly SnapshotManifest[], failure: KnownFailure, serving: ServingProcess): SnapshotManifest | undefined {
   const after = cameAfter(failure, serving);
   const beforeMs = after ? serving.startedAtMs + START_KNOWN_TO_MS : Number.POSITIVE_INFINITY;
   const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);

@@ -1,15 +1,14 @@
-import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
 import type { ServesAgain } from '../../model/recovery.ts';
 import { readRestart } from '../../platforms/data-directory.ts';
 import type { Platform } from '../../platforms/platform.ts';
 import { reasonIn } from '../../platforms/process/log-tail.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
+import type { RedisClient } from '../../redis/client.ts';
 import type { RedisInfo } from '../../redis/info.ts';
-import { lastLoad, loadingProgress } from '../../redis/loading.ts';
+import { lastLoad } from '../../redis/loading.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
-import { currentJob } from '../job-context.ts';
+import { askLoaded, watchProcess } from '../await-load.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 const ASK_EVERY_MS = 50;
@@ -74,55 +73,30 @@ async function untilServing(
   platform: Platform | undefined,
   { seconds, patience }: Waiting,
 ): Promise<Serving> {
-  const { signal } = currentJob();
-  const watching = new AbortController();
-  let ended: string[] | undefined;
-  const exit = platform?.exited(AbortSignal.any([signal, watching.signal])).then(
-    ({ lastLines }) => {
-      ended = lastLines;
-    },
-    () => undefined, // stopped watching
-  );
+  using server = watchProcess(platform);
   let refusedSince: number | undefined;
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const seen = await ask(target, seconds());
-      if (seen !== undefined && !(seen instanceof RecoveryError)) return seen;
-      if (ended && platform) throw endedLoading(target.name, platform, ended);
-      refusedSince = seen ? (refusedSince ?? performance.now()) : undefined;
-      if (seen && refusedSince !== undefined && performance.now() - refusedSince > patience(seen)) throw seen;
-      const pause = after(ASK_EVERY_MS, undefined, { signal });
-      await (ended === undefined && exit ? Promise.race([pause, exit]) : pause);
-    }
-  } finally {
-    watching.abort();
+  for (;;) {
+    const seen = await ask(target, seconds());
+    if (seen !== undefined && !(seen instanceof RecoveryError)) return seen;
+    const lines = server.lastLines();
+    if (lines && platform) throw endedLoading(target.name, platform, lines);
+    refusedSince = seen ? (refusedSince ?? performance.now()) : undefined;
+    if (seen && refusedSince !== undefined && performance.now() - refusedSince > patience(seen)) throw seen;
+    await server.pause(ASK_EVERY_MS);
   }
 }
 
 /** It serves, or why it refuses; `undefined`: it isn't there yet, or loads. */
 async function ask(target: ProtectedInstance, seconds: number): Promise<Serving | RecoveryError | undefined> {
-  const { progress } = currentJob();
-  let client: RedisClient | undefined;
   try {
-    client = await openRedis(target.connection, { connectTimeoutMs: 5_000, commandTimeoutMs: 5_000 });
-    const info = await client.info();
-    const { loading, loadedBytes, totalBytes, etaSeconds } = loadingProgress(info);
-    if (loading) {
-      progress({ stage: 'loading', ...(loadedBytes === undefined ? {} : { doneBytes: loadedBytes, totalBytes, etaSeconds }) });
-      return undefined;
-    }
-    if (info.get('role') === 'slave') return isReplica(target.name, info);
-    return await prove(client, info);
+    return await askLoaded<Serving | RecoveryError>(
+      target,
+      (client, info) => (info.get('role') === 'slave' ? isReplica(target.name, info) : prove(client, info)),
+      ({ message }) => ({ stage: 'waiting', note: `${message}, after ${Math.round(seconds)} s` }),
+    );
   } catch (error) {
-    if (!(error instanceof RecoveryError)) throw error;
-    if (error.code === 'REDIS_REFUSED') return error;
-    // A loading Redis serves its sockets only now and then: no answer is not yet a dead server.
-    if (!['REDIS_UNREACHABLE', 'REDIS_NOT_READY'].includes(error.code)) throw error;
-    progress({ stage: 'waiting', note: `${error.message}, after ${Math.round(seconds)} s` });
-    return undefined;
-  } finally {
-    client?.close();
+    if (error instanceof RecoveryError && error.code === 'REDIS_REFUSED') return error;
+    throw error;
   }
 }
 

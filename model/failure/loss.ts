@@ -1,4 +1,4 @@
-import type { FailureClass } from '../failure-class.ts';
+import { type FailureClass, keepsData } from '../failure-class.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { endedDrained } from '../log-signatures.ts';
 import type { Assessment } from '../recovery.ts';
@@ -8,25 +8,6 @@ import { startsEmpty } from './of-end.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
 const PING_BYTES = 14;
-/** The data stays where it is: on the disk, or in a Redis that lives. */
-const KEEPS_DATA: readonly FailureClass[] = [
-  'healthy',
-  'loading',
-  'disk-full',
-  'save-failing',
-  'memory-full',
-  'script-busy',
-  'clients-full',
-  'password-refused',
-  'read-only',
-  'cut-off',
-  'bad-configuration',
-  'directory-unusable',
-  'data-too-new',
-  'module-missing',
-  'wrong-endpoint',
-  'unknown',
-];
 
 /**
  * The log as it stands, with a verdict that errs on the side of "not complete": a Redis that was killed may have acknowledged
@@ -66,7 +47,7 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
   if (failure === 'empty' || failure === 'rdb-ignored') return `Already lost in Redis: ${fromStored(signs, log)}`;
   if (failure === 'silent')
     return 'If it is restarted: what it has not written to its disk, at most 1 s of writes with appendfsync everysec.';
-  if (KEEPS_DATA.includes(failure)) {
+  if (keepsData(failure)) {
     return failure === 'healthy'
       ? 'Nothing is lost.'
       : `Nothing is lost so far (0 keys). If Redis lost its data now: ${fromStored(signs, log)}`;

@@ -1,5 +1,5 @@
 /** Bytes of one slab. Large, so that a gigabyte is a thousand buffers and not sixty thousand. */
-export const SLAB_BYTES = 1024 * 1024;
+const SLAB_BYTES = 1024 * 1024;
 
 /** A read into less room than this part of a slab isn't worth a system call: the next slab is begun. */
 const LEAST_ROOM = 1 / 16;

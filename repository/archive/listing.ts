@@ -51,7 +51,7 @@ export function mergedView({ raw, compacted }: SegmentListing): ArchiveSegment[]
 }
 
 /** Does a compacted segment have the byte behind this offset? */
-export const isCompacted = (compacted: readonly ArchiveSegment[], offset: number): boolean =>
+const isCompacted = (compacted: readonly ArchiveSegment[], offset: number): boolean =>
   compacted.some(({ start, end = 0 }) => start <= offset && offset < end);
 
 /**

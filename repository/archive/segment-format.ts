@@ -17,7 +17,7 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 /** Magic number and length of the header. */
 const PREAMBLE_BYTES = 8;
 /** A header with more marks than days have seconds is none: larger ones are not read into memory. */
-export const LARGEST_HEADER_BYTES = 4 * 1024 * 1024;
+const LARGEST_HEADER_BYTES = 4 * 1024 * 1024;
 /** Output of one job of the thread pool: with Node's 16 KiB, handing over takes longer than the work. */
 const OUTPUT_BYTES = 256 * 1024;
 /** Up to here a segment is unpacked in one piece, in half the time that a stream takes. */

@@ -17,8 +17,9 @@ async function* eightMiB(): AsyncGenerator<Buffer> {
   for (let i = 0; i < 128; i++) yield Buffer.alloc(64 * 1024, i);
 }
 let spooled = 0;
-for await (const chunk of spool(eightMiB(), { directory, maxBytes: 64 * 1024 * 1024, memoryBytes: 100_000 })) {
-  if (spooled === 0) await new Promise((resolve) => setTimeout(resolve, 200)); // long enough to fill the disk
+const { promise: diskFull, resolve: onUnusable } = Promise.withResolvers<unknown>();
+for await (const chunk of spool(eightMiB(), { directory, maxBytes: 64 * 1024 * 1024, memoryBytes: 100_000, onUnusable })) {
+  if (spooled === 0) await diskFull;
   spooled += chunk.length;
 }
 const unfinished = await readdir(join(directory, '.unfinished'));

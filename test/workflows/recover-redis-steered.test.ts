@@ -14,6 +14,8 @@ const soon = <T>(promise: Promise<T>, seconds = 8): Promise<T> =>
     promise,
     new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`not over after ${seconds} s`)), seconds * 1000).unref()),
   ]);
+/** Before it is asserted that something did NOT happen: many times what the next step of a recovery takes, and no event ends it. */
+const notWithin = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const ASKED = { question: 'Start empty?', otherwise: 'proceed' } as const;
 const damaged = (askForMs: number) => {
   const acts: PlannedAct[] = [
@@ -73,7 +75,9 @@ describe('recoverRedis, steered', function () {
     await until(() => aside.begun() && played.times('detachArchiver') > 0, { what: 'both' });
     await running.update('abort', { by: 'ann', reason: 'wrong instance' });
     await running.see(({ notes }) => notes.some((note) => note.includes('aborts')), 'the note');
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    const cancelled = async () =>
+      (await running.handle.fetchHistory()).events?.some(({ activityTaskCanceledEventAttributes: one }) => one) === true;
+    await until(cancelled, { what: 'the archiver is not waited for any more', seconds: 10 });
     aside.open();
     assert.equal((await soon(running.report())).outcome, 'aborted');
     const { events } = await running.handle.fetchHistory();
@@ -104,7 +108,7 @@ describe('recoverRedis, steered', function () {
     await running.question();
     await running.update('hold', { by: 'ann', reason: 'I look at it first' });
     await running.see(({ question }) => question === undefined, 'the end of the question');
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await notWithin(500);
     assert.equal(played.times('startEmpty'), 0);
     await running.update('resume', { by: 'ann', reason: 'go' });
     assert.equal((await soon(running.report())).outcome, 'serving');
@@ -182,7 +186,7 @@ describe('recoverRedis, steered', function () {
     await running.update('hold', { by: 'ann', reason: 'the disk is nearly full' });
     seen.open();
     await running.see(({ steps }) => steps.find(({ step }) => step === 'connectivity')?.state === 'done', 'the applications');
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await notWithin(500);
     assert.equal(played.times('storeSnapshot'), 0);
     await running.update('resume', { by: 'ann', reason: 'go' });
     assert.equal((await soon(running.report())).snapshot, '20260101T000000Z');

@@ -1,16 +1,11 @@
-import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import type { Restarted } from '../../activities/recovery/restart.ts';
 import { staysInUse } from '../../model/failure-class.ts';
-import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import { capital, withoutStop } from '../../model/recovery-text.ts';
 import type { StepId } from '../../model/runbook.ts';
-import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { act } from '../steps.ts';
-import { assess, codeOf, type LockedRun, reasonOf, softly, within } from './run.ts';
-
-/** How long a living server that is to be restarted is asked for its data. Availability comes first. */
-const SNAPSHOT_LIMIT_MS = 10_000;
+import { PERFORM } from './perform.ts';
+import { assess, codeOf, type LockedRun, reasonOf, softly } from './run.ts';
 
 /** What was seen before a question or a hold is not true any more. */
 const STALE_MS = 1_000;
@@ -44,37 +39,50 @@ const LOOKED_AT_AGAIN: readonly Act[] = ['promote-replica', 'detach-replicas', '
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
-  const { page, controls } = run;
   const approved = new Set<string>();
   let done: CarriedOut = 'left';
   for (const planned of assessment.acts) {
-    const begunMs = Date.now();
-    await heldOrGoOn(run);
-    const step = STEP_OF[planned.act];
-    if (controls.skippedBy(step) || isInVain(run, assessment, planned.act)) continue;
-    if (step !== 'serving') page.begin(step, withoutStop(planned.text));
-    const allowed = (await controls.skippable(step, () => mayDo(run, assessment, planned, approved))) ?? 'skip';
-    if (allowed === 'stop' || allowed === 'skip') {
-      if (step !== 'serving') page.end(step, 'skipped', `not allowed: ${withoutStop(planned.text)}`);
-      if (allowed === 'stop') return 'stopped';
-      continue;
-    }
-    if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
-      return 'failed';
-    const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
-    if (performed === undefined) {
-      if (step !== 'serving') page.end(step, 'failed', 'looked at anew');
-      return 'failed';
-    }
-    const { note, left } = performed;
-    page.note(note);
-    if (step !== 'serving') page.end(step, left ? 'skipped' : 'done', note);
-    if (left) continue;
-    run.found.actsDone.push(note);
-    if (planned.act === 'promote-replica') return 'promoted';
+    const carried = await carryOutOne(run, assessment, planned, approved);
+    if (carried === 'left') continue;
+    if (carried !== 'done') return carried;
     done = 'done';
   }
   return done;
+}
+
+async function carryOutOne(
+  run: LockedRun,
+  assessment: Assessment,
+  planned: PlannedAct,
+  approved: Set<string>,
+): Promise<CarriedOut> {
+  const { page, controls } = run;
+  const begunMs = Date.now();
+  await heldOrGoOn(run);
+  const step = STEP_OF[planned.act];
+  const end = (state: 'done' | 'skipped' | 'failed', note: string) => {
+    if (step !== 'serving') page.end(step, state, note);
+  };
+  if (controls.skippedBy(step) || isInVain(run, assessment, planned.act)) return 'left';
+  if (step !== 'serving') page.begin(step, withoutStop(planned.text));
+  const allowed = (await controls.skippable(step, () => mayDo(run, assessment, planned, approved))) ?? 'skip';
+  if (allowed === 'stop' || allowed === 'skip') {
+    end('skipped', `not allowed: ${withoutStop(planned.text)}`);
+    return allowed === 'stop' ? 'stopped' : 'left';
+  }
+  if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
+    return 'failed';
+  const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
+  if (performed === undefined) {
+    end('failed', 'looked at anew');
+    return 'failed';
+  }
+  const { note, left } = performed;
+  page.note(note);
+  end(left ? 'skipped' : 'done', note);
+  if (left) return 'left';
+  run.found.actsDone.push(note);
+  return planned.act === 'promote-replica' ? 'promoted' : 'done';
 }
 
 /** While it is held Redis is watched, and a look that fails ends nothing. */
@@ -128,62 +136,7 @@ async function mayDo(
 
 async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
   if (name === 'restart') return restart(run, assessment, approved);
-  return { note: await performOther(run, assessment, name) };
-}
-
-/** @returns what was done, in one sentence */
-async function performOther(run: LockedRun, assessment: Assessment, name: Exclude<Act, 'restart'>): Promise<string> {
-  const { place, found } = run;
-  const { instance } = assessment;
-  const args = { instance, assessment };
-  const there = (summary: string) => ({ summary, ...(place ? { place } : {}) });
-  switch (name) {
-    case 'await-load':
-      return `${instance} loads; it is let finish`;
-    case 'network-snapshot':
-      return networkSnapshot(run);
-    case 'detach-replicas': {
-      const { detached, failed } = await act('detachReplicas', args, { summary: 'let replicas keep their data' });
-      for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
-      if (detached.length > 0)
-        found.toDo.push(`Replicas on their own now: ${listOf(detached)}. Let them follow again when the data is back.`);
-      return detached.length > 0 ? `detached ${listOf(detached)}` : 'no replica had to be detached';
-    }
-    case 'promote-replica': {
-      const { address, keys } = await act('promoteReplica', args, { summary: `let a replica of ${instance} take over` });
-      found.promoted = address;
-      found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
-      return `${address} took over with ${keys} keys`;
-    }
-    case 'set-aside': {
-      const undo = { instance, operationId: workflowInfo().runId };
-      await run.held.undoLater({
-        step: 'putBackAside',
-        args: undo,
-        when: 'unlessSucceeded',
-        summary: 'put damaged files back, unless Redis has served without',
-        ...(place ? { place } : {}),
-      });
-      const { directory, bytes } = await act('setAside', args, there('keep the damaged files, out of the way'));
-      found.keptAside = { directory, bytes };
-      return `${staysInUse(assessment.failure) ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
-    }
-    case 'rebuild-manifest': {
-      const { files } = await act('rebuildManifest', args, there('make the manifest of the log again'));
-      return `manifest made again for ${files.length} files`;
-    }
-    case 'start-empty': {
-      const { beforeMs } = await act('startEmpty', args, there(`start ${instance} without the damaged data`));
-      found.startedMs = beforeMs;
-      return `${instance} started empty`;
-    }
-    case 'make-primary':
-      await act('makePrimary', args, { summary: `let ${instance} accept writes` });
-      return `${instance} is a primary again`;
-    case 'kill-script':
-      await act('killScript', args, { summary: `end the script that blocks ${instance}` });
-      return 'the script was ended';
-  }
+  return { note: await PERFORM[name](run, assessment) };
 }
 
 /** What a person must allow first, by the code that refuses it. */
@@ -217,22 +170,3 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
   found.startedMs = done.beforeMs;
   return { note: (!done.doneBefore && done.skipped) || `${instance} was restarted` };
 }
-
-/** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */
-async function networkSnapshot(run: LockedRun): Promise<string> {
-  const { instance } = run.input;
-  const conduct = { act, enter: () => undefined, undoLater: run.held.undoLater };
-  try {
-    const stored = await within(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
-      takeSnapshot(conduct, instance, 'safety'),
-    );
-    const [backup] = stored ?? [];
-    return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';
-  } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
-    return `no snapshot first: ${reasonOf(error)}`;
-  }
-}
-
-const listOf = (all: readonly { address: string; keys: number }[]): string =>
-  all.map(({ address, keys }) => `${address} (${keys} keys)`).join(', ');

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { createAssessActivities } from '../../../activities/recovery/assess.ts';
 import { lookAtPlace } from '../../../activities/recovery/look-from-place.ts';
 import type { ProtectedInstance, World } from '../../../activities/world.ts';
+import type { FailureClass } from '../../../model/failure-class.ts';
 import type { Assessment } from '../../../model/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery-settings.ts';
 import type { PlaceSigns } from '../../../model/signs.ts';
@@ -73,3 +75,10 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const assessment = await createAssessActivities(world).assessFailure(input);
   return { ...(place ? { place } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
 }
+
+/** The class, with all that was seen in the message of a failure. */
+export function is({ assessment, place }: Assessed, failure: FailureClass, ...evidence: RegExp[]): void {
+  assert.equal(assessment.failure, failure, JSON.stringify({ assessment, place }, undefined, 1));
+  for (const pattern of evidence) assert.match(assessment.evidence.join('\n'), pattern);
+}
+export const actsOf = ({ assessment }: Assessed): string[] => assessment.acts.map(({ act, ask }) => (ask ? `${act}?` : act));

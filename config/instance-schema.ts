@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { application } from './application-schema.ts';
+import { archive, backup, policy, retention } from './backup-schema.ts';
+import { dataClass } from './data-class-schema.ts';
+import { list, secret, section, text, url } from './fields.ts';
+import { platform } from './platform-schema.ts';
+import { recovery, watch } from './recovery-schema.ts';
+import { tls } from './tls-schema.ts';
+
+function refuseRedisUrl(parsed: URL): string | undefined {
+  if (parsed.password) return 'has a password in it; write `password: {env: NAME}` or `password: {file: /path}` instead';
+  if (parsed.username) return 'has a user in it; write `username:` instead';
+  if (!parsed.hostname) return 'has no host';
+  if (!['', '/'].includes(parsed.pathname)) return 'has a database number; a backup holds all databases, so leave it out';
+  return parsed.search || parsed.hash ? 'has options after the port; leave them out' : undefined;
+}
+
+/** An entry of `instances`: one Redis, and all that is wanted for it. */
+export const instance = z.strictObject({
+  url: url(
+    'Address of Redis; `rediss://` for TLS.',
+    'redis://host:port or rediss://host:port',
+    ['redis:', 'rediss:'],
+    refuseRedisUrl,
+  ),
+  username: text('ACL user. Absent: the default user.').optional(),
+  password: secret('Password of the user.').optional(),
+  tls: tls('TLS to Redis. Only with `rediss://`.'),
+  platform: section('What runs this Redis.', platform).prefault({ type: 'external' }),
+  backup: section('When and how backups are taken.', backup).prefault({}),
+  archive: section('The continuous log: every write, seconds old, in the repository. Absent: none is kept.', archive).optional(),
+  retention: section(
+    'Which backups are kept: those that any rule wants, and always the last good one. A backup with less than a tenth of the keys never takes the place of an older one.',
+    retention,
+  ).prefault({}),
+  policy: section(
+    'Persistence settings that the server must have; `check` compares them, `check --apply` sets them.',
+    policy,
+  ).prefault({}),
+  dataClasses: list('Data classes of this instance, instead of the common ones.', dataClass).optional(),
+  applications: list('Applications that must reach Redis again after a restore.', application).default([]),
+  recovery: section('How a recovery decides.', recovery).prefault({}),
+  watch: section('Watches this Redis, and starts a recovery. Absent: only people start one.', watch).optional(),
+});

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { absolutePath, command, field, matching, NAME_ALLOWED, name, section } from './fields.ts';
+
+const start = z.strictObject({
+  command: command('Starts Redis by this command, without a shell.').optional(),
+  cwd: absolutePath('Directory that the command starts in. Only with `command`.').optional(),
+  logFile: absolutePath('File that gets what the command prints. Only with `command`.').optional(),
+  systemd: matching(
+    /^[A-Za-z0-9_][\w@.:\\-]*\.service$/,
+    'Starts and stops Redis as this systemd unit.',
+    'a unit, such as redis-server.service',
+  ).optional(),
+});
+
+/** `instances.*.platform`. */
+export const platform = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: field(z.literal('process'), {
+      about: 'A local process. The only one that restores can stop and start.',
+      allowed: 'process',
+    }),
+    host: field(name('').optional(), {
+      about: 'Machine that Redis runs on; a worker with this `worker.host` must run there.',
+      allowed: NAME_ALLOWED,
+      byDefault: '`worker.host`',
+    }),
+    configFile: absolutePath(
+      "Redis' own configuration file: names the data directory even when Redis is down.",
+      '/etc/redis/redis.conf',
+    ),
+    start: section('How Redis is started: exactly one of `command` and `systemd`.', start),
+    pidFile: absolutePath('File with the process id, when the process cannot be found by its port.').optional(),
+  }),
+  z.strictObject({
+    type: field(z.literal('external'), {
+      about: 'Reached over the Redis protocol only: backups, but no `replace` restores.',
+      allowed: 'external',
+    }),
+  }),
+]);

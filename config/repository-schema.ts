@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { field, httpUrl, secret, text, url } from './fields.ts';
+
+function refuseRepositoryUrl(parsed: URL): string | undefined {
+  if (parsed.search || parsed.hash) return 'has `?` or `#` in it';
+  if (parsed.protocol === 'file:') return parsed.host || parsed.pathname === '/' ? '' : undefined;
+  if (parsed.username || parsed.password) return 'has credentials in it; use accessKeyId and secretAccessKey';
+  return /^[a-z0-9][a-z0-9.-]+$/.test(parsed.host) ? undefined : '';
+}
+
+/** `repository`. */
+export const repository = z.strictObject({
+  url: url('Where backups live.', 's3://bucket/prefix or file:///directory', ['s3:', 'file:'], refuseRepositoryUrl),
+  endpoint: httpUrl('S3 server other than AWS. Only with `s3://`.').optional(),
+  region: field(text('Region of the bucket.').optional(), {
+    about: 'Region of the bucket. Only with `s3://`.',
+    allowed: 'a region, such as eu-central-1',
+    byDefault: "the AWS SDK's own chain, or us-east-1 with an `endpoint`",
+  }),
+  forcePathStyle: field(z.boolean().optional(), {
+    about: 'Puts the bucket into the path instead of the host name. Only with `s3://`.',
+    allowed: 'true or false',
+    byDefault: 'true with an `endpoint`, else false',
+  }),
+  accessKeyId: secret("Absent: the AWS SDK's own chain (environment, profile, role).").optional(),
+  secretAccessKey: secret('Goes with `accessKeyId`.').optional(),
+  sessionToken: secret('For temporary credentials.').optional(),
+});

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { CheckStage, found, processOf } from './support/check-stage.ts';
+
+describe('redis-backup check of a server', function () {
+  this.timeout(60_000);
+  let stage: CheckStage;
+  before(async () => {
+    stage = await CheckStage.open();
+  });
+  after(() => stage?.close());
+
+  it('shows the difference of the persistence policy, and mends it with --apply so that a restart keeps it', async () => {
+    await using here = await stage.siteWith({ config: { appendonly: 'no', appendfsync: 'always' } });
+    assert.deepEqual(await found(here.site, 'policy'), [
+      {
+        level: 'failed',
+        message:
+          'the server does not persist as wanted: save: 3600 1 -> 3600 1 300 100 60 10000; appendfsync: always -> everysec; appendonly: no -> yes',
+        next: 'Run `redis-backup check main --apply`: CONFIG SET and CONFIG REWRITE, without a restart.',
+      },
+    ]);
+    assert.match(
+      (await found(here.site, 'policy', 'check --apply'))[0]?.message ?? '',
+      /^applied: .*, and written to its configuration file$/,
+    );
+    await here.redis.restart();
+    assert.deepEqual(await here.redis.command('CONFIG', 'GET', 'appendonly'), ['appendonly', 'yes']);
+    assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
+  });
+
+  it('wants the policy that the configuration wants', async () => {
+    await using here = await stage.siteWith({ config: { save: '', appendonly: 'no' } }, `policy: { save: '""', appendonly: no }`);
+    assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
+  });
+
+  it('says how far the clocks are apart', async () => {
+    await using here = await stage.siteWith({});
+    assert.deepEqual(await found(here.site, 'clock'), [{ level: 'ok', message: 'the clocks agree' }]);
+    const [ahead] = await found(here.site, 'clock', 'check', { now: () => Date.now() - 60_000 });
+    assert.match(ahead?.message ?? '', /^the server's clock is (60 s|1 min 00 s) ahead of this machine's$/);
+    const [behind] = await found(here.site, 'clock', 'check', { now: () => Date.now() + 3_600_000 });
+    assert.match(behind?.message ?? '', /^the server's clock is 1 h 00 min behind this machine's$/);
+  });
+
+  it('says that it looks at a replica, and whose', async () => {
+    await using primary = await startRedis();
+    await using here = await stage.siteWith({});
+    await here.redis.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    const [finding] = await found(here.site, 'topology');
+    assert.match(finding?.message ?? '', new RegExp(`^it is a replica of 127.0.0.1:${primary.port}`));
+    await here.redis.command('REPLICAOF', 'NO', 'ONE');
+    await here.redis.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    assert.match((await found(here.site, 'topology'))[0]?.message ?? '', /min-replicas-to-write/);
+  });
+
+  describe('data classes', () => {
+    const fill = (redis: RedisServer, counts: Record<string, number>) =>
+      Promise.all(Object.entries(counts).map(([prefix, keys]) => redis.command('DEBUG', 'POPULATE', String(keys), prefix, '1')));
+
+    it('match keys, or are named: their loss must not be reported as nothing', async () => {
+      await using here = await stage.siteWith({});
+      assert.deepEqual(await found(here.site, 'data classes'), [
+        { level: 'ok', message: 'the server holds no keys: nothing to compare the classes with' },
+      ]);
+      await fill(here.redis, { session: 50, cache: 40, ratelimit: 10, flag: 5 });
+      assert.deepEqual(await found(here.site, 'data classes'), [
+        {
+          level: 'warning',
+          message: 'no key of the server is of class permissions (perm:*): its loss would be reported as nothing',
+          next: 'Is "perm:*" how the application names its keys? Correct or remove the class.',
+        },
+      ]);
+      await here.redis.command('SELECT', '3');
+      await here.redis.command('SET', 'perm:1', 'x');
+      assert.deepEqual(await found(here.site, 'data classes'), [{ level: 'ok', message: 'all 5 match keys of the server' }]);
+    });
+
+    it('leave at most a fifth of the keys unnamed', async () => {
+      await using here = await stage.siteWith({});
+      await fill(here.redis, { session: 20, cache: 20, ratelimit: 20, flag: 10, perm: 9, stray: 21 });
+      assert.deepEqual(await found(here.site, 'data classes'), [
+        {
+          level: 'warning',
+          message: '21 of 100 keys of the server (21 %) are of no data class: nobody knows what their loss means',
+          next: 'Look at their names (SCAN), and add classes for them.',
+        },
+      ]);
+    });
+
+    it('are looked for in a sample of a large server, and nowhere when the user may not look', async () => {
+      await using here = await stage.siteWith({ users: { backup: 'on nopass +@all -scan' } });
+      await fill(here.redis, { session: 30_000 });
+      const all = await found(here.site, 'data classes');
+      assert.match(all[0]?.message ?? '', /^no key of a sample of 1\d,\d{3} keys is of class apiCache/);
+      await writeFile(
+        here.site.configFile,
+        `repository: { url: "file://${here.site.dir}" }\ninstances: { main: { url: "redis://127.0.0.1:${here.redis.port}", username: backup, password: { file: any } } }`,
+      );
+      await writeFile(join(here.site.dir, 'any'), 'any');
+      assert.deepEqual(await found(here.site, 'data classes'), []);
+    });
+  });
+
+  describe('the platform', () => {
+    it('is found: process, directory, room and identity', async () => {
+      await using here = await stage.siteWith({});
+      await using same = await stage.siteOf(here.redis, processOf(here.redis));
+      const [running] = await found(same, 'platform');
+      assert.equal(running?.level, 'ok');
+      assert.ok(running?.message.endsWith(`runs as process ${here.redis.pid}`), running?.message);
+      assert.equal((await found(same, 'data directory'))[0]?.level, 'ok');
+      assert.deepEqual(await found(same, 'identity'), []);
+      const [place] = await found(same, 'place');
+      assert.equal(place?.level, 'warning');
+      assert.equal(place?.next, 'Run `redis-backup worker` on here, with worker.host: here.');
+    });
+
+    it('is another Redis than the one that answers', async () => {
+      await using here = await stage.siteWith({});
+      await using other = await startRedis({ config: { port: String(here.redis.port) }, until: 'started' });
+      await other.kill('SIGKILL');
+      await using mixed = await stage.siteOf(here.redis, processOf(other));
+      const [finding] = await found(mixed, 'identity');
+      assert.equal(finding?.level, 'failed');
+      assert.match(finding?.message ?? '', /^the server that answers keeps its data in .*: is it another Redis\?$/);
+    });
+
+    it('has no configuration file that can be read', async () => {
+      await using here = await stage.siteWith(
+        {},
+        'platform: { type: process, configFile: /nowhere/redis.conf, start: { command: [redis-server, /nowhere/redis.conf] } }',
+      );
+      const [finding] = await found(here.site, 'platform');
+      assert.equal(finding?.level, 'failed');
+      assert.match(finding?.message ?? '', /\/nowhere\/redis\.conf/);
+    });
+
+    it('is looked at on its own machine only', async () => {
+      await using here = await stage.siteWith(
+        {},
+        'platform: { type: process, host: db7, configFile: /c, start: { systemd: redis.service } }',
+      );
+      assert.deepEqual(await found(here.site, 'platform'), [
+        { level: 'ok', message: 'it runs on db7: run `redis-backup check main` there to look at its process and files' },
+      ]);
+    });
+  });
+});

@@ -1,0 +1,100 @@
+import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
+import { staysInUse } from '../../model/failure-class.ts';
+import { formatBytes } from '../../model/format.ts';
+import type { Act, Assessment } from '../../model/recovery.ts';
+import { takeSnapshot } from '../procedures/take-snapshot.ts';
+import { act } from '../steps.ts';
+import { type LockedRun, reasonOf, within } from './run.ts';
+
+/** How long a living server that is to be restarted is asked for its data. Availability comes first. */
+const SNAPSHOT_LIMIT_MS = 10_000;
+
+/** @returns what was done, in one sentence */
+type Perform = (run: LockedRun, assessment: Assessment) => Promise<string>;
+
+/** Each act that a recovery just does, once it is allowed. A restart may have to ask again: acts.ts. */
+export const PERFORM: Readonly<Record<Exclude<Act, 'restart'>, Perform>> = {
+  'await-load': async (_, { instance }) => `${instance} loads; it is let finish`,
+  'network-snapshot': networkSnapshot,
+  'detach-replicas': detachReplicas,
+  'promote-replica': promoteReplica,
+  'set-aside': setAside,
+
+  async 'rebuild-manifest'(run, assessment) {
+    const { files } = await act('rebuildManifest', argsOf(assessment), there(run, 'make the manifest of the log again'));
+    return `manifest made again for ${files.length} files`;
+  },
+
+  async 'start-empty'(run, assessment) {
+    const { instance } = assessment;
+    const { beforeMs } = await act('startEmpty', argsOf(assessment), there(run, `start ${instance} without the damaged data`));
+    run.found.startedMs = beforeMs;
+    return `${instance} started empty`;
+  },
+
+  async 'make-primary'(_, assessment) {
+    const { instance } = assessment;
+    await act('makePrimary', argsOf(assessment), { summary: `let ${instance} accept writes` });
+    return `${instance} is a primary again`;
+  },
+
+  async 'kill-script'(_, assessment) {
+    await act('killScript', argsOf(assessment), { summary: `end the script that blocks ${assessment.instance}` });
+    return 'the script was ended';
+  },
+};
+
+const argsOf = (assessment: Assessment) => ({ instance: assessment.instance, assessment });
+
+/** On the machine of Redis, where one is known. */
+const there = ({ place }: LockedRun, summary: string) => ({ summary, ...(place ? { place } : {}) });
+
+async function detachReplicas({ found }: LockedRun, assessment: Assessment): Promise<string> {
+  const { detached, failed } = await act('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
+  for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
+  if (detached.length > 0)
+    found.toDo.push(`Replicas on their own now: ${listOf(detached)}. Let them follow again when the data is back.`);
+  return detached.length > 0 ? `detached ${listOf(detached)}` : 'no replica had to be detached';
+}
+
+async function promoteReplica({ found }: LockedRun, assessment: Assessment): Promise<string> {
+  const { instance } = assessment;
+  const summary = `let a replica of ${instance} take over`;
+  const { address, keys } = await act('promoteReplica', argsOf(assessment), { summary });
+  found.promoted = address;
+  found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
+  return `${address} took over with ${keys} keys`;
+}
+
+async function setAside(run: LockedRun, assessment: Assessment): Promise<string> {
+  const { instance, failure } = assessment;
+  await run.held.undoLater({
+    step: 'putBackAside',
+    args: { instance, operationId: workflowInfo().runId },
+    when: 'unlessSucceeded',
+    ...there(run, 'put damaged files back, unless Redis has served without'),
+  });
+  const options = there(run, 'keep the damaged files, out of the way');
+  const { directory, bytes } = await act('setAside', argsOf(assessment), options);
+  run.found.keptAside = { directory, bytes };
+  return `${staysInUse(failure) ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
+}
+
+/** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */
+async function networkSnapshot(run: LockedRun): Promise<string> {
+  const { instance } = run.input;
+  const conduct = { act, enter: () => undefined, undoLater: run.held.undoLater };
+  try {
+    const stored = await within(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
+      takeSnapshot(conduct, instance, 'safety'),
+    );
+    const [backup] = stored ?? [];
+    return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    return `no snapshot first: ${reasonOf(error)}`;
+  }
+}
+
+const listOf = (all: readonly { address: string; keys: number }[]): string =>
+  all.map(({ address, keys }) => `${address} (${keys} keys)`).join(', ');
