@@ -5,6 +5,7 @@ import type { Assessment, DataDecision, RecoveryInput, RecoveryReport, RecoveryR
 import type { RunbookStatus } from '../../model/runbook.ts';
 import { JobInterceptor } from '../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../worker/options.ts';
+import { SINKS } from '../../worker/sinks.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
@@ -50,7 +51,7 @@ export class PlayedRecovery {
       QUEUES.map((taskQueue) =>
         Worker.create({
           ...COMMON_OPTIONS,
-          ...(taskQueue === 'redis-ops' ? { ...WORKFLOW_OPTIONS, workflowBundle: bundle } : {}),
+          ...(taskQueue === 'redis-ops' ? { ...WORKFLOW_OPTIONS, workflowBundle: bundle, sinks: SINKS } : {}),
           connection,
           taskQueue,
           activities,
