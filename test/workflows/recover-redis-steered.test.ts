@@ -137,6 +137,33 @@ describe('recoverRedis, steered', function () {
     assert.equal((await running.status()).question, undefined);
   });
 
+  it('refuses to leave out a restart that runs, and says what can be done', async () => {
+    const restarting = gate({ beforeMs: Date.now() });
+    const running = await start({ restartServer: restarting.step });
+    await until(restarting.begun, { what: 'the restart' });
+    const { message, next } = await failureOf(running.update('skipStep', { step: 'restart', by: 'ann', reason: 'too late' }));
+    assert.match(message, /^step restart has begun, and is finished/);
+    assert.match(next, /`hold` .*`abort` /);
+    restarting.open();
+    const report = await soon(running.report());
+    assert.equal(report.outcome, 'serving');
+    assert.equal((await running.status()).steps.find(({ step }) => step === 'restart')?.state, 'done');
+  });
+
+  it('leaves out what a step that has begun asks for further on', async () => {
+    const running = await start({
+      assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it' }] }),
+      restartServer: fails('STOP_FAILED', 'process 7 does not end'),
+      awaitServesAgain: refusing,
+    });
+    await running.question();
+    await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
+    await running.see(({ question }) => question === undefined, 'the end of the question');
+    await running.update('abort', { by: 'ann', reason: 'seen enough' });
+    assert.equal((await soon(running.report())).outcome, 'aborted');
+    assert.equal(played.times('restartServer'), 1);
+  });
+
   it('does not end a Redis whose restart is left out', async () => {
     const acts: PlannedAct[] = [
       { act: 'set-aside', text: 'copy' },
