@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { currentJob } from '../../activities/job-context.ts';
 import type { Assessment, DataDecision, RecoveryInput, RecoveryReport, RecoveryResult } from '../../model/recovery.ts';
@@ -35,7 +36,8 @@ export class PlayedRecovery {
     this.#running = Promise.all(workers.map((worker) => worker.run()));
   }
 
-  static async open(options: TemporalOptions = {}): Promise<PlayedRecovery> {
+  /** @param beforeTask - waited for before the payloads of a task are read: while a test holds one up, what happens meets in the next one */
+  static async open(options: TemporalOptions = {}, beforeTask?: () => Promise<unknown>): Promise<PlayedRecovery> {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
     const temporal = await startTemporal(options);
     const connection = await NativeConnection.connect({ address: temporal.address });
@@ -54,6 +56,7 @@ export class PlayedRecovery {
           ...(taskQueue === 'redis-ops' ? { ...WORKFLOW_OPTIONS, workflowBundle: bundle, sinks: SINKS } : {}),
           connection,
           taskQueue,
+          ...(beforeTask ? { dataConverter: { payloadCodecs: [waitingCodec(beforeTask)] } } : {}),
           activities,
           interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) })] },
         }),
@@ -96,6 +99,11 @@ export class PlayedRecovery {
     await this.temporal.stop();
   }
 }
+
+const waitingCodec = (beforeTask: () => Promise<unknown>): PayloadCodec => ({
+  encode: async (payloads) => payloads,
+  decode: (payloads) => beforeTask().then(() => payloads),
+});
 
 export class RunningRecovery {
   readonly handle: WorkflowHandle;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
+import { Worker } from '@temporalio/worker';
 import type { PlannedAct, RecoveryReport } from '../../model/recovery.ts';
+import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { assessment, forever, healthy, lost, PlayedRecovery, type RunningRecovery, serves } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
@@ -45,6 +47,10 @@ function gate<T>(answer: T) {
 describe('recoverRedis, steered', function () {
   this.timeout(60_000);
   let played: PlayedRecovery;
+  let beforeTask: () => Promise<unknown>;
+  beforeEach(() => {
+    beforeTask = async () => undefined;
+  });
   const started: RunningRecovery[] = [];
   const start = async (...args: Parameters<PlayedRecovery['start']>) => {
     const running = await played.start(...args);
@@ -52,7 +58,7 @@ describe('recoverRedis, steered', function () {
     return running;
   };
   before(async () => {
-    played = await PlayedRecovery.open();
+    played = await PlayedRecovery.open({}, () => beforeTask());
   });
   afterEach(async () => {
     for (const { handle } of started.splice(0)) await handle.terminate('over').catch(() => undefined);
@@ -214,6 +220,40 @@ describe('recoverRedis, steered', function () {
     await running.update('resume', { by: 'ann', reason: 'go' });
     assert.equal((await soon(running.report())).snapshot, '20260101T000000Z');
   });
+
+  for (const [end, last] of [
+    ['ends', () => ({ verdict: 'not-warm', targetFrom: 'none', seconds: 1, text: 'not warm: 10 %' })],
+    ['fails', fails('CONFIG_INVALID', 'no such secret')],
+  ] as const) {
+    it(`watches longer when it is told so in the moment in which a watch ${end}`, async () => {
+      const [watch, task] = [gate(undefined), gate(undefined)];
+      const limits: number[] = [];
+      const running = await start({
+        watchWarmup: async ({ settings }: { settings: { limitMs: number } }) => {
+          limits.push(settings.limitMs);
+          if (limits.length > 1) return { verdict: 'warm', targetFrom: 'none', seconds: 2, text: 'warm: 90 %' };
+          await watch.step();
+          return last();
+        },
+      });
+      await until(watch.begun, { what: 'the watch' });
+      beforeTask = task.step;
+      const held = running.update('hold', { by: 'ann', reason: 'a task that is held up: the next one has both' });
+      await until(task.begun, { what: 'the task' });
+      const extended = running.update('extendMonitoring', { minutes: 30, by: 'ann', reason: 'longer' });
+      await running.handle.describe(); // the server has the update by now
+      watch.open();
+      await until(async () => ((await running.handle.describe()).raw.pendingActivities ?? []).length === 0, { what: 'its end' });
+      beforeTask = async () => undefined;
+      task.open();
+      await held;
+      assert.equal(await extended, 'watched 30 minutes longer than configured');
+      const report = await soon(running.report());
+      assert.deepEqual(limits, [60_000, 60_000 + 30 * 60_000]);
+      assert.equal(report.warmup?.verdict, 'warm');
+      await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await running.handle.fetchHistory());
+    });
+  }
 
   it('says that keys may be back when it is told to leave out a restore that runs', async () => {
     const running = await start({ decideData: () => lost({ decision: 'restore' }), mergeClasses: forever });
