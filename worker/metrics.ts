@@ -26,6 +26,31 @@ const recoveries = new Counter({
   registers: [registry],
 });
 
+/** Questions of recoveries by run: the end of an older one says nothing of the one that runs. */
+const questions = new Map<string, { instance: string; answerByMs: number }>();
+new Gauge({
+  name: 'redis_backup_recovery_question_open',
+  help: '1 while a recovery of the instance waits for the answer of a person. Absent: it asks nothing.',
+  labelNames: ['instance'],
+  registers: [registry],
+  collect() {
+    this.reset();
+    for (const [runId, { instance, answerByMs }] of questions) {
+      if (Date.now() < answerByMs) this.set({ instance }, 1);
+      else questions.delete(runId);
+    }
+  },
+});
+
+/**
+ * @param answerBy - until when it stands, ISO 8601; absent: it is answered. A worker that a recovery has left hears of no answer:
+ *   what it knows ends with the time.
+ */
+export function observeQuestion(runId: string, instance: string, answerBy?: string): void {
+  if (answerBy === undefined) questions.delete(runId);
+  else questions.set(runId, { instance, answerByMs: Date.parse(answerBy) });
+}
+
 export const countRecovery = (instance: string): void => recoveries.inc({ instance });
 
 /** Called with every progress of a step: the log's is what an alert looks at. */

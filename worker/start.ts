@@ -1,7 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import {
   type ActivityInterceptorsFactory,
-  type InjectedSinks,
   NativeConnection,
   type NativeConnectionOptions,
   Worker,
@@ -12,15 +11,16 @@ import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
-import type { WatchSinks } from '../workflows/start-recovery.ts';
 import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { JobInterceptor } from './interceptors.ts';
-import { countRecovery, serveMetrics } from './metrics.ts';
+import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
+import { recallQuestions } from './recall-questions.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
+import { SINKS } from './sinks.ts';
 import { connectionOptions } from './temporal-options.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 import { createWorld } from './world.ts';
@@ -50,7 +50,8 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
   const drain = new AbortController();
   const world = await createWorld(config, { requireLock, archiver, operations, draining: drain.signal });
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
-  const webhook = config.worker.webhook && (await openWebhook(config, new Client({ connection, namespace })));
+  const client = new Client({ connection, namespace });
+  const webhook = config.worker.webhook && (await openWebhook(config, client));
   const common: CommonOptions = {
     ...COMMON_OPTIONS,
     connection,
@@ -64,7 +65,9 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     queues: [QUEUES.ops, QUEUES.transfer, QUEUES.archive, hostQueue(config.worker.host)],
     async run() {
       try {
-        await Promise.all(workers.map((worker) => worker.run()));
+        const running = Promise.all(workers.map((worker) => worker.run()));
+        if (metrics) void recallQuestions(client);
+        await running;
       } finally {
         metrics?.close();
         webhook?.close();
@@ -108,10 +111,6 @@ async function createWorkers(config: Config, common: CommonOptions): Promise<Wor
 const archiveSlots = ({ instances }: Config): number => {
   const watched = Object.values(instances).filter(({ watch }) => watch !== undefined).length;
   return Object.keys(instances).length + watched + SLOTS.spareArchives;
-};
-
-const SINKS: InjectedSinks<WatchSinks> = {
-  watch: { recoveryStarted: { fn: (_info, instance) => countRecovery(instance), callDuringReplay: false } },
 };
 
 async function prepareNamespace(options: ReturnType<typeof connectionOptions>['options'], namespace: string): Promise<void> {

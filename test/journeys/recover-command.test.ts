@@ -5,13 +5,17 @@ import type { RecoveryReport } from '../../model/recovery.ts';
 import type { RunbookStatus } from '../../model/runbook.ts';
 import { House } from '../support/house.ts';
 import { killAtTheEnd } from '../support/processes.ts';
+import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 
 describe('redis-backup recover', function () {
   this.timeout(120_000);
   let house: House;
+  let metricsPort: number;
   before(async () => {
+    metricsPort = await freePort();
     house = await House.open({
+      worker: { metrics: { port: metricsPort } },
       redis: { config: { appendonly: 'no', save: '' } },
       instance: {
         recovery: {
@@ -34,6 +38,11 @@ describe('redis-backup recover', function () {
   const status = () => house.client.workflow.getHandle('recover/main').query<RunbookStatus>('status');
   const asks = () =>
     until(async () => (await status().catch(() => undefined))?.question !== undefined, { what: 'a question', seconds: 30 });
+
+  const isToldToAsk = async () =>
+    (await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).includes(
+      'redis_backup_recovery_question_open{instance="main"} 1',
+    );
 
   it('says what is wrong and what it would do, and does nothing', async () => {
     await kill();
@@ -69,6 +78,25 @@ describe('redis-backup recover', function () {
     assert.equal(lines.at(-1)?.type, 'result');
     assert.equal((lines.at(-1) as unknown as RecoveryReport).outcome, 'serving');
     assert.ok(lines.some(({ type }) => type === 'runbook'));
+  });
+
+  it('lets an alert see that it waits for an answer, also after another worker has taken over', async () => {
+    await house.ask('FLUSHALL');
+    await kill();
+    const args = [{ instance: 'main' }]; // not by the command: that one asks for the status again and again
+    const recovery = await house.client.workflow.start('recoverRedis', {
+      workflowId: 'recover/main',
+      taskQueue: 'redis-ops',
+      args,
+    });
+    await asks();
+    assert.equal(await isToldToAsk(), true);
+    await house.killWorker();
+    await house.startWorker();
+    await until(isToldToAsk, { what: 'the figure of the new worker', seconds: 40 });
+    await house.command('recover', '--decline', (await status()).question?.plan ?? '', '--by', 'bob');
+    assert.equal(await isToldToAsk(), false);
+    await recovery.result();
   });
 
   it('is held, goes on and is aborted from another terminal', async () => {

@@ -1,10 +1,12 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { currentJob } from '../../activities/job-context.ts';
 import type { Assessment, DataDecision, RecoveryInput, RecoveryReport, RecoveryResult } from '../../model/recovery.ts';
 import type { RunbookStatus } from '../../model/runbook.ts';
 import { JobInterceptor } from '../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../worker/options.ts';
+import { SINKS } from '../../worker/sinks.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
@@ -34,7 +36,8 @@ export class PlayedRecovery {
     this.#running = Promise.all(workers.map((worker) => worker.run()));
   }
 
-  static async open(options: TemporalOptions = {}): Promise<PlayedRecovery> {
+  /** @param beforeTask - waited for before the payloads of a task are read: while a test holds one up, what happens meets in the next one */
+  static async open(options: TemporalOptions = {}, beforeTask?: () => Promise<unknown>): Promise<PlayedRecovery> {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
     const temporal = await startTemporal(options);
     const connection = await NativeConnection.connect({ address: temporal.address });
@@ -50,9 +53,10 @@ export class PlayedRecovery {
       QUEUES.map((taskQueue) =>
         Worker.create({
           ...COMMON_OPTIONS,
-          ...(taskQueue === 'redis-ops' ? { ...WORKFLOW_OPTIONS, workflowBundle: bundle } : {}),
+          ...(taskQueue === 'redis-ops' ? { ...WORKFLOW_OPTIONS, workflowBundle: bundle, sinks: SINKS } : {}),
           connection,
           taskQueue,
+          ...(beforeTask ? { dataConverter: { payloadCodecs: [waitingCodec(beforeTask)] } } : {}),
           activities,
           interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) })] },
         }),
@@ -95,6 +99,11 @@ export class PlayedRecovery {
     await this.temporal.stop();
   }
 }
+
+const waitingCodec = (beforeTask: () => Promise<unknown>): PayloadCodec => ({
+  encode: async (payloads) => payloads,
+  decode: (payloads) => beforeTask().then(() => payloads),
+});
 
 export class RunningRecovery {
   readonly handle: WorkflowHandle;

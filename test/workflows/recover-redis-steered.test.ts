@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
+import { Worker } from '@temporalio/worker';
 import type { PlannedAct, RecoveryReport } from '../../model/recovery.ts';
+import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { assessment, forever, healthy, lost, PlayedRecovery, type RunningRecovery, serves } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
@@ -47,6 +49,10 @@ function gate<T>(answer: T) {
 describe('recoverRedis, steered', function () {
   this.timeout(60_000);
   let played: PlayedRecovery;
+  let beforeTask: () => Promise<unknown>;
+  beforeEach(() => {
+    beforeTask = async () => undefined;
+  });
   const started: RunningRecovery[] = [];
   const start = async (...args: Parameters<PlayedRecovery['start']>) => {
     const running = await played.start(...args);
@@ -54,7 +60,7 @@ describe('recoverRedis, steered', function () {
     return running;
   };
   before(async () => {
-    played = await PlayedRecovery.open();
+    played = await PlayedRecovery.open({}, () => beforeTask());
   });
   afterEach(async () => {
     for (const { handle } of started.splice(0)) await handle.terminate('over').catch(() => undefined);
@@ -141,6 +147,33 @@ describe('recoverRedis, steered', function () {
     assert.equal((await running.status()).question, undefined);
   });
 
+  it('refuses to leave out a restart that runs, and says what can be done', async () => {
+    const restarting = gate({ beforeMs: Date.now() });
+    const running = await start({ restartServer: restarting.step });
+    await until(restarting.begun, { what: 'the restart' });
+    const { message, next } = await failureOf(running.update('skipStep', { step: 'restart', by: 'ann', reason: 'too late' }));
+    assert.match(message, /^step restart has begun, and is finished/);
+    assert.match(next, /`hold` .*`abort` /);
+    restarting.open();
+    const report = await soon(running.report());
+    assert.equal(report.outcome, 'serving');
+    assert.equal((await running.status()).steps.find(({ step }) => step === 'restart')?.state, 'done');
+  });
+
+  it('leaves out what a step that has begun asks for further on', async () => {
+    const running = await start({
+      assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it' }] }),
+      restartServer: fails('STOP_FAILED', 'process 7 does not end'),
+      awaitServesAgain: refusing,
+    });
+    await running.question();
+    await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
+    await running.see(({ question }) => question === undefined, 'the end of the question');
+    await running.update('abort', { by: 'ann', reason: 'seen enough' });
+    assert.equal((await soon(running.report())).outcome, 'aborted');
+    assert.equal(played.times('restartServer'), 1);
+  });
+
   it('does not end a Redis whose restart is left out', async () => {
     const acts: PlannedAct[] = [
       { act: 'set-aside', text: 'copy' },
@@ -191,6 +224,40 @@ describe('recoverRedis, steered', function () {
     await running.update('resume', { by: 'ann', reason: 'go' });
     assert.equal((await soon(running.report())).snapshot, '20260101T000000Z');
   });
+
+  for (const [end, last] of [
+    ['ends', () => ({ verdict: 'not-warm', targetFrom: 'none', seconds: 1, text: 'not warm: 10 %' })],
+    ['fails', fails('CONFIG_INVALID', 'no such secret')],
+  ] as const) {
+    it(`watches longer when it is told so in the moment in which a watch ${end}`, async () => {
+      const [watch, task] = [gate(undefined), gate(undefined)];
+      const limits: number[] = [];
+      const running = await start({
+        watchWarmup: async ({ settings }: { settings: { limitMs: number } }) => {
+          limits.push(settings.limitMs);
+          if (limits.length > 1) return { verdict: 'warm', targetFrom: 'none', seconds: 2, text: 'warm: 90 %' };
+          await watch.step();
+          return last();
+        },
+      });
+      await until(watch.begun, { what: 'the watch' });
+      beforeTask = task.step;
+      const held = running.update('hold', { by: 'ann', reason: 'a task that is held up: the next one has both' });
+      await until(task.begun, { what: 'the task' });
+      const extended = running.update('extendMonitoring', { minutes: 30, by: 'ann', reason: 'longer' });
+      await running.handle.describe(); // the server has the update by now
+      watch.open();
+      await until(async () => ((await running.handle.describe()).raw.pendingActivities ?? []).length === 0, { what: 'its end' });
+      beforeTask = async () => undefined;
+      task.open();
+      await held;
+      assert.equal(await extended, 'watched 30 minutes longer than configured');
+      const report = await soon(running.report());
+      assert.deepEqual(limits, [60_000, 60_000 + 30 * 60_000]);
+      assert.equal(report.warmup?.verdict, 'warm');
+      await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, await running.handle.fetchHistory());
+    });
+  }
 
   it('says that keys may be back when it is told to leave out a restore that runs', async () => {
     const running = await start({ decideData: () => lost({ decision: 'restore' }), mergeClasses: forever });

@@ -3,7 +3,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 
 /** What is counted once is not counted again. */
-const SINKS = { watch: { recoveryStarted: { fn: () => undefined } } };
+const SINKS = { watch: { recoveryStarted: { fn: () => undefined } }, recovery: { asks: { fn: () => undefined } } };
 const HISTORIES = new URL('../histories/', import.meta.url);
 
 describe('A workflow that runs while a new version is deployed', function () {

@@ -189,10 +189,19 @@ export class Controls {
             throw refused(`step ${step} cannot be skipped: what follows needs it`, `These can: ${skippable}.`);
           if (!['todo', 'doing'].includes(this.#page.stateOf(step)))
             throw refused(`step ${step} is over`, 'Nothing is left to skip.');
+          if (this.#isUnderWay(step))
+            throw refused(
+              `step ${step} has begun, and is finished: half of it would be worse than all of it`,
+              'Update `hold` stops before the next step, `abort` ends the recovery after this one.',
+            );
         },
       },
     );
   }
+
+  /** It changes something at this moment, and no question of it stands any more. */
+  #isUnderWay = (step: StepId): boolean =>
+    STEPS[step].destructive && this.#page.stateOf(step) === 'doing' && !this.#running.has(step);
 
   #handleConduct(): void {
     const ended = () => {

@@ -1,4 +1,4 @@
-import { setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
+import { proxySinks, type Sinks, setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { formatDuration } from '../../model/format.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { Assessment } from '../../model/recovery.ts';
@@ -16,6 +16,15 @@ import {
 import { type ReasonMessage, runbookStatusQuery } from './controls.ts';
 
 const MOST_NOTES = 20;
+
+/** Told to the worker, whose figures people are woken by. */
+export interface RecoverySinks extends Sinks {
+  recovery: {
+    /** @param answerBy - ISO 8601; absent: nothing is asked any more */
+    asks(instance: string, answerBy?: string): void;
+  };
+}
+const { recovery } = proxySinks<RecoverySinks>();
 
 /** Keeps what people see of a recovery true, in all places: current details, query `status`, search attributes, memo. */
 export class Page {
@@ -95,6 +104,7 @@ export class Page {
   }
 
   asks(question: Question | undefined): void {
+    recovery.asks(this.#status.instance, question?.answerBy);
     if (question) {
       this.#status.question = question;
       this.#status.now = 'waiting for your answer';
