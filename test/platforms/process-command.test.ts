@@ -157,6 +157,9 @@ describe('a Redis started by a command', () => {
     const { pid } = await site.platform.start();
     await site.command('DEBUG', 'POPULATE', '1000');
     await site.command('BGSAVE');
+    // At its first key it reports to its parent, and ends when there is none.
+    const hasReported = async () => /current_cow_size:[1-9]/.test(String(await site.command('INFO', 'persistence')));
+    await until(hasReported, 'the child has reported');
     const orphan = () => findOrphans({ ports: [site.port] });
     process.kill(pid ?? 0, 'SIGKILL');
     await until(async () => (await orphan()).length === 1, 'the orphan is seen');
