@@ -82,7 +82,7 @@ describe('The page of a recovery in the Temporal Web UI', function () {
       text,
     );
     assert.match(text, /2,000 lost|2000 lost/);
-    assert.match(text, /Bring sessions, other back/);
+    assert.match(text, /Bring sessions and other keys back/);
   });
 
   it('shows every step, with what it found', async () => {

@@ -1,5 +1,6 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { formatCount } from '../../model/format.ts';
+import { OTHER } from '../../model/data-class.ts';
+import { formatCount, formatList } from '../../model/format.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
 import { withoutStop } from '../../model/recovery-text.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
@@ -109,6 +110,9 @@ async function forecast({ input, page, found }: LockedRun, decision: DataDecisio
   page.note(expected.text);
 }
 
+/** Keys of no class are listed as `other`. */
+const inWords = (dataClass: string): string => (dataClass === OTHER ? 'other keys' : dataClass);
+
 async function mayRestore({ page, controls }: LockedRun, decision: DataDecision, { settings }: Assessment): Promise<boolean> {
   const { decision: what, offer, digest } = decision;
   if (what === 'go-on' || !offer) return false;
@@ -117,7 +121,7 @@ async function mayRestore({ page, controls }: LockedRun, decision: DataDecision,
   const answer = await controls.ask(
     {
       plan: digest ?? '',
-      text: `${withoutStop(decision.text)}. Bring ${offer.classes.join(', ')} back as of ${offer.asOf.slice(0, 19)}Z? Keys that are there stay.${revives}`,
+      text: `${withoutStop(decision.text)}. Bring ${formatList(offer.classes.map(inWords))} back as of ${offer.asOf.slice(0, 19)}Z? Keys that are there stay.${revives}`,
       answerBy: new Date(Date.now() + settings.askForMs).toISOString(),
       otherwise: 'service goes on without them',
     },
