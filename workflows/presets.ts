@@ -67,7 +67,7 @@ export const PRESETS = {
     scheduleToCloseTimeout: '5 hours',
     heartbeatTimeout: '5 seconds',
     retry: {
-      initialInterval: '500 milliseconds',
+      initialInterval: '200 milliseconds', // behind the death of a worker, too, while Redis is down
       backoffCoefficient: 2,
       maximumInterval: '5 seconds',
       nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'STOP_FAILED'],
