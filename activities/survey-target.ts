@@ -33,7 +33,8 @@ export const createSurveyActivities = (world: World) => ({
     const client = await openIfThere(target);
     if (!client) return facts;
     using open = client;
-    return { ...facts, ...(await askServer(open, facts, world.now)) };
+    const sentinels = await countSentinels(open);
+    return { ...facts, ...(await askServer(open, facts, world.now)), ...(sentinels === undefined ? {} : { sentinels }) };
   },
 });
 
@@ -74,7 +75,6 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
   const info = await client.info();
   const keyspace = info.keyspace();
   const server = await readServerFacts(client);
-  const sentinels = await countSentinels(client);
   const port = info.number('tcp_port');
   const pid = info.number('process_id');
   const primary = info.get('role') === 'slave' ? `${info.get('master_host')}:${info.get('master_port')}` : undefined;
@@ -84,8 +84,7 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
     server,
     clusterMode: info.flag('cluster_enabled'),
     ...(primary ? { primary } : {}),
-    replicas: replicasOf([...info.entries()]),
-    ...(sentinels === undefined ? {} : { sentinels }),
+    replicas: info.replicas(),
     clockOffsetMs: Math.round((await client.time()) - now()),
     keysNow: {
       total: keyspace.reduce((sum, { keys }) => sum + keys, 0),
@@ -100,12 +99,4 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
     },
     layout: { ...facts.layout, dir: await realpath(facts.layout.dir).catch(() => facts.layout.dir) },
   };
-}
-
-/** `slave0:ip=10.0.0.7,port=6379,state=online,…`; port 0 is a backup or an archiver and no replica. */
-export function replicasOf(fields: [string, string][]): string[] {
-  return fields.flatMap(([name, text]) => {
-    const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(text) : null;
-    return match && match[2] !== '0' ? [`${match[1]}:${match[2]}`] : [];
-  });
 }

@@ -33,16 +33,9 @@ export function factsOf(info: RedisInfo): RedisFacts {
     replOffset: info.number('master_repl_offset') ?? 0,
     primary: isReplica ? `${info.get('master_host')}:${info.get('master_port')}` : undefined,
     primaryLinkUp: isReplica ? info.get('master_link_status') === 'up' : undefined,
-    replicas: replicasIn(info),
+    replicas: info.replicas(),
   });
 }
-
-/** `slave0:ip=10.0.0.7,port=6379,state=online,…`; port 0 is a backup or an archiver and no replica. */
-const replicasIn = (info: RedisInfo): string[] =>
-  [...info.entries()].flatMap(([name, text]) => {
-    const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(text) : null;
-    return match && match[2] !== '0' ? [`${match[1]}:${match[2]}`] : [];
-  });
 
 type Optional<T> = { [K in keyof T]: T[K] | undefined };
 

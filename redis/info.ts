@@ -48,8 +48,12 @@ export class RedisInfo {
     return found.sort((one, other) => one.db - other.db);
   }
 
-  entries(): IterableIterator<[string, string]> {
-    return this.#fields.entries();
+  /** Connected replicas, `host:port`. An attached archiver or backup has port 0 and is none: `slave0:ip=10.0.0.7,port=6379,…`. */
+  replicas(): string[] {
+    return [...this.#fields].flatMap(([name, text]) => {
+      const match = /^slave\d+$/.test(name) ? /^ip=([^,]+),port=(\d+)/.exec(text) : null;
+      return match && match[2] !== '0' ? [`${match[1]}:${match[2]}`] : [];
+    });
   }
 }
 

@@ -9,7 +9,6 @@ import { readLookups } from '../../redis/lookups.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import { Baselines } from '../../repository/baselines.ts';
 import { currentJob } from '../job-context.ts';
-import { replicasOf } from '../survey-target.ts';
 import type { World } from '../world.ts';
 
 /** Days that are looked back over, and a little for clocks. */
@@ -49,7 +48,7 @@ export const createBaselineActivities = (world: World) => ({
       ...window,
       ...(rate && 'perSecond' in rate ? { authenticationPerSecond: rate.perSecond } : {}),
       keys: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
-      replicas: replicasOf([...info.entries()]),
+      replicas: info.replicas(),
       server: await readServerFacts(client),
     };
     await new Baselines((await world.repository()).store, instance, ONLY_SHARD).write(baseline);

@@ -74,7 +74,8 @@ export const createReplicaActivities = (world: World) => ({
   /**
    * Makes the replica that lost least a primary, proves that it takes writes, and lets the others follow it. A retry finds the
    * same one. Clients must be pointed at it.
-   * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where Sentinel does it; what refuses the write, before another follows it
+   * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where a Sentinel watches it; what
+   *   refuses the write, before another follows it
    */
   async promoteReplica({ instance, assessment }: ActInput): Promise<Promoted> {
     await world.requireLock(instance);

@@ -13,7 +13,7 @@ import {
   type StepId,
   type StepState,
 } from '../../model/runbook.ts';
-import { type ReasonMessage, runbookStatusQuery } from './controls.ts';
+import { type ReasonMessage, runbookStatusQuery } from './control-messages.ts';
 
 const MOST_NOTES = 20;
 
