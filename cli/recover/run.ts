@@ -40,15 +40,26 @@ async function show(
 ): Promise<number | undefined> {
   const { output, interrupt } = context;
   const asker = new Asker(context, instance, by);
+  const over = new AbortController();
+  let page: Promise<void> | undefined;
+  const showNext = () => {
+    page ??= session.connection
+      .withAbortSignal(over.signal, () => showPage(context, running.handle, asker))
+      .finally(() => {
+        page = undefined;
+      });
+  };
   // The page is shown in place of the one line that other operations have.
-  const paged = dryRun ? output : { ...output, status: () => void showPage(context, running.handle, asker) };
+  const paged = dryRun ? output : { ...output, status: showNext };
+  let result: RecoveryResult;
   try {
-    const result = await follow<RecoveryResult>(running, { session, output: paged, interrupt });
-    asker.stop();
-    return end(context, result);
+    result = await follow<RecoveryResult>(running, { session, output: paged, interrupt });
   } finally {
     asker.stop();
+    over.abort();
+    await page; // the result comes last; and a call that is tried again on a closed connection would end the process
   }
+  return end(context, result);
 }
 
 async function showPage({ output, now }: CommandContext, handle: WorkflowHandle, asker: Asker): Promise<void> {
@@ -56,7 +67,7 @@ async function showPage({ output, now }: CommandContext, handle: WorkflowHandle,
     handle.query<RunbookStatus>('status').catch(() => undefined), // no worker at this moment
     statusOf(handle, now()).catch(() => undefined),
   ]);
-  if (!status || asker.isAsking) return;
+  if (!status || asker.isAsking || asker.isStopped) return;
   const running = step?.note ?? (step?.problem ? `attempt ${step.attempt} after: ${step.problem}` : undefined);
   output.page({ text: runbookText(status, running), notes: status.notes, json: { ...status, ...(step ? { step } : {}) } });
   if (status.question) void asker.ask(status.question);
@@ -65,11 +76,11 @@ async function showPage({ output, now }: CommandContext, handle: WorkflowHandle,
 /** Puts the question of the page to the person at the terminal, once each. */
 class Asker {
   isAsking = false;
+  isStopped = false;
   readonly #context: CommandContext;
   readonly #instance: string;
   readonly #by: string;
   readonly #asked = new Set<string>();
-  #stopped = false;
 
   constructor(context: CommandContext, instance: string, by: string) {
     this.#context = context;
@@ -86,7 +97,7 @@ class Asker {
     const answer = await Promise.race([ask('yes or no? '), this.#until(Date.parse(answerBy))]).catch(() => undefined);
     this.isAsking = false;
     const decline = /^n(o)?$/i.test(answer?.trim() ?? '');
-    if (this.#stopped || (!decline && !/^y(es)?$/i.test(answer?.trim() ?? ''))) return;
+    if (this.isStopped || (!decline && !/^y(es)?$/i.test(answer?.trim() ?? ''))) return;
     const message = { by: this.#by, plan, ...(decline ? { decline } : {}) };
     const quiet = { ...output, result: (_: object, said: string) => output.note(said) };
     await controlRecovery({ ...this.#context, output: quiet }, this.#instance, { name: 'approve', message }).catch((error) =>
@@ -95,11 +106,11 @@ class Asker {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.isStopped = true;
   }
 
   async #until(ms: number): Promise<undefined> {
-    while (!this.#stopped && Date.now() < ms) await sleep(200);
+    while (!this.isStopped && Date.now() < ms) await sleep(200);
     return undefined;
   }
 }

@@ -137,11 +137,15 @@ describe('redis-backup recover', function () {
     await kill();
     const script = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
     const env = { ...process.env, REDIS_BACKUP_CONFIG: house.configFile };
-    const child = killAtTheEnd(spawn(process.execPath, [script, 'recover'], { env, stdio: 'ignore' }));
+    const child = killAtTheEnd(spawn(process.execPath, [script, 'recover'], { env, stdio: ['ignore', 'ignore', 'pipe'] }));
+    let said = '';
+    child.stderr?.on('data', (text) => {
+      said += text;
+    });
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
     await asks();
     child.kill('SIGINT');
-    assert.equal(await ended, 130);
+    assert.equal(await ended, 130, said);
     assert.equal((await status()).outcome, undefined);
     await house.command('recover', '--decline', (await status()).question?.plan ?? '');
     const report = (await house.client.workflow.getHandle('recover/main').result()) as RecoveryReport;
