@@ -1,4 +1,5 @@
-import type { TransformOptions } from 'node:stream';
+import { on } from 'node:events';
+import type { Readable, TransformOptions } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions } from 'node:zlib';
 import { RecoveryError } from '../../model/errors.ts';
@@ -12,6 +13,9 @@ const BLOCK_BYTES = 256 * 1024;
 const OUTPUT_BYTES = 256 * 1024;
 /** On both sides of the compressor, so that reading, compressing and uploading overlap. */
 const AHEAD_BYTES = 1024 * 1024;
+/** Of decompression, which is so quick that a smaller job would be little more than its hand-over. */
+const UNPACK_BYTES = 1024 * 1024;
+const UNPACK_AHEAD = 2;
 
 /**
  * Compresses into one zstd frame with a content checksum, in a thread of the pool.
@@ -26,7 +30,7 @@ export async function* compress(raw: AsyncIterable<Uint8Array>, level: number = 
     writableHighWaterMark: AHEAD_BYTES,
   };
   const zstd = createZstdCompress(options);
-  const feeding = pipeline(raw, (source) => inBlocks(source, BLOCK_BYTES, usedAgain(zstd)), zstd);
+  const feeding = pipeline(raw, (source) => inBlocks(source, BLOCK_BYTES, usedAgain(zstd, BLOCK_BYTES)), zstd);
   feeding.catch(() => undefined); // the same error comes out of the read below
   yield* zstd;
   await feeding;
@@ -36,13 +40,13 @@ export async function* compress(raw: AsyncIterable<Uint8Array>, level: number = 
  * Blocks of which all has gone into the compressor, by its own count of bytes. New ones for each would be garbage of the size
  * of the data, and V8 would look through the whole heap for every few of them.
  */
-function usedAgain(zstd: { bytesWritten: number }): TakeBlock {
+function usedAgain(zstd: { bytesWritten: number }, blockBytes: number): TakeBlock {
   const given: { block: Buffer; end: number }[] = [];
   let end = 0;
   return () => {
     const isFree = given[0] !== undefined && given[0].end <= zstd.bytesWritten;
-    const block = (isFree ? given.shift()?.block : undefined) ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    end += BLOCK_BYTES; // all but the last are full
+    const block = (isFree ? given.shift()?.block : undefined) ?? Buffer.allocUnsafeSlow(blockBytes);
+    end += blockBytes; // all but the last are full
     given.push({ block, end });
     return block;
   };
@@ -50,7 +54,7 @@ function usedAgain(zstd: { bytesWritten: number }): TakeBlock {
 
 /**
  * Decompresses zstd frames and checks their content checksums.
- * Memory: the window of the frame (1 MiB as we write it; refused over 128 MiB) and about 5 MiB. What is given in is copied.
+ * Memory: the window of the frame (1 MiB as we write it; refused over 128 MiB) and about 8 MiB. What is given in is copied.
  * @param what - for messages: the URL of the object
  * @param options.lends - each chunk is only good until the next one is asked for: its memory is then given back
  * @throws RecoveryError `BACKUP_CORRUPT`
@@ -62,18 +66,29 @@ export async function* decompress(
 ): AsyncGenerator<Buffer> {
   const options: ZstdOptions & TransformOptions = {
     params: { [constants.ZSTD_d_windowLogMax]: 27 },
-    chunkSize: OUTPUT_BYTES,
-    readableHighWaterMark: AHEAD_BYTES,
-    writableHighWaterMark: AHEAD_BYTES,
+    chunkSize: UNPACK_BYTES,
+    readableHighWaterMark: UNPACK_AHEAD * UNPACK_BYTES,
+    writableHighWaterMark: UNPACK_AHEAD * UNPACK_BYTES,
   };
   const zstd = createZstdDecompress(options);
-  const feeding = pipeline(stored, (source) => inBlocks(source, BLOCK_BYTES, usedAgain(zstd)), zstd);
+  const take = usedAgain(zstd, UNPACK_BYTES);
+  const feeding = pipeline(stored, (source) => inBlocks(source, UNPACK_BYTES, take), zstd);
   feeding.catch(() => undefined);
   try {
-    yield* lends ? lending(zstd) : zstd;
+    yield* lends ? lending(chunksOf(zstd)) : chunksOf(zstd);
     await feeding;
   } catch (error) {
     throw isZstd(error) ? corrupt(what, error) : error;
+  }
+}
+
+/** One by one, as they were made: to iterate over the stream itself joins those that wait, which copies them. */
+async function* chunksOf(zstd: Readable): AsyncGenerator<Buffer> {
+  try {
+    const events = on(zstd, 'data', { close: ['end'], highWaterMark: UNPACK_AHEAD, lowWaterMark: 1 });
+    for await (const [chunk] of events as AsyncIterable<[Buffer]>) yield chunk;
+  } finally {
+    zstd.destroy();
   }
 }
 
@@ -85,7 +100,7 @@ async function* lending(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     const { buffer, byteOffset, byteLength } = chunk;
     yield chunk;
-    if (buffer.byteLength === OUTPUT_BYTES && byteOffset + byteLength === OUTPUT_BYTES) giveBack(buffer);
+    if (buffer.byteLength === UNPACK_BYTES && byteOffset + byteLength === UNPACK_BYTES) giveBack(buffer);
   }
 }
 
