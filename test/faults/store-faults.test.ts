@@ -30,7 +30,7 @@ describe('An object store that misbehaves', function () {
     await house.reconfigure(({ repository }) => {
       repository.endpoint = proxy.endpoint; // for the worker; we look at the store itself
     });
-    const value = () => randomBytes(MB); // parts of 8 MB: five of them
+    const value = () => randomBytes(MB); // parts of 5 MB: eight of them
     await pipeline(
       house.redis,
       Array.from({ length: KEYS }, (_, at) => ['SET', `cache:${at}`, value()]),
@@ -54,8 +54,10 @@ describe('An object store that misbehaves', function () {
   ];
   for (const [what, misbehave] of faults)
     it(`that ${what} has one whole backup more in the end`, async () => {
+      const before = proxy.faultsDone;
       misbehave();
       await oneMore(house, () => house.backup());
+      assert.ok(proxy.faultsDone > before, 'the store did not misbehave');
     });
 
   it('that is away for 15 s in the middle of an upload gets the rest when it is back, without a second fork of Redis', async () => {
@@ -85,16 +87,18 @@ describe('An object store that misbehaves', function () {
   });
 
   const onTheWayBack: [string, () => void][] = [
-    ['flips a bit', () => proxy.flipAt(5 * MB, 'response', { if: isDownload })],
-    ['cuts the connection', () => proxy.cutAfter(2 * MB, 'response', { times: 4, if: isDownload })],
+    ['flips a bit', () => proxy.flipAt(MB, 'response', { if: isDownload })],
+    ['cuts the connection', () => proxy.cutAfter(MB, 'response', { times: 4, if: isDownload })],
     ['answers 503', () => proxy.answer(503, 'SlowDown', { times: 5, if: isDownload })],
   ];
   for (const [what, misbehave] of onTheWayBack)
     it(`that ${what} on the way back gives the right data in the end`, async () => {
+      const before = proxy.faultsDone;
       misbehave();
       const { keysFound } = await house.restore({ skipSafetySnapshot: true });
       assert.equal(keysFound, KEYS);
       assert.equal(await house.ask('DBSIZE'), KEYS);
+      assert.ok(proxy.faultsDone > before, 'the store did not misbehave');
     });
 
   it('has only whole backups', async () => {

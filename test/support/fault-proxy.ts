@@ -29,6 +29,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly endpoint: string;
   /** Every request that came, in order; HTTP only. */
   readonly requests: readonly SeenRequest[];
+  /** How many faults have really come about: one that waits for a byte that never passes has not. */
+  readonly faultsDone: number;
   /** Answers with this status in place of the server; HTTP only. */
   answer(status: number, code: string, when?: When): void;
   /** Forwards the request and drops the answer: the client never learns that it was done. HTTP only. */
@@ -94,6 +96,9 @@ async function start(target: number, mode: 'http' | 'tcp'): Promise<FaultProxy> 
     port,
     endpoint: `http://127.0.0.1:${port}`,
     requests,
+    get faultsDone() {
+      return faults.done;
+    },
     answer: (status, code, when) => faults.add({ kind: 'answer', status, code }, when),
     loseAnswer: (when) => faults.add({ kind: 'loseAnswer' }, when),
     cutAfter: (at, direction, when) => faults.add({ kind: 'cut', at, direction }, when),
@@ -113,6 +118,7 @@ async function start(target: number, mode: 'http' | 'tcp'): Promise<FaultProxy> 
 
 class Faults {
   bytesPerSecond: number | undefined;
+  done = 0;
   readonly #faults: Fault[] = [];
 
   add(fault: Record<string, unknown> & { kind: Fault['kind'] }, { if: when = () => true, times = 1 }: When = {}): void {
@@ -129,21 +135,19 @@ class Faults {
   /** A stage that does to one direction what the faults say. */
   stage(hit: Fault[], direction: Direction): Transform {
     const here = hit.flatMap((fault) => ('direction' in fault && fault.direction === direction ? [fault] : []));
-    return here.length === 0 && this.bytesPerSecond === undefined
-      ? new PassThrough()
-      : new Damage(here, () => this.bytesPerSecond);
+    return here.length === 0 && this.bytesPerSecond === undefined ? new PassThrough() : new Damage(here, this);
   }
 }
 
 class Damage extends Transform {
   #seen = 0;
   readonly #faults: { kind: string; at: number }[];
-  readonly #rate: () => number | undefined;
+  readonly #all: Faults;
 
-  constructor(faults: { kind: string; at: number }[], rate: () => number | undefined) {
+  constructor(faults: { kind: string; at: number }[], all: Faults) {
     super();
     this.#faults = faults;
-    this.#rate = rate;
+    this.#all = all;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: (error?: Error | null, data?: Buffer) => void): void {
@@ -154,12 +158,16 @@ class Damage extends Transform {
   async #damaged(chunk: Buffer): Promise<Buffer | undefined> {
     const from = this.#seen;
     this.#seen += chunk.length;
-    const rate = this.#rate();
+    const rate = this.#all.bytesPerSecond;
     if (rate !== undefined) await sleep((chunk.length / rate) * 1000);
     for (const { kind, at } of this.#faults) {
       const here = at - from;
-      if (kind === 'flip' && here >= 0 && here < chunk.length) chunk[here] = (chunk[here] ?? 0) ^ 1;
-      if (kind === 'flip' || here >= chunk.length) continue;
+      if (here >= chunk.length || (kind === 'flip' && here < 0)) continue;
+      this.#all.done++;
+      if (kind === 'flip') {
+        chunk[here] = (chunk[here] ?? 0) ^ 1;
+        continue;
+      }
       this.push(chunk.subarray(0, Math.max(0, here)));
       if (kind === 'stall') return undefined;
       await sleep(20); // what goes before the cut is to arrive
@@ -182,6 +190,7 @@ async function forward(
   const hit = faults.of(seen);
   const answer = hit.find((fault) => fault.kind === 'answer');
   if (answer) {
+    faults.done++;
     for await (const _ of from); // read first: a client that still sends would see a reset, and not the answer
     to.writeHead(answer.status, { 'content-type': 'application/xml', connection: 'close' });
     to.end(`<?xml version="1.0"?><Error><Code>${answer.code}</Code><Message>by the fault proxy</Message></Error>`);
@@ -202,6 +211,7 @@ async function forward(
     await pipeline(from, faults.stage(hit, 'request'), onward);
     const [back] = await answered;
     if (hit.some(({ kind }) => kind === 'loseAnswer')) {
+      faults.done++;
       for await (const _ of back);
       throw new Error('answer lost');
     }
