@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -16,14 +16,22 @@ const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
  */
 export async function workflowBundle(
   workflowsPath = fileURLToPath(new URL('workflows/index.ts', ROOT)),
-): Promise<{ code: string }> {
+): Promise<{ codePath: string } | { code: string }> {
   const kept = new URL(`${await digestOfSources(workflowsPath)}.js`, CACHE);
-  const cached = await readFile(kept, 'utf8').catch(() => undefined);
-  if (cached) return { code: cached };
+  const byPath = { codePath: fileURLToPath(kept) };
+  if (await isThere(kept)) return byPath;
   const code = await bundled(workflowsPath);
-  await keep(kept, code).catch(() => undefined); // a read-only installation bundles at every start
-  return { code };
+  return keep(kept, code).then(
+    () => byPath, // the worker would keep text that it is given beside its own copy
+    () => ({ code }), // a read-only installation bundles at every start
+  );
 }
+
+const isThere = (file: URL): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
 
 /** In a process of its own: the bundler would stay in the worker's memory, which it doubles. */
 async function bundled(workflowsPath: string): Promise<string> {

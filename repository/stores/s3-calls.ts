@@ -20,9 +20,9 @@ export interface S3Tuning {
 }
 
 export const DEFAULT_TUNING: S3Tuning = {
-  partBytes: 8 * 1024 * 1024,
-  pieceBytes: 4 * 1024 * 1024,
-  concurrency: 3,
+  partBytes: 5 * 1024 * 1024,
+  pieceBytes: 2 * 1024 * 1024,
+  concurrency: 4,
   connectMs: 5_000,
   idleMs: 60_000,
   patienceMs: 60_000,

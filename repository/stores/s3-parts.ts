@@ -14,8 +14,8 @@ const PARTS_A_SIZE = 2_000;
 const SMALL_BYTES = 64 * 1024;
 
 /**
- * How large part `number` is. The size is unknown when an upload begins, so parts grow fourfold every 2,000: with 8 MiB
- * they stay there up to 15 GiB, are 32 MiB up to 78 GiB, and 10,000 of them hold 5 TiB, the largest object of S3.
+ * How large part `number` is. The size is unknown when an upload begins, so parts grow fourfold every 2,000: with 5 MiB
+ * they stay there up to 10 GiB, are 20 MiB up to 49 GiB, and 10,000 of them hold 3.2 TiB.
  */
 const partSize = (number: number, firstBytes: number): number => firstBytes * 4 ** Math.floor((number - 1) / PARTS_A_SIZE);
 

@@ -274,7 +274,7 @@ describe('Repository in S3', () => {
     const ref = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
     const stored = await repository.writeSnapshot(ref, bytes(large));
     const manifest = sampleManifest({ stored, rdb: { ...sampleManifest().rdb, bytes: large.length } });
-    for (const offset of [100, 3_000_000]) {
+    for (const offset of [100, 1_500_000]) {
       proxy.flipAt(offset, 'response', { if: ({ method }) => method === 'GET' });
       await refuses(collect(repository.openSnapshot(manifest)), 'BACKUP_CORRUPT');
     }

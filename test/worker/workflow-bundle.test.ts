@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 
 const SOURCE = new URL('../../worker/workflow-bundle.ts', import.meta.url).href;
-/** Prints whether there is a bundle, and what of the bundler is loaded then. Other tests may have loaded it into this process. */
+/** Prints where the bundle is, and what of the bundler is loaded then. Other tests may have loaded it into this process. */
 const IN_A_WORKER = `
   const { workflowBundle } = await import('${SOURCE}');
-  const { code } = await workflowBundle(process.argv[1]);
+  const { codePath } = await workflowBundle(process.argv[1]);
   const { cache } = process.getBuiltinModule('node:module').createRequire('${SOURCE}');
   const bundler = Object.keys(cache).filter((path) => path.includes('/node_modules/webpack/'));
-  console.log(JSON.stringify({ isMade: code.includes('unlikely'), bundler }));`;
+  console.log(JSON.stringify({ codePath, bundler }));`;
 
 describe('The bundle of the workflows', function () {
   this.timeout(60_000);
@@ -29,10 +29,26 @@ describe('The bundle of the workflows', function () {
     return path;
   }
 
+  async function madeOf(text: string): Promise<{ codePath: string; bundler: string[] }> {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', IN_A_WORKER, moduleWith(text)]);
+    return JSON.parse(stdout);
+  }
+
   it('is made without a bundler in the memory of the worker', async () => {
-    const workflows = moduleWith(`export const unlikely = async () => 'made ${Date.now()}';\n`);
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', IN_A_WORKER, workflows]);
-    assert.deepEqual(JSON.parse(stdout), { isMade: true, bundler: [] });
+    const { codePath, bundler } = await madeOf(`export const unlikely = async () => 'made ${Date.now()}';\n`);
+    assert.match(readFileSync(codePath, 'utf8'), /unlikely/);
+    assert.deepEqual(bundler, []);
+    rmSync(codePath);
+  });
+
+  it('takes one byte a sign in memory, and says the same', async () => {
+    const said = '✅ “é” 🙂 → \\u2705';
+    const { codePath } = await madeOf(`export const answer = () => '${said}' + ${Date.now()};\n`);
+    const script = readFileSync(codePath, 'utf8');
+    assert.doesNotMatch(script, /[^\0-\x7f]/);
+    const [, literal = ''] = /answer = \(\)\s*=>\s*['"](.*?)['"] \+/.exec(script) ?? [];
+    assert.equal(JSON.parse(`"${literal}"`), said.replace('\\u2705', '✅'));
+    rmSync(codePath);
   });
 
   it('names what is wrong in the source', async () => {
