@@ -141,13 +141,23 @@ const withArchive = (archiver: Archiver, { redis, ours, requests, stored }: With
   },
 });
 
-/** What redis-benchmark says of its own load. */
+/** What redis-benchmark says of its own load, and what a write costs the thread of Redis that runs commands: the same on any number of cores. */
 async function writes(redis: RedisServer, requests: number): Promise<Run> {
+  const before = await cpuOfCommands(redis);
   const load = ['-t', 'set', '-d', '100', '-P', '16', '-c', '50', '-r', '100000', '-n', `${requests}`, '--csv'];
   const { stdout } = await measureCommand(findBinary('redis-benchmark'), ['-p', `${redis.port}`, ...load]);
   const [, perSecond, , , , , p99] = (/"SET",.*/.exec(stdout)?.[0] ?? '')
     .split(',')
     .map((text) => Number(text.replaceAll('"', '')));
   const writesPerSecond = perSecond ?? Number.NaN;
-  return { seconds: requests / writesPerSecond, more: { writesPerSecond, writeP99Ms: p99 ?? Number.NaN } };
+  const redisCpuMicrosecondsPerWrite = (((await cpuOfCommands(redis)) - before) / requests) * 1e6;
+  const more = { writesPerSecond, writeP99Ms: p99 ?? Number.NaN, redisCpuMicrosecondsPerWrite };
+  return { seconds: requests / writesPerSecond, more };
+}
+
+/** Seconds. */
+async function cpuOfCommands(redis: RedisServer): Promise<number> {
+  const info = String(await redis.command('INFO', 'cpu'));
+  const of = (kind: string): number => Number(new RegExp(`used_cpu_${kind}_main_thread:([\\d.]+)`).exec(info)?.[1]);
+  return of('user') + of('sys');
 }
