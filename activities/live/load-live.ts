@@ -8,6 +8,7 @@ import { type OwnPersistence, ownPersistence } from '../../redis/live/own-persis
 import { type FollowSettings, prepareFollow, putBackSettings } from '../../redis/live/settings.ts';
 import { awaitApplied, follow, promote } from '../../redis/live-load.ts';
 import { type ServedPrimary, servePrimary } from '../../redis/replication/primary.ts';
+import { giveBackChunk } from '../../repository/pipeline/give-back.ts';
 import { currentJob, type JobContext } from '../job-context.ts';
 import { type Staged, type StagedFile, stage } from '../stage.ts';
 import type { World } from '../world.ts';
@@ -138,7 +139,11 @@ async function promoteWhileServed(client: RedisClient, primary: ServedPrimary): 
   await promote(client);
 }
 
-const feedOf = ({ path, bytes }: StagedFile) => ({ bytes, open: () => createReadStream(path, { highWaterMark: 1 << 20 }) });
+const feedOf = ({ path, bytes }: StagedFile) => ({
+  bytes,
+  open: () => createReadStream(path, { highWaterMark: 1 << 20 }),
+  onSent: giveBackChunk,
+});
 
 /** @param progress - of the job, taken before: sockets call from outside of it */
 const reportTo =

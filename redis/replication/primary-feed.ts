@@ -11,6 +11,8 @@ export interface Feed {
   bytes: number;
   /** In pieces of up to 1 MiB. Called once. */
   open(): AsyncIterable<Buffer>;
+  /** Told of each piece that has been sent: nobody reads it any more. */
+  onSent?(piece: Buffer): void;
 }
 
 /** A feed that has been opened and is read ahead. */
@@ -45,10 +47,15 @@ export class OpenFeed {
     let left = this.#feed.bytes;
     try {
       for (let next = await this.#next(); !next.done; next = await this.#next()) {
-        left -= next.value.length;
+        const piece = next.value;
+        const { length } = piece; // a piece that was sent may be empty by then
+        left -= length;
         if (left < 0) throw this.#wrongLength();
-        if (!socket.write(next.value)) await once(socket, 'drain', { signal: this.#signal });
-        yield next.value.length;
+        const sent = (error?: Error | null): void => {
+          if (!error) this.#feed.onSent?.(piece);
+        };
+        if (!socket.write(piece, sent)) await once(socket, 'drain', { signal: this.#signal });
+        yield length;
       }
       if (left > 0) throw this.#wrongLength();
     } finally {
