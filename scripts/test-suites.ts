@@ -15,8 +15,12 @@ interface Suite {
 }
 
 const SUITES: Suite[] = [
-  { name: 'rooms', files: ['test/*.test.ts', 'test/{model,config,redis,repository,platforms,probes,cli}/**/*.test.ts'], jobs: 2 },
-  { name: 'workflows', files: ['test/{activities,workflows,worker}/**/*.test.ts'], jobs: 1 },
+  {
+    name: 'rooms',
+    files: ['test/*.test.ts', 'test/{model,config,redis,repository,platforms,probes,activities,cli}/**/*.test.ts'],
+    jobs: 3,
+  },
+  { name: 'workflows', files: ['test/{workflows,worker}/**/*.test.ts'], jobs: 1 },
   { name: 'journeys', files: ['test/journeys/**/*.test.ts'], jobs: 2 },
   { name: 'faults', files: ['test/faults/**/*.test.ts'], jobs: 1, slow: true },
   { name: 'soak', files: ['test/soak/**/*.test.ts'], jobs: 1, slow: true },
