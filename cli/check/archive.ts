@@ -5,6 +5,7 @@ import { formatBytes, formatDuration, formatRate } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { productOf } from '../../redis/server-facts.ts';
+import { newestRun } from '../operations/newest-run.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -22,10 +23,7 @@ export const checkArchiver = (session: TemporalSession, { name, archive }: Insta
   findings('archiver', async () => {
     if (!archive) return [];
     const workflowId = WORKFLOW_IDS.archive(name);
-    const run = await session.client.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => undefined); // there never was one
+    const run = await newestRun(session.client.workflow.getHandle(workflowId));
     return run?.status.name === 'RUNNING'
       ? [ok('archiver', `${workflowId} runs; \`redis-backup archive ${name} --status\` says how far it is`)]
       : [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];

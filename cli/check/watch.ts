@@ -1,5 +1,6 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { newestRun } from '../operations/newest-run.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok } from './finding.ts';
 
@@ -8,11 +9,8 @@ export const checkWatcher = (session: TemporalSession, { name, watch }: Instance
   findings('watcher', async () => {
     if (!watch) return [];
     const workflowId = WORKFLOW_IDS.watch(name);
-    const { status } = await session.client.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => ({ status: { name: 'NOT_FOUND' } })); // there never was one
-    return status.name === 'RUNNING'
+    const run = await newestRun(session.client.workflow.getHandle(workflowId));
+    return run?.status.name === 'RUNNING'
       ? [ok('watcher', `${workflowId} runs; \`redis-backup watch ${name} --status\` says what it sees`)]
       : [failed('watcher', `${workflowId} does not run: nobody notices an outage`, `Run \`redis-backup watch ${name}\`.`)];
   });

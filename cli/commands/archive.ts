@@ -18,7 +18,7 @@ export const archive: CommandSpec = {
     const instance = oneInstance(loaded, given.arguments[0], 'archive');
     if (!loaded.instances[instance]?.archive) throw notConfigured(instance);
     const session = await temporal();
-    const { startArchive, statusOf } = await import('../operations/index.ts');
+    const { newestRun, startArchive, statusOf } = await import('../operations/index.ts');
     const workflowId = WORKFLOW_IDS.archive(instance);
     if (given.options.status !== true) {
       const { joined } = await startArchive(session, { instance });
@@ -27,8 +27,8 @@ export const archive: CommandSpec = {
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
-    const { status: run } = await handle.describe().catch(() => ({ status: { name: 'NOT_FOUND' } }));
-    if (run.name !== 'RUNNING') throw notRunning(instance);
+    const run = await newestRun(handle);
+    if (run?.status.name !== 'RUNNING') throw notRunning(instance);
     const [status, now_] = await Promise.all([handle.query<ArchiveStatus>('status'), statusOf(handle, now())]);
     output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));
     return undefined;

@@ -24,7 +24,7 @@ export const watch: CommandSpec = {
     const workflowId = WORKFLOW_IDS.watch(instance);
     if (!loaded.instances[instance]?.watch && stop !== true) throw notConfigured(instance);
     const session = await temporal();
-    const { startWatch, statusOf } = await import('../operations/index.ts');
+    const { newestRun, startWatch, statusOf } = await import('../operations/index.ts');
     if (onlyStatus !== true && stop !== true) {
       const { joined } = await startWatch(session, { instance });
       const text = joined ? `${workflowId} runs already` : `started ${workflowId}: ${instance} is watched from now on`;
@@ -32,8 +32,8 @@ export const watch: CommandSpec = {
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
-    const { status: run } = await handle.describe().catch(() => ({ status: { name: 'NOT_FOUND' } }));
-    const runs = run.name === 'RUNNING';
+    const run = await newestRun(handle);
+    const runs = run?.status.name === 'RUNNING';
     if (stop === true) {
       if (runs) await handle.cancel();
       output.result({ instance, workflowId, stopped: runs }, runs ? `${workflowId} ends` : `${workflowId} does not run`);

@@ -6,7 +6,7 @@ import type { RecoveryInput, RecoveryResult } from '../../model/recovery.ts';
 import { assessmentText, reportText, runbookText } from '../../model/recovery-text.ts';
 import type { Question, RunbookStatus } from '../../model/runbook.ts';
 import type { CommandContext } from '../command.ts';
-import { follow, startRecovery, statusOf } from '../operations/index.ts';
+import { follow, newestRun, startRecovery, statusOf } from '../operations/index.ts';
 import type { RunningOperation } from '../operations/start.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { controlRecovery } from './control.ts';
@@ -24,7 +24,7 @@ export async function watchRecovery(context: CommandContext, instance: string, b
   const session = await context.temporal();
   const workflowId = WORKFLOW_IDS.recover(instance);
   const handle = session.client.workflow.getHandle(workflowId);
-  if (!(await handle.describe().catch(() => undefined))) {
+  if (!(await newestRun(handle))) {
     throw new RecoveryError('USAGE', `no recovery of ${instance} has run`, {
       next: `Start one: redis-backup recover ${instance}.`,
     });
