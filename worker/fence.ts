@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
@@ -6,7 +7,7 @@ import { WORKFLOW_IDS } from '../model/operations.ts';
 /**
  * Passes only while the run that this activity belongs to holds the lock of the instance, or is that lock itself, undoing.
  * A run that was reset believes that it still holds it; DescribeWorkflowExecution is consistent and knows better (lists are not).
- * @throws RecoveryError `LOCK_LOST`
+ * @throws RecoveryError `LOCK_LOST`; `TEMPORAL_UNREACHABLE`, which is tried again, when it can't be known
  */
 export async function requireLock(instance: string): Promise<void> {
   const { info, client } = Context.current();
@@ -16,13 +17,19 @@ export async function requireLock(instance: string): Promise<void> {
     .getHandle(lockId)
     .describe()
     .catch((error) => {
-      throw lost(instance, `${lockId} can't be described: ${messageOf(error)}`);
+      throw error instanceof WorkflowNotFoundError ? lost(instance, `there is no ${lockId}`) : unknown(lockId, error);
     });
   const holder = lock.memo?.holder as LockHolder | undefined;
   const own = workflowId === lockId ? lock.runId : holder?.runId;
   if (lock.status.name === 'RUNNING' && own === runId) return;
   throw lost(instance, `${lockId} is ${lock.status.name.toLowerCase()} and held by ${holder?.workflowId}, run ${holder?.runId}`);
 }
+
+const unknown = (lockId: string, cause: unknown) =>
+  new RecoveryError('TEMPORAL_UNREACHABLE', `${lockId} can't be described: ${messageOf(cause)}`, {
+    next: 'It is tried again. Nothing is changed by this run before it knows that it holds the lock.',
+    cause,
+  });
 
 const lost = (instance: string, why: string) =>
   new RecoveryError(
