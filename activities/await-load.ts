@@ -51,17 +51,20 @@ export function watchProcess(platform: Platform | undefined): WatchedProcess {
   const { signal } = currentJob();
   const watching = new AbortController();
   let ended: string[] | undefined;
+  let isSeen = platform !== undefined;
   const exit = platform?.exited(AbortSignal.any([signal, watching.signal])).then(
     ({ lastLines }) => {
       ended = lastLines;
     },
-    () => undefined, // stopped watching
+    () => {
+      isSeen = false; // stopped watching, or it can't be looked at
+    },
   );
   return {
     lastLines: () => ended,
     async pause(ms) {
       const pause = after(ms, undefined, { signal });
-      await (exit ? Promise.race([pause, exit]) : pause);
+      await (isSeen ? Promise.race([pause, exit]) : pause);
     },
     [Symbol.dispose]: () => watching.abort(),
   };
