@@ -13,7 +13,10 @@ const UNUSABLE: Record<string, string> = {
   EIO: 'its disk fails',
 };
 
-/** Looks at what a starting Redis would load. Reads names, sizes and the manifest of the log; changes nothing. */
+/**
+ * Looks at what a starting Redis would load. Reads names, sizes and the manifest of the log; changes nothing.
+ * @throws what the system says where this worker may not look: that is not known, and not nothing
+ */
 export async function dataSigns(layout: DataLayout): Promise<DataSigns> {
   const { dir, appendonly } = layout;
   const unusable = await whyUnusable(dir);
@@ -39,16 +42,16 @@ async function whyUnusable(dir: string): Promise<string | undefined> {
 }
 
 async function rdbSigns({ dir, dbfilename }: DataLayout): Promise<DataSigns['rdb']> {
-  const found = await stat(join(dir, dbfilename)).catch(() => undefined);
+  const found = await ifThere(stat(join(dir, dbfilename)));
   return found?.isFile() ? { bytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
 }
 
 async function aofSigns(layout: DataLayout): Promise<AofSigns | undefined> {
   const { dir, appenddirname, appendfilename } = layout;
   const directory = join(dir, appenddirname);
-  const names = await readdir(directory).catch(() => undefined);
+  const names = await ifThere(readdir(directory));
   if (names) return multiPartSigns(directory, appendfilename, names);
-  const single = await stat(join(dir, appendfilename)).catch(() => undefined);
+  const single = await ifThere(stat(join(dir, appendfilename)));
   if (!single?.isFile()) return undefined;
   return { form: 'single-file', manifest: 'present', files: 1, bytes: single.size, orphans: [], orphanBytes: 0, missing: [] };
 }
@@ -56,14 +59,7 @@ async function aofSigns(layout: DataLayout): Promise<AofSigns | undefined> {
 async function multiPartSigns(directory: string, appendfilename: string, names: readonly string[]): Promise<AofSigns> {
   const isData = (name: string) => name.startsWith(`${appendfilename}.`) && /\.\d+\.(?:base|incr)\.(?:rdb|aof)$/.test(name);
   const data = names.filter(isData).sort();
-  const sizes = await Promise.all(
-    data.map((name) =>
-      stat(join(directory, name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
+  const sizes = await Promise.all(data.map(async (name) => (await ifThere(stat(join(directory, name))))?.size ?? 0));
   const named = await namedFiles(join(directory, `${appendfilename}.manifest`));
   const known = Array.isArray(named) ? named.map(({ name }) => name) : [];
   const isOrphan = (name: string) => !known.includes(name);
@@ -84,5 +80,14 @@ async function namedFiles(path: string): Promise<AofFile[] | 'missing' | 'unusab
     return parseAofManifest(await readFile(path, 'utf8'));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unusable';
+  }
+}
+
+async function ifThere<T>(looked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looked;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFileSync, rmSync } from 'node:fs';
+import { appendFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { delimiter, dirname, join } from 'node:path';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
@@ -91,6 +91,19 @@ describe('An assessment of a real Redis', function () {
     await redis.restart('started');
     await redis.exited();
     is(await assess(redis), 'directory-unusable');
+  });
+
+  it('never says that there is nothing to load where it could not look', async () => {
+    await using redis = await startRedis({ config: WITH_LOG });
+    await filled(redis, 3);
+    await redis.kill('SIGKILL');
+    const files = join(redis.dir, 'appendonlydir');
+    rmSync(files, { recursive: true });
+    symlinkSync(files, files); // as a directory that only the user of Redis may enter: the tests may enter all
+    const { assessment, place } = await assess(redis);
+    assert.equal(place?.data, undefined);
+    assert.match(place?.unseen.join() ?? '', /Not known: its data directory could not be read: ELOOP/);
+    assert.doesNotMatch(assessment.evidence.join(), /come up empty/);
   });
 
   it('sees something else at its address', async () => {
