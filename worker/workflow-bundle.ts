@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 
 const ROOT = new URL('../', import.meta.url);
 const CACHE = new URL('.cache/workflow-bundles/', ROOT);
+const BUNDLER = new URL('bundle-workflows.ts', import.meta.url);
 const MAX_BUNDLE_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -35,8 +36,9 @@ const isThere = (file: URL): Promise<boolean> =>
 
 /** In a process of its own: the bundler would stay in the worker's memory, which it doubles. */
 async function bundled(workflowsPath: string): Promise<string> {
-  const script = fileURLToPath(new URL('bundle-workflows.ts', import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, [script, workflowsPath], { maxBuffer: MAX_BUNDLE_BYTES });
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(BUNDLER), workflowsPath], {
+    maxBuffer: MAX_BUNDLE_BYTES,
+  });
   return stdout;
 }
 
@@ -51,7 +53,7 @@ async function digestOfSources(workflowsPath: string): Promise<string> {
   const digest = createHash('sha256');
   const sdk = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
   digest.update(`${sdk.version} ${workflowsPath}`);
-  digest.update(await readFile(workflowsPath));
+  for (const source of [BUNDLER, workflowsPath]) digest.update(await readFile(source));
   for (const room of ['workflows/', 'model/']) {
     const files = await readdir(new URL(room, ROOT), { recursive: true });
     for (const file of files.filter((name) => name.endsWith('.ts')).sort()) {
