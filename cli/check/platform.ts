@@ -37,17 +37,26 @@ async function lookAtProcess(
   const opened = openProcessPlatform({ ...config, port: redis.port });
   const layout = await opened.dataLayout();
   return [
-    await processFinding(opened),
+    ...(await processFindings(opened)),
     ...(await directoryFindings(config, layout)),
     ...(await sameDirectory(config, layout, client)),
   ];
 }
 
-async function processFinding(opened: Platform): Promise<Finding> {
+async function processFindings(opened: Platform): Promise<Finding[]> {
   const { running, pid } = await opened.status();
-  if (running) return ok('platform', `${opened.description} runs as process ${pid}`);
-  return warning('platform', `${opened.description} does not run`, 'Start it, or restore into it: `redis-backup restore`.');
+  if (!running)
+    return [warning('platform', `${opened.description} does not run`, 'Start it, or restore into it: `redis-backup restore`.')];
+  const runs = ok('platform', `${opened.description} runs as process ${pid}`);
+  return (await opened.logs(1)).length > 0 ? [runs] : [runs, UNREADABLE_LOG];
 }
+
+/** A server that runs has logged its start. */
+const UNREADABLE_LOG = warning(
+  'log',
+  'nothing can be read of what it has logged: a recovery then cannot tell damaged data from a crash',
+  'Set `logfile` in its redis.conf, or platform.start.logFile, and let the user of the worker read that file.',
+);
 
 async function directoryFindings({ configFile }: ProcessConfig, layout: DataLayout): Promise<Finding[]> {
   const unusable = await access(layout.dir, constants.R_OK | constants.W_OK | constants.X_OK).then(() => undefined, messageOf);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -116,6 +117,16 @@ describe('redis-backup check of a server', function () {
       const [place] = await found(same, 'place');
       assert.equal(place?.level, 'warning');
       assert.equal(place?.next, 'Run `redis-backup worker` on here, with worker.host: here.');
+    });
+
+    it('has a log that can be read, or a recovery would not know what its Redis says', async () => {
+      await using here = await stage.siteWith({});
+      await using same = await stage.siteOf(here.redis, processOf(here.redis));
+      assert.deepEqual(await found(same, 'log'), []);
+      rmSync(here.redis.logFile);
+      const [finding] = await found(same, 'log');
+      assert.equal(finding?.level, 'warning');
+      assert.match(finding?.next ?? '', /^Set `logfile`/);
     });
 
     it('is another Redis than the one that answers', async () => {
