@@ -5,7 +5,7 @@ const [workflowsPath = ''] = process.argv.slice(2);
 const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
 process.stdout.write(inAscii(code));
 
-/** One sign beyond Latin-1, be it in a comment, and V8 keeps the whole script in two bytes a sign. Escapes mean the same in every place. */
+/** One sign beyond Latin-1, be it in a comment, and V8 keeps the whole script in two bytes a sign. In strings, patterns and comments an escape means the same. */
 function inAscii(script: string): string {
   return script.replace(/[^\0-\x7f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

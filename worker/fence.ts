@@ -17,7 +17,7 @@ export async function requireLock(instance: string): Promise<void> {
     .getHandle(lockId)
     .describe()
     .catch((error) => {
-      throw error instanceof WorkflowNotFoundError ? lost(instance, `there is no ${lockId}`) : unknown(lockId, error);
+      throw error instanceof WorkflowNotFoundError ? lost(instance, `there is no ${lockId}`) : notKnown(lockId, error);
     });
   const holder = lock.memo?.holder as LockHolder | undefined;
   const own = workflowId === lockId ? lock.runId : holder?.runId;
@@ -25,7 +25,7 @@ export async function requireLock(instance: string): Promise<void> {
   throw lost(instance, `${lockId} is ${lock.status.name.toLowerCase()} and held by ${holder?.workflowId}, run ${holder?.runId}`);
 }
 
-const unknown = (lockId: string, cause: unknown) =>
+const notKnown = (lockId: string, cause: unknown) =>
   new RecoveryError('TEMPORAL_UNREACHABLE', `${lockId} can't be described: ${messageOf(cause)}`, {
     next: 'It is tried again. Nothing is changed by this run before it knows that it holds the lock.',
     cause,

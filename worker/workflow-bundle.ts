@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -20,19 +21,13 @@ export async function workflowBundle(
 ): Promise<{ codePath: string } | { code: string }> {
   const kept = new URL(`${await digestOfSources(workflowsPath)}.js`, CACHE);
   const byPath = { codePath: fileURLToPath(kept) };
-  if (await isThere(kept)) return byPath;
+  if (existsSync(kept)) return byPath;
   const code = await bundled(workflowsPath);
   return keep(kept, code).then(
     () => byPath, // the worker would keep text that it is given beside its own copy
     () => ({ code }), // a read-only installation bundles at every start
   );
 }
-
-const isThere = (file: URL): Promise<boolean> =>
-  access(file).then(
-    () => true,
-    () => false,
-  );
 
 /** In a process of its own: the bundler would stay in the worker's memory, which it doubles. */
 async function bundled(workflowsPath: string): Promise<string> {

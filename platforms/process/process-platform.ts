@@ -37,7 +37,7 @@ export interface ProcessPlatformConfig {
 
 /** While a server runs. */
 const POLL_MS = 100;
-/** While clients wait for it: to look at one process costs a tenth of a millisecond. */
+/** While clients wait for it. */
 const QUICK_POLL_MS = 20;
 const SETTLED_MS = 1000;
 const LAST_LINES = 40;

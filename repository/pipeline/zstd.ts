@@ -15,6 +15,7 @@ const OUTPUT_BYTES = 256 * 1024;
 const AHEAD_BYTES = 1024 * 1024;
 /** Of decompression, which is so quick that a smaller job would be little more than its hand-over. */
 const UNPACK_BYTES = 1024 * 1024;
+/** Of these, on both sides of the decompressor. */
 const UNPACK_AHEAD = 2;
 
 /**
