@@ -1,8 +1,11 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { findRedis } from './find-redis.ts';
 import { cwdOf, readProcesses, stillRuns } from './process-table.ts';
 import { findScratch, type Scratch } from './scratch-server.ts';
+
+const POLL_MS = 20;
 
 /** The throw-away Redis that listens on a port of this machine, wherever its directory is; undefined if it is none of ours. */
 export async function findScratchByPort(port: number): Promise<Scratch | undefined> {
@@ -40,5 +43,6 @@ async function endUnrecorded(home: string): Promise<void> {
     if (cwd !== home && !cwd?.startsWith(home + sep)) continue;
     if (!/redis|valkey/.test(server.args[0] ?? '')) continue; // a shell that a person has opened there
     if (await stillRuns(server)) process.kill(server.pid, 'SIGKILL');
+    while (await stillRuns(server)) await sleep(POLL_MS); // the kernel ends it, when it comes to it
   }
 }
