@@ -5,6 +5,7 @@ import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
 import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import type { RehearsalOutcome } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
@@ -23,6 +24,8 @@ export interface PlanRestoreInput {
   target: TargetFacts;
   /** With strategy `live`. */
   live?: LiveFacts;
+  /** With a log: what came out when it was tried. */
+  rehearsal?: RehearsalOutcome;
 }
 
 /** What a plan names stays for this long, whatever retention says. */
@@ -33,7 +36,7 @@ export const createPlanActivities = (world: World) => ({
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
    * is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
-  async planRestore({ input, target, live }: PlanRestoreInput): Promise<ApprovablePlan> {
+  async planRestore({ input, target, live, rehearsal }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
     const { classes } = await world.instance(instance);
     const repository = await world.repository();
@@ -45,6 +48,7 @@ export const createPlanActivities = (world: World) => ({
       manifest,
       ...(log ? { log } : {}),
       ...(live ? { live } : {}),
+      ...(rehearsal ? { rehearsal } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
       target,

@@ -149,6 +149,10 @@ export interface RestoreInput {
   allowUnparsed?: boolean;
   /** Restore a backup that holds nothing alive. */
   allowEmpty?: boolean;
+  /** Do not try base and log in a throw-away Redis first: what comes out is then an estimate. */
+  noRehearsal?: boolean;
+  /** Digest of a loss, as the refusal printed it: restore although less than half comes back. */
+  acceptLoss?: string;
 }
 
 /** Result of `restoreFromRdb`: the plan, or what was done. */

@@ -2,6 +2,7 @@ import type { Census } from './census.ts';
 import { formatCountOf } from './format.ts';
 import type { ServerFacts } from './manifest.ts';
 import type { Server } from './rdb-versions.ts';
+import type { ClassKeys } from './rehearsal.ts';
 
 /** What the plan needs to know of the Redis that will be replaced. Gathered read-only; what is absent could not be known. */
 export interface TargetFacts {
@@ -24,7 +25,13 @@ export interface TargetFacts {
   /** Server's TIME minus ours, milliseconds. */
   clockOffsetMs?: number;
   /** DBSIZE of each database. */
-  keysNow?: { total: number; databases: { db: number; keys: number }[]; census?: Census };
+  keysNow?: {
+    total: number;
+    databases: { db: number; keys: number }[];
+    census?: Census;
+    /** Counted one by one (SCAN). Absent when that could not be done in time. */
+    classes?: ClassKeys[];
+  };
   /** From the configuration file: what the next start will read. */
   layout: TargetLayout;
   disk: DiskFacts;

@@ -10,6 +10,7 @@ import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts'
 import { appendFormOf, refusalsOf } from './plan-refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
 import { warningsOf } from './plan-warnings.ts';
+import type { RehearsalOutcome } from './rehearsal.ts';
 
 export type * from './plan-facts.ts';
 
@@ -36,6 +37,8 @@ export interface PlanInput {
   live?: LiveFacts;
   /** The chosen one is a copy of a server's own log: `manifest` says what its base is. */
   aofBackup?: boolean;
+  /** With a log: what came out of base and log, or why that could not be tried. */
+  rehearsal?: RehearsalOutcome;
 }
 
 /** What a person may allow by name. */
@@ -93,6 +96,8 @@ export interface RestorePlan {
   log?: PlannedLog;
   /** Base and log are those of this AOF backup. */
   aofBackup?: true;
+  /** What came out of base and log, or why that was not tried. */
+  rehearsal?: RehearsalOutcome;
   functionsInBackup: number;
   /** Alive at `plannedAt` by the server's clock. */
   aliveNow: Bounds;
@@ -194,6 +199,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     parsed: manifest.rdb.parsed,
     ...(input.log ? { log: input.log } : {}),
     ...(input.aofBackup ? { aofBackup: true as const } : {}),
+    ...(input.rehearsal ? { rehearsal: input.rehearsal } : {}),
     functionsInBackup: manifest.rdb.functions,
     aliveNow,
     expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },

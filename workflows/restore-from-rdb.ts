@@ -49,7 +49,13 @@ const neither = () =>
     'Give "until": "latest" for the continuous log, or "aofBackup" with an id for a copy of the own log of a server.',
   );
 
-const COMMON_CHECKS = { plan: CHECKS.text, planOnly: CHECKS.flag, skipSafetySnapshot: CHECKS.flag } as const;
+const COMMON_CHECKS = {
+  plan: CHECKS.text,
+  planOnly: CHECKS.flag,
+  skipSafetySnapshot: CHECKS.flag,
+  noRehearsal: CHECKS.flag,
+  acceptLoss: CHECKS.text,
+} as const;
 
 async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
   const { instance } = input;

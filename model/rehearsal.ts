@@ -1,0 +1,38 @@
+import type { RdbFacts } from './manifest.ts';
+
+/** What came out when base and log were loaded into a throw-away Redis, before anything was touched. Plain JSON. */
+export interface Rehearsal {
+  done: true;
+  server: { product: 'redis' | 'valkey'; version: string; sameAsTarget: boolean };
+  /** By the clock of the target, milliseconds since 1970: all counts are of keys alive at this moment. */
+  countedAtMs: number;
+  keys: number;
+  /** All classes, `other` last, over all databases. */
+  classes: ClassKeys[];
+  databases: { db: number; keys: number; classes: ClassKeys[] }[];
+  functions: number;
+  /** Destructive moments in the replayed range, oldest first; at most 20, `moreMoments` says how many more. */
+  moments: RehearsedMoment[];
+  moreMoments: number;
+  /** The data that came out as one RDB, kept on the machine of the rehearsal for the restore that follows. Absent when the target could not load it. */
+  result?: { rdb: RdbFacts; sha256: string };
+}
+
+/** A command of the log that took many keys at once, and what it took. */
+export interface RehearsedMoment {
+  command: string;
+  atMs: number;
+  db: number;
+  /** `<timeline>@<offset>`: what `--until` takes to have it undone. */
+  until: string;
+  keysBefore: number;
+  keysAfter: number;
+  took: ClassKeys[];
+}
+
+export interface ClassKeys {
+  name: string;
+  keys: number;
+}
+
+export type RehearsalOutcome = Rehearsal | { done: false; why: string };
