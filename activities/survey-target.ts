@@ -1,12 +1,14 @@
 import { realpath } from 'node:fs/promises';
-import { RecoveryError } from '../model/errors.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { TargetFacts } from '../model/plan.ts';
 import { spaceReport } from '../platforms/data-directory.ts';
 import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
 import type { DataLayout, Platform } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
+import { countClasses } from '../redis/count-classes.ts';
 import { countSentinels } from '../redis/sentinels.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
+import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -34,7 +36,8 @@ export const createSurveyActivities = (world: World) => ({
     if (!client) return facts;
     using open = client;
     const sentinels = await countSentinels(open);
-    return { ...facts, ...(await askServer(open, facts, world.now)), ...(sentinels === undefined ? {} : { sentinels }) };
+    const found = { ...facts, ...(await askServer(open, facts, world.now)), ...(sentinels === undefined ? {} : { sentinels }) };
+    return withClasses(target, found);
   },
 });
 
@@ -99,4 +102,32 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
     },
     layout: { ...facts.layout, dir: await realpath(facts.layout.dir).catch(() => facts.layout.dir) },
   };
+}
+
+/** How long the keys of a target are counted by class: the plan waits for it. */
+const COUNT_WITHIN_MS = 30_000;
+
+/** Adds the keys of each class, counted one by one; or why they could not be. */
+export async function withClasses<T extends Pick<TargetFacts, 'keysNow' | 'loading'>>(
+  target: ProtectedInstance,
+  facts: T,
+): Promise<T> {
+  const { keysNow } = facts;
+  if (!keysNow || facts.loading) return facts;
+  const { signal, progress } = currentJob();
+  const tooLong = AbortSignal.timeout(COUNT_WITHIN_MS);
+  try {
+    using client = await openRedis(target.connection); // of its own: it is left in some database
+    const classes = await countClasses(client, target.classes, {
+      signal: AbortSignal.any([signal, tooLong]),
+      onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
+    });
+    return { ...facts, keysNow: { ...keysNow, classes } };
+  } catch (error) {
+    signal.throwIfAborted();
+    const isLate = tooLong.aborted;
+    if (!isLate && !(error instanceof RecoveryError)) throw error;
+    const uncounted = isLate ? `counting them takes longer than ${COUNT_WITHIN_MS / 1000} s` : messageOf(error);
+    return { ...facts, keysNow: { ...keysNow, uncounted } };
+  }
 }

@@ -51,6 +51,7 @@ const SNAPSHOT_PHASES = ['assess', 'snapshot', 'verify', 'publish'] as const;
 
 const LIVE_PHASES = [
   'plan',
+  'rehearse',
   'wait for the lock',
   'download',
   ...SNAPSHOT_PHASES, // of the safety snapshot
@@ -62,7 +63,6 @@ const LIVE_PHASES = [
 ] as const;
 
 const REPLACE_PHASES = [
-  'plan',
   'wait for the lock',
   'download',
   ...SNAPSHOT_PHASES, // of the safety snapshot
@@ -78,8 +78,8 @@ const REPLACE_PHASES = [
 /** What an operation goes through, in order: search attribute RedisPhase, and the page that says what comes next. */
 export const PHASES = {
   backup: ['wait for the lock', ...SNAPSHOT_PHASES, 'retention'],
-  'restore-rdb': REPLACE_PHASES,
-  'restore-aof': REPLACE_PHASES,
+  'restore-rdb': ['plan', ...REPLACE_PHASES],
+  'restore-aof': ['plan', 'rehearse', ...REPLACE_PHASES],
   'restore-live': LIVE_PHASES,
   retention: ['retention'],
   lock: [],

@@ -29,8 +29,9 @@ export interface TargetFacts {
     total: number;
     databases: { db: number; keys: number }[];
     census?: Census;
-    /** Counted one by one (SCAN). Absent when that could not be done in time. */
+    /** Counted one by one (SCAN). Absent when that could not be done in time: `uncounted` says why. */
     classes?: ClassKeys[];
+    uncounted?: string;
   };
   /** From the configuration file: what the next start will read. */
   layout: TargetLayout;

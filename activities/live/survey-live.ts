@@ -5,7 +5,7 @@ import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../redis/live/own-address.ts';
 import { dryReachability } from '../../redis/live/reachability.ts';
-import { askServer } from '../survey-target.ts';
+import { askServer, withClasses } from '../survey-target.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 /** What a live restore has to know beforehand. */
@@ -27,7 +27,7 @@ export const createLiveSurveyActivities = (world: World) => ({
     const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(world, client, workerAddress) : undefined;
     const facts = factsWithoutFiles(target);
     return {
-      target: { ...facts, ...(await askServer(client, facts, world.now)) },
+      target: await withClasses(target, { ...facts, ...(await askServer(client, facts, world.now)) }),
       live: { ...conditions, workerAddress, ...(path ? { path } : {}) },
     };
   },

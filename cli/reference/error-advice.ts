@@ -31,6 +31,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   ARCHIVE_CORRUPT: 'Restore to a moment before the damaged segment, or from a later snapshot, and look at the store.',
   LOG_FOREIGN_COMMAND:
     'A log is code. If the command was renamed on the server, map it with `archive.renamedCommands`; else find out who wrote it.',
+  LOG_REFUSED:
+    'The message names the command, as the log of the throw-away Redis does: one that this Redis has disabled or renamed in its configuration, or one for a database that it lacks. Nothing was touched. Make it known there for the restore (`rename-command`, `databases`), or restore to the moment before it.',
   LOG_MALFORMED: 'Restore to a moment before the damage, which the message names.',
 
   STORE_UNREACHABLE: 'Check endpoint and network; operations try again by themselves for a long time.',
