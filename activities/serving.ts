@@ -3,6 +3,7 @@ import type { Platform } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
+import { unknownToServer } from '../redis/log/load-errors.ts';
 import { askLoaded, watchProcess } from './await-load.ts';
 import type { ProtectedInstance } from './world.ts';
 
@@ -20,7 +21,8 @@ const ASK_EVERY_MS = 100;
 
 /**
  * Waits until Redis answers `loading:0`, for as long as the process lives and goes on loading.
- * @throws RecoveryError `START_FAILED` with the end of its log when the process ends. A missing module ends it with code 0.
+ * @throws RecoveryError `LOG_REFUSED` when the process ends for a command that it does not know; `START_FAILED` with the end of its
+ *   log when it ends otherwise. A missing module ends it with code 0.
  */
 export async function awaitServing(target: ProtectedInstance, platform: Platform): Promise<Serving> {
   using server = watchProcess(platform);
@@ -41,6 +43,7 @@ const servingOf = (_client: RedisClient, info: RedisInfo): Serving => ({
 });
 
 const diedLoading = (instance: string, platform: Platform, lines: string[]) =>
+  unknownToServer(instance, lines, 'The old data is being put back.') ??
   new RecoveryError(
     'START_FAILED',
     `${instance} ended while it was loading (${platform.description}): ${lines.slice(-5).join(' | ')}`,

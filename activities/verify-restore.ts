@@ -7,6 +7,7 @@ import { type ApplicationVerdict, verifyConnectivity } from '../probes/connectiv
 import { openRedis } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
+import { loadErrorsOf, logRefused } from '../redis/log/load-errors.ts';
 import { currentJob } from './job-context.ts';
 import type { LiveLoad } from './live/load-live.ts';
 import { requireProcess } from './places.ts';
@@ -29,10 +30,7 @@ export interface VerifyLiveInput {
 }
 
 /** Redis 6.2 tells what it loaded only in its log, and every version only there how many empty collections it dropped. */
-async function figuresFromLog(target: ProtectedInstance, pid: number): Promise<Partial<LoadFigures>> {
-  const lines = await requireProcess(target).open().logs(LOG_LINES);
-  return loadFiguresOf(lines, pid) ?? {};
-}
+const figuresFromLog = (lines: readonly string[], pid: number): Partial<LoadFigures> => loadFiguresOf(lines, pid) ?? {};
 
 /** Of all files that the manifest of the append-only directory names, base included: what was loaded, and what came since. */
 function appliedBytes(info: RedisInfo): { appliedBytes?: number } {
@@ -40,15 +38,23 @@ function appliedBytes(info: RedisInfo): { appliedBytes?: number } {
   return bytes === undefined ? {} : { appliedBytes: bytes };
 }
 
+const PUT_BACK = 'The old data is being put back. Restore to a moment before that command, or into a Redis that takes it.';
+
 /** From the end of a load to its count it logs a few lines, not hundreds. */
 const LOG_LINES = 500;
 
 export const createVerifyActivities = (world: World) => ({
-  /** Proves that every key of the backup is there or had expired. Read-only. @throws RecoveryError `COUNT_MISMATCH`, `CLOCK_SKEW` */
+  /**
+   * Proves that every key of the backup is there or had expired, and that no command of the log was refused. Read-only.
+   * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`
+   */
   async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<CountVerdict & { keysAlive: number }> {
     const target = await world.instance(plan.instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
+    const lines = await requireProcess(target).open().logs(LOG_LINES);
+    const refused = loadErrorsOf(info, { lines });
+    if (refused) throw logRefused(plan.instance, refused, PUT_BACK);
     const dbsizeAfter = info.keyspace().reduce((sum, { keys }) => sum + keys, 0);
     const serverMs = await client.time();
     const clockOffsetMs = Math.round(serverMs - world.now());
@@ -58,7 +64,7 @@ export const createVerifyActivities = (world: World) => ({
       manifestKeys: plan.keysInBackup,
       parsed: plan.parsed,
       ...lastLoad(info),
-      ...(await figuresFromLog(target, serving.pid)),
+      ...figuresFromLog(lines, serving.pid),
       dbsizeAfter,
       ...(plan.log ? { log: { expectedBytes: staged.bytes + (staged.logBytes ?? 0), ...appliedBytes(info) } } : {}),
       evictedKeys: info.number('evicted_keys') ?? 0,

@@ -36,8 +36,8 @@ export const ERRORS = {
   ARCHIVE_GAP: { exit: 24, retryable: false, title: 'The continuous log has a gap where it is needed' },
   ARCHIVE_CORRUPT: { exit: 24, retryable: false, title: 'A segment of the continuous log is damaged, or not the one expected' },
   LOG_FOREIGN_COMMAND: { exit: 25, retryable: false, title: 'The log has a command that is no known write command' },
-  LOG_REFUSED: { exit: 25, retryable: false, title: 'Redis refused a command of the log when the restore was rehearsed' },
   LOG_MALFORMED: { exit: 25, retryable: false, title: 'The log is cut short or damaged' },
+  LOG_REFUSED: { exit: 25, retryable: false, title: 'Redis refuses a command of the log that it was given' },
 
   // 30-39: the repository
   STORE_UNREACHABLE: { exit: 30, retryable: true, title: 'The object store does not answer' },

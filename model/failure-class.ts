@@ -60,6 +60,12 @@ export const FAILURE_CLASSES = {
     process: 'either',
     data: 'kept',
   },
+  'log-refused': {
+    title: 'its append-only log has a command that this Redis does not have',
+    restartHelps: false,
+    process: 'either',
+    data: 'kept',
+  },
   'bad-configuration': { title: 'Redis refuses its configuration', restartHelps: false, process: 'either', data: 'kept' },
   'directory-unusable': { title: 'Redis cannot use its data directory', restartHelps: false, process: 'either', data: 'kept' },
   'disk-full': { title: 'the disk is full, Redis refuses writes', restartHelps: false, process: 'lives', data: 'kept' },

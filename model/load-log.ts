@@ -54,3 +54,41 @@ function cutText(name: string | undefined, offset: number, bytesBefore: Readonly
   if (before === undefined || before < offset) return `${what}: how much was behind it is not known.`;
   return `${what}: ${before - offset} bytes are lost.`;
 }
+
+/** A command of a log to which a server replied with an error: it went on without it. */
+export interface RefusedReply {
+  /** As Redis calls it. Of one within a transaction it says `exec`. */
+  command: string;
+  /** In Redis' words, without the arguments of the command. */
+  why: string;
+}
+
+/** @see redis src/networking.c, afterErrorReply: the same text in 6.2, 7.0 and 8.2 */
+const REPLIED =
+  /This \w+ is sending an error to its (AOF-loading-client|master|replica): '-?(.*)' after processing the command '([^']*)'/;
+const ARGUMENTS = /, with args beginning with:.*$/;
+
+/**
+ * Errors that a server has replied to where nobody reads replies.
+ * @param lines - oldest first
+ * @param pid - of the process
+ * @returns `inLoad`: to its log, or to its primary. `others`: how many to a replica, which has nothing to do with a load
+ */
+export function errorRepliesIn(lines: readonly string[], pid: number): { inLoad: RefusedReply[]; others: number } {
+  const inLoad: RefusedReply[] = [];
+  let others = 0;
+  for (const line of lines) {
+    const [, to, why = '', command = ''] = (line.startsWith(`${pid}:`) && REPLIED.exec(line)) || [];
+    if (to === 'replica') others += 1;
+    else if (to !== undefined) inLoad.push({ command, why: why.replace(ARGUMENTS, '') });
+  }
+  return { inLoad, others };
+}
+
+/** @see redis src/aof.c, loadSingleAppendOnlyFile: in 6.2 without the name of the file */
+const UNKNOWN = /Unknown command '([^']*)' reading the append only file/;
+
+/** The command of its own log for which a Redis has ended its start: it has no such command. */
+export function unknownCommandIn(lines: readonly string[]): string | undefined {
+  return lines.map((line) => UNKNOWN.exec(line)?.[1]).findLast((command) => command !== undefined);
+}

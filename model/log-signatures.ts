@@ -67,7 +67,9 @@ const SIGNATURES = {
   'aof-not-last': { pattern: /the truncated file is not the last file/, failure: 'aof-damaged', atStart: true },
   'aof-format': { pattern: /Bad file format reading the append only file/, failure: 'aof-damaged', atStart: true },
   'aof-end': { pattern: /Unexpected end of file reading the append only file/, failure: 'aof-damaged', atStart: true },
-  'aof-command': { pattern: /Unknown command '[^']*' reading the append only file/, failure: 'aof-damaged', atStart: true },
+  'aof-command': { pattern: /Unknown command '[!-&(-~]+' reading the append only file/, failure: 'log-refused', atStart: true },
+  // No name of any command: what stands there was something else once.
+  'aof-garbage': { pattern: /Unknown command '[^']*' reading the append only file/, failure: 'aof-damaged', atStart: true },
   'aof-missing-file': { pattern: /Unable to obtain the AOF file .* length/, failure: 'aof-damaged', atStart: true },
   'aof-rdb-part': {
     pattern: /Error reading the RDB preamble of the (?:AOF|append only) file/i,

@@ -16,6 +16,8 @@ export interface PlaceSigns {
   run?: LogRun;
   earlierRun?: LogRun;
   data?: DataSigns;
+  /** Where redis.conf disables or renames the command of its log for which the last start ended: `line 12 of /etc/redis.conf`. */
+  disabledBy?: string;
   /** Over a local connection. Absent: it was not tried, because no process is there. */
   local?: RedisLook;
   /** ISO 8601, as far as they can be seen. */

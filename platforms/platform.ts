@@ -30,6 +30,8 @@ export interface Platform {
   logs(lines: number): Promise<string[]>;
   /** Where Redis keeps its data and how, read from its configuration file: known even when Redis is down. */
   dataLayout(): Promise<DataLayout>;
+  /** What redis.conf makes of the names of commands, for the next start: by real name, in capitals. */
+  renamedCommands(): Promise<Record<string, RenamedCommand>>;
   /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
   trace(): Promise<PlatformTrace>;
 }
@@ -61,6 +63,14 @@ export interface ProcessExit {
   signal?: string;
   /** The end of the log, oldest first. */
   lastLines: string[];
+}
+
+/** A `rename-command` line of redis.conf. */
+export interface RenamedCommand {
+  /** What it is called now; empty: it is disabled. People hide commands so: never shown. */
+  name: string;
+  /** `line 12 of /etc/redis.conf`. */
+  by: string;
 }
 
 /** What decides which file a starting Redis loads. Paths are absolute. */

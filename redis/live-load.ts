@@ -1,7 +1,9 @@
 import { RecoveryError } from '../model/errors.ts';
+import { formatCountOf } from '../model/format.ts';
 import { type PollOptions, pollInfo } from './children.ts';
 import { nameOfClient, type RedisClient } from './client.ts';
 import type { RedisInfo } from './info.ts';
+import { loadErrorsOf } from './log/load-errors.ts';
 
 /** What `awaitApplied` compares with and where: from the conditions that were read before Redis followed. */
 export interface AppliedExpectation {
@@ -29,7 +31,7 @@ const followsIn = (info: RedisInfo, host: string, port: number): boolean =>
 /**
  * Waits until a follower that has confirmed the end of the log may be promoted: the old data is freed (a policy of LRU would
  * evict the new for it), memory is below its limit, and Redis has understood every command. Safe to repeat until it is promoted.
- * @throws RecoveryError `LIVE_FAILED`: Redis was restarted, lost us, skipped commands, or has too little memory
+ * @throws RecoveryError `LOG_REFUSED`: Redis skipped commands; `LIVE_FAILED`: it was restarted, lost us, or has too little memory
  */
 export async function awaitApplied(
   client: RedisClient,
@@ -39,7 +41,8 @@ export async function awaitApplied(
   let freedAt: number | undefined;
   const isApplied = (info: RedisInfo): boolean => {
     const trouble = troubleIn(info, expected);
-    if (trouble) throw new RecoveryError('LIVE_FAILED', `${nameOfClient(client)} ${trouble.what}`, { next: trouble.next });
+    if (trouble)
+      throw new RecoveryError(trouble.code ?? 'LIVE_FAILED', `${nameOfClient(client)} ${trouble.what}`, { next: trouble.next });
     if (info.flag('loading') || info.flag('async_loading')) return false;
     if ((info.number('lazyfree_pending_objects') ?? 0) > 0) return false;
     freedAt ??= performance.now();
@@ -55,16 +58,26 @@ export async function awaitApplied(
   await pollInfo(client, isApplied, { ...options, sections: ['server', 'persistence', 'memory', 'stats', 'replication'] });
 }
 
-function troubleIn(info: RedisInfo, expected: AppliedExpectation): { what: string; next: string } | undefined {
+interface Trouble {
+  code?: 'LOG_REFUSED';
+  what: string;
+  next: string;
+}
+
+function troubleIn(info: RedisInfo, expected: AppliedExpectation): Trouble | undefined {
   const again = 'Look into its log, and restore again.';
   if (info.get('run_id') !== expected.runId) return { what: 'was restarted during the load, and has its old data', next: again };
   if (!followsIn(info, expected.host, expected.port)) return { what: 'no longer follows the worker', next: again };
   if (info.get('master_link_status') !== 'up') return { what: 'has lost the worker', next: again };
-  const skipped = (info.number('unexpected_error_replies') ?? 0) - (expected.unexpectedErrorReplies ?? 0);
-  if (skipped <= 0) return undefined;
+  const refused = loadErrorsOf(info, { before: expected.unexpectedErrorReplies });
+  if (!refused) return undefined;
   const next =
-    'Its log names them: a command that was renamed, or of a module that it lacks. Make it known, or restore elsewhere.';
-  return { what: `could not execute ${skipped} commands of the log and went on without them`, next };
+    'Its log names them: a database that it does not have, a command that was renamed, or one of a module that it lacks. Restore to a moment before, or elsewhere.';
+  return {
+    code: 'LOG_REFUSED',
+    what: `did not carry out ${formatCountOf(refused.count, 'command')} of the log and went on without`,
+    next,
+  };
 }
 
 export interface Promoted {

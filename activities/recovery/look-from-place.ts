@@ -1,3 +1,4 @@
+import { unknownCommandIn } from '../../model/load-log.ts';
 import { type LogRun, runsIn, signOf } from '../../model/log-signatures.ts';
 import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
 import type { EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
@@ -49,11 +50,21 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
     ...(run ? { run } : {}),
     ...(earlierRun ? { earlierRun } : {}),
     ...(data.value ? { data: data.value } : {}),
+    ...(await disabledBy(run, platform)),
     // A Redis that this machine may not see the process of (in a container) still answers.
     ...(server.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
     files: await fileTimes(trace.value),
     unseen: missedIn(status, trace, log, data),
   };
+}
+
+/** The line of redis.conf that took from Redis the command for which it has ended. */
+async function disabledBy(run: LogRun | undefined, platform: Platform): Promise<Pick<PlaceSigns, 'disabledBy'>> {
+  const command = unknownCommandIn([signOf(run, 'aof-command')?.line ?? '']);
+  if (command === undefined) return {};
+  const { value } = await bounded('its redis.conf', QUESTION_MS, () => platform.renamedCommands());
+  const by = value?.[command.toUpperCase()]?.by;
+  return by === undefined ? {} : { disabledBy: by };
 }
 
 /** On this machine, whatever leads to it from outside; a Redis that is bound to one address only is asked there. */

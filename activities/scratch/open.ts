@@ -7,6 +7,7 @@ import { hostMemory } from '../../platforms/host-memory.ts';
 import { type Scratch, startScratch } from '../../platforms/process/scratch-server.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
 import { openRedis } from '../../redis/client.ts';
+import { refuseLoadErrors, whyNotLoaded } from './load-errors.ts';
 import { fetchMaterial, type Material, type MaterialSource } from './material.ts';
 
 export interface OpenScratchOptions {
@@ -37,7 +38,7 @@ const MEMORY_SLACK = 1.1;
 /**
  * A Redis on loopback that holds the data as it was then, loaded and serving.
  * @throws RecoveryError `RESTORE_REFUSED` before anything is downloaded, for a binary that is too old and for a machine without
- *   the memory; `START_FAILED`, and what `fetchMaterial` throws. Nothing runs any more then; the directory is the caller's
+ *   the memory; `LOG_REFUSED` for a command of the log that it did not carry out; `START_FAILED`, and what `fetchMaterial` throws. Nothing runs any more then; the directory is the caller's
  */
 export async function openScratch(source: MaterialSource, material: Material, options: OpenScratchOptions): Promise<Scratch> {
   const { directory, binary, shiftMs, signal, onProgress, port, password, detached } = options;
@@ -51,10 +52,10 @@ export async function openScratch(source: MaterialSource, material: Material, op
     ...(shiftMs === undefined ? {} : { shiftMs }),
     onProgress: (stage, doneBytes, totalBytes) => onProgress?.({ stage, doneBytes, totalBytes }),
   });
-  return startScratch({
+  const scratch = await startScratch({
     binary,
     directory,
-    databases: Math.max(1, manifest.server.databases),
+    databases: databasesFor(material),
     openClient: (connection) => openRedis(connection),
     signal,
     onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
@@ -62,8 +63,22 @@ export async function openScratch(source: MaterialSource, material: Material, op
     ...(port === undefined ? {} : { port }),
     ...(password === undefined ? {} : { password }),
     ...(detached === undefined ? {} : { detached }),
+  }).catch(async (error) => {
+    throw await whyNotLoaded(error, directory);
   });
+  try {
+    using client = await openRedis({ host: scratch.host, port: scratch.port, ...(password === undefined ? {} : { password }) });
+    await refuseLoadErrors(client, scratch.directory);
+    return scratch;
+  } catch (error) {
+    await scratch.stop({ keepDirectory: true });
+    throw error;
+  }
 }
+
+/** As many as its own server had, and in any case those that backup and log write to. */
+const databasesFor = ({ manifest }: Material): number =>
+  Math.max(1, manifest.server.databases, ...manifest.rdb.databases.map(({ db }) => db + 1));
 
 const formOf = ({ product, version }: Server): AppendForm =>
   product === 'redis' && compareVersions(version, '7.0') < 0 ? 'single-file' : 'multi-part';

@@ -32,7 +32,7 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   LOG_FOREIGN_COMMAND:
     'A log is code. If the command was renamed on the server, map it with `archive.renamedCommands`; else find out who wrote it.',
   LOG_REFUSED:
-    'The message names the command, as the log of the throw-away Redis does: one that this Redis has disabled or renamed in its configuration, or one for a database that it lacks. Nothing was touched. Make it known there for the restore (`rename-command`, `databases`), or restore to the moment before it.',
+    'The message names the command. Let the target have what it lacks (`databases` or `rename-command` in its redis.conf, a module, a newer Redis), or restore to the moment before that command.',
   LOG_MALFORMED: 'Restore to a moment before the damage, which the message names.',
 
   STORE_UNREACHABLE: 'Check endpoint and network; operations try again by themselves for a long time.',

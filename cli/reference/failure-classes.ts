@@ -18,6 +18,7 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
   },
   'data-too-new': { you: 'Start the version that wrote the data; the data is good.' },
   'module-missing': { you: 'Install and load the module; the data is good.' },
+  'log-refused': { you: 'Remove the `rename-command` line that its page names, then start it; the data is good.' },
   'bad-configuration': { you: 'Correct what its log names.' },
   'directory-unusable': { you: 'Mount the directory, or give the right to write in it.' },
   'disk-full': { you: 'Make room; do not restart: a start writes, too.' },

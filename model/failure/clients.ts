@@ -12,6 +12,7 @@ export const CLIENTS: Record<FailureClass, string> = {
   'rdb-ignored': 'Reads and writes are answered, from a Redis that came up empty.',
   'data-too-new': 'Connections are refused.',
   'module-missing': 'Connections are refused.',
+  'log-refused': 'Connections are refused.',
   'bad-configuration': 'Connections are refused, or turned away.',
   'directory-unusable': 'Connections are refused.',
   'disk-full': 'Reads are answered, writes are refused with MISCONF; nothing is, if it is down.',

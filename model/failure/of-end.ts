@@ -1,5 +1,6 @@
 import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCountOf } from '../format.ts';
+import { unknownCommandIn } from '../load-log.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
 import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
@@ -49,6 +50,7 @@ export function mendedSince(seen: PlaceSigns): string | undefined {
   const reasons: Partial<Record<FailureClass, string | false>> = {
     'bad-configuration': config || program,
     'module-missing': config || program,
+    'log-refused': config || program,
     'data-too-new': program,
     'disk-full': room,
     'wrong-endpoint': port || config,
@@ -70,6 +72,8 @@ const ADVICE = {
   'directory-unusable': 'Mount the data directory, or give the user that Redis runs as the right to write in it; then start it.',
   'module-missing':
     'Install the module that the data needs, and load it (loadmodule) before Redis is started; the data itself is good.',
+  'log-refused':
+    'Let this Redis have the command again, then start it: its data is good and is not touched. Who wants to be served before that starts it elsewhere, empty, and brings back what a backup has.',
   'data-too-new':
     'Start the version of Redis that wrote the data, or a newer one; the data itself is good. What changed is the program.',
   'bad-configuration': 'Correct the configuration as its log says: a restart alone fails in the same way.',
@@ -90,6 +94,7 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
     [
       logged(fatal.line),
       gone,
+      failure === 'log-refused' && disabledText(place, fatal.line),
       damaged && 'It runs with appendonly yes, so the RDB that it speaks of is the base of its log.',
       isSecond && 'An earlier start has already cut a file of its log: what it loads now has a hole.',
       ...others.map(({ line }) => logged(line)),
@@ -97,6 +102,14 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
     ],
     advice,
   );
+}
+
+/** Where it is not the configuration, it is what wrote the log, or a damage that made one name of another. */
+function disabledText({ disabledBy }: PlaceSigns, line: string): string {
+  const command = unknownCommandIn([line]) ?? '';
+  return disabledBy === undefined
+    ? `Its redis.conf does not disable ${command}: the log was written by a newer Redis, by one with a module or with other rename-command lines; a name that nobody knows may be a damage.`
+    : `${command} is disabled or renamed by ${disabledBy} (rename-command).`;
 }
 
 const withWhere = (advice: string, where: readonly string[]): string =>

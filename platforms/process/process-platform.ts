@@ -65,6 +65,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
+    renamedCommands: async () => (await redis.conf()).renamed,
     trace: async () => {
       const { command } = await starter.commandLine();
       const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));

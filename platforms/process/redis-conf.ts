@@ -2,7 +2,7 @@ import { glob, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { checkLayout } from '../data-layout.ts';
-import type { DataLayout } from '../platform.ts';
+import type { DataLayout, RenamedCommand } from '../platform.ts';
 import { quoteArg, splitArgs } from './split-args.ts';
 
 /** What redis.conf and the command line say, as far as we need it. Paths are absolute. */
@@ -14,6 +14,8 @@ export interface RedisConf extends DataLayout {
   /** Absent when Redis logs to its standard output. */
   logfile?: string;
   pidfile?: string;
+  /** By real name, in capitals. */
+  renamed: Record<string, RenamedCommand>;
 }
 
 interface Reading {
@@ -21,6 +23,7 @@ interface Reading {
   cwd: string;
   /** Directives that we use, as last set, paths resolved. */
   values: Map<string, string>;
+  renamed: Map<string, RenamedCommand>;
 }
 
 const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -29,6 +32,7 @@ const textOf = (bytes: string): string => Buffer.from(bytes, 'latin1').toString(
 const PATHS = new Set(['logfile', 'pidfile']);
 const KEPT = new Set(['dbfilename', 'appendonly', 'appenddirname', 'appendfilename', 'port', 'tls-port', 'daemonize']);
 const MAX_INCLUDES = 16;
+const COMMAND_LINE = 'the command line';
 
 /**
  * Reads the configuration that a starting Redis would have: its file with includes, then its command line; the last wins.
@@ -42,9 +46,9 @@ export async function readRedisConf(
   configFile: string | undefined,
   { cwd, overrides = [] }: { cwd: string; overrides?: readonly string[] },
 ): Promise<RedisConf> {
-  const reading: Reading = { cwd: resolve(cwd), values: new Map() };
+  const reading: Reading = { cwd: resolve(cwd), values: new Map(), renamed: new Map() };
   if (configFile !== undefined) await readFileInto(reading, resolve(reading.cwd, configFile), 0);
-  await readText(reading, bytesOf(optionsAsText(overrides)), 'the command line', 0);
+  await readText(reading, bytesOf(optionsAsText(overrides)), COMMAND_LINE, 0);
   return confOf(reading);
 }
 
@@ -85,7 +89,9 @@ async function readText(reading: Reading, text: string, from: string, depth: num
     const words = splitArgs(trimmed)?.map(textOf);
     if (!words) throw unusable(from, index + 1, 'has unbalanced quotes');
     const [directive = '', ...values] = words;
-    if (directive.toLowerCase() !== 'include') apply(reading, directive.toLowerCase(), values);
+    if (directive.toLowerCase() === 'rename-command')
+      rename(reading, values, from === COMMAND_LINE ? from : `line ${index + 1} of ${from}`);
+    else if (directive.toLowerCase() !== 'include') apply(reading, directive.toLowerCase(), values);
     else
       for (const included of await includes(reading, values, from, index + 1, depth))
         await readFileInto(reading, included, depth + 1);
@@ -99,6 +105,14 @@ function apply(reading: Reading, directive: string, [value]: string[]): void {
   if (PATHS.has(directive) || KEPT.has(directive)) reading.values.set(directive, value);
 }
 
+/** Line by line, as Redis does it: a name that was given before may be given another. */
+function rename({ renamed }: Reading, [from = '', name]: string[], by: string): void {
+  if (name === undefined) return;
+  const upper = from.toUpperCase();
+  const known = [...renamed].find(([, one]) => one.name.toUpperCase() === upper);
+  renamed.set(known?.[0] ?? upper, { name, by });
+}
+
 async function includes(reading: Reading, [pattern]: string[], from: string, line: number, depth: number): Promise<string[]> {
   if (pattern === undefined) throw unusable(from, line, 'includes nothing');
   if (depth >= MAX_INCLUDES) throw unusable(from, line, 'includes too deeply, or includes itself');
@@ -109,7 +123,7 @@ async function includes(reading: Reading, [pattern]: string[], from: string, lin
   return found.sort();
 }
 
-function confOf({ cwd, values }: Reading): RedisConf {
+function confOf({ cwd, values, renamed }: Reading): RedisConf {
   const path = (name: string) => {
     const value = values.get(name);
     return value ? resolve(cwd, value) : undefined;
@@ -128,6 +142,7 @@ function confOf({ cwd, values }: Reading): RedisConf {
     daemonize: values.get('daemonize')?.toLowerCase() === 'yes',
     logfile: path('logfile'),
     pidfile: path('pidfile'),
+    renamed: Object.fromEntries(renamed),
   };
 }
 

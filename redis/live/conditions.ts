@@ -39,7 +39,7 @@ export interface LiveConditions {
   minReplicasToWrite: number;
   appendonly: boolean;
   save: string;
-  /** Commands of a log that Redis could not execute are only counted here. Absent before 7.0. */
+  /** Commands of a log that Redis could not execute are only counted here. Absent before 6.2. */
   unexpectedErrorReplies?: number;
   settings: FollowSettings;
 }

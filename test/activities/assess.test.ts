@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { appendFileSync, rmSync, symlinkSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { delimiter, dirname, join } from 'node:path';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
@@ -58,6 +58,22 @@ describe('An assessment of a real Redis', function () {
         await using redis = await endsAtStart({ binary: path, seed: { 'dump.rdb': goodRdb([database(0), module]) } });
         assert.equal(await redis.exited(), 0);
         is(await assess(redis), 'module-missing', /unknownMM/);
+      });
+
+      it('leaves its data alone where its log has a command that redis.conf disables, and names the line', async () => {
+        await using redis = await startRedis({ binary: path, config: WITH_LOG });
+        await filled(redis, 3);
+        await redis.command('FLUSHALL');
+        await filled(redis, 2);
+        await redis.stop();
+        appendFileSync(redis.configFile, 'rename-command FLUSHALL ""\n');
+        await redis.restart('started');
+        await redis.exited();
+        const line = readFileSync(redis.configFile, 'utf8').split('\n').length - 1;
+        const seen = await assess(redis);
+        is(seen, 'log-refused', new RegExp(`FLUSHALL is disabled or renamed by line ${line} of ${redis.configFile}`));
+        assert.deepEqual(actsOf(seen), []);
+        assert.match(seen.assessment.advice.join(), /data is good/);
       });
 
       it('sees a bad configuration, also where an older log is in the way', async () => {

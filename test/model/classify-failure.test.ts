@@ -45,6 +45,8 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   ['data of a newer Redis', 'data-too-new', failedStart('rdb-version', 'rdb-fatal'), []],
   ['a missing module', 'module-missing', failedStart('module-type'), []],
   ['a module command in the log', 'module-missing', failedStart('module-command', 'aof-command'), []],
+  ['a disabled command in the log', 'log-refused', failedStart('aof-command', 'aof-garbage'), []],
+  ['bytes in the log that are no command', 'aof-damaged', failedStart('aof-garbage'), ['set-aside', 'start-empty']],
   ['a refused configuration', 'bad-configuration', failedStart('config-file'), []],
   ['TLS files that are gone', 'bad-configuration', failedStart('tls'), []],
   ['protected mode', 'bad-configuration', { worker: look('protected') }, []],

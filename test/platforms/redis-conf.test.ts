@@ -30,6 +30,17 @@ describe('redis.conf', () => {
       daemonize: false,
       logfile: undefined,
       pidfile: undefined,
+      renamed: {},
+    });
+  });
+
+  it('says which commands are disabled or renamed, by which line, across includes and one after the other', async () => {
+    await writeFile(join(root, 'hidden.conf'), '\nrename-command flushall ""\nRename-Command CONFIG first\n');
+    const { renamed } = await conf('include hidden.conf\nrename-command first "second"\n', ['--rename-command', 'KEYS', '']);
+    assert.deepEqual(renamed, {
+      FLUSHALL: { name: '', by: `line 2 of ${join(root, 'hidden.conf')}` },
+      CONFIG: { name: 'second', by: `line 2 of ${join(root, 'redis.conf')}` },
+      KEYS: { name: '', by: 'the command line' },
     });
   });
 

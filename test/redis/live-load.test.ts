@@ -163,7 +163,10 @@ describe('the steps of a live load', () => {
     const before = await expectation(client, { port: 0 });
     await using primary = await load(target, client, { ...data, log });
     const expected = { ...before, port: primary.port };
-    await assert.rejects(awaitApplied(client, expected), { code: 'LIVE_FAILED', message: /could not execute 1 commands/ });
+    await assert.rejects(awaitApplied(client, expected), {
+      code: 'LOG_REFUSED',
+      message: /did not carry out 1 command of the log/,
+    });
     const sound = await expectation(client, primary);
     const small = { ...sound, maxmemoryBytes: 1_000_000 };
     await assert.rejects(awaitApplied(client, small, { memorySettlesWithinMs: 30, pollMs: 10 }), {
