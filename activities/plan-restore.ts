@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
+import { latestBackup } from '../model/latest.ts';
 import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
@@ -40,8 +42,9 @@ export const createPlanActivities = (world: World) => ({
     const { instance } = input;
     const { classes } = await world.instance(instance);
     const repository = await world.repository();
-    const all = await repository.list(instance, ONLY_SHARD);
-    const { manifest, log } = await choose(world, input, all);
+    const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+    const { manifest, log, beyond = [] } = await choose(world, input, all);
+    const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
     const plan = planRestore({
       instance,
       shard: ONLY_SHARD,
@@ -51,6 +54,8 @@ export const createPlanActivities = (world: World) => ({
       ...(rehearsal ? { rehearsal } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
+      beyond: [...newerThan(unusable, log?.untilMs ?? Date.parse(manifest.times.takenAt)), ...beyond],
+      asksLatest: isLatest(input.backupId),
       target,
       classes,
       nowMs: world.now(),
@@ -88,10 +93,10 @@ async function choose(
 ): Promise<Choice> {
   if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
   if (until !== undefined) {
-    const only = backupId === undefined || backupId === 'latest' ? {} : { only: backupId };
+    const only = isLatest(backupId) ? {} : { only: backupId };
     return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
   }
-  if (backupId === undefined || backupId === 'latest') return { manifest: newestGood(instance, all) };
+  if (isLatest(backupId)) return { manifest: latestOf(instance, all) };
   return { manifest: await readNamed(await world.repository(), instance, backupId) };
 }
 
@@ -103,7 +108,10 @@ async function chooseCopy(world: World, instance: string, backupId: string): Pro
   return { manifest: asSnapshot(copied), log: logOf(copied) };
 }
 
-type Choice = { manifest: SnapshotManifest; log?: PlannedLog };
+type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[] };
+
+const isLatest = (backupId: string | undefined): backupId is 'latest' | undefined =>
+  backupId === undefined || backupId === 'latest';
 
 const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
   repository.pin(
@@ -116,11 +124,9 @@ async function readNamed(repository: Repository, instance: string, backupId: str
   return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
 }
 
-/** The newest that holds anything: a Redis that came up empty may have been backed up since. Safety snapshots are asked for by name. */
-function newestGood(instance: string, manifests: readonly SnapshotManifest[]): SnapshotManifest {
-  const candidates = manifests.filter(({ reason }) => reason !== 'safety');
-  const newest = candidates.findLast(({ rdb }) => rdb.keys > 0 || !rdb.parsed) ?? candidates.at(-1);
-  if (newest) return newest;
+function latestOf(instance: string, manifests: readonly SnapshotManifest[]): SnapshotManifest {
+  const latest = latestBackup(manifests);
+  if (latest) return latest;
   throw new RecoveryError('BACKUP_NONE', `the repository has no backup of ${instance}`, {
     next: `Look at \`redis-backup list ${instance}\`, and at the repository in the configuration.`,
   });

@@ -10,6 +10,7 @@ import {
   reachOf,
 } from './archive-chain.ts';
 import type { Cut } from './archive-cut.ts';
+import { type Beyond, beyondText } from './beyond.ts';
 import { RecoveryError } from './errors.ts';
 import { formatTime } from './format.ts';
 import type { SnapshotManifest } from './manifest.ts';
@@ -23,6 +24,8 @@ export type ArchiveTarget =
 export interface ArchiveFacts {
   extents: readonly ArchiveExtent[];
   snapshots: readonly SnapshotManifest[];
+  /** What of the archive is damaged or missing: where it seems to end, it may not. */
+  damage?: readonly Beyond[];
 }
 
 /** A snapshot, and the log to execute on top of it. */
@@ -60,14 +63,18 @@ export type ArchiveDecision = { plan: ArchivePlan } | { refusal: ArchiveRefusal 
  * How to restore to a target: from the newest snapshot at or before it from which the log goes on without a gap.
  * @param cut - of the target, found in the headers of the segments; none where `targetPlace` finds none
  */
-export function planArchive({ extents, snapshots }: ArchiveFacts, target: ArchiveTarget, cut?: Cut): ArchiveDecision {
+export function planArchive(
+  { extents, snapshots, damage = [] }: ArchiveFacts,
+  target: ArchiveTarget,
+  cut?: Cut,
+): ArchiveDecision {
   const places = placesOf(extents);
   const usable = snapshots.filter(({ rdb }) => rdb.parsed);
   const found = targetPlace(places, target);
   const place = cut && placeAt(places, cut.timelineId, cut.offset);
   if ('gap' in found || !cut || !place) {
     const gap = 'gap' in found ? found : { why: 'the archive has no place there where it may be cut', gap: {} };
-    return { refusal: { ...gap, ...nearest(places, usable, timeOf(target) ?? gap.gap.fromMs) } };
+    return { refusal: withDamage({ ...gap, ...nearest(places, usable, timeOf(target) ?? gap.gap.fromMs) }, damage) };
   }
   const chain = chainTo(place, cut.offset, places);
   for (let at = chain.length - 1; at >= 0; at--) {
@@ -75,8 +82,15 @@ export function planArchive({ extents, snapshots }: ArchiveFacts, target: Archiv
     const base = link && newestOn(usable, link.place, link.to);
     if (link && base) return { plan: planFrom(base, chain.slice(at), cut, places) };
   }
-  return { refusal: { ...noBase(chain[0]?.place ?? place, cut, places), ...nearest(places, usable, cut.atMs) } };
+  const refusal = { ...noBase(chain[0]?.place ?? place, cut, places), ...nearest(places, usable, cut.atMs) };
+  return { refusal: withDamage(refusal, damage) };
 }
+
+/** A moment may be missing only because what had it is damaged: then that is the reason. */
+const withDamage = (refusal: ArchiveRefusal, damage: readonly Beyond[]): ArchiveRefusal =>
+  damage.length === 0
+    ? refusal
+    : { ...refusal, why: [`as far as it can be read, ${refusal.why}`, ...damage.map(beyondText)].join('; ') };
 
 /** The stretch that a target lies in; or the gap that it lies in. */
 export function targetPlace(places: readonly Place[], target: ArchiveTarget): Place | Pick<ArchiveRefusal, 'why' | 'gap'> {

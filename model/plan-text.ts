@@ -1,11 +1,13 @@
 import { formatBounds, formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
 import type { PlannedLive } from './live.ts';
 import type { PlannedLog, RestorePlan } from './plan.ts';
+import { beyondLines } from './plan-beyond.ts';
 
 /** What `restore --plan` prints: what is lost first, then what happens. Lines end without blanks; no colour. */
 export function renderPlan(plan: RestorePlan): string {
   const sections = [
     headline(plan),
+    beyondLines(plan),
     refusals(plan),
     lossSection(plan),
     classTable(plan),

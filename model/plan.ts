@@ -1,3 +1,4 @@
+import type { Beyond } from './beyond.ts';
 import { TTL_BOUNDS_SECONDS } from './census.ts';
 import type { DataClass } from './data-class.ts';
 import type { ErrorCode } from './errors.ts';
@@ -39,6 +40,10 @@ export interface PlanInput {
   aofBackup?: boolean;
   /** With a log: what came out of base and log, or why that could not be tried. */
   rehearsal?: RehearsalOutcome;
+  /** What the repository has, or must have had, that is newer than the chosen moment and is of no use. */
+  beyond?: readonly Beyond[];
+  /** Without a log: no backup was named, the latest one is meant. */
+  asksLatest?: boolean;
 }
 
 /** What a person may allow by name. */
@@ -104,6 +109,8 @@ export interface RestorePlan {
   /** Have expired since the backup was taken. */
   expiredSince: Bounds;
   losses: PlannedLosses;
+  /** What is newer than the chosen moment, and damaged or missing. */
+  beyond: readonly Beyond[];
   /** Empty: the restore is allowed. */
   refusals: Refusal[];
   warnings: string[];
@@ -204,6 +211,7 @@ export function planRestore(input: PlanInput): RestorePlan {
     aliveNow,
     expiredSince: { atLeast: Math.max(0, manifest.rdb.keys - aliveNow.atMost), atMost: manifest.rdb.keys - aliveNow.atLeast },
     losses,
+    beyond: input.beyond ?? [],
     refusals: [],
     warnings: [],
     steps,

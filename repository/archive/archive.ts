@@ -9,9 +9,9 @@ import { segmentKey } from '../layout.ts';
 import { hasCode } from '../small-objects.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { type Compaction, type CompactOptions, compactTimeline } from './compact.ts';
-import { readExtents } from './extents.ts';
+import { type Extents, readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
-import { type FoundDestructive, findCut, findDestructive } from './moments.ts';
+import { type DestructiveSearch, findCut, findDestructive } from './moments.ts';
 import { type ArchivePosition, findPosition } from './position.ts';
 import { type ArchiveRange, openRange, type RangeOptions } from './range.ts';
 import { type RetainedArchive, type RetainOptions, retainArchive } from './retain.ts';
@@ -20,8 +20,9 @@ import { type OpenSegment, openSegment, readHeader, timelineRef } from './segmen
 import { createTimeline, listTimelines, type TimelineProblem } from './timelines.ts';
 
 export type { Compaction, CompactOptions } from './compact.ts';
+export type { Extents } from './extents.ts';
 export type { ArchiveSegment } from './listing.ts';
-export type { FoundDestructive } from './moments.ts';
+export type { DestructiveSearch, FoundDestructive } from './moments.ts';
 export type { ArchivePosition } from './position.ts';
 export type { ArchiveRange } from './range.ts';
 export type { RetainedArchive, RetainOptions } from './retain.ts';
@@ -124,7 +125,7 @@ export class Archive {
   }
 
   /** What is stored of each timeline, for planArchive and retention. See `readExtents`. */
-  extents(signal?: AbortSignal): Promise<{ extents: ArchiveExtent[]; problems: TimelineProblem[] }> {
+  extents(signal?: AbortSignal): Promise<Extents> {
     return readExtents(this, signal);
   }
 
@@ -133,12 +134,12 @@ export class Archive {
     return findCut(this, extents, target, signal);
   }
 
-  /** FLUSHALL and the like in a stretch of time. */
+  /** FLUSHALL and the like in a stretch of time, and how much of it could be read. */
   destructive(
-    extents: readonly ArchiveExtent[],
+    extents: Pick<Extents, 'extents' | 'damage' | 'gaps'>,
     range: { fromMs: number; toMs: number },
     signal?: AbortSignal,
-  ): Promise<FoundDestructive[]> {
+  ): Promise<DestructiveSearch> {
     return findDestructive(this, extents, range, signal);
   }
 

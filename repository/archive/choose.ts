@@ -1,4 +1,5 @@
 import { planArchive, refusalError } from '../../model/archive-plan.ts';
+import { type Beyond, newerThan } from '../../model/beyond.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
@@ -11,6 +12,8 @@ import { findCut } from './moments.ts';
 export interface LogChoice {
   manifest: SnapshotManifest;
   log: PlannedLog;
+  /** What the log has, or must have had, behind the chosen moment, and is of no use. */
+  beyond: Beyond[];
 }
 
 export interface ChooseOptions {
@@ -33,16 +36,17 @@ export async function chooseFromLog(
 ): Promise<LogChoice> {
   const target = parseUntil(until);
   if (!target) throw noMoment(until);
-  const { extents, problems } = await readExtents(archive, signal);
+  const { extents, damage } = await readExtents(archive, signal);
   const cut = await findCut(archive, extents, target, signal);
   const snapshots = only === undefined ? all : all.filter(({ backupId }) => backupId === only);
-  const decision = planArchive({ extents, snapshots }, target, cut);
-  if ('refusal' in decision) throw problems[0]?.error ?? refusalError(archive.instance, decision.refusal);
+  const decision = planArchive({ extents, snapshots, damage }, target, cut);
+  if ('refusal' in decision) throw refusalError(archive.instance, decision.refusal);
   const { base, slices, logBytes, cut: chosen, lost } = decision.plan;
   const manifest = snapshots.find(({ backupId }) => backupId === base.backupId);
   if (!manifest) throw new RecoveryError('BACKUP_MISSING', `backup ${base.backupId} is gone`, { next: 'Plan again.' });
   const ranges = slices.length > 0 ? slices : [{ timelineId: chosen.timelineId, from: chosen.offset, to: chosen.offset }];
-  return { manifest, log: { until, ranges, bytes: logBytes, untilMs: chosen.atMs, endsMs: lost.toMs } };
+  const log = { until, ranges, bytes: logBytes, untilMs: chosen.atMs, endsMs: lost.toMs };
+  return { manifest, log, beyond: newerThan(damage, chosen.atMs) };
 }
 
 const noMoment = (until: string): RecoveryError =>

@@ -2,12 +2,15 @@ import type { ArchiveExtent } from '../../model/archive-chain.ts';
 import { beginOf, type Place, parentOf, placesOf } from '../../model/archive-chain.ts';
 import { type Cut, cutIn } from '../../model/archive-cut.ts';
 import { type ArchiveTarget, targetPlace } from '../../model/archive-plan.ts';
+import { type Beyond, within } from '../../model/beyond.ts';
 import { distinctDestructive } from '../../model/destructive.ts';
+import { messageOf } from '../../model/errors.ts';
 import { isBoundary } from '../../model/stream-state.ts';
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
+import type { Extents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
-import { type ArchivePlace, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
+import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
 
 /** One that passed, and the timeline that it passed in. `before` is where a restore has it undone. */
 export interface FoundDestructive extends DestructiveCommand {
@@ -41,27 +44,51 @@ export async function findCut(
   return undefined;
 }
 
-/** DestructiveCommands that passed from one moment to another, oldest first. Reads the headers of that time. */
+/** What a stretch of time was searched for, and how much of it could be. */
+export interface DestructiveSearch {
+  /** Oldest first. */
+  found: FoundDestructive[];
+  /** From when to when there is a log that was read, within the time that was asked for. None: nothing could be looked at. */
+  searched: { fromMs: number; toMs: number }[];
+  /** Of that time, what is damaged or missing: what passed there is not known. */
+  unread: Beyond[];
+  /** Commands that passed and that nobody knows: renamed ones, or those of modules. What they took away is not known. */
+  unknownCommands: string[];
+}
+
+/**
+ * Destructive commands that passed from one moment to another. Reads the headers of that time.
+ * @param extents - what `readExtents` has found
+ */
 export async function findDestructive(
   archive: ArchivePlace,
-  extents: readonly ArchiveExtent[],
+  { extents, damage, gaps }: Pick<Extents, 'extents' | 'damage' | 'gaps'>,
   range: { fromMs: number; toMs: number },
   signal?: AbortSignal,
-): Promise<FoundDestructive[]> {
+): Promise<DestructiveSearch> {
   const { fromMs, toMs } = range;
-  const found: FoundDestructive[] = [];
+  const search: DestructiveSearch = { found: [], searched: [], unread: within([...damage, ...gaps], range), unknownCommands: [] };
   const touched = placesOf(extents).filter((place) => place.firstAtMs <= toMs && place.lastAtMs >= fromMs);
-  for (const { timeline } of touched) {
-    const { timelineId } = timeline;
-    const all = await unlessOvertaken(async () => {
-      const headers = new Headers(archive, await segmentsOf(archive, timelineId, signal), signal);
-      return headersIn(headers, range);
-    });
-    const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
-    const passed = distinctDestructive(all.flatMap(({ destructive }) => destructive.filter(inTime)));
-    found.push(...passed.map((one) => ({ timelineId, ...one })));
+  const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
+  for (const place of touched) {
+    const { timelineId } = place.timeline;
+    try {
+      const all = await unlessOvertaken(async () => {
+        const headers = new Headers(archive, await segmentsOf(archive, place, signal), signal);
+        return headersIn(headers, range);
+      });
+      const passed = distinctDestructive(all.flatMap(({ destructive }) => destructive.filter(inTime)));
+      search.found.push(...passed.map((one) => ({ timelineId, ...one })));
+      search.unknownCommands.push(...all.flatMap(({ unknownCommands }) => unknownCommands));
+      search.searched.push({ fromMs: Math.max(fromMs, place.firstAtMs), toMs: Math.min(toMs, place.lastAtMs) });
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      const { from, end, firstAtMs, lastAtMs } = place;
+      const lost = { from, to: end, fromMs: firstAtMs, toMs: lastAtMs, why: messageOf(error) };
+      search.unread.push({ what: 'segment', id: timelineId, ...lost });
+    }
   }
-  return found;
+  return { ...search, unknownCommands: [...new Set(search.unknownCommands)].sort() };
 }
 
 async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<SegmentHeader[]> {
@@ -73,7 +100,7 @@ async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; t
 
 async function cutInPlace(archive: ArchivePlace, place: Place, atMs: number, signal?: AbortSignal): Promise<Cut | undefined> {
   const { timelineId } = place.timeline;
-  const segments = (await segmentsOf(archive, timelineId, signal)).filter(({ start }) => start < place.end);
+  const segments = await segmentsOf(archive, place, signal);
   const headers = new Headers(archive, segments, signal);
   for (let at = await headers.lastBegunBy(atMs); at >= 0; at--) {
     const cut = cutIn(await headers.at(at), atMs);
@@ -92,15 +119,22 @@ async function cutAtOffset(
   place: Place,
   signal?: AbortSignal,
 ): Promise<Cut> {
-  const segments = await segmentsOf(archive, timelineId, signal);
+  const segments = await segmentsOf(archive, place, signal);
   const segment = segments.findLast(({ start }) => start < offset);
   if (!segment) return { timelineId, offset, atMs: beginOf(place) };
   const { marks, firstAtMs } = await readHeader(archive, segment, signal);
   return { timelineId, offset, atMs: marks.findLast(([at]) => at <= offset)?.[1] ?? firstAtMs };
 }
 
-const segmentsOf = async (archive: ArchivePlace, timelineId: string, signal?: AbortSignal): Promise<ArchiveSegment[]> =>
-  mergedView(await listSegments(archive.store, timelineRef(archive, timelineId), signal));
+/** Of one stretch: what lies behind a hole is another one. */
+async function segmentsOf(
+  archive: ArchivePlace,
+  { timeline, from, end }: Place,
+  signal?: AbortSignal,
+): Promise<ArchiveSegment[]> {
+  const view = mergedView(await listSegments(archive.store, timelineRef(archive, timeline.timelineId), signal));
+  return view.filter(({ start }) => from <= start && start < end);
+}
 
 /** Headers of the segments of one timeline, each read once. */
 class Headers {

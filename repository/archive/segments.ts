@@ -91,7 +91,7 @@ export async function onceMore<T>(where: string, fetch: () => Promise<T>): Promi
   try {
     return await fetch();
   } catch (error) {
-    throw isDamage(error) ? archiveCorrupt(where, `is damaged: ${messageOf(error)}`, error) : error;
+    throw isDamage(error) ? archiveCorrupt(where, `is damaged: ${messageOf(error).replace(`${where} `, 'it ')}`, error) : error;
   }
 }
 

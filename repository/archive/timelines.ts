@@ -58,7 +58,7 @@ export async function readTimeline(place: ArchivePlace, timelineId: string): Pro
   const key = timelineKey(timelineRef(place, timelineId));
   const where = `${place.store.url}/${key}`;
   const text = await readText(place.store, key, LARGEST_TIMELINE_BYTES).catch((error) => {
-    throw hasCode(error, 'MANIFEST_INVALID') ? archiveCorrupt(where, 'is too large', error) : error;
+    throw hasCode(error, 'MANIFEST_INVALID') ? archiveCorrupt(where, error.message.replace(`${where} `, ''), error) : error;
   });
   if (text !== undefined) return parseTimeline(text, timelineRef(place, timelineId), where);
   for await (const _ of place.store.list(timelinePrefix(timelineRef(place, timelineId)))) {

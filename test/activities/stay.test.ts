@@ -60,8 +60,7 @@ describe('A stay of the archiver', function () {
     assert.ok((await following.end()) >= wanted);
     following.drain.abort();
     await ended;
-    const { extents } = await following.archive.extents();
-    const found = await following.archive.destructive(extents, { fromMs: 0, toMs: Date.now() });
+    const { found } = await following.archive.destructive(await following.archive.extents(), { fromMs: 0, toMs: Date.now() });
     assert.deepEqual(
       found.map((one) => [one.command, one.before, one.keys]),
       [['mass delete', before, 3000]],

@@ -130,16 +130,14 @@ describe('destructive commands', () => {
     await archive.putSegment(sampleSegment(1000, 1100, { ...last, firstAtMs: BEGUN + 9000, lastAtMs: BEGUN + 9600, marks: [] }), [
       Buffer.alloc(100),
     ]);
-    const { extents } = await archive.extents();
-    const named = async (fromMs: number, toMs: number) =>
-      (await archive.destructive(extents, { fromMs: BEGUN + fromMs, toMs: BEGUN + toMs })).map(({ command }) => command);
+    const extents = await archive.extents();
+    const between = (fromMs: number, toMs: number) =>
+      archive.destructive(extents, { fromMs: BEGUN + fromMs, toMs: BEGUN + toMs });
+    const named = async (fromMs: number, toMs: number) => (await between(fromMs, toMs)).found.map(({ command }) => command);
     assert.deepEqual(await named(0, 10_000), ['n0', 'n10', 'n20', 'n30', 'other']);
     assert.deepEqual(await named(1051, 3050), ['n10', 'n20']);
     assert.deepEqual(await named(3051, 4049), []);
     assert.deepEqual(await named(9600, 9700), []);
-    assert.equal(
-      (await archive.destructive(extents, { fromMs: BEGUN, toMs: BEGUN + 2000 }))[0]?.timelineId,
-      timelineIdOf(REPLID, 1000),
-    );
+    assert.equal((await between(0, 2000)).found[0]?.timelineId, timelineIdOf(REPLID, 1000));
   });
 });

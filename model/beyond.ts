@@ -1,0 +1,64 @@
+import { formatBytes, formatTime } from './format.ts';
+import { timeOfBackupId } from './instance.ts';
+import type { Timeline } from './timeline.ts';
+
+/**
+ * Something of a repository that cannot be used: it is damaged, or it is not there though it must have been. What it held is
+ * not known, so whoever asks for `latest` is told of it first.
+ */
+export interface Beyond {
+  what: 'backup' | 'timeline' | 'segment' | 'hole' | 'gap';
+  /** Name of the backup, or of the timeline. */
+  id: string;
+  /** Offsets of the timeline, as far as they are known. */
+  from?: number;
+  to?: number;
+  /** When it was written, milliseconds since 1970, as far as its name, its neighbours or the store tell. */
+  fromMs?: number;
+  toMs?: number;
+  /** Stored bytes that are there and cannot be read. */
+  bytes?: number;
+  /** What is wrong with it. */
+  why: string;
+}
+
+/** A backup whose manifest cannot be used: its id alone says when it was taken. */
+export function unusableBackup(backupId: string, why: string): Beyond {
+  const atMs = timeOfBackupId(backupId);
+  return { what: 'backup', id: backupId, fromMs: atMs, toMs: atMs, why };
+}
+
+/** The gaps that the timelines themselves tell of. */
+export const gapsOf = (timelines: readonly Timeline[]): Beyond[] =>
+  timelines.flatMap(({ timelineId, startedAt, parent }) => {
+    if (!parent?.gap) return [];
+    const [fromMs, toMs] = [Date.parse(parent.endedAt), Date.parse(startedAt)];
+    return [{ what: 'gap', id: timelineId, fromMs, toMs, why: 'Redis could not go on where the log ended and sent all anew' }];
+  });
+
+/** What may hold newer data than a moment. Where no time is known, it may. */
+export const newerThan = (all: readonly Beyond[], atMs: number): Beyond[] =>
+  all.filter(({ toMs }) => toMs === undefined || toMs > atMs);
+
+/** What may have been written in a stretch of time. */
+export const within = (all: readonly Beyond[], range: { fromMs: number; toMs: number }): Beyond[] =>
+  all.filter(({ fromMs = range.fromMs, toMs = range.toMs }) => fromMs <= range.toMs && toMs >= range.fromMs);
+
+/** One of them as a clause. */
+export function beyondText(one: Beyond): string {
+  const { what, id, from, to, bytes, why } = one;
+  const stored = bytes === undefined ? '' : `, ${formatBytes(bytes)}`;
+  if (what === 'backup') return `backup ${id}, taken ${formatTime(one.fromMs ?? 0)}, cannot be used: ${why}`;
+  if (what === 'gap') return `the log has a gap${periodOf(one)}: ${why}`;
+  if (what === 'timeline') return `timeline ${id} of the log${periodOf(one)}${stored}, cannot be read: ${why}`;
+  const offsets = to === undefined ? `from offset ${from ?? 0} on` : `offsets ${from ?? 0} to ${to}`;
+  const state = what === 'hole' ? 'are not in the repository' : 'cannot be read';
+  return `${offsets} of the log (timeline ${id}${periodOf(one)}${stored}) ${state}: ${why}`;
+}
+
+function periodOf({ fromMs, toMs }: Beyond): string {
+  if (fromMs === undefined && toMs === undefined) return '';
+  if (toMs === undefined || fromMs === toMs) return `, from ${formatTime(fromMs ?? 0, 'seconds')} on`;
+  if (fromMs === undefined) return `, until ${formatTime(toMs, 'seconds')}`;
+  return `, from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}`;
+}
