@@ -2,7 +2,7 @@ import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
 import { latestBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
-import { type MergedKeys, type MergeInput, type MergePlan, planMerge } from '../model/merge.ts';
+import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../model/merge.ts';
 import { hostQueue } from '../model/operations.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { removeScratches } from '../platforms/process/scratch-places.ts';
@@ -11,7 +11,7 @@ import { countClasses } from '../redis/count-classes.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
-import { merge, scratchHome } from './merge/run.ts';
+import { merge, rehearse, scratchHome } from './merge/run.ts';
 import type { Place } from './places.ts';
 import { chooseFromLog } from './plan-log.ts';
 import type { World } from './world.ts';
@@ -30,7 +30,7 @@ export const createMergeActivities = (world: World) => ({
   },
 
   /**
-   * Computes what a merge would bring back, and pins the backup for a day. Changes nothing else.
+   * Chooses backup and log of a merge, counts what the instance has, and pins the backup for a day. Changes nothing else.
    * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
    */
   async planMerge(input: MergeInput): Promise<MergePlan> {
@@ -51,15 +51,24 @@ export const createMergeActivities = (world: World) => ({
     const pin = { planId: operationId, untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { instance, shard, backupId } = chosen.manifest;
     await (await world.repository()).pin({ instance, shard, backupId }, pin);
-    return planMerge({ ...chosen, classes, wanted: input.classes, now, server, nowMs, clockOffsetMs });
+    return planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+  },
+
+  /**
+   * Loads a throw-away Redis as `mergeClasses` does, compares it with the living one, and adds to the plan what would come back,
+   * exactly, and whether there is room for it. Changes nothing. A retry begins anew. @throws RecoveryError those of `openScratch`
+   */
+  async rehearseMerge({ plan }: { plan: MergePlan }): Promise<MergePlan> {
+    return rehearse(world, plan);
   },
 
   /**
    * Loads a throw-away Redis as of the planned moment, with times to live as they were, and brings those of its keys into the
-   * living one that it does not have. A retry ends what a dead attempt left running, and begins anew: what is back already
-   * is then kept. @throws RecoveryError those of `openScratch` and `mergeKeys`
+   * living one that it does not have, as far as there is room; then counts what stands. A retry ends what a dead attempt left
+   * running, and begins anew: what is back already is then kept, and room is asked for again.
+   * @throws RecoveryError `RESTORE_REFUSED`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
    */
-  async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergedKeys[]> {
+  async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergeOutcome> {
     await world.requireLock(plan.instance);
     return merge(world, plan);
   },

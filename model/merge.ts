@@ -1,10 +1,11 @@
 import { TTL_BOUNDS_SECONDS } from './census.ts';
 import { type DataClass, OTHER } from './data-class.ts';
 import type { Bounds } from './expiry-timeline.ts';
-import { formatBytes, formatCount, formatList } from './format.ts';
+import { formatCount, formatList } from './format.ts';
 import { classLosses } from './loss.ts';
-import type { ServerFacts, SnapshotManifest } from './manifest.ts';
-import type { PlannedLog } from './plan.ts';
+import type { SnapshotManifest } from './manifest.ts';
+import type { MergeNeeds } from './merge-room.ts';
+import type { PlannedLog, Refusal } from './plan.ts';
 
 /** Input of `mergeFromBackup`. */
 export interface MergeInput {
@@ -15,11 +16,11 @@ export interface MergeInput {
   backupId?: string;
   /** See RestoreInput. Absent: the backup alone. */
   until?: string;
-  /** Only say what would be brought back. */
+  /** Only say what would be brought back: a copy is loaded for it, and compared with the instance. */
   planOnly?: boolean;
 }
 
-/** What a merge would bring back, computed before anything is touched. */
+/** What a merge would bring back, computed before anything is touched. Without a rehearsal its numbers are of the backup alone. */
 export interface MergePlan {
   instance: string;
   shard: string;
@@ -30,7 +31,27 @@ export interface MergePlan {
   plannedAt: string;
   log?: PlannedLog;
   classes: PlannedMerge[];
+  /** A copy was loaded, and compared with the instance. */
+  rehearsal?: MergeRehearsal;
+  /** What forbids it, found by the rehearsal. */
+  refusals: Refusal[];
   warnings: string[];
+}
+
+/** What a copy, log and all, has of the wanted classes, and what of that the instance has. Exact, as of `at`. */
+export interface MergeRehearsal {
+  /** ISO 8601. */
+  at: string;
+  classes: RehearsedClass[];
+  needs: MergeNeeds;
+}
+
+export interface RehearsedClass {
+  name: string;
+  /** In the copy, not expired. */
+  alive: number;
+  /** Of these, in the instance: they are newer, and stay. The others come back. */
+  there: number;
 }
 
 export interface PlannedMerge {
@@ -47,14 +68,28 @@ export interface PlannedMerge {
 export type MergeResult = { outcome: 'planned'; instance: string; plan: MergePlan } | MergedReport;
 
 export interface MergedReport {
-  outcome: 'merged';
+  /** `incomplete`: less stands than was to come back, and `toDo` says what to do about it. */
+  outcome: 'merged' | 'incomplete';
   instance: string;
   backupId: string;
   /** As of when the keys are. ISO 8601. */
   at: string;
   log?: { timelineId: string; offset: number; bytes: number };
   classes: MergedKeys[];
+  /** Keys that Redis has evicted meanwhile, whosever they were. */
+  evicted: number;
+  toDo: string[];
   warnings: string[];
+}
+
+/** What a merge has done, as it stands at its end. */
+export interface MergeOutcome {
+  classes: MergedKeys[];
+  evicted: number;
+  /** Why it ended before all keys were dealt with. */
+  stopped?: string;
+  /** What the rehearsal at its beginning found. */
+  needs: MergeNeeds;
 }
 
 /** What became of the keys of one class. */
@@ -67,6 +102,10 @@ export interface MergedKeys {
   /** Had expired by the time that they would have been restored. */
   expired: number;
   failed: number;
+  /** Keys that the copy had, and that were to be there at the end: those that came back, and newer ones. */
+  promised: number;
+  /** Of these, in Redis at the end, counted anew. */
+  standing: number;
   /** Why keys failed, the first few different reasons. */
   reasons: { reason: string; keys: number }[];
 }
@@ -82,7 +121,6 @@ export interface MergeFacts {
   wanted: readonly string[];
   /** What the instance has now. */
   now: readonly { name: string; keys: number }[];
-  server: ServerFacts;
   nowMs: number;
   /** Of the server that the keys go to. */
   clockOffsetMs: number;
@@ -113,6 +151,7 @@ export function planMerge(facts: MergeFacts): MergePlan {
     plannedAt: new Date(nowMs).toISOString(),
     ...(log ? { log } : {}),
     classes: planned,
+    refusals: [],
     warnings: warningsOf(facts, planned),
   };
 }
@@ -134,22 +173,8 @@ function warningsOf(facts: MergeFacts, planned: readonly PlannedMerge[]): string
     ...(uncounted.length > 0
       ? [`the backup was counted before there was a class ${formatList(uncounted.map(({ name }) => name))}`]
       : []),
-    ...memoryWarning(facts, planned),
   ];
 }
 
 const isSensitive = (classes: readonly DataClass[], name: string): boolean =>
   classes.find((one) => one.name === name)?.sensitive ?? false;
-
-/** As if all keys were of one size. */
-function memoryWarning({ manifest, server }: MergeFacts, planned: readonly PlannedMerge[]): string[] {
-  const { maxmemoryBytes, usedMemoryBytes, maxmemoryPolicy } = server;
-  const coming = planned.reduce((sum, { aliveNow }) => sum + aliveNow.atMost, 0);
-  const perKey = (manifest.rdb.usedMemoryBytes ?? manifest.server.usedMemoryBytes) / Math.max(1, manifest.rdb.keys);
-  const after = usedMemoryBytes + coming * perKey;
-  if (maxmemoryBytes === 0 || after <= maxmemoryBytes) return [];
-  const what = maxmemoryPolicy === 'noeviction' ? 'what does not fit is refused' : 'they may push out others';
-  return [
-    `the keys could fill Redis to about ${formatBytes(after)}, and maxmemory is ${formatBytes(maxmemoryBytes)}: ${what} (${maxmemoryPolicy})`,
-  ];
-}

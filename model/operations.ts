@@ -86,7 +86,7 @@ export const PHASES = {
   archive: ['follow', 'detached', 'trouble'],
   watch: ['watching', 'suspicious', 'held back', 'asks', 'recovering', 'trouble'],
   'backup-aof': ['wait for the lock', 'assess', 'copy', 'publish'],
-  merge: ['plan', 'wait for the lock', 'merge'],
+  merge: ['plan', 'rehearse', 'wait for the lock', 'merge'],
   recovery: STEP_IDS,
 } as const satisfies Record<OperationName, readonly string[]>;
 

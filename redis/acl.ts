@@ -29,7 +29,7 @@ export const MINIMUM_ACL = {
   /** On top of `restore`, for applications that are looked for among the clients. */
   clients: ['+client|list'],
   /** On top of `backup`, for bringing keys of some data classes back. */
-  merge: ['+ping', '+select', '+scan', '+restore', '~*'],
+  merge: ['+ping', '+select', '+scan', '+restore', '+memory|usage', '~*'],
   /** On top of `backup`, for a recovery that counts the keys of data classes, and looks up the last sessions of the log. */
   sessions: ['+select', '+scan', '+memory|usage', '~*'],
   /** On top of `backup`, for applying the persistence policy. */

@@ -1,12 +1,17 @@
 import type { RecoveryError } from '../model/errors.ts';
+import { formatBytes } from '../model/format.ts';
 import type { MergedKeys } from '../model/merge.ts';
 
 /** What became of the keys of one data class. */
-export type MergedClass = MergedKeys;
+export type MergedClass = Omit<MergedKeys, 'promised' | 'standing'>;
 
 export interface MergeReport {
   /** The wanted ones, in the order of the configuration. */
   classes: MergedClass[];
+  /** Why it ended before all keys were dealt with. */
+  stopped?: string;
+  /** Keys that the server has evicted meanwhile, whosever they were. */
+  evicted: number;
 }
 
 const MOST_REASONS = 5;
@@ -14,6 +19,9 @@ const MOST_REASONS = 5;
 /** Counts while keys are merged. */
 export class MergeTally {
   readonly #classes: MergedClass[];
+  /** Why nothing more is to be tried. */
+  stopped: string | undefined;
+  evicted = 0;
 
   constructor(names: readonly string[]) {
     this.#classes = names.map((name) => ({ name, restored: 0, kept: 0, expired: 0, failed: 0, reasons: [] }));
@@ -32,9 +40,16 @@ export class MergeTally {
   }
 
   countFailed(index: number, error: RecoveryError, payload: Buffer): void {
+    this.#fail(index, reasonOf(error, payload));
+  }
+
+  countTooLarge(index: number, payload: Buffer): void {
+    this.#fail(index, `a value of ${formatBytes(payload.length)} is more than Redis takes from one client at once`);
+  }
+
+  #fail(index: number, reason: string): void {
     const found = this.#at(index);
     found.failed += 1;
-    const reason = reasonOf(error, payload);
     const known = found.reasons.find((one) => one.reason === reason);
     if (known) known.keys += 1;
     else if (found.reasons.length < MOST_REASONS) found.reasons.push({ reason, keys: 1 });
@@ -47,7 +62,8 @@ export class MergeTally {
   }
 
   report(wanted?: readonly string[]): MergeReport {
-    return { classes: this.#classes.filter(({ name }) => wanted === undefined || wanted.includes(name)) };
+    const classes = this.#classes.filter(({ name }) => wanted === undefined || wanted.includes(name));
+    return { classes, evicted: this.evicted, ...(this.stopped === undefined ? {} : { stopped: this.stopped }) };
   }
 
   #at(index: number): MergedClass {

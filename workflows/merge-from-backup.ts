@@ -1,8 +1,9 @@
-import { workflowInfo } from '@temporalio/workflow';
-import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../model/merge.ts';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
+import type { MergeInput, MergePlan, MergeResult } from '../model/merge.ts';
+import { reportOfMerge } from '../model/merge-outcome.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { act } from './steps.ts';
+import { act, runUndo } from './steps.ts';
 import { Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
 
@@ -23,8 +24,11 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
   return watching.run(async () => {
     watching.enter('plan');
     const plan = await act('planMerge', input, { summary: `count what ${instance} has, and what the backup has` });
-    if (input.planOnly) return { outcome: 'planned', instance, plan };
     const { queue } = await act('openScratchPlace', { instance }, { summary: 'find the machine for the copy' });
+    if (input.planOnly) {
+      watching.enter('rehearse');
+      return { outcome: 'planned', instance, plan: await rehearsed(plan, queue) };
+    }
     watching.enter('wait for the lock');
     const merged = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, async (held) => {
       watching.enter('merge');
@@ -33,7 +37,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
       const names = plan.classes.map(({ name }) => name).join(', ');
       return act('mergeClasses', { plan }, { place: queue, summary: `load a copy and bring ${names} back into ${instance}` });
     });
-    if (Array.isArray(merged)) return reportOf(plan, merged);
+    if ('classes' in merged) return reportOfMerge(plan, merged);
     throw failure(
       'LOCKED',
       `${instance} was locked for too long: ${merged.because}`,
@@ -42,15 +46,15 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
   });
 }
 
-function reportOf({ instance, backupId, takenAt, log, warnings }: MergePlan, classes: MergedReport['classes']): MergedReport {
-  const last = log?.ranges.at(-1);
-  return {
-    outcome: 'merged',
-    instance,
-    backupId,
-    at: log ? new Date(log.untilMs).toISOString() : takenAt,
-    ...(log && last ? { log: { timelineId: last.timelineId, offset: last.to, bytes: log.bytes } } : {}),
-    classes,
-    warnings,
-  };
+/** The step removes its copy itself, unless its worker is gone. */
+async function rehearsed(plan: MergePlan, place: string): Promise<MergePlan> {
+  try {
+    return await act('rehearseMerge', { plan }, { place, summary: `load a copy, and count what ${plan.instance} lacks of it` });
+  } catch (error) {
+    const args = { operationId: workflowInfo().runId };
+    await CancellationScope.nonCancellable(() =>
+      runUndo({ step: 'removeScratch', args, when: 'always', place, summary: 'remove the copy' }),
+    );
+    throw error;
+  }
 }

@@ -55,6 +55,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   removeAofPins: { preset: 'undo' },
   openScratchPlace: { preset: 'transfer' },
   planMerge: { preset: 'transfer' },
+  rehearseMerge: { preset: 'place' },
   mergeClasses: { preset: 'place' },
   removeScratch: { preset: 'undo' },
   lookFromPlace: { preset: 'glance' },

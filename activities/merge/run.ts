@@ -3,18 +3,21 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
-import type { MergedKeys, MergePlan } from '../../model/merge.ts';
+import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
+import type { MergeOutcome, MergePlan } from '../../model/merge.ts';
+import { roomRefusals } from '../../model/merge-room.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
-import { mergeKeys } from '../../redis/merge-keys.ts';
+import { type MergedClass, type MergeProgress, mergeKeys } from '../../redis/merge-keys.ts';
+import { compareKeys } from '../../redis/missing-keys.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import { currentJob } from '../job-context.ts';
 import { openScratch } from '../scratch/open.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { refuseNewer, refuseUnfit } from './fit.ts';
+import { readNeeds } from './needs.ts';
 
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
@@ -24,8 +27,60 @@ export function scratchHome({ spool }: World, operationId: string): string {
   return join(spool?.directory ?? tmpdir(), `redis-backup-scratch-${operationId}`);
 }
 
-/** Loads a copy, merges, and removes the copy. See `mergeClasses`. */
-export async function merge(world: World, plan: MergePlan): Promise<MergedKeys[]> {
+/** A copy that serves, beside the Redis that it is compared with. */
+interface Copied {
+  from: RedisClient;
+  to: RedisClient;
+  target: ProtectedInstance;
+  server: ServerFacts;
+  manifest: SnapshotManifest;
+}
+
+/** Loads a copy, compares it with the living Redis, and removes it. See `rehearseMerge`. */
+export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
+  withCopy(world, plan, async (copied) => {
+    const { classes, needs } = await compared(world, plan, copied);
+    const refusals = roomRefusals(plan.instance, needs);
+    return { ...plan, rehearsal: { at: new Date(world.now()).toISOString(), classes, needs }, refusals };
+  });
+
+/** Loads a copy, merges what there is room for, counts what stands, and removes the copy. See `mergeClasses`. */
+export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
+  withCopy(world, plan, async (copied) => {
+    const { signal, progress } = currentJob();
+    const before = await compared(world, plan, copied);
+    const [refusal] = roomRefusals(plan.instance, before.needs);
+    if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+    const { from, to, target, manifest } = copied;
+    const wanted = plan.classes.map(({ name }) => name);
+    const onProgress = ({ keys, restored }: MergeProgress) =>
+      progress({ stage: 'merge', note: `${keys} keys looked at, ${restored} brought back` });
+    const merged = await mergeKeys({ from, to, classes: target.classes, wanted, signal, onProgress });
+    const { classes: standing } = await compared(world, plan, copied);
+    const classes = merged.classes.map((one) => {
+      const counted = plan.log ? one : withExpired(plan, manifest, one);
+      const { alive = 0, there = 0 } = standing.find(({ name }) => name === one.name) ?? {};
+      return { ...counted, promised: alive, standing: there };
+    });
+    const { evicted, stopped } = merged;
+    return { classes, evicted, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
+  });
+
+async function compared(world: World, plan: MergePlan, copied: Copied) {
+  const { signal, progress } = currentJob();
+  const { from, to, target, server } = copied;
+  const missing = await compareKeys({
+    from,
+    to,
+    classes: target.classes,
+    wanted: plan.classes.map(({ name }) => name),
+    signal,
+    onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
+  });
+  return { classes: missing.classes, needs: await readNeeds(world, target, { server, to, missing }) };
+}
+
+async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {
   const { signal, progress, operationId } = currentJob();
   const home = scratchHome(world, operationId);
   await removeScratches(home); // of an attempt that died
@@ -34,34 +89,27 @@ export async function merge(world: World, plan: MergePlan): Promise<MergedKeys[]
   try {
     const target = await world.instance(plan.instance);
     using to = await openRedis(target.connection);
-    const binary = await binaryFor(world, target, to);
+    const server = await readServerFacts(to);
+    await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
+    const binary = await binaryFor(world, target, to, server);
     const password = randomBytes(24).toString('base64url');
     const source = {
       repository: await world.repository(),
       archive: await world.archive(plan.instance, plan.shard),
       commands: target.archive ?? {},
     };
-    const material = { manifest: await plannedManifest(world, plan), ...(plan.log ? { log: plan.log } : {}) };
+    const manifest = await plannedManifest(world, plan);
+    const material = { manifest, ...(plan.log ? { log: plan.log } : {}) };
     const { host, port } = await openScratch(source, material, { directory, binary, password, signal, onProgress: progress });
     using from = await openRedis({ host, port, password });
-    const { classes } = await mergeKeys({
-      from,
-      to,
-      classes: target.classes,
-      wanted: plan.classes.map(({ name }) => name),
-      signal,
-      onProgress: ({ keys, restored }) => progress({ stage: 'merge', note: `${keys} keys looked at, ${restored} brought back` }),
-    });
-    return plan.log ? classes : classes.map((merged) => withExpired(plan, material.manifest, merged));
+    return await body({ from, to, target, server, manifest });
   } finally {
     await removeScratches(home);
   }
 }
 
 /** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. */
-async function binaryFor(world: World, target: ProtectedInstance, to: RedisClient): Promise<string> {
-  const server = await readServerFacts(to);
-  await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
+async function binaryFor(world: World, target: ProtectedInstance, to: RedisClient, server: ServerFacts): Promise<string> {
   const pid = target.process?.host === world.host ? (await to.info('server')).number('process_id') : undefined;
   const binary = await findServerBinary(pid === undefined ? {} : { runningPid: pid });
   refuseNewer(await serverVersion(binary), server, target.name);
@@ -77,7 +125,7 @@ async function plannedManifest(world: World, plan: MergePlan): Promise<SnapshotM
 }
 
 /** What had expired before the copy was loaded it has never seen; the backup was counted. */
-function withExpired({ classes }: MergePlan, { rdb }: SnapshotManifest, merged: MergedKeys): MergedKeys {
+function withExpired({ classes }: MergePlan, { rdb }: SnapshotManifest, merged: MergedClass): MergedClass {
   const inBackup = classes.find(({ name }) => name === merged.name)?.keysInBackup ?? 0;
   const { restored, kept, failed, expired } = merged;
   return rdb.parsed ? { ...merged, expired: Math.max(expired, inBackup - restored - kept - failed) } : merged;

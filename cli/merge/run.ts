@@ -1,4 +1,4 @@
-import { RecoveryError } from '../../model/errors.ts';
+import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge.ts';
 import { formatOffset } from '../../model/until.ts';
 import type { CommandContext, Given } from '../command.ts';
@@ -18,12 +18,13 @@ export async function runMerge(context: CommandContext, given: Given, input: Mer
   if (given.options.plan === true) {
     const plan = await planned(context, input);
     output.result({ outcome: 'planned', plan }, mergePlanText(plan));
-    return undefined;
+    const [refusal] = plan.refusals;
+    return refusal && ERRORS[refusal.code].exit;
   }
   const approved = given.options.yes === true ? input : await askFor(context, input);
   const report = await merged(context, approved);
   output.result(report, mergedText(report));
-  return undefined;
+  return report.outcome === 'merged' ? undefined : ERRORS.MERGE_INCOMPLETE.exit;
 }
 
 async function planned(context: CommandContext, input: MergeInput): Promise<MergePlan> {
@@ -34,7 +35,7 @@ async function planned(context: CommandContext, input: MergeInput): Promise<Merg
 
 async function merged(context: CommandContext, input: MergeInput): Promise<MergedReport> {
   const result = await conduct(context, input);
-  if (result.outcome === 'merged') return result;
+  if (result.outcome !== 'planned') return result;
   throw wrongAnswer(result.outcome);
 }
 
@@ -48,6 +49,8 @@ async function conduct({ temporal, output, interrupt }: CommandContext, input: M
 async function askFor(context: CommandContext, input: MergeInput): Promise<MergeInput> {
   const plan = await planned(context, input);
   context.output.note(mergePlanText(plan));
+  const [refusal] = plan.refusals;
+  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   const answer = await context.ask?.(`Type ${input.instance} to merge: `);
   const last = plan.log?.ranges.at(-1);
   if (answer?.trim() === input.instance)

@@ -70,6 +70,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
   NOT_RECOVERED:
     'Do what the report says under "to do", then start the recovery again. A promoted replica serves: point the applications at it.',
+  MERGE_INCOMPLETE:
+    'Do what the report says under "to do": mostly, give Redis more memory, then run the same command again. It keeps what is there.',
   DETACHED: 'The operation goes on. The message says how to wait for it and how to cancel it.',
 
   CHECK_FAILED: 'Do what stands below each failed finding, then run `redis-backup check` again.',

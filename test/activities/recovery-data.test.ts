@@ -96,8 +96,8 @@ describe('The data of a Redis that serves again', function () {
     const { planMerge, mergeClasses } = createMergeActivities(recovering.world);
     const { classes = [], until = '' } = decision.offer ?? {};
     const plan = await recovering.job(() => planMerge({ instance: 'main', classes, until }));
-    const [merged] = await recovering.job(() => mergeClasses({ plan }));
-    assert.deepEqual([merged?.restored, merged?.failed], [299, 0]);
+    const [merged] = (await recovering.job(() => mergeClasses({ plan }))).classes;
+    assert.deepEqual([merged?.restored, merged?.failed, merged?.promised, merged?.standing], [299, 0, 299, 299]);
     assert.deepEqual(
       [await redis.command('EXISTS', 'session:299', 'session:1000'), await redis.command('EXISTS', 'session:250')],
       [2, 0],

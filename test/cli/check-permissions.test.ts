@@ -87,7 +87,8 @@ describe('redis-backup check of the permissions of its user', function () {
       await using here = await stage.siteWith({ users }, asUser('some'), { worker: 'live: {}' });
       const [finding] = await found(here.site, 'permissions');
       const lacks = (rule: string) => `${rule} (restores of some data classes)`;
-      const message = `user "some" lacks ~__probe:* (live restores), ${['+ping', '+select', '+scan', '+restore', '~*'].map(lacks).join(', ')}`;
+      const lacked = ['+ping', '+select', '+scan', '+restore', '+memory|usage', '~*'].map(lacks).join(', ');
+      const message = `user "some" lacks ~__probe:* (live restores), ${lacked}`;
       assert.deepEqual([finding?.level, finding?.message], ['warning', message]);
       await here.redis.command('ACL', 'SETUSER', ...(finding?.next?.split(' (')[0]?.split(' ').slice(5) ?? []));
       assert.equal((await found(here.site, 'permissions'))[0]?.level, 'ok');

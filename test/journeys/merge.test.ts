@@ -76,17 +76,64 @@ describe('A selective restore', function () {
     const [sessions, cache] = plan.classes;
     assert.deepEqual([sessions?.keysInBackup, sessions?.aliveNow.atLeast, sessions?.keysNow], [101, 100, 1]);
     assert.deepEqual(cache, { name: 'apiCache', keysInBackup: 100, aliveNow: { atLeast: 100, atMost: 100 }, keysNow: 0 });
+    assert.deepEqual(plan.rehearsal?.classes, [
+      { name: 'sessions', alive: 100, there: 1 },
+      { name: 'apiCache', alive: 100, there: 0 },
+    ]);
     assert.match(plan.warnings.join(), /does not know who signed out since: at most 10[01] sessions that were ended come back/);
     const { stdout } = await house.command('restore', '--only', 'sessions', '--until', beforeFlush, '--plan');
     assert.match(stdout, /^Merge into main what it lacks of sessions, as it was 20/);
+    assert.match(stdout, /in the backup {2}in main now {2}alive in the copy {2}comes back\n +sessions +101 +1 +100 +99\n/); // by the log
     assert.doesNotMatch(stdout, /signed out/); // the log has it
     assert.equal(await house.ask('DBSIZE'), 1);
   });
 
   it('from a backup alone revives them, and counts what has expired since', async () => {
     const { classes } = await restore<MergedReport>(backupId, '--only', 'sessions', '--yes');
-    assert.deepEqual(classes, [{ name: 'sessions', restored: 99, kept: 1, expired: 1, failed: 0, reasons: [] }]);
+    assert.deepEqual(classes, [
+      { name: 'sessions', restored: 99, kept: 1, expired: 1, failed: 0, promised: 100, standing: 100, reasons: [] },
+    ]);
     assert.equal(await house.ask('EXISTS', 'session:1'), 1);
+  });
+
+  it('is refused with the bytes to set where Redis has no room, and takes nothing away from what lives', async () => {
+    await house.ask('EVAL', "for i=1,200 do redis.call('SET', 'perm:'..i, 'newer') end", '0');
+    const used = Number(/used_memory:(\d+)/.exec(String(await house.ask('INFO', 'memory')))?.[1]);
+    for (const policy of ['allkeys-lru', 'volatile-lru', 'noeviction']) {
+      await house.ask('CONFIG', 'SET', 'maxmemory-policy', policy);
+      await house.ask('CONFIG', 'SET', 'maxmemory', `${used + 100_000}`);
+      const { code, stderr } = await house.command('restore', backupId, '--only', 'sessions', '--yes');
+      const plan = await house.command('restore', backupId, '--only', 'sessions', '--plan');
+      await house.ask('CONFIG', 'SET', 'maxmemory', '0');
+      assert.equal(code, 40, stderr);
+      assert.match(stderr, /and main uses .+ of its maxmemory of .+: it would (?:evict|refuse)/);
+      assert.match(stderr, /at least [\d,]+ bytes \(CONFIG SET maxmemory \d+\)/);
+      assert.deepEqual([plan.code, /^Refused: the keys that are missing/m.test(plan.stdout)], [40, true], plan.stdout);
+      assert.equal(await house.ask('DBSIZE'), 201);
+    }
+    await house.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+  });
+
+  it('that could not bring back all is no success, counts what stands, and has the command that goes on', async () => {
+    await house.ask('CLIENT', 'PAUSE', '60000', 'WRITE'); // the merge stands still at its first RESTORE
+    const running = house.command('restore', '--only', 'sessions', '--until', beforeFlush, '--yes', '--json');
+    await until(async () => String(await house.ask('CLIENT', 'LIST')).includes('cmd=restore'), { what: 'it restores' });
+    await house.ask('CONFIG', 'SET', 'maxmemory', '1mb'); // by somebody else
+    await house.ask('CLIENT', 'UNPAUSE');
+    const { code, stdout } = await running;
+    await house.ask('CONFIG', 'SET', 'maxmemory', '0');
+    assert.equal(code, 59, stdout);
+    const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as MergedReport;
+    assert.equal(report.outcome, 'incomplete');
+    assert.equal(report.classes[0]?.promised, 100);
+    assert.equal(report.classes[0]?.standing, await house.ask('DBSIZE'));
+    assert.match(
+      report.toDo.join(),
+      /sessions are missing; .+ set maxmemory to at least .+ `(?<command>redis-backup restore main .+ --yes)`/,
+    );
+    const again = /`redis-backup (.+?)`/.exec(report.toDo.join())?.[1]?.split(' ') ?? [];
+    assert.equal((await house.command(...again)).code, 0);
+    assert.equal(await house.ask('DBSIZE'), 100);
   });
 
   it('ends a copy that runs when its worker is killed, and goes on anew', async () => {

@@ -8,7 +8,6 @@ const facts = (overrides: Partial<MergeFacts> = {}): MergeFacts => ({
   classes: DEFAULT_DATA_CLASSES,
   wanted: ['sessions', 'featureFlags'],
   now: [{ name: 'sessions', keys: 7 }],
-  server: fixtures.server(),
   nowMs: fixtures.NOW_MS,
   clockOffsetMs: 0,
   ...overrides,
@@ -33,16 +32,6 @@ describe('the plan of a merge', () => {
     assert.match(planMerge(facts()).warnings.join(), /at most 100,000 sessions that were ended come back/);
     assert.deepEqual(planMerge(facts({ log: LOG })).warnings, []);
     assert.deepEqual(planMerge(facts({ wanted: ['featureFlags'] })).warnings, []);
-  });
-
-  it('warns when the keys may fill maxmemory, with what the policy makes of it', () => {
-    const server = fixtures.server({ maxmemoryBytes: 310_000_000, maxmemoryPolicy: 'allkeys-lru' });
-    assert.match(
-      planMerge(facts({ log: LOG, server })).warnings.join(),
-      /maxmemory is 310\.0 MB: they may push out others \(allkeys-lru\)/,
-    );
-    const strict = fixtures.server({ maxmemoryBytes: 310_000_000 });
-    assert.match(planMerge(facts({ log: LOG, server: strict })).warnings.join(), /what does not fit is refused/);
   });
 
   it('warns of a class that is newer than the backup, and of a backup that was not counted', () => {

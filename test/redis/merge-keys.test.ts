@@ -115,21 +115,71 @@ function delayed(client: RedisClient, name: string, happens: () => Promise<void>
   };
 }
 
+const evictedBy = async (redis: RedisServer): Promise<number> =>
+  Number(/evicted_keys:(\d+)/.exec(String(await redis.command('INFO', 'stats')))?.[1]);
+
 describe('keys that cannot be merged', () => {
   const [system = ''] = redisBinaries().map(({ path }) => path);
 
-  it('are counted with the reason when the server is full, and the others are there', async () => {
-    await using servers = await pair(system, system, { 'maxmemory-policy': 'noeviction', maxmemory: '3mb' });
+  it('are left out before the server is full, whose other clients go on writing', async () => {
+    await using servers = await pair(system, system, { 'maxmemory-policy': 'noeviction', maxmemory: '6mb' });
     const { source, target, from, to } = servers;
-    await source.command('DEBUG', 'POPULATE', '400', 'session', '20000');
+    await source.command('DEBUG', 'POPULATE', '4000', 'session', '2000');
+    const { classes, stopped, evicted } = await mergeKeys({ from, to, classes: CLASSES, wanted: ['sessions'] });
+    const [{ restored, failed } = { restored: 0, failed: 0 }] = classes;
+    assert.ok(restored > 100 && restored < 4000, `${restored} restored`);
+    assert.deepEqual([failed, evicted, await target.dbsize()], [0, 0, restored]);
+    assert.match(stopped ?? '', /full but for a margin: maxmemory is 6\.3 MB/);
+    assert.equal(await target.command('SET', 'of:others', 'x'.repeat(100_000)), 'OK');
+  });
+
+  it('are left out before the server evicts what is newer', async () => {
+    await using servers = await pair(system, system, { 'maxmemory-policy': 'allkeys-lru', maxmemory: '6mb' });
+    const { source, target, from, to } = servers;
+    await target.command('DEBUG', 'POPULATE', '1000', 'newer');
+    await source.command('DEBUG', 'POPULATE', '4000', 'session', '2000');
+    const { classes, evicted } = await mergeKeys({ from, to, classes: CLASSES, wanted: ['sessions'] });
+    assert.deepEqual([evicted, await target.dbsize()], [0, 1000 + (classes[0]?.restored ?? 0)]);
+  });
+
+  it('are not tried any more once the server evicts for others, or has less memory than at first', async () => {
+    await using servers = await pair(system, system, { 'maxmemory-policy': 'allkeys-lru', maxmemory: '40mb' });
+    const { source, target, from, to } = servers;
+    await source.command('DEBUG', 'POPULATE', '4000', 'session', '2000');
+    await target.command('DEBUG', 'POPULATE', '3000', 'cache', '1000');
+    let times = 0;
+    const filled = delayed(to, 'RESTORE', async () => {
+      if (++times !== 3) return;
+      await target.command('CONFIG', 'SET', 'maxmemory', '3mb'); // by somebody else
+      await until(async () => (await evictedBy(target)) > 0, { what: 'it evicts' });
+      await target.command('CONFIG', 'SET', 'maxmemory', '40mb');
+    });
+    const { classes, stopped, evicted } = await mergeKeys({ from, to: filled, classes: CLASSES, wanted: ['sessions'] });
+    assert.match(stopped ?? '', /has begun to evict keys \(allkeys-lru\)/);
+    assert.equal(evicted, await evictedBy(target));
+    assert.ok((classes[0]?.restored ?? 0) < 1000, `${classes[0]?.restored} restored`);
+  });
+
+  it('are not tried one by one where the server would refuse each of them', async () => {
+    await using servers = await pair(system, system);
+    const { source, target, from, to } = servers;
+    await source.command('DEBUG', 'POPULATE', '3000', 'session', '2000');
+    const follows = delayed(to, 'RESTORE', async () => void (await target.command('REPLICAOF', '127.0.0.1', '1')));
+    const { classes, stopped } = await mergeKeys({ from, to: follows, classes: CLASSES, wanted: ['sessions'] });
+    assert.match(stopped ?? '', /READONLY/);
+    assert.ok((classes[0]?.failed ?? 0) < 100, `${classes[0]?.failed} tried`);
+  });
+
+  it('because one value is more than a client may send are counted, and the connection lives on', async () => {
+    await using servers = await pair(system, system, { 'proto-max-bulk-len': '1mb' });
+    const { source, target, from, to } = servers;
+    await source.command('DEBUG', 'POPULATE', '1', 'session:large', '3000000');
+    await source.command('SET', 'session:small', '1');
+    await source.command('CONFIG', 'SET', 'rdbcompression', 'no');
     const { classes } = await mergeKeys({ from, to, classes: CLASSES, wanted: ['sessions'] });
-    const [{ restored, failed, reasons } = { restored: 0, failed: 0, reasons: [] }] = classes;
-    assert.equal(restored + failed, 400);
-    assert.ok(restored > 10 && failed > 100, `${restored} restored, ${failed} failed`);
-    assert.equal(await target.dbsize(), restored);
-    assert.equal(reasons.length, 1);
-    assert.match(reasons[0]?.reason ?? '', /refused RESTORE: OOM command not allowed/);
-    assert.equal(reasons[0]?.keys, failed);
+    assert.deepEqual(counts(classes).sessions, [1, 0, 0, 1]);
+    assert.match(classes[0]?.reasons[0]?.reason ?? '', /^a value of 3\.0 MB is more than Redis takes from one client at once$/);
+    assert.equal(await target.dbsize(), 1);
   });
 
   it('because the server is older than the data say so, with the version of the data', async () => {

@@ -2,6 +2,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { currentJob } from '../../activities/job-context.ts';
+import type { MergedKeys, MergeOutcome } from '../../model/merge.ts';
 import type { Assessment, DataDecision, RecoveryInput, RecoveryReport, RecoveryResult } from '../../model/recovery.ts';
 import type { RunbookStatus } from '../../model/runbook.ts';
 import { JobInterceptor } from '../../worker/interceptors.ts';
@@ -184,6 +185,15 @@ export const lost = (over: Partial<DataDecision> = {}): DataDecision => ({
   ...over,
 });
 
+/** 85 of 95 sessions were missing, and are back. */
+export const merged = (over: Partial<MergedKeys> = {}): MergeOutcome => ({
+  classes: [
+    { name: 'sessions', restored: 85, kept: 10, expired: 5, failed: 0, promised: 95, standing: 95, reasons: [], ...over },
+  ],
+  evicted: 0,
+  needs: { memoryBytes: 1000, room: { maxmemoryBytes: 0, policy: 'noeviction', countedBytes: 1000, evictedKeys: 0 } },
+});
+
 const DEFAULTS: Script = {
   openPlace: () => ({ queue: 'host/here' }),
   lookFromPlace: () => ({}),
@@ -211,9 +221,16 @@ const DEFAULTS: Script = {
     seconds: 1,
     warnings: [],
   }),
-  planMerge: () => ({}),
+  planMerge: () => ({
+    instance: 'main',
+    backupId: '20260101T000000Z',
+    takenAt: '2026-01-01T00:00:00.000Z',
+    classes: [],
+    warnings: [],
+  }),
+  rehearseMerge: ({ plan }: { plan: object }) => plan,
   openScratchPlace: () => ({ queue: 'host/here' }),
-  mergeClasses: () => [{ name: 'sessions', restored: 85, kept: 10, expired: 5, failed: 0, reasons: [] }],
+  mergeClasses: () => merged(),
   watchAuthentication: () => ({ verdict: 'back-to-normal', seconds: 1, text: 'sign-ins are back to normal' }),
   watchWarmup: () => ({ verdict: 'warm', targetFrom: 'configuration', hitRate: 0.9, seconds: 1, text: 'warm: 90 %' }),
 };

@@ -1,6 +1,7 @@
 import { workflowInfo } from '@temporalio/workflow';
 import { OTHER } from '../../model/data-class.ts';
 import { formatCount, formatList } from '../../model/format.ts';
+import { mergeToDo } from '../../model/merge-outcome.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
 import { withoutStop } from '../../model/recovery-text.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
@@ -149,19 +150,17 @@ async function merge({ input, found, held, page }: LockedRun, { classes, backupI
       summary: 'remove the copy',
     });
     found.mergeBegun = true;
-    found.restored = await act(
+    const outcome = await act(
       'mergeClasses',
       { plan },
       { place, summary: `load a copy and bring ${classes.join(', ')} back; ${instance} serves` },
     );
-    for (const { name, failed, reasons } of found.restored) {
-      if (failed > 0)
-        found.toDo.push(`${formatCount(failed)} keys of ${name} could not be brought back: ${reasons[0]?.reason ?? ''}`);
-    }
-    return found.restored
+    found.restored = outcome.classes;
+    found.toDo.push(...mergeToDo(plan, outcome));
+    return outcome.classes
       .map(
-        ({ name, restored, kept, expired }) =>
-          `${name}: ${formatCount(restored)} back, ${formatCount(kept)} newer kept, ${formatCount(expired)} expired`,
+        ({ name, restored, kept, expired, standing }) =>
+          `${name}: ${formatCount(restored)} back, ${formatCount(kept)} newer kept, ${formatCount(expired)} expired; ${formatCount(standing)} stand`,
       )
       .join('; ');
   } catch (error) {
