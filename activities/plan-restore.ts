@@ -30,6 +30,8 @@ export interface PlanRestoreInput {
   rehearsal?: RehearsalOutcome;
 }
 
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
 
@@ -60,10 +62,11 @@ export const createPlanActivities = (world: World) => ({
       classes,
       nowMs: world.now(),
       options: input,
+      digestOf,
     });
     if (plan.refusals.length === 0 && !plan.aofBackup)
       await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
-    return { plan, digest: createHash('sha256').update(planDigestSource(plan)).digest('hex').slice(0, 16) };
+    return { plan, digest: digestOf(planDigestSource(plan)) };
   },
 
   /** The gate before anything is touched. @throws RecoveryError of the first refusal, or `PLAN_CHANGED` */

@@ -147,11 +147,9 @@ export interface RestoreInput {
   skipSafetySnapshot?: boolean;
   /** Restore an RDB whose keys could not all be counted. The count can then not be proved. */
   allowUnparsed?: boolean;
-  /** Restore a backup that holds nothing alive. */
-  allowEmpty?: boolean;
   /** Do not try base and log in a throw-away Redis first: what comes out is then an estimate. */
   noRehearsal?: boolean;
-  /** Digest of a loss, as the refusal printed it: restore although less than half comes back. */
+  /** Digest of the loss that is accepted, as the refusal has printed it: less than half of what was there comes back. */
   acceptLoss?: string;
 }
 

@@ -1,5 +1,5 @@
-import type { SnapshotManifest } from './manifest.ts';
 import type { PlanOptions, RestoreMode, RestorePlan, TargetFacts } from './plan.ts';
+import type { Loads } from './plan-loads.ts';
 
 /** For the AOF manifest, an empty incr, the log of the start. */
 const SMALL_FILES_BYTES = 1_000_000;
@@ -9,10 +9,10 @@ const SMALL_FILES_BYTES = 1_000_000;
  * the server soon rewrites its log, which writes the whole data set once more beside the base; without, it saves what it
  * has when it is stopped, beside the file that the save replaces.
  */
-export function spaceFor(manifest: SnapshotManifest, mode: RestoreMode, target: TargetFacts, logBytes = 0): RestorePlan['space'] {
-  const rewrite = mode === 'append-only-directory' ? manifest.rdb.bytes : savedAtStop(mode, target);
+export function spaceFor({ rdb, log }: Loads, mode: RestoreMode, target: TargetFacts): RestorePlan['space'] {
+  const rewrite = mode === 'append-only-directory' ? rdb.bytes : savedAtStop(mode, target);
   return {
-    neededBytes: manifest.rdb.bytes + logBytes + rewrite + SMALL_FILES_BYTES,
+    neededBytes: rdb.bytes + (log?.bytes ?? 0) + rewrite + SMALL_FILES_BYTES,
     freeBytes: target.disk.freeBytes,
     keptAsideBytes: target.disk.existingBytes,
   };
@@ -23,8 +23,8 @@ export const savedAtStop = (mode: RestoreMode, target: TargetFacts): number =>
   mode === 'rdb-file' && target.reachable && target.keysNow?.total !== 0 ? target.disk.existingBytes : 0;
 
 /** Memory of the loaded data set against what is there once the present process has ended. `maxmemory` is judged apart. */
-export function memoryFor(manifest: SnapshotManifest, { memory }: TargetFacts): RestorePlan['memory'] {
-  const neededBytes = dataBytes(manifest);
+export function memoryFor(loads: Loads, { memory }: TargetFacts): RestorePlan['memory'] {
+  const neededBytes = dataBytes(loads);
   const freed = memory.processResidentBytes ?? 0;
   const candidates = [
     ...(memory.hostAvailableBytes === undefined
@@ -48,14 +48,14 @@ export function memoryFor(manifest: SnapshotManifest, { memory }: TargetFacts): 
 const NEARLY_FULL = 0.95;
 
 /** Does the data fill maxmemory so far that the server may soon evict keys, or refuse writes? */
-export const fillsMaxmemory = (manifest: SnapshotManifest, { server }: TargetFacts): boolean =>
-  (server?.maxmemoryBytes ?? 0) > 0 && dataBytes(manifest) > (server?.maxmemoryBytes ?? 0) * NEARLY_FULL;
+export const fillsMaxmemory = (loads: Loads, { server }: TargetFacts): boolean =>
+  (server?.maxmemoryBytes ?? 0) > 0 && dataBytes(loads) > (server?.maxmemoryBytes ?? 0) * NEARLY_FULL;
 
-export const mayEvict = (manifest: SnapshotManifest, target: TargetFacts): boolean =>
-  fillsMaxmemory(manifest, target) && target.server?.maxmemoryPolicy !== 'noeviction';
+export const mayEvict = (loads: Loads, target: TargetFacts): boolean =>
+  fillsMaxmemory(loads, target) && target.server?.maxmemoryPolicy !== 'noeviction';
 
 /** Memory of the data set, as the server that wrote it counted: `used-mem` of the RDB. */
-const dataBytes = ({ rdb, server }: SnapshotManifest): number => rdb.usedMemoryBytes ?? server.usedMemoryBytes;
+const dataBytes = ({ rdb, server }: Loads): number => rdb.usedMemoryBytes ?? server.usedMemoryBytes;
 
 /** A snapshot of what stands there, right before it is replaced; its files are kept aside in any case. */
 export function safetySnapshotFor(target: TargetFacts, options: PlanOptions = {}): RestorePlan['safetySnapshot'] {

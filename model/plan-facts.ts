@@ -1,4 +1,3 @@
-import type { Census } from './census.ts';
 import { formatCountOf } from './format.ts';
 import type { ServerFacts } from './manifest.ts';
 import type { Server } from './rdb-versions.ts';
@@ -28,7 +27,6 @@ export interface TargetFacts {
   keysNow?: {
     total: number;
     databases: { db: number; keys: number }[];
-    census?: Census;
     /** Counted one by one (SCAN). Absent when that could not be done in time: `uncounted` says why. */
     classes?: ClassKeys[];
     uncounted?: string;

@@ -5,6 +5,8 @@ import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
 import { savedAtStop } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
+import { whatIsLoaded } from './plan-loads.ts';
+import { lossRefusal } from './plan-loss.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 
 /** TIME of the server and ours may differ by so much: a restore takes seconds, and TTLs are counted in them. */
@@ -23,8 +25,8 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     modulesRefusal(input),
     databasesRefusal(input),
     unparsedRefusal(input),
-    ...(live ? [] : [logRefusal(plan)]),
-    ...(input.log ? [] : [emptyRefusal(input, plan)]),
+    ...(live ? [] : [logRefusal(plan, input)]),
+    lossRefusal(input, plan),
     maxmemoryRefusal(input, plan),
     ...(live ? [] : [memoryRefusal(input, plan), spaceRefusal(input, plan)]),
   ].filter((refusal) => refusal !== undefined);
@@ -50,8 +52,9 @@ const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenA
 /** The format is no hindrance if the server is at least as new as the one that wrote it, even where the table ends. */
 export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'probably'; why: string; source: string } {
   const { server, source } = believedServer(input);
-  const { rdb, server: writer } = input.manifest;
+  const { rdb, server: writer, rehearsed } = whatIsLoaded(input);
   const { loadable, why } = canLoad(server, rdb);
+  if (rehearsed) return { verdict: 'yes', why: 'it was rehearsed', source };
   if (loadable !== 'unknown') return { verdict: loadable, why, source };
   const asNew = server.product === writer.product && compareVersions(server.version, writer.version) >= 0;
   return asNew
@@ -60,8 +63,8 @@ export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'p
 }
 
 /** A server without append-only file loads an RDB and nothing else. */
-function logRefusal({ log, mode, instance }: RestorePlan): Refusal | undefined {
-  if (!log || mode === 'append-only-directory') return undefined;
+function logRefusal({ mode, instance }: RestorePlan, input: PlanInput): Refusal | undefined {
+  if (!whatIsLoaded(input).log || mode === 'append-only-directory') return undefined;
   return refuse(
     'RESTORE_REFUSED',
     `${instance} starts with appendonly no, and can load a backup but no log`,
@@ -119,7 +122,7 @@ function versionRefusal(input: PlanInput): Refusal | undefined {
 
 function modulesRefusal(input: PlanInput): Refusal | undefined {
   const { facts, source } = believedServer(input);
-  const { rdb, server } = input.manifest;
+  const { rdb, server } = whatIsLoaded(input);
   const names = (modules: { name: string }[]): string[] => modules.map(({ name }) => name);
   const lacking = lackingModules(rdb.moduleTypes, names(server.modules), names(facts.modules));
   if (lacking.length === 0) return undefined;
@@ -133,7 +136,7 @@ function modulesRefusal(input: PlanInput): Refusal | undefined {
 
 function databasesRefusal(input: PlanInput): Refusal | undefined {
   const { facts } = believedServer(input);
-  const highest = input.manifest.rdb.databases.reduce((max, { db }) => Math.max(max, db), -1);
+  const highest = whatIsLoaded(input).rdb.databases.reduce((max, { db }) => Math.max(max, db), -1);
   if (highest < facts.databases) return undefined;
   return refuse(
     'RESTORE_REFUSED',
@@ -143,25 +146,12 @@ function databasesRefusal(input: PlanInput): Refusal | undefined {
 }
 
 /** Without a count there is no proof, and an unproved restore must be somebody's decision. */
-function unparsedRefusal({ manifest, options }: PlanInput): Refusal | undefined {
-  if (manifest.rdb.parsed || options?.allowUnparsed) return undefined;
+function unparsedRefusal({ manifest, options, ...input }: PlanInput): Refusal | undefined {
+  if (whatIsLoaded({ manifest, ...input }).rdb.parsed || options?.allowUnparsed) return undefined;
   return refuse(
     'RESTORE_REFUSED',
     `the keys of backup ${manifest.backupId} could not all be counted (${manifest.rdb.unparsed ?? 'unknown type'}), so nobody can prove that they all came back`,
     'Choose a backup that was counted, or allow it by name with --allow-unparsed.',
-  );
-}
-
-function emptyRefusal({ manifest, instance, options }: PlanInput, plan: RestorePlan): Refusal | undefined {
-  if (options?.allowEmpty || !manifest.rdb.parsed || manifest.rdb.functions > 0 || plan.aliveNow.atMost > 0) return undefined;
-  const why =
-    manifest.rdb.keys === 0
-      ? 'holds no keys'
-      : `holds ${formatCountOf(manifest.rdb.keys, 'key')}, and every one has expired by now`;
-  return refuse(
-    'RESTORE_REFUSED',
-    `backup ${manifest.backupId} ${why}: ${instance} would end empty`,
-    `Choose another backup (\`redis-backup list ${instance}\`), or allow it by name with --allow-empty.`,
   );
 }
 
@@ -188,10 +178,10 @@ function memoryRefusal({ instance }: PlanInput, { memory }: RestorePlan): Refusa
   );
 }
 
-function spaceRefusal({ instance, target, manifest }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
+function spaceRefusal({ instance, target, ...input }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
   if (space.neededBytes <= space.freeBytes) return undefined;
   const saved = savedAtStop(mode, target) > 0 ? ' and the last save of the old data' : '';
-  const what = `the RDB (${formatBytes(manifest.rdb.bytes)})${mode === 'rdb-file' ? saved : ' and the first rewrite of the log'}`;
+  const what = `the RDB (${formatBytes(whatIsLoaded(input).rdb.bytes)})${mode === 'rdb-file' ? saved : ' and the first rewrite of the log'}`;
   return refuse(
     'TARGET_DISK_FULL',
     `${target.layout.dir} of ${instance} has ${formatBytes(space.freeBytes)} free and needs ${formatBytes(space.neededBytes)} for ${what}; the ${formatBytes(space.keptAsideBytes)} there now are kept aside and free nothing`,

@@ -1,16 +1,19 @@
-import { formatBounds, formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
+import { formatBytes, formatDuration, formatTime } from './format.ts';
 import type { PlannedLive } from './live.ts';
 import type { PlannedLog, RestorePlan } from './plan.ts';
 import { beyondLines } from './plan-beyond.ts';
+import { lossSection, momentSection, outcomeTables, untriedSection } from './plan-outcome-text.ts';
 
-/** What `restore --plan` prints: what is lost first, then what happens. Lines end without blanks; no colour. */
+/** What `restore --plan` prints: what takes data away and what is lost first, then what happens. Lines end without blanks; no colour. */
 export function renderPlan(plan: RestorePlan): string {
   const sections = [
     headline(plan),
     beyondLines(plan),
     refusals(plan),
+    momentSection(plan),
+    untriedSection(plan),
     lossSection(plan),
-    classTable(plan),
+    outcomeTables(plan),
     stepSection(plan),
     ...(plan.live ? [] : [roomSection(plan)]),
     list('Take note', plan.warnings),
@@ -45,54 +48,6 @@ const refusals = ({ refusals: all }: RestorePlan): string[] =>
         'REFUSED, nothing was touched',
         ...all.flatMap(({ code, message, next }) => [`  ${code}: ${message}.`, `    next: ${next}`]),
       ];
-
-function lossSection({ losses, safetySnapshot, layout, live }: RestorePlan): string[] {
-  const lines = [
-    'What is lost',
-    `  Every write since ${formatTime(losses.writes.fromMs, 'seconds')} (${formatDuration(losses.writes.seconds * 1000)}).`,
-  ];
-  const kept = `files are kept aside in ${layout.dir}`;
-  if (losses.replaced === undefined) lines.push(`  What the target holds now, which could not be counted; its ${kept}.`);
-  else if (losses.replaced.keys === 0) lines.push('  Nothing else: the target holds no keys.');
-  else {
-    const snapshot = safetySnapshot.taken ? ', and a safety snapshot is taken first' : '';
-    const where = live ? (safetySnapshot.taken ? '; a safety snapshot is taken first' : '') : `; their ${kept}${snapshot}`;
-    lines.push(
-      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${databases(losses.replaced.databases)}${where}.`,
-    );
-  }
-  for (const { name: sessions, lost } of losses.classes.filter(({ sensitive }) => sensitive)) {
-    if (lost && lost.atMost > 0)
-      lines.push(`  Of these ${formatBounds(lost)} ${sessions} that are not in the backup: so many sign in again.`);
-  }
-  for (const { name: sessions, atMost } of losses.revived) {
-    lines.push(
-      `  Sign-outs since then: whoever signed out or was revoked is signed in again (at most ${formatCount(atMost)} ${sessions}).`,
-    );
-  }
-  return lines;
-}
-
-const databases = (all: readonly { db: number; keys: number }[]): string =>
-  all.length < 2 ? '' : ` (${all.map(({ db, keys }) => `db${db}: ${formatCount(keys)}`).join(', ')})`;
-
-/** Only classes with keys on one side; the count of today only when there is one. */
-function classTable({ losses, keysInBackup, aliveNow, functionsInBackup }: RestorePlan): string[] {
-  const counted = losses.classes.some(({ keysNow }) => keysNow !== undefined);
-  const shown = losses.classes.filter(({ keysInBackup: keys, keysNow = 0 }) => keys > 0 || keysNow > 0);
-  const rows = shown.map((one) => [
-    one.name,
-    formatCount(one.keysInBackup),
-    formatBounds(one.aliveNow),
-    ...(counted ? [one.keysNow === undefined ? '?' : formatCount(one.keysNow)] : []),
-    one.whenLost,
-  ]);
-  const total = ['all', formatCount(keysInBackup), formatBounds(aliveNow), ...(counted ? [''] : []), ''];
-  const header = ['What comes back', 'in the backup', 'alive now', ...(counted ? ['in the target'] : []), 'when lost'];
-  const functions =
-    functionsInBackup > 0 ? [`  and ${formatCountOf(functionsInBackup, 'function library', 'function libraries')}`] : [];
-  return [...table([header, ...rows, total]), ...functions];
-}
 
 function stepSection({ steps, downtimeSeconds, live }: RestorePlan): string[] {
   const rows = steps.map(({ title, destructive, estimateSeconds }, i) => [
@@ -148,20 +103,3 @@ function loadedFrom({ mode, appendForm, layout }: RestorePlan): string {
 
 const list = (title: string, items: readonly string[]): string[] =>
   items.length === 0 ? [] : [title, ...items.map((item) => `  - ${item}.`)];
-
-/** First and last column to the left, numbers between them to the right; the first row is the heading. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const columns = rows[0]?.length ?? 0;
-  const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(...rows.map((row, r) => (row[i]?.length ?? 0) + (i === 0 && r > 0 ? 2 : 0))),
-  );
-  return rows.map((row, r) =>
-    row
-      .map((cell, i) => {
-        if (i === 0) return (r === 0 ? cell : `  ${cell}`).padEnd(widths[i] ?? 0);
-        return i === columns - 1 ? cell : cell.padStart(widths[i] ?? 0);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
-}

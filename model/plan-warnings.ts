@@ -4,6 +4,7 @@ import { liveWarnings } from './live.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
+import { whatIsLoaded } from './plan-loads.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
@@ -120,8 +121,10 @@ function aroundWarnings({ target, instance }: PlanInput): string[] {
   return found;
 }
 
-function roomWarnings({ target, manifest }: PlanInput, { memory, space, mode, rdbBytes }: RestorePlan): string[] {
+function roomWarnings({ target, ...input }: PlanInput, { memory, space, mode }: RestorePlan): string[] {
   const found: string[] = [];
+  const loads = whatIsLoaded(input);
+  const { bytes } = loads.rdb;
   const wanted = memory.neededBytes * MEMORY_HEADROOM[mode];
   const { availableBytes } = memory;
   if (availableBytes !== undefined && availableBytes >= memory.neededBytes && availableBytes < wanted) {
@@ -130,29 +133,29 @@ function roomWarnings({ target, manifest }: PlanInput, { memory, space, mode, rd
     );
   }
   const max = target.server?.maxmemoryBytes ?? 0;
-  if (fillsMaxmemory(manifest, target) && memory.neededBytes <= max * MAXMEMORY_TOLERANCE) {
+  if (fillsMaxmemory(loads, target) && memory.neededBytes <= max * MAXMEMORY_TOLERANCE) {
     const policy = target.server?.maxmemoryPolicy;
     found.push(
       `the data (${formatBytes(memory.neededBytes)}) fills maxmemory (${formatBytes(max)}): ${policy === 'noeviction' ? 'writes may be refused soon' : `${policy} may evict restored keys`}`,
     );
   }
-  if (mode === 'rdb-file' && space.freeBytes >= space.neededBytes && space.freeBytes < space.neededBytes + rdbBytes) {
+  if (mode === 'rdb-file' && space.freeBytes >= space.neededBytes && space.freeBytes < space.neededBytes + bytes) {
     found.push(
-      `the disk has no room for the first BGSAVE after the restore (${formatBytes(space.freeBytes - space.neededBytes)} left, ${formatBytes(rdbBytes)} needed): writes would then be refused with MISCONF`,
+      `the disk has no room for the first BGSAVE after the restore (${formatBytes(space.freeBytes - space.neededBytes)} left, ${formatBytes(bytes)} needed): writes would then be refused with MISCONF`,
     );
   }
   return found;
 }
 
-function classWarnings({ losses, keysInBackup }: RestorePlan): string[] {
-  const none = losses.classes.filter(({ name, keysInBackup: keys }) => name !== OTHER && keys === 0).map(({ name }) => name);
-  const other = losses.classes.find(({ name }) => name === OTHER);
+function classWarnings({ outcome, keysInBackup }: RestorePlan): string[] {
+  const none = outcome.classes.filter(({ name, inBackup }) => name !== OTHER && inBackup === 0).map(({ name }) => name);
+  const other = outcome.classes.find(({ name }) => name === OTHER);
   return [
     ...(none.length > 0 && keysInBackup > 0
       ? [`no key of the backup is one of ${formatList(none)}: check their patterns before you take this for no loss`]
       : []),
-    ...(other && other.keysInBackup > keysInBackup * OTHER_SHARE
-      ? [`${formatCountOf(other.keysInBackup, 'key')} of the backup are in no data class: what losing them means is not known`]
+    ...(other && other.inBackup > keysInBackup * OTHER_SHARE
+      ? [`${formatCountOf(other.inBackup, 'key')} of the backup are in no data class: what losing them means is not known`]
       : []),
   ];
 }

@@ -17,7 +17,7 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
     'restoreFromRdb',
     input,
     { instance: CHECKS.instance, backupId: CHECKS.backupId, strategy: CHECKS.strategy },
-    { ...COMMON_CHECKS, allowUnparsed: CHECKS.flag, allowEmpty: CHECKS.flag },
+    COMMON_CHECKS,
   );
   const watching = new Watching(input.instance, operationOf(input, 'restore-rdb'), cancelHint());
   return watching.run(() => restore(input, (phase) => watching.enter(phase)));
@@ -55,6 +55,7 @@ const COMMON_CHECKS = {
   skipSafetySnapshot: CHECKS.flag,
   noRehearsal: CHECKS.flag,
   acceptLoss: CHECKS.text,
+  allowUnparsed: CHECKS.flag,
 } as const;
 
 async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {

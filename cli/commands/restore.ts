@@ -1,11 +1,10 @@
-import { ERRORS, RecoveryError } from '../../model/errors.ts';
+import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
-import type { PlannedLog, RestorePlan } from '../../model/plan.ts';
-import { renderPlan } from '../../model/plan-text.ts';
-import { formatOffset, parseUntil } from '../../model/until.ts';
+import { parseUntil } from '../../model/until.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
+import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
 import { restoreText } from '../restore-text.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -37,6 +36,15 @@ export const restore: CommandSpec = {
     { flags: '--plan', about: 'only say what would be done and lost' },
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
+    {
+      flags: '--accept-loss <digest>',
+      about: 'restore although much less is there afterwards: the digest of that loss, as the refusal prints it',
+    },
+    {
+      flags: '--no-rehearsal',
+      about: 'do not try backup and log in a throw-away Redis first: what is there afterwards is then an estimate',
+    },
+    { flags: '--allow-unparsed', about: 'restore a backup whose keys could not all be counted, so that nobody can prove them' },
     { flags: '--skip-safety-snapshot', about: 'take no backup of what is there now; its files are kept aside in any case' },
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],
@@ -61,7 +69,7 @@ export const restore: CommandSpec = {
       ...(until === undefined ? {} : { until }),
       ...(aofBackup === undefined ? {} : { aofBackup }),
       strategy: strategyOf(given),
-      ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
+      ...consentsOf(given),
     };
     const expected = optionOf(given, 'expectPlan');
     const asksNobody = options.plan === true || options.yes === true;
@@ -71,7 +79,7 @@ export const restore: CommandSpec = {
     const approved =
       options.yes === true
         ? { ...input, ...(expected ? { plan: expected } : {}) }
-        : await askFor(context, conduct, input, expected);
+        : await askFor(context, await expectedPlan(conduct, input, expected), input);
     const report = await conduct.restore(approved);
     context.output.result(report, restoreText(report));
     return undefined;
@@ -138,79 +146,3 @@ async function directly({ config, output, interrupt }: CommandContext): Promise<
   const { conductDirectly } = await import('../direct.ts');
   return conductDirectly(await config(), { output, interrupt });
 }
-
-interface Planned {
-  plan: RestorePlan;
-  digest: string;
-}
-
-function showPlan({ output }: CommandContext, { plan, digest }: Planned, { options }: Given): number | undefined {
-  const flags = ['direct', 'skipSafetySnapshot'].filter((name) => options[name] === true).map((name) => ` --${kebab(name)}`);
-  output.result({ outcome: 'planned', digest, plan }, planText(plan, digest, flags.join('')));
-  const [refusal] = plan.refusals;
-  return refusal && ERRORS[refusal.code].exit;
-}
-
-const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-/** The plan, and how to carry out exactly this one. @param flags - that it was made with, each with a blank before it */
-export function planText(plan: RestorePlan, digest: string, flags = ''): string {
-  const strategy = plan.live ? ' --strategy live' : '';
-  const command = `redis-backup restore ${plan.instance} ${exactSource(plan)}${strategy}${flags} --yes --expect-plan ${digest}`;
-  return `${renderPlan(plan)}\nPlan ${digest}.${plan.refusals.length > 0 ? '' : ` Carry it out with:\n  ${command}`}\n`;
-}
-
-function exactSource({ backupId, log, aofBackup }: RestorePlan): string {
-  if (aofBackup) return `--aof-backup ${backupId}`;
-  return log ? `${backupId} --until ${exactUntil(log)}` : backupId;
-}
-
-/** The cut itself, and not the words for it: a minute later `latest` is another one. */
-function exactUntil({ ranges, until }: PlannedLog): string {
-  const last = ranges.at(-1);
-  return last ? formatOffset(last.timelineId, last.to) : until;
-}
-
-/** @throws RecoveryError `PLAN_CHANGED` */
-async function expectedPlan(conduct: RestoreConduct, input: RestoreInput, expected: string | undefined): Promise<Planned> {
-  const planned = await conduct.plan(input);
-  if (expected === undefined || expected === planned.digest) return planned;
-  throw new RecoveryError('PLAN_CHANGED', `plan ${expected} was expected, but the plan is ${planned.digest} now`, {
-    next: 'Look at it with --plan, and approve that one.',
-  });
-}
-
-/** Shows the plan to the person at the terminal. What they approve is that plan, and no other. */
-async function askFor(
-  { output, ask }: CommandContext,
-  conduct: RestoreConduct,
-  input: RestoreInput,
-  expected: string | undefined,
-): Promise<RestoreInput> {
-  const { plan, digest } = await expectedPlan(conduct, input, expected);
-  output.note(`${renderPlan(plan)}\nPlan ${digest}.`);
-  const [refusal] = plan.refusals;
-  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
-  const answer = await ask?.(`Type ${input.instance} to restore it: `);
-  if (answer?.trim() === input.instance) return { ...input, ...(plan.aofBackup ? {} : exactInput(plan)), plan: digest };
-  throw new RecoveryError('CANCELLED', 'nothing was restored: the answer was not the name of the instance', {
-    next: `Run the command again and type ${input.instance}, or use --yes --expect-plan ${digest}.`,
-  });
-}
-
-const exactInput = ({ backupId, log }: RestorePlan): Pick<RestoreInput, 'backupId' | 'until'> => ({
-  backupId,
-  ...(log ? { until: exactUntil(log) } : {}),
-});
-
-const nobodyThere = ({ instance, backupId, until, aofBackup }: RestoreInput) =>
-  new RecoveryError('USAGE', 'a restore replaces data, and nobody is there to be asked', {
-    next: `Look at \`redis-backup restore ${instance} ${what(backupId, until, aofBackup)} --plan\`, then run \`redis-backup restore ${instance} ${what(backupId, until, aofBackup)} --yes --expect-plan DIGEST\` with the digest that it prints.`,
-  });
-
-const what = (backupId: string | undefined, until: string | undefined, aofBackup: string | undefined): string =>
-  [
-    ...(backupId ? [backupId] : []),
-    ...(until ? [`--until ${until}`] : []),
-    ...(aofBackup ? [`--aof-backup ${aofBackup}`] : []),
-  ].join(' ');

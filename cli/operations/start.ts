@@ -66,11 +66,28 @@ export const startRestore = (session: TemporalSession, input: RestoreInput): Pro
 export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
     type: restoreType(input),
-    workflowId: `${WORKFLOW_IDS.plan(input.instance)}/${input.until ?? (input.aofBackup ? `aof/${input.aofBackup}` : input.backupId)}`,
+    workflowId: [WORKFLOW_IDS.plan(input.instance), ...whatIsPlanned(input)].join('/'),
     input: { ...input, planOnly: true },
     summary: `plan to restore ${input.instance} ${source(input)}`,
     ifRunning: 'join',
   });
+
+/** Whoever asks the same joins; another strategy or consent is another plan. */
+const whatIsPlanned = ({
+  backupId,
+  until,
+  aofBackup,
+  strategy,
+  allowUnparsed,
+  noRehearsal,
+  acceptLoss,
+}: RestoreInput): string[] => [
+  until ?? (aofBackup ? `aof/${aofBackup}` : (backupId ?? 'latest')),
+  ...(strategy === 'live' ? ['live'] : []),
+  ...(allowUnparsed ? ['unparsed'] : []),
+  ...(noRehearsal ? ['unrehearsed'] : []),
+  ...(acceptLoss === undefined ? [] : [`accepted-${acceptLoss}`]),
+];
 
 const restoreType = ({ until, aofBackup }: RestoreInput): string =>
   until === undefined && aofBackup === undefined ? 'restoreFromRdb' : 'restoreFromAof';

@@ -12,6 +12,8 @@ const REFUSED: RestorePlan = {
   ...ALLOWED,
   refusals: [{ code: 'CLOCK_SKEW', message: 'the clocks are an hour apart', next: 'Set both by NTP.' }],
 };
+const million = { total: 1_000_000, databases: [{ db: 0, keys: 1_000_000 }] };
+const LOSSY: RestorePlan = planRestore(fixtures.input({ target: fixtures.target({ keysNow: million }) }));
 const REPORT = {
   outcome: 'restored',
   instance: 'main',
@@ -159,6 +161,42 @@ warning: a replica was left behind
       );
     }
     assert.ok(inputs.every((input) => 'planOnly' in input));
+  });
+
+  it('asks who loses data to say so: a name that is typed each time is no sign that the plan was read', async () => {
+    plan = LOSSY;
+    const questions: string[] = [];
+    const answering = (answer: string) => async (question: string) => {
+      questions.push(question);
+      return answer;
+    };
+    for (const answer of ['main', 'yes', LOSSY.loss?.digest ?? '']) {
+      const { code, stderr } = await site.run('restore', { ask: answering(answer) });
+      assert.equal(code, 52);
+      assert.match(stderr, /^error: nothing was restored: the answer was not "lose 825,000 keys of main"$/m);
+      assert.match(stderr, /^next: Choose another backup .*--accept-loss [0-9a-f]{16} --yes`\.$/m);
+    }
+    assert.equal((await site.run('restore', { ask: answering(' Lose 825000 keys of main\n') })).code, 0);
+    assert.equal(questions.at(-1), 'This loses data. Only if that is meant, type "lose 825,000 keys of main": ');
+    assert.deepEqual(inputs.at(-1), { ...asked, backupId: BACKUP_ID, plan: DIGEST, acceptLoss: LOSSY.loss?.digest });
+  });
+
+  it('--plan prints the command that accepts the loss of this plan, with the options that it was made with', async () => {
+    plan = LOSSY;
+    const { code, stdout } = await site.run('restore --plan --no-rehearsal --allow-unparsed');
+    assert.equal(code, 40);
+    assert.ok(
+      stdout.endsWith(
+        `\nPlan ${DIGEST}. It loses what stands above. If that is meant, carry it out with:\n  redis-backup restore main ${BACKUP_ID} --allow-unparsed --no-rehearsal --accept-loss ${LOSSY.loss?.digest} --yes --expect-plan ${DIGEST}\n`,
+      ),
+      stdout,
+    );
+    assert.deepEqual(inputs, [{ ...asked, planOnly: true, noRehearsal: true, allowUnparsed: true }]);
+  });
+
+  it('--accept-loss goes into the workflow', async () => {
+    await site.run('restore --yes --accept-loss 0123456789abcdef');
+    assert.deepEqual(inputs, [{ ...asked, acceptLoss: '0123456789abcdef' }]);
   });
 
   it('does not even ask when the plan is refused', async () => {

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
-import { type PlanInput, planRestore, type RestorePlan, type TargetFacts } from '../../model/plan.ts';
+import { type PlanInput, type PlannedLog, planRestore, type RestorePlan, type TargetFacts } from '../../model/plan.ts';
+import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
 
 export const TAKEN_AT_MS = Date.parse('2026-08-01T06:00:00Z');
 export const NOW_MS = Date.parse('2026-08-01T08:30:00Z');
@@ -120,7 +122,9 @@ export const target = (overrides: Partial<TargetFacts> = {}): TargetFacts => ({
   ...overrides,
 });
 
-export const input = (overrides: Partial<PlanInput> = {}): PlanInput => ({
+type Overrides = Partial<Omit<PlanInput, 'digestOf'>>;
+
+export const input = (overrides: Overrides = {}): PlanInput => ({
   instance: 'main',
   shard: '0',
   manifest: manifest(),
@@ -128,10 +132,11 @@ export const input = (overrides: Partial<PlanInput> = {}): PlanInput => ({
   target: target(),
   classes: DEFAULT_DATA_CLASSES,
   nowMs: NOW_MS,
+  digestOf: (text) => createHash('sha256').update(text).digest('hex').slice(0, 16),
   ...overrides,
 });
 
-export const planOf = (overrides: Partial<PlanInput> = {}): RestorePlan => planRestore(input(overrides));
+export const planOf = (overrides: Overrides = {}): RestorePlan => planRestore(input(overrides));
 
 /** The target while its Redis is dead. */
 export const down = (): TargetFacts =>
@@ -148,3 +153,51 @@ export const down = (): TargetFacts =>
 export const withServer = (overrides: Partial<ServerFacts>): TargetFacts => target({ server: server(overrides) });
 
 export const appendOnly = (): TargetFacts['layout'] => ({ ...target().layout, appendonly: true });
+
+export const TIMELINE = `${'b'.repeat(40)}-0000000000001000`;
+
+export const log = (overrides: Partial<PlannedLog> = {}): PlannedLog => ({
+  until: 'latest',
+  ranges: [{ timelineId: TIMELINE, from: 1000, to: 81_000_000 }],
+  bytes: 80_999_000,
+  untilMs: NOW_MS - 2000,
+  endsMs: NOW_MS - 2000,
+  ...overrides,
+});
+
+/** FLUSHALL, half an hour ago. */
+export const flushed = (overrides: Partial<RehearsedMoment> = {}): RehearsedMoment => ({
+  command: 'FLUSHALL',
+  atMs: NOW_MS - 1_800_000,
+  db: 0,
+  until: `${TIMELINE}@70000000`,
+  keysBefore: 180_000,
+  keysAfter: 0,
+  took: [
+    { name: 'sessions', keys: 105_000 },
+    { name: 'other', keys: 75_000 },
+  ],
+  ...overrides,
+});
+
+/** What came out: so many sessions, and the 75,000 others. */
+export function rehearsed(sessions: number, overrides: Partial<Rehearsal> = {}): Rehearsal {
+  const classes = [
+    { name: 'sessions', keys: sessions },
+    { name: 'other', keys: sessions > 0 ? 75_000 : 0 },
+  ];
+  const keys = classes.reduce((sum, one) => sum + one.keys, 0);
+  return {
+    done: true,
+    server: { product: 'redis', version: '7.0.15', sameAsTarget: true },
+    countedAtMs: NOW_MS,
+    keys,
+    classes,
+    databases: [{ db: 0, keys, classes }],
+    functions: 0,
+    moments: [],
+    moreMoments: 0,
+    result: { rdb: { ...manifest().rdb, keys, databases: [{ db: 0, keys, expires: sessions }] }, sha256: 'e'.repeat(64) },
+    ...overrides,
+  };
+}

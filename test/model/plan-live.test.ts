@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { LiveFacts } from '../../model/live.ts';
-import { type PlannedLog, planDigestSource } from '../../model/plan.ts';
+import { planDigestSource } from '../../model/plan.ts';
 import { renderPlan } from '../../model/plan-text.ts';
-import { appendOnly, manifest, NOW_MS, planOf as plan, server, target } from './plan-fixtures.ts';
+import { appendOnly, log, manifest, NOW_MS, planOf as plan, server, target } from './plan-fixtures.ts';
 
 const facts = (overrides: Partial<LiveFacts> = {}): LiveFacts => ({
   product: 'redis',
@@ -20,16 +20,6 @@ const facts = (overrides: Partial<LiveFacts> = {}): LiveFacts => ({
   settings: { masterauth: 'none' },
   path: { isReachable: true },
   workerAddress: '10.0.0.5',
-  ...overrides,
-});
-
-const TIMELINE = `${'b'.repeat(40)}-0000000000001000`;
-const log = (overrides: Partial<PlannedLog> = {}): PlannedLog => ({
-  until: 'latest',
-  ranges: [{ timelineId: TIMELINE, from: 1000, to: 81_000_000 }],
-  bytes: 80_999_000,
-  untilMs: NOW_MS - 2000,
-  endsMs: NOW_MS - 2000,
   ...overrides,
 });
 

@@ -195,20 +195,6 @@ describe('restore plan refuses', () => {
     assert.deepEqual(planOf({ manifest: uncounted, options: { allowUnparsed: true } }).refusals, []);
   });
 
-  it('a backup that would leave Redis empty, unless it is allowed by name', () => {
-    const flags = manifest();
-    const sessions = {
-      ...flags,
-      census: { ...flags.census, classes: flags.census.classes.filter(({ name }) => name !== 'other') },
-    };
-    onlyRefusal(
-      { manifest: sessions, nowMs: NOW_MS + 2 * 86_400_000 },
-      'RESTORE_REFUSED',
-      /every one has expired by now: main would end empty/,
-    );
-    assert.deepEqual(planOf({ manifest: sessions, nowMs: NOW_MS + 2 * 86_400_000, options: { allowEmpty: true } }).refusals, []);
-  });
-
   it('everything at once, so that nobody finds the next reason only after mending the first', () => {
     const plan = planOf({
       manifest: manifest({ rdb: { version: 12, moduleTypes: ['ReJSON-RL'] } }),

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import type { Census } from '../../model/census.ts';
 import { renderPlan } from '../../model/plan-text.ts';
 import { always } from '../support/always.ts';
 import { down, manifest, planOf, server, TAKEN_AT_MS, target } from './plan-fixtures.ts';
@@ -13,11 +12,11 @@ What is lost
   1,234 keys that the target holds now; their files are kept aside in /var/lib/redis, and a safety snapshot is taken first.
   Sign-outs since then: whoever signed out or was revoked is signed in again (at most 100,000 sessions).
 
-What comes back  in the backup  alive now  when lost
-  sessions             120,000    100,000  users sign in again; expect a spike of authentication requests
-  featureFlags           5,000          0  refilled within a minute
-  other                 75,000     75,000  unknown: no data class names these keys
-  all                  200,000    175,000
+By data class   in the backup  in Redis now  after this restore  when lost
+  sessions            120,000       unknown             100,000  users sign in again; expect a spike of authentication requests
+  featureFlags          5,000       unknown                   0  refilled within a minute
+  other                75,000       unknown              75,000  unknown: no data class names these keys
+  all                 200,000         1,234             175,000
 
 What happens
   1      about 1 s  download and verify 40.0 MB beside the data, while Redis serves
@@ -26,7 +25,7 @@ What happens
   4  !   about 1 s  move the old data aside in /var/lib/redis; nothing is deleted
   5  !   about 1 s  put dump.rdb in its place
   6  !   about 3 s  start Redis and load 100.0 MB
-  7      about 1 s  prove that all 200,000 keys arrived or had expired
+  7      about 1 s  prove that all 200,000 keys arrived or had expired, and count what stands there by class
   8     about 10 s  verify that web, login reach it
   Nobody is served for about 9 s (steps marked !). If any step fails, the old data is put back and started.
 
@@ -63,11 +62,27 @@ describe('text of a restore plan', () => {
   });
 
   it('counts the sign-ins to expect when the sessions in the target were counted', () => {
-    const now: Census = { ...manifest().census, keys: 130_000 };
-    const counted = { total: 200_000, databases: [{ db: 0, keys: 200_000 }], census: now };
+    const classes = [
+      { name: 'sessions', keys: 120_000 },
+      { name: 'other', keys: 80_000 },
+    ];
+    const counted = { total: 200_000, databases: [{ db: 0, keys: 200_000 }], classes };
     const text = renderPlan(planOf({ target: target({ keysNow: counted }) }));
-    assert.match(text, /Of these 20,000 to 120,000 sessions that are not in the backup: so many sign in again\./);
-    assert.match(text, /What comes back {2}in the backup {2}alive now {2}in the target {2}when lost/);
+    assert.match(text, /Of these 20,000 to 120,000 sessions that do not come back: so many sign in again\./);
+    assert.match(text, /^ {2}sessions +120,000 +120,000 +100,000 {2}users sign in again/m);
+    assert.match(text, /^ {2}featureFlags +5,000 +0 +0 {2}refilled/m);
+  });
+
+  it('has a range where the times to live of the backup are too coarse, and a table by database where there are several', () => {
+    const databases = [
+      { db: 0, keys: 150_000, expires: 125_000 },
+      { db: 3, keys: 50_000, expires: 0 },
+    ];
+    const text = renderPlan(planOf({ manifest: manifest({ rdb: { databases } }), nowMs: TAKEN_AT_MS + 7_000_000 }));
+    assert.match(text, /^ {2}sessions +120,000 +unknown +100,000 to 120,000 {2}/m);
+    assert.match(text, /^By database {2}in the backup {2}in Redis now {2}after this restore$/m);
+    assert.match(text, /^ {2}db0 +150,000 +1,234 +25,000 to 150,000$/m);
+    assert.match(text, /^ {2}db3 +50,000 +0 +50,000$/m);
   });
 
   it('shows the directory in which an append-only Redis will find the data', () => {

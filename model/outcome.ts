@@ -1,0 +1,115 @@
+import { OTHER } from './data-class.ts';
+import type { Bounds } from './expiry-timeline.ts';
+import { type ClassLoss, sumOfBounds } from './loss.ts';
+import type { PlanInput } from './plan.ts';
+import type { ClassKeys, Rehearsal } from './rehearsal.ts';
+
+/**
+ * How the column "after this restore" is known. `rehearsed`: counted after backup and log had been tried. `expiry`: there is no
+ * log, and the times to live of the backup tell. `estimate`: there is a log, and nobody tried it.
+ */
+export type Knowledge = 'rehearsed' | 'expiry' | 'estimate';
+
+/** What stands in Redis after a restore, beside what is in the backup and what stands there now. */
+export interface PlannedOutcome {
+  known: Knowledge;
+  /** With `estimate`: why it was not tried. */
+  why?: string;
+  /** Milliseconds since 1970, by the clock of the target: `afterRestore` is what is alive then. */
+  atMs: number;
+  all: OutcomeRow;
+  classes: OutcomeClass[];
+  databases: OutcomeRow[];
+}
+
+export interface OutcomeRow {
+  name: string;
+  inBackup: number;
+  /** Absent: it could not be counted. */
+  inRedisNow?: number;
+  /** Absent: it cannot be told. */
+  afterRestore?: Bounds;
+}
+
+export interface OutcomeClass extends OutcomeRow, Pick<ClassLoss, 'expiry' | 'sensitive' | 'whenLost'> {
+  /** Of the keys that Redis has now, those that are not there afterwards. Absent where either is not known. */
+  lost?: Bounds;
+}
+
+/** @param ofBackup - the classes of the backup, with what of them is alive now */
+export function plannedOutcome(input: PlanInput, ofBackup: readonly ClassLoss[]): PlannedOutcome {
+  const { log, rehearsal, nowMs, target, manifest } = input;
+  const tried = rehearsal?.done ? rehearsal : undefined;
+  const known: Knowledge = tried ? 'rehearsed' : log ? 'estimate' : 'expiry';
+  const classes = outcomeClasses(input, ofBackup, tried);
+  const after = tried ? exactly(tried.keys) : canBeTold(input) ? sumOfBounds(ofBackup.map((one) => one.aliveNow)) : undefined;
+  return {
+    known,
+    ...(known === 'estimate' ? { why: whyUntried(input) } : {}),
+    atMs: tried?.countedAtMs ?? nowMs + (target.clockOffsetMs ?? 0),
+    all: row('all', manifest.rdb.keys, target.keysNow?.total, after),
+    classes,
+    databases: outcomeDatabases(input, tried, after),
+  };
+}
+
+const whyUntried = ({ rehearsal }: PlanInput): string => (rehearsal && !rehearsal.done ? rehearsal.why : 'nobody tried it');
+
+const exactly = (keys: number): Bounds => ({ atLeast: keys, atMost: keys });
+
+/** Of a log that was not tried and has a FLUSHALL or the like in it, the backup tells nothing. */
+const canBeTold = ({ rehearsal, moments = [], manifest }: PlanInput): boolean =>
+  rehearsal?.done === true || moments.every(({ named }) => named !== undefined && named * 2 < manifest.rdb.keys);
+
+function row(name: string, inBackup: number, inRedisNow: number | undefined, afterRestore: Bounds | undefined): OutcomeRow {
+  return { name, inBackup, ...(inRedisNow === undefined ? {} : { inRedisNow }), ...(afterRestore ? { afterRestore } : {}) };
+}
+
+function outcomeClasses(input: PlanInput, ofBackup: readonly ClassLoss[], tried: Rehearsal | undefined): OutcomeClass[] {
+  const now = input.target.keysNow?.classes;
+  const names = new Set([...ofBackup, ...(tried?.classes ?? []), ...(now ?? [])].map(({ name }) => name));
+  const inOrder = [...[...names].filter((name) => name !== OTHER), ...(names.has(OTHER) ? [OTHER] : [])];
+  return inOrder.map((name) => {
+    const counted = ofBackup.find((one) => one.name === name);
+    const inRedisNow = now && (keysOf(now, name) ?? 0);
+    const after = tried
+      ? exactly(keysOf(tried.classes, name) ?? 0)
+      : canBeTold(input)
+        ? (counted?.aliveNow ?? exactly(0))
+        : undefined;
+    return {
+      ...row(name, counted?.keysInBackup ?? 0, inRedisNow, after),
+      ...(inRedisNow !== undefined && after ? { lost: lostOf(inRedisNow, after) } : {}),
+      expiry: counted?.expiry ?? 'unknown',
+      sensitive: counted?.sensitive ?? false,
+      whenLost: counted?.whenLost ?? 'unknown',
+    };
+  });
+}
+
+const keysOf = (all: readonly ClassKeys[], name: string): number | undefined => all.find((one) => one.name === name)?.keys;
+
+/** All of today's keys may be newer than the backup; at best every key that comes is one of them. */
+const lostOf = (now: number, after: Bounds): Bounds => ({ atLeast: Math.max(0, now - after.atMost), atMost: now });
+
+/** By database a backup knows which keys have a time to live, and not how long: of these all or none may be alive. */
+function outcomeDatabases(input: PlanInput, tried: Rehearsal | undefined, all: Bounds | undefined): OutcomeRow[] {
+  const { manifest, target } = input;
+  const stored = manifest.rdb.databases;
+  const dbs = [...new Set([...stored, ...(target.keysNow?.databases ?? []), ...(tried?.databases ?? [])].map(({ db }) => db))];
+  return dbs
+    .sort((a, b) => a - b)
+    .map((db) => {
+      const { keys = 0, expires = 0 } = stored.find((one) => one.db === db) ?? {};
+      const now = target.keysNow && (target.keysNow.databases.find((one) => one.db === db)?.keys ?? 0);
+      const after = tried
+        ? exactly(tried.databases.find((one) => one.db === db)?.keys ?? 0)
+        : all && within(all, keys, expires, stored.length);
+      return row(`db${db}`, keys, now, after);
+    });
+}
+
+const within = (all: Bounds, keys: number, expires: number, databases: number): Bounds => {
+  if (databases === 1 && keys > 0) return all;
+  return { atLeast: keys - expires, atMost: Math.min(keys, all.atMost) };
+};

@@ -1,0 +1,139 @@
+import { formatBounds, formatCount, formatCountOf, formatTime } from './format.ts';
+import type { OutcomeRow } from './outcome.ts';
+import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
+import { restoreCommand } from './plan-commands.ts';
+import { refuse } from './plan-identity.ts';
+
+/**
+ * Why somebody has to consent. `nothing`: Redis would end empty. `untold`: the log takes much away, and was not tried.
+ * `now`, `backup`: less than half of what Redis holds now, of what the backup holds; with a name, of that class.
+ */
+export type LossKind = 'nothing' | 'untold' | 'now' | 'backup' | `now of ${string}` | `backup of ${string}`;
+
+/** A restore after which much less is there than before, or than in its backup. */
+export interface PlannedLoss {
+  kinds: LossKind[];
+  /** What `--accept-loss` takes. The same as long as the loss is of the same kind, by the same moments. */
+  digest: string;
+  accepted: boolean;
+  /** What a person types at the question, who means it. */
+  phrase: string;
+}
+
+/** Below this part it is a loss that nobody may find out about afterwards. */
+const HALF = 0.5;
+
+const isLess = (after: OutcomeRow['afterRestore'], than = 0): boolean => after !== undefined && after.atMost < than * HALF;
+
+/** What is lost against what is there now, and against the backup: from the most that can come, so that an unsure number is no ground. */
+export function lossKinds(
+  input: Pick<PlanInput, 'log' | 'manifest' | 'rehearsal'>,
+  { outcome }: Pick<RestorePlan, 'outcome'>,
+): LossKind[] {
+  const { log, manifest, rehearsal } = input;
+  const { all, classes, known } = outcome;
+  if (known === 'estimate') return all.afterRestore === undefined ? ['untold'] : []; // the log may add what it likes
+  const functions = rehearsal?.done ? rehearsal.functions : manifest.rdb.functions;
+  if (known === 'expiry' && !manifest.rdb.parsed) return []; // nobody counted it
+  if (all.afterRestore?.atMost === 0 && functions === 0) return ['nothing'];
+  const kinds: LossKind[] = [];
+  if (isLess(all.afterRestore, all.inRedisNow)) kinds.push('now');
+  if (log && isLess(all.afterRestore, all.inBackup)) kinds.push('backup');
+  for (const { name, sensitive, inRedisNow, inBackup, afterRestore } of classes) {
+    if (!sensitive) continue;
+    if (isLess(afterRestore, inRedisNow)) kinds.push(`now of ${name}`);
+    if (log && isLess(afterRestore, inBackup)) kinds.push(`backup of ${name}`);
+  }
+  return kinds;
+}
+
+/** As text of which the digest is taken. Counts are left out: they drift while the archive grows. */
+const lossDigestSource = (
+  { instance, shard, manifest }: PlanInput,
+  kinds: LossKind[],
+  plan: Pick<RestorePlan, 'moments' | 'moreMoments'>,
+): string =>
+  JSON.stringify(['loss', instance, shard, manifest.backupId, kinds, plan.moments.map(({ until }) => until), plan.moreMoments]);
+
+export function plannedLoss(
+  input: PlanInput,
+  plan: Pick<RestorePlan, 'outcome' | 'moments' | 'moreMoments'>,
+): PlannedLoss | undefined {
+  const kinds = lossKinds(input, plan);
+  if (kinds.length === 0) return undefined;
+  const digest = input.digestOf(lossDigestSource(input, kinds, plan));
+  return { kinds, digest, accepted: input.options?.acceptLoss === digest, phrase: phraseOf(input.instance, kinds, plan.outcome) };
+}
+
+/** Says the loss itself: who types a name has not read what it costs. */
+function phraseOf(instance: string, [kind]: LossKind[], { all, classes }: RestorePlan['outcome']): string {
+  if (kind === 'nothing') return `leave ${instance} empty`;
+  if (kind === 'untold' || kind === undefined) return `lose what cannot be told of ${instance}`;
+  const [against = '', name] = kind.split(' of ');
+  const { inRedisNow = 0, inBackup, afterRestore } = classes.find((one) => one.name === name) ?? all;
+  const lost = (against === 'now' ? inRedisNow : inBackup) - (afterRestore?.atMost ?? 0);
+  return `lose ${formatCount(lost)} ${name ?? 'keys'} of ${instance}`;
+}
+
+/** Nobody may find out afterwards. */
+export function lossRefusal(input: PlanInput, plan: RestorePlan): Refusal | undefined {
+  const { loss, outcome, moments, log } = plan;
+  if (!loss || loss.accepted) return undefined;
+  const { instance, options } = input;
+  const isLive = plan.strategy === 'live';
+  const worst = worstMoment(moments);
+  const causes = moments.length === 0 ? '' : `; the log has ${listed(moments, plan.moreMoments)}`;
+  const other = worst
+    ? `To have ${worst.command} undone: \`${restoreCommand({ instance, until: worst.until, isLive })}\`.`
+    : `Choose another backup${log ? ' or moment' : ''} (\`redis-backup list ${instance}\`).`;
+  const what = plan.aofBackup ? { aofBackup: plan.backupId } : { backupId: plan.backupId, ...(log ? { until: log.until } : {}) };
+  const meant = restoreCommand({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.digest } });
+  return refuse(
+    'RESTORE_LOSS',
+    `${sentence(instance, loss, outcome, plan)}${causes}`,
+    `${other} If the loss is meant: \`${meant} --yes\`.`,
+  );
+}
+
+function sentence(instance: string, { kinds }: PlannedLoss, { all, classes }: RestorePlan['outcome'], plan: RestorePlan): string {
+  const [kind] = kinds;
+  if (kind === 'untold')
+    return `what ${instance} would hold cannot be told: the log was not rehearsed (${plan.outcome.why}), and it takes much away`;
+  if (kind === 'nothing') {
+    const expired = plan.log || all.inBackup === 0 ? '' : ', and every one has expired by now';
+    const there = all.inRedisNow ? `, which holds ${formatCountOf(all.inRedisNow, 'key')} now` : '';
+    return `${instance}${there} would end empty: backup ${plan.backupId} holds ${all.inBackup === 0 ? 'no keys' : formatCountOf(all.inBackup, 'key')}${expired}${plan.log ? ', and nothing is left of it after the log' : ''}`;
+  }
+  const parts = kinds.map((one) => {
+    const [against, name] = one.split(' of ');
+    const { inRedisNow = 0, inBackup, afterRestore } = classes.find((counted) => counted.name === name) ?? all;
+    const before =
+      against === 'now' ? `the ${formatCount(inRedisNow)} that it holds now` : `the ${formatCount(inBackup)} in the backup`;
+    return `${afterRestore ? formatBounds(afterRestore) : 'unknown'} ${name ?? 'keys'} of ${before}`;
+  });
+  return `${instance} would be left with less than half: ${parts.join(', ')}`;
+}
+
+/** The one whose undoing brings most back; of equals the first. */
+export const worstMoment = (moments: readonly PlannedMoment[]): PlannedMoment | undefined =>
+  moments.reduce<PlannedMoment | undefined>((worst, one) => (worst && tookOf(worst) >= tookOf(one) ? worst : one), undefined);
+
+const tookOf = ({ keysBefore, keysAfter }: PlannedMoment): number =>
+  keysBefore === undefined || keysAfter === undefined ? 0 : keysBefore - keysAfter;
+
+const NAMED = 3;
+
+function listed(moments: readonly PlannedMoment[], moreMoments: number): string {
+  const most = [...moments].sort((a, b) => tookOf(b) - tookOf(a)).slice(0, NAMED);
+  const worst = moments.filter((one) => most.includes(one));
+  const more = moments.length + moreMoments - worst.length;
+  const named = worst.map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}${tookText(one)}`);
+  return `${named.join(', ')}${more > 0 ? `, and ${formatCount(more)} more` : ''}`;
+}
+
+/** `, which took 2,000 of 2,000 keys (sessions 2,000)`. */
+export function tookText({ keysBefore, keysAfter, took }: PlannedMoment): string {
+  if (keysBefore === undefined || keysAfter === undefined) return '';
+  const byClass = (took ?? []).filter(({ keys }) => keys > 0).map(({ name, keys }) => `${name} ${formatCount(keys)}`);
+  return `, which took ${formatCount(keysBefore - keysAfter)} of ${formatCountOf(keysBefore, 'key')}${byClass.length > 0 ? ` (${byClass.join(', ')})` : ''}`;
+}
