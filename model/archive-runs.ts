@@ -1,4 +1,5 @@
 import { distinctDestructive } from './destructive.ts';
+import { joinedNeeds } from './log-needs.ts';
 import type { SegmentHeader } from './timeline.ts';
 
 /** A segment, as far as a listing tells. */
@@ -89,6 +90,7 @@ export function mergedHeader(headers: readonly SegmentHeader[], attempt: string)
     marks: thinned(headers.flatMap(({ marks }) => marks)),
     destructive: distinctDestructive(headers.flatMap(({ destructive }) => destructive)),
     unknownCommands: [...new Set(headers.flatMap(({ unknownCommands }) => unknownCommands))].sort(),
+    needs: joinedNeeds(headers.map(({ needs }) => needs)),
     attempt,
   };
 }

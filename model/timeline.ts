@@ -1,3 +1,4 @@
+import type { LogNeeds } from './log-needs.ts';
 import type { StreamState } from './stream-state.ts';
 
 /** The only format version of timelines and segments that this software writes and reads. */
@@ -63,8 +64,10 @@ export interface SegmentHeader {
   marks: [offset: number, atMs: number][];
   /** FLUSHALL and the like that passed, so that they are found without reading the data. */
   destructive: DestructiveCommand[];
-  /** Command names that are no known write command, if any came: replay refuses them. */
+  /** Command names that are no known write command, if any came: replay refuses them. As typed. */
   unknownCommands: string[];
+  /** What all that came asks of whoever executes it. What was typed is given its real name where that was known then. */
+  needs: LogNeeds;
   /** The zstd frame behind the header. */
   stored: { bytes: number; sha256: string; compression: 'zstd' };
   /** Random, of the attempt that wrote it: a writer whose answer was lost knows its own object by it. */

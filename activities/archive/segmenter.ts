@@ -1,4 +1,5 @@
 import { distinctDestructive } from '../../model/destructive.ts';
+import { isWithin, joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
 import type { StreamState } from '../../model/stream-state.ts';
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 
@@ -6,7 +7,7 @@ import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts'
 export interface SegmentDraft
   extends Pick<
     SegmentHeader,
-    'start' | 'end' | 'startState' | 'endState' | 'firstAtMs' | 'lastAtMs' | 'marks' | 'destructive' | 'unknownCommands'
+    'start' | 'end' | 'startState' | 'endState' | 'firstAtMs' | 'lastAtMs' | 'marks' | 'destructive' | 'unknownCommands' | 'needs'
   > {
   /** The raw stream from `start` to `end`. */
   pieces: Buffer[];
@@ -24,6 +25,8 @@ export interface Sighting {
   worth: boolean;
   destructive: DestructiveCommand[];
   unknownCommands: string[];
+  /** Of what lies before `offset`. */
+  needs: LogNeeds;
 }
 
 export interface SegmenterOptions {
@@ -172,6 +175,7 @@ export class Segmenter {
       marks: marksOf(seen),
       destructive: distinctDestructive(seen.flatMap(({ destructive }) => destructive)),
       unknownCommands: [...new Set(seen.flatMap(({ unknownCommands }) => unknownCommands))],
+      needs: joinedNeeds(seen.map(({ needs }) => needs)),
       pieces: this.#takeBytes(last.offset - this.#start),
     };
     this.#start = draft.end;
@@ -208,6 +212,7 @@ const joined = (last: Seen, next: Seen): Seen => ({
   worthAtMs: last.worthAtMs ?? next.worthAtMs,
   destructive: distinctDestructive([...last.destructive, ...next.destructive]),
   unknownCommands: [...new Set([...last.unknownCommands, ...next.unknownCommands])],
+  needs: isWithin(next.needs, last.needs) ? last.needs : joinedNeeds([last.needs, next.needs]),
 });
 
 /** Thinned: the last boundary of each quarter of a second, and the last of all. */

@@ -2,6 +2,7 @@ import type { DestructiveCommand } from '../../model/timeline.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
 import { DestructiveWatch } from '../../redis/log/destructive.ts';
 import type { LoggedCommand } from '../../redis/log/logged-command.ts';
+import { NeedsWatch } from '../../redis/log/needs.ts';
 import { verdictOf } from '../../redis/log/write-commands.ts';
 import type { ArchiveSettings } from '../world.ts';
 import type { Attached } from './attach.ts';
@@ -30,6 +31,7 @@ export class StreamTap {
   #worth = false;
   #destructive: DestructiveCommand[] = [];
   #unknown = new Set<string>();
+  readonly #needs = new NeedsWatch();
 
   constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: TapOptions) {
     this.#segmenter = segmenter;
@@ -69,6 +71,7 @@ export class StreamTap {
       worth: this.#worth,
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
+      needs: boundary ? this.#needs.takeWhole() : this.#needs.takeAll(),
     });
     this.#destructive = [];
     this.#unknown.clear();
@@ -78,6 +81,7 @@ export class StreamTap {
   #command(command: LoggedCommand): void {
     this.#watch.see(command, this.#atMs);
     const verdict = verdictOf(command.name, this.#allowed);
+    if (verdict !== 'drop') this.#needs.see(command);
     if (verdict === 'foreign') this.#unknown.add(command.typed);
     if (verdict !== 'drop') this.#worth = true;
     else if (command.name === 'REPLCONF') this.#options.onGetAck(command.end);

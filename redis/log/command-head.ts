@@ -1,16 +1,23 @@
-import { type CommandName, CommandNames, type Kind, NO_NAME } from './command-names.ts';
+import { type CommandName, CommandNames, type Kind, NO_DATABASES, NO_NAME } from './command-names.ts';
 import { noCommand } from './logged-command.ts';
+
+/** Longer than any number of one. */
+const LONGEST_DATABASE = 16;
 
 /** Finds out what the command at hand is: from its first argument, or its first two. */
 export class CommandHead {
   readonly command = noCommand();
   /** Arguments up to this one tell it: the others need not be shown to us. */
   upTo = 0;
+  /** Arguments from this one on may name databases, and are wanted as well. */
+  databasesFrom = NO_DATABASES;
   readonly #names: CommandNames;
   #name: CommandName = NO_NAME;
   #second = '';
   /** Of an argument that comes in pieces, what has come. */
   #partial = '';
+  /** Of COPY: the word DB has come. */
+  #isDatabase = false;
 
   constructor(renamed?: Readonly<Record<string, string>>) {
     this.#names = new CommandNames(renamed);
@@ -27,7 +34,9 @@ export class CommandHead {
 
   begin(argCount: number): void {
     this.command.argCount = argCount;
+    this.command.highestDb = -1;
     this.upTo = 0;
+    this.databasesFrom = NO_DATABASES;
     this.#second = '';
     this.#partial = '';
   }
@@ -37,14 +46,24 @@ export class CommandHead {
     return index === 0 ? this.#first(this.#names.find(piece, from, to), end) : this.#rest(piece.toString('latin1', from, to));
   }
 
-  part(piece: Buffer, from: number, to: number): void {
-    this.#partial += piece.toString('latin1', from, to);
+  part(index: number, piece: Buffer, from: number, to: number): void {
+    const end = index <= this.upTo ? to : Math.min(to, from + LONGEST_DATABASE - this.#partial.length);
+    if (end > from) this.#partial += piece.toString('latin1', from, end);
+  }
+
+  /** An argument behind `databasesFrom` that is all here. */
+  database(piece: Buffer, from: number, to: number): void {
+    this.#database(piece.toString('latin1', from, Math.min(to, from + LONGEST_DATABASE)));
   }
 
   /** The end of an argument whose parts have come. */
   wholeOfParts(index: number, end: number): boolean {
     const text = this.#partial;
     this.#partial = '';
+    if (index > this.upTo) {
+      this.#database(text);
+      return false;
+    }
     return index === 0 ? this.#first(this.#names.of(text), end) : this.#rest(text);
   }
 
@@ -62,9 +81,11 @@ export class CommandHead {
     return args;
   }
 
+  /** Of a command that is gone on with here, databases are not told. */
   goOn(args: string[], done: number): void {
     const [first = '', second = ''] = args;
     if (done > 0) this.#first(this.#names.of(first), -1);
+    this.databasesFrom = NO_DATABASES;
     if (done > 1 && this.#name.needsSecond) this.#rest(second);
     if (done <= this.upTo) this.#partial = args[done] ?? '';
   }
@@ -75,9 +96,16 @@ export class CommandHead {
     command.name = name.name;
     command.typed = name.typed;
     command.nameEnd = end;
+    this.databasesFrom = name.databasesFrom;
+    this.#isDatabase = name.name !== 'COPY';
     if (!name.needsSecond || command.argCount === 1) return true;
     this.upTo = 1;
     return false;
+  }
+
+  #database(text: string): void {
+    if (!this.#isDatabase) this.#isDatabase = text.toUpperCase() === 'DB';
+    else if (/^\d{1,9}$/.test(text)) this.command.highestDb = Math.max(this.command.highestDb, Number(text));
   }
 
   #rest(second: string): boolean {

@@ -15,9 +15,23 @@ export interface CommandName {
   readonly hasSubcommands: boolean;
   /** The argument behind it is needed: a sub-command, or the number of a database. */
   readonly needsSecond: boolean;
+  /** Arguments from this one on may name a database. */
+  readonly databasesFrom: number;
 }
 
-export const NO_NAME: CommandName = { typed: '', name: '', kind: KIND.other, hasSubcommands: false, needsSecond: false };
+/** No argument names one. */
+export const NO_DATABASES: number = 2 ** 30 - 1;
+/** Beside SELECT. COPY has them behind the option DB. */
+const DATABASES: Record<string, number> = { SWAPDB: 1, MOVE: 2, COPY: 3 };
+
+export const NO_NAME: CommandName = {
+  typed: '',
+  name: '',
+  kind: KIND.other,
+  hasSubcommands: false,
+  needsSecond: false,
+  databasesFrom: NO_DATABASES,
+};
 
 interface Slot extends CommandName {
   readonly bytes: Uint8Array;
@@ -56,7 +70,8 @@ export class CommandNames {
     const name = this.#renamed.get(upper) ?? upper;
     const kind = KINDS[name] ?? KIND.other;
     const hasSubcommands = CONTAINERS.has(name);
-    return { typed, name, kind, hasSubcommands, needsSecond: hasSubcommands || kind === KIND.select };
+    const databasesFrom = Object.hasOwn(DATABASES, name) ? (DATABASES[name] as number) : NO_DATABASES;
+    return { typed, name, kind, hasSubcommands, needsSecond: hasSubcommands || kind === KIND.select, databasesFrom };
   }
 }
 

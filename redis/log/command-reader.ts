@@ -133,7 +133,8 @@ export class CommandReader {
       if (piece[to] !== CR || piece[to + 1] !== LF) throw malformed('no line end behind an argument', this.#base + to);
       at = to + 2;
       this.#argsLeft -= 1;
-      if (index <= head.upTo && head.whole(index, piece, from, to, this.#base + at)) this.#tellName();
+      if (index >= head.databasesFrom) head.database(piece, from, to);
+      else if (index <= head.upTo && head.whole(index, piece, from, to, this.#base + at)) this.#tellName();
       if (onArgument !== undefined) onArgument(head.command, index, this.#base + at);
     }
     if (this.#argsLeft === 0) this.#finish(at);
@@ -168,14 +169,15 @@ export class CommandReader {
     const left = before - (until - at);
     const head = this.#head;
     const index = head.command.argCount - this.#argsLeft;
-    if (index <= head.upTo && before > 2) head.part(piece, at, Math.min(until, at + before - 2));
+    const isWanted = index <= head.upTo || index >= head.databasesFrom;
+    if (isWanted && before > 2) head.part(index, piece, at, Math.min(until, at + before - 2));
     const isReturnHere = left <= 1 && before >= 2;
     const isWrong = (isReturnHere && piece[until - 2 + left] !== CR) || (left === 0 && piece[until - 1] !== LF);
     if (isWrong) throw malformed('no line end behind an argument', this.#base + at + before - 2);
     this.#bulkLeft = left > 0 ? left : -1;
     if (left > 0) return until;
     this.#argsLeft -= 1;
-    if (index <= head.upTo && head.wholeOfParts(index, this.#base + until)) this.#tellName();
+    if (isWanted && head.wholeOfParts(index, this.#base + until)) this.#tellName();
     this.#options.onArgument?.(head.command, index, this.#base + until);
     if (this.#argsLeft === 0) this.#finish(until);
     return until;
@@ -255,5 +257,6 @@ export class CommandReader {
     const { second } = this.#head;
     if (!/^\d{1,9}$/.test(second)) throw malformed('SELECT of no database', this.#head.command.start);
     this.#db = Number(second);
+    this.#head.command.highestDb = this.#db;
   }
 }

@@ -31,6 +31,8 @@ export interface LoggedCommand {
   readonly isBoundary: boolean;
   /** The database that it runs in; -1: no SELECT has come yet. */
   readonly db: number;
+  /** The highest database that its arguments name: of SELECT, SWAPDB, MOVE and COPY; -1: none. Known with its last byte. */
+  readonly highestDb: number;
   /** Within a transaction: behind MULTI, up to EXEC and with it. */
   readonly inTransaction: boolean;
   /** A bare line, as people type it into a terminal. No append-only file may have one. */
@@ -50,6 +52,7 @@ export const noCommand = (): CommandAtHand => ({
   boundary: 0,
   isBoundary: false,
   db: -1,
+  highestDb: -1,
   inTransaction: false,
   isInline: false,
 });

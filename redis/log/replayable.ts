@@ -1,6 +1,8 @@
+import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
 import { isBoundary, type StreamState } from '../../model/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import type { LoggedCommand } from './logged-command.ts';
+import { NeedsWatch } from './needs.ts';
 import { foreignCommand, malformed, noBoundary } from './trouble.ts';
 import { verdictOf } from './write-commands.ts';
 
@@ -21,9 +23,9 @@ export interface ReplayableOptions {
   onEnd?: (facts: ReplayFacts) => void;
 }
 
-export interface ReplayFacts {
-  /** That went out. */
-  commands: number;
+export interface ReplayFacts extends LogNeeds {
+  /** How many commands went out. */
+  count: number;
   firstOffset: number;
   endOffset: number;
   /** The database chosen at the end; -1: none. */
@@ -68,7 +70,10 @@ class Replay {
   readonly #allowed: ReadonlySet<string>;
   readonly #reader: CommandReader;
   #hasBegun = false;
-  #commands = 0;
+  /** What it begins with is chosen, whether it writes there or not. */
+  #beginDb = -1;
+  #count = 0;
+  readonly #needs = new NeedsWatch();
   #out: Buffer[] = [];
   #piece: Buffer = Buffer.alloc(0);
   #base = 0;
@@ -102,6 +107,7 @@ class Replay {
     this.#requireBoundary();
     this.#hasBegun = true;
     const { db } = this.#reader.state();
+    this.#beginDb = db;
     return db < 0 ? [] : [encode(['SELECT', `${db}`])];
   }
 
@@ -119,7 +125,9 @@ class Replay {
   end(): void {
     this.#requireBoundary();
     const { from: firstOffset, until: endOffset, onEnd } = this.#options;
-    onEnd?.({ commands: this.#commands, firstOffset, endOffset, db: this.#reader.state().db });
+    const begin = { commands: this.#beginDb < 0 ? [] : ['SELECT'], highestDb: this.#beginDb };
+    const needs = joinedNeeds([begin, this.#needs.takeAll()]);
+    onEnd?.({ count: this.#count, firstOffset, endOffset, db: this.#reader.state().db, ...needs });
   }
 
   #requireBoundary(): void {
@@ -135,15 +143,18 @@ class Replay {
     if (verdict === 'drop') return;
     if (isInline) throw malformed(`the bare line ${name}, which no append-only file may have`, start);
     if (db < 0 && !NEEDS_NO_DATABASE.test(name)) throw malformed(`${name} before any SELECT: its database is not known`, start);
-    this.#commands += 1;
+    this.#count += 1;
     const isRenamed = name.split(' ')[0] !== command.typed.toUpperCase();
     if (start !== this.#runEnd || isRenamed) this.#flush();
     if (isRenamed) this.#out.push(headOf(name.split(' ')[0] ?? name, command.argCount));
     if (this.#run < 0) this.#run = isRenamed ? command.nameEnd : start;
   }
 
-  #ended({ end }: LoggedCommand): void {
-    if (this.#underWay === 'replay') this.#runEnd = end;
+  #ended(command: LoggedCommand): void {
+    if (this.#underWay === 'replay') {
+      this.#runEnd = command.end;
+      this.#needs.see(command);
+    }
     this.#underWay = 'unknown';
   }
 

@@ -25,30 +25,37 @@ const TABLE = {
   hyperLogLog: 'PFADD PFCOUNT PFDEBUG PFMERGE', // PFCOUNT keeps its result in the value, and so it is propagated
   vectorSet: 'VADD VREM VSETATTR',
   array: 'ARDEL ARDELRANGE ARINSERT ARMSET ARRING ARSEEK ARSET',
-  script: 'EVAL EVALSHA', // of servers that replicate scripts and not what they did
 };
 
 /** Commands of which only these sub-commands write data. */
 const SUBCOMMANDS = {
+  // They define code and run none of it, but for the body of a library: that has 500 ms (redis src/function_lua.c).
   FUNCTION: 'DELETE FLUSH LOAD RESTORE',
-  SCRIPT: 'FLUSH LOAD', // propagated by Redis 6.2 and older
   XGROUP: 'CREATE CREATECONSUMER DELCONSUMER DESTROY SETID',
   HIMPORT: 'DISCARD DISCARDALL PREPARE SET',
 };
 
-/** Change nothing: links are kept alive with them, and messages go to whoever listens. Left out of a replay. */
-const HARMLESS: ReadonlySet<string> = new Set(['PING', 'PUBLISH', 'REPLCONF', 'SPUBLISH']);
+/**
+ * Change no data: links are kept alive with them, messages go to whoever listens, and Redis 6.2 tells its replicas which scripts
+ * it knows, of which none is run here. Left out of a replay.
+ */
+const HARMLESS: ReadonlySet<string> = new Set(['PING', 'PUBLISH', 'REPLCONF', 'SCRIPT FLUSH', 'SCRIPT LOAD', 'SPUBLISH']);
 
-/** Change the server and not its data, or reach others. No list of allowed commands lets these pass. */
+/** Runs what somebody has written: no replay can tell what that does, or whether it ends. */
+export const isCode = (name: string): boolean => CODE.has(name.split(' ')[0] ?? '');
+const CODE: ReadonlySet<string> = new Set('EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO FUNCTION SCRIPT'.split(' '));
+
+/** Change the server and not its data, run code, or reach others. No list of allowed commands lets these pass. */
 const NEVER: ReadonlySet<string> = new Set(
   (
-    'ACL AUTH BACKUP BGREWRITEAOF BGSAVE CLIENT CLUSTER CONFIG DEBUG FAILOVER FCALL MIGRATE MODULE MONITOR PSYNC REPLICAOF ' +
+    'ACL AUTH BACKUP BGREWRITEAOF BGSAVE CLIENT CLUSTER CONFIG DEBUG EVAL EVALSHA EVALSHA_RO EVAL_RO FAILOVER FCALL FCALL_RO ' +
+    'MIGRATE MODULE MONITOR PSYNC REPLICAOF ' +
     'SAVE SHUTDOWN SLAVEOF SYNC'
   ).split(' '),
 );
 
 /** Their name alone does not say what they do. */
-export const CONTAINERS: ReadonlySet<string> = new Set(Object.keys(SUBCOMMANDS));
+export const CONTAINERS: ReadonlySet<string> = new Set([...Object.keys(SUBCOMMANDS), 'SCRIPT']);
 
 const words = (text: string): string[] => text.split(' ');
 

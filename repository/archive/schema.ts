@@ -48,6 +48,7 @@ const segmentSchema = z
     marks: z.array(z.tuple([count, z.number()])),
     destructive: z.array(destructive),
     unknownCommands: z.array(z.string()),
+    needs: z.strictObject({ commands: z.array(z.string()), highestDb: z.int().min(-1) }),
     stored: z.strictObject({
       bytes: count.positive(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),

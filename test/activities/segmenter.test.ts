@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { type SegmentDraft, Segmenter } from '../../activities/archive/segmenter.ts';
 import { StreamTap } from '../../activities/archive/tap.ts';
+import { NO_NEEDS } from '../../model/log-needs.ts';
 import { isBoundary, STREAM_BEGIN } from '../../model/stream-state.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
 
@@ -171,7 +172,14 @@ describe('The segmenter', () => {
 
   const fresh = (options = {}) =>
     new Segmenter({ start: 0, state: STREAM_BEGIN, lastAtMs: 0, ageMs: 1000, bytes: 100, ...options });
-  const seen = { state: { db: 0, inTransaction: false }, boundary: true, worth: true, destructive: [], unknownCommands: [] };
+  const seen = {
+    state: { db: 0, inTransaction: false },
+    boundary: true,
+    worth: true,
+    destructive: [],
+    unknownCommands: [],
+    needs: NO_NEEDS,
+  };
 
   it('makes no segment of PINGs alone, until nothing more will come', () => {
     const segmenter = fresh();

@@ -44,6 +44,25 @@ describe('A stay of the archiver', function () {
     assert.equal(following.rpo?.storedUpTo, (await ended).storedUpTo);
   });
 
+  it('says in each segment which commands it has, and which databases they name', async () => {
+    const { ended } = await begun();
+    const stored = async (...commands: string[][]) => {
+      for (const words of commands) await redis.command(...words);
+      await redis.command('WAIT', '1', '5000'); // for the store: a segment ends here
+    };
+    await stored(['SELECT', '3'], ['SET', 'a', '1'], ['SWAPDB', '0', '14']);
+    await stored(['PUBLISH', 'news', 'x'], ['MULTI'], ['SELECT', '9'], ['LPUSH', 'b', '1'], ['LPUSH', 'b', '2'], ['EXEC']);
+    const timelineId = (await following.archive.newestTimeline())?.timelineId ?? '';
+    const segments = await following.archive.segments(timelineId);
+    const needs = await Promise.all(segments.map(async (segment) => (await following.archive.header(segment)).needs));
+    assert.deepEqual(needs.slice(-2), [
+      { commands: ['SELECT', 'SET', 'SWAPDB'], highestDb: 14 },
+      { commands: ['EXEC', 'LPUSH', 'MULTI', 'SELECT'], highestDb: 9 },
+    ]);
+    following.cancel.abort();
+    await ended.catch(() => undefined);
+  });
+
   it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
     const { ended } = await begun();
     const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];

@@ -61,6 +61,27 @@ describe('a reader of the log', () => {
     );
   });
 
+  const DATABASES: [what: string, highest: number, ...args: (string | number)[]][] = [
+    ['SELECT', 20, 'SELECT', 20],
+    ['SWAPDB', 20, 'SWAPDB', 20, 3],
+    ['MOVE', 20, 'move', 'key', 20],
+    ['COPY', 20, 'COPY', 'from', 'to', 'REPLACE', 'db', 20],
+    ['COPY within its database', -1, 'COPY', 'DB', '20', 'REPLACE'],
+    ['a command that only looks like it', -1, 'SET', 'DB', 20],
+    ['a database that is none', -1, 'MOVE', 'key', 'x'.repeat(100_000)],
+  ];
+  for (const [what, highest, ...args] of DATABASES) {
+    it(`tells the highest database of ${what}, in whatever pieces it comes`, () => {
+      const bytes = log(command('SET', 'a', 'b'), command(...args), command('SET', 'a', 'b'));
+      for (const size of [1, 3, 1000, bytes.length]) {
+        const found: number[] = [];
+        const reader = new CommandReader(STREAM_BEGIN, { onCommand: ({ highestDb }) => found.push(highestDb) });
+        for (const piece of piecesOf(bytes, size)) reader.read(piece);
+        assert.deepEqual(found, [-1, highest, -1], `in pieces of ${size}`);
+      }
+    });
+  }
+
   it('knows what a renamed command really is', () => {
     assert.deepEqual(names(log(command('HIDDEN1'), command('choose', 3), command('x'))), ['FLUSHALL', 'SELECT', 'X']);
     assert.equal(read([command('choose', 3)]).state.db, 3);

@@ -46,7 +46,8 @@ describe('a replayable log', () => {
         ];
         const { text, facts } = await replay(log(...pieces), { state: { db: 3, inTransaction: false } }, ...sizes);
         assert.equal(text, log(command('SELECT', 3), set, del, set).toString());
-        assert.deepEqual(facts, { commands: 3, firstOffset: 1000, endOffset: 1000 + log(...pieces).length, db: 3 });
+        const ends = { firstOffset: 1000, endOffset: 1000 + log(...pieces).length, db: 3 };
+        assert.deepEqual(facts, { ...ends, count: 3, commands: ['DEL', 'SELECT', 'SET'], highestDb: 3 });
       });
 
       it('is exact at both ends', async () => {
@@ -55,7 +56,10 @@ describe('a replayable log', () => {
         const [, from, until] = ends;
         const { text, facts } = await replay(log(...parts), { state: STREAM_BEGIN, from, until }, ...sizes);
         assert.equal(text, log(command('SELECT', 5), del).toString());
-        assert.deepEqual(facts, { commands: 1, firstOffset: from, endOffset: until, db: 5 });
+        assert.deepEqual(facts, {
+          ...{ firstOffset: from, endOffset: until, db: 5 },
+          ...{ count: 1, commands: ['DEL', 'SELECT'], highestDb: 5 },
+        });
       });
 
       it('stops before the first byte of a foreign command, and names it', async () => {

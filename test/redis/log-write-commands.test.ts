@@ -29,12 +29,13 @@ describe('the table of write commands', () => {
   }
 
   it('lets a replay drop what changes nothing', () => {
-    for (const name of ['PING', 'REPLCONF', 'PUBLISH', 'SPUBLISH']) assert.equal(verdictOf(name), 'drop');
+    for (const name of ['PING', 'REPLCONF', 'PUBLISH', 'SPUBLISH', 'SCRIPT LOAD', 'SCRIPT FLUSH'])
+      assert.equal(verdictOf(name), 'drop');
   });
 
   it('takes everything else for foreign', () => {
     const dangerous =
-      'CONFIG DEBUG SHUTDOWN ACL MODULE REPLICAOF SLAVEOF FAILOVER CLUSTER SAVE MIGRATE GET FUNCTION SCRIPT XGROUP JSON.SET';
+      'EVAL EVALSHA FCALL CONFIG DEBUG SHUTDOWN ACL MODULE REPLICAOF SLAVEOF FAILOVER CLUSTER SAVE MIGRATE GET FUNCTION SCRIPT XGROUP JSON.SET';
     for (const name of [...dangerous.split(' '), 'SCRIPT KILL', 'FUNCTION KILL', 'set', '', '__PROTO__', 'CONSTRUCTOR'])
       assert.equal(verdictOf(name), 'foreign', name);
   });
@@ -44,7 +45,8 @@ describe('the table of write commands', () => {
     assert.equal(verdictOf('JSON.DEL', new Set(['JSON.SET'])), 'foreign');
   });
 
-  it('lets nobody allow what changes the server itself', () => {
-    for (const name of ['CONFIG', 'SHUTDOWN', 'MODULE', 'REPLICAOF']) assert.equal(verdictOf(name, new Set([name])), 'foreign');
+  it('lets nobody allow what changes the server itself, or runs code', () => {
+    for (const name of ['CONFIG', 'SHUTDOWN', 'MODULE', 'REPLICAOF', 'EVAL', 'EVALSHA', 'FCALL'])
+      assert.equal(verdictOf(name, new Set([name])), 'foreign');
   });
 });

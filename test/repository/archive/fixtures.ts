@@ -45,6 +45,7 @@ export const sampleSegment = (start: number, end: number, parts: Partial<NewSegm
   marks: [[end, BEGUN + end]],
   destructive: [],
   unknownCommands: [],
+  needs: { commands: ['SET'], highestDb: 0 },
   attempt: 'a',
   ...parts,
 });
