@@ -9,6 +9,7 @@ import { countClasses } from '../redis/count-classes.ts';
 import { countSentinels } from '../redis/sentinels.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
+import { lookAtNextStart } from './next-start.ts';
 import { requireProcess } from './places.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -32,12 +33,12 @@ export const createSurveyActivities = (world: World) => ({
       applications: target.applications.map(({ name }) => name),
     };
     refuseObstacles(instance, platform, layout, space.obstacles);
-    const client = await openIfThere(target);
-    if (!client) return facts;
-    using open = client;
-    const sentinels = await countSentinels(open);
-    const found = { ...facts, ...(await askServer(open, facts, world.now)), ...(sentinels === undefined ? {} : { sentinels }) };
-    return withClasses(target, found);
+    using client = await openIfThere(target);
+    const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
+    if (!client) return { ...facts, nextStart };
+    const sentinels = await countSentinels(client);
+    const said = await askServer(client, facts, world.now);
+    return withClasses(target, { ...facts, ...said, nextStart, ...(sentinels === undefined ? {} : { sentinels }) });
   },
 });
 

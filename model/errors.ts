@@ -52,6 +52,7 @@ export const ERRORS = {
   // 40-49: a restore
   RESTORE_REFUSED: { exit: 40, retryable: false, title: 'The plan has something that forbids the restore' },
   RESTORE_LOSS: { exit: 40, retryable: false, title: 'Much less would be there than before, and nobody has accepted that' },
+  CONFIG_UNSTARTABLE: { exit: 40, retryable: false, title: 'Redis would not start again with its own redis.conf' },
   PLAN_CHANGED: { exit: 41, retryable: false, title: 'The plan is not the one that was approved' },
   TARGET_IDENTITY: { exit: 42, retryable: false, title: 'The Redis found there is another one than named' },
   TARGET_DISK_FULL: { exit: 43, retryable: false, title: 'The target directory has no space left' },

@@ -1,5 +1,6 @@
 import { formatCountOf } from './format.ts';
 import type { ServerFacts } from './manifest.ts';
+import type { NextStart } from './next-start.ts';
 import type { Server } from './rdb-versions.ts';
 import type { ClassKeys } from './rehearsal.ts';
 
@@ -36,6 +37,8 @@ export interface TargetFacts {
   disk: DiskFacts;
   memory: MemoryFacts;
   identity: TargetIdentity;
+  /** Absent with strategy `live`, which starts nothing. */
+  nextStart?: NextStart;
   /** Is a process there, as the platform sees it? */
   processRunning: boolean;
   /** Names of the applications whose connections are verified at the end. */

@@ -7,6 +7,7 @@ import { sentinelsWatch } from './plan-facts.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
 import { whatIsLoaded } from './plan-loads.ts';
 import { lossRefusal } from './plan-loss.ts';
+import { asStartedNext, nextStartRefusals } from './plan-next-start.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 
 /** TIME of the server and ours may differ by so much: a restore takes seconds, and TTLs are counted in them. */
@@ -20,6 +21,7 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   const { live, instance } = input;
   return [
     ...(live ? liveRefusals(instance, live, plan.memory.neededBytes) : [...identityRefusals(input), topologyRefusal(input)]),
+    ...nextStartRefusals(input),
     clockRefusal(input),
     versionRefusal(input),
     modulesRefusal(input),
@@ -35,9 +37,10 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
 /** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
 export function believedServer({ target, manifest, others }: PlanInput): { facts: ServerFacts; server: Server; source: string } {
   const newest = [manifest, ...others].reduce((a, b) => (takenAt(b) > takenAt(a) ? b : a));
-  const facts = target.server ?? newest.server;
+  const facts = asStartedNext(target.server ?? newest.server, target.nextStart);
   const server = target.installed ?? facts;
   if (target.installed) return { facts, server, source: 'as installed' };
+  if (target.nextStart?.outcome === 'starts') return { facts, server, source: 'as it would start next' };
   return { facts, server, source: target.server ? 'as it runs' : `as backup ${newest.backupId} saw it` };
 }
 

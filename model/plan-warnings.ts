@@ -5,6 +5,7 @@ import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { whatIsLoaded } from './plan-loads.ts';
+import { nextStartWarnings } from './plan-next-start.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
@@ -20,6 +21,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
+    ...nextStartWarnings(input),
     ...(input.live
       ? liveWarnings(input.instance, input.live, { replicas: input.target.replicas.length, logBytes: input.log?.bytes ?? 0 })
       : [...aroundWarnings(input), ...roomWarnings(input, plan)]),

@@ -5,6 +5,7 @@ import { plannedOutcome } from './outcome.ts';
 import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimates.ts';
 import { whatIsLoaded } from './plan-loads.ts';
 import { plannedLoss } from './plan-loss.ts';
+import { asStartedNext } from './plan-next-start.ts';
 import { appendFormOf, refusalsOf } from './plan-refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
 import type { PlanInput, PlannedLosses, RestoreMode, RestorePlan } from './plan-types.ts';
@@ -19,8 +20,12 @@ export const PLAN_VERSION = 1;
  * Computes what a restore would do. Everything that forbids it is listed at once, so that nobody finds the next reason only
  * after mending the first.
  */
-export function planRestore(input: PlanInput): RestorePlan {
-  const { manifest, target, nowMs } = input;
+export function planRestore(given: PlanInput): RestorePlan {
+  const { manifest, nowMs } = given;
+  const { server, nextStart } = given.target;
+  // It is the next start that loads the data: what the running one was told since its own start counts for nothing.
+  const target = server ? { ...given.target, server: asStartedNext(server, nextStart) } : given.target;
+  const input = { ...given, target };
   const loads = whatIsLoaded(input);
   // A follower loads all keys and expires none meanwhile, as a server does with the base of its log.
   const mode: RestoreMode = target.layout.appendonly || input.live ? 'append-only-directory' : 'rdb-file';

@@ -1,3 +1,5 @@
+import type { ConfSources } from '../model/next-start.ts';
+
 /** What runs a Redis, seen from the machine that it runs on. One implementation a platform. */
 export interface Platform {
   readonly kind: 'process';
@@ -32,9 +34,21 @@ export interface Platform {
   dataLayout(): Promise<DataLayout>;
   /** What redis.conf makes of the names of commands, for the next start: by real name, in capitals. */
   renamedCommands(): Promise<Record<string, RenamedCommand>>;
+  /**
+   * Starts what its next start would be beside it: the same program and redis.conf, in an empty directory of its own and behind a
+   * socket that only it and we reach. Changes nothing of the real one, ends it, and takes 10 s at most.
+   * @param ask - asked with the path of the socket, once it answers
+   */
+  proveStart<T>(ask: (socketPath: string) => Promise<T>, signal?: AbortSignal): Promise<StartProof<T>>;
   /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
   trace(): Promise<PlatformTrace>;
 }
+
+export type StartProof<T> =
+  | { outcome: 'starts'; said: T; sources: ConfSources }
+  /** Redis refuses: its last lines. */
+  | { outcome: 'fails'; lastLines: string }
+  | { outcome: 'unknown'; why: string };
 
 export interface PlatformTrace {
   /** Absent: nobody here has seen it. A worker that was restarted has not, nor does it know the pid. */

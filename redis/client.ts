@@ -80,10 +80,9 @@ export async function openRedis(connection: RedisConnection, options: OpenRedisO
  * The ioredis below: RESP2 and no CLIENT SETINFO, so that an ACL user needs no permission for the handshake, and no
  * password, which ioredis would send by itself and then only log its refusal.
  */
-function createConnection({ host, port, tls }: RedisConnection, options: OpenRedisOptions): Redis {
+function createConnection({ host, port, socketPath, tls }: RedisConnection, options: OpenRedisOptions): Redis {
   return new Redis({
-    host,
-    port,
+    ...(socketPath ? { path: socketPath } : { host, port }),
     tls: tls ? { ...tls } : undefined,
     lazyConnect: true,
     protocol: 2,

@@ -2,6 +2,8 @@
 export interface RedisConnection {
   host: string;
   port: number;
+  /** A Unix socket of this machine, in place of host and port. */
+  socketPath?: string;
   /** ACL user. Absent: the default user. */
   username?: string;
   password?: string;
@@ -19,5 +21,5 @@ export interface RedisTls {
 }
 
 /** `redis://host:port`, or `rediss://` with TLS: for messages, without user or password. */
-export const describeConnection = ({ host, port, tls }: RedisConnection): string =>
-  `${tls ? 'rediss' : 'redis'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+export const describeConnection = ({ host, port, tls, socketPath }: RedisConnection): string =>
+  socketPath ? `unix:${socketPath}` : `${tls ? 'rediss' : 'redis'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,5 +1,6 @@
 import { access, constants, realpath } from 'node:fs/promises';
 import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.ts';
+import { resolveInstance } from '../../config/resolve.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
@@ -7,6 +8,7 @@ import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { checkNextStart } from './next-start.ts';
 
 /** The process is found, and its files are where they can be replaced. Only on the machine that it runs on. */
 export async function checkPlatform(
@@ -26,7 +28,10 @@ export async function checkPlatform(
       ),
     ];
   }
-  return findings('platform', () => lookAtProcess(platform, instance, client));
+  const found = await findings('platform', () => lookAtProcess(platform, instance, client));
+  const opened = openProcessPlatform({ ...platform, port: instance.redis.port });
+  const { connection } = await resolveInstance(config, instance.name);
+  return [...found, ...(await checkNextStart(instance.name, opened, connection, client))];
 }
 
 async function lookAtProcess(

@@ -47,6 +47,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   RESTORE_REFUSED: 'Read the plan (`redis-backup restore --plan`): it names everything that forbids the restore.',
   RESTORE_LOSS:
     'Read what takes the keys away: the message has the `--until` right before it. If the loss is meant, repeat the command with the `--accept-loss` that it prints.',
+  CONFIG_UNSTARTABLE:
+    'Correct what Redis complains of in its redis.conf; it serves meanwhile. `redis-backup check` tries the start each time.',
   PLAN_CHANGED: 'Look at the new plan with `--plan`, and approve that one.',
   TARGET_IDENTITY: 'Make `url` and `platform` of the instance name the same Redis.',
   TARGET_DISK_FULL: 'Make room in the data directory: old and new data stand side by side.',

@@ -52,7 +52,7 @@ export function commandStarter(options: CommandStart): Starter {
       const known = times.filter((time) => time !== undefined);
       return known.length > 0 ? Math.max(...known) : undefined;
     },
-    commandLine: async () => ({ command: [...command], cwd }),
+    commandLine: async () => ({ command: [...command], cwd, ...(options.env ? { env: options.env } : {}) }),
   };
 }
 

@@ -9,6 +9,8 @@ import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
 import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
+import { proveStart } from './start-proof.ts';
+import type { ProvableRedis } from './start-wish.ts';
 import type { Starter, Starting } from './starter.ts';
 import { systemdStarter } from './systemd-starter.ts';
 
@@ -66,6 +68,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
     renamedCommands: async () => (await redis.conf()).renamed,
+    proveStart: (ask, signal) => proveStart(redis, ask, signal),
     trace: async () => {
       const { command } = await starter.commandLine();
       const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));
@@ -82,9 +85,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
   };
 }
 
-interface LocalRedis {
-  starter: Starter;
-  conf: () => Promise<RedisConf>;
+interface LocalRedis extends ProvableRedis {
   identity: () => Promise<RedisIdentity>;
   startTimeoutMs: number;
   stopTimeoutMs: number;
@@ -123,7 +124,7 @@ function localRedis(config: ProcessPlatformConfig): LocalRedis {
           daemonizes: async () => (await conf()).daemonize,
           serverLog,
         });
-  return { starter, conf, identity, stopTimeoutMs, startTimeoutMs };
+  return { starter, conf, fileOf, identity, stopTimeoutMs, startTimeoutMs };
 }
 
 /** The fence against a configuration that pairs the URL of one Redis with the files of another. */

@@ -16,22 +16,34 @@ export interface RedisConf extends DataLayout {
   pidfile?: string;
   /** By real name, in capitals. */
   renamed: Record<string, RenamedCommand>;
+  /** Every directive, by its name in lower case, as it is set last. */
+  directives: ReadonlyMap<string, Directive>;
+  /** Files that have `user` lines. */
+  usersIn: ReadonlySet<string>;
+  /** The path of each `loadmodule`, as it stands there. */
+  modulePaths: readonly string[];
+}
+
+export interface Directive {
+  values: readonly string[];
+  /** The file, or `the command line`. */
+  from: string;
 }
 
 interface Reading {
   /** Redis changes into `dir` as soon as it reads it, so later relative paths start there. */
   cwd: string;
-  /** Directives that we use, as last set, paths resolved. */
-  values: Map<string, string>;
+  directives: Map<string, Directive>;
   renamed: Map<string, RenamedCommand>;
+  usersIn: Set<string>;
+  modulePaths: string[];
 }
 
 const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 const textOf = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
 
-const PATHS = new Set(['logfile', 'pidfile']);
-const KEPT = new Set(['dbfilename', 'appendonly', 'appenddirname', 'appendfilename', 'port', 'tls-port', 'daemonize']);
 const MAX_INCLUDES = 16;
+/** What the arguments of Redis are called in messages. */
 const COMMAND_LINE = 'the command line';
 
 /**
@@ -46,7 +58,13 @@ export async function readRedisConf(
   configFile: string | undefined,
   { cwd, overrides = [] }: { cwd: string; overrides?: readonly string[] },
 ): Promise<RedisConf> {
-  const reading: Reading = { cwd: resolve(cwd), values: new Map(), renamed: new Map() };
+  const reading: Reading = {
+    cwd: resolve(cwd),
+    directives: new Map(),
+    renamed: new Map(),
+    usersIn: new Set(),
+    modulePaths: [],
+  };
   if (configFile !== undefined) await readFileInto(reading, resolve(reading.cwd, configFile), 0);
   await readText(reading, bytesOf(optionsAsText(overrides)), COMMAND_LINE, 0);
   return confOf(reading);
@@ -63,7 +81,7 @@ export function splitCommand(command: readonly string[]): { configFile?: string;
 }
 
 /** As Redis does it: each `--name` begins a line, what follows are its quoted values. */
-function optionsAsText(words: readonly string[]): string {
+export function optionsAsText(words: readonly string[]): string {
   let text = '';
   for (const word of words) {
     if (word.startsWith('--')) text += `\n${word.slice(2)}`;
@@ -91,18 +109,20 @@ async function readText(reading: Reading, text: string, from: string, depth: num
     const [directive = '', ...values] = words;
     if (directive.toLowerCase() === 'rename-command')
       rename(reading, values, from === COMMAND_LINE ? from : `line ${index + 1} of ${from}`);
-    else if (directive.toLowerCase() !== 'include') apply(reading, directive.toLowerCase(), values);
+    else if (directive.toLowerCase() !== 'include') apply(reading, directive.toLowerCase(), values, from);
     else
       for (const included of await includes(reading, values, from, index + 1, depth))
         await readFileInto(reading, included, depth + 1);
   }
 }
 
-function apply(reading: Reading, directive: string, [value]: string[]): void {
+function apply(reading: Reading, directive: string, values: string[], from: string): void {
+  const [value] = values;
   if (value === undefined) return;
   if (directive === 'dir') reading.cwd = resolve(reading.cwd, value);
-  // The log is opened after all is read, in the final directory; an empty name means standard output.
-  if (PATHS.has(directive) || KEPT.has(directive)) reading.values.set(directive, value);
+  else if (directive === 'user') reading.usersIn.add(from);
+  else if (directive === 'loadmodule') reading.modulePaths.push(value);
+  reading.directives.set(directive, { values, from });
 }
 
 /** Line by line, as Redis does it: a name that was given before may be given another. */
@@ -123,26 +143,28 @@ async function includes(reading: Reading, [pattern]: string[], from: string, lin
   return found.sort();
 }
 
-function confOf({ cwd, values, renamed }: Reading): RedisConf {
-  const path = (name: string) => {
-    const value = values.get(name);
-    return value ? resolve(cwd, value) : undefined;
-  };
+function confOf({ cwd, directives, renamed, usersIn, modulePaths }: Reading): RedisConf {
+  const value = (name: string) => directives.get(name)?.values[0];
+  // The log is opened after all is read, in the final directory; an empty name means standard output.
+  const path = (name: string) => (value(name) ? resolve(cwd, value(name) ?? '') : undefined);
   const layout = checkLayout({
     dir: cwd,
-    dbfilename: values.get('dbfilename') ?? 'dump.rdb',
-    appendonly: values.get('appendonly')?.toLowerCase() === 'yes',
-    appenddirname: values.get('appenddirname') ?? 'appendonlydir',
-    appendfilename: values.get('appendfilename') ?? 'appendonly.aof',
+    dbfilename: value('dbfilename') ?? 'dump.rdb',
+    appendonly: value('appendonly')?.toLowerCase() === 'yes',
+    appenddirname: value('appenddirname') ?? 'appendonlydir',
+    appendfilename: value('appendfilename') ?? 'appendonly.aof',
   });
   return {
     ...layout,
-    port: Number(values.get('port') ?? 6379),
-    tlsPort: Number(values.get('tls-port') ?? 0),
-    daemonize: values.get('daemonize')?.toLowerCase() === 'yes',
+    port: Number(value('port') ?? 6379),
+    tlsPort: Number(value('tls-port') ?? 0),
+    daemonize: value('daemonize')?.toLowerCase() === 'yes',
     logfile: path('logfile'),
     pidfile: path('pidfile'),
     renamed: Object.fromEntries(renamed),
+    directives,
+    usersIn,
+    modulePaths,
   };
 }
 

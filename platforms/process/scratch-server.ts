@@ -191,7 +191,7 @@ async function requireLog(directory: string, { appenddirname = 'appendonlydir', 
   });
 }
 
-async function freePort(host: string): Promise<number> {
+export async function freePort(host: string): Promise<number> {
   const server = createServer();
   server.listen(0, host);
   await once(server, 'listening').catch((error) => {

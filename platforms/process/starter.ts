@@ -21,8 +21,8 @@ export interface Starter {
   logs(lines: number): Promise<string[]>;
   /** When it last logged or printed anything, milliseconds since 1970, where that is in files. */
   loggedAt?(): Promise<number | undefined>;
-  /** Arguments that Redis is started with, and the directory it is started in. */
-  commandLine(): Promise<{ command: string[]; cwd: string }>;
+  /** Arguments that Redis is started with, the directory it is started in, and what is added to its environment. */
+  commandLine(): Promise<{ command: string[]; cwd: string; env?: Readonly<Record<string, string>> }>;
 }
 
 export interface Starting {

@@ -31,6 +31,9 @@ describe('redis.conf', () => {
       logfile: undefined,
       pidfile: undefined,
       renamed: {},
+      directives: new Map(),
+      usersIn: new Set(),
+      modulePaths: [],
     });
   });
 

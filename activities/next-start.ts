@@ -1,0 +1,59 @@
+import { messageOf, RecoveryError } from '../model/errors.ts';
+import { compareStarts, type NextStart, type NextStarted, type StartState } from '../model/next-start.ts';
+import type { Platform, StartProof } from '../platforms/platform.ts';
+import { openRedis, type RedisClient } from '../redis/client.ts';
+import type { RedisConnection } from '../redis/connection.ts';
+import { readStartState } from '../redis/start-state.ts';
+
+type Said = { state: StartState } | { refused: string };
+
+/**
+ * Tries the next start of a Redis beside it, and compares what comes out with what runs. Changes nothing of the real one.
+ * @param living - absent when it does not answer: then only the start itself is proven
+ */
+export async function lookAtNextStart(
+  platform: Platform,
+  connection: RedisConnection,
+  living: RedisClient | undefined,
+  signal?: AbortSignal,
+): Promise<NextStart> {
+  const proof = await platform.proveStart((socketPath) => askNext(connection, socketPath), signal);
+  if (proof.outcome !== 'starts') return proof;
+  return startedOf(proof, living && (await readStartState(living)));
+}
+
+/** Signs in as we do with the real one: what it would not take then, it does not take here. */
+async function askNext({ username, password }: RedisConnection, socketPath: string): Promise<Said> {
+  const credentials = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  try {
+    using client = await openRedis({ host: 'localhost', port: 0, socketPath, ...credentials }, TIMEOUTS);
+    return { state: await readStartState(client) };
+  } catch (error) {
+    if (!(error instanceof RecoveryError) || !REFUSALS.has(error.code)) throw error;
+    return { refused: messageOf(error.cause ?? error) };
+  }
+}
+
+const TIMEOUTS = { connectTimeoutMs: 1_000, commandTimeoutMs: 5_000 };
+const REFUSALS = new Set<string>(['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED']);
+
+function startedOf(
+  { said, sources }: Extract<StartProof<Said>, { outcome: 'starts' }>,
+  living: StartState | undefined,
+): NextStarted {
+  const follows = sources.follows ? { follows: sources.follows } : {};
+  if ('refused' in said) {
+    return { outcome: 'starts', signInRefused: said.refused, differences: [], uncompared: [], ...follows };
+  }
+  const { settings, modules, refused } = said.state;
+  return {
+    outcome: 'starts',
+    differences: living ? compareStarts(living, said.state, sources) : [],
+    uncompared: [...new Set([...refused, ...(living?.refused ?? [])])].sort(),
+    ...follows,
+    ...(settings?.databases ? { databases: Number(settings.databases) } : {}),
+    ...(settings?.maxmemory ? { maxmemoryBytes: Number(settings.maxmemory) } : {}),
+    ...(settings?.['maxmemory-policy'] ? { maxmemoryPolicy: settings['maxmemory-policy'] } : {}),
+    ...(modules ? { modules: [...modules] } : {}),
+  };
+}

@@ -1,0 +1,54 @@
+import { lookAtNextStart } from '../../activities/next-start.ts';
+import type { NextStart, NextStarted } from '../../model/next-start.ts';
+import { lockedOut, restartLosses, uncomparedText, unstartable } from '../../model/plan-next-start.ts';
+import type { Platform } from '../../platforms/platform.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import type { RedisConnection } from '../../redis/connection.ts';
+import { type Finding, failed, findings, ok, warning } from './finding.ts';
+
+const CHECK = 'next start';
+
+/** A restart, and each restore and recovery is one, gives the Redis that runs now. Tried beside it, in an empty directory. */
+export const checkNextStart = (
+  instance: string,
+  platform: Platform,
+  connection: RedisConnection,
+  client: RedisClient | undefined,
+): Promise<Finding[]> => findings(CHECK, async () => foundOf(instance, await lookAtNextStart(platform, connection, client)));
+
+function foundOf(instance: string, next: NextStart): Finding[] {
+  if (next.outcome === 'unknown') {
+    const why = `what its next start would be could not be tried: ${next.why}`;
+    return [
+      warning(CHECK, why, 'Start it by `redis-server /path/redis.conf` or systemd, or compare by hand what was set at run time.'),
+    ];
+  }
+  if (next.outcome === 'fails') {
+    const { message, next: step } = unstartable(instance, next.lastLines);
+    return [failed(CHECK, message, step)];
+  }
+  return startedFindings(instance, next);
+}
+
+function startedFindings(instance: string, next: NextStarted): Finding[] {
+  const refusal = lockedOut(instance, next);
+  const found = [
+    ...(refusal ? [failed(CHECK, refusal.message, refusal.next)] : []),
+    ...(next.follows
+      ? [
+          warning(
+            CHECK,
+            `at its next start it becomes a replica of ${next.follows}`,
+            'Remove replicaof, or let it be: restores are refused.',
+          ),
+        ]
+      : []),
+    ...restartLosses(next).map(({ text, cure }) =>
+      warning(CHECK, `a restart takes back what was set at run time: ${text}`, `To keep it: ${cure}.`),
+    ),
+    ...uncomparedText(next).map((text) =>
+      warning(CHECK, text, 'Let the user of redis-backup.yaml ask: `+acl|list +config|get +module|list`.'),
+    ),
+  ];
+  return found.length > 0 ? found : [ok(CHECK, 'its redis.conf starts, with the users and settings that it has now')];
+}

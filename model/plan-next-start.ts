@@ -1,0 +1,94 @@
+import { formatCountOf, formatList } from './format.ts';
+import type { ServerFacts } from './manifest.ts';
+import type { NextStart, NextStarted, StartDifference } from './next-start.ts';
+import type { PlanInput, Refusal } from './plan.ts';
+import { refuse } from './plan-identity.ts';
+
+/** A list that is longer says how many more there are. */
+const NAMED = 12;
+
+/** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
+export function nextStartRefusals({ instance, target: { nextStart } }: PlanInput): Refusal[] {
+  if (nextStart?.outcome === 'fails') return [unstartable(instance, nextStart.lastLines)];
+  if (nextStart?.outcome !== 'starts') return [];
+  return [followsAnother(instance, nextStart), lockedOut(instance, nextStart)].filter((one) => one !== undefined);
+}
+
+export const unstartable = (instance: string, lastLines: string): Refusal =>
+  refuse(
+    'CONFIG_UNSTARTABLE',
+    `${instance} would not start again: its own redis.conf, started beside it, was refused by Redis: ${lastLines}`,
+    'Correct what Redis complains of, and leave the one that serves alone until `redis-backup check` says that it starts.',
+  );
+
+function followsAnother(instance: string, { follows }: NextStarted): Refusal | undefined {
+  if (follows === undefined) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `redis.conf makes ${instance} a replica of ${follows} at its next start, which would overwrite the restored data within seconds`,
+    'Remove replicaof from its configuration (CONFIG REWRITE writes what it is now), then plan the restore again.',
+  );
+}
+
+/** Somebody who is let in now, and whom everything depends on, would not be. */
+export function lockedOut(instance: string, { signInRefused, differences }: NextStarted): Refusal | undefined {
+  if (signInRefused !== undefined) {
+    return refuse(
+      'RESTORE_REFUSED',
+      `after a restart ${instance} would refuse the user and password of redis-backup.yaml, which it takes now: ${signInRefused}`,
+      'Write users and passwords as they are now where its next start reads them (ACL SAVE where it has an aclfile, else CONFIG REWRITE); `redis-backup check` says how.',
+    );
+  }
+  const found = differences.find(({ lockedOut, kind, name }) => lockedOut && (kind === 'setting' || name === 'default'));
+  if (!found) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `after a restart ${instance} would refuse clients that sign in now: ${differenceText(found)}`,
+    `Keep what is set now: ${found.cure}.`,
+  );
+}
+
+/** What a restart would take back, in the words of a plan; `check` and a recovery say the same. */
+export function restartLosses(next: NextStarted): { text: string; cure: string }[] {
+  const byCure = Map.groupBy(next.differences, ({ cure }) => cure);
+  return [...byCure].map(([cure, differences]) => {
+    const more = differences.length - NAMED;
+    const named = differences.slice(0, NAMED).map(differenceText);
+    return { text: formatList(more > 0 ? [...named, `${formatCountOf(more, 'more setting')}`] : named), cure };
+  });
+}
+
+const differenceText = ({ kind, name, what, lockedOut }: StartDifference): string =>
+  `${kind} ${name} (${what}${lockedOut ? '; sign-ins of now are refused then' : ''})`;
+
+export function nextStartWarnings({ target: { nextStart }, live }: PlanInput): string[] {
+  if (live || !nextStart || nextStart.outcome === 'fails') return [];
+  if (nextStart.outcome === 'unknown') {
+    return [`what the restored Redis starts with could not be tried beforehand: ${nextStart.why}`];
+  }
+  return [
+    ...restartLosses(nextStart).map(
+      ({ text, cure }) =>
+        `the restored Redis starts with what its configuration says, and not with what was set at run time: ${text}. To keep it: ${cure}`,
+    ),
+    ...uncomparedText(nextStart),
+  ];
+}
+
+export const uncomparedText = ({ uncompared, signInRefused }: NextStarted): string[] =>
+  uncompared.length === 0 || signInRefused
+    ? []
+    : [`whether a restart takes something back is not known in full: ${formatList(uncompared)} may not be asked`];
+
+/** What the next start says outdoes what the running server says of itself. */
+export function asStartedNext(facts: ServerFacts, next: NextStart | undefined): ServerFacts {
+  if (next?.outcome !== 'starts') return facts;
+  const { databases, maxmemoryBytes, maxmemoryPolicy, modules } = next;
+  return {
+    ...facts,
+    ...(databases === undefined ? {} : { databases }),
+    ...(maxmemoryBytes === undefined ? {} : { maxmemoryBytes }),
+    ...(maxmemoryPolicy === undefined ? {} : { maxmemoryPolicy }),
+    ...(modules === undefined ? {} : { modules }),
+  };
+}

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, readdir, realpath } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import type { StartProof } from '../platform.ts';
+import { inheritedEnvironment } from './command-starter.ts';
+import { lastLines, reasonIn } from './log-tail.ts';
+import { removeScratches } from './scratch-places.ts';
+import { type ProvableRedis, SOCKET, settingsOf, type Wish, wishOf } from './start-wish.ts';
+
+const PROOF_MS = 10_000;
+const POLL_MS = 20;
+const GOODBYE_MS = 1_000;
+const LAST_LINES = 40;
+const PREFIX = 'redis-backup-start-';
+
+/** See Platform.proveStart. */
+export async function proveStart<T>(
+  redis: ProvableRedis,
+  ask: (socketPath: string) => Promise<T>,
+  signal?: AbortSignal,
+): Promise<StartProof<T>> {
+  signal?.throwIfAborted();
+  const wish = await wishOf(redis);
+  if ('why' in wish) return { outcome: 'unknown', why: wish.why };
+  await removeAbandoned();
+  const directory = await mkdtemp(join(await realpath(tmpdir()), `${PREFIX}${process.pid}-`));
+  let child: ChildProcess | undefined;
+  try {
+    if (wish.user) await chown(directory, wish.user.uid, wish.user.gid);
+    const settings = await settingsOf(wish, directory);
+    child = await spawnServer(wish);
+    const output = collect(child);
+    child.stdin?.on('error', () => {}).end(settings, 'latin1'); // it may have ended before it read
+    const said = await untilSaid(child, () => ask(join(directory, SOCKET)), signal);
+    if (said) return { outcome: 'starts', said: said.value, sources: wish.sources };
+    return ended(child, output(), directory);
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof CannotSpawn) return { outcome: 'unknown', why: error.message };
+    throw error;
+  } finally {
+    await end(child, directory);
+  }
+}
+
+class CannotSpawn extends Error {}
+
+async function spawnServer({ program: [first = '', ...rest], cwd, env, user }: Wish): Promise<ChildProcess> {
+  const child = spawn(first, [...rest, '-'], {
+    cwd,
+    env: { ...inheritedEnvironment(), ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+    ...(user?.byNode ? { uid: user.uid, gid: user.gid } : {}),
+  });
+  await new Promise<void>((done, failed) => child.once('spawn', done).once('error', failed)).catch((error) => {
+    throw new CannotSpawn(`${first} cannot be run: ${messageOf(error)}`);
+  });
+  return child.on('error', () => {}); // a failed kill; we look for ourselves
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (more: string) => {
+      text = (text + more).slice(-65_536);
+    });
+  return () => text;
+}
+
+/** What it says; undefined when it has ended, or did not answer in time. */
+async function untilSaid<T>(child: ChildProcess, ask: () => Promise<T>, signal?: AbortSignal): Promise<{ value: T } | undefined> {
+  const deadline = performance.now() + PROOF_MS;
+  while (!hasEnded(child) && performance.now() < deadline) {
+    signal?.throwIfAborted();
+    try {
+      return { value: await ask() };
+    } catch (error) {
+      // It does not listen yet, or loads the empty files that it has just made.
+      if (!(error instanceof RecoveryError && (error.code === 'REDIS_UNREACHABLE' || error.code === 'REDIS_NOT_READY')))
+        throw error;
+    }
+    await sleep(POLL_MS, undefined, { signal });
+  }
+  return undefined;
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
+
+async function ended(child: ChildProcess, output: string, directory: string): Promise<StartProof<never>> {
+  const reason = reasonIn(lastLines(output, LAST_LINES));
+  if (!hasEnded(child)) return { outcome: 'unknown', why: `it did not answer within ${PROOF_MS / 1000} s: ${reason}` };
+  // What is ours, or taken by the one that runs, says nothing of a start in its place.
+  if (reason.includes(directory) || /Address already in use/.test(reason)) return { outcome: 'unknown', why: reason };
+  return { outcome: 'fails', lastLines: reason };
+}
+
+async function end(child: ChildProcess | undefined, directory: string): Promise<void> {
+  if (child && !hasEnded(child)) {
+    child.kill('SIGTERM');
+    await Promise.race([once(child, 'exit'), sleep(GOODBYE_MS, undefined, { ref: false })]);
+  }
+  await removeScratches(directory);
+}
+
+/** Of workers that were killed in the middle of it. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [] as string[])) {
+    const [, pid] = /^redis-backup-start-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || isThere(Number(pid))) continue;
+    await removeScratches(join(tmpdir(), name)).catch(() => undefined); // another's: not for us to remove
+  }
+}
+
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}

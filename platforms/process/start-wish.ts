@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { messageOf } from '../../model/errors.ts';
+import type { ConfSources } from '../../model/next-start.ts';
+import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
+import { freePort } from './scratch-server.ts';
+import { quoteArg } from './split-args.ts';
+import type { Starter } from './starter.ts';
+
+/** What is known of how a Redis is started. */
+export interface ProvableRedis {
+  starter: Starter;
+  conf: () => Promise<RedisConf>;
+  /** redis.conf of a command line, absolute. */
+  fileOf: (command: readonly string[], cwd: string) => string | undefined;
+}
+
+/** What is started beside a Redis. */
+export interface Wish {
+  program: string[];
+  cwd: string;
+  env?: Readonly<Record<string, string>>;
+  configFile?: string;
+  overrides: string[];
+  conf: RedisConf;
+  sources: ConfSources;
+  user?: ProofUser;
+}
+
+interface ProofUser {
+  uid: number;
+  gid: number;
+  /** Becomes that user before it runs the program; empty: Node does, or the start command itself. */
+  through: string[];
+  byNode: boolean;
+}
+
+/** In the directory of the proof: its path must be short. */
+export const SOCKET = 's';
+/** Words before redis-server that only change as whom and how it runs; of anything else we don't know what it starts. */
+const WRAPPERS = new Set('sudo runuser setpriv gosu su-exec nice ionice numactl taskset chrt env nohup setsid'.split(' '));
+
+export async function wishOf({ starter, conf, fileOf }: ProvableRedis): Promise<Wish | { why: string }> {
+  const { command, cwd, env } = await starter.commandLine();
+  const at = command.findIndex((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
+  if (at < 0) return { why: `it is started by ${command[0] ?? 'nothing'}, and what that starts is not known` };
+  if (at > 0 && !WRAPPERS.has(basename(command[0] ?? '')))
+    return { why: `it is started through ${command[0]}, which cannot be tried beside it` };
+  const read = await conf().catch((error) => messageOf(error));
+  if (typeof read === 'string') return { why: read };
+  if (read.modulePaths.some((path) => !isAbsolute(path))) return { why: 'redis.conf names a module by a relative path' };
+  const user = await userOf((await starter.find())?.pid);
+  if (typeof user === 'string') return { why: user };
+  const configFile = fileOf(command, cwd);
+  return {
+    program: [...(at === 0 ? (user?.through ?? []) : []), ...command.slice(0, at + 1)],
+    cwd,
+    ...(env ? { env } : {}),
+    ...(configFile ? { configFile } : {}),
+    overrides: splitCommand(command).overrides,
+    conf: read,
+    sources: sourcesOf(read, configFile),
+    ...(user ? { user: { ...user, byNode: at === 0 && user.through.length === 0 } } : {}),
+  };
+}
+
+function sourcesOf(conf: RedisConf, configFile: string | undefined): ConfSources {
+  const { directives, usersIn, dir } = conf;
+  const aclfile = directives.get('aclfile')?.values[0];
+  const follows = (directives.get('replicaof') ?? directives.get('slaveof'))?.values.join(' ');
+  const usersIncludedFrom = [...usersIn].find((file) => file !== configFile);
+  return {
+    ...(configFile ? { configFile } : {}),
+    ...(aclfile ? { aclfile: resolve(dir, aclfile) } : {}),
+    elsewhere: new Map([...directives].filter(([, { from }]) => from !== configFile).map(([name, { from }]) => [name, from])),
+    ...(usersIncludedFrom === undefined ? {} : { usersIncludedFrom }),
+    madeAbsolute: new Set(relativePaths(conf).map(([name]) => name)),
+    ...(follows && follows.toLowerCase() !== 'no one' ? { follows } : {}),
+  };
+}
+
+/** As whom it runs, where that is somebody else than we; a text says why we cannot be that. */
+async function userOf(pid: number | undefined): Promise<Omit<ProofUser, 'byNode'> | string | undefined> {
+  const status = pid === undefined ? '' : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const ids = (name: string) => (new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
+  const [uid, gid] = [Number(ids('Uid')[1]), Number(ids('Gid')[1])];
+  if (Number.isNaN(uid) || uid === process.geteuid?.()) return undefined;
+  if (process.geteuid?.() !== 0) return `it runs as user ${uid}, and this worker may not start anything as that user`;
+  const groups = ids('Groups').map(Number);
+  // Node drops them: where a key file is readable by such a group only, Redis would be refused what it may read.
+  if (groups.every((group) => group === gid)) return { uid, gid, through: [] };
+  return { uid, gid, through: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${groups.join(',')}`, '--'] };
+}
+
+/** Read by Redis from its standard input: nothing of it is written anywhere, and no argument names the real redis.conf. */
+export async function settingsOf({ configFile, overrides, conf, sources }: Wish, directory: string): Promise<string> {
+  const has = (name: string) => conf.directives.has(name);
+  const lines: [string, ...string[]][] = [
+    ['port', '0'],
+    ['unixsocket', join(directory, SOCKET)],
+    ['unixsocketperm', '700'],
+    ['daemonize', 'no'],
+    ['supervised', 'no'],
+    ['pidfile', join(directory, 'pid')],
+    ['logfile', ''],
+    ...(has('syslog-enabled') ? [['syslog-enabled', 'no'] as [string, string]] : []),
+    ...(has('cluster-enabled') ? [['cluster-enabled', 'no'] as [string, string]] : []),
+    ...(sources.follows ? [['replicaof', 'no', 'one'] as [string, string, string]] : []),
+    ...relativePaths(conf).map(([name, path]): [string, string] => [name, resolve(conf.dir, path)]),
+    ...(await tlsSettings(conf)),
+    ['dir', directory],
+  ];
+  const own = lines.map(([name, ...values]) => `${name} ${values.map(quoteArg).join(' ')}\n`).join('');
+  const bytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1');
+  return bytes(`${configFile ? `include ${quoteArg(configFile)}\n` : ''}${optionsAsText(overrides)}\n${own}`);
+}
+
+const PATH = /^(?:aclfile|tls-.*-file|tls-ca-cert-dir)$/;
+
+/** They count from `dir`, which is another one here. */
+const relativePaths = ({ directives }: RedisConf): [name: string, path: string][] =>
+  [...directives].flatMap(
+    ([
+      name,
+      {
+        values: [path = ''],
+      },
+    ]): [string, string][] => (PATH.test(name) && path !== '' && !isAbsolute(path) ? [[name, path]] : []),
+  );
+
+/** Its certificates are read only where it listens: on another port, and for nobody but us. */
+async function tlsSettings({ directives, tlsPort }: RedisConf): Promise<[string, string][]> {
+  if (!directives.has('tls-port')) return [];
+  if (tlsPort === 0) return [['tls-port', '0']];
+  return [
+    ['bind', '127.0.0.1'],
+    ['tls-port', `${await freePort('127.0.0.1')}`],
+  ];
+}

@@ -1,0 +1,31 @@
+import { RecoveryError } from '../model/errors.ts';
+import type { StartState } from '../model/next-start.ts';
+import type { RedisClient } from './client.ts';
+
+/**
+ * What a server says of everything that a start decides: settings, users, modules. With secrets, so it is compared and let go.
+ * @throws RecoveryError when it does not answer INFO, and of whatever is no refusal of one question
+ */
+export async function readStartState(client: RedisClient): Promise<StartState> {
+  await client.info('server');
+  const refused: string[] = [];
+  const ask = async <T>(what: string, question: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await question();
+    } catch (error) {
+      if (!(error instanceof RecoveryError) || !REFUSALS.has(error.code)) throw error;
+      refused.push(what);
+      return undefined;
+    }
+  };
+  const settings = await ask('CONFIG GET', async () => pairsOf((await client.command('CONFIG', 'GET', '*')) as string[]));
+  const users = await ask('ACL LIST', async () => ((await client.command('ACL', 'LIST')) as unknown[]).map(String));
+  const modules = await ask('MODULE LIST', () => client.moduleList());
+  return { ...(settings ? { settings } : {}), ...(users ? { users } : {}), ...(modules ? { modules } : {}), refused };
+}
+
+/** The user may not, or the command has another name here. */
+const REFUSALS = new Set<string>(['REDIS_PERMISSION_DENIED', 'REDIS_REFUSED']);
+
+const pairsOf = (flat: readonly string[]): Record<string, string> =>
+  Object.fromEntries(flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? '']] : [])));
