@@ -24,6 +24,7 @@ export interface RecoveryInput {
  * promote-replica    a replica with data takes over, and clients are to be pointed at it
  * set-aside          damaged files are moved out of the way, and kept
  * rebuild-manifest   the manifest of the append-only directory is made again from its files
+ * mend-log           the end of the log, which cannot be read, is cut off on a copy, and Redis started with that
  * restart            stop if it runs, start
  * start-empty        start with what was set aside missing
  * make-primary       REPLICAOF NO ONE
@@ -36,6 +37,7 @@ export type Act =
   | 'promote-replica'
   | 'set-aside'
   | 'rebuild-manifest'
+  | 'mend-log'
   | 'restart'
   | 'start-empty'
   | 'make-primary'

@@ -1,3 +1,4 @@
+import type { LogDamage } from './log-damage.ts';
 import type { LogRun } from './log-signatures.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
@@ -74,6 +75,10 @@ export interface AofSigns {
   orphanBytes: number;
   /** Files that the manifest names and that are not there. */
   missing: string[];
+  /** Where its commands cannot be read any further. Only of a log that no Redis writes to; absent: nowhere, or it was not read. */
+  damage?: LogDamage;
+  /** It is too large to be read in the time that a look has. */
+  unread?: true;
 }
 
 /** One replica of this Redis, asked itself. */

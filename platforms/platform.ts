@@ -40,6 +40,8 @@ export interface Platform {
    * @param ask - asked with the path of the socket, once it answers
    */
   proveStart<T>(ask: (socketPath: string) => Promise<T>, signal?: AbortSignal): Promise<StartProof<T>>;
+  /** What its configuration says that decides whether data can be loaded: databases, modules, names of commands. */
+  loadDirectives(): Promise<[string, ...string[]][]>;
   /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
   trace(): Promise<PlatformTrace>;
 }

@@ -70,7 +70,7 @@ export const PRESETS = {
       initialInterval: '200 milliseconds', // behind the death of a worker, too, while Redis is down
       backoffCoefficient: 2,
       maximumInterval: '5 seconds',
-      nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'STOP_FAILED'],
+      nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'STOP_FAILED', 'LOG_MALFORMED', 'TARGET_DISK_FULL'],
     },
   },
   /**

@@ -3,6 +3,7 @@ import { killScript } from '../../redis/kill-script.ts';
 import { becomePrimary } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
+import { createMendLogActivities } from './mend-log.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRestartActivities, type RestartOptions } from './restart.ts';
 import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
@@ -11,6 +12,7 @@ import { createSetAsideActivities } from './set-aside.ts';
 /** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
 export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createSetAsideActivities(world),
+  ...createMendLogActivities(world),
   ...createRestartActivities(world, options),
   ...createReplicaActivities(world),
   ...createServesAgainActivities(world, options),

@@ -2,8 +2,18 @@ import { constants } from 'node:fs';
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AofSigns, DataSigns } from '../../model/signs.ts';
+import { readLogLook } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import { findDamage } from '../../redis/aof/damage.ts';
 import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
+
+/** The look as a whole has 2 s. */
+const READ_LOG_MS = 1_200;
+
+export interface DataSignsOptions {
+  /** Of a Redis that is down: whether its log can be read to its end. */
+  readLog?: boolean;
+}
 
 /** Codes that say that nobody can use a directory, and not just that this worker may not. */
 const UNUSABLE: Record<string, string> = {
@@ -14,14 +24,15 @@ const UNUSABLE: Record<string, string> = {
 };
 
 /**
- * Looks at what a starting Redis would load. Reads names, sizes and the manifest of the log; changes nothing.
+ * Looks at what a starting Redis would load. Reads names, sizes, the manifest of the log and, if that is wanted, its commands;
+ * changes nothing.
  * @throws what the system says where this worker may not look: that is not known, and not nothing
  */
-export async function dataSigns(layout: DataLayout): Promise<DataSigns> {
+export async function dataSigns(layout: DataLayout, { readLog = false }: DataSignsOptions = {}): Promise<DataSigns> {
   const { dir, appendonly } = layout;
   const unusable = await whyUnusable(dir);
   if (unusable !== undefined) return { dir, appendonly, unusable };
-  const [rdb, aof, space] = await Promise.all([rdbSigns(layout), aofSigns(layout), statfs(dir).catch(() => undefined)]);
+  const [rdb, aof, space] = await Promise.all([rdbSigns(layout), aofSigns(layout, readLog), statfs(dir).catch(() => undefined)]);
   return {
     dir,
     appendonly,
@@ -46,7 +57,25 @@ async function rdbSigns({ dir, dbfilename }: DataLayout): Promise<DataSigns['rdb
   return found?.isFile() ? { bytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
 }
 
-async function aofSigns(layout: DataLayout): Promise<AofSigns | undefined> {
+async function aofSigns(layout: DataLayout, readLog: boolean): Promise<AofSigns | undefined> {
+  const signs = await filesOf(layout);
+  return signs && readLog && layout.appendonly && signs.manifest === 'present'
+    ? { ...signs, ...(await readingOf(layout)) }
+    : signs;
+}
+
+/** What nobody has read before is read now, as far as the time allows. */
+async function readingOf(layout: DataLayout): Promise<Pick<AofSigns, 'damage' | 'unread'>> {
+  const known = await readLogLook(layout);
+  try {
+    const damage = known ? known.damage : await findDamage(layout, { signal: AbortSignal.timeout(READ_LOG_MS) });
+    return damage ? { damage } : {};
+  } catch {
+    return { unread: true }; // too large, or not readable: the act that mends it says why
+  }
+}
+
+async function filesOf(layout: DataLayout): Promise<AofSigns | undefined> {
   const { dir, appenddirname, appendfilename } = layout;
   const directory = join(dir, appenddirname);
   const names = await ifThere(readdir(directory));

@@ -30,11 +30,17 @@ export const createPlaceLookActivities = (world: World) => ({
 
 /** The same, without a world: for whoever has a platform. */
 export async function lookAtPlace(host: string, platform: Platform, connection: RedisConnection): Promise<PlaceSigns> {
+  const asked = bounded('its process', QUESTION_MS, () => platform.status());
+  const traced = bounded('how it ended', QUESTION_MS, () => platform.trace());
   const [status, trace, log, data, local] = await Promise.all([
-    bounded('its process', QUESTION_MS, () => platform.status()),
-    bounded('how it ended', QUESTION_MS, () => platform.trace()),
+    asked,
+    traced,
     bounded('its log', QUESTION_MS, () => platform.logs(LOG_LINES)),
-    bounded('its data directory', QUESTION_MS, async () => dataSigns(await platform.dataLayout())),
+    bounded('its data directory', QUESTION_MS, async () => {
+      // What a living Redis writes to is cut at any moment.
+      const isDown = (await asked).value?.running === false || (await traced).value?.crashLoop === true;
+      return dataSigns(await platform.dataLayout(), { readLog: isDown });
+    }),
     lookLocally(connection),
   ]);
   const runs = runsIn(log.value ?? []);

@@ -120,7 +120,7 @@ function alreadyRestarted(
 
 const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
 
-const CHANGES_FILES = ['set-aside', 'rebuild-manifest'];
+const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log'];
 
 function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instance, assessment, approved }: RestartInput): void {
   if (approved || !last || last.instance !== instance) return;

@@ -1,9 +1,10 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { staysInUse } from '../../model/failure-class.ts';
+import type { Assessment } from '../../model/recovery.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
-import type { World } from '../world.ts';
+import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, quickInfo } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
 import type { ActInput } from './restart.ts';
@@ -33,8 +34,7 @@ export const createSetAsideActivities = (world: World) => ({
       if (linked.length > 0) progress({ stage: 'set aside', note: `only linked, not copied: ${linked.join(', ')}` });
       return kept;
     }
-    const info = await quickInfo(target);
-    if (info && !info.flag('loading') && info.get('run_id') !== assessment.server?.runId) throw servesNow(instance);
+    await refuseWhenServing(target, assessment);
     await endWithoutSave(target, platform);
     return setAside(layout, operationId, { foundAtMs: Date.parse(assessment.at) });
   },
@@ -69,6 +69,12 @@ export const createSetAsideActivities = (world: World) => ({
     return { beforeMs };
   },
 });
+
+/** @throws RecoveryError `RESTORE_REFUSED` if another Redis than the one that was looked at has loaded its data and answers */
+export async function refuseWhenServing(target: ProtectedInstance, { server }: Assessment): Promise<void> {
+  const info = await quickInfo(target);
+  if (info && !info.flag('loading') && info.get('run_id') !== server?.runId) throw servesNow(target.name);
+}
 
 const servesNow = (instance: string) =>
   new RecoveryError('RESTORE_REFUSED', `${instance} answers by now, and has loaded what it could: its files are left to it`, {

@@ -18,7 +18,7 @@ export const importCommand: CommandSpec = {
     },
     ONE_INSTANCE,
   ],
-  options: [],
+  options: [{ flags: '--up-to-damage', about: 'of a damaged log, take what stands in front of the damage' }],
   exits: '25 for a log with a command that is no known write command, or a damaged one; nothing is stored then',
   async run({ config, repository, output, now, interrupt }, given) {
     const loaded = await config();
@@ -30,6 +30,7 @@ export const importCommand: CommandSpec = {
     try {
       const imported = await importData(resolve(path), {
         ...{ repository: await repository(), instance: settings, softwareVersion: version, now, signal: interrupt },
+        upToDamage: given.options.upToDamage === true,
         onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
       });
       const { kind, manifest, cutBytes } = imported;
@@ -61,7 +62,7 @@ export function importedText(imported: Imported): string {
   const { cutBytes } = imported;
   return [
     `imported as AOF backup ${backupId} of ${instance}: ${formatCountOf(files.length, 'file')}, ${formatBytes(aofBytes(imported.manifest))}, ${base ? `${formatCountOf(base.rdb.keys, 'key')} in its base` : 'commands alone'}, data of ${at}`,
-    ...(cutBytes > 0 ? [`warning: ${formatBytes(cutBytes)} behind the last whole command were left out, as Redis would do`] : []),
+    ...(cutBytes > 0 ? [`warning: ${formatBytes(cutBytes)} behind the last whole command were left out`] : []),
     `Look at what a restore would do: redis-backup restore ${instance} --aof-backup ${backupId} --plan`,
   ].join('\n');
 }

@@ -23,6 +23,8 @@ export interface ImportDeps {
   now(): number;
   signal: AbortSignal;
   onProgress(stage: 'check' | 'store', doneBytes: number): void;
+  /** See `readAofSource`. */
+  upToDamage?: boolean;
 }
 
 export type Imported =
@@ -38,8 +40,8 @@ const UNKNOWN_PLACE = { replid: '', offset: 0 } as const;
  * @throws RecoveryError what `readAofSource` and `replayable` throw: nothing is stored then
  */
 export async function importData(path: string, deps: ImportDeps): Promise<Imported> {
-  const { signal, onProgress } = deps;
-  const source = await readAofSource(path, { signal, onProgress: (bytes) => onProgress('check', bytes) });
+  const { signal, onProgress, upToDamage = false } = deps;
+  const source = await readAofSource(path, { signal, upToDamage, onProgress: (bytes) => onProgress('check', bytes) });
   if (source.form === 'rdb' && source.base) return importRdb(source.base.path, source.base.bytes, deps);
   await refuseForeign(source, deps);
   return importAof(source, deps);

@@ -7,7 +7,11 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
   'oom-killed': { byItself: 'Starts it, once in `restartEvery`.', you: 'Raise the memory limit, or lower maxmemory.' },
   loading: { byItself: 'Waits; a restart would begin the load anew.' },
   'rdb-damaged': { byItself: 'Sets the files aside and starts empty, as `onDamage` says.' },
-  'aof-damaged': { byItself: 'Sets the files aside and starts empty, as `onDamage` says.' },
+  'aof-damaged': {
+    byItself:
+      'Cuts a damaged end off, on a copy that a throw-away Redis loads first, keeps the original, and starts Redis. Damaged in the middle: asks whether what stands before it is served, or sets the files aside and starts empty, as `onDamage` says.',
+    you: '`redis-backup import PATH --up-to-damage` of what was kept.',
+  },
   'aof-manifest-lost': {
     byItself: 'Copies the directory, makes the manifest again and restarts.',
     asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',

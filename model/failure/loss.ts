@@ -1,5 +1,6 @@
 import { type FailureClass, keepsData } from '../failure-class.ts';
 import { formatCount, formatDuration } from '../format.ts';
+import { cutText } from '../log-damage.ts';
 import { endedDrained } from '../log-signatures.ts';
 import type { Assessment } from '../recovery.ts';
 import type { RedisFacts } from '../redis-look.ts';
@@ -59,6 +60,8 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
     const age = formatDuration(signs.nowMs - Date.parse(data.rdb.modifiedAt));
     return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
   }
+  const damage = failure === 'aof-damaged' ? data?.aof?.damage : undefined;
+  if (damage?.where === 'end' && damage.unmendable === undefined) return `Of its log ${cutText(damage)}.`;
   if (failure === 'aof-manifest-lost')
     return `About 1 s of writes, if its append-only files are whole; else ${fromStored(signs, log)}`;
   return fromStored(signs, log);

@@ -1,6 +1,7 @@
 import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCountOf } from '../format.ts';
 import { unknownCommandIn } from '../load-log.ts';
+import { damageText, isCutByRedis } from '../log-damage.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
 import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
@@ -23,6 +24,8 @@ export function failureOfEnd(seen: PlaceSigns): Found {
     return found('directory-unusable', [`${data.dir}: ${data.unusable}.`, gone], [ADVICE['directory-unusable']]);
   const lost = lostManifest(data);
   if (lost) return found('aof-manifest-lost', [lost, gone]);
+  const broken = damageBeforeStart(data);
+  if (broken) return found('aof-damaged', [broken, gone, endOf(place)], whatStandsBefore(data));
   const memory = outOfMemory(place);
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
@@ -86,7 +89,8 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
   const damaged = fatal.failure === 'rdb-damaged' && data?.appendonly && (data.aof?.files ?? 0) > 0;
   const failure = damaged ? 'aof-damaged' : fatal.failure;
   const where = (['config-at', 'config-line'] as const).flatMap((id) => signOf(run, id)?.line ?? []);
-  const advice = failure in ADVICE ? [withWhere(ADVICE[failure as keyof typeof ADVICE], where)] : [];
+  const own = failure in ADVICE ? [withWhere(ADVICE[failure as keyof typeof ADVICE], where)] : [];
+  const advice = failure === 'aof-damaged' ? [...own, ...whatStandsBefore(data)] : own;
   const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
   const isSecond = place.server.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
   return found(
@@ -95,6 +99,7 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
       logged(fatal.line),
       gone,
       failure === 'log-refused' && disabledText(place, fatal.line),
+      failure === 'aof-damaged' && damageOf(data),
       damaged && 'It runs with appendonly yes, so the RDB that it speaks of is the base of its log.',
       isSecond && 'An earlier start has already cut a file of its log: what it loads now has a hole.',
       ...others.map(({ line }) => logged(line)),
@@ -114,6 +119,30 @@ function disabledText({ disabledBy }: PlaceSigns, line: string): string {
 
 const withWhere = (advice: string, where: readonly string[]): string =>
   where.length > 0 ? `${advice.replace(/\.$/, '')} (${where.join(': ')}).` : advice;
+
+/** Seen before Redis is started, which would refuse it. What it cuts off by itself is left to it. */
+function damageBeforeStart(data: DataSigns | undefined): string | undefined {
+  const damage = data?.aof?.damage;
+  return damage && !isCutByRedis(damage) ? damageOf(data) : undefined;
+}
+
+/** Where Redis is started without its log, which is kept. */
+function whatStandsBefore(data: DataSigns | undefined): string[] {
+  const damage = data?.aof?.damage;
+  if (!damage || damage.usableBytes === 0 || (damage.where === 'end' && damage.unmendable === undefined)) return [];
+  const until = damage.lastWriteAt === undefined ? '' : `, up to ${damage.lastWriteAt}`;
+  return [
+    `What stands in front of the damage, ${formatBytes(damage.usableBytes)}${until}, can be had: \`redis-backup import PATH --up-to-damage\` makes a backup of the log that was kept.`,
+  ];
+}
+
+function damageOf(data: DataSigns | undefined): string | undefined {
+  const damage = data?.aof?.damage;
+  if (!damage) return undefined;
+  return damage.unmendable === undefined
+    ? damageText(damage)
+    : `${damageText(damage)} It cannot be cut off: ${damage.unmendable}.`;
+}
 
 /** Files that Redis would not load, and would write over. */
 function lostManifest(data: DataSigns | undefined): string | undefined {
@@ -161,7 +190,9 @@ function whatItWillLoad(data: DataSigns | undefined): (string | undefined)[] {
         : 'It would come up empty: it has no data files.',
     ];
   const aof = data.appendonly ? data.aof : undefined;
+  const cut = aof?.damage && `${damageText(aof.damage)} Redis cuts that off as it starts.`;
   return [
+    cut,
     aof
       ? `It will load its append-only log, ${formatBytes(aof.bytes)}.`
       : data.rdb && `It will load ${formatBytes(data.rdb.bytes)} of RDB, saved at ${data.rdb.modifiedAt}.`,

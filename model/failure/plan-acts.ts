@@ -1,5 +1,6 @@
 import type { FailureClass } from '../failure-class.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatBytes, formatCount, formatDuration } from '../format.ts';
+import { damageText, type LogDamage } from '../log-damage.ts';
 import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
 import { isRightlyReplica } from './of-answer.ts';
@@ -31,8 +32,9 @@ export function planActs(failure: FailureClass, signs: Signs): PlannedAct[] {
     case 'oom-killed':
     case 'cannot-start':
       return place ? planRestart(signs) : [];
-    case 'rdb-damaged':
     case 'aof-damaged':
+      return place ? planDamagedLog(signs) : [];
+    case 'rdb-damaged':
       return place ? [...protectReplicas(signs), setAside(failure), startEmpty(signs)] : [];
     case 'aof-manifest-lost':
       return place ? planRebuild(signs) : [];
@@ -113,6 +115,43 @@ function protectReplicas(signs: Signs): PlannedAct[] {
     },
   };
   return [promote, { act: 'detach-replicas', text: `Detach ${names}, so that an empty primary cannot wipe them.` }];
+}
+
+/**
+ * Empty is the last way. The end of a log is cut off; a damage in its middle takes commands away that are whole, so a person
+ * is asked, and where all data can be made again nobody is waited for.
+ */
+function planDamagedLog(signs: Signs): PlannedAct[] {
+  const { damage, unread } = signs.place?.data?.aof ?? {};
+  const empty = [...protectReplicas(signs), setAside('aof-damaged'), startEmpty(signs)];
+  if (unread) return [CUT_UNREAD];
+  if (!damage || damage.unmendable !== undefined) return empty;
+  if (damage.where === 'end')
+    return [
+      {
+        act: 'mend-log',
+        text: `Cut ${formatCount(damage.badBytes)} bytes off the end of the log, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
+      },
+    ];
+  if (signs.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
+  return [cutMiddle(signs, damage)];
+}
+
+const CUT_UNREAD: PlannedAct = {
+  act: 'mend-log',
+  text: 'Read the log, cut off what stands behind its last whole command if that is its end, on a copy that a throw-away Redis loads first, and start Redis.',
+};
+
+function cutMiddle({ settings }: Signs, damage: LogDamage): PlannedAct {
+  const { usableBytes, badBytes, lastWriteAt } = damage;
+  const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
+  const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;
+  const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}, and leave ${formatBytes(badBytes)} of later writes out (they are kept)? Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
+  return {
+    act: 'mend-log',
+    text: `Cut the log behind ${before}, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
+    ask: { question, otherwise: 'proceed' },
+  };
 }
 
 const setAside = (failure: FailureClass): PlannedAct => ({

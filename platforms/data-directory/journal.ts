@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
+import type { LogDamage } from '../../model/log-damage.ts';
 import { isBaseName } from '../data-layout.ts';
 import { type Files, isDiskFull, writeWhole } from './files.ts';
 import type { Operation } from './operation.ts';
@@ -38,6 +39,8 @@ export interface Journal {
   placing?: string;
   /** Of `set-aside`: when a Redis was first let start without the originals. From then on they never come back by themselves. */
   startedAtMs?: number;
+  /** Of a log that was cut: what was found in it. */
+  damage?: LogDamage;
 }
 
 const FILE = 'operation.json';

@@ -69,6 +69,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     dataLayout: async () => layoutOf(await redis.conf()),
     renamedCommands: async () => (await redis.conf()).renamed,
     proveStart: (ask, signal) => proveStart(redis, ask, signal),
+    loadDirectives: async () => (await redis.conf()).loadDirectives,
     trace: async () => {
       const { command } = await starter.commandLine();
       const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));

@@ -22,6 +22,8 @@ export interface RedisConf extends DataLayout {
   usersIn: ReadonlySet<string>;
   /** The path of each `loadmodule`, as it stands there. */
   modulePaths: readonly string[];
+  /** See `Platform.loadDirectives`. */
+  loadDirectives: [string, ...string[]][];
 }
 
 export interface Directive {
@@ -37,11 +39,13 @@ interface Reading {
   renamed: Map<string, RenamedCommand>;
   usersIn: Set<string>;
   modulePaths: string[];
+  loadDirectives: [string, ...string[]][];
 }
 
 const bytesOf = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 const textOf = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8');
 
+const LOADING = new Set(['databases', 'loadmodule']);
 const MAX_INCLUDES = 16;
 /** What the arguments of Redis are called in messages. */
 const COMMAND_LINE = 'the command line';
@@ -64,6 +68,7 @@ export async function readRedisConf(
     renamed: new Map(),
     usersIn: new Set(),
     modulePaths: [],
+    loadDirectives: [],
   };
   if (configFile !== undefined) await readFileInto(reading, resolve(reading.cwd, configFile), 0);
   await readText(reading, bytesOf(optionsAsText(overrides)), COMMAND_LINE, 0);
@@ -119,6 +124,7 @@ async function readText(reading: Reading, text: string, from: string, depth: num
 function apply(reading: Reading, directive: string, values: string[], from: string): void {
   const [value] = values;
   if (value === undefined) return;
+  if (LOADING.has(directive)) reading.loadDirectives.push([directive, ...values]);
   if (directive === 'dir') reading.cwd = resolve(reading.cwd, value);
   else if (directive === 'user') reading.usersIn.add(from);
   else if (directive === 'loadmodule') reading.modulePaths.push(value);
@@ -126,8 +132,9 @@ function apply(reading: Reading, directive: string, values: string[], from: stri
 }
 
 /** Line by line, as Redis does it: a name that was given before may be given another. */
-function rename({ renamed }: Reading, [from = '', name]: string[], by: string): void {
+function rename({ renamed, loadDirectives }: Reading, [from = '', name]: string[], by: string): void {
   if (name === undefined) return;
+  loadDirectives.push(['rename-command', from, name]);
   const upper = from.toUpperCase();
   const known = [...renamed].find(([, one]) => one.name.toUpperCase() === upper);
   renamed.set(known?.[0] ?? upper, { name, by });
@@ -143,7 +150,7 @@ async function includes(reading: Reading, [pattern]: string[], from: string, lin
   return found.sort();
 }
 
-function confOf({ cwd, directives, renamed, usersIn, modulePaths }: Reading): RedisConf {
+function confOf({ cwd, directives, renamed, usersIn, modulePaths, loadDirectives }: Reading): RedisConf {
   const value = (name: string) => directives.get(name)?.values[0];
   // The log is opened after all is read, in the final directory; an empty name means standard output.
   const path = (name: string) => (value(name) ? resolve(cwd, value(name) ?? '') : undefined);
@@ -165,6 +172,7 @@ function confOf({ cwd, directives, renamed, usersIn, modulePaths }: Reading): Re
     directives,
     usersIn,
     modulePaths,
+    loadDirectives,
   };
 }
 

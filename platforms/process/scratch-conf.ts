@@ -15,13 +15,15 @@ export interface ScratchSettings {
   /** Where they are not Redis' own, as when the log is a copy of a server's. */
   appenddirname?: string;
   appendfilename?: string;
+  /** Lines of the configuration of the server whose data it is: see `Platform.loadDirectives`. */
+  directives?: readonly (readonly [string, ...string[]])[];
 }
 
 export const LOG_FILE = 'redis.log';
 
 /** Writes its redis.conf; readable by its user only, because of the password. @returns the path */
 export async function writeScratchConf(directory: string, port: number, settings: ScratchSettings): Promise<string> {
-  const { bind = '127.0.0.1', password, maxMemoryBytes, databases, modules = [] } = settings;
+  const { bind = '127.0.0.1', password, maxMemoryBytes, databases, modules = [], directives = [] } = settings;
   const { appenddirname, appendfilename } = settings;
   const lines: [string, ...string[]][] = [
     ['bind', bind],
@@ -42,6 +44,7 @@ export async function writeScratchConf(directory: string, port: number, settings
     ['maxmemory-policy', 'noeviction'],
     ...(databases === undefined ? [] : [['databases', `${databases}`] as [string, string]]),
     ...modules.map((module): [string, ...string[]] => ['loadmodule', ...module]),
+    ...directives.map((directive): [string, ...string[]] => [...directive]),
     // Redis 6 does not know all of these names, so only those that differ are written.
     ...Object.entries({ appenddirname, appendfilename }).filter((pair): pair is [string, string] => pair[1] !== undefined),
   ];

@@ -9,6 +9,8 @@ export interface CheckAofOptions extends ReadOptions {
    * `aof-load-truncated yes`. Default: refused.
    */
   mayEndCut?: boolean;
+  /** Of this file only so much is read. */
+  endsAt?: { name: string; bytes: number };
 }
 
 export interface CheckedAof {
@@ -34,7 +36,10 @@ export async function checkAof(directory: string, manifest: string, options: Che
     const path = join(directory, name);
     const before = doneBytes;
     const onProgress = (bytes: number) => options.onProgress?.(before + bytes);
-    const part = await readAofPart(path, await sizeOf(path), { ...options, onProgress });
+    const part = await readAofPart(path, options.endsAt?.name === name ? options.endsAt.bytes : await sizeOf(path), {
+      ...options,
+      onProgress,
+    });
     parts.push({ ...part, name, seq, type });
     doneBytes += part.bytes;
   }

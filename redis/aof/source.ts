@@ -1,9 +1,11 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { crc64 } from '../rdb/crc64.ts';
 import { type CheckedAof, checkAof } from './check.ts';
+import { damageOf, findDamage } from './damage.ts';
 import { type AofPart, beginsWithRdb, firstBytes, logMalformed, type ReadOptions, readAofPart, readFilePart } from './part.ts';
+import { shortenLog } from './trial.ts';
 
 /** Data that a person has in hand, in the one shape that a restore needs: an RDB, and the commands since. */
 export interface AofSource {
@@ -20,13 +22,18 @@ export interface AofSource {
 
 const MANIFEST = '.manifest';
 
+export interface SourceOptions extends ReadOptions {
+  /** Of a damaged log: what stands in front of the damage. Default: refused. */
+  upToDamage?: boolean;
+}
+
 /**
  * Finds out what lies at a path and reads all of it once: a multi-part append-only directory, itself or the one it lies in; the
  * single append-only file of Redis 6 and older; an RDB. A log may end within a command, as a crash leaves it.
  * @throws RecoveryError `INPUT_INVALID` for anything else, by name; `MANIFEST_INVALID`, `LOG_MALFORMED`, `RDB_MALFORMED`,
  *   `RDB_CHECKSUM_MISMATCH` for a damaged one, with file and byte
  */
-export async function readAofSource(path: string, options: ReadOptions = {}): Promise<AofSource> {
+export async function readAofSource(path: string, options: SourceOptions = {}): Promise<AofSource> {
   const stats = await stat(path).catch((error) => {
     throw unusable(`${path} cannot be read: ${messageOf(error)}`, error);
   });
@@ -57,21 +64,36 @@ async function lookInto(
   );
 }
 
-async function readDirectory(directory: string, options: ReadOptions): Promise<AofSource> {
+async function readDirectory(directory: string, options: SourceOptions): Promise<AofSource> {
   const manifests = (await readdir(directory)).filter((name) => name.endsWith(MANIFEST));
   const [manifest = '', other] = manifests;
   if (other !== undefined) throw unusable(`${directory} has several manifests: ${manifests.join(', ')}`);
-  const checked = await checkAof(directory, await readFile(join(directory, manifest), 'utf8'), { ...options, mayEndCut: true });
-  return sourceOf('multi-part', checked.parts);
+  const text = await readFile(join(directory, manifest), 'utf8');
+  if (!options.upToDamage)
+    return sourceOf('multi-part', (await checkAof(directory, text, { ...options, mayEndCut: true })).parts);
+  const place = {
+    dir: dirname(directory),
+    appenddirname: basename(directory),
+    appendfilename: manifest.slice(0, -MANIFEST.length),
+  };
+  const damage = await findDamage(place, options);
+  if (!damage) return readDirectory(directory, { ...options, upToDamage: false });
+  const shortened = (await shortenLog(place, damage.name)).manifest ?? text;
+  const endsAt = { name: damage.name, bytes: damage.wholeBytes };
+  const source = sourceOf('multi-part', (await checkAof(directory, shortened, { ...options, endsAt })).parts);
+  return { ...source, cutBytes: damage.badBytes };
 }
 
-async function readFileAt(path: string, options: ReadOptions): Promise<AofSource> {
+async function readFileAt(path: string, options: SourceOptions): Promise<AofSource> {
   const isRdb = await beginsWithRdb(path);
   if (!isRdb) await refuseForeign(path);
-  const part = await readAofPart(path, (await stat(path)).size, options);
+  const bytes = (await stat(path)).size;
+  const damage = options.upToDamage ? await damageOf(path, bytes, options) : undefined;
+  const part = await readAofPart(path, damage?.wholeBytes ?? bytes, options);
   if (part.boundary === 0) throw logMalformed(path, 'it has no whole command');
   const isLog = !isRdb || part.rdbBytes < part.bytes;
-  return sourceOf(isLog ? 'single-file' : 'rdb', [{ ...part, type: 'base' }]);
+  const source = sourceOf(isLog ? 'single-file' : 'rdb', [{ ...part, type: 'base' }]);
+  return damage ? { ...source, cutBytes: bytes - damage.wholeBytes } : source;
 }
 
 function sourceOf(form: AofSource['form'], parts: readonly (AofPart & Pick<CheckedAof['parts'][number], 'type'>)[]): AofSource {

@@ -61,25 +61,45 @@ describe('A recovery of a Redis that is down', function () {
     assert.equal(await redis.ask('DBSIZE'), SESSIONS + 1);
   });
 
-  it('with a log that is cut in its middle: keeps it, asks before it starts empty, and does when nobody answers', async () => {
+  it('with a log that is damaged in its middle: keeps it, starts empty where all can be made again, and says how the rest is had', async () => {
     await redis.stand({ config: WITH_LOG });
     const damaged = await redis.cutLog();
-    const report = await redis.recover({ onDamage: 'ask' }, async () => {
-      await redis.answer(/Start Redis empty/);
-      await redis.answer(/session/, true);
-    });
+    const report = await redis.recover({ onDamage: 'serve-empty' }, () => redis.answer(/session/, true));
     await serves(report);
     assert.equal(report.failure, 'aof-damaged');
     assert.ok(isKept(damaged, report.keptAside?.directory));
     assert.equal(report.restored, undefined);
-    assert.deepEqual(
-      report.decisions.map(({ answer, by }) => [answer, by]),
-      [
-        ['approved', 'ann'],
-        ['declined', 'ann'],
-      ],
-    );
+    assert.equal(report.serving?.keys, 0);
+    assert.match(report.toDo.join(), /redis-backup import PATH --up-to-damage/);
     assert.ok((report.forecast?.atMostSignIns ?? 0) >= SESSIONS, JSON.stringify(report.forecast));
+  });
+
+  it('with a log that is damaged in its middle: asks whether what stands before it is served, and serves it', async () => {
+    await redis.stand({ config: WITH_LOG });
+    const damaged = await redis.cutLog();
+    const report = await redis.recover({ onDamage: 'ask' }, async () => {
+      await redis.answer(/Serve the .* in front of the damage/);
+    });
+    await serves(report);
+    assert.ok(isKept(damaged, report.keptAside?.directory));
+    const served = report.serving?.keys ?? 0;
+    assert.ok(served > 0 && served < KEYS, `${served} keys`);
+    assert.equal(report.decisions[0]?.answer, 'approved');
+  });
+
+  it('with zeros at the end of its log, as a power failure leaves them: cuts them off a copy, and serves every key', async () => {
+    await redis.stand({ config: WITH_LOG });
+    const damaged = await redis.endLogInZeros();
+    const starts = redis.starts();
+    const report = await redis.recover({ onDamage: 'serve-empty' });
+    await serves(report);
+    assert.equal(report.failure, 'aof-damaged');
+    assert.equal(report.serving?.keys, KEYS);
+    assert.equal(redis.starts(), starts + 1, 'it was not started with the damage first');
+    assert.match(report.serving?.warnings.join() ?? '', /4,096 bytes are cut/);
+    assert.match(report.summary, /4,096 bytes/);
+    assert.ok(isKept(damaged, report.keptAside?.directory));
+    assert.deepEqual(report.toDo, []);
   });
 
   it('with a log whose tail is cut: serves, and says how many bytes are gone', async () => {

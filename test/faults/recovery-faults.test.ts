@@ -10,6 +10,7 @@ const KILLED = ['lookFromPlace', 'assessFailure', 'restartServer', 'awaitServesA
   'publishSnapshot',
   'watchWarmup',
 ]);
+const MENDED = ['mendLog', 'restartServer'];
 const DAMAGED = ['setAside', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat(['mergeClasses', 'removeScratch']);
 
 describe('A recovery that is disturbed', function () {
@@ -51,6 +52,13 @@ describe('A recovery that is disturbed', function () {
       people: () => redis.answer(/session/),
       keys: SESSIONS,
     },
+    {
+      path: 'of a Redis whose log ends in zeros',
+      steps: MENDED,
+      fail: () => redis.endLogInZeros(),
+      people: async () => undefined,
+      keys: KEYS,
+    },
   ];
   for (const { path, steps, fail, people, keys } of paths)
     describe(path, () => {
@@ -61,7 +69,7 @@ describe('A recovery that is disturbed', function () {
         undisturbed = await redis.recover({}, people);
       });
 
-      for (const fate of [`before:${steps[path.includes('damaged') ? 1 : 2]}`, ...steps.map((step) => `after:${step}`)])
+      for (const fate of [`before:${steps[steps === KILLED ? 2 : 1]}`, ...steps.map((step) => `after:${step}`)])
         it(`ends the same when the worker dies ${fate.replace(':', ' ')}`, async () => {
           await redis.stand({ config: WITH_LOG });
           await fail();
@@ -95,7 +103,8 @@ describe('A recovery that is disturbed', function () {
   ];
   const meet = async (step: string) => {
     await redis.stand({ config: WITH_LOG });
-    const files = await redis.cutLog();
+    if (step === 'restartServer') await redis.kill();
+    const files = step === 'restartServer' ? filesIn(redis.dir) : await redis.cutLog();
     await redis.house.killWorker();
     await redis.house.startWorker(held.includes(step) ? `hold:${step}` : undefined);
     const before = redis.house.steps.length;

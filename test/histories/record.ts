@@ -42,7 +42,7 @@ async function recordRecoveries(): Promise<void> {
     await redis.stand(withLog);
     await redis.cutLog();
     await redis.recover({ onDamage: 'ask' }, async (running) => {
-      await redis.question(/Start Redis empty/);
+      await redis.question(/Serve the/);
       await running.executeUpdate('abort', { args: [{ by: 'ann', reason: 'wrong instance' }] });
     });
     record(redis.house, 'recovery-aborted', 'recover/main');

@@ -34,6 +34,7 @@ describe('redis.conf', () => {
       directives: new Map(),
       usersIn: new Set(),
       modulePaths: [],
+      loadDirectives: [],
     });
   });
 

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
@@ -114,6 +114,15 @@ export class Troubled {
     const file = join(directory, readdirSync(directory).find((name) => name.endsWith('incr.aof')) ?? '');
     const bytes = readFileSync(file);
     writeFileSync(file, bytes.fill('#', bytes.length >> 1, (bytes.length >> 1) + 40));
+    return filesIn(this.dir);
+  }
+
+  /** Kills it, and leaves its log as a power failure does. @returns its files */
+  async endLogInZeros(): Promise<Map<string, string>> {
+    await this.kill();
+    const directory = join(this.dir, 'appendonlydir');
+    const file = join(directory, readdirSync(directory).find((name) => name.endsWith('incr.aof')) ?? '');
+    appendFileSync(file, Buffer.alloc(4096));
     return filesIn(this.dir);
   }
 

@@ -4,7 +4,7 @@ import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import { capital, withoutStop } from '../../model/recovery-text.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { act } from '../steps.ts';
-import { PERFORM } from './perform.ts';
+import { argsOf, PERFORM, there } from './perform.ts';
 import { assess, codeOf, type LockedRun, reasonOf, softly } from './run.ts';
 
 /** What was seen before a question or a hold is not true any more. */
@@ -18,6 +18,7 @@ const STEP_OF: Record<Act, StepId> = {
   'promote-replica': 'protect',
   'set-aside': 'protect',
   'rebuild-manifest': 'protect',
+  'mend-log': 'restart',
   'make-primary': 'protect',
   'kill-script': 'protect',
   restart: 'restart',
@@ -136,7 +137,21 @@ async function mayDo(
 
 async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
   if (name === 'restart') return restart(run, assessment, approved);
+  if (name === 'mend-log') return mendLog(run, assessment, approved);
   return { note: await PERFORM[name](run, assessment) };
+}
+
+/** A log that has lost its damaged end is one that a restart helps. */
+async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
+  const { found, page } = run;
+  const mayLoseCommands = assessment.acts.some(({ act: name, ask }) => name === 'mend-log' && ask !== undefined);
+  const input = { ...argsOf(assessment), mayLoseCommands };
+  const { found: what, cut, kept } = await act('mendLog', input, there(run, 'cut the damaged end of the log off, on a copy'));
+  found.keptAside = kept;
+  found.cutOff = `Of the damaged log ${cut}; the files as they were are kept in ${kept.directory}.`;
+  page.note(what);
+  const { note, left } = await restart(run, assessment, approved);
+  return { note: `the damaged end of the log was cut off, ${note}`, ...(left ? { left } : {}) };
 }
 
 /** What a person must allow first, by the code that refuses it. */

@@ -94,13 +94,14 @@ async function awaitServes(
 }
 
 /** These serve, and what a person should do about them stays to be done. */
-const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'oom-killed'];
+const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'oom-killed', 'aof-damaged'];
 
 function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
   if (ADVISED.includes(failure)) found.toDo.push(...advice);
   const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
-  found.serving = { ...serves, secondsFromStart };
-  for (const warning of serves.warnings) page.note(warning);
+  const warnings = [...(found.cutOff === undefined ? [] : [found.cutOff]), ...serves.warnings];
+  found.serving = { ...serves, warnings, secondsFromStart };
+  for (const warning of warnings) page.note(warning);
   for (const step of ['protect', 'restart'] as const)
     if (page.stateOf(step) === 'todo') page.end(step, 'skipped', 'nothing to do');
   page.end('serving', 'done', `${serves.keys} keys, ${secondsFromStart.toFixed(1)} s after the start`);

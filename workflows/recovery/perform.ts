@@ -12,8 +12,8 @@ const SNAPSHOT_LIMIT_MS = 10_000;
 /** @returns what was done, in one sentence */
 type Perform = (run: LockedRun, assessment: Assessment) => Promise<string>;
 
-/** Each act that a recovery just does, once it is allowed. A restart may have to ask again: acts.ts. */
-export const PERFORM: Readonly<Record<Exclude<Act, 'restart'>, Perform>> = {
+/** Each act that a recovery just does, once it is allowed. A restart may have to ask again, and what ends with one: acts.ts. */
+export const PERFORM: Readonly<Record<Exclude<Act, 'restart' | 'mend-log'>, Perform>> = {
   'await-load': async (_, { instance }) => `${instance} loads; it is let finish`,
   'network-snapshot': networkSnapshot,
   'detach-replicas': detachReplicas,
@@ -44,10 +44,10 @@ export const PERFORM: Readonly<Record<Exclude<Act, 'restart'>, Perform>> = {
   },
 };
 
-const argsOf = (assessment: Assessment) => ({ instance: assessment.instance, assessment });
+export const argsOf = (assessment: Assessment) => ({ instance: assessment.instance, assessment });
 
 /** On the machine of Redis, where one is known. */
-const there = ({ place }: LockedRun, summary: string) => ({ summary, ...(place ? { place } : {}) });
+export const there = ({ place }: LockedRun, summary: string) => ({ summary, ...(place ? { place } : {}) });
 
 async function detachReplicas({ found }: LockedRun, assessment: Assessment): Promise<string> {
   const { detached, failed } = await act('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });

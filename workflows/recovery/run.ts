@@ -34,6 +34,8 @@ export interface Found extends Partial<RecoveryReport> {
   first?: Assessment;
   /** How it was before the failure. */
   before?: KnownBefore;
+  /** What a damaged log has lost. */
+  cutOff?: string;
   /** Keys may be back. */
   mergeBegun?: boolean;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */

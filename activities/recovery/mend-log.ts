@@ -1,0 +1,133 @@
+import { realpath } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { cutText, damageText, type LogDamage } from '../../model/log-damage.ts';
+import { type CutAside, cutBefore, cutLog, writeLogLook } from '../../platforms/data-directory.ts';
+import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
+import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import { removeScratches } from '../../platforms/process/scratch-places.ts';
+import { startScratch } from '../../platforms/process/scratch-server.ts';
+import { findServerBinary } from '../../platforms/process/server-binary.ts';
+import { findDamage } from '../../redis/aof/damage.ts';
+import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
+import { openRedis } from '../../redis/client.ts';
+import { currentJob } from '../job-context.ts';
+import { requireProcess } from '../places.ts';
+import type { World } from '../world.ts';
+import { endWithoutSave } from './ending.ts';
+import type { ActInput } from './restart.ts';
+import { refuseWhenServing } from './set-aside.ts';
+
+const NEW_DEFAULT = 'appendonlydir';
+
+export interface MendLogInput extends ActInput {
+  /** Whole commands that stand behind the damage may be lost. */
+  mayLoseCommands?: boolean;
+}
+
+export interface MendedLog {
+  /** What was found and how much of it is cut, one sentence each. */
+  found: string;
+  cut: string;
+  /** The files as they were. */
+  kept: { directory: string; bytes: number };
+}
+
+export const createMendLogActivities = (world: World) => ({
+  /**
+   * Cuts a damaged log behind its last whole command, on a copy that a throw-away Redis has loaded first, and keeps the original.
+   * Redis is started by `restartServer`. A retry goes on where the last attempt ended. Why it is no way is remembered, so that
+   * the next look plans another one.
+   * @throws RecoveryError `LOG_MALFORMED` where the damage is another than the end, or a Redis cannot load what is left;
+   *   `RESTORE_REFUSED` if Redis serves by now; `TARGET_DISK_FULL`
+   */
+  async mendLog({ instance, assessment, mayLoseCommands = false }: MendLogInput): Promise<MendedLog> {
+    await world.requireLock(instance);
+    const { progress, signal, operationId } = currentJob();
+    const target = await world.instance(instance);
+    const platform = requireProcess(target).open();
+    const layout = await platform.dataLayout();
+    await refuseWhenServing(target, assessment);
+    await endWithoutSave(target, platform);
+    const note = `reading the log in ${layout.dir} for the place where it is damaged`;
+    const damage = await findDamage(layout, { signal, onProgress: (doneBytes) => progress({ stage: 'mend', note, doneBytes }) });
+    await writeLogLook(layout, damage);
+    if (!damage) {
+      const before = await cutBefore(layout, operationId);
+      if (before) return mended(before);
+      throw notTheFraming(layout.dir);
+    }
+    if (damage.where === 'middle' && !mayLoseCommands) throw inTheMiddle(damage);
+    try {
+      await removeScratches(join(await realpath(layout.dir), WORK_DIRECTORY, `${operationId}-cut`, 'staged')); // of an attempt that died
+      const shortened = await shortenLog(layout, damage.name);
+      const done = await cutLog(
+        layout,
+        operationId,
+        { damage, ...shortened },
+        {
+          ...{ signal },
+          async prove(copy, trial) {
+            progress({ stage: 'mend', note: 'loading the cut copy in a throw-away Redis' });
+            await layOutTrial(layout, { name: damage.name, path: copy }, shortened, trial);
+            await loads(platform, layout, trial);
+          },
+        },
+      );
+      return mended(done);
+    } catch (error) {
+      signal.throwIfAborted();
+      await writeLogLook(layout, { ...damage, unmendable: messageOf(error) }).catch(() => undefined); // the first error says more
+      throw error;
+    }
+  },
+});
+
+const mended = ({ damage, directory, bytes }: CutAside): MendedLog => ({
+  found: damageText(damage),
+  cut: cutText(damage),
+  kept: { directory, bytes },
+});
+
+/** @throws RecoveryError `LOG_MALFORMED` if no Redis can load it. Where there is no program to try it with, Redis itself does. */
+async function loads(platform: Platform, layout: DataLayout, directory: string): Promise<void> {
+  const { program } = await platform.trace();
+  const { signal, progress } = currentJob();
+  const binary = await findServerBinary(program === undefined ? {} : { explicit: program }).catch(() => undefined);
+  if (binary === undefined) return progress({ stage: 'mend', note: 'not tried first: no redis-server was found here' });
+  const { appenddirname, appendfilename } = layout;
+  try {
+    const scratch = await startScratch({
+      ...{ binary, directory, appendfilename, signal, directives: await platform.loadDirectives() },
+      ...(appenddirname === NEW_DEFAULT ? {} : { appenddirname }), // Redis 6 does not know it
+      openClient: (connection) => openRedis(connection),
+      onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
+        progress({ stage: 'mend', doneBytes: loadedBytes, totalBytes, etaSeconds }),
+    });
+    await scratch.stop();
+  } catch (error) {
+    if (!(error instanceof RecoveryError) || error.code !== 'START_FAILED') throw error;
+    throw new RecoveryError(
+      'LOG_MALFORMED',
+      `a throw-away Redis cannot load what stands before the damage: ${messageOf(error)}`,
+      {
+        next: 'The damaged files are kept; restore from a backup.',
+        cause: error,
+      },
+    );
+  }
+}
+
+const inTheMiddle = (damage: LogDamage): RecoveryError =>
+  new RecoveryError('LOG_MALFORMED', damageText(damage), {
+    next: 'Decide whether what stands before it is served, or what a backup has.',
+  });
+
+const notTheFraming = (dir: string): RecoveryError =>
+  new RecoveryError(
+    'LOG_MALFORMED',
+    `the commands of the log in ${dir} can be read to their end: something else is wrong with it`,
+    {
+      next: 'Read the log of Redis; restore from a backup.',
+    },
+  );

@@ -1,0 +1,128 @@
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LogDamage } from '../../model/log-damage.ts';
+import type { DataLayout } from '../platform.ts';
+import { bytesUnder, isThere, namesIn, syncDirectory, writeWhole } from './files.ts';
+import { type Journal, readJournal, writeJournal } from './journal.ts';
+import { type DataDirectoryOptions, inOperation, type Operation, openOperation } from './operation.ts';
+import { giveTo, type Owner } from './owner.ts';
+import { survey } from './survey.ts';
+
+export interface LogCut {
+  damage: LogDamage;
+  /** The manifest that ends with this file; absent for the single file of Redis 6. */
+  manifest?: string;
+  /** Files of the log that follow it: without what was cut they make no sense. */
+  followers: readonly string[];
+}
+
+export interface CutLogOptions extends DataDirectoryOptions {
+  signal?: AbortSignal;
+  /** Called with the copy before it takes the place of the original, which stays as it is when this throws. */
+  prove(copy: string, trial: string): Promise<void>;
+}
+
+export interface CutAside {
+  damage: LogDamage;
+  /** Where the files are kept as they were. */
+  directory: string;
+  bytes: number;
+}
+
+const COPY_BYTES = 1024 * 1024;
+
+/**
+ * Puts a copy of a damaged log in its place that ends behind its last whole command. What it replaces is kept in
+ * `<operation id>-cut/aside/`, like what is set aside. Redis must be stopped. The log is the damaged one or the cut one at every
+ * moment; a retry begins again: what is kept is never kept anew.
+ * @throws RecoveryError `TARGET_DISK_FULL`, `TARGET_DENIED`; what `prove` throws
+ */
+export const cutLog = (layout: DataLayout, operationId: string, cut: LogCut, options: CutLogOptions): Promise<CutAside> =>
+  inOperation(layout, `${operationId}-cut`, options, async (operation) => {
+    const { files, home, aside, staged, id, dir } = operation;
+    const known = await readJournal(files, home);
+    await files.rm(staged, { recursive: true, force: true });
+    await files.mkdir(staged, { recursive: true, mode: 0o700 });
+    const copy = join(staged, cut.damage.name);
+    await copyWhole(operation, cut, copy, options.signal);
+    await options.prove(copy, join(staged, 'trial'));
+    const originals = known?.originals ?? (await survey(files, dir, layout));
+    await keep(operation, cut);
+    const { damage } = cut;
+    const journal: Journal = { formatVersion: 1, operationId: id, phase: 'set-aside', updatedAtMs: 0, originals, damage };
+    await writeJournal(operation, { ...journal, startedAtMs: Date.now() });
+    await place(operation, cut, copy);
+    await files.rm(staged, { recursive: true, force: true });
+    return { damage, directory: aside, bytes: await bytesUnder(files, aside) };
+  });
+
+/** What `cutLog` of this operation has done before; `undefined` if nothing. */
+export async function cutBefore(layout: DataLayout, operationId: string): Promise<CutAside | undefined> {
+  const { files, home, aside } = await openOperation(layout, `${operationId}-cut`);
+  const damage = (await readJournal(files, home))?.damage;
+  return damage && { damage, directory: aside, bytes: await bytesUnder(files, aside) };
+}
+
+const logDirectory = ({ dir, layout }: Operation, { manifest }: LogCut): string =>
+  manifest === undefined ? dir : join(dir, layout.appenddirname);
+
+/** Owned and to be used as the original. On disk when this returns. */
+async function copyWhole(operation: Operation, cut: LogCut, to: string, signal?: AbortSignal): Promise<void> {
+  const { files } = operation;
+  const from = join(logDirectory(operation, cut), cut.damage.name);
+  const { uid, gid, mode } = await files.stat(from);
+  const owner: Owner = { uid, gid, fileMode: mode & 0o777, directoryMode: 0o700 };
+  const source = await files.open(from, 'r');
+  try {
+    const target = await files.open(to, 'wx', 0o600);
+    try {
+      await copyBytes(source, target, cut.damage.wholeBytes, signal);
+      await target.sync();
+    } finally {
+      await target.close();
+    }
+  } finally {
+    await source.close();
+  }
+  await giveTo(files, owner, to);
+}
+
+async function copyBytes(source: FileHandle, target: FileHandle, bytes: number, signal?: AbortSignal): Promise<void> {
+  const block = Buffer.allocUnsafeSlow(COPY_BYTES);
+  for (let left = bytes; left > 0; ) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await source.read(block, 0, Math.min(left, block.length), null);
+    if (bytesRead === 0) throw new Error('the log has become shorter while it was read');
+    for (let at = 0; at < bytesRead; ) at += (await target.write(block.subarray(at, bytesRead))).bytesWritten;
+    left -= bytesRead;
+  }
+}
+
+/** Links: the originals are only renamed over and removed from here on, never written to. */
+async function keep(operation: Operation, cut: LogCut): Promise<void> {
+  const { files, aside, layout } = operation;
+  const from = logDirectory(operation, cut);
+  const to = cut.manifest === undefined ? aside : join(aside, layout.appenddirname);
+  await files.mkdir(to, { recursive: true, mode: 0o700 });
+  const kept = new Set(await namesIn(files, to));
+  const names = cut.manifest === undefined ? [cut.damage.name] : await namesIn(files, from);
+  for (const name of names) if (!kept.has(name)) await files.link(join(from, name), join(to, name));
+  await syncDirectory(files, to);
+  await syncDirectory(files, aside);
+}
+
+/** The manifest first: a log that ends with a damaged file is refused, one that goes on behind a cut one is wrong data. */
+async function place(operation: Operation, cut: LogCut, copy: string): Promise<void> {
+  const { files, layout } = operation;
+  const directory = logDirectory(operation, cut);
+  if (cut.manifest !== undefined && cut.followers.length > 0) {
+    const name = `${layout.appendfilename}.manifest`;
+    const { uid, gid, mode } = await files.stat(join(directory, name));
+    await writeWhole(files, directory, name, cut.manifest);
+    await giveTo(files, { uid, gid, fileMode: mode & 0o777, directoryMode: 0o700 }, join(directory, name));
+    // Redis would append to a file that has the name of its next increment.
+    for (const follower of cut.followers) await files.rm(join(directory, follower), { force: true });
+  }
+  if (await isThere(files, copy)) await files.rename(copy, join(directory, cut.damage.name));
+  await syncDirectory(files, directory);
+}

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { LogDamage } from '../../model/log-damage.ts';
+import { WORK_DIRECTORY } from '../data-layout.ts';
+import type { DataLayout } from '../platform.ts';
+import { type Files, namesIn, realFiles, writeWhole } from './files.ts';
+import { realDirectory } from './operation.ts';
+
+/** What was found in a log when all of it was read, kept beside it: a large one isn't read twice while Redis is down. */
+export interface LogLook {
+  /** Of the files that were read: another log has another one. */
+  print: string;
+  damage?: LogDamage;
+}
+
+const FILE = 'log-look.json';
+
+/** `undefined` if nobody has read the log as it is now. */
+export async function readLogLook(layout: DataLayout, files: Files = realFiles): Promise<LogLook | undefined> {
+  const text = await files.readFile(join(layout.dir, WORK_DIRECTORY, FILE), 'utf8').catch(() => '');
+  try {
+    const look = JSON.parse(text) as LogLook;
+    return look.print === (await printOf(layout, files)) ? look : undefined;
+  } catch {
+    return undefined; // none, or a damaged one: the log is read again
+  }
+}
+
+/** Of the log as it is now. */
+export async function writeLogLook(layout: DataLayout, damage: LogDamage | undefined, files: Files = realFiles): Promise<void> {
+  const look: LogLook = { print: await printOf(layout, files), ...(damage ? { damage } : {}) };
+  const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
+  await files.mkdir(root, { recursive: true, mode: 0o700 });
+  await writeWhole(files, root, FILE, `${JSON.stringify(look)}\n`);
+}
+
+async function printOf({ dir, appenddirname, appendfilename }: DataLayout, files: Files): Promise<string> {
+  const directory = join(dir, appenddirname);
+  const names = await namesIn(files, directory);
+  const paths = [join(dir, appendfilename), ...names.map((name) => join(directory, name))];
+  const stats = await Promise.all(paths.map((path) => files.stat(path).catch(() => undefined)));
+  return stats.map((one) => (one ? `${one.ino}:${one.size}:${one.mtimeMs}` : '')).join(' ');
+}

@@ -1,0 +1,121 @@
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DamageKind, LogDamage } from '../../model/log-damage.ts';
+import { findRdbEnd } from '../rdb/find-end.ts';
+import { parseAofManifest } from './manifest.ts';
+import { beginsWithRdb, type ReadOptions, readFilePart } from './part.ts';
+import { findWholeCommand } from './resync.ts';
+import { AofScanner } from './scanner.ts';
+
+/** Where a log lies: its directory and the prefix of its files, or the single file of Redis 6. */
+export interface LogPlace {
+  dir: string;
+  appenddirname: string;
+  appendfilename: string;
+}
+
+/** A file of a log. */
+export interface LogFile {
+  name: string;
+  path: string;
+  bytes: number;
+}
+
+/** The base of a multi-part log is one RDB, which may be as large as all data. */
+const WITHOUT_COMMANDS = '.base.rdb';
+const TIMES_BYTES = 1 << 20;
+
+/**
+ * Reads the commands of a log to their end, as a starting Redis would, and says where they stop to make sense. An RDB in front
+ * of them is stepped over and not checked. Constant memory; changes nothing.
+ * @returns `undefined` if all of it can be read
+ * @throws RecoveryError `MANIFEST_INVALID`; the reason of the signal
+ */
+export async function findDamage(place: LogPlace, options: ReadOptions = {}): Promise<LogDamage | undefined> {
+  const files = await logFiles(place);
+  let before = 0;
+  for (const [index, file] of files.entries()) {
+    const followed = files.slice(index + 1).reduce((sum, { bytes }) => sum + bytes, 0);
+    const found = await damageOf(file.path, file.bytes, options);
+    if (found) {
+      const { wholeBytes, kind, isWithin } = found;
+      const { mtime } = await stat(file.path);
+      const lastWriteAt = await lastTime(file.path, wholeBytes);
+      return {
+        ...{ name: file.name, kind, wholeBytes, badBytes: file.bytes - wholeBytes + followed },
+        ...{ where: isWithin || followed > 0 ? 'middle' : 'end', usableBytes: before + wholeBytes },
+        ...{ changedAt: mtime.toISOString(), ...(lastWriteAt === undefined ? {} : { lastWriteAt }) },
+      };
+    }
+    before += file.bytes;
+  }
+  return undefined;
+}
+
+/** In the order in which Redis loads them. A file that is not there is left out: Redis itself says so. */
+export async function logFiles({ dir, appenddirname, appendfilename }: LogPlace): Promise<LogFile[]> {
+  const directory = join(dir, appenddirname);
+  const manifest = await ifThere(readFile(join(directory, `${appendfilename}.manifest`), 'utf8'));
+  const wanted =
+    manifest === undefined
+      ? [{ name: appendfilename, path: join(dir, appendfilename) }]
+      : inOrder(manifest).map((name) => ({ name, path: join(directory, name) }));
+  const found = await Promise.all(wanted.map(async (file) => ({ ...file, bytes: (await ifThere(stat(file.path)))?.size })));
+  return found.flatMap(({ bytes, ...file }) => (bytes === undefined ? [] : [{ ...file, bytes }]));
+}
+
+function inOrder(manifest: string): string[] {
+  const files = parseAofManifest(manifest);
+  return (['base', 'incr'] as const).flatMap((wanted) => files.filter(({ type }) => type === wanted)).map(({ name }) => name);
+}
+
+export interface Found {
+  wholeBytes: number;
+  kind: DamageKind;
+  /** Whole commands stand behind it, in the same file. */
+  isWithin: boolean;
+}
+
+/** The same of one file, the first `bytes` of it. */
+export async function damageOf(path: string, bytes: number, options: ReadOptions = {}): Promise<Found | undefined> {
+  if (bytes === 0 || path.endsWith(WITHOUT_COMMANDS)) return undefined;
+  const start = (await beginsWithRdb(path)) ? await findRdbEnd(readFilePart(path, 0, bytes, options)) : 0;
+  if (start === undefined) return undefined; // its RDB has no end: for whoever reads RDBs to say
+  const scanner = new AofScanner(start);
+  for await (const chunk of readFilePart(path, start, bytes, options)) {
+    scanner.feed(chunk);
+    if (scanner.broken !== undefined) break;
+  }
+  if (scanner.broken === undefined) {
+    if (scanner.boundary === bytes) return undefined;
+    return { wholeBytes: scanner.boundary, kind: scanner.inTransaction ? 'open-transaction' : 'cut-command', isWithin: false };
+  }
+  const brokenAt = scanner.offset - 1;
+  return {
+    wholeBytes: scanner.boundary,
+    kind: (await isAllZeros(readFilePart(path, brokenAt, bytes, options))) ? 'zeros' : 'garbage',
+    isWithin: await findWholeCommand(path, brokenAt, bytes, options),
+  };
+}
+
+async function isAllZeros(bytes: AsyncIterable<Buffer>): Promise<boolean> {
+  for await (const chunk of bytes) if (chunk.some((byte) => byte !== 0)) return false;
+  return true;
+}
+
+/** Of the last `#TS:` line in front of `end`, as `aof-timestamp-enabled` writes them. */
+async function lastTime(path: string, end: number): Promise<string | undefined> {
+  let text = '';
+  for await (const chunk of readFilePart(path, Math.max(0, end - TIMES_BYTES), end)) text += chunk.toString('latin1');
+  const seconds = [...text.matchAll(/(?:^|\n)#TS:(\d{9,11})\r\n/g)].at(-1)?.[1];
+  return seconds === undefined ? undefined : new Date(Number(seconds) * 1000).toISOString();
+}
+
+async function ifThere<T>(looked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await looked;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+}
