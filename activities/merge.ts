@@ -1,10 +1,13 @@
+import { takenAtMs } from '../model/backup-time.ts';
+import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
-import { latestBackup } from '../model/latest.ts';
+import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../model/merge.ts';
 import { hostQueue } from '../model/operations.ts';
 import type { PlannedLog } from '../model/plan.ts';
+import { latestRefusal } from '../model/plan-beyond.ts';
 import { removeScratches } from '../platforms/process/scratch-places.ts';
 import { openRedis } from '../redis/client.ts';
 import { countClasses } from '../redis/count-classes.ts';
@@ -42,6 +45,7 @@ export const createMergeActivities = (world: World) => ({
     const server = await readServerFacts(client);
     await refuseUnfit(client, server, target);
     const chosen = await choose(world, input);
+    if (!input.planOnly) refuseUnnamed(input, chosen);
     const now = await countClasses(client, classes, {
       signal,
       onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
@@ -79,21 +83,39 @@ export const createMergeActivities = (world: World) => ({
   },
 });
 
-async function choose(
-  world: World,
-  { instance, backupId, until }: MergeInput,
-): Promise<{ manifest: SnapshotManifest; log?: PlannedLog }> {
+interface Chosen {
+  manifest: SnapshotManifest;
+  log?: PlannedLog;
+  beyond: Beyond[];
+}
+
+/** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
+function refuseUnnamed({ instance, classes, backupId, until }: MergeInput, { manifest, log, beyond }: Chosen): void {
+  if (until === undefined ? backupId !== undefined && backupId !== 'latest' : until !== 'latest') return;
+  const command = `redis-backup restore ${instance}`;
+  const only = `--only ${classes.join(',')}`;
+  const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
+  const refusal = latestRefusal(chosen, {
+    until: (offset) => `${command} --until ${offset} ${only}`,
+    backup: (id) => `${command} ${id} ${only}`,
+  });
+  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+}
+
+async function choose(world: World, { instance, backupId, until }: MergeInput): Promise<Chosen> {
   const repository = await world.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
   if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
   if (until === undefined && named !== undefined)
-    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId: named }) };
-  const all = await repository.list(instance, ONLY_SHARD);
-  if (until !== undefined)
-    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...(named === undefined ? {} : { only: named }) });
-  const manifest = latestBackup(all);
-  if (manifest) return { manifest };
-  throw new RecoveryError('BACKUP_NONE', `the repository has no backup of ${instance}`, {
-    next: `Look at \`redis-backup list ${instance}\`, and at the repository in the configuration.`,
-  });
+    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId: named }), beyond: [] };
+  const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
+  if (until !== undefined) {
+    const only = named === undefined ? {} : { only: named };
+    const chosen = await chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
+    return { ...chosen, beyond: [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond] };
+  }
+  const manifest = latestBackup(all, world.now());
+  if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
+  throw noBackup(instance, unusable);
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { takenAtMs } from '../model/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
-import { latestBackup } from '../model/latest.ts';
+import { latestBackup, noBackup } from '../model/latest.ts';
 import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
@@ -45,8 +46,8 @@ export const createPlanActivities = (world: World) => ({
     const { classes } = await world.instance(instance);
     const repository = await world.repository();
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
-    const { manifest, log, beyond = [] } = await choose(world, input, all);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
+    const { manifest, log, beyond = [] } = await choose(world, input, all, unusable);
     const plan = planRestore({
       instance,
       shard: ONLY_SHARD,
@@ -56,7 +57,7 @@ export const createPlanActivities = (world: World) => ({
       ...(rehearsal ? { rehearsal } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
-      beyond: [...newerThan(unusable, log?.untilMs ?? Date.parse(manifest.times.takenAt)), ...beyond],
+      beyond: [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
       asksLatest: isLatest(input.backupId),
       target,
       classes,
@@ -93,13 +94,18 @@ async function choose(
   world: World,
   { instance, backupId, until, aofBackup }: RestoreInput,
   all: SnapshotManifest[],
+  unusable: readonly Beyond[],
 ): Promise<Choice> {
   if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
   if (until !== undefined) {
     const only = isLatest(backupId) ? {} : { only: backupId };
     return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
   }
-  if (isLatest(backupId)) return { manifest: latestOf(instance, all) };
+  if (isLatest(backupId)) {
+    const manifest = latestBackup(all, world.now());
+    if (!manifest) throw noBackup(instance, unusable);
+    return { manifest };
+  }
   return { manifest: await readNamed(await world.repository(), instance, backupId) };
 }
 
@@ -125,12 +131,4 @@ const pin = (repository: Repository, instance: string, backupId: string, untilMs
 async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
   return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
-}
-
-function latestOf(instance: string, manifests: readonly SnapshotManifest[]): SnapshotManifest {
-  const latest = latestBackup(manifests);
-  if (latest) return latest;
-  throw new RecoveryError('BACKUP_NONE', `the repository has no backup of ${instance}`, {
-    next: `Look at \`redis-backup list ${instance}\`, and at the repository in the configuration.`,
-  });
 }

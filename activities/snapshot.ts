@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { CLOCK_DOUBT_MS } from '../model/backup-time.ts';
 import { RecoveryError } from '../model/errors.ts';
+import { formatDuration } from '../model/format.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../model/manifest.ts';
 import { hostQueue } from '../model/operations.ts';
@@ -159,10 +161,25 @@ async function openSource(
   return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
 }
 
-function warningsOf({ rdb }: SnapshotManifest, fence: CompressionFence | undefined): string[] {
+function warningsOf({ rdb, times }: SnapshotManifest, fence: CompressionFence | undefined): string[] {
   return [
+    ...clockWarnings(times),
     ...(rdb.crc64 === 'unchecked' ? ['the server runs with rdbchecksum no: nothing proves that Redis wrote what it meant'] : []),
     ...(rdb.parsed ? [] : [`not every key could be counted: ${rdb.unparsed ?? 'unknown format'}`]),
     ...(fence?.refusedBecause ? [`rdbcompression stayed on: ${fence.refusedBecause}`] : []),
+  ];
+}
+
+/** A backup with a wrong date says so at the time: later nobody knows any more. */
+function clockWarnings({ clockOffsetMs, storeOffsetMs = 0 }: SnapshotManifest['times']): string[] {
+  const differs = (ms: number): boolean => Math.abs(ms) > CLOCK_DOUBT_MS;
+  const how = (ms: number): string => `${formatDuration(Math.abs(ms))} ${ms < 0 ? 'ahead of' : 'behind'}`;
+  return [
+    ...(differs(storeOffsetMs)
+      ? [`the clock of the worker is ${how(storeOffsetMs)} that of the store, whose time the order of backups goes by`]
+      : []),
+    ...(differs(clockOffsetMs)
+      ? [`the clock of the worker is ${how(clockOffsetMs)} that of Redis, whose time its keys expire by`]
+      : []),
   ];
 }

@@ -1,5 +1,4 @@
 import { TTL_BOUNDS_SECONDS } from '../model/census.ts';
-import { backupIdAt } from '../model/instance.ts';
 import {
   MANIFEST_FORMAT_VERSION,
   type ServerFacts,
@@ -46,10 +45,10 @@ export async function storeRdb(
   { shard, reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
 ): Promise<SnapshotManifest> {
   const repository = await world.repository();
-  const ref = await freeRef(repository, { instance: target.name, shard }, source.takenAtMs);
+  const ref = await repository.claim({ instance: target.name, shard }, source.takenAtMs);
   const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
   const total = totalOf(source) ?? expected;
-  const stored = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
+  const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
   const { facts, census } = reader.end();
   return {
     formatVersion: MANIFEST_FORMAT_VERSION,
@@ -63,6 +62,7 @@ export async function storeRdb(
     times: {
       takenAt: new Date(source.takenAtMs).toISOString(),
       clockOffsetMs,
+      storeOffsetMs,
       finishedAt: new Date(world.now()).toISOString(),
     },
     stored,
@@ -76,12 +76,18 @@ async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, 
   const { signal } = currentJob();
   const repository = await world.repository();
   const report = byteProgress('snapshot', world.now, total);
-  return repository.writeSnapshot(ref, rdb, {
+  let storeOffsetMs = 0;
+  const stored = await repository.writeSnapshot(ref, rdb, {
     signal,
+    now: world.now,
+    onClock: (offsetMs) => {
+      storeOffsetMs = offsetMs;
+    },
     level: target.backup.compressionLevel,
     ...(world.spool ? { spool: world.spool } : {}),
     onProgress: ({ rawBytes, storedBytes }) => report(rawBytes, storedBytes),
   });
+  return { stored, storeOffsetMs };
 }
 
 const totalOf = ({ totalBytes }: RdbSource): ExpectedSize => (totalBytes ? { bytes: totalBytes, estimated: false } : undefined);
@@ -93,11 +99,4 @@ export async function sizeOfLast(
 ): Promise<ExpectedSize> {
   const last = (await repository.list(instance, shard)).at(-1);
   return last && { bytes: last.rdb.bytes, estimated: true };
-}
-
-/** The id is the second of the fork. Two forks within one second, a backup and a safety snapshot say, take two. */
-async function freeRef(repository: Repository, { instance, shard }: { instance: string; shard: string }, takenAtMs: number) {
-  let ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
-  for (let ms = takenAtMs; await repository.isTaken(ref); ms += 1000) ref = { ...ref, backupId: backupIdAt(ms) };
-  return ref;
 }

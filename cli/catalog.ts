@@ -1,21 +1,31 @@
 import type { AofManifest } from '../model/aof-manifest.ts';
-import { RecoveryError } from '../model/errors.ts';
+import { inOrder, takenAtMs } from '../model/backup-time.ts';
+import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
-import { latestBackup } from '../model/latest.ts';
+import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
 
-/** One backup by its id, or `latest`. @throws RecoveryError `BACKUP_MISSING`, `BACKUP_NONE` */
-export async function findBackup(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
-  if (backupId !== LATEST) return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
-  const latest = latestBackup(await repository.list(instance, ONLY_SHARD));
-  if (latest) return latest;
+/**
+ * One backup by its id, or `latest`, and with that what is newer and cannot be used.
+ * @throws RecoveryError `BACKUP_MISSING`, `BACKUP_NONE`
+ */
+export async function findBackup(
+  repository: Repository,
+  instance: string,
+  backupId: string,
+  nowMs: number,
+): Promise<{ manifest: SnapshotManifest; beyond: Beyond[] }> {
+  if (backupId !== LATEST)
+    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId }), beyond: [] };
+  const { manifests, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
+  const manifest = latestBackup(manifests, nowMs);
+  if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
   await repository.store.probe();
-  throw new RecoveryError('BACKUP_NONE', `there is no backup of ${instance}`, {
-    next: `Take one with \`redis-backup backup ${instance}\`.`,
-  });
+  throw noBackup(instance, unusable);
 }
 
 /** A copy of an append-only log by its id. A snapshot of the same second goes before it. */
@@ -31,33 +41,51 @@ export async function findAofBackup(
   return (await logs.isTaken(ref)) ? logs.readManifest(ref) : undefined;
 }
 
-/** What a repository has of one instance: backups of all shards, oldest first, and manifests that cannot be read. */
+/** What a repository has of one instance: backups of all shards, oldest first, and what of it is of no use. */
 export interface Catalog {
   instance: string;
   backups: SnapshotManifest[];
   /** Copies of its append-only log. */
   logs: AofManifest[];
   problems: { shard: string; backupId: string; message: string }[];
+  /** Of the continuous log. */
+  archive: CatalogedLog[];
 }
 
-type Taken = Pick<SnapshotManifest, 'times'>;
+/** What a shard has of the continuous log. */
+export interface CatalogedLog {
+  shard: string;
+  /** The oldest and the newest write in it; absent where nothing of it can be read. */
+  fromMs?: number;
+  toMs?: number;
+  damage: Beyond[];
+  gaps: Beyond[];
+}
 
-export async function catalogOf(repository: Repository, instance: string): Promise<Catalog> {
-  const catalog: Catalog = { instance, backups: [], logs: [], problems: [] };
+export async function catalogOf(repository: Repository, instance: string, nowMs: number): Promise<Catalog> {
+  const catalog: Catalog = { instance, backups: [], logs: [], problems: [], archive: [] };
   const shards = await repository.shards(instance);
   // A directory that isn't mounted lists nothing either, and that must not read as "no backups".
   if (shards.length === 0) await repository.store.probe();
   for (const shard of shards) {
     const { manifests, problems } = await repository.listWithProblems(instance, shard);
     const logs = await new AofBackups(repository.store).listWithProblems(instance, shard);
-    catalog.backups.push(...manifests);
-    catalog.logs.push(...logs.manifests);
+    catalog.backups.push(...inOrder(manifests, nowMs));
+    catalog.logs.push(...inOrder(logs.manifests, nowMs));
     catalog.problems.push(
       ...[...problems, ...logs.problems].map(({ backupId, error }) => ({ shard, backupId, message: error.message })),
     );
+    catalog.archive.push(...(await archiveOf(repository, instance, shard)));
   }
-  const byTime = (a: Taken, b: Taken) => Date.parse(a.times.takenAt) - Date.parse(b.times.takenAt);
-  catalog.backups.sort(byTime);
-  catalog.logs.sort(byTime);
   return catalog;
+}
+
+async function archiveOf({ store }: Repository, instance: string, shard: string): Promise<CatalogedLog[]> {
+  const { readExtents } = await import('../repository/archive/extents.ts');
+  const { extents, damage, gaps } = await readExtents({ store, instance, shard });
+  if (extents.length === 0 && damage.length === 0) return [];
+  const stretches = extents.flatMap((one) => one.stretches);
+  const times = stretches.flatMap(({ firstAtMs, lastAtMs }) => [firstAtMs, lastAtMs]);
+  const period = times.length === 0 ? {} : { fromMs: Math.min(...times), toMs: Math.max(...times) };
+  return [{ shard, ...period, damage, gaps }];
 }

@@ -19,6 +19,8 @@ export interface AofManifest {
     takenAt: string;
     /** Server's TIME minus ours, milliseconds. */
     clockOffsetMs: number;
+    /** The store's clock minus ours, milliseconds. */
+    storeOffsetMs?: number;
     finishedAt: string;
   };
   /** `single-file`: the one append-only file of Redis 6 and older. */

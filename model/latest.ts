@@ -1,3 +1,6 @@
+import { historyOf, inOrder, isFuture, takenAtMs } from './backup-time.ts';
+import { type Beyond, beyondText } from './beyond.ts';
+import { RecoveryError } from './errors.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
 
@@ -5,14 +8,14 @@ import { takesPlaceOf, toCandidate } from './retention.ts';
 const LOOK_BACK_MS = 7 * 86_400_000;
 
 /**
- * What `latest` means: the newest backup, unless a Redis that came up empty, or with a handful of new keys, was backed up after
- * its data was lost. A backup with less than a tenth of an older one does not take its place, for a week. Safety snapshots are
- * what a restore replaced; they are asked for by name.
- * @param oldestFirst - manifests of one shard
+ * What `latest` means, everywhere: the newest backup, unless a Redis that came up empty, or with a handful of new keys, was
+ * backed up after its data was lost. A backup with less than a tenth of an older one does not take its place, for a week.
+ * Safety snapshots are what a restore replaced; they are asked for by name. A date in the future makes none the newest.
+ * @param backups - manifests of one shard
  */
-export function latestBackup(oldestFirst: readonly SnapshotManifest[]): SnapshotManifest | undefined {
+export function latestBackup(backups: readonly SnapshotManifest[], nowMs: number): SnapshotManifest | undefined {
   let latest: SnapshotManifest | undefined;
-  for (const one of oldestFirst) {
+  for (const one of dated(inOrder(backups, nowMs), nowMs)) {
     if (one.reason === 'safety') continue;
     if (
       !latest ||
@@ -24,7 +27,30 @@ export function latestBackup(oldestFirst: readonly SnapshotManifest[]): Snapshot
   return latest;
 }
 
+/** Without those of which only a date in the future says that they are new; with them, where there is nothing else. */
+function dated(oldestFirst: readonly SnapshotManifest[], nowMs: number): readonly SnapshotManifest[] {
+  const known = oldestFirst.filter(
+    (one, i) =>
+      !isFuture(one, nowMs) ||
+      (historyOf(one) !== undefined &&
+        oldestFirst.slice(0, i).some((other) => historyOf(other) === historyOf(one) && !isFuture(other, nowMs))),
+  );
+  return known.some(({ reason }) => reason !== 'safety') ? known : oldestFirst;
+}
+
 const isEmpty = ({ rdb }: SnapshotManifest): boolean => rdb.parsed && rdb.keys === 0;
 
-const isOld = (older: SnapshotManifest, newer: SnapshotManifest): boolean =>
-  Date.parse(newer.times.takenAt) - Date.parse(older.times.takenAt) > LOOK_BACK_MS;
+const isOld = (older: SnapshotManifest, newer: SnapshotManifest): boolean => takenAtMs(newer) - takenAtMs(older) > LOOK_BACK_MS;
+
+/** Nothing that could be restored. What is there and cannot be used is named: it may be what was looked for. */
+export const noBackup = (instance: string, unusable: readonly Beyond[] = []): RecoveryError =>
+  new RecoveryError(
+    'BACKUP_NONE',
+    [`there is no backup of ${instance} that can be used`, ...unusable.map(beyondText)].join('; '),
+    {
+      next:
+        unusable.length > 0
+          ? `Find out who changed them: \`redis-backup list ${instance}\` names them; take a new one with \`redis-backup backup ${instance}\`.`
+          : `Take one with \`redis-backup backup ${instance}\`; if there must be one, look at the repository in the configuration.`,
+    },
+  );

@@ -30,6 +30,8 @@ export interface SnapshotManifest {
     takenAt: string;
     /** Server's TIME minus ours, milliseconds, seen when the snapshot began. */
     clockOffsetMs: number;
+    /** The store's clock minus ours, milliseconds, as far as the time tells that it gave the object. 0: within the upload. */
+    storeOffsetMs?: number;
     finishedAt: string;
   };
   /** The object beside the manifest. */

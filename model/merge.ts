@@ -1,3 +1,4 @@
+import type { Beyond } from './beyond.ts';
 import { TTL_BOUNDS_SECONDS } from './census.ts';
 import { type DataClass, OTHER } from './data-class.ts';
 import type { Bounds } from './expiry-timeline.ts';
@@ -30,6 +31,8 @@ export interface MergePlan {
   takenAt: string;
   plannedAt: string;
   log?: PlannedLog;
+  /** What is newer than the chosen moment, and damaged or missing. */
+  beyond: readonly Beyond[];
   classes: PlannedMerge[];
   /** A copy was loaded, and compared with the instance. */
   rehearsal?: MergeRehearsal;
@@ -117,6 +120,7 @@ export const unknownClasses = (wanted: readonly string[], classes: readonly Data
 export interface MergeFacts {
   manifest: SnapshotManifest;
   log?: PlannedLog;
+  beyond: readonly Beyond[];
   classes: readonly DataClass[];
   wanted: readonly string[];
   /** What the instance has now. */
@@ -150,6 +154,7 @@ export function planMerge(facts: MergeFacts): MergePlan {
     takenAt: manifest.times.takenAt,
     plannedAt: new Date(nowMs).toISOString(),
     ...(log ? { log } : {}),
+    beyond: facts.beyond,
     classes: planned,
     refusals: [],
     warnings: warningsOf(facts, planned),

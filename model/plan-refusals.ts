@@ -1,7 +1,9 @@
+import { inOrder } from './backup-time.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import { liveRefusals } from './live.ts';
-import type { ServerFacts, SnapshotManifest } from './manifest.ts';
+import type { ServerFacts } from './manifest.ts';
 import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
+import { beyondRefusal } from './plan-beyond.ts';
 import { savedAtStop } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
@@ -20,6 +22,7 @@ export const MAXMEMORY_TOLERANCE = 1.05;
 export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   const { live, instance } = input;
   return [
+    beyondRefusal(input),
     ...(live ? liveRefusals(instance, live, plan.memory.neededBytes) : [...identityRefusals(input), topologyRefusal(input)]),
     ...nextStartRefusals(input),
     clockRefusal(input),
@@ -35,8 +38,12 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
 }
 
 /** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
-export function believedServer({ target, manifest, others }: PlanInput): { facts: ServerFacts; server: Server; source: string } {
-  const newest = [manifest, ...others].reduce((a, b) => (takenAt(b) > takenAt(a) ? b : a));
+export function believedServer({ target, manifest, others, nowMs }: PlanInput): {
+  facts: ServerFacts;
+  server: Server;
+  source: string;
+} {
+  const newest = inOrder([manifest, ...others], nowMs).at(-1) ?? manifest;
   const facts = asStartedNext(target.server ?? newest.server, target.nextStart);
   const server = target.installed ?? facts;
   if (target.installed) return { facts, server, source: 'as installed' };
@@ -49,8 +56,6 @@ export function appendFormOf(input: PlanInput): AppendForm {
   const { server } = believedServer(input);
   return server.product === 'redis' && compareVersions(server.version, '7.0') < 0 ? 'single-file' : 'multi-part';
 }
-
-const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
 
 /** The format is no hindrance if the server is at least as new as the one that wrote it, even where the table ends. */
 export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'probably'; why: string; source: string } {

@@ -1,5 +1,6 @@
+import { clockDoubt, isFuture } from './backup-time.ts';
 import { OTHER } from './data-class.ts';
-import { formatBytes, formatCount, formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
+import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import { liveWarnings } from './live.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
@@ -30,7 +31,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
 }
 
 function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
-  const { manifest, nowMs } = input;
+  const { manifest, others, nowMs } = input;
   const found = fullerBackup(input);
   const [newest] = losses.newerBackups;
   if (newest) {
@@ -39,11 +40,8 @@ function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
       `${formatCountOf(losses.newerBackupCount, 'newer backup')} of this instance: ${newest.backupId} is ${formatDuration(gained)} younger and holds ${formatCountOf(newest.keys, 'key')}`,
     );
   }
-  if (Date.parse(manifest.times.takenAt) > nowMs + 60_000) {
-    found.push(
-      `the backup says that it was taken ${formatTime(Date.parse(manifest.times.takenAt))}, which is in the future: a clock is or was wrong`,
-    );
-  }
+  const undated = others.filter((one) => one.backupId !== manifest.backupId && isFuture(one, nowMs));
+  found.push(...[manifest, ...undated].map((one) => clockDoubt(one, nowMs)).filter((doubt) => doubt !== undefined));
   const { product, version } = manifest.server;
   if (input.log && product === 'redis' && compareVersions(version, '7.0') < 0) {
     found.push(

@@ -1,3 +1,4 @@
+import { isFuture, takenAtMs } from './backup-time.ts';
 import { TTL_BOUNDS_SECONDS } from './census.ts';
 import { plannedLive } from './live.ts';
 import { type ClassLoss, classLosses } from './loss.ts';
@@ -101,10 +102,10 @@ function backupClasses({ manifest, target, classes, nowMs }: PlanInput): ClassLo
 const NEWER_SHOWN = 5;
 
 function lossesOf({ manifest, others, target, nowMs, log }: PlanInput, ofBackup: readonly ClassLoss[]): PlannedLosses {
-  const fromMs = log?.untilMs ?? Date.parse(manifest.times.takenAt);
+  const fromMs = log?.untilMs ?? takenAtMs(manifest);
   const newer = others
-    .filter(({ times, reason }) => Date.parse(times.takenAt) > fromMs && reason !== 'safety')
-    .sort((a, b) => Date.parse(b.times.takenAt) - Date.parse(a.times.takenAt));
+    .filter((one) => takenAtMs(one) > fromMs && one.reason !== 'safety' && !isFuture(one, nowMs))
+    .sort((a, b) => takenAtMs(b) - takenAtMs(a));
   return {
     writes: { fromMs, seconds: Math.round((nowMs - fromMs) / 1000) },
     replaced: target.keysNow && { keys: target.keysNow.total, databases: target.keysNow.databases },

@@ -1,3 +1,4 @@
+import { CLOCK_DOUBT_MS, takenAtMs } from './backup-time.ts';
 import { RecoveryError } from './errors.ts';
 import { formatCountOf, formatDuration, formatTime } from './format.ts';
 import type { SnapshotManifest, SnapshotReason } from './manifest.ts';
@@ -44,7 +45,7 @@ export interface RetentionPlan {
 
 export const toCandidate = (manifest: SnapshotManifest): RetentionCandidate => ({
   backupId: manifest.backupId,
-  takenAtMs: Date.parse(manifest.times.takenAt),
+  takenAtMs: takenAtMs(manifest),
   reason: manifest.reason,
   keys: manifest.rdb.keys,
   parsed: manifest.rdb.parsed,
@@ -72,7 +73,11 @@ export function planRetention(
   { nowMs, pins }: { nowMs: number; pins: readonly RetentionPin[] },
 ): RetentionPlan {
   requireSane(policy);
-  const oldestFirst = [...candidates].sort((a, b) => a.takenAtMs - b.takenAtMs || (a.backupId < b.backupId ? -1 : 1));
+  // Of these nobody knows when they were taken: they take no other's place, and none takes theirs.
+  const isUndated = (one: RetentionCandidate): boolean => one.takenAtMs > nowMs + CLOCK_DOUBT_MS;
+  const oldestFirst = candidates
+    .filter((one) => !isUndated(one))
+    .sort((a, b) => a.takenAtMs - b.takenAtMs || (a.backupId < b.backupId ? -1 : 1));
   const regular = oldestFirst.filter(({ reason }) => reason !== 'safety');
   const reasons = new Map(regular.map((one) => [one.backupId, reasonsToKeep(one, regular, policy, nowMs)]));
   const kept = regular.filter(({ backupId }) => reasons.get(backupId)?.length);
@@ -84,6 +89,8 @@ export function planRetention(
     if (because.length > 0) plan.keep.push({ backupId: one.backupId, because });
     else plan.remove.push({ backupId: one.backupId, because: whyGone(one, regular, nowMs) });
   }
+  for (const { backupId, takenAtMs } of candidates.filter(isUndated))
+    plan.keep.push({ backupId, because: [`dated ${formatTime(takenAtMs)}, in the future: when it was taken is not known`] });
   return plan;
 }
 

@@ -63,6 +63,11 @@ export class AofBackups {
     return this.#manifests.isTaken(ref);
   }
 
+  /** The id of a new backup, which nobody else gets: see `Manifests.claim`. */
+  claim(place: Omit<AofBackupRef, 'backupId'>, takenAtMs: number): Promise<AofBackupRef> {
+    return this.#manifests.claim(place, takenAtMs);
+  }
+
   /** Whole backups, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
   async list(instance: string, shard = '0'): Promise<AofManifest[]> {
     return (await this.listWithProblems(instance, shard)).manifests;

@@ -3,7 +3,7 @@ import type { AofManifest } from '../model/aof-manifest.ts';
 import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
 import { isBackupId } from './layout.ts';
-import { census, count, parseAs, rdb, reason, server, software, storedObject, time, ttlBoundsSeconds } from './manifest.ts';
+import { census, count, parseAs, rdb, reason, server, software, storedObject, times, ttlBoundsSeconds } from './manifest.ts';
 
 /** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
 const isPlainName = (name: string): boolean => name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
@@ -28,7 +28,7 @@ const schema = z
     software,
     server,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
-    times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
+    times,
     form: z.enum(['multi-part', 'single-file']),
     redisManifest: z.string().optional(),
     base: z.strictObject({ rdb, census, ttlBoundsSeconds }).optional(),

@@ -12,6 +12,8 @@ export interface SnapshotRef {
 
 export const SNAPSHOT_FILE = 'dump.rdb.zst';
 const MANIFEST_FILE = 'manifest.json';
+/** Written first, so that of two writers one has the id. */
+export const CLAIM_FILE = 'claimed';
 /** A file that a manifest may name: in its own folder, not hidden, not the manifest. */
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
@@ -92,7 +94,7 @@ const isOffset = (digits: string | undefined): boolean => digits !== undefined &
 /** No instance can have this name, so a probe never lies among backups. */
 export const probeKey = (random: string): string => `_probe/${random}`;
 
-export const isFileName = (file: string): boolean => FILE_NAME.test(file) && file !== MANIFEST_FILE;
+export const isFileName = (file: string): boolean => FILE_NAME.test(file) && file !== MANIFEST_FILE && file !== CLAIM_FILE;
 
 export function isBackupId(text: string): boolean {
   try {

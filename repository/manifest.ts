@@ -9,6 +9,13 @@ export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
 export const count = z.int().nonnegative();
 export const time = z.iso.datetime();
 
+export const times = z.strictObject({
+  takenAt: time,
+  clockOffsetMs: z.number(),
+  storeOffsetMs: z.int().optional(),
+  finishedAt: time,
+});
+
 const policy = z.strictObject({
   save: z.string(),
   appendonly: z.string(),
@@ -80,7 +87,7 @@ const schema = z
     software,
     server,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
-    times: z.strictObject({ takenAt: time, clockOffsetMs: z.number(), finishedAt: time }),
+    times,
     stored: storedObject,
     rdb,
     census,

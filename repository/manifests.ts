@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { RecoveryError } from '../model/errors.ts';
-import { isBackupId, type SnapshotRef } from './layout.ts';
+import { backupIdAt } from '../model/instance.ts';
+import { CLAIM_FILE, isBackupId, type SnapshotRef } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
@@ -67,6 +69,23 @@ export class Manifests<M extends SnapshotRef> {
   async isTaken(ref: SnapshotRef): Promise<boolean> {
     for await (const _ of this.#store.list(this.#kind.prefix(ref))) return true;
     return false;
+  }
+
+  /**
+   * The id of a new backup: the second that it was taken in, or the next that is free. It is ours from now on, whoever else
+   * asks: the claim is written before anything else, and only where there is none.
+   */
+  async claim({ instance, shard }: Omit<SnapshotRef, 'backupId'>, atMs: number): Promise<SnapshotRef> {
+    for (let ms = atMs; ; ms += 1000) {
+      const ref = { instance, shard, backupId: backupIdAt(ms) };
+      if (await this.isTaken(ref)) continue;
+      try {
+        await this.#store.put(this.#kind.prefix(ref) + CLAIM_FILE, textBody(`${randomUUID()}\n`), { ifAbsent: true });
+        return ref;
+      } catch (error) {
+        if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+      }
+    }
   }
 
   /** Oldest first, and the backups whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */

@@ -80,6 +80,11 @@ export class Repository {
     return this.#manifests.isTaken(ref);
   }
 
+  /** The id of a new snapshot, which nobody else gets: see `Manifests.claim`. */
+  claim(place: Omit<SnapshotRef, 'backupId'>, takenAtMs: number): Promise<SnapshotRef> {
+    return this.#manifests.claim(place, takenAtMs);
+  }
+
   /** Whole snapshots, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
   async list(instance: string, shard = '0'): Promise<SnapshotManifest[]> {
     return (await this.listWithProblems(instance, shard)).manifests;

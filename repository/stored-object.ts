@@ -12,6 +12,10 @@ export interface WriteOptions {
   spool?: SpoolOptions;
   /** Of zstd, 1 to 19. Default 1. */
   level?: number;
+  /** The store's clock minus ours, milliseconds, as the time of the object tells it: 0 within the upload. Once, at its end. */
+  onClock?: (storeOffsetMs: number) => void;
+  /** Our clock. Default: that of this machine. */
+  now?: () => number;
 }
 
 export interface ReadOptions {
@@ -37,9 +41,19 @@ export async function storeCompressed(
     digest = end;
   });
   const body = options.spool ? spool(compressed, options.spool) : compressed;
-  await store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
+  const { now = Date.now } = options;
+  const beganMs = now();
+  const object = await store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
+  options.onClock?.(offsetFrom(object.modifiedAtMs, { beganMs, endedMs: now() }));
   if (!digest) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
   return digest;
+}
+
+/** S3 dates an object when its upload begins, or when it ends, in whole seconds: what lies between is no difference. */
+export function offsetFrom(storedAtMs: number, { beganMs, endedMs }: { beganMs: number; endedMs: number }): number {
+  if (storedAtMs === 0) return 0; // the store did not say
+  if (storedAtMs < beganMs) return Math.min(0, Math.ceil(storedAtMs - beganMs + 1000));
+  return Math.max(0, Math.floor(storedAtMs - endedMs));
 }
 
 /**

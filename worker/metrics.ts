@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Progress } from '../activities/job-context.ts';
 import type { World } from '../activities/world.ts';
+import { isFuture, provenAtMs } from '../model/backup-time.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { latestBackup } from '../model/latest.ts';
@@ -115,8 +116,8 @@ export async function serveMetrics(
 async function readAges(world: World, instances: readonly string[]): Promise<void> {
   for (const instance of instances) {
     try {
-      const newest = latestBackup(await (await world.repository()).list(instance, ONLY_SHARD));
-      if (newest) age.set({ instance }, (world.now() - Date.parse(newest.times.takenAt)) / 1000);
+      const newest = latestBackup(await (await world.repository()).list(instance, ONLY_SHARD), world.now());
+      if (newest && !isFuture(newest, world.now())) age.set({ instance }, (world.now() - provenAtMs(newest)) / 1000);
       else age.remove({ instance });
     } catch {
       age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence

@@ -1,7 +1,6 @@
 import type { AofManifest, StoredAofFile } from '../../model/aof-manifest.ts';
 import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import type { DataClass } from '../../model/data-class.ts';
-import { backupIdAt } from '../../model/instance.ts';
 import { MANIFEST_FORMAT_VERSION } from '../../model/manifest.ts';
 import { beginsWithRdb, readFilePart } from '../../redis/aof/part.ts';
 import { findRdbEnd } from '../../redis/rdb/find-end.ts';
@@ -33,9 +32,10 @@ export interface StoreAofOptions {
  */
 export async function storeAof(backups: AofBackups, aof: AofToStore, options: StoreAofOptions): Promise<AofManifest> {
   const { softwareVersion, takenAtMs, clockOffsetMs, files, ...facts } = aof;
-  const ref = await freeRef(backups, aof);
+  const ref = await backups.claim({ instance: aof.instance, shard: aof.shard }, takenAtMs);
   const stored: StoredAofFile[] = [];
   let base: AofManifest['base'];
+  let storeOffsetMs = 0;
   const done = { rawBytes: 0, storedBytes: 0 };
   for (const file of files) {
     const reader = createRdbReader({ classes: options.classes, takenAtMs: takenAtMs + clockOffsetMs });
@@ -43,6 +43,10 @@ export async function storeAof(backups: AofBackups, aof: AofToStore, options: St
     const { path: _, ...kept } = file;
     const object = await backups.writeFile(ref, kept, body.bytes, {
       signal: options.signal,
+      now: options.now,
+      onClock: (offsetMs) => {
+        storeOffsetMs = offsetMs;
+      },
       ...(options.level === undefined ? {} : { level: options.level }),
       onProgress: ({ rawBytes, storedBytes }) => options.onProgress?.(done.rawBytes + rawBytes, done.storedBytes + storedBytes),
     });
@@ -63,6 +67,7 @@ export async function storeAof(backups: AofBackups, aof: AofToStore, options: St
     times: {
       takenAt: new Date(takenAtMs).toISOString(),
       clockOffsetMs,
+      storeOffsetMs,
       finishedAt: new Date(options.now()).toISOString(),
     },
     ...(base ? { base } : {}),
@@ -84,11 +89,4 @@ async function openFile(
   for await (const chunk of readFilePart(path, 0, end, { signal })) reader.write(chunk);
   reader.end();
   return { bytes: whole, hasRdb: true };
-}
-
-/** The id is the second in which it was taken; two within one second take two. */
-async function freeRef(backups: AofBackups, { instance, shard, takenAtMs }: AofToStore) {
-  let ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
-  for (let ms = takenAtMs; await backups.isTaken(ref); ms += 1000) ref = { ...ref, backupId: backupIdAt(ms) };
-  return ref;
 }

@@ -1,3 +1,4 @@
+import { takenAtMs } from '../../model/backup-time.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { cameAfter, endOfFailed, type KnownFailure, type ServingProcess } from '../../model/failed-timeline.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
@@ -40,21 +41,25 @@ export async function beforeFailure(
   serving: ServingProcess,
 ): Promise<BeforeFailure> {
   const all = await (await world.repository()).list(target.name, ONLY_SHARD);
-  const base = baseOf(all, assessment, serving);
+  const base = baseOf(all, assessment, serving, world.now());
   const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};
   return { ...(base ? { base } : {}), ...log };
 }
 
 /** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
-function baseOf(all: readonly SnapshotManifest[], failure: KnownFailure, serving: ServingProcess): SnapshotManifest | undefined {
+function baseOf(
+  all: readonly SnapshotManifest[],
+  failure: KnownFailure,
+  serving: ServingProcess,
+  nowMs: number,
+): SnapshotManifest | undefined {
   const after = cameAfter(failure, serving);
   const beforeMs = after ? serving.startedAtMs + START_KNOWN_TO_MS : Number.POSITIVE_INFINITY;
-  const takenAt = ({ times }: SnapshotManifest): number => Date.parse(times.takenAt);
   const candidates = all
-    .filter((one) => takenAt(one) < beforeMs && !(after && one.server.runId === serving.runId))
-    .filter((one) => one.reason !== 'safety' || takenAt(one) >= Date.parse(failure.at))
+    .filter((one) => takenAtMs(one) < beforeMs && !(after && one.server.runId === serving.runId))
+    .filter((one) => one.reason !== 'safety' || takenAtMs(one) >= Date.parse(failure.at))
     .map((one) => ({ ...one, reason: one.reason === 'safety' ? ('manual' as const) : one.reason }));
-  const chosen = latestBackup(candidates);
+  const chosen = latestBackup(candidates, nowMs);
   return all.find(({ backupId }) => backupId === chosen?.backupId);
 }
 

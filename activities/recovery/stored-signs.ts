@@ -22,7 +22,7 @@ export async function storedSigns(world: World, instance: string, hasArchive: bo
 
 async function newestBackup(world: World, instance: string): Promise<NonNullable<StoredSigns['backup']> | null> {
   const repository = await world.repository();
-  const found = latestBackup(await repository.list(instance, ONLY_SHARD));
+  const found = latestBackup(await repository.list(instance, ONLY_SHARD), world.now());
   if (!found) return null;
   const { backupId, times, rdb, server } = found;
   return { backupId, times, rdb, server };

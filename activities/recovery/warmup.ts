@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { takenAtMs } from '../../model/backup-time.ts';
 import type { KnownBefore } from '../../model/baseline.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
@@ -85,7 +86,10 @@ async function missingNow(world: World, instance: string, failedAt: string, sign
   try {
     const { connection, classes } = await world.instance(instance);
     const all = await (await world.repository()).list(instance, ONLY_SHARD);
-    const base = latestBackup(all.filter(({ times }) => Date.parse(times.takenAt) < Date.parse(failedAt)));
+    const base = latestBackup(
+      all.filter((one) => takenAtMs(one) < Date.parse(failedAt)),
+      world.now(),
+    );
     if (!base) return [];
     using client = await openRedis(connection, { connectTimeoutMs: 3000 });
     return missingClasses(base.census.classes, (await sampleClasses(client, classes, { signal })).classes);

@@ -64,7 +64,7 @@ async function fromLastBackup({ repository }: CheckWorld, { name, dataClasses }:
       throw error;
     },
   );
-  const latest = latestBackup(manifests);
+  const latest = latestBackup(manifests, Date.now());
   if (!latest?.rdb.parsed) return undefined;
   const byName = new Map(latest.census.classes.map((one) => [one.name, one.keys]));
   if (dataClasses.some((one) => !byName.has(one.name))) return undefined;

@@ -45,7 +45,7 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
   const { interrupt, output, repository } = deps;
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
   const archive = new Archive(repository.store, wish.instance.name, ONLY_SHARD);
-  const chosen = await chooseMoment({ repository, archive }, wish.at, interrupt);
+  const chosen = await chooseMoment({ repository, archive, nowMs: deps.now() }, wish.at, interrupt);
   const directory = await cloneDirectory(wish.directory);
   let scratch: Scratch | undefined;
   let isKept = false;

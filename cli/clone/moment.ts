@@ -1,6 +1,9 @@
 import type { Material } from '../../activities/scratch/material.ts';
+import { takenAtMs } from '../../model/backup-time.ts';
+import { type Beyond, newerThan, unusableBackup } from '../../model/beyond.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId, ONLY_SHARD } from '../../model/instance.ts';
+import { latestRefusal } from '../../model/plan-beyond.ts';
 import { parseUntil } from '../../model/until.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
@@ -19,10 +22,11 @@ export interface ChosenMoment extends Material {
 /**
  * Finds the data of a moment: a backup alone for its id, else a backup and the log. `latest` of an instance without a log is
  * its newest backup.
- * @throws RecoveryError `INPUT_INVALID`, `BACKUP_MISSING`, `BACKUP_NONE`, `ARCHIVE_GAP`
+ * @throws RecoveryError `INPUT_INVALID`, `BACKUP_MISSING`, `BACKUP_NONE`, `ARCHIVE_GAP`; `RESTORE_REFUSED` for a
+ *   `latest` that leaves out what cannot be used
  */
 export async function chooseMoment(
-  { repository, archive }: { repository: Repository; archive: Archive },
+  { repository, archive, nowMs }: { repository: Repository; archive: Archive; nowMs: number },
   moment: string,
   signal: AbortSignal,
 ): Promise<ChosenMoment> {
@@ -31,16 +35,25 @@ export async function chooseMoment(
   if (!target && !isBackupId(moment)) throw noMoment(moment);
   const alone = !target || (moment === LATEST && (await archive.timelines()).length === 0);
   if (alone) {
-    const manifest = await findBackup(repository, instance, moment);
+    const { manifest, beyond } = await findBackup(repository, instance, moment, nowMs);
+    if (moment === LATEST) refuseUnnamed(instance, { manifest, beyond });
     return momentOf({ manifest }, Date.parse(manifest.times.takenAt));
   }
-  const chosen = await chooseFromLog(archive, {
-    until: moment,
-    snapshots: await repository.list(instance, ONLY_SHARD),
-    signal,
-  });
+  const { manifests: snapshots, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const chosen = await chooseFromLog(archive, { until: moment, snapshots, signal });
+  const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
+  const beyond = [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond];
+  if (moment === LATEST) refuseUnnamed(instance, { ...chosen, beyond });
   // Nothing was written between the cut and the moment that was asked for, but keys went on expiring.
   return momentOf(chosen, target.kind === 'time' ? target.atMs : chosen.log.untilMs);
+}
+
+/** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
+function refuseUnnamed(instance: string, { manifest, log, beyond }: Material & { beyond: readonly Beyond[] }): void {
+  const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
+  const named = (at: string): string => `redis-backup clone ${instance} --at ${at}`;
+  const refusal = latestRefusal(chosen, { until: named, backup: named });
+  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
 }
 
 const momentOf = (material: Material, atMs: number): ChosenMoment => ({

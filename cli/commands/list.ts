@@ -1,9 +1,11 @@
 import { aofBytes, aofStoredBytes } from '../../model/aof-backup.ts';
 import type { AofManifest } from '../../model/aof-manifest.ts';
-import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
+import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
+import { beyondText } from '../../model/beyond.ts';
+import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { type Catalog, catalogOf } from '../catalog.ts';
+import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
 import { table } from '../output/table.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
@@ -18,11 +20,12 @@ export const list: CommandSpec = {
   async run({ config, repository, output, now }, given) {
     const instances = someInstances(await config(), given.arguments[0]);
     const store = await repository();
-    const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance)));
+    const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance, now())));
     const backups = catalogs.flatMap((one) => one.backups.map(listed));
     const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
     const aofBackups = catalogs.flatMap((one) => one.logs.map(listedLog));
-    output.result({ backups, aofBackups, problems }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
+    const archives = catalogs.flatMap((one) => one.archive.map((log) => listedArchive(one.instance, log)));
+    output.result({ backups, aofBackups, problems, archives }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
     return undefined;
   },
 };
@@ -33,6 +36,7 @@ export const listed = (manifest: SnapshotManifest) => ({
   shard: manifest.shard,
   backupId: manifest.backupId,
   takenAt: manifest.times.takenAt,
+  ...(manifest.times.storeOffsetMs === undefined ? {} : { storeOffsetMs: manifest.times.storeOffsetMs }),
   reason: manifest.reason,
   method: manifest.method,
   keys: manifest.rdb.keys,
@@ -54,11 +58,21 @@ export const listedLog = (manifest: AofManifest) => ({
   redisVersion: manifest.server.version,
 });
 
+/** The continuous log of one shard in `list --json`. */
+const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps }: CatalogedLog) => ({
+  instance,
+  shard,
+  ...(fromMs === undefined ? {} : { from: new Date(fromMs).toISOString() }),
+  ...(toMs === undefined ? {} : { to: new Date(toMs).toISOString() }),
+  damage,
+  gaps,
+});
+
 /** @param now - milliseconds since 1970 */
-export function listText({ instance, backups, logs, problems }: Catalog, now: number): string {
+export function listText({ instance, backups, logs, problems, archive }: Catalog, now: number): string {
   const rows = backups.map((one) => [
     nameOf(one),
-    formatDuration(now - Date.parse(one.times.takenAt)),
+    ageOf(one, now),
     one.rdb.parsed ? formatCount(one.rdb.keys) : 'not counted',
     formatBytes(one.rdb.bytes),
     formatBytes(one.stored.bytes),
@@ -69,14 +83,32 @@ export function listText({ instance, backups, logs, problems }: Catalog, now: nu
   return [
     rows.length === 0 ? `${instance}: no backups` : `${instance}\n${table([header, ...rows], [1, 2, 3, 4])}`,
     ...(logs.length > 0 ? [logsText(logs, now)] : []),
+    ...archive.flatMap(archiveText),
+    ...clockDoubts([...backups, ...logs], now).map((doubt) => `warning: ${doubt}`),
     ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
   ].join('\n');
 }
 
+/** What it covers, and each part that it lacks. */
+function archiveText({ shard, fromMs, toMs, damage, gaps }: CatalogedLog): string[] {
+  const name = shard === ONLY_SHARD ? 'log' : `log of shard ${shard}`;
+  const covers =
+    fromMs === undefined || toMs === undefined
+      ? `${name}: nothing of it can be read`
+      : `${name}: from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}`;
+  return [covers, ...gaps.map((one) => `  ${beyondText(one)}`), ...damage.map((one) => `warning: ${beyondText(one)}`)];
+}
+
+const ageOf = (one: SnapshotManifest | AofManifest, now: number): string =>
+  isFuture(one, now) ? 'unknown' : formatDuration(now - provenAtMs(one));
+
+const clockDoubts = (all: readonly (SnapshotManifest | AofManifest)[], now: number): string[] =>
+  all.map((one) => clockDoubt(one, now)).filter((doubt) => doubt !== undefined);
+
 function logsText(logs: readonly AofManifest[], now: number): string {
   const rows = logs.map((one) => [
     nameOf(one),
-    formatDuration(now - Date.parse(one.times.takenAt)),
+    ageOf(one, now),
     formatBytes(aofBytes(one)),
     formatBytes(aofStoredBytes(one)),
     one.server.version,

@@ -1,4 +1,6 @@
 import type { AofManifest } from '../../model/aof-manifest.ts';
+import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
+import { beyondText } from '../../model/beyond.ts';
 import type { Census } from '../../model/census.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
@@ -24,7 +26,8 @@ export const show: CommandSpec = {
       output.result({ ...log }, showAofText(log, now()));
       return undefined;
     }
-    const manifest = await findBackup(await repository(), instance, backupId);
+    const { manifest, beyond } = await findBackup(await repository(), instance, backupId, now());
+    for (const one of beyond) output.note(`warning: not the newest: ${beyondText(one)}`);
     output.result({ ...manifest }, showText(manifest, now()));
     return undefined;
   },
@@ -35,7 +38,8 @@ export function showText(manifest: SnapshotManifest, now: number): string {
   const { instance, backupId, times, rdb, stored, server, replication, method, reason, software } = manifest;
   const takenMs = Date.parse(times.takenAt);
   const facts = [
-    ['taken', `${formatTime(takenMs, 'seconds')}, ${formatDuration(now - takenMs)} ago; ${reason}, by ${method}`],
+    ['taken', `${formatTime(takenMs, 'seconds')}, ${ageText(manifest, now)}; ${reason}, by ${method}`],
+    ...clockFact(manifest, now),
     ['server', `${server.product} ${server.version}, run ${server.runId}`],
     ['replication', `${replication.replid}, offset ${replication.offset}`],
     [
@@ -56,12 +60,21 @@ export function showText(manifest: SnapshotManifest, now: number): string {
   return `${instance} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest.census)}`;
 }
 
+const ageText = (one: SnapshotManifest | AofManifest, now: number): string =>
+  isFuture(one, now) ? 'age unknown' : `${formatDuration(now - provenAtMs(one))} ago`;
+
+function clockFact(one: SnapshotManifest | AofManifest, now: number): string[][] {
+  const doubt = clockDoubt(one, now);
+  return doubt === undefined ? [] : [['clock', doubt]];
+}
+
 /** The same of a copy of an append-only log. */
 export function showAofText(manifest: AofManifest, now: number): string {
   const { instance, backupId, times, server, replication, reason, form, files, base } = manifest;
   const takenMs = Date.parse(times.takenAt);
   const facts = [
-    ['taken', `${formatTime(takenMs, 'seconds')}, ${formatDuration(now - takenMs)} ago; ${reason}`],
+    ['taken', `${formatTime(takenMs, 'seconds')}, ${ageText(manifest, now)}; ${reason}`],
+    ...clockFact(manifest, now),
     ['server', `${server.product} ${server.version}, run ${server.runId || 'unknown'}`],
     ['replication', `${replication.replid || 'unknown'}, offset ${replication.offset}`],
     ['form', form],

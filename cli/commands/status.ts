@@ -1,6 +1,8 @@
 import type { Config } from '../../config/config.ts';
 import { instanceOf } from '../../config/load.ts';
 import { DURATION_ALLOWED, parseDuration } from '../../config/units.ts';
+import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
+import { beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
@@ -28,7 +30,7 @@ export const status: CommandSpec = {
     const store = await repository();
     const names = someInstances(loaded, given.arguments[0]);
     const states = await Promise.all(
-      names.map(async (name) => stateOf(loaded, await catalogOf(store, name), { maxAgeMs, now: now() })),
+      names.map(async (name) => stateOf(loaded, await catalogOf(store, name, now()), { maxAgeMs, now: now() })),
     );
     output.result({ instances: states }, states.map(stateText).join('\n'));
     const worst = Math.max(0, ...states.map(({ exit }) => exit));
@@ -48,32 +50,44 @@ export interface BackupState {
   ageSeconds?: number;
   keys?: number;
   storedBytes?: number;
+  /** Of the continuous log, as it tells of them itself. What is damaged of it is a warning. */
+  gaps: string[];
   warnings: string[];
 }
 
 export function stateOf(
   config: Config,
-  { instance, backups, problems }: Catalog,
+  { instance, backups, problems, archive }: Catalog,
   { maxAgeMs, now }: { maxAgeMs?: number; now: number },
 ): BackupState {
   const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
   const maxAgeSeconds = limitMs / 1000;
   // What a restore put into safety is no answer to "is my data backed up?".
-  const newest = backups.findLast(({ reason }) => reason !== 'safety');
-  const unreadable = problems.map(({ backupId }) => `${backupId} is there and cannot be restored`);
-  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, warnings: unreadable };
-  const ageMs = now - Date.parse(newest.times.takenAt);
-  const stale = ageMs > limitMs;
+  const regular = backups.filter(({ reason }) => reason !== 'safety');
+  const newest = regular.findLast((one) => !isFuture(one, now)) ?? regular.at(-1);
+  const found = [
+    ...regular
+      .filter((one) => one === newest || isFuture(one, now))
+      .map((one) => clockDoubt(one, now))
+      .filter((doubt) => doubt !== undefined),
+    ...problems.map(({ backupId }) => `${backupId} is there and cannot be restored`),
+    ...archive.flatMap(({ damage }) => damage.map(beyondText)),
+  ];
+  const gaps = archive.flatMap((one) => one.gaps.map(beyondText));
+  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps, warnings: found };
+  const ageMs = isFuture(newest, now) ? undefined : now - provenAtMs(newest);
+  const stale = ageMs === undefined || ageMs > limitMs;
   return {
     instance,
     state: stale ? 'stale' : 'fresh',
     exit: stale ? ERRORS.BACKUP_STALE.exit : 0,
     maxAgeSeconds,
     backupId: newest.backupId,
-    ageSeconds: Math.round(ageMs / 1000),
+    ...(ageMs === undefined ? {} : { ageSeconds: Math.round(ageMs / 1000) }),
     keys: newest.rdb.keys,
     storedBytes: newest.stored.bytes,
-    warnings: [...warningsOf(newest, backups), ...unreadable],
+    gaps,
+    warnings: [...warningsOf(newest, backups), ...found],
   };
 }
 
@@ -94,20 +108,29 @@ function warningsOf(newest: SnapshotManifest, manifests: readonly SnapshotManife
 export function stateText({
   instance,
   state,
-  ageSeconds = 0,
+  ageSeconds,
   maxAgeSeconds,
   backupId,
   keys = 0,
   storedBytes = 0,
+  gaps,
   warnings,
 }: BackupState): string {
   const limit = formatDuration(maxAgeSeconds * 1000);
-  if (state === 'none') return `REDIS BACKUP CRITICAL - ${instance}: no backup (limit ${limit})`;
+  if (state === 'none') return `REDIS BACKUP CRITICAL - ${[`${instance}: no backup (limit ${limit})`, ...warnings].join('; ')}`;
   const word = state === 'stale' ? 'CRITICAL' : warnings.length > 0 ? 'WARNING' : 'OK';
-  const text = `${instance}: last good backup ${backupId} is ${formatDuration(ageSeconds * 1000)} old (limit ${limit})`;
-  const figures = `age=${ageSeconds}s;;${maxAgeSeconds} keys=${keys} stored=${storedBytes}B`;
-  return `REDIS BACKUP ${word} - ${[text, ...warnings].join('; ')} | ${figures}`;
+  const age = ageSeconds === undefined ? 'of unknown age' : `${formatDuration(ageSeconds * 1000)} old`;
+  const text = `${instance}: last good backup ${backupId} is ${age} (limit ${limit})`;
+  const figures = `age=${ageSeconds ?? 'U'}${ageSeconds === undefined ? '' : 's'};;${maxAgeSeconds} keys=${keys} stored=${storedBytes}B`;
+  return `REDIS BACKUP ${word} - ${[text, ...warnings, ...gapsText(gaps)].join('; ')} | ${figures}`;
 }
+
+/** The newest is named: each restart of Redis may leave one. */
+const gapsText = (gaps: readonly string[]): string[] => {
+  const newest = gaps.at(-1);
+  if (newest === undefined) return [];
+  return gaps.length === 1 ? [newest] : [`${newest} (${formatCountOf(gaps.length - 1, 'older gap')} more)`];
+};
 
 function maxAgeOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -4,7 +4,7 @@ import { type AofFileToStore, storeAof } from '../../activities/aof/store.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import type { AofManifest } from '../../model/aof-manifest.ts';
 import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
-import { backupIdAt, ONLY_SHARD } from '../../model/instance.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../../model/manifest.ts';
 import { STREAM_BEGIN } from '../../model/stream-state.ts';
 import { formatAofManifest } from '../../redis/aof/manifest.ts';
@@ -51,7 +51,7 @@ async function importRdb(path: string, bytes: number, deps: ImportDeps): Promise
   const { repository, instance, softwareVersion, now, signal, onProgress } = deps;
   const reading = await readRdb(path, bytes, deps);
   const takenAtMs = await takenAt([path], reading);
-  const ref = await freeRef(takenAtMs, (backupId) => repository.isTaken({ ...place(instance), backupId }), instance);
+  const ref = await repository.claim(place(instance), takenAtMs);
   const reader = createRdbReader({ classes: instance.dataClasses, takenAtMs });
   const stored = await repository.writeSnapshot(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
     signal,
@@ -138,9 +138,3 @@ async function takenAt(paths: readonly string[], rdb?: RdbReading): Promise<numb
 }
 
 const place = ({ name }: InstanceConfig) => ({ instance: name, shard: ONLY_SHARD });
-
-async function freeRef(takenAtMs: number, isTaken: (backupId: string) => Promise<boolean>, instance: InstanceConfig) {
-  let ms = takenAtMs;
-  while (await isTaken(backupIdAt(ms))) ms += 1000;
-  return { ...place(instance), backupId: backupIdAt(ms) };
-}

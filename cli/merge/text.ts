@@ -1,15 +1,17 @@
 import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import type { MergedReport, MergePlan } from '../../model/merge.ts';
 import { momentOf } from '../../model/merge-outcome.ts';
+import { beyondLines } from '../../model/plan-beyond.ts';
 import { table } from '../output/table.ts';
 
 /** What `restore --only … --plan` prints. */
 export function mergePlanText(plan: MergePlan): string {
-  const { instance, backupId, takenAt, plannedAt, log, classes, refusals, warnings } = plan;
+  const { instance, backupId, takenAt, plannedAt, log, beyond, classes, refusals, warnings } = plan;
   const atMs = log?.untilMs ?? Date.parse(takenAt);
   return [
     `Merge into ${instance} what it lacks of ${classes.map(({ name }) => name).join(', ')}, as it was ${momentOf(plan)}, ${formatDuration(Date.parse(plannedAt) - atMs)} ago`,
     `from backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}${log ? `, and ${formatBytes(log.bytes)} of log` : ''}`,
+    ...(beyond.length > 0 ? ['', ...beyondLines({ beyond })] : []),
     '',
     ...refusals.flatMap(({ message, next }) => [`Refused: ${message}.`, `  ${next}`, '']),
     ...countsOf(plan),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { sampleSegment, sampleTimeline, storeStream, TIMELINE_ID } from '../repository/archive/fixtures.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
 import { openSite, type Site } from './support/command.ts';
 
@@ -91,7 +93,8 @@ other (no class)     1            1        0
     assert.deepEqual(await site.run('show main latest'), {
       code: 62,
       stdout: '',
-      stderr: 'error: there is no backup of main\nnext: Take one with `redis-backup backup main`.\n',
+      stderr:
+        'error: there is no backup of main that can be used\nnext: Take one with `redis-backup backup main`; if there must be one, look at the repository in the configuration.\n',
     });
   });
 
@@ -124,6 +127,80 @@ other (no class)     1            1        0
       assert.deepEqual(await site.run('status main --nagios', { now }), { code: nagios, stdout, stderr: '' });
     });
   }
+
+  it('status and list name a date in the future, which is never fresh', async () => {
+    await site.publish(taken(8, 1000), taken(-1440, 1000));
+    const { code, stdout } = await site.run('status main', { now });
+    assert.equal(code, 61, stdout);
+    assert.match(stdout, /last good backup 20260801T003000Z is 8 h 00 min old .*; backup 20260930T083000Z is dated 2026-09-30/);
+    const { stdout: listed } = await site.run('list main', { now });
+    assert.match(listed, /^20260930T083000Z +unknown /m);
+    assert.match(listed, /^warning: backup 20260930T083000Z is dated 2026-09-30 08:30 UTC, which is in the future/m);
+    assert.match((await site.run('show main', { now })).stdout, /^main 20260801T003000Z\n/);
+  });
+
+  it('status says that the age is not known where there is nothing but a date in the future', async () => {
+    await site.publish(taken(-1440, 1000));
+    const { code, stdout } = await site.run('status main', { now });
+    assert.equal(code, 61);
+    assert.match(stdout, /^REDIS BACKUP CRITICAL - main: last good backup 20260930T083000Z is of unknown age .*\| age=U;;25200/);
+  });
+
+  it('list and status name what the log lacks, and where it has a gap', async () => {
+    await site.publish(taken(2, 1000));
+    const archive = new Archive(site.repository.store, 'main');
+    await storeStream(archive, [100, 100, 100]);
+    const parent = { timelineId: TIMELINE_ID, end: 1300, endedAt: '2026-02-14T06:10:00.000Z', gap: true };
+    const next = { replid: 'f'.repeat(40), first: 7, startedAt: '2026-02-14T06:11:00.000Z', reason: 'full-resync' as const };
+    await archive.createTimeline(sampleTimeline({ ...next, parent }));
+    await rm(join(site.dir, (await archive.segments(TIMELINE_ID))[1]?.key ?? ''));
+    const { stdout } = await site.run('list main', { now });
+    assert.match(stdout, /^log: from 2026-02-14 06:00:01 UTC until 2026-02-14 06:11:00 UTC$/m);
+    assert.match(
+      stdout,
+      /^ {2}the log has a gap, from 2026-02-14 06:10:00 UTC until 2026-02-14 06:11:00 UTC: Redis could not go on/m,
+    );
+    assert.match(stdout, /^warning: offsets 1100 to 1200 of the log .* are not in the repository/m);
+    const { code, stdout: status } = await site.run('status main --nagios', { now });
+    assert.equal(code, 1);
+    assert.match(status, /^REDIS BACKUP WARNING - .*offsets 1100 to 1200 of the log .*; the log has a gap, from 2026-02-14/);
+    const { archives } = await site.json<{ archives: { damage: { what: string }[]; gaps: unknown[] }[] }>('list main', { now });
+    assert.deepEqual([archives[0]?.damage[0]?.what, archives[0]?.gaps.length], ['hole', 1]);
+  });
+
+  it('show takes no older backup for the newest one whose manifest is damaged without saying so', async () => {
+    await site.publish(taken(8, 3), taken(2, 3));
+    await writeFile(join(site.dir, 'main/0/snapshots/20260801T063000Z/manifest.json'), '{');
+    const { stdout, stderr } = await site.run('show main', { now });
+    assert.match(stdout, /^main 20260801T003000Z\n/);
+    assert.match(stderr, /warning: not the newest: backup 20260801T063000Z, taken 2026-08-01 06:30 UTC, cannot be used: /);
+  });
+
+  it('find-destructive says that it could look at nothing, and is no success then', async () => {
+    await site.publish(taken(2, 3));
+    const nothing = await site.run('find-destructive main', { now });
+    assert.equal(nothing.code, 24);
+    assert.match(nothing.stderr, /^error: there is no log of main to look at: nothing of it is archived\n/);
+    const archive = new Archive(site.repository.store, 'main');
+    await storeStream(archive, [1000, 1000]);
+    const outside = await site.run('find-destructive main', { now });
+    assert.deepEqual([outside.code, outside.stdout], [24, 'main: the log has nothing of that time, so nothing was looked at\n']);
+    const whole = ['find-destructive main --from 2026-02-14T05:00:00Z --to 2026-02-14T07:00:00Z', { now }] as const;
+    const all = await site.run(...whole);
+    assert.equal(all.code, 0, all.stderr);
+    assert.match(
+      all.stdout,
+      /^main: nothing destructive in the log in .*\nlooked at: the log from 2026-02-14 06:00:01 UTC until/,
+    );
+    await archive.putSegment(sampleSegment(3000, 3100, { unknownCommands: ['wipe'] }), [Buffer.alloc(100)]);
+    const unknown = await site.run(...whole);
+    assert.equal(unknown.code, 24);
+    assert.match(unknown.stdout, /^main: nothing destructive in what could be read .*\n.*\nNOT understood: wipe, /);
+    await rm(join(site.dir, (await archive.segments(TIMELINE_ID))[1]?.key ?? ''));
+    const holed = await site.run(...whole);
+    assert.equal(holed.code, 24);
+    assert.match(holed.stdout, /NOT looked at: offsets 2000 to 3000 of the log/);
+  });
 
   it('status takes another limit, and refuses one that is none', async () => {
     await site.publish(taken(2, 1000));

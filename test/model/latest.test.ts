@@ -15,7 +15,8 @@ function backup(hour: number, keys: number, reason: SnapshotReason = 'scheduled'
     rdb: { ...sample.rdb, keys, parsed: true },
   };
 }
-const latest = (...all: SnapshotManifest[]): string | undefined => latestBackup(all)?.backupId;
+const latest = (...all: SnapshotManifest[]): string | undefined =>
+  latestBackup(all, Date.parse('2026-09-01T00:00:00Z'))?.backupId;
 
 describe('The latest backup', () => {
   it('is the newest, and no safety snapshot', () => {

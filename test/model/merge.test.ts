@@ -10,6 +10,7 @@ const facts = (overrides: Partial<MergeFacts> = {}): MergeFacts => ({
   now: [{ name: 'sessions', keys: 7 }],
   nowMs: fixtures.NOW_MS,
   clockOffsetMs: 0,
+  beyond: [],
   ...overrides,
 });
 const LOG = {

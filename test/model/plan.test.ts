@@ -126,7 +126,7 @@ describe('restore plan warns', () => {
   it('of a backup from the future, one without checksum, and replicas that will follow', () => {
     const odd = manifest({ takenAtMs: NOW_MS + 3_600_000, rdb: { crc64: 'unchecked' } });
     const warnings = planOf({ manifest: odd, target: target({ replicas: ['10.0.0.2:6379'] }) }).warnings.join('\n');
-    assert.match(warnings, /taken 2026-08-01 09:30 UTC, which is in the future/);
+    assert.match(warnings, /dated 2026-08-01 09:30 UTC, which is in the future/);
     assert.match(warnings, /no checksum of its own \(rdbchecksum no/);
     assert.match(warnings, /connected replicas \(10\.0\.0\.2:6379\) lose what they hold/);
   });

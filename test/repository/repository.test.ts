@@ -131,6 +131,30 @@ function itIsARepository(place: () => Place): void {
     assert.deepEqual(await repository.list('nobody'), []);
   });
 
+  it('gives each of many writers an id of its own, the next that is free', async () => {
+    const place = { instance: 'claimed', shard: '0' };
+    const takenAtMs = Date.UTC(2026, 1, 14, 6);
+    await backUp({ ...place, backupId: backupIdAt(takenAtMs + 2000) });
+    const refs = await Promise.all(Array.from({ length: 6 }, () => repository.claim(place, takenAtMs)));
+    assert.deepEqual(
+      refs.map(({ backupId }) => backupId).sort(),
+      [0, 1, 3, 4, 5, 6].map((second) => backupIdAt(takenAtMs + second * 1000)),
+    );
+    assert.equal((await repository.list('claimed')).length, 1, 'a claim is no backup');
+    await repository.sweep('claimed', '0', { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
+    assert.equal((await keysOf(repository.store, 'claimed/')).length, 2);
+  });
+
+  it('says by how much the clock of the store is another one', async () => {
+    const offsets: number[] = [];
+    const onClock = (offset: number) => offsets.push(offset);
+    await repository.writeSnapshot(refAt(19), bytes(rdb), { onClock });
+    await repository.writeSnapshot(refAt(20), bytes(rdb), { onClock, now: () => Date.now() + 60 * DAY_MS });
+    await repository.writeSnapshot(refAt(21), bytes(rdb), { onClock, now: () => Date.now() - 60 * DAY_MS });
+    const days = offsets.map((offset) => Math.round(offset / DAY_MS) + 0);
+    assert.deepEqual(days, [0, -60, 60]);
+  });
+
   it('deletes the manifest first, and everything else after it', async () => {
     const manifest = await backUp(refAt(12, 'deleted'));
     await repository.deleteSnapshot(manifest);
