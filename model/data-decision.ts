@@ -3,6 +3,7 @@ import type { DataClass } from './data-class.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { formatBounds, formatCount, formatList, formatTime } from './format.ts';
 import type { SnapshotManifest } from './manifest.ts';
+import { offersOf } from './offers.ts';
 import type { DataDecision, RestoreOffer } from './recovery.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
 
@@ -65,7 +66,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
   const others = settings.restoreClasses.filter((name) => name !== sessionClass).map((name) => compare(facts, name, false));
   const compared = [...(sessions ? [sessions] : []), ...others];
   const verdict = verdictOf(compared);
-  const offer = offerOf(facts);
+  const [offer, nextBest] = offersOf(facts);
   return {
     verdict,
     text: textOf(facts, sessions, others),
@@ -74,6 +75,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
     sampled,
     ...(sessions?.lost ? { lost: sessions.lost } : {}),
     ...(offer ? { offer } : {}),
+    ...(nextBest ? { nextBest } : {}),
     decision: decisionOf(facts, verdict, offer),
   };
 }
@@ -136,18 +138,9 @@ function verdictOf(compared: readonly Comparison[]): Verdict {
   return compared.length > 0 && compared.every(({ verdict }) => verdict === 'within-tolerance') ? 'within-tolerance' : 'unknown';
 }
 
-function offerOf({ settings, base, log, classes }: DataFacts): RestoreOffer | undefined {
-  const wanted = [...settings.restoreClasses];
-  if (wanted.length === 0 || !(log || base)) return undefined;
-  const live = wanted.some((name) => name === settings.sessionClass || classes.find((one) => one.name === name)?.sensitive);
-  const revivesSignedOut = live && !log?.complete;
-  if (log) return { classes: wanted, until: log.until, asOf: new Date(log.untilMs).toISOString(), revivesSignedOut };
-  return base && { classes: wanted, backupId: base.backupId, asOf: base.times.takenAt, revivesSignedOut };
-}
-
 function decisionOf({ settings, log }: DataFacts, verdict: Verdict, offer: RestoreOffer | undefined): DataDecision['decision'] {
   if (verdict === 'within-tolerance' || settings.restore === 'never' || !offer) return 'go-on';
-  return settings.restore === 'auto' && log?.complete ? 'restore' : 'ask';
+  return settings.restore === 'auto' && log?.complete && offer.until !== undefined ? 'restore' : 'ask';
 }
 
 function textOf(facts: DataFacts, sessions: Comparison | undefined, others: readonly Comparison[]): string {

@@ -77,7 +77,7 @@ export const ERRORS = {
   RESTART_TOO_SOON: { exit: 57, retryable: false, title: 'A recovery has restarted this Redis a short while ago' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
   NOT_RECOVERED: { exit: 58, retryable: false, title: 'The recovery has ended, and Redis needs a person' },
-  MERGE_INCOMPLETE: { exit: 59, retryable: false, title: 'Less stands in Redis than a selective restore was to bring back' },
+  MERGE_INCOMPLETE: { exit: 59, retryable: false, title: 'Less stands in Redis than was to be brought back' },
   DETACHED: { exit: 130, retryable: false, title: 'Ctrl-C: the command no longer follows the operation, which goes on' },
 
   // 60-69: findings of check and status

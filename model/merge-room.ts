@@ -52,7 +52,7 @@ function maxmemoryRefusal(instance: string, { room, memoryBytes }: MergeNeeds): 
   return {
     code: 'RESTORE_REFUSED',
     message: `the keys that are missing take ${formatBytes(memoryBytes)} of memory, and ${instance} uses ${formatBytes(room.countedBytes)} of its maxmemory of ${formatBytes(room.maxmemoryBytes)}: ${whenFull(room.policy)}`,
-    next: `Set maxmemory of ${instance} to at least ${formatCount(maxmemoryFor(room, memoryBytes))} bytes (CONFIG SET maxmemory ${maxmemoryFor(room, memoryBytes)}) and start again.`,
+    next: `Set maxmemory of ${instance} to at least ${formatCount(maxmemoryFor(room, memoryBytes))} bytes (CONFIG SET maxmemory ${maxmemoryFor(room, memoryBytes)}).`,
   };
 }
 

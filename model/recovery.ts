@@ -115,6 +115,8 @@ export interface DataDecision {
   lost?: Bounds;
   /** What could be brought back. Absent: nothing could. */
   offer?: RestoreOffer;
+  /** What else there is, of an earlier moment. */
+  nextBest?: RestoreOffer;
   /** What follows from settings and offer. */
   decision: 'go-on' | 'ask' | 'restore';
   /** Over the offer: what a person approves. */
@@ -196,6 +198,8 @@ export interface RecoveryReport {
   restored?: MergedKeys[];
   /** Why what was approved could not be brought back. */
   restoreFailed?: string;
+  /** Less stands than was promised or expected: `toDo` says what, and what to do. */
+  incomplete?: true;
   forecast?: SignInForecast;
   authentication?: AuthenticationWatch;
   warmup?: WarmupWatch;

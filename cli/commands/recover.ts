@@ -24,7 +24,7 @@ export const recover: CommandSpec = {
     { flags: '--abort <reason>', about: 'end it: what has begun is finished, what can be put back is' },
     { flags: '--by <name>', about: 'who you are, for the report; your login name when left out' },
   ],
-  exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
+  exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
   async run(context, given) {
     const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
     const by = optionOf(given, 'by') ?? process.env.USER ?? 'somebody';

@@ -125,6 +125,6 @@ function end({ output }: CommandContext, result: RecoveryResult): number | undef
     return undefined;
   }
   output.result(result, reportText(result));
-  if (result.outcome === 'serving') return undefined;
+  if (result.outcome === 'serving') return result.incomplete ? ERRORS.MERGE_INCOMPLETE.exit : undefined;
   return ERRORS[result.outcome === 'aborted' ? 'CANCELLED' : 'NOT_RECOVERED'].exit;
 }

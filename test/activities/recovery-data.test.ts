@@ -106,6 +106,27 @@ describe('The data of a Redis that serves again', function () {
     assert.deepEqual([again.verdict, again.decision, again.present], ['within-tolerance', 'go-on', 302], again.text);
   });
 
+  it('is brought back from the snapshot where the log ended before it, as many as were promised', async () => {
+    await using redis = await startRedis(NO_SAVES);
+    const recovering = new Recovering(redis);
+    await recovering.signIn(0, 20);
+    await recovering.archiveAll();
+    await recovering.signIn(20, 300);
+    const { backupId } = await recovering.backup();
+    await redis.kill('SIGKILL');
+    const assessment = recovering.assessment();
+    await redis.restart();
+    const decision = await decide(recovering, assessment);
+    assert.deepEqual([decision.verdict, decision.expected?.atMost, decision.offer?.backupId], ['lost', 300, backupId]);
+    assert.match(decision.nextBest?.until ?? '', /@\d+$/, 'the log, which ended before');
+    const { planMerge, rehearseMerge, mergeClasses } = createMergeActivities(recovering.world);
+    const planned = await recovering.job(() => planMerge({ instance: 'main', classes: ['sessions'], backupId }));
+    const plan = await recovering.job(() => rehearseMerge({ plan: planned }));
+    assert.deepEqual(plan.rehearsal?.classes, [{ name: 'sessions', alive: 300, there: 0 }]);
+    const { classes } = await recovering.job(() => mergeClasses({ plan }));
+    assert.deepEqual([classes[0]?.promised, classes[0]?.standing, await redis.command('DBSIZE')], [300, 300, 300]);
+  });
+
   it('lacks the newest sessions when it came back with older data, which only the log can tell', async () => {
     await using redis = await startRedis(NO_SAVES);
     const recovering = new Recovering(redis);

@@ -99,6 +99,32 @@ describe('The decision on lost data', () => {
     assert.equal(decideOnData(withSettings({ restoreClasses: [] }, { log: LOG })).decision, 'go-on');
   });
 
+  it('offers the newest moment that anything proves, and what else there is behind it', () => {
+    const untilOf = (parts: Partial<DataFacts>) => {
+      const { offer, nextBest } = decideOnData(facts(parts));
+      return [offer, nextBest].map((one) => (one?.until ? 'log' : one?.backupId ? 'backup' : undefined));
+    };
+    const until = `${'c'.repeat(40)}-0000000000000001@99`;
+    const ended = { until, complete: false, untilMs: TAKEN_AT_MS - 22_000 };
+    assert.deepEqual(untilOf({ log: ended }), ['backup', 'log']);
+    assert.deepEqual(untilOf({ log: { ...ended, untilMs: TAKEN_AT_MS } }), ['log', 'backup'], 'it knows who signed out');
+    assert.deepEqual(untilOf({ log: { ...ended, complete: true } }), ['log', 'backup'], 'nothing was written since');
+    assert.deepEqual(untilOf({ log: ended, base: undefined }), ['log', undefined]);
+    assert.deepEqual(untilOf({}), ['backup', undefined]);
+  });
+
+  it('goes by the offset where backup and log are of one history, whatever the clocks say', () => {
+    const { replication } = manifest();
+    const log = (offset: number, untilMs: number) => ({
+      until: `${replication.replid}-${'0'.repeat(15)}1@${offset}`,
+      untilMs,
+      complete: false,
+    });
+    const later = TAKEN_AT_MS + 60 * 24 * HOUR;
+    assert.equal(decideOnData(facts({ log: log(replication.offset - 1, later) })).offer?.backupId, '20260801T060000Z');
+    assert.equal(decideOnData(facts({ log: log(replication.offset, TAKEN_AT_MS - HOUR) })).offer?.backupId, undefined);
+  });
+
   it('never takes what was not counted for nothing', () => {
     const verdictAndText = (parts: Parameters<typeof facts>[0]) => {
       const { verdict, text, expected } = decideOnData(facts(parts));

@@ -226,6 +226,7 @@ const DEFAULTS: Script = {
     backupId: '20260101T000000Z',
     takenAt: '2026-01-01T00:00:00.000Z',
     classes: [],
+    refusals: [],
     warnings: [],
   }),
   rehearseMerge: ({ plan }: { plan: object }) => plan,

@@ -134,3 +134,8 @@ export async function softly<T>(page: Page, what: string, step: Promise<T>): Pro
     return undefined;
   }
 }
+
+export function skippedNote({ controls }: Pick<Run, 'controls'>, step: Parameters<typeof controls.skippedBy>[0]): string {
+  const message = controls.skippedBy(step);
+  return message ? `by ${message.by}: ${message.reason}` : '';
+}

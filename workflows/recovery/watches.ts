@@ -2,8 +2,7 @@ import { isCancellation, patched } from '@temporalio/workflow';
 import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { act } from '../steps.ts';
-import { skippedNote } from './data.ts';
-import { isStepFailure, type Run, reasonOf } from './run.ts';
+import { isStepFailure, type Run, reasonOf, skippedNote } from './run.ts';
 
 /** Watches what people and caches do, without the lock: nothing is changed any more. */
 export async function watchAfterwards(run: Run, assessment: Assessment): Promise<void> {

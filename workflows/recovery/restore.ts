@@ -1,0 +1,165 @@
+import { workflowInfo } from '@temporalio/workflow';
+import {
+  bringBackQuestion,
+  comesBack,
+  couldNotBringBack,
+  notBroughtBack,
+  nothingToBring,
+  stillMissing,
+} from '../../model/bring-back.ts';
+import { formatCount } from '../../model/format.ts';
+import type { MergeOutcome, MergePlan } from '../../model/merge.ts';
+import { mergeToDo } from '../../model/merge-outcome.ts';
+import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
+import { act } from '../steps.ts';
+import { isStepFailure, type LockedRun, reasonOf, skippedNote } from './run.ts';
+
+const NOT_RESTORED: Record<DataDecision['verdict'], string> = {
+  lost: 'not brought back',
+  'within-tolerance': 'nothing is missing',
+  unknown: 'not known what is missing',
+};
+
+/** What would come back, counted in a copy; or why that could not be done. */
+interface Rehearsed {
+  plan?: MergePlan;
+  place?: string;
+  uncounted?: string;
+}
+
+/** Brings back what is allowed: what was counted in a copy is what is asked about, and what is compared with what stands. */
+export async function restore(run: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
+  const { page, controls, input, found } = run;
+  const { offer } = decision;
+  if (decision.decision === 'go-on' || !offer) {
+    page.end('data', 'done', decision.text);
+    if (decision.verdict === 'lost' && offer) leaveLost(run, decision, offer, 'the configuration says restore: never');
+    return page.end('restore', 'skipped', NOT_RESTORED[decision.verdict]);
+  }
+  const rehearsed = await controls.skippable('data', () => rehearse(run, offer));
+  if (rehearsed && comesBack(rehearsed.plan) === 0) return nothing(run, decision, offer, assessment);
+  if (rehearsed && !rehearsed.plan) {
+    page.end('data', 'done', decision.text);
+    return page.end('restore', 'failed', failed(run, decision, rehearsed.uncounted ?? ''));
+  }
+  const allowed = rehearsed && (await controls.skippable('data', () => mayRestore(run, decision, rehearsed, assessment)));
+  page.end('data', 'done', decision.text);
+  if (!allowed) return page.end('restore', 'skipped', NOT_RESTORED[decision.verdict]);
+  await controls.mayGoOn();
+  page.begin('restore', `bringing ${offer.classes.join(', ')} of ${input.instance} back`);
+  const back = await controls.skippable('restore', () => merge(run, decision, rehearsed, assessment));
+  if (!back) {
+    if (found.mergeBegun)
+      found.toDo.push('Count what came back: the restore was skipped after it had begun, and what was back by then stays');
+    return page.end('restore', 'skipped', skippedNote(run, 'restore'));
+  }
+  page.end('restore', found.restoreFailed || found.incomplete ? 'failed' : 'done', back);
+}
+
+/** The newest that is known has nothing of what is missing. A person must know, and may want an older one. */
+function nothing({ page, found, input }: LockedRun, decision: DataDecision, offer: RestoreOffer, { settings }: Assessment): void {
+  page.end('data', 'done', decision.text);
+  page.end('restore', 'skipped', nothingToBring(offer));
+  const missing = stillMissing(input.instance, decision, decision.present, settings.tolerance);
+  if (missing.length > 0) found.incomplete = true;
+  found.toDo.push(...missing);
+}
+
+function leaveLost({ found, input }: LockedRun, decision: DataDecision, offer: RestoreOffer, why: string): void {
+  found.incomplete = true;
+  found.toDo.push(notBroughtBack(input.instance, decision, offer, why));
+}
+
+/** Loads a copy while Redis serves, and removes it. What cannot be counted is said, and hinders nothing. */
+async function rehearse({ input, page, held }: LockedRun, { classes, backupId, until }: RestoreOffer): Promise<Rehearsed> {
+  const { instance } = input;
+  page.say(`loading a copy, to count what of ${classes.join(', ')} would come back`);
+  const rehearsed: Rehearsed = {};
+  try {
+    rehearsed.plan = await act(
+      'planMerge',
+      { instance, classes, ...(backupId ? { backupId } : {}), ...(until ? { until } : {}) },
+      { summary: `plan what comes back into ${instance}` },
+    );
+    const { queue: place } = await act('openScratchPlace', { instance }, { summary: 'find the machine for the copy' });
+    rehearsed.place = place;
+    const args = { operationId: workflowInfo().runId };
+    await held.undoLater({ step: 'removeScratch', args, when: 'always', place, summary: 'remove the copy' });
+    const summary = `load a copy, and count what ${instance} lacks of it`;
+    rehearsed.plan = await act('rehearseMerge', { plan: rehearsed.plan }, { place, summary });
+    for (const { message } of rehearsed.plan.refusals) page.note(message);
+  } catch (error) {
+    if (!isStepFailure(error)) throw error;
+    rehearsed.uncounted = reasonOf(error);
+    page.note(`what would come back could not be counted: ${rehearsed.uncounted}`);
+  }
+  return rehearsed;
+}
+
+async function mayRestore(
+  run: LockedRun,
+  decision: DataDecision,
+  { plan, uncounted }: Rehearsed,
+  { settings }: Assessment,
+): Promise<boolean> {
+  const { page, controls } = run;
+  const { decision: what, offer, digest } = decision;
+  if (!offer) return false;
+  if (what === 'restore' && plan?.refusals.length === 0) return true; // else: a person is asked to make room
+  const answer = await controls.ask(
+    {
+      plan: digest ?? '',
+      text: bringBackQuestion(decision, plan, uncounted),
+      answerBy: new Date(Date.now() + settings.askForMs).toISOString(),
+      otherwise: 'service goes on without them',
+    },
+    settings.askForMs,
+  );
+  page.note(`bring keys back: ${answer}`);
+  if (answer === 'nobody answered' && decision.verdict === 'lost') leaveLost(run, decision, offer, 'nobody answered');
+  return answer === 'approved';
+}
+
+/** What fails here takes nothing away from a Redis that serves: it is a finding. */
+async function merge(
+  run: LockedRun,
+  decision: DataDecision,
+  { plan, place, uncounted = '' }: Rehearsed,
+  { settings }: Assessment,
+): Promise<string> {
+  const { input, found } = run;
+  if (!plan || !place) return failed(run, decision, uncounted);
+  try {
+    found.mergeBegun = true;
+    const summary = `load a copy and bring ${plan.classes.map(({ name }) => name).join(', ')} back; ${input.instance} serves`;
+    const outcome = await act('mergeClasses', { plan }, { place, summary });
+    const sessions = outcome.classes.find(({ name }) => name === settings.sessionClass);
+    const standing = decision.present + (sessions?.restored ?? 0);
+    const missing = [...mergeToDo(plan, outcome), ...stillMissing(input.instance, decision, standing, settings.tolerance)];
+    if (missing.length > 0) found.incomplete = true;
+    found.toDo.push(...missing);
+    return report(run, outcome);
+  } catch (error) {
+    if (!isStepFailure(error)) throw error;
+    return failed(run, decision, reasonOf(error));
+  }
+}
+
+function report({ found }: LockedRun, { classes }: MergeOutcome): string {
+  found.restored = classes;
+  return classes
+    .map(
+      ({ name, restored, kept, expired, standing, promised }) =>
+        `${name}: ${formatCount(restored)} back, ${formatCount(kept)} newer kept, ${formatCount(expired)} expired; ${formatCount(standing)} of ${formatCount(promised)} stand`,
+    )
+    .join('; ');
+}
+
+function failed({ found, page, input }: LockedRun, decision: DataDecision, reason: string): string {
+  found.restoreFailed = reason;
+  found.incomplete = true;
+  page.note(reason);
+  const { offer } = decision;
+  if (offer) found.toDo.push(couldNotBringBack(input.instance, offer, reason));
+  return reason;
+}
