@@ -15,6 +15,7 @@ import { createBaselineActivities } from './recovery/baseline.ts';
 import { createDataActivities } from './recovery/data.ts';
 import { createPlaceLookActivities } from './recovery/look-from-place.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
+import { createRehearsalActivities } from './rehearsal.ts';
 import { createRestoreActivities } from './restore.ts';
 import { createRetentionActivities } from './retention.ts';
 import { createSnapshotActivities } from './snapshot.ts';
@@ -30,6 +31,7 @@ export const createActivities = (world: World) => ({
   ...createPlaceActivities(world),
   ...createSurveyActivities(world),
   ...createPlanActivities(world),
+  ...createRehearsalActivities(world),
   ...createRestoreActivities(world),
   ...createVerifyActivities(world),
   ...createPutBackActivities(world),

@@ -1,4 +1,5 @@
 import type { PlannedLog } from '../model/plan.ts';
+import type { MomentFinder } from '../redis/log/moments.ts';
 import { replayable } from '../redis/log/replayable.ts';
 import { absoluteExpiries } from '../redis/log/shift-expiries.ts';
 import type { Archive } from '../repository/archive/archive.ts';
@@ -7,6 +8,12 @@ import type { ArchiveSettings, ProtectedInstance, World } from './world.ts';
 
 /** What a server calls its commands, and which of its modules' commands are writes. */
 export type CommandNames = Partial<Pick<ArchiveSettings, 'renamedCommands' | 'moduleCommands'>>;
+
+export interface ReplayOptions {
+  signal?: AbortSignal;
+  /** Sees the log as it is stored. */
+  finder?: MomentFinder;
+}
 
 /**
  * The planned stretch of the continuous log as a Redis can execute it behind its base: verified, cut exactly, and with no
@@ -17,12 +24,13 @@ export async function* replayedRanges(
   archive: Archive,
   ranges: PlannedLog['ranges'],
   { renamedCommands, moduleCommands }: CommandNames,
-  signal?: AbortSignal,
+  { signal, finder }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   for (const { timelineId, from, to } of ranges) {
     if (from === to) continue;
     const { start, startState, body, atMs } = await archive.openRange(timelineId, from, to, { signal });
-    const commands = replayable(body, {
+    const seen = finder ? finder.watch(body, { timelineId, start, startState, from, to, atMs }) : body;
+    const commands = replayable(seen, {
       state: startState,
       startOffset: start,
       from,
@@ -40,7 +48,9 @@ export async function* replayedLog(
   target: ProtectedInstance,
   shard: string,
   { ranges }: Pick<PlannedLog, 'ranges'>,
+  finder?: MomentFinder,
 ): AsyncGenerator<Buffer> {
   const { signal } = currentJob();
-  yield* replayedRanges(await world.archive(target.name, shard), ranges, target.archive ?? {}, signal);
+  const archive = await world.archive(target.name, shard);
+  yield* replayedRanges(archive, ranges, target.archive ?? {}, { signal, ...(finder ? { finder } : {}) });
 }

@@ -5,6 +5,7 @@ import { formatCount } from '../model/format.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
+import type { MomentFinder } from '../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { byteProgress, currentJob } from './job-context.ts';
 import { type StagedSource, sourceOf } from './staged-source.ts';
@@ -54,15 +55,20 @@ export const besideTheData = ({ layout }: RestorePlan, operationId: string): Sta
 /** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
 const PROOF_WINDOW_MS = 2 * 3600 * 1000;
 
-/** Brings the backup to its place and reads every byte and key of it. See `stageBackup`. */
-export async function stage(world: World, plan: RestorePlan, place: StagingPlace): Promise<Staged> {
+/**
+ * Brings the backup to its place and reads every byte and key of it. See `stageBackup`.
+ * @param finder - sees the log on its way
+ */
+export async function stage(world: World, plan: RestorePlan, place: StagingPlace, finder?: MomentFinder): Promise<Staged> {
   const source = await sourceOf(world, plan);
   const { manifest } = source;
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
   const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
   refuseUnlike(plan, facts, manifest.rdb);
-  const logBytes = plan.log ? await stagePlannedLog(world, source, plan.log, place) : undefined;
+  const logBytes = plan.log
+    ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
+    : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,
@@ -72,12 +78,17 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
 }
 
 /** Brings the log there too, read command by command. A retry takes what a finished attempt has staged. */
-async function stagePlannedLog(world: World, source: StagedSource, log: PlannedLog, place: StagingPlace): Promise<number> {
+async function stagePlannedLog(
+  world: World,
+  source: StagedSource,
+  log: PlannedLog,
+  { place, finder }: { place: StagingPlace; finder?: MomentFinder },
+): Promise<number> {
   const { signal } = currentJob();
   const done = await place.log.find();
   if (done) return done.bytes;
   const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
-  const { bytes } = await place.log.write(source.openLog(log), { signal, onProgress: (so) => report(so) });
+  const { bytes } = await place.log.write(source.openLog(log, finder), { signal, onProgress: (so) => report(so) });
   return bytes;
 }
 

@@ -1,5 +1,6 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
+import type { MomentFinder } from '../redis/log/moments.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { asSnapshot, openAofBase, openAofLog } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
@@ -11,7 +12,7 @@ export interface StagedSource {
   manifest: SnapshotManifest;
   /** Of no use before their ends; chunks are only good until the next one is asked for. */
   openBase(): AsyncIterable<Buffer>;
-  openLog(log: PlannedLog): AsyncIterable<Buffer>;
+  openLog(log: PlannedLog, finder?: MomentFinder): AsyncIterable<Buffer>;
 }
 
 /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
@@ -24,7 +25,7 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
     return {
       manifest,
       openBase: () => repository.openSnapshot(manifest, { signal, lends: true }),
-      openLog: (log) => replayedLog(world, target, plan.shard, log),
+      openLog: (log, finder) => replayedLog(world, target, plan.shard, log, finder),
     };
   }
   const backups = new AofBackups(repository.store);
@@ -32,6 +33,6 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
   return {
     manifest: asSnapshot(copied),
     openBase: () => openAofBase(backups, copied, signal),
-    openLog: () => openAofLog(backups, copied, target.archive ?? {}, signal),
+    openLog: (_, finder) => openAofLog(backups, copied, target.archive ?? {}, { signal, ...(finder ? { finder } : {}) }),
   };
 }

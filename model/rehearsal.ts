@@ -9,7 +9,7 @@ export interface Rehearsal {
   keys: number;
   /** All classes, `other` last, over all databases. */
   classes: ClassKeys[];
-  databases: { db: number; keys: number; classes: ClassKeys[] }[];
+  databases: DatabaseKeys[];
   functions: number;
   /** Destructive moments in the replayed range, oldest first; at most 20, `moreMoments` says how many more. */
   moments: RehearsedMoment[];
@@ -33,6 +33,13 @@ export interface RehearsedMoment {
 export interface ClassKeys {
   name: string;
   keys: number;
+}
+
+export interface DatabaseKeys {
+  db: number;
+  keys: number;
+  /** All classes, `other` last. */
+  classes: ClassKeys[];
 }
 
 export type RehearsalOutcome = Rehearsal | { done: false; why: string };

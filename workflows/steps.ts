@@ -24,6 +24,8 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   surveyTarget: { preset: 'place' },
   planRestore: { preset: 'quick' },
   approveRestore: { preset: 'quick' },
+  rehearse: { preset: 'place' },
+  discardRehearsal: { preset: 'glance' },
   stageBackup: { preset: 'place' },
   discardStaged: { preset: 'undo' },
   stopServer: { preset: 'place', destructive: true },

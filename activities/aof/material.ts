@@ -9,7 +9,7 @@ import { emptyRdb } from '../../redis/aof/source.ts';
 import { replayable } from '../../redis/log/replayable.ts';
 import { createRdbReader } from '../../redis/rdb/reader.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
-import type { CommandNames } from '../replay-log.ts';
+import type { CommandNames, ReplayOptions } from '../replay-log.ts';
 
 /** The base of a copied log as the snapshot that it is, so that it is planned, staged and counted as one. */
 export function asSnapshot(manifest: AofManifest): SnapshotManifest {
@@ -61,11 +61,13 @@ export async function* openAofLog(
   backups: AofBackups,
   manifest: AofManifest,
   { renamedCommands, moduleCommands }: CommandNames,
-  signal?: AbortSignal,
+  { signal, finder }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   const { bytes } = logOf(manifest);
   if (bytes === 0) return;
-  yield* replayable(rawLog(backups, manifest, signal), {
+  const raw = rawLog(backups, manifest, signal);
+  const all = { timelineId: '', start: 0, startState: STREAM_BEGIN, from: 0, to: bytes, atMs: () => Number.NaN };
+  yield* replayable(finder ? finder.watch(raw, all) : raw, {
     ...{ state: STREAM_BEGIN, startOffset: 0, from: 0, until: bytes },
     renamed: renamedCommands,
     allowed: moduleCommands,

@@ -20,8 +20,14 @@ export async function openSpoolDirectory(world: World, operationId: string, need
   const { bavail, bsize } = await statfs(directory);
   const there = (await sizeOf(join(directory, 'dump.rdb'))) + (await sizeOf(join(directory, 'log.aof')));
   if (bavail * bsize + there < neededBytes) throw noRoom(directory, neededBytes, bavail * bsize);
-  return { rdb: spooledFile(directory, 'dump.rdb'), log: spooledFile(directory, 'log.aof') };
+  return stagingPlaceIn(directory);
 }
+
+/** Two files in a directory of the caller's own. */
+export const stagingPlaceIn = (directory: string): StagingPlace => ({
+  rdb: spooledFile(directory, 'dump.rdb'),
+  log: spooledFile(directory, 'log.aof'),
+});
 
 export const removeSpoolDirectory = (world: World, operationId: string): Promise<void> =>
   rm(spoolDirectory(world, operationId), { recursive: true, force: true });

@@ -92,7 +92,7 @@ function openLog(
   { signal, shiftMs = 0, onProgress }: FetchOptions,
 ): AsyncIterable<Buffer> | undefined {
   if (!log) return undefined;
-  const stream = replayedRanges(archive, log.ranges, commands, signal);
+  const stream = replayedRanges(archive, log.ranges, commands, { signal });
   const counted = counting(stream, (done) => onProgress?.('download the log', done, log.bytes));
   return shiftMs === 0 ? counted : shiftExpiries(counted, shiftMs);
 }

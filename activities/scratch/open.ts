@@ -92,8 +92,11 @@ function requireLoadable(binary: string, server: Server, { backupId, rdb, server
   });
 }
 
-/** A machine that runs out of memory ends what uses most of it: the Redis that people need, as likely as ours. */
-async function requireMemory({ manifest, log }: Material): Promise<void> {
+/**
+ * A machine that runs out of memory ends what uses most of it: the Redis that people need, as likely as ours.
+ * @throws RecoveryError `RESTORE_REFUSED`
+ */
+export async function requireMemory({ manifest, log }: Material): Promise<void> {
   const dataBytes = manifest.rdb.usedMemoryBytes ?? manifest.server.usedMemoryBytes;
   const needed = Math.round(dataBytes * MEMORY_SLACK) + Math.min(log?.bytes ?? 0, dataBytes);
   const { availableBytes, cgroup } = await hostMemory();

@@ -17,6 +17,8 @@ export interface ScratchSettings {
   appendfilename?: string;
   /** Lines of the configuration of the server whose data it is: see `Platform.loadDirectives`. */
   directives?: readonly (readonly [string, ...string[]])[];
+  /** It begins without a key, and keeps nothing on its disk. */
+  isEmpty?: boolean;
 }
 
 export const LOG_FILE = 'redis.log';
@@ -24,7 +26,7 @@ export const LOG_FILE = 'redis.log';
 /** Writes its redis.conf; readable by its user only, because of the password. @returns the path */
 export async function writeScratchConf(directory: string, port: number, settings: ScratchSettings): Promise<string> {
   const { bind = '127.0.0.1', password, maxMemoryBytes, databases, modules = [], directives = [] } = settings;
-  const { appenddirname, appendfilename } = settings;
+  const { appenddirname, appendfilename, isEmpty = false } = settings;
   const lines: [string, ...string[]][] = [
     ['bind', bind],
     ['port', `${port}`],
@@ -33,7 +35,7 @@ export async function writeScratchConf(directory: string, port: number, settings
     ['logfile', join(directory, LOG_FILE)],
     ['daemonize', 'no'],
     ['save', ''],
-    ['appendonly', 'yes'],
+    ['appendonly', isEmpty ? 'no' : 'yes'],
     // A log that we have cut at a boundary is whole: anything else is a damage, and must not be loaded in part.
     ['aof-load-truncated', 'no'],
     // It has nothing to lose.

@@ -19,7 +19,7 @@ export interface StartScratchOptions extends ScratchSettings {
   binary: string;
   /**
    * Of its own: all that is in it goes with the server. It has the append-only directory, or the single file of Redis 6, that
-   * the server begins with.
+   * the server begins with; nothing, with `isEmpty`.
    */
   directory: string;
   /** Default 0: a free one. */
@@ -67,7 +67,7 @@ export async function startScratch(options: StartScratchOptions): Promise<Scratc
   const directory = await realpath(options.directory).catch((error) => {
     throw startFailed(`its directory cannot be used: ${messageOf(error)}`, error);
   });
-  await requireLog(directory, options);
+  if (!options.isEmpty) await requireLog(directory, options);
   await rm(join(directory, LOG_FILE), { force: true });
   for (let attempt = 1; ; attempt++) {
     try {

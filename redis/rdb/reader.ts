@@ -2,6 +2,7 @@ import type { Census } from '../../model/census.ts';
 import type { DataClass } from '../../model/data-class.ts';
 import type { ExpiryTimeline } from '../../model/expiry-timeline.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
+import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
 import { HEADER_BYTES, isProven, TRAILER_BYTES } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
@@ -21,6 +22,8 @@ export interface RdbReaderOptions {
 export interface RdbReading {
   facts: RdbFacts;
   census: Census;
+  /** Keys alive at `takenAtMs`, by database and class. */
+  alive: DatabaseKeys[];
   expiries?: ExpiryTimeline;
   /** What the RDB says of itself, in Redis' words: `redis-ver`, `ctime`, `repl-stream-db` … */
   aux: Record<string, string>;
@@ -177,7 +180,7 @@ class StreamingReader implements RdbReader {
       ...numberOf('replOffset', aux['repl-offset']),
     };
     const expiries = tally.timeline?.toTimeline();
-    return { facts, census: tally.census(), ...(expiries ? { expiries } : {}), aux };
+    return { facts, census: tally.census(), alive: tally.alive(), ...(expiries ? { expiries } : {}), aux };
   }
 }
 

@@ -2,6 +2,7 @@ import { type Census, type ClassCensus, TTL_BOUNDS_SECONDS } from '../../model/c
 import { OTHER } from '../../model/data-class.ts';
 import { createExpiryTimeline, type ExpiryTimelineBuilder } from '../../model/expiry-timeline.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
+import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { ModuleNames } from './module-names.ts';
 
 const KEYS = 0;
@@ -17,6 +18,8 @@ interface Database {
   expires: number;
   /** As RESIZEDB has it; NaN: it is not there. */
   announced: number;
+  /** Of each class, those that were alive at `takenAtMs`. */
+  alive: Float64Array;
 }
 
 /** What is counted while the keys of an RDB go by: numbers in arrays, nothing for the single key. */
@@ -33,7 +36,7 @@ export class Tally {
   readonly #names: readonly string[];
   readonly #counts: Float64Array;
   readonly #databases: Map<number, Database> = new Map();
-  #current: Database = { db: 0, keys: 0, expires: 0, announced: Number.NaN }; // as for Redis, before any SELECTDB
+  #current: Database;
 
   /** @param timeline - also count by the second, from `fromMs`, or else from `takenAtMs` on */
   constructor(names: readonly string[], takenAtMs: number, timeline?: { fromMs?: number; horizonSeconds?: number }) {
@@ -41,12 +44,17 @@ export class Tally {
     this.#names = [...names, OTHER];
     this.#counts = new Float64Array(this.#names.length * WIDTH);
     this.takenAtMs = takenAtMs;
-    this.#databases.set(0, this.#current);
+    this.#current = this.#open(0); // as for Redis, before any SELECTDB
   }
 
   selectDb(db: number): void {
-    this.#current = this.#databases.get(db) ?? { db, keys: 0, expires: 0, announced: Number.NaN };
-    this.#databases.set(db, this.#current);
+    this.#current = this.#databases.get(db) ?? this.#open(db);
+  }
+
+  #open(db: number): Database {
+    const database = { db, keys: 0, expires: 0, announced: Number.NaN, alive: new Float64Array(this.#names.length) };
+    this.#databases.set(db, database);
+    return database;
   }
 
   noteAux(name: string, value: string): void {
@@ -74,8 +82,9 @@ export class Tally {
     const database = this.#current;
     database.keys += 1;
     counts[first + KEYS] = (counts[first + KEYS] as number) + 1;
-    const slot = first + (Number.isNaN(expireAtMs) ? PERSISTENT : slotOf(expireAtMs - this.takenAtMs));
-    counts[slot] = (counts[slot] as number) + 1;
+    const column = Number.isNaN(expireAtMs) ? PERSISTENT : slotOf(expireAtMs - this.takenAtMs);
+    counts[first + column] = (counts[first + column] as number) + 1;
+    if (column !== EXPIRED) database.alive[index] = (database.alive[index] as number) + 1;
     if (!Number.isNaN(expireAtMs)) database.expires += 1;
     if (this.#timelineOptions === undefined) return;
     if (Number.isNaN(expireAtMs)) this.timeline?.addPersistent();
@@ -106,6 +115,17 @@ export class Tally {
 
   databases(): RdbFacts['databases'] {
     return this.#listed().map(({ db, keys, expires }) => ({ db, keys, expires }));
+  }
+
+  /** The keys that were alive at `takenAtMs`, of each database that has any, by class. */
+  alive(): DatabaseKeys[] {
+    return this.#listed()
+      .map(({ db, alive }) => ({
+        db,
+        keys: alive.reduce((sum, keys) => sum + keys, 0),
+        classes: this.#names.map((name, index) => ({ name, keys: alive[index] ?? 0 })),
+      }))
+      .filter(({ keys }) => keys > 0);
   }
 
   #listed(): Database[] {

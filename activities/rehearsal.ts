@@ -1,0 +1,21 @@
+import type { RehearsalOutcome } from '../model/rehearsal.ts';
+import { removeScratches } from '../platforms/process/scratch-places.ts';
+import { currentJob } from './job-context.ts';
+import { rehearsalHome } from './rehearsal/home.ts';
+import { type RehearseInput, rehearse } from './rehearsal/rehearse.ts';
+import type { World } from './world.ts';
+
+export const createRehearsalActivities = (world: World) => ({
+  /**
+   * Loads base and log of a plan into a throw-away Redis, counts what came out and what each destructive moment took, and
+   * keeps it as one RDB for the restore that follows. Touches nothing else. A retry ends what a dead attempt left running, and
+   * begins anew. Where there is no room for it, or no program, the outcome says so.
+   * @throws RecoveryError `LOG_REFUSED`, and those of a backup or a log that is damaged
+   */
+  rehearse: (input: RehearseInput): Promise<RehearsalOutcome> => rehearse(world, input),
+
+  /** Removes what a rehearsal has left, running or kept. Idempotent. */
+  async discardRehearsal(): Promise<void> {
+    await removeScratches(rehearsalHome(world, currentJob().operationId));
+  },
+});

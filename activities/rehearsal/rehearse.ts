@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OTHER } from '../../model/data-class.ts';
+import { type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
+import { formatBytes } from '../../model/format.ts';
+import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { PlannedLog, RestorePlan, TargetFacts } from '../../model/plan.ts';
+import { canLoad, type Server } from '../../model/rdb-versions.ts';
+import type { Rehearsal, RehearsalOutcome } from '../../model/rehearsal.ts';
+import { manyOf } from '../../model/rehearsed-moments.ts';
+import { removeScratches } from '../../platforms/process/scratch-places.ts';
+import { MomentFinder } from '../../redis/log/moments.ts';
+import { byteProgress, currentJob } from '../job-context.ts';
+import { stagingPlaceIn } from '../live/spool-directory.ts';
+import { requireMemory } from '../scratch/open.ts';
+import { stage } from '../stage.ts';
+import { sourceOf } from '../staged-source.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
+import { type Replayed, replay } from './replay.ts';
+import { binaryFor, databasesOf, hasEnded, startThrowAway, type ThrowAway } from './throw-away.ts';
+
+export interface RehearseInput {
+  /** With a log. */
+  plan: RestorePlan;
+  target: TargetFacts;
+  /** Keep what came out, for the restore that follows under the same operation id. */
+  keep: boolean;
+}
+
+/** What stands in the way of a rehearsal, and not of the restore itself. */
+const NO_ROOM: readonly ErrorCode[] = ['CONFIG_INVALID', 'RESTORE_REFUSED', 'TARGET_DISK_FULL', 'START_FAILED'];
+
+/** See the activity `rehearse`. */
+export async function rehearse(world: World, input: RehearseInput): Promise<RehearsalOutcome> {
+  const { operationId, signal } = currentJob();
+  const home = rehearsalHome(world, operationId);
+  await sweepRehearsals(world);
+  await removeScratches(home); // of an attempt that died
+  let isKept = false;
+  try {
+    const rehearsal = await tryIt(world, input, home);
+    isKept = input.keep && rehearsal.result !== undefined;
+    return rehearsal;
+  } catch (error) {
+    signal.throwIfAborted();
+    const isHindered = error instanceof RecoveryError && NO_ROOM.includes(error.code);
+    if (!isHindered && !isNoSpace(error)) throw error;
+    return { done: false, why: messageOf(error) };
+  } finally {
+    if (!isKept) await removeScratches(home);
+  }
+}
+
+const isNoSpace = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: string): Promise<Rehearsal> {
+  const { signal, operationId } = currentJob();
+  const { log } = plan;
+  if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
+  const instance = await world.instance(plan.instance);
+  const { manifest } = await sourceOf(world, plan);
+  const { binary, server } = await binaryFor(world, instance, manifest);
+  await requireMemory({ manifest, log });
+  const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await requireRoom(directory, plan, log);
+  const material = await stageMaterial(world, plan, { directory, instance, manifest });
+  const databases = databasesOf(target, manifest);
+  const throwAway = await startThrowAway(world, instance, { directory, binary, server, databases, signal });
+  try {
+    const countedAtMs = Math.round(world.now() + (target.clockOffsetMs ?? 0));
+    const report = byteProgress('rehearse', world.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
+    const options = { classes: instance.classes, aliveAtMs: countedAtMs, signal, onProgress: (bytes: number) => report(bytes) };
+    const replayed = await replay(throwAway, { ...material, ...options });
+    const names = [...instance.classes.map(({ name }) => name), OTHER];
+    const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });
+    if (keep && rehearsal.result) await rename(replayed.counted.path, rehearsedRdb(world, operationId));
+    return rehearsal;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw (await hasEnded(throwAway)) ?? error;
+  } finally {
+    throwAway.client.close();
+    await throwAway.scratch.stop();
+  }
+}
+
+async function stageMaterial(
+  world: World,
+  plan: RestorePlan,
+  { directory, instance, manifest }: { directory: string; instance: ProtectedInstance; manifest: SnapshotManifest },
+) {
+  const { renamedCommands, moduleCommands } = instance.archive ?? {};
+  const finder = new MomentFinder({ keys: manyOf(manifest.rdb.keys), renamed: renamedCommands, allowed: moduleCommands });
+  const place = stagingPlaceIn(join(directory, 'material'));
+  await mkdir(join(directory, 'material'), { mode: 0o700 });
+  await stage(world, plan, place, finder);
+  const [rdb, log] = [await place.rdb.find(), await place.log.find()];
+  if (!rdb || !log) throw new RecoveryError('INTERNAL', 'what was staged is not there', { next: 'Report it.' });
+  return { rdb, log, finder };
+}
+
+/** Base and log, and then log and what came out, which is taken to be as large as the base. */
+async function requireRoom(directory: string, { rdbBytes }: RestorePlan, { bytes }: PlannedLog): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  const [free, needed] = [bavail * bsize, 2 * rdbBytes + bytes];
+  if (free >= needed) return;
+  throw new RecoveryError(
+    'TARGET_DISK_FULL',
+    `a rehearsal takes about ${formatBytes(needed)} of disk in ${directory}, and ${formatBytes(free)} are free`,
+    { next: 'Free space there, or name a larger directory by worker.spool.directory.' },
+  );
+}
+
+interface Facts {
+  countedAtMs: number;
+  target: TargetFacts;
+  manifest: SnapshotManifest;
+  /** Of all classes. */
+  names: readonly string[];
+}
+
+function rehearsalOf({ counted, moments, moreMoments }: Replayed, { server }: ThrowAway, facts: Facts): Rehearsal {
+  const { countedAtMs, target, manifest, names } = facts;
+  const known: Server | undefined = target.installed ?? target.server;
+  const sameAsTarget = known?.product === server.product && known.version === server.version;
+  const { databases, rdb, sha256 } = counted;
+  const isLoadable = sameAsTarget || canLoad(known ?? manifest.server, rdb).loadable === 'yes';
+  const classes = new Map(names.map((name) => [name, 0]));
+  for (const { name, keys } of databases.flatMap((one) => one.classes)) classes.set(name, (classes.get(name) ?? 0) + keys);
+  return {
+    done: true,
+    server: { ...server, sameAsTarget },
+    countedAtMs,
+    keys: databases.reduce((sum, { keys }) => sum + keys, 0),
+    classes: [...classes].map(([name, keys]) => ({ name, keys })),
+    databases,
+    functions: rdb.functions,
+    moments,
+    moreMoments,
+    ...(isLoadable ? { result: { rdb, sha256 } } : {}),
+  };
+}

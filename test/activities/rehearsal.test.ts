@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
+import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+import { Rehearsing } from './support/rehearsing.ts';
+
+const SESSIONS = "for i=1,200 do redis.call('SET', 'session:'..i, 'token'..i) end";
+const each = (command: (name: string) => string[]) => async (source: RedisServer) => {
+  for (let i = 1; i <= 200; i++) await source.command(...command(`session:${i}`));
+};
+const script = (text: string) => (source: RedisServer) => source.command('EVAL', text, '0');
+
+/** What takes 200 sessions, in the words of whoever did it: what the log has, and what it is called. */
+const DISASTERS: { title: string; command: string; run(source: RedisServer): Promise<unknown>; keysAfter?: number }[] = [
+  { title: 'FLUSHALL', command: 'FLUSHALL', run: (source) => source.command('FLUSHALL') },
+  { title: 'a mass DEL', command: 'mass delete', run: each((name) => ['DEL', name]), keysAfter: 5 },
+  {
+    title: 'MULTI FLUSHDB',
+    command: 'FLUSHDB',
+    run: async (source) => {
+      using client = await source.client();
+      await client.command('MULTI');
+      await client.command('FLUSHDB');
+      await client.command('EXEC');
+    },
+  },
+  {
+    title: 'a script that UNLINKs all',
+    command: 'mass delete',
+    run: script("for i=1,200 do redis.call('UNLINK', 'session:'..i) end"),
+    keysAfter: 5,
+  },
+  { title: 'SWAPDB', command: 'SWAPDB', run: (source) => source.command('SWAPDB', '0', '7') },
+  { title: 'RENAME of all', command: 'mass rename', run: each((name) => ['RENAME', name, `trash:${name}`]), keysAfter: 205 },
+  { title: 'PEXPIRE of all', command: 'mass expire', run: each((name) => ['PEXPIRE', name, '1500']), keysAfter: 5 },
+];
+
+for (const binary of redisBinaries()) describe(`A rehearsal under ${binary.label}`, () => itRehearses(binary));
+
+function itRehearses(binary: RedisBinary): void {
+  let source: RedisServer;
+  let rehearsing: Rehearsing;
+  /** Where the source was before each disaster. */
+  const undo: string[] = [];
+  let end: Rehearsal;
+  before(async function () {
+    this.timeout(120_000);
+    source = await startRedis({ binary: binary.path, config: { databases: '32' } });
+    await fill(source);
+    rehearsing = await Rehearsing.of(source);
+    for (const { run } of DISASTERS) {
+      undo.push(await rehearsing.stored());
+      await run(source);
+      await until(async () => (await alive(source)) === 0, { what: 'the sessions are gone' });
+      await source.command('FLUSHALL');
+      await rehearsing.stored();
+      await fill(source);
+    }
+    end = await rehearsing.rehearsed(await rehearsing.stored());
+  });
+  after(async () => {
+    await rehearsing?.[Symbol.asyncDispose]();
+    await source?.[Symbol.asyncDispose]();
+  });
+
+  it('counts exactly what comes out, by database and class', () => {
+    const { keys, classes, databases, functions, server, result } = end;
+    const counted = [
+      { name: 'sessions', keys: 200 },
+      { name: 'featureFlags', keys: 5 },
+      { name: 'other', keys: 0 },
+    ];
+    assert.deepEqual([keys, classes, databases, functions], [205, counted, [{ db: 0, keys: 205, classes: counted }], 0]);
+    assert.deepEqual(server, { product: binary.product, version: binary.version, sameAsTarget: true });
+    assert.equal(result?.rdb.keys, 205);
+  });
+
+  it('names each disaster, what it took, and the --until before it', () => {
+    const { moments, moreMoments } = end;
+    const found = undo.map((moment) => moments.find((one) => offsetOf(one.until) >= offsetOf(moment)));
+    assert.deepEqual(
+      found.map((moment) => seen(moment)),
+      DISASTERS.map(({ command, keysAfter = 0 }) => ({ command, db: 0, keysBefore: 205, keysAfter, sessions: 200 })),
+    );
+    assert.equal(moreMoments, 0);
+  });
+
+  for (const [index, { title }] of DISASTERS.entries()) {
+    it(`undoes ${title} by the moment that it names`, async () => {
+      const moment = end.moments.find((one) => offsetOf(one.until) >= offsetOf(undo[index] ?? ''));
+      const before = await rehearsing.rehearsed(moment?.until ?? '');
+      assert.deepEqual([before.keys, before.classes[0]?.keys], [205, 200]);
+    }).timeout(60_000);
+  }
+
+  it('refuses what the target would refuse: a database that it lacks, a command that it has disabled', async () => {
+    await source.command('SELECT', '20');
+    await source.command('SET', 'session:elsewhere', '1');
+    await source.command('SELECT', '0');
+    const moment = await rehearsing.stored();
+    const refused = { code: 'LOG_REFUSED', message: /SELECT \(DB index is out of range\)/ };
+    await assert.rejects(rehearsing.rehearse(moment), refused);
+    rehearsing.databases = 32;
+    assert.equal((await rehearsing.rehearsed(moment)).databases[1]?.db, 20);
+    rehearsing.directives = [['rename-command', 'FLUSHALL', '']];
+    await assert.rejects(rehearsing.rehearse(moment), { code: 'LOG_REFUSED', message: /unknown command .FLUSHALL/ });
+    assert.deepEqual(rehearsing.left(), []);
+  }).timeout(60_000);
+
+  it('leaves nothing on the machine', () => {
+    assert.deepEqual(rehearsing.left(), []);
+  });
+}
+
+const fill = async (source: RedisServer): Promise<void> => {
+  await source.command('EVAL', SESSIONS, '0');
+  for (let i = 1; i <= 5; i++) await source.command('SET', `flag:${i}`, 'on');
+};
+
+const alive = async (source: RedisServer): Promise<number> =>
+  Number(await source.command('EVAL', "return #redis.call('KEYS', 'session:*')", '0'));
+
+const offsetOf = (moment: string): number => Number(moment.split('@')[1]);
+
+const seen = (moment: RehearsedMoment | undefined) =>
+  moment && {
+    command: moment.command,
+    db: moment.db,
+    keysBefore: moment.keysBefore,
+    keysAfter: moment.keysAfter,
+    sessions: moment.took.find(({ name }) => name === 'sessions')?.keys,
+  };
