@@ -11,12 +11,14 @@ import type { ProtectedInstance } from './world.ts';
  * Asks a Redis that may still load its data, and says how far it is.
  * @param look - what is wanted of one that has loaded
  * @param unanswered - what people see while it gives no answer
+ * @param loads - how far its load is, each time that it says so
  * @returns what `look` saw; `undefined`: it loads, or does not answer yet
  */
 export async function askLoaded<T>(
   target: ProtectedInstance,
   look: (client: RedisClient, info: RedisInfo) => T | Promise<T>,
   unanswered: (error: RecoveryError) => Progress,
+  loads?: (loadedBytes: number | undefined) => void,
 ): Promise<T | undefined> {
   const { progress, signal } = currentJob();
   signal.throwIfAborted();
@@ -26,6 +28,7 @@ export async function askLoaded<T>(
     const info = await client.info();
     const { loading, loadedBytes, totalBytes, etaSeconds } = loadingProgress(info);
     if (!loading) return await look(client, info);
+    loads?.(loadedBytes);
     progress({ stage: 'loading', ...(loadedBytes === undefined ? {} : { doneBytes: loadedBytes, totalBytes, etaSeconds }) });
     return undefined;
   } catch (error) {

@@ -1,9 +1,11 @@
+import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { RestorePlan } from '../model/plan.ts';
-import { discardStaged, putBack } from '../platforms/data-directory.ts';
+import { discardStaged, hasMoved, putBack } from '../platforms/data-directory.ts';
 import { openRedis } from '../redis/client.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { awaitServing } from './serving.ts';
+import { startWithin } from './start-within.ts';
 import type { World } from './world.ts';
 
 /** What an undo entry of a restore carries: the lock that runs it is another workflow than the one that made it. */
@@ -19,26 +21,38 @@ export const createPutBackActivities = (world: World) => ({
     await world.requireLock(plan.instance);
     const { signal, progress } = currentJob();
     const target = await world.instance(plan.instance);
-    const platform = requireProcess(target).open();
+    const { open, noProgressMs } = requireProcess(target);
+    const platform = open();
     progress({ stage: 'put back', note: 'the old data comes back' });
+    // Where nothing was moved there is nothing to stop for: a supervisor may have brought the old data up again already.
+    if (!(await hasMoved(plan.layout, operationId))) return void (await putBack(plan.layout, operationId));
     if ((await platform.status()).running && !platform.restartsByItself) {
       // What it holds is the refused data: nothing of it is worth a save.
       await openRedis(target.connection)
         .then((client) => client.command('SHUTDOWN', 'NOSAVE'))
         .catch(() => undefined); // it went, or doesn't listen: the platform ends it
     }
-    await platform.stop(signal);
+    await platform.stop(signal, platform.restartsByItself ? undefined : noProgressMs).catch(async (error) => {
+      const { pid } = await platform.status();
+      if (pid === undefined || !(error instanceof RecoveryError && error.code === 'STOP_FAILED')) throw error;
+      await platform.kill(pid, signal); // it hangs on the refused data
+    });
     await putBack(plan.layout, operationId);
   },
 
   /** Sees to it that Redis runs and serves. */
   async putBackServer({ plan }: PutBackInput): Promise<void> {
     await world.requireLock(plan.instance);
-    const { signal } = currentJob();
+    const { signal, progress } = currentJob();
     const target = await world.instance(plan.instance);
-    const platform = requireProcess(target).open();
-    await platform.start(signal);
-    await awaitServing(target, platform);
+    const { open, noProgressMs } = requireProcess(target);
+    const platform = open();
+    await startWithin(platform, noProgressMs, signal);
+    await awaitServing(target).catch((error) => {
+      // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
+      if (!isStandingRefusal(error)) throw error;
+      progress({ stage: 'put back', note: messageOf(error) });
+    });
   },
 
   /** Deletes what was downloaded and not used. */
@@ -46,3 +60,7 @@ export const createPutBackActivities = (world: World) => ({
     await discardStaged(plan.layout, operationId);
   },
 });
+
+/** A Redis that answers in this way runs and has its data; only we are not let in. */
+const isStandingRefusal = (error: unknown): boolean =>
+  error instanceof RecoveryError && ['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code);

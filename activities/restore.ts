@@ -8,6 +8,7 @@ import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { awaitServing, type Serving } from './serving.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
+import { startWithin } from './start-within.ts';
 import type { World } from './world.ts';
 
 export const createRestoreActivities = (world: World) => ({
@@ -34,7 +35,8 @@ export const createRestoreActivities = (world: World) => ({
       const info = await client.info('server', 'persistence');
       if (info.get('run_id') !== plan.serverRunId) throw restarted(plan, info.get('run_id'));
       const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
-      if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
+      // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
+      if (!platform.restartsByItself) await unlessAborted(shutdown(client.command('SHUTDOWN', how)), signal);
       else if (how === 'SAVE') await client.command('SAVE'); // a supervisor's stop is a signal, which saves only with save points
     }
     await platform.stop(signal);
@@ -59,17 +61,17 @@ export const createRestoreActivities = (world: World) => ({
   async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
     await world.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const platform = requireProcess(await world.instance(plan.instance)).open();
+    const { open, noProgressMs } = requireProcess(await world.instance(plan.instance));
+    const platform = open();
     const beforeMs = world.now();
     progress({ stage: 'start', note: `starting ${platform.description}` });
-    await platform.start(signal);
+    await startWithin(platform, noProgressMs, signal);
     return { beforeMs };
   },
 
   /** Waits until Redis has loaded and serves, or says why it can't. Read-only. */
   async awaitServing({ instance }: { instance: string }): Promise<Serving> {
-    const target = await world.instance(instance);
-    return awaitServing(target, requireProcess(target).open());
+    return awaitServing(await world.instance(instance));
   },
 
   /** Marks the restore as proved: from now on its aside is the old data that is kept, and older ones are deleted. */
@@ -79,6 +81,15 @@ export const createRestoreActivities = (world: World) => ({
     return kept ? { keptAside: kept } : {};
   },
 });
+
+async function unlessAborted(answer: Promise<void>, signal: AbortSignal): Promise<void> {
+  answer.catch(() => undefined); // nobody listens any more
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
+  );
+  signal.throwIfAborted();
+  await Promise.race([answer, aborted]);
+}
 
 /** Redis answers SHUTDOWN by closing the connection; an answer is a refusal. */
 export async function shutdown(answer: Promise<unknown>): Promise<void> {

@@ -1,10 +1,13 @@
 import { RecoveryError } from '../model/errors.ts';
+import { formatDuration } from '../model/format.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { unknownToServer } from '../redis/log/load-errors.ts';
 import { askLoaded, watchProcess } from './await-load.ts';
+import type { Progress } from './job-context.ts';
+import { requireProcess } from './places.ts';
 import type { ProtectedInstance } from './world.ts';
 
 /** A Redis that has loaded and answers, with what it says of its load. */
@@ -22,18 +25,49 @@ const ASK_EVERY_MS = 100;
 /**
  * Waits until Redis answers `loading:0`, for as long as the process lives and goes on loading.
  * @throws RecoveryError `LOG_REFUSED` when the process ends for a command that it does not know; `START_FAILED` with the end of its
- *   log when it ends otherwise. A missing module ends it with code 0.
+ *   log when it ends otherwise, or when its load does not go on for `platform.noProgress`. A missing module ends it with code 0.
  */
-export async function awaitServing(target: ProtectedInstance, platform: Platform): Promise<Serving> {
+export async function awaitServing(target: ProtectedInstance): Promise<Serving> {
+  const { open, noProgressMs } = requireProcess(target);
+  const platform = open();
   using server = watchProcess(platform);
+  const load = watchLoad();
   for (;;) {
-    const serving = await askLoaded(target, servingOf, ({ message }) => ({ stage: 'loading', note: message }));
+    const serving = await askLoaded(target, servingOf, load.unanswered, load.seen);
     if (serving) return serving;
     const lines = server.lastLines();
     if (lines) throw diedLoading(target.name, platform, lines);
+    if (load.stillForMs() > noProgressMs) throw stands(target.name, platform, noProgressMs, load.lastSaid());
     await server.pause(ASK_EVERY_MS);
   }
 }
+
+/** Since when a load stands still. A Redis that does not answer is one that stands still. */
+function watchLoad() {
+  let loaded: number | undefined;
+  let movedAt = performance.now();
+  let said = 'it is loading';
+  return {
+    seen(bytes: number | undefined): void {
+      if (bytes === loaded) return;
+      loaded = bytes;
+      movedAt = performance.now();
+    },
+    unanswered({ message }: RecoveryError): Progress {
+      said = message;
+      return { stage: 'loading', note: message };
+    },
+    stillForMs: () => performance.now() - movedAt,
+    lastSaid: () => said,
+  };
+}
+
+const stands = (name: string, { description }: Platform, noProgressMs: number, said: string) =>
+  new RecoveryError(
+    'START_FAILED',
+    `${name} (${description}) runs and has not come nearer to serving for ${formatDuration(noProgressMs)}: ${said}`,
+    { next: 'The old data is being put back. If this load is only slow, raise platform.noProgress of the instance.' },
+  );
 
 const servingOf = (_client: RedisClient, info: RedisInfo): Serving => ({
   runId: info.get('run_id') ?? '',

@@ -30,6 +30,7 @@ export const createSurveyActivities = (world: World) => ({
       memory: await memoryFacts(status.pid),
       identity: { expectedPort: target.connection.port, ...(status.pid ? { platformPid: status.pid } : {}) },
       processRunning: status.running,
+      ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
       applications: target.applications.map(({ name }) => name),
     };
     refuseObstacles(instance, platform, layout, space.obstacles);

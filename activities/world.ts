@@ -62,7 +62,12 @@ export interface ProtectedInstance {
   recovery: RecoverySettings;
   watch?: WatchSettings;
   /** Absent on platform `external`: backups only. */
-  process?: { host: string; open(): Platform };
+  process?: {
+    host: string;
+    /** How long a started Redis may stand still on its way to serving. */
+    noProgressMs: number;
+    open(): Platform;
+  };
 }
 
 export interface ArchiveSettings {

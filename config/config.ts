@@ -85,6 +85,8 @@ export interface ProcessConfig {
   configFile: string;
   start: { command: string[]; cwd?: string; logFile?: string } | { systemd: string };
   pidFile?: string;
+  /** How long a started Redis may stand still on its way to serving. */
+  noProgressMs: number;
 }
 
 export interface BackupConfig {

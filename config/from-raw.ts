@@ -93,9 +93,10 @@ function toArchive(raw: NonNullable<RawInstance['archive']>): ArchiveConfig {
 
 function toPlatform(raw: RawInstance['platform'], host: string): PlatformConfig {
   if (raw.type !== 'process') return raw;
+  const { noProgress, ...rest } = raw;
   const { command, systemd, cwd, logFile } = raw.start;
   const start = systemd === undefined ? { command: command ?? [], cwd, logFile } : { systemd };
-  return { ...raw, host: raw.host ?? host, start };
+  return { ...rest, host: raw.host ?? host, start, noProgressMs: noProgress };
 }
 
 const dataClass = ({ ttl, ...rest }: NonNullable<RawConfig['dataClasses']>[number]): DataClass => ({

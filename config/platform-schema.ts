@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath, command, field, matching, NAME_ALLOWED, name, section } from './fields.ts';
+import { absolutePath, command, duration, field, matching, NAME_ALLOWED, name, section } from './fields.ts';
 
 const start = z.strictObject({
   command: command('Starts Redis by this command, without a shell.').optional(),
@@ -30,6 +30,10 @@ export const platform = z.discriminatedUnion('type', [
     ),
     start: section('How Redis is started: exactly one of `command` and `systemd`.', start),
     pidFile: absolutePath('File with the process id, when the process cannot be found by its port.').optional(),
+    noProgress: duration(
+      'How long a Redis that a restore has started may stand still on its way to serving, with no progress of its load: then everything is put back.',
+      { min: '5s', max: '1h' },
+    ).prefault('60s'),
   }),
   z.strictObject({
     type: field(z.literal('external'), {

@@ -41,6 +41,8 @@ export interface TargetFacts {
   nextStart?: NextStart;
   /** Is a process there, as the platform sees it? */
   processRunning: boolean;
+  /** The worker may not end it: it runs as another user. */
+  mayNotEnd?: true;
   /** Names of the applications whose connections are verified at the end. */
   applications: string[];
 }

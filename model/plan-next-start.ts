@@ -8,11 +8,19 @@ import { refuse } from './plan-identity.ts';
 const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
-export function nextStartRefusals({ instance, target: { nextStart } }: PlanInput): Refusal[] {
+export function nextStartRefusals({ instance, target: { nextStart, mayNotEnd, identity } }: PlanInput): Refusal[] {
+  if (mayNotEnd) return [notOurs(instance, identity.platformPid)];
   if (nextStart?.outcome === 'fails') return [unstartable(instance, nextStart.lastLines)];
   if (nextStart?.outcome !== 'starts') return [];
   return [followsAnother(instance, nextStart), lockedOut(instance, nextStart)].filter((one) => one !== undefined);
 }
+
+const notOurs = (instance: string, pid = 0): Refusal =>
+  refuse(
+    'RESTORE_REFUSED',
+    `process ${pid} of ${instance} runs as another user, and this worker may not end it`,
+    'Run the worker on that machine as the user that Redis runs as, or as root, or start Redis by systemd.',
+  );
 
 export const unstartable = (instance: string, lastLines: string): Refusal =>
   refuse(

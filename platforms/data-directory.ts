@@ -14,7 +14,7 @@ export { type Finished, type FinishOptions, finish } from './data-directory/fini
 export { logBytes, type RestartRecord, readRestart, writeRestart } from './data-directory/last-restart.ts';
 export { type LogLook, readLogLook, writeLogLook } from './data-directory/log-look.ts';
 export { type DataDirectoryOptions, inOperation } from './data-directory/operation.ts';
-export { discardStaged, type PutBack, putBack } from './data-directory/put-back.ts';
+export { discardStaged, hasMoved, type PutBack, putBack } from './data-directory/put-back.ts';
 export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export {
   noteStart,

@@ -69,6 +69,8 @@ export interface PlatformTrace {
 export interface PlatformStatus {
   running: boolean;
   pid?: number;
+  /** It belongs to somebody else: we may not end it. */
+  mayNotEnd?: true;
 }
 
 /** How a process ended. A Redis that lacks a module exits with code 0, so while it is loading any exit is a failure. */

@@ -69,7 +69,13 @@ function protectedInstance({
     recovery,
     ...(watch ? { watch } : {}),
     ...(platform.type === 'process'
-      ? { process: { host: platform.host, open: () => openPlatform(platform, connection.port) } }
+      ? {
+          process: {
+            host: platform.host,
+            noProgressMs: platform.noProgressMs,
+            open: () => openPlatform(platform, connection.port),
+          },
+        }
       : {}),
   };
 }

@@ -12,7 +12,10 @@ import { failure } from './failures.ts';
 import { PRESETS } from './presets.ts';
 import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
 
-/** Every step: how it is tried, and whether it changes a Redis or its files. */
+/**
+ * Every step: how it is tried, and whether it is finished once it has begun, whatever is cancelled meanwhile. That is only for
+ * what no undo entry covers: all others end within seconds of a cancellation, in the middle if need be.
+ */
 const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true }> = {
   assessInstance: { preset: 'quick' },
   storeSnapshot: { preset: 'transfer' },
@@ -28,9 +31,9 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   discardRehearsal: { preset: 'glance' },
   stageBackup: { preset: 'place' },
   discardStaged: { preset: 'undo' },
-  stopServer: { preset: 'place', destructive: true },
-  replaceData: { preset: 'place', destructive: true },
-  startServer: { preset: 'place', destructive: true },
+  stopServer: { preset: 'place' },
+  replaceData: { preset: 'place' },
+  startServer: { preset: 'place' },
   awaitServing: { preset: 'place' },
   verifyCounts: { preset: 'place' },
   verifyApplications: { preset: 'place' },

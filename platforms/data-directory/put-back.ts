@@ -38,6 +38,13 @@ export async function putBack(layout: DataLayout, operationId: string, options: 
   }
 }
 
+/** Whether an operation has touched a data file, so that putting back needs a stopped Redis. */
+export const hasMoved = (layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<boolean> =>
+  inOperation(layout, operationId, options, async ({ files, home }) => {
+    const journal = await readJournal(files, home);
+    return journal !== undefined && journal.phase !== 'put-back';
+  });
+
 /**
  * Deletes what an operation has downloaded, and keeps it from going on where it has moved nothing yet. Touches no data file,
  * so Redis may run.

@@ -137,3 +137,12 @@ export async function sendSignal(running: ProcessEntry | undefined, signal: 'SIG
     });
   }
 }
+
+/** False only where the system says that the process is somebody else's. */
+export function maySignal(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EPERM';
+  }
+}

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
-import { commandStarter, sendSignal } from './command-starter.ts';
+import { commandStarter, maySignal, sendSignal } from './command-starter.ts';
 import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
 import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
@@ -50,7 +50,10 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
   const { starter } = redis;
   const status = async (): Promise<PlatformStatus> => {
     const found = await starter.find();
-    return found ? { running: true, pid: found.pid } : { running: false };
+    if (!found) return { running: false };
+    // A supervisor ends it for us.
+    const mayNotEnd = !starter.restartsByItself && !maySignal(found.pid);
+    return { running: true, pid: found.pid, ...(mayNotEnd ? { mayNotEnd } : {}) };
   };
   return {
     kind: 'process',
@@ -183,8 +186,11 @@ function startFailed(
 /** Asks each process once, then waits until it, the supervisor's wish to restart it and its saving children are gone. */
 async function stop({ starter, identity }: LocalRedis, withinMs: number, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + withinMs;
+  const seen = new Set<number>();
   for (;;) {
     const running = await starter.find();
+    if (running) seen.add(running.pid);
+    if (seen.size > MAX_COMEBACKS + 1) throw comesBack(starter, seen);
     const down = !running && (await starter.isDown());
     if (down && (await endOrphans(await identity()))) return;
     if (!down) await starter.askToEnd(running);
@@ -194,6 +200,18 @@ async function stop({ starter, identity }: LocalRedis, withinMs: number, signal?
     } while (running && (await stillRuns(running)));
   }
 }
+
+/** The one that was to be stopped, one that somebody else may have started in this moment, and then it is a supervisor. */
+const MAX_COMEBACKS = 1;
+
+const comesBack = ({ description }: Starter, pids: ReadonlySet<number>) =>
+  new RecoveryError(
+    'STOP_FAILED',
+    `${description} does not stay stopped: something starts it again each time (processes ${[...pids].join(', ')})`,
+    {
+      next: 'Stop the supervisor that does so, or configure its unit as platform.start.systemd.',
+    },
+  );
 
 async function kill(starter: Starter, pid: number, signal?: AbortSignal): Promise<void> {
   const running = await starter.find();

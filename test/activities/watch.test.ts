@@ -226,7 +226,11 @@ describe('Watching one Redis', function () {
 
   it('asks on its own machine for the process, and then that process', async () => {
     let running = true;
-    watching.process = { host: 'here', open: () => ({ status: async () => ({ running, pid: redis.pid }) }) as never };
+    watching.process = {
+      host: 'here',
+      noProgressMs: 60_000,
+      open: () => ({ status: async () => ({ running, pid: redis.pid }) }) as never,
+    };
     const look = () => watching.job(() => watching.activities().lookAtProcess({ instance: 'main' }));
     assert.equal((await look()).verdict, 'serves');
     await redis.kill('SIGSTOP');

@@ -185,4 +185,21 @@ describe('a Redis started by a command', () => {
     await platform.stop();
     assert.deepEqual(await platform.status(), { running: false });
   });
+
+  it('is left alone, and that is said, when something starts it again each time that it is stopped', async () => {
+    await using site = await makeSite();
+    let supervised = true;
+    const supervise = () => {
+      const child = killAtTheEnd(spawn(site.binary, [site.configFile], { stdio: 'ignore' }));
+      child.once('exit', () => supervised && supervise());
+    };
+    supervise();
+    await until(async () => (await site.platform.status()).running, 'it runs');
+    await assert.rejects(site.platform.stop(), (error: RecoveryError) => {
+      assert.equal(error.code, 'STOP_FAILED');
+      assert.match(error.message, /does not stay stopped: something starts it again each time \(processes \d+, \d+, \d+\)/);
+      return true;
+    });
+    supervised = false;
+  });
 });

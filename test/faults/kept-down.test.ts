@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findBinary } from '../support/binaries.ts';
+import { failureOf } from '../support/failure-of.ts';
+import { House } from '../support/house.ts';
+import { until } from '../support/until.ts';
+
+const KEYS = 500;
+
+/** Redis is started by a script that fails while the file beside it says so, and counts how often. */
+function scriptedStart(house: House) {
+  const script = join(house.dir, 'start-redis');
+  const [failures, count] = [join(house.dir, 'fails'), join(house.dir, 'starts')];
+  const lines = [
+    '#!/bin/sh',
+    `echo start >> ${count}`,
+    `left=$(cat ${failures} 2>/dev/null || echo 0)`,
+    `if [ "$left" -gt 0 ]; then echo $((left - 1)) > ${failures}; echo "cannot start: the licence has expired"; exit 1; fi`,
+    `exec ${findBinary('redis-server')} ${house.redis.configFile}`,
+  ];
+  writeFileSync(script, lines.join('\n'));
+  chmodSync(script, 0o755);
+  return {
+    script,
+    failNext: (times: number) => writeFileSync(failures, `${times}\n`),
+    forget: () => rmSync(failures, { force: true }),
+  };
+}
+
+describe('A Redis that a restore has stopped', function () {
+  this.timeout(180_000);
+  let house: House;
+  let start: ReturnType<typeof scriptedStart>;
+  before(async () => {
+    house = await House.open({ redis: { config: { appendonly: 'yes' } } });
+    await house.ask('DEBUG', 'POPULATE', String(KEYS), 'cache', '50');
+    await house.backup();
+    start = scriptedStart(house);
+    await house.reconfigure(({ instances }) => {
+      const platform = instances.main?.platform as Record<string, unknown>;
+      platform.start = { command: [start.script] };
+      platform.noProgress = '5s';
+    });
+  });
+  after(() => house?.close());
+
+  const standOldData = async () => {
+    await house.ask('FLUSHALL');
+    await house.ask('SET', 'old', 'data');
+  };
+  const assertOldDataServed = async () => {
+    await until(async () => !(await house.isLocked()), { what: 'the lock is free', seconds: 90 });
+    assert.equal(await house.ask('GET', 'old'), 'data');
+    assert.equal(await house.ask('DBSIZE'), 1);
+  };
+
+  it('is started once more when a start fails, and the restore goes on', async () => {
+    await standOldData();
+    start.failNext(1);
+    assert.equal((await house.restore()).keysFound, KEYS);
+  });
+
+  it('serves its old data again when it ends twice in the same way, and the restore says why', async () => {
+    await standOldData();
+    start.failNext(2);
+    const handle = await house.startRestore();
+    const failed = await failureOf(handle.result());
+    assert.equal(failed.code, 'START_FAILED');
+    assert.match(failed.message, /the licence has expired/);
+    await assertOldDataServed();
+  });
+
+  it('serves its old data again when the new one hangs, which is ended by force', async () => {
+    await standOldData();
+    await house.killWorker();
+    const doomed = await house.startWorker('after:startServer');
+    const died = new Promise((resolve) => doomed.once('exit', resolve));
+    const handle = await house.startRestore();
+    await died;
+    const hangs = Number(/process_id:(\d+)/.exec(String(await house.ask('INFO', 'server')))?.[1]);
+    process.kill(hangs, 'SIGSTOP');
+    await house.startWorker();
+    const failed = await failureOf(handle.result());
+    assert.equal(failed.code, 'START_FAILED');
+    assert.match(failed.message, /has not come nearer to serving for 5 s/);
+    await assertOldDataServed();
+  });
+
+  for (const step of ['stageBackup', 'stopServer', 'replaceData', 'startServer', 'awaitServing', 'verifyCounts']) {
+    it(`serves its old data again when the restore is cancelled in the middle of ${step}`, async () => {
+      await standOldData();
+      await house.killWorker();
+      await house.startWorker(`hold:${step}`);
+      const before = house.steps.filter((name) => name === step).length;
+      const handle = await house.startRestore();
+      await until(() => house.steps.filter((name) => name === step).length > before, { what: `the restore at ${step}` });
+      await handle.cancel();
+      await assert.rejects(handle.result());
+      await assertOldDataServed();
+    });
+  }
+});
