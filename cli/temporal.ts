@@ -1,6 +1,8 @@
 import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
+import { targetOf } from '../config/target.ts';
+import { named, type Target } from '../model/deployment.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { CONNECT_TIMEOUT_MS, connectionOptions, DEFAULT_ADDRESS, DEFAULT_NAMESPACE } from '../worker/temporal-options.ts';
 
@@ -28,6 +30,10 @@ export interface TemporalSession {
   connection: Connection;
   address: string;
   namespace: string;
+  /** Whom this configuration means by an instance. */
+  targetOf(instance: string): Target | undefined;
+  /** The full name of a queue, a workflow or a schedule in this deployment. */
+  named(name: string): string;
   /** A line for a person to run with the `temporal` CLI: names address and namespace where its defaults would not do. */
   commandLine(command: string): string;
   close(): Promise<void>;
@@ -62,6 +68,8 @@ export async function openTemporal(config: Config): Promise<TemporalSession> {
     connection,
     address,
     namespace,
+    targetOf: (instance) => targetOf(config, instance, 'command'),
+    named: (name) => named(config.deployment, name),
     commandLine: (command) => `temporal ${command}${flags}`,
     close: () => connection.close(),
   };

@@ -7,6 +7,8 @@ import type { SecretRef } from './secret.ts';
 /** redis-backup.yaml, checked and with every default filled in. Holds references to secrets and never a secret. */
 export interface Config {
   origin: ConfigOrigin;
+  /** Sets this configuration apart from others in one Temporal namespace. Absent: it has no name. */
+  deployment?: string;
   repository: RepositoryConfig;
   temporal: TemporalConfig;
   worker: {
@@ -82,6 +84,8 @@ export interface ProcessConfig {
   type: 'process';
   /** Machine that Redis runs on: its worker polls `host/<host>`. */
   host: string;
+  /** The file says so; else it is the machine of whoever reads it. */
+  hostIsNamed: boolean;
   configFile: string;
   start: { command: string[]; cwd?: string; logFile?: string } | { systemd: string };
   pidFile?: string;

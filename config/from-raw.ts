@@ -28,6 +28,7 @@ export function fromRaw(raw: RawConfig, origin: ConfigOrigin): Config {
   );
   return {
     origin,
+    ...(raw.deployment === undefined ? {} : { deployment: raw.deployment }),
     repository: toRepository(raw.repository),
     temporal: raw.temporal,
     worker: { ...raw.worker, host },
@@ -96,7 +97,7 @@ function toPlatform(raw: RawInstance['platform'], host: string): PlatformConfig 
   const { noProgress, ...rest } = raw;
   const { command, systemd, cwd, logFile } = raw.start;
   const start = systemd === undefined ? { command: command ?? [], cwd, logFile } : { systemd };
-  return { ...rest, host: raw.host ?? host, start, noProgressMs: noProgress };
+  return { ...rest, host: raw.host ?? host, hostIsNamed: raw.host !== undefined, start, noProgressMs: noProgress };
 }
 
 const dataClass = ({ ttl, ...rest }: NonNullable<RawConfig['dataClasses']>[number]): DataClass => ({

@@ -76,6 +76,11 @@ export const ERRORS = {
   PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker polls the queue of that place' },
   RESTART_TOO_SOON: { exit: 57, retryable: false, title: 'A recovery has restarted this Redis a short while ago' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
+  DEPLOYMENT_DIFFERS: {
+    exit: 59,
+    retryable: true,
+    title: 'Another configuration means another Redis or repository by that name',
+  },
   NOT_RECOVERED: { exit: 58, retryable: false, title: 'The recovery has ended, and Redis needs a person' },
   MERGE_INCOMPLETE: { exit: 59, retryable: false, title: 'Less stands in Redis than was to be brought back' },
   DETACHED: { exit: 130, retryable: false, title: 'Ctrl-C: the command no longer follows the operation, which goes on' },

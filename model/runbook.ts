@@ -1,3 +1,4 @@
+import { named } from './deployment.ts';
 /** The steps of a recovery, in order. What a person reads of each, and what they may do with it. */
 export const STEPS = {
   assess: { title: 'Assess', criterion: 'the kind of failure is known', destructive: false, skippable: false },
@@ -82,6 +83,7 @@ export interface Question {
 /** Answer of query `status` of `recoverRedis`: the page, for machines and for the command. */
 export interface RunbookStatus {
   instance: string;
+  deployment?: string;
   startedAt: string;
   /** What clients get now, and since when. */
   clients: string;
@@ -114,8 +116,8 @@ export function renderRunbook(status: RunbookStatus): string {
 }
 
 function pageOf(status: RunbookStatus, width: number): string {
-  const { instance, clients, question, outcome, worstLoss, changed, applications, held, steps } = status;
-  const id = `recover/${instance}`;
+  const { instance, deployment, clients, question, outcome, worstLoss, changed, applications, held, steps } = status;
+  const id = named(deployment, `recover/${instance}`);
   const lines = [
     `**${instance}: ${short(clients, 2 * width)}**`,
     '',

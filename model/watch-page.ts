@@ -1,3 +1,4 @@
+import { named } from './deployment.ts';
 import { backupIdAt } from './instance.ts';
 import type { Side, Sides, WatchQuestion, WatchStatus } from './watch.ts';
 
@@ -17,8 +18,8 @@ export function questionOf(instance: string, { worker }: Sides, since: string | 
 }
 
 /** The page of a watcher in Markdown, under 2 kB: the Web UI sends it through a URL. */
-export function renderWatch({ instance, phase, text, failingSince, sides, question }: WatchStatus): string {
-  const id = `watch/${instance}`;
+export function renderWatch({ instance, deployment, phase, text, failingSince, sides, question }: WatchStatus): string {
+  const id = named(deployment, `watch/${instance}`);
   const answer = (name: string) =>
     `\`temporal workflow update execute -w ${id} --name ${name} --input '{"by":"you","incident":"${question?.incident}"}'\``;
   const since = failingSince ? ` It fails since ${failingSince.slice(11, 19)} UTC.` : '';

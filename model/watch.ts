@@ -98,6 +98,7 @@ export interface WatchQuestion {
 /** Query `status` of `watchRedis`. What is seen this second is in the heartbeat of `watchInstance`. */
 export interface WatchStatus {
   instance: string;
+  deployment?: string;
   phase: 'watching' | 'suspicious' | 'held back' | 'asks' | 'recovering' | 'trouble';
   /** In one or two sentences. */
   text: string;

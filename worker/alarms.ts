@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcServiceError, WithStartWorkflowOperation, type Workflow } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { resolveWebhookToken } from '../config/resolve.ts';
+import { targetOf } from '../config/target.ts';
+import { named, TARGET, type Target } from '../model/deployment.ts';
 import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { Alarm, WatchAnswer } from '../model/watch.ts';
 import { serveWebhook, type Webhook } from './webhook.ts';
@@ -24,8 +26,14 @@ export async function openWebhook(config: Config, client: Client): Promise<Webho
     port,
     token,
     watched: (name) => (Object.hasOwn(config.instances, name) ? config.instances[name]?.watch !== undefined : undefined),
-    raise: (instance, alarm) => raiseAlarm(client, instance, alarm),
+    raise: (instance, alarm) => raiseAlarm(client, { instance, target: targetOf(config, instance, 'worker') }, alarm),
   });
+}
+
+/** An instance, and whom the configuration means by it. */
+interface Watched {
+  instance: string;
+  target?: Target | undefined;
 }
 
 /**
@@ -33,11 +41,11 @@ export async function openWebhook(config: Config, client: Client): Promise<Webho
  * takes ten updates at a time: of a storm the others try again, which is safe because an incident counts once.
  * @throws when Temporal does not answer, or takes none within ANSWER_MS
  */
-export async function raiseAlarm(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+export async function raiseAlarm(client: Client, watched: Watched, alarm: Alarm): Promise<WatchAnswer> {
   const deadlineMs = Date.now() + ANSWER_MS;
   for (;;) {
     try {
-      return await client.withDeadline(deadlineMs, () => tell(client, instance, alarm));
+      return await client.withDeadline(deadlineMs, () => tell(client, watched, alarm));
     } catch (error) {
       if (!isFull(error) || Date.now() > deadlineMs) throw error;
       await sleep(PAUSE_MS * (1 + Math.random()));
@@ -45,10 +53,11 @@ export async function raiseAlarm(client: Client, instance: string, alarm: Alarm)
   }
 }
 
-function tell(client: Client, instance: string, alarm: Alarm): Promise<WatchAnswer> {
+function tell(client: Client, { instance, target }: Watched, alarm: Alarm): Promise<WatchAnswer> {
   const startWorkflowOperation = new WithStartWorkflowOperation('watchRedis', {
-    workflowId: WORKFLOW_IDS.watch(instance),
-    taskQueue: QUEUES.ops,
+    workflowId: named(target?.deployment, WORKFLOW_IDS.watch(instance)),
+    taskQueue: named(target?.deployment, QUEUES.ops),
+    ...(target ? { memo: { [TARGET]: target } } : {}),
     args: [{ instance }],
     workflowIdConflictPolicy: 'USE_EXISTING',
     staticSummary: `watch of ${instance}`,

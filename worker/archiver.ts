@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../activities/world.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 
 /** How activities tell `archive/<instance>` to let go of its Redis, to come back, and what would be lost. */
 export const archiver: World['archiver'] = {
@@ -16,7 +17,7 @@ const tell = (update: 'detach' | 'attach', instance: string, by: string): Promis
 /** @returns false where no archiver runs */
 async function ask(instance: string, what: (handle: WorkflowHandle) => Promise<unknown>): Promise<boolean> {
   try {
-    await what(Context.current().client.workflow.getHandle(WORKFLOW_IDS.archive(instance)));
+    await what(Context.current().client.workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.archive(instance))));
     return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;

@@ -3,6 +3,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 
 /**
  * Passes only while the run that this activity belongs to holds the lock of the instance, or is that lock itself, undoing.
@@ -12,7 +13,7 @@ import { WORKFLOW_IDS } from '../model/operations.ts';
 export async function requireLock(instance: string): Promise<void> {
   const { info, client } = Context.current();
   const { workflowId, runId } = info.workflowExecution ?? {};
-  const lockId = WORKFLOW_IDS.lock(instance);
+  const lockId = inOwnDeployment(WORKFLOW_IDS.lock(instance));
   const lock = await client.workflow
     .getHandle(lockId)
     .describe()

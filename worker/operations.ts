@@ -4,6 +4,7 @@ import type { World } from '../activities/world.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
 const MOST = 100;
@@ -13,7 +14,7 @@ const NO_RECOVERY = ['planned', 'joined'];
 /** What goes on with an instance, as Temporal knows it. */
 export const operations: World['operations'] = {
   async lockHolder(instance) {
-    const lock = Context.current().client.workflow.getHandle(WORKFLOW_IDS.lock(instance));
+    const lock = Context.current().client.workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.lock(instance)));
     try {
       const { status, memo } = await lock.describe(); // consistent, as lists are not
       return status.name === 'RUNNING' ? (memo?.holder as LockHolder | undefined) : undefined;
@@ -24,7 +25,7 @@ export const operations: World['operations'] = {
   },
 
   async recoveries(instance) {
-    const query = `WorkflowId = "${WORKFLOW_IDS.recover(instance)}"`;
+    const query = `WorkflowId = "${inOwnDeployment(WORKFLOW_IDS.recover(instance))}"`;
     const found: PastRecovery[] = [];
     for await (const run of Context.current().client.workflow.list({ query, pageSize: MOST })) {
       const outcome = run.searchAttributes[SEARCH_ATTRIBUTES.outcome]?.[0];

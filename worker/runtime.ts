@@ -1,4 +1,5 @@
 import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
+import { unnamed } from '../model/deployment.ts';
 
 /** Fields of the SDK's log entries that say which operation a line belongs to. */
 const CONTEXT = ['workflowId', 'runId', 'workflowType', 'activityType', 'attempt', 'taskQueue', 'code', 'error'] as const;
@@ -12,7 +13,7 @@ export function installRuntime(level: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' = 'INF
 export function lineOf({ level, timestampNanos, message, meta }: LogEntry): Record<string, unknown> {
   const { workflowId, activityType: step, ...rest } = (meta ?? {}) as Record<string, unknown>;
   const known = Object.fromEntries(CONTEXT.filter((name) => name in rest).map((name) => [name, textOf(rest[name])]));
-  const [operation, instance] = typeof workflowId === 'string' ? workflowId.split('/') : [];
+  const [operation, instance] = typeof workflowId === 'string' ? unnamed(workflowId).split('/') : [];
   const time = new Date(Number(timestampNanos / 1_000_000n)).toISOString();
   return { time, level, message, ...(operation ? { operation, instance } : {}), ...(step ? { step } : {}), ...known };
 }

@@ -7,20 +7,26 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
+import { createTargetActivities } from '../activities/target.ts';
 import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
+import { targetOf } from '../config/target.ts';
+import { named } from '../model/deployment.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
 import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
+import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
+import { requireNoOther } from './pollers.ts';
 import { recallQuestions } from './recall-questions.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
+import { TargetFence } from './target-fence.ts';
 import { connectionOptions } from './temporal-options.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 import { createWorld } from './world.ts';
@@ -42,11 +48,12 @@ export interface RunningWorkers {
  */
 export async function startWorkers(config: Config, around: ActivityInterceptorsFactory[] = []): Promise<RunningWorkers> {
   const { options, namespace } = connectionOptions(await resolveTemporal(config));
-  await prepareNamespace(options, namespace);
+  await prepareNamespace(config, options, namespace);
   const { address, tls, apiKey, metadata } = options as NativeConnectionOptions;
   const connection = await NativeConnection.connect({ address, tls, apiKey, metadata }).catch((error) => {
     throw unreachable(options.address, error);
   });
+  const own = (instance: string) => targetOf(config, instance, 'worker');
   const drain = new AbortController();
   const world = await createWorld(config, { requireLock, archiver, operations, draining: drain.signal });
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
@@ -56,17 +63,19 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     ...COMMON_OPTIONS,
     connection,
     namespace,
-    identity: `${config.worker.host}:${process.pid}`,
-    activities: createActivities(world),
-    interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) }), ...around] },
+    identity: identityOf(config),
+    activities: { ...createActivities(world), ...createTargetActivities(own) },
+    interceptors: {
+      activity: [(context) => ({ inbound: new JobInterceptor(context) }), () => ({ inbound: new TargetFence(own) }), ...around],
+    },
   };
   const workers = await createWorkers(config, common);
   return {
-    queues: [QUEUES.ops, QUEUES.transfer, QUEUES.archive, hostQueue(config.worker.host)],
+    queues: queuesOf(config),
     async run() {
       try {
         const running = Promise.all(workers.map((worker) => worker.run()));
-        if (metrics) void recallQuestions(client);
+        if (metrics) void recallQuestions(client, config.deployment);
         await running;
       } finally {
         metrics?.close();
@@ -86,25 +95,32 @@ type CommonOptions = Omit<WorkerOptions, 'taskQueue'>;
 
 /** One a queue, each with its own number of places. */
 async function createWorkers(config: Config, common: CommonOptions): Promise<Worker[]> {
+  const [ops, transfer, archive, host] = queuesOf(config);
   return Promise.all([
     Worker.create({
       ...common,
       ...WORKFLOW_OPTIONS,
-      taskQueue: QUEUES.ops,
+      taskQueue: ops,
       workflowBundle: await workflowBundle(),
       sinks: SINKS,
       maxConcurrentActivityTaskExecutions: SLOTS.ops,
     }),
-    Worker.create({ ...common, taskQueue: QUEUES.transfer, maxConcurrentActivityTaskExecutions: SLOTS.transfer }),
+    Worker.create({ ...common, taskQueue: transfer, maxConcurrentActivityTaskExecutions: SLOTS.transfer }),
     Worker.create({
       ...common,
-      taskQueue: QUEUES.archive,
+      taskQueue: archive,
       maxConcurrentActivityTaskExecutions: archiveSlots(config),
       // After a partition the server hands tasks to polls that nobody answers any more: the fewer, the sooner another worker gets them.
       maxConcurrentActivityTaskPolls: 2,
     }),
-    Worker.create({ ...common, taskQueue: hostQueue(config.worker.host), maxConcurrentActivityTaskExecutions: SLOTS.host }),
+    Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
   ]);
+}
+
+/** Decisions and short steps, transfers, what stays for long, and what is bound to this machine. */
+function queuesOf({ deployment, worker }: Config): [string, string, string, string] {
+  const own = (queue: string) => named(deployment, queue);
+  return [own(QUEUES.ops), own(QUEUES.transfer), own(QUEUES.archive), own(hostQueue(worker.host))];
 }
 
 /** More than there are archives and watchers: one that waits for a slot would be one that silently stands still. */
@@ -113,12 +129,17 @@ const archiveSlots = ({ instances }: Config): number => {
   return Object.keys(instances).length + watched + SLOTS.spareArchives;
 };
 
-async function prepareNamespace(options: ReturnType<typeof connectionOptions>['options'], namespace: string): Promise<void> {
+async function prepareNamespace(
+  config: Config,
+  options: ReturnType<typeof connectionOptions>['options'],
+  namespace: string,
+): Promise<void> {
   const connection = await Connection.connect(options).catch((error) => {
     throw unreachable(options.address, error);
   });
   try {
     await ensureSearchAttributes(connection, namespace);
+    await requireNoOther(config, connection, namespace);
   } finally {
     await connection.close();
   }

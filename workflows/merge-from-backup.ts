@@ -1,8 +1,10 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { MergeInput, MergePlan, MergeResult } from '../model/merge.ts';
 import { reportOfMerge } from '../model/merge-outcome.ts';
+import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 import { act, runUndo } from './steps.ts';
 import { Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
@@ -41,7 +43,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
     throw failure(
       'LOCKED',
       `${instance} was locked for too long: ${merged.because}`,
-      `Look at lock/${instance}, then start again.`,
+      `Look at ${inOwnDeployment(WORKFLOW_IDS.lock(instance))}, then start again.`,
     );
   });
 }

@@ -1,7 +1,9 @@
 import { workflowInfo } from '@temporalio/workflow';
 import type { OperationName, Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
 import { act } from './steps.ts';
@@ -74,6 +76,6 @@ async function restore(input: RestoreInput, enter: (phase: Phase) => void): Prom
   throw failure(
     'LOCKED',
     `${instance} was locked for too long: ${report.because}`,
-    `Look at lock/${instance}, then start again.`,
+    `Look at ${inOwnDeployment(WORKFLOW_IDS.lock(instance))}, then start again.`,
   );
 }

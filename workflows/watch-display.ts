@@ -3,6 +3,7 @@ import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { isFailing, type Sides, type WatchStatus } from '../model/watch.ts';
 import type { WatchMemory } from '../model/watch-memory.ts';
 import { renderWatch } from '../model/watch-page.ts';
+import { deploymentPart } from './own-deployment.ts';
 
 /** Keeps what people see of a watcher true: query `status`, search attributes, current details. */
 export class WatchDisplay {
@@ -12,7 +13,7 @@ export class WatchDisplay {
 
   constructor(instance: string, memory: WatchMemory) {
     this.#memory = memory;
-    this.status = { instance, phase: 'watching', text: '', recoveries: [] };
+    this.status = { instance, ...deploymentPart(), phase: 'watching', text: '', recoveries: [] };
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['watch'] });
     if (memory.question) this.enter('asks', memory.question.text);
     else this.enter('watching', 'It begins to look.');

@@ -1,4 +1,5 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { WORKFLOW_IDS } from '../model/operations.ts';
 import {
   type Alarm,
   doubtOf,
@@ -16,6 +17,7 @@ import {
 import { isFresh, RECOVERIES_KEPT, type WatchInput, type WatchMemory, wasHandled, withHandled } from '../model/watch-memory.ts';
 import { questionOf } from '../model/watch-page.ts';
 import { failure } from './failures.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 import { startRecovery } from './start-recovery.ts';
 import { act } from './steps.ts';
 import { WatchDisplay } from './watch-display.ts';
@@ -201,7 +203,7 @@ export class Watcher {
 
   #recovering(answer: 'started' | 'joined', text: string): WatchAnswer {
     this.#checkAtMs = Date.now() + 2 * this.#recheckMs;
-    this.#display.enter('recovering', `${text} Follow recover/${this.#instance}.`);
+    this.#display.enter('recovering', `${text} Follow ${inOwnDeployment(WORKFLOW_IDS.recover(this.#instance))}.`);
     return answer;
   }
 
@@ -234,4 +236,8 @@ const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>): strin
   `declined by ${by}${note ? ` (${note})` : ''} until it has served again`;
 
 const closed = (instance: string) =>
-  failure('USAGE', 'the question has been closed meanwhile', `Look at query \`status\` of watch/${instance}.`);
+  failure(
+    'USAGE',
+    'the question has been closed meanwhile',
+    `Look at query \`status\` of ${inOwnDeployment(WORKFLOW_IDS.watch(instance))}.`,
+  );

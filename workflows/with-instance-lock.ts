@@ -14,6 +14,7 @@ import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts'
 import { failure } from './failures.ts';
 import { instanceLock } from './instance-lock.ts';
 import { type LockReport, lockReportSignal, pingSignal, releaseSignal, undoSignal, wantedSignal } from './lock-messages.ts';
+import { inOwnDeployment } from './own-deployment.ts';
 
 type Lock = ChildWorkflowHandle<typeof instanceLock>;
 
@@ -121,7 +122,7 @@ async function undoUnderNewLock(
 const lost = (instance: string) =>
   failure(
     'LOCK_LOST',
-    `this run no longer holds the lock of ${instance}: it was reset, or somebody ended lock/${instance} by hand`,
+    `this run no longer holds the lock of ${instance}: it was reset, or somebody ended ${inOwnDeployment(WORKFLOW_IDS.lock(instance))} by hand`,
     'What it had changed is being put back. Start the operation again when lock/… has ended.',
   );
 
@@ -161,7 +162,7 @@ const refused = (instance: string, because: string) =>
   failure(
     'LOCKED',
     `${instance} is locked: ${because}`,
-    `Watch it with: temporal workflow describe --workflow-id lock/${instance}. Start again when it has ended.`,
+    `Watch it with: temporal workflow describe --workflow-id ${inOwnDeployment(WORKFLOW_IDS.lock(instance))}. Start again when it has ended.`,
   );
 
 async function tryStart(instance: string, holder: LockHolder, entries?: UndoEntry[]): Promise<Lock | undefined> {

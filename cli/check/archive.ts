@@ -22,8 +22,8 @@ export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig
 export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceConfig): Promise<Finding[]> =>
   findings('archiver', async () => {
     if (!archive) return [];
-    const workflowId = WORKFLOW_IDS.archive(name);
-    const run = await newestRun(session.client.workflow.getHandle(workflowId));
+    const workflowId = session.named(WORKFLOW_IDS.archive(name));
+    const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(name));
     return run?.status.name === 'RUNNING'
       ? [ok('archiver', `${workflowId} runs; \`redis-backup archive ${name} --status\` says how far it is`)]
       : [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];

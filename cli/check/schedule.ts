@@ -9,7 +9,8 @@ import { type Finding, failed, findings, ok, warning } from './finding.ts';
 /** The schedule is there, as `redis-backup schedules` makes it, and runs. */
 export const checkSchedule = (session: TemporalSession, { name, backup }: InstanceConfig): Promise<Finding[]> =>
   findings('schedule', async () => {
-    const scheduleId = scheduleIdOf(name);
+    const deployment = session.targetOf(name)?.deployment;
+    const scheduleId = scheduleIdOf(name, deployment);
     const found = await describeSchedule(session, scheduleId);
     const make = `Run \`redis-backup schedules ${name}\`.`;
     if (!found) return failed('schedule', `there is no schedule ${scheduleId}: nobody takes backups`, make);
@@ -25,7 +26,7 @@ export const checkSchedule = (session: TemporalSession, { name, backup }: Instan
         ),
       );
     }
-    const changes = differences(wantedSchedule(name, backup.everyMs), found);
+    const changes = differences(wantedSchedule(name, backup.everyMs, deployment), found);
     if (changes.length > 0) {
       const what = changes.map(({ field, from, to }) => `${field}: ${from} -> ${to}`).join('; ');
       all.push(warning('schedule', `${scheduleId} differs from the configuration: ${what}`, make));

@@ -1,10 +1,12 @@
+import type { Config } from '../../config/config.ts';
+import { instanceNames } from '../../config/load.ts';
+import { formatTarget } from '../../model/deployment.ts';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import type { WorkerIdentity } from '../../worker/identity.ts';
+import { pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
 import { ensureSearchAttributes, missingSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
-
-/** temporal.api.enums.v1: TASK_QUEUE_TYPE_WORKFLOW and TASK_QUEUE_TYPE_ACTIVITY. */
-const QUEUE_TYPE = { workflow: 1, activity: 2 } as const;
 
 /** Temporal answers, knows our search attributes, and a worker is there. `undefined` session: it doesn't answer. */
 export async function checkTemporal(world: CheckWorld): Promise<{ session?: TemporalSession; found: Finding[] }> {
@@ -16,7 +18,7 @@ export async function checkTemporal(world: CheckWorld): Promise<{ session?: Temp
   if (!session) return { found };
   const { connection, namespace } = session;
   found.push(...(await findings('search attributes', () => searchAttributes(world, connection, namespace))));
-  found.push(...(await findings('worker', () => worker(connection, namespace))));
+  found.push(...(await findings('worker', () => worker(world, session as TemporalSession))));
   return { session, found };
 }
 
@@ -37,30 +39,51 @@ async function searchAttributes(
   );
 }
 
-async function worker({ workflowService }: TemporalSession['connection'], namespace: string): Promise<Finding> {
-  const pollers = async (name: string, taskQueueType: number) =>
-    (await workflowService.describeTaskQueue({ namespace, taskQueue: { name }, taskQueueType })).pollers?.length ?? 0;
+async function worker({ config, now }: CheckWorld, session: TemporalSession): Promise<Finding[]> {
+  const { connection, namespace } = session;
   const lacking: string[] = [];
-  if ((await pollers(QUEUES.ops, QUEUE_TYPE.workflow)) === 0) lacking.push(QUEUES.ops);
-  if ((await pollers(QUEUES.transfer, QUEUE_TYPE.activity)) === 0) lacking.push(QUEUES.transfer);
-  if (lacking.length === 0) return ok('worker', 'a worker is there');
-  return failed(
-    'worker',
-    `no worker polls ${lacking.join(' and ')}: operations wait until one does`,
-    'Run `redis-backup worker`, as a service.',
-  );
+  const found: Finding[] = [];
+  for (const [queue, type] of [
+    [QUEUES.ops, QUEUE_TYPE.workflow],
+    [QUEUES.transfer, QUEUE_TYPE.activity],
+  ] as const) {
+    const name = session.named(queue);
+    const pollers = await pollersOf(connection, namespace, name, type, now());
+    if (pollers.length === 0) lacking.push(name);
+    if (queue === QUEUES.ops) found.push(...pollers.flatMap((one) => quarrel(session, config, name, one)));
+  }
+  if (lacking.length === 0) return found.length > 0 ? found : [ok('worker', 'a worker is there, with this configuration')];
+  const message = `no worker polls ${lacking.join(' and ')}: operations wait until one does`;
+  return [...found, failed('worker', message, 'Run `redis-backup worker`, as a service.')];
 }
 
+/** A worker that means another Redis or repository by a name of ours: a step may come to either. */
+const quarrel = (session: TemporalSession, config: Config, queue: string, worker: WorkerIdentity): Finding[] =>
+  instanceNames(config).flatMap((instance) => {
+    const target = session.targetOf(instance);
+    const view = target && viewOf(worker, target);
+    if (!target || !view || view.same) return [];
+    const message = `worker ${worker.name} on ${worker.machine} polls ${queue} and means ${view.words}; this configuration means ${formatTarget(target)}`;
+    return [
+      failed(
+        'worker',
+        message,
+        'Give each of the two a `deployment:` of its own; or restart that worker with this configuration.',
+      ),
+    ];
+  });
+
 /** The worker on the machine of a process, without which it cannot be restored. */
-export const checkPlace = ({ connection, namespace }: TemporalSession, queue: string): Promise<Finding[]> =>
+export const checkPlace = ({ connection, namespace, named }: TemporalSession, place: string): Promise<Finding[]> =>
   findings('place', async () => {
+    const queue = named(place);
     const { pollers } = await connection.workflowService.describeTaskQueue({
       namespace,
       taskQueue: { name: queue },
       taskQueueType: QUEUE_TYPE.activity,
     });
     if (pollers && pollers.length > 0) return ok('place', `a worker polls ${queue}`);
-    const host = queue.replace(/^host\//, '');
+    const host = place.replace(/^host\//, '');
     return warning(
       'place',
       `no worker polls ${queue}: it can be backed up over the network, and not be restored`,

@@ -8,8 +8,8 @@ import { type Finding, failed, findings, ok } from './finding.ts';
 export const checkWatcher = (session: TemporalSession, { name, watch }: InstanceConfig): Promise<Finding[]> =>
   findings('watcher', async () => {
     if (!watch) return [];
-    const workflowId = WORKFLOW_IDS.watch(name);
-    const run = await newestRun(session.client.workflow.getHandle(workflowId));
+    const workflowId = session.named(WORKFLOW_IDS.watch(name));
+    const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(name));
     return run?.status.name === 'RUNNING'
       ? [ok('watcher', `${workflowId} runs; \`redis-backup watch ${name} --status\` says what it sees`)]
       : [failed('watcher', `${workflowId} does not run: nobody notices an outage`, `Run \`redis-backup watch ${name}\`.`)];

@@ -19,7 +19,7 @@ export const archive: CommandSpec = {
     if (!loaded.instances[instance]?.archive) throw notConfigured(instance);
     const session = await temporal();
     const { newestRun, startArchive, statusOf } = await import('../operations/index.ts');
-    const workflowId = WORKFLOW_IDS.archive(instance);
+    const workflowId = session.named(WORKFLOW_IDS.archive(instance));
     if (given.options.status !== true) {
       const { joined } = await startArchive(session, { instance });
       const text = joined ? `${workflowId} runs already` : `started ${workflowId}: it follows ${instance} from now on`;
@@ -27,7 +27,7 @@ export const archive: CommandSpec = {
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
-    const run = await newestRun(handle);
+    const run = await newestRun(handle, session.targetOf(instance));
     if (run?.status.name !== 'RUNNING') throw notRunning(instance);
     const [status, now_] = await Promise.all([handle.query<ArchiveStatus>('status'), statusOf(handle, now())]);
     output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));

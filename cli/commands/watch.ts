@@ -1,3 +1,4 @@
+import { named } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
@@ -21,9 +22,9 @@ export const watch: CommandSpec = {
     if (onlyStatus === true && stop === true) throw twoWishes();
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'watch');
-    const workflowId = WORKFLOW_IDS.watch(instance);
     if (!loaded.instances[instance]?.watch && stop !== true) throw notConfigured(instance);
     const session = await temporal();
+    const workflowId = session.named(WORKFLOW_IDS.watch(instance));
     const { newestRun, startWatch, statusOf } = await import('../operations/index.ts');
     if (onlyStatus !== true && stop !== true) {
       const { joined } = await startWatch(session, { instance });
@@ -32,7 +33,7 @@ export const watch: CommandSpec = {
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
-    const run = await newestRun(handle);
+    const run = await newestRun(handle, session.targetOf(instance));
     const runs = run?.status.name === 'RUNNING';
     if (stop === true) {
       if (runs) await handle.cancel();
@@ -47,10 +48,11 @@ export const watch: CommandSpec = {
 };
 
 /** Who sees what, and what a person is to do. */
-export function watchText({ instance, phase, text, failingSince, sides, question }: WatchStatus, now: OperationStatus): string {
+export function watchText(status: WatchStatus, now: OperationStatus): string {
+  const { instance, deployment, phase, text, failingSince, sides, question } = status;
   const answers = question
     ? [
-        `  answer: temporal workflow update execute -w ${WORKFLOW_IDS.watch(instance)} --name approve --input '{"by":"you","incident":"${question.incident}"}'`,
+        `  answer: temporal workflow update execute -w ${named(deployment, WORKFLOW_IDS.watch(instance))} --name approve --input '{"by":"you","incident":"${question.incident}"}'`,
         '  or the same with --name decline',
       ]
     : [];

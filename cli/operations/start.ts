@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import type { ArchiveInput } from '../../model/archiving.ts';
+import { TARGET } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
 import {
@@ -13,6 +14,8 @@ import {
 import type { RecoveryInput } from '../../model/recovery.ts';
 import type { WatchInput } from '../../model/watch-memory.ts';
 import type { TemporalSession } from '../temporal.ts';
+import { newestRun } from './newest-run.ts';
+import { requireOwnWorker } from './own-worker.ts';
 
 /** An operation that runs in Temporal, whoever started it. */
 export interface RunningOperation {
@@ -25,7 +28,7 @@ export interface RunningOperation {
 interface OperationStart {
   type: string;
   workflowId: string;
-  input: object;
+  input: { instance: string };
   summary: string;
   /** How long a worker may think before another one is asked. Default 10 s. */
   taskTimeout?: typeof RECOVERY_TASK_TIMEOUT;
@@ -67,7 +70,7 @@ export const startPlan = (session: TemporalSession, input: RestoreInput): Promis
   start(session, {
     type: restoreType(input),
     workflowId: [WORKFLOW_IDS.plan(input.instance), ...whatIsPlanned(input)].join('/'),
-    input: { ...input, planOnly: true },
+    input: { ...input, planOnly: true } as RestoreInput,
     summary: `plan to restore ${input.instance} ${source(input)}`,
     ifRunning: 'join',
   });
@@ -153,11 +156,14 @@ export const startRetention = (session: TemporalSession, input: RetentionInput):
   });
 
 async function start(session: TemporalSession, operation: OperationStart): Promise<RunningOperation> {
-  const { workflowId } = operation;
+  const workflowId = session.named(operation.workflowId);
+  const target = session.targetOf(operation.input.instance);
+  if (target) await requireOwnWorker(session, target);
   try {
     const handle = await session.client.workflow.start(operation.type, {
       workflowId,
-      taskQueue: QUEUES.ops,
+      taskQueue: session.named(QUEUES.ops),
+      ...(target ? { memo: { [TARGET]: target } } : {}),
       args: [operation.input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: operation.summary,
@@ -166,8 +172,9 @@ async function start(session: TemporalSession, operation: OperationStart): Promi
     return { handle, workflowId, joined: false };
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    if (operation.ifRunning === 'join')
-      return { handle: session.client.workflow.getHandle(workflowId), workflowId, joined: true };
+    const handle = session.client.workflow.getHandle(workflowId);
+    await newestRun(handle, target);
+    if (operation.ifRunning === 'join') return { handle, workflowId, joined: true };
     throw new RecoveryError('LOCKED', `${workflowId} is running already`, {
       next: `Follow it with \`${session.commandLine(`workflow result --workflow-id ${workflowId}`)}\`, or cancel it with \`${session.commandLine(`workflow cancel --workflow-id ${workflowId}`)}\`.`,
     });

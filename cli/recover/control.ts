@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import { type CommandContext, type Given, optionOf } from '../command.ts';
+import { newestRun } from '../operations/newest-run.ts';
 import { isAway, unreachable } from '../temporal.ts';
 
 /** One update of a running recovery, as `temporal workflow update execute` sends it. */
@@ -38,9 +39,11 @@ export async function controlRecovery(
   { name, message }: Control,
 ): Promise<undefined> {
   const session = await temporal();
-  const workflowId = WORKFLOW_IDS.recover(instance);
+  const workflowId = session.named(WORKFLOW_IDS.recover(instance));
+  const handle = session.client.workflow.getHandle(workflowId);
+  await newestRun(handle, session.targetOf(instance));
   try {
-    const answer = await session.client.workflow.getHandle(workflowId).executeUpdate<string, [object]>(name, { args: [message] });
+    const answer = await handle.executeUpdate<string, [object]>(name, { args: [message] });
     output.result({ workflowId, update: name, answer }, answer);
     return undefined;
   } catch (error) {

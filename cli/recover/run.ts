@@ -22,9 +22,9 @@ export async function runRecovery(context: CommandContext, input: RecoveryInput)
 /** Shows the recovery that runs, or that ran last. @throws RecoveryError `USAGE` when there is none */
 export async function watchRecovery(context: CommandContext, instance: string, by: string): Promise<number | undefined> {
   const session = await context.temporal();
-  const workflowId = WORKFLOW_IDS.recover(instance);
+  const workflowId = session.named(WORKFLOW_IDS.recover(instance));
   const handle = session.client.workflow.getHandle(workflowId);
-  if (!(await newestRun(handle))) {
+  if (!(await newestRun(handle, session.targetOf(instance)))) {
     throw new RecoveryError('USAGE', `no recovery of ${instance} has run`, {
       next: `Start one: redis-backup recover ${instance}.`,
     });

@@ -72,6 +72,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   RESTART_TOO_SOON:
     'A second restart rarely helps where the first did not, and can destroy what is left. Read the log of Redis; a person may approve it.',
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
+  DEPLOYMENT_DIFFERS:
+    'Two configurations share a Temporal namespace: give each a `deployment:` of its own. Changed on purpose: cancel what runs, restart the workers, start it anew.',
   NOT_RECOVERED:
     'Do what the report says under "to do", then start the recovery again. A promoted replica serves: point the applications at it.',
   MERGE_INCOMPLETE:

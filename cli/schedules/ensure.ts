@@ -1,4 +1,5 @@
 import { ScheduleAlreadyRunning, type ScheduleDescription, ScheduleNotFoundError } from '@temporalio/client';
+import { requireOwnWorker } from '../operations/own-worker.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Change, differences } from './difference.ts';
 import { MANAGED_NOTE, SCHEDULE_PREFIX, type WantedSchedule, wantedSchedule } from './wanted.ts';
@@ -24,7 +25,9 @@ export async function ensureSchedule(
   { instance, everyMs }: { instance: string; everyMs: number },
   { dryRun }: { dryRun: boolean },
 ): Promise<EnsuredSchedule> {
-  const wanted = wantedSchedule(instance, everyMs);
+  const target = session.targetOf(instance);
+  if (target) await requireOwnWorker(session, target);
+  const wanted = wantedSchedule(instance, everyMs, target?.deployment);
   const found = await describeSchedule(session, wanted.scheduleId);
   if (!found) {
     if (!dryRun) await create(session, wanted);
@@ -49,10 +52,11 @@ export async function describeSchedule(session: TemporalSession, scheduleId: str
 
 /** Schedules that this command once made for instances that the configuration no longer has. */
 export async function orphanedSchedules(session: TemporalSession, instances: readonly string[]): Promise<string[]> {
-  const known = new Set(instances.map((instance) => `${SCHEDULE_PREFIX}${instance}`));
+  const known = new Set(instances.map((instance) => session.named(`${SCHEDULE_PREFIX}${instance}`)));
+  const prefix = session.named(SCHEDULE_PREFIX);
   const orphans: string[] = [];
   for await (const { scheduleId, state } of session.client.schedule.list()) {
-    if (scheduleId.startsWith(SCHEDULE_PREFIX) && state.note === MANAGED_NOTE && !known.has(scheduleId)) orphans.push(scheduleId);
+    if (scheduleId.startsWith(prefix) && state.note === MANAGED_NOTE && !known.has(scheduleId)) orphans.push(scheduleId);
   }
   return orphans.sort();
 }

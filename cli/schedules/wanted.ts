@@ -6,6 +6,7 @@ import {
   type Workflow,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { named } from '../../model/deployment.ts';
 import { type BackupInput, type OperationName, QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../../model/operations.ts';
 
 const MINUTE_MS = 60_000;
@@ -26,22 +27,22 @@ const HUNG_AFTER_MS = 12 * HOUR_MS;
 export const SCHEDULE_PREFIX = 'redis-backup-';
 export const MANAGED_NOTE = 'managed by redis-backup schedules; edits are overwritten';
 
-export const scheduleIdOf = (instance: string): string => `${SCHEDULE_PREFIX}${instance}`;
+export const scheduleIdOf = (instance: string, deployment?: string): string => named(deployment, `${SCHEDULE_PREFIX}${instance}`);
 
 export type WantedSchedule = ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>;
 
 /** The schedule that one instance must have. */
-export function wantedSchedule(instance: string, everyMs: number): WantedSchedule {
+export function wantedSchedule(instance: string, everyMs: number, deployment?: string): WantedSchedule {
   const input: BackupInput = { instance, reason: 'scheduled' };
   const operation: OperationName = 'backup';
   return {
-    scheduleId: scheduleIdOf(instance),
+    scheduleId: scheduleIdOf(instance, deployment),
     spec: { intervals: [{ every: everyMs, offset: offsetOf(instance, everyMs) }] },
     action: {
       type: 'startWorkflow',
       workflowType: 'backupSnapshot',
-      workflowId: WORKFLOW_IDS.backup(instance), // Temporal appends the time
-      taskQueue: QUEUES.ops,
+      workflowId: named(deployment, WORKFLOW_IDS.backup(instance)), // Temporal appends the time
+      taskQueue: named(deployment, QUEUES.ops),
       args: [input],
       workflowExecutionTimeout: HUNG_AFTER_MS,
       staticSummary: `scheduled backup of ${instance}`,

@@ -14,11 +14,14 @@ const handleThat = (describe: () => Promise<unknown>) => ({ describe }) as unkno
 describe('What is said of the newest run', () => {
   it('is that there was none, when Temporal says so', async () => {
     const handle = handleThat(() => Promise.reject(new WorkflowNotFoundError('not found', 'recover/main', undefined)));
-    assert.equal(await newestRun(handle), undefined);
+    assert.equal(await newestRun(handle, undefined), undefined);
   });
 
   it('is never that there was none, when Temporal did not answer', async () => {
     const handle = handleThat(() => Promise.reject(new ServiceError('Failed to describe workflow', { cause: AWAY })));
-    await assert.rejects(newestRun(handle), { code: 'TEMPORAL_UNREACHABLE', message: /does not answer: connection dropped/ });
+    await assert.rejects(newestRun(handle, undefined), {
+      code: 'TEMPORAL_UNREACHABLE',
+      message: /does not answer: connection dropped/,
+    });
   });
 });

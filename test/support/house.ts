@@ -22,6 +22,12 @@ export interface HouseOptions {
   /** Laid over the configuration of instance `main`. */
   instance?: Record<string, unknown>;
   temporal?: TemporalOptions;
+  /** Default true. */
+  withWorker?: boolean;
+  /** Shares the Temporal of another one. */
+  beside?: House;
+  /** Name in the configuration. */
+  deployment?: string;
   /** Laid over the configuration of the worker. */
   worker?: Record<string, unknown>;
   /** Further instances, by name: what they lay over `main`. */
@@ -45,6 +51,7 @@ export class House {
   readonly configFile: string;
   #worker: ChildProcess | undefined;
   #log = '';
+  readonly #isGuest: boolean;
 
   private constructor(redis: RedisServer, temporal: TemporalServer, client: Client, options: HouseOptions) {
     const { store, instance, others, worker } = options;
@@ -57,7 +64,9 @@ export class House {
     this.repository = new Repository(openStore(location));
     this.configFile = join(this.dir, 'redis-backup.yaml');
     writeFileSync(join(this.dir, 'steps'), '');
+    this.#isGuest = options.beside !== undefined;
     const config = configOf(redis, temporal, location, instance);
+    if (options.deployment) config.deployment = options.deployment;
     Object.assign(config.worker, worker);
     for (const [name, own] of Object.entries(others?.(redis, this.dir) ?? {})) {
       config.instances[name] = { ...config.instances.main, ...own };
@@ -66,9 +75,12 @@ export class House {
   }
 
   static async open(options: HouseOptions = {}): Promise<House> {
-    const [redis, temporal] = await Promise.all([startRedis(options.redis), startTemporal(options.temporal)]);
+    const [redis, temporal] = await Promise.all([
+      startRedis(options.redis),
+      options.beside?.temporal ?? startTemporal(options.temporal),
+    ]);
     const house = new House(redis, temporal, await temporal.client(), options);
-    await house.startWorker();
+    if (options.withWorker !== false) await house.startWorker();
     return house;
   }
 
@@ -192,7 +204,7 @@ export class House {
 
   async close(): Promise<void> {
     await this.killWorker();
-    await this.temporal.stop();
+    if (!this.#isGuest) await this.temporal.stop();
     await this.#killRedis();
     await this.redis[Symbol.asyncDispose]();
     rmSync(this.dir, { recursive: true, force: true });

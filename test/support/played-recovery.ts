@@ -9,6 +9,7 @@ import { JobInterceptor } from '../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../worker/options.ts';
 import { SINKS } from '../../worker/sinks.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
+import { OF_NOBODY } from './of-nobody.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
 
@@ -48,7 +49,8 @@ export class PlayedRecovery {
       has: () => true,
     });
     const names = Object.keys({ ...DEFAULTS, ...OTHERS });
-    const activities = Object.fromEntries(names.map((name) => [name, (input: unknown) => play[name]?.(input)]));
+    const parts = Object.fromEntries(names.map((name) => [name, (input: unknown) => play[name]?.(input)]));
+    const activities = { ...parts, ...OF_NOBODY };
     const bundle = await workflowBundle();
     const workers = await Promise.all(
       QUEUES.map((taskQueue) =>

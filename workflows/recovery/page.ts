@@ -13,6 +13,7 @@ import {
   type StepId,
   type StepState,
 } from '../../model/runbook.ts';
+import { deploymentPart } from '../own-deployment.ts';
 import { type ReasonMessage, runbookStatusQuery } from './control-messages.ts';
 
 const MOST_NOTES = 20;
@@ -34,6 +35,7 @@ export class Page {
   constructor(instance: string) {
     this.#status = {
       instance,
+      ...deploymentPart(),
       startedAt: iso(),
       clients: 'being looked at',
       now: 'looking at Redis, its machine, the applications and the repository',

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../../worker/workflow-bundle.ts';
+import { OF_NOBODY } from '../../support/of-nobody.ts';
 import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
 import { openSite, type Site } from './command.ts';
 
@@ -39,7 +40,7 @@ export class Stage {
       connection: this.#connection,
       taskQueue: 'redis-ops',
       workflowBundle: await workflowBundle(fileURLToPath(new URL('stand-in-workflows.ts', import.meta.url))),
-      activities: { play: (type: string, input: object) => this.play(type, input) },
+      activities: { play: (type: string, input: object) => this.play(type, input), ...OF_NOBODY },
       maxHeartbeatThrottleInterval: '100 milliseconds',
       shutdownForceTime: '1 second',
     });

@@ -3,6 +3,7 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { JobInterceptor } from '../../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../../worker/options.ts';
 import { workflowBundle } from '../../../worker/workflow-bundle.ts';
+import { OF_NOBODY } from '../of-nobody.ts';
 import { createStormActivities } from './activities.ts';
 
 /** A worker process of the storm, to be killed: `worker.ts ADDRESS TRACE_FILE`. */
@@ -15,7 +16,7 @@ const worker = await Worker.create({
   connection: await NativeConnection.connect({ address }),
   taskQueue: 'redis-ops',
   workflowBundle: await workflowBundle(fileURLToPath(new URL('workflows.ts', import.meta.url))),
-  activities: createStormActivities(traceFile),
+  activities: { ...createStormActivities(traceFile), ...OF_NOBODY },
   interceptors: { activity: [(context) => ({ inbound: new JobInterceptor(context) })] },
 });
 process.stdout.write('ready\n');

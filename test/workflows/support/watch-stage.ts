@@ -8,6 +8,7 @@ import type { Alarm, SideView, WatchAnswer, WatchNews, WatchStatus, WatchStay, W
 import { raiseAlarm } from '../../../worker/alarms.ts';
 import { operations } from '../../../worker/operations.ts';
 import { workflowBundle } from '../../../worker/workflow-bundle.ts';
+import { OF_NOBODY } from '../../support/of-nobody.ts';
 import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
 import { until } from '../../support/until.ts';
 
@@ -58,6 +59,7 @@ export class WatchStage {
     this.#connection = connection;
     const bundle = await workflowBundle(fileURLToPath(new URL('watch-workflows.ts', import.meta.url)));
     const activities = {
+      ...OF_NOBODY,
       watchInstance: (stay: WatchStay) => this.#watch(stay),
       lookAtInstance: ({ instance }: { instance: string }) => this.#viewOf(instance),
       lookAtProcess: async ({ instance }: { instance: string }) => this.scene(instance).platform,
@@ -166,7 +168,11 @@ export class WatchStage {
 
   alarm(instance: string, alarm: Partial<Alarm> = {}): Promise<WatchAnswer> {
     const { incident = `${instance}@1` } = alarm;
-    return raiseAlarm(this.client, instance, { by: 'alert RedisDown', startsAt: new Date().toISOString(), ...alarm, incident });
+    return raiseAlarm(
+      this.client,
+      { instance },
+      { by: 'alert RedisDown', startsAt: new Date().toISOString(), ...alarm, incident },
+    );
   }
 
   decide(instance: string, how: 'approve' | 'decline', incident: string, by = 'ann'): Promise<unknown> {

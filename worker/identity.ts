@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Config } from '../config/config.ts';
+import { instanceNames } from '../config/load.ts';
+import { targetOf } from '../config/target.ts';
+import type { Target } from '../model/deployment.ts';
+
+/** Temporal takes a thousand. */
+const MOST_CHARACTERS = 900;
+
+/** What the identity of a worker says, to people in the Web UI and to other workers. */
+export interface WorkerIdentity {
+  /** `worker.host:pid`. */
+  name: string;
+  pid: number;
+  /** What the machine calls itself. */
+  machine: string;
+  deployment?: string;
+  instances: { instance: string; address: string; host?: string; rest: string }[];
+}
+
+/** `here:4711@db1 main=127.0.0.1:6379/here/1a2b3c4d`: who polls, and whom it means by each instance. As many as fit. */
+export function identityOf(config: Config): string {
+  const { deployment } = config;
+  let text = `${config.worker.host}:${process.pid}@${hostname()}${deployment ? ` deployment=${deployment}` : ''}`;
+  for (const name of instanceNames(config)) {
+    const target = targetOf(config, name, 'worker');
+    const more = target ? ` ${entryOf(target)}` : '';
+    if (text.length + more.length <= MOST_CHARACTERS) text += more;
+  }
+  return text;
+}
+
+const entryOf = (target: Target): string => `${target.instance}=${target.address}/${target.host ?? ''}/${restOf(target)}`;
+
+/** Of what would be too long. */
+export const restOf = ({ configFile = '', repository }: Target): string =>
+  createHash('sha256').update(`${configFile}\n${repository}`).digest('hex').slice(0, 8);
+
+/** @returns undefined for a worker that is none of ours */
+export function parseIdentity(text: string): WorkerIdentity | undefined {
+  const [head = '', ...words] = text.split(' ');
+  const [, name, pid, machine] = /^([^@]*:(\d+))@(.+)$/.exec(head) ?? [];
+  if (name === undefined || machine === undefined) return undefined;
+  const identity: WorkerIdentity = { name, pid: Number(pid), machine, instances: [] };
+  for (const word of words) {
+    const [, key = '', value = ''] = /^([^=]+)=(.*)$/.exec(word) ?? [];
+    if (key === 'deployment' && !value.includes('/')) identity.deployment = value;
+    const [, address, host, rest] = /^(.+)\/([^/]*)\/([0-9a-f]{8})$/.exec(value) ?? [];
+    if (address && rest) identity.instances.push({ instance: key, address, ...(host ? { host } : {}), rest });
+  }
+  return identity;
+}
