@@ -70,7 +70,14 @@ export const createAofBackupActivities = (world: World) => ({
           softwareVersion: world.softwareVersion,
           takenAtMs: began,
         },
-        { classes: target.classes, now: world.now, level: target.backup.compressionLevel, signal, onProgress: report },
+        {
+          classes: target.classes,
+          renamed: target.archive?.renamedCommands,
+          now: world.now,
+          level: target.backup.compressionLevel,
+          signal,
+          onProgress: report,
+        },
       );
       return { manifest, seconds: (world.now() - began) / 1000 };
     } finally {

@@ -114,7 +114,8 @@ async function chooseCopy(world: World, instance: string, backupId: string): Pro
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
   const backups = new AofBackups((await world.repository()).store);
   const copied = await backups.readManifest({ instance, shard: ONLY_SHARD, backupId });
-  return { manifest: asSnapshot(copied), log: logOf(copied) };
+  const { archive = {} } = await world.instance(instance);
+  return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
 
 type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[] };

@@ -1,3 +1,4 @@
+import type { LogNeeds } from '../model/log-needs.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import type { MomentFinder } from '../redis/log/moments.ts';
 import { replayable } from '../redis/log/replayable.ts';
@@ -13,6 +14,8 @@ export interface ReplayOptions {
   signal?: AbortSignal;
   /** Sees the log as it is stored. */
   finder?: MomentFinder;
+  /** Told of each range what it asks of whoever executes it, when all of it went out. */
+  onNeeds?: (needs: LogNeeds) => void;
 }
 
 /**
@@ -24,7 +27,7 @@ export async function* replayedRanges(
   archive: Archive,
   ranges: PlannedLog['ranges'],
   { renamedCommands, moduleCommands }: CommandNames,
-  { signal, finder }: ReplayOptions = {},
+  { signal, finder, onNeeds }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   for (const { timelineId, from, to } of ranges) {
     if (from === to) continue;
@@ -37,6 +40,7 @@ export async function* replayedRanges(
       until: to,
       renamed: renamedCommands,
       allowed: moduleCommands,
+      onEnd: onNeeds,
     });
     yield* absoluteExpiries(commands, atMs);
   }
@@ -48,9 +52,9 @@ export async function* replayedLog(
   target: ProtectedInstance,
   shard: string,
   { ranges }: Pick<PlannedLog, 'ranges'>,
-  finder?: MomentFinder,
+  options: Omit<ReplayOptions, 'signal'> = {},
 ): AsyncGenerator<Buffer> {
   const { signal } = currentJob();
   const archive = await world.archive(target.name, shard);
-  yield* replayedRanges(archive, ranges, target.archive ?? {}, { signal, ...(finder ? { finder } : {}) });
+  yield* replayedRanges(archive, ranges, target.archive ?? {}, { signal, ...options });
 }

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { type ErrorCode, RecoveryError } from '../model/errors.ts';
 import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
-import { formatCount } from '../model/format.ts';
+import { formatCount, formatList } from '../model/format.ts';
+import { isWithin, type LogNeeds, shownName } from '../model/log-needs.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
@@ -88,8 +89,19 @@ async function stagePlannedLog(
   const done = await place.log.find();
   if (done) return done.bytes;
   const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
-  const { bytes } = await place.log.write(source.openLog(log, finder), { signal, onProgress: (so) => report(so) });
+  const stream = source.openLog(log, { finder, onNeeds: (needs) => refuseUnplanned(log, needs) });
+  const { bytes } = await place.log.write(stream, { signal, onProgress: (so) => report(so) });
   return bytes;
+}
+
+/** The plan was compared with the target by what it knew of the log. @throws RecoveryError `PLAN_CHANGED`: the log asks for more */
+function refuseUnplanned({ needs: planned }: PlannedLog, needs: LogNeeds): void {
+  if (!planned || isWithin(needs, { ...planned, commands: ['SELECT', ...planned.commands] })) return;
+  const more = needs.commands.filter((command) => command !== 'SELECT' && !planned.commands.includes(command));
+  const what = more.length > 0 ? formatList(more.map(shownName)) : `database ${needs.highestDb}`;
+  throw new RecoveryError('PLAN_CHANGED', `the log has ${what}, of which the plan did not know`, {
+    next: 'Nothing was changed. Plan the restore again; if it says the same, restore a snapshot alone.',
+  });
 }
 
 /** One flipped bit on the way is no damaged backup: only what is wrong twice is wrong in the store, where no retry mends it. */

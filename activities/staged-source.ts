@@ -1,10 +1,9 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
-import type { MomentFinder } from '../redis/log/moments.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { asSnapshot, openAofBase, openAofLog } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
-import { replayedLog } from './replay-log.ts';
+import { type ReplayOptions, replayedLog } from './replay-log.ts';
 import type { World } from './world.ts';
 
 /** Where the bytes of a plan come from: a snapshot and the continuous log, or a copy of a server's own log. */
@@ -12,7 +11,7 @@ export interface StagedSource {
   manifest: SnapshotManifest;
   /** Of no use before their ends; chunks are only good until the next one is asked for. */
   openBase(): AsyncIterable<Buffer>;
-  openLog(log: PlannedLog, finder?: MomentFinder): AsyncIterable<Buffer>;
+  openLog(log: PlannedLog, options?: Omit<ReplayOptions, 'signal'>): AsyncIterable<Buffer>;
 }
 
 /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
@@ -25,7 +24,7 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
     return {
       manifest,
       openBase: () => repository.openSnapshot(manifest, { signal, lends: true }),
-      openLog: (log, finder) => replayedLog(world, target, plan.shard, log, finder),
+      openLog: (log, options) => replayedLog(world, target, plan.shard, log, options),
     };
   }
   const backups = new AofBackups(repository.store);
@@ -33,6 +32,6 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
   return {
     manifest: asSnapshot(copied),
     openBase: () => openAofBase(backups, copied, signal),
-    openLog: (_, finder) => openAofLog(backups, copied, target.archive ?? {}, { signal, ...(finder ? { finder } : {}) }),
+    openLog: (_log, options) => openAofLog(backups, copied, target.archive ?? {}, { signal, ...options }),
   };
 }

@@ -11,6 +11,7 @@ import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { lookAtNextStart } from './next-start.ts';
 import { requireProcess } from './places.ts';
+import { commandsAfterStart } from './survey-commands.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 export const createSurveyActivities = (world: World) => ({
@@ -36,10 +37,13 @@ export const createSurveyActivities = (world: World) => ({
     refuseObstacles(instance, platform, layout, space.obstacles);
     using client = await openIfThere(target);
     const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
-    if (!client) return { ...facts, nextStart };
+    const databases = await platform.databases();
+    const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
+    const ofNext = { nextStart, databases, commands };
+    if (!client) return { ...facts, ...ofNext };
     const sentinels = await countSentinels(client);
     const said = await askServer(client, facts, world.now);
-    return withClasses(target, { ...facts, ...said, nextStart, ...(sentinels === undefined ? {} : { sentinels }) });
+    return withClasses(target, { ...facts, ...said, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
   },
 });
 

@@ -1,4 +1,5 @@
 import type { Census } from './census.ts';
+import type { LogNeeds } from './log-needs.ts';
 import type { MANIFEST_FORMAT_VERSION, RdbFacts, ServerFacts, SnapshotReason } from './manifest.ts';
 
 /** The manifest of one AOF backup: a copy of a server's own append-only log. Last object written, as that of a snapshot. */
@@ -29,6 +30,8 @@ export interface AofManifest {
   redisManifest?: string;
   /** What one pass over the RDB found that the log begins with. Absent: it begins with commands, or with nothing. */
   base?: { rdb: RdbFacts; census: Census; ttlBoundsSeconds: number[] };
+  /** What its commands ask of the Redis that executes them. Absent: they could not be followed. */
+  needs?: LogNeeds;
   /** In the order that Redis loads them. */
   files: StoredAofFile[];
 }

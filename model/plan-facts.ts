@@ -16,6 +16,10 @@ export interface TargetFacts {
   /** What the next start will run, `redis-server --version`; without it the running server, or the newest backup, is believed. */
   installed?: Server;
   clusterMode?: boolean;
+  /** Of the next start, by redis.conf. Absent: those of the running server count. */
+  databases?: number;
+  /** Which commands of a log it would not execute. `isKnown`: its own command table was asked. */
+  commands?: { isKnown: boolean; lacking: LackingCommand[] };
   /** `host:port` of its primary, when it is a replica. */
   primary?: string;
   /** Connected replicas, `host:port`. An attached archiver or backup is none. */
@@ -45,6 +49,15 @@ export interface TargetFacts {
   mayNotEnd?: true;
   /** Names of the applications whose connections are verified at the end. */
   applications: string[];
+}
+
+/** A command that a log may have and that this Redis does not execute. */
+export interface LackingCommand {
+  /** In capitals, without a sub-command. */
+  name: string;
+  /** Behind "the log has NAME, which is". */
+  why: string;
+  next: string;
 }
 
 /** The same shape as platforms/ DataLayout. */

@@ -8,6 +8,7 @@ import { savedAtStop } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { identityRefusals, refuse } from './plan-identity.ts';
 import { whatIsLoaded } from './plan-loads.ts';
+import { commandRefusals } from './plan-log-needs.ts';
 import { lossRefusal } from './plan-loss.ts';
 import { asStartedNext, nextStartRefusals } from './plan-next-start.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
@@ -29,6 +30,8 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     versionRefusal(input),
     modulesRefusal(input),
     databasesRefusal(input),
+    logDatabasesRefusal(input),
+    ...commandRefusals(input),
     unparsedRefusal(input),
     ...(live ? [] : [logRefusal(plan, input)]),
     lossRefusal(input, plan),
@@ -143,15 +146,36 @@ function modulesRefusal(input: PlanInput): Refusal | undefined {
 }
 
 function databasesRefusal(input: PlanInput): Refusal | undefined {
-  const { facts } = believedServer(input);
+  const has = databasesOf(input);
   const highest = whatIsLoaded(input).rdb.databases.reduce((max, { db }) => Math.max(max, db), -1);
-  if (highest < facts.databases) return undefined;
+  if (highest < has) return undefined;
   return refuse(
     'RESTORE_REFUSED',
-    `the backup has keys in database ${highest}, and ${input.instance} has ${formatCountOf(facts.databases, 'database')} (0 to ${facts.databases - 1}): Redis would exit while loading`,
-    `Set \`databases ${highest + 1}\` in the configuration of ${input.instance} and restart it.`,
+    `the backup has keys in database ${highest}, and ${input.instance} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would exit while loading`,
+    setDatabases(input, highest),
   );
 }
+
+/** Redis goes on behind a SELECT that fails: what follows lands in the database before it. */
+function logDatabasesRefusal(input: PlanInput): Refusal | undefined {
+  const has = databasesOf(input);
+  const { highestDb = -1 } = whatIsLoaded(input).log?.needs ?? {};
+  if (highestDb < has) return undefined;
+  return refuse(
+    'RESTORE_REFUSED',
+    `the log has commands for database ${highestDb}, and ${input.instance} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would carry them out in another one, over the keys there`,
+    `${setDatabases(input, highestDb)} Or restore to a moment before them.`,
+  );
+}
+
+/** Of the Redis that will load it: a live one as it runs, else what the next start reads. */
+const databasesOf = (input: PlanInput): number =>
+  (input.live ? undefined : input.target.databases) ?? believedServer(input).facts.databases;
+
+const setDatabases = ({ instance, live }: PlanInput, highest: number): string =>
+  live
+    ? `Set \`databases ${highest + 1}\` in the configuration of ${instance} and restart it.`
+    : `Set \`databases ${highest + 1}\` in the redis.conf of ${instance}; the restore itself restarts it.`;
 
 /** Without a count there is no proof, and an unproved restore must be somebody's decision. */
 function unparsedRefusal({ manifest, options, ...input }: PlanInput): Refusal | undefined {

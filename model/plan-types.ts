@@ -2,6 +2,7 @@ import type { Beyond } from './beyond.ts';
 import type { DataClass } from './data-class.ts';
 import type { ErrorCode } from './errors.ts';
 import type { LiveFacts, PlannedLive } from './live.ts';
+import type { LogNeeds } from './log-needs.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { PlannedOutcome } from './outcome.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
@@ -69,6 +70,8 @@ export interface PlannedLog {
   untilMs: number;
   /** When the last write came that the log has at all. */
   endsMs: number;
+  /** What it asks of its target. `foreign`: commands that no replay executes. Absent: it is not known before it is read. */
+  needs?: LogNeeds & { foreign: string[] };
 }
 
 /** A command of the log that takes many keys at once. What it takes is only known when it was tried. */

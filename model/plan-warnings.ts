@@ -6,6 +6,7 @@ import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { whatIsLoaded } from './plan-loads.ts';
+import { commandWarnings } from './plan-log-needs.ts';
 import { nextStartWarnings } from './plan-next-start.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
@@ -23,6 +24,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
     ...nextStartWarnings(input),
+    ...commandWarnings(input),
     ...(input.live
       ? liveWarnings(input.instance, input.live, { replicas: input.target.replicas.length, logBytes: input.log?.bytes ?? 0 })
       : [...aroundWarnings(input), ...roomWarnings(input, plan)]),

@@ -42,6 +42,8 @@ export interface Platform {
   proveStart<T>(ask: (socketPath: string) => Promise<T>, signal?: AbortSignal): Promise<StartProof<T>>;
   /** What its configuration says that decides whether data can be loaded: databases, modules, names of commands. */
   loadDirectives(): Promise<[string, ...string[]][]>;
+  /** How many databases the next start has, by redis.conf. */
+  databases(): Promise<number>;
   /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
   trace(): Promise<PlatformTrace>;
 }

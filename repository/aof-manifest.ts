@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AofManifest } from '../model/aof-manifest.ts';
 import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
+import { needs } from './archive/schema.ts';
 import { isBackupId } from './layout.ts';
 import { census, count, parseAs, rdb, reason, server, software, storedObject, times, ttlBoundsSeconds } from './manifest.ts';
 
@@ -32,6 +33,7 @@ const schema = z
     form: z.enum(['multi-part', 'single-file']),
     redisManifest: z.string().optional(),
     base: z.strictObject({ rdb, census, ttlBoundsSeconds }).optional(),
+    needs: needs.optional(),
     files: z.array(file).min(1),
   })
   .refine(({ form, redisManifest }) => (form === 'multi-part') === (redisManifest !== undefined), {

@@ -4,11 +4,12 @@ import type { AofManifest } from '../../model/aof-manifest.ts';
 import { type Census, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import type { RdbFacts, SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
-import { STREAM_BEGIN } from '../../model/stream-state.ts';
 import { emptyRdb } from '../../redis/aof/source.ts';
+import { FILE_BEGIN } from '../../redis/log/needs.ts';
 import { replayable } from '../../redis/log/replayable.ts';
 import { createRdbReader } from '../../redis/rdb/reader.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
+import { known } from '../log-needs.ts';
 import type { CommandNames, ReplayOptions } from '../replay-log.ts';
 
 /** The base of a copied log as the snapshot that it is, so that it is planned, staged and counted as one. */
@@ -24,8 +25,8 @@ export function asSnapshot(manifest: AofManifest): SnapshotManifest {
   };
 }
 
-/** What lies behind the base, all of it. */
-export function logOf(manifest: AofManifest): PlannedLog {
+/** What lies behind the base, all of it. @param commands - as they are called today */
+export function logOf(manifest: AofManifest, commands: CommandNames = {}): PlannedLog {
   const atMs = Date.parse(manifest.times.takenAt);
   return {
     until: manifest.backupId,
@@ -33,6 +34,7 @@ export function logOf(manifest: AofManifest): PlannedLog {
     bytes: aofBytes(manifest) - (manifest.base?.rdb.bytes ?? 0),
     untilMs: atMs,
     endsMs: atMs,
+    ...(manifest.needs ? { needs: known(manifest.needs, commands) } : {}),
   };
 }
 
@@ -61,26 +63,35 @@ export async function* openAofLog(
   backups: AofBackups,
   manifest: AofManifest,
   { renamedCommands, moduleCommands }: CommandNames,
-  { signal, finder }: ReplayOptions = {},
+  { signal, finder, onNeeds }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   const { bytes } = logOf(manifest);
   if (bytes === 0) return;
   const raw = rawLog(backups, manifest, signal);
-  const all = { timelineId: '', start: 0, startState: STREAM_BEGIN, from: 0, to: bytes, atMs: () => Number.NaN };
+  const until = bytes + SELECT_0.length * (filesBehindBase(manifest).length - 1);
+  const all = { timelineId: '', start: 0, startState: FILE_BEGIN, from: 0, to: until, atMs: () => Number.NaN };
   yield* replayable(finder ? finder.watch(raw, all) : raw, {
-    ...{ state: STREAM_BEGIN, startOffset: 0, from: 0, until: bytes },
+    ...{ state: FILE_BEGIN, startOffset: 0, from: 0, until },
     renamed: renamedCommands,
     allowed: moduleCommands,
+    onEnd: onNeeds,
   });
 }
 
+/** Redis begins each file in database 0; it writes that there, others may not. */
+const SELECT_0 = Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n');
+
+/** Those with commands: openAofBase reads a base that has none. */
+function filesBehindBase({ files, base }: AofManifest): AofManifest['files'] {
+  const [first, ...others] = files;
+  return first && base?.rdb.bytes === first.bytes ? others : files;
+}
+
 async function* rawLog(backups: AofBackups, manifest: AofManifest, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  let skip = manifest.base?.rdb.bytes ?? 0;
-  for (const { name, bytes } of manifest.files) {
-    if (bytes <= skip) {
-      skip -= bytes;
-      continue; // the base, which openAofBase reads
-    }
+  const files = filesBehindBase(manifest);
+  let skip = files.length < manifest.files.length ? 0 : (manifest.base?.rdb.bytes ?? 0);
+  for (const [index, { name }] of files.entries()) {
+    if (index > 0) yield SELECT_0;
     for await (const chunk of backups.openFile(manifest, name, { signal })) {
       if (skip < chunk.length) yield chunk.subarray(skip);
       skip = Math.max(0, skip - chunk.length);

@@ -1,8 +1,10 @@
 import type { AofManifest, StoredAofFile } from '../../model/aof-manifest.ts';
 import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import type { DataClass } from '../../model/data-class.ts';
+import type { LogNeeds } from '../../model/log-needs.ts';
 import { MANIFEST_FORMAT_VERSION } from '../../model/manifest.ts';
 import { beginsWithRdb, readFilePart } from '../../redis/aof/part.ts';
+import { watchNeeds } from '../../redis/log/needs.ts';
 import { findRdbEnd } from '../../redis/rdb/find-end.ts';
 import { createRdbReader, type RdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
@@ -20,6 +22,8 @@ export interface AofToStore
 
 export interface StoreAofOptions {
   classes: readonly DataClass[];
+  /** Commands that the source has renamed: as typed → real name. */
+  renamed?: Readonly<Record<string, string>>;
   now(): number;
   level?: number;
   signal?: AbortSignal;
@@ -37,11 +41,12 @@ export async function storeAof(backups: AofBackups, aof: AofToStore, options: St
   let base: AofManifest['base'];
   let storeOffsetMs = 0;
   const done = { rawBytes: 0, storedBytes: 0 };
+  const needs = watchNeeds(options.renamed);
   for (const file of files) {
     const reader = createRdbReader({ classes: options.classes, takenAtMs: takenAtMs + clockOffsetMs });
     const body = await openFile(file, aof.form, reader, options);
     const { path: _, ...kept } = file;
-    const object = await backups.writeFile(ref, kept, body.bytes, {
+    const object = await backups.writeFile(ref, kept, behindRdb(body, needs.see), {
       signal: options.signal,
       now: options.now,
       onClock: (offsetMs) => {
@@ -50,7 +55,7 @@ export async function storeAof(backups: AofBackups, aof: AofToStore, options: St
       ...(options.level === undefined ? {} : { level: options.level }),
       onProgress: ({ rawBytes, storedBytes }) => options.onProgress?.(done.rawBytes + rawBytes, done.storedBytes + storedBytes),
     });
-    if (body.hasRdb) {
+    if (body.rdbBytes > 0) {
       const { facts: rdb, census } = reader.end();
       base = { rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] };
     }
@@ -71,8 +76,27 @@ export async function storeAof(backups: AofBackups, aof: AofToStore, options: St
       finishedAt: new Date(options.now()).toISOString(),
     },
     ...(base ? { base } : {}),
+    ...withNeeds(needs.end()),
     files: stored,
   };
+}
+
+const withNeeds = (needs: LogNeeds | undefined): Pick<AofManifest, 'needs'> => (needs ? { needs } : {});
+
+/** Shows the commands of a file to whoever wants to see them. */
+async function* behindRdb({ bytes, rdbBytes }: OpenFile, see: (piece: Buffer) => void): AsyncGenerator<Buffer> {
+  let skip = rdbBytes;
+  for await (const chunk of bytes) {
+    if (skip < chunk.length) see(skip > 0 ? chunk.subarray(skip) : chunk);
+    skip = Math.max(0, skip - chunk.length);
+    yield chunk;
+  }
+}
+
+interface OpenFile {
+  bytes: AsyncIterable<Buffer>;
+  /** Of the RDB that it begins with; 0: none. */
+  rdbBytes: number;
 }
 
 /** The RDB of a base is read as it passes; one that has commands behind it in the same file, once more before. */
@@ -81,12 +105,12 @@ async function openFile(
   form: AofManifest['form'],
   reader: RdbReader,
   { signal }: StoreAofOptions,
-): Promise<{ bytes: AsyncIterable<Buffer>; hasRdb: boolean }> {
+): Promise<OpenFile> {
   const whole = readFilePart(path, 0, bytes, { signal });
-  if (type !== 'base' || !(await beginsWithRdb(path))) return { bytes: whole, hasRdb: false };
-  if (form === 'multi-part') return { bytes: readRdbInPassing(whole, reader), hasRdb: true };
+  if (type !== 'base' || !(await beginsWithRdb(path))) return { bytes: whole, rdbBytes: 0 };
+  if (form === 'multi-part') return { bytes: readRdbInPassing(whole, reader), rdbBytes: bytes };
   const end = (await findRdbEnd(readFilePart(path, 0, bytes, { signal }))) ?? bytes; // not found: the reader says why
   for await (const chunk of readFilePart(path, 0, end, { signal })) reader.write(chunk);
   reader.end();
-  return { bytes: whole, hasRdb: true };
+  return { bytes: whole, rdbBytes: end };
 }

@@ -5,6 +5,7 @@ import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../redis/live/own-address.ts';
 import { dryReachability } from '../../redis/live/reachability.ts';
+import { commandsNow } from '../survey-commands.ts';
 import { askServer, withClasses } from '../survey-target.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
@@ -25,7 +26,7 @@ export const createLiveSurveyActivities = (world: World) => ({
     const conditions = await readLiveConditions(client);
     const workerAddress = world.live?.address ?? (await ownAddressTowards(target.connection));
     const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(world, client, workerAddress) : undefined;
-    const facts = factsWithoutFiles(target);
+    const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
     return {
       target: await withClasses(target, { ...facts, ...(await askServer(client, facts, world.now)) }),
       live: { ...conditions, workerAddress, ...(path ? { path } : {}) },

@@ -3,6 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { AppendForm, PlannedLog } from '../../model/plan.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
@@ -11,7 +12,7 @@ import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
-import { type CommandNames, replayedRanges } from '../replay-log.ts';
+import { type CommandNames, type ReplayOptions, replayedRanges } from '../replay-log.ts';
 
 /** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
 export interface Material {
@@ -39,6 +40,7 @@ const NAMES = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof'
 
 /**
  * Downloads a backup and its log into a directory, verified, as what a Redis with `appendonly yes` begins with.
+ * @returns what the log asks of the Redis that executes it
  * @param directory - exists, of the caller's own; what a failure leaves there is no log that a Redis would load
  * @throws RecoveryError `TARGET_DISK_FULL`; those of the repository, the RDB and the log
  */
@@ -47,7 +49,7 @@ export async function fetchMaterial(
   material: Material,
   directory: string,
   options: FetchOptions,
-): Promise<void> {
+): Promise<LogNeeds> {
   const { signal, form } = options;
   const at = (name: string) => join(directory, name);
   const write = (name: string, body: AsyncIterable<Buffer>) =>
@@ -57,12 +59,13 @@ export async function fetchMaterial(
       },
     );
   const rdb = openBase(source, material, options);
-  const log = openLog(source, material, options);
+  const needs: LogNeeds[] = [];
+  const log = openLog(source, material, { ...options, onNeeds: (one) => needs.push(one) });
   if (form === 'single-file') {
     // Before Redis 7 the log is one file, which may begin with an RDB.
     await write('log.partial', joined(rdb, log));
     await rename(at('log.partial'), at(NAMES.appendfilename));
-    return;
+    return joinedNeeds(needs);
   }
   await write('base.partial', rdb);
   if (log) await write('log.partial', log);
@@ -71,6 +74,7 @@ export async function fetchMaterial(
     rdbPath: at('base.partial'),
     ...(log ? { logPath: at('log.partial') } : {}),
   });
+  return joinedNeeds(needs);
 }
 
 function openBase(
@@ -89,10 +93,10 @@ function openBase(
 function openLog(
   { archive, commands = {} }: MaterialSource,
   { log }: Material,
-  { signal, shiftMs = 0, onProgress }: FetchOptions,
+  { signal, shiftMs = 0, onProgress, onNeeds }: FetchOptions & Pick<ReplayOptions, 'onNeeds'>,
 ): AsyncIterable<Buffer> | undefined {
   if (!log) return undefined;
-  const stream = replayedRanges(archive, log.ranges, commands, { signal });
+  const stream = replayedRanges(archive, log.ranges, commands, { signal, onNeeds });
   const counted = counting(stream, (done) => onProgress?.('download the log', done, log.bytes));
   return shiftMs === 0 ? counted : shiftExpiries(counted, shiftMs);
 }

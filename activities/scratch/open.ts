@@ -46,7 +46,7 @@ export async function openScratch(source: MaterialSource, material: Material, op
   const server = await serverVersion(binary);
   requireLoadable(binary, server, manifest);
   await requireMemory(material);
-  await fetchMaterial(source, material, directory, {
+  const { highestDb } = await fetchMaterial(source, material, directory, {
     form: formOf(server),
     signal,
     ...(shiftMs === undefined ? {} : { shiftMs }),
@@ -55,7 +55,7 @@ export async function openScratch(source: MaterialSource, material: Material, op
   const scratch = await startScratch({
     binary,
     directory,
-    databases: databasesFor(material),
+    databases: databasesFor(material, highestDb),
     openClient: (connection) => openRedis(connection),
     signal,
     onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
@@ -77,8 +77,8 @@ export async function openScratch(source: MaterialSource, material: Material, op
 }
 
 /** As many as its own server had, and in any case those that backup and log write to. */
-const databasesFor = ({ manifest }: Material): number =>
-  Math.max(1, manifest.server.databases, ...manifest.rdb.databases.map(({ db }) => db + 1));
+const databasesFor = ({ manifest }: Material, highestDb: number): number =>
+  Math.max(1, manifest.server.databases, highestDb + 1, ...manifest.rdb.databases.map(({ db }) => db + 1));
 
 const formOf = ({ product, version }: Server): AppendForm =>
   product === 'redis' && compareVersions(version, '7.0') < 0 ? 'single-file' : 'multi-part';

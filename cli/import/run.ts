@@ -6,10 +6,10 @@ import type { AofManifest } from '../../model/aof-manifest.ts';
 import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../../model/manifest.ts';
-import { STREAM_BEGIN } from '../../model/stream-state.ts';
 import { formatAofManifest } from '../../redis/aof/manifest.ts';
 import { readFilePart } from '../../redis/aof/part.ts';
 import { type AofSource, openAsLog, readAofSource } from '../../redis/aof/source.ts';
+import { FILE_BEGIN } from '../../redis/log/needs.ts';
 import { replayable } from '../../redis/log/replayable.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
@@ -90,6 +90,7 @@ async function importAof(source: AofSource, deps: ImportDeps): Promise<Imported>
       takenAtMs: await takenAt(files.map(({ path }) => path)),
     },
     {
+      renamed: instance.archive?.renamedCommands,
       ...{ classes: instance.dataClasses, now, signal, level: instance.backup.compressionLevel },
       onProgress: (bytes) => onProgress('store', bytes),
     },
@@ -103,7 +104,7 @@ async function refuseForeign(source: AofSource, { instance, signal }: ImportDeps
   const { base, totalBytes } = source;
   const until = totalBytes - (base?.kind === 'rdb' ? base.bytes : 0);
   const passed = replayable(openAsLog(source, { signal }), {
-    ...{ state: STREAM_BEGIN, startOffset: 0, from: 0, until },
+    ...{ state: FILE_BEGIN, startOffset: 0, from: 0, until },
     renamed: instance.archive?.renamedCommands,
     allowed: instance.archive?.moduleCommands,
   });

@@ -70,6 +70,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
+    databases: async () => (await redis.conf()).databases,
     renamedCommands: async () => (await redis.conf()).renamed,
     proveStart: (ask, signal) => proveStart(redis, ask, signal),
     loadDirectives: async () => (await redis.conf()).loadDirectives,

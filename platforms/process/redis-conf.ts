@@ -14,6 +14,7 @@ export interface RedisConf extends DataLayout {
   /** Absent when Redis logs to its standard output. */
   logfile?: string;
   pidfile?: string;
+  databases: number;
   /** By real name, in capitals. */
   renamed: Record<string, RenamedCommand>;
   /** Every directive, by its name in lower case, as it is set last. */
@@ -168,6 +169,7 @@ function confOf({ cwd, directives, renamed, usersIn, modulePaths, loadDirectives
     daemonize: value('daemonize')?.toLowerCase() === 'yes',
     logfile: path('logfile'),
     pidfile: path('pidfile'),
+    databases: Number(value('databases') ?? 16),
     renamed: Object.fromEntries(renamed),
     directives,
     usersIn,

@@ -1,4 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
+import { foreignText } from '../../model/log-needs.ts';
 
 /** What stands at that offset cannot be part of a log of Redis. */
 export const malformed = (what: string, offset: number): RecoveryError =>
@@ -18,14 +19,8 @@ export const noBoundary = (offset: number, before: number): RecoveryError =>
 export const foreignCommand = (name: string, offset: number): RecoveryError =>
   new RecoveryError(
     'LOG_FOREIGN_COMMAND',
-    `the command ${printable(name)} at offset ${offset} of the log is no known write command`,
+    `the command ${foreignText(name)} at offset ${offset} of the log is no known write command`,
     {
       next: 'If it is one of a module, allow it by name; if the source renamed it, say what it really is; else restore to a point before it.',
     },
   );
-
-const LONGEST_SHOWN = 64;
-const printable = (name: string): string => {
-  const text = name.replace(/[^ -~]/g, '.');
-  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
-};

@@ -41,10 +41,6 @@ const SUBCOMMANDS = {
  */
 const HARMLESS: ReadonlySet<string> = new Set(['PING', 'PUBLISH', 'REPLCONF', 'SCRIPT FLUSH', 'SCRIPT LOAD', 'SPUBLISH']);
 
-/** Runs what somebody has written: no replay can tell what that does, or whether it ends. */
-export const isCode = (name: string): boolean => CODE.has(name.split(' ')[0] ?? '');
-const CODE: ReadonlySet<string> = new Set('EVAL EVALSHA EVALSHA_RO EVAL_RO FCALL FCALL_RO FUNCTION SCRIPT'.split(' '));
-
 /** Change the server and not its data, run code, or reach others. No list of allowed commands lets these pass. */
 const NEVER: ReadonlySet<string> = new Set(
   (
@@ -76,3 +72,16 @@ export function verdictOf(name: string, allowed?: ReadonlySet<string>): Verdict 
   if (WRITE_COMMANDS.has(name) || (allowed?.has(name) && !NEVER.has(name))) return 'replay';
   return HARMLESS.has(name) ? 'drop' : 'foreign';
 }
+
+/** First words of all that a log may have, as `COMMAND INFO` takes them. */
+export const LOGGED_NAMES: readonly string[] = [...new Set([...WRITE_COMMANDS].map((name) => name.split(' ')[0] ?? ''))];
+
+/** Those that a Redis 6.2 does not have: a server that lacks another one has been told to (`rename-command`). */
+export const isNewerThan62 = (name: string): boolean => NEWER.has(name);
+const NEWER: ReadonlySet<string> = new Set(
+  (
+    'ARDEL ARDELRANGE ARINSERT ARMSET ARRING ARSEEK ARSET BLMOVEM BLMPOP BZMPOP DELEX DELIFEQ FUNCTION HEXPIRE HEXPIREAT HGETDEL ' +
+    'HGETEX HIMPORT HPERSIST HPEXPIRE HPEXPIREAT HSETEX INCREX LMOVEM LMPOP MSETEX VADD VREM VSETATTR XACKDEL XCFGSET XDELEX ' +
+    'XNACK ZMPOP'
+  ).split(' '),
+);

@@ -32,6 +32,9 @@ const destructive = z.strictObject({
   keys: count.optional(),
 });
 
+/** See `LogNeeds`. */
+export const needs = z.strictObject({ commands: z.array(z.string()), highestDb: z.int().min(-1) });
+
 const segmentSchema = z
   .strictObject({
     formatVersion: z.literal(ARCHIVE_FORMAT_VERSION),
@@ -48,7 +51,7 @@ const segmentSchema = z
     marks: z.array(z.tuple([count, z.number()])),
     destructive: z.array(destructive),
     unknownCommands: z.array(z.string()),
-    needs: z.strictObject({ commands: z.array(z.string()), highestDb: z.int().min(-1) }),
+    needs,
     stored: z.strictObject({
       bytes: count.positive(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),

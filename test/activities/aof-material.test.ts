@@ -52,7 +52,7 @@ describe('A copied log as what a restore needs', () => {
     const [one, two] = [SELECT + command('SET', 'a', '1'), SELECT + command('SET', 'b', '2')];
     const manifest = await store('multi-part', { 'a.1.base.rdb': emptyRdb(), 'a.1.incr.aof': one, 'a.2.incr.aof': two });
     assert.equal(await textOf(openAofBase(backups, manifest)), EMPTY);
-    assert.equal(await textOf(openAofLog(backups, manifest, {})), one + two);
+    assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + one + SELECT + two);
     assert.deepEqual([logOf(manifest).bytes, asSnapshot(manifest).rdb.bytes], [(one + two).length, EMPTY.length]);
   });
 
@@ -61,7 +61,7 @@ describe('A copied log as what a restore needs', () => {
     const manifest = await store('single-file', { 'appendonly.aof': Buffer.concat([emptyRdb(), Buffer.from(log)]) });
     assert.equal(manifest.base?.rdb.bytes, EMPTY.length);
     assert.equal(await textOf(openAofBase(backups, manifest)), EMPTY);
-    assert.equal(await textOf(openAofLog(backups, manifest, {})), log);
+    assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + log);
   });
 
   it('is a log behind an empty base where it has commands alone, or no base', async () => {
@@ -74,8 +74,25 @@ describe('A copied log as what a restore needs', () => {
       assert.equal(manifest.base, undefined);
       assert.equal(asSnapshot(manifest).rdb.keys, 0);
       assert.equal(await textOf(openAofBase(backups, manifest)), EMPTY);
-      assert.equal(await textOf(openAofLog(backups, manifest, {})), log);
+      assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + log);
     }
+  });
+
+  it('begins each of its files in database 0, as Redis does, also where they do not say so', async () => {
+    const one = command('SET', 'a', '1') + command('SELECT', '3') + command('SET', 'b', '1');
+    const two = command('SET', 'c', '1');
+    const manifest = await store('multi-part', { 'a.1.base.rdb': emptyRdb(), 'a.1.incr.aof': one, 'a.2.incr.aof': two });
+    assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + one + SELECT + two);
+  });
+
+  it('says what its commands ask of a target, by the names that are known today', async () => {
+    const log = SELECT + command('hidden', '1') + command('SWAPDB', '0', '20') + command('json.set', 'a', '$', '1');
+    const manifest = await store('single-file', { 'appendonly.aof': Buffer.concat([emptyRdb(), Buffer.from(log)]) });
+    assert.deepEqual(manifest.needs, { commands: ['HIDDEN', 'JSON.SET', 'SELECT', 'SWAPDB'], highestDb: 20 });
+    assert.deepEqual(logOf(manifest, { renamedCommands: { HIDDEN: 'FLUSHALL' }, moduleCommands: [] }).needs, {
+      ...{ commands: ['FLUSHALL', 'JSON.SET', 'SELECT', 'SWAPDB'], highestDb: 20 },
+      foreign: ['JSON.SET'],
+    });
   });
 
   it('is a base alone where nothing was written since', async () => {
@@ -88,7 +105,7 @@ describe('A copied log as what a restore needs', () => {
     const manifest = await store('multi-part', { 'a.1.base.rdb': emptyRdb(), 'a.1.incr.aof': SELECT + command('PUT', 'a', '1') });
     await assert.rejects(textOf(openAofLog(backups, manifest, {})), { code: 'LOG_FOREIGN_COMMAND', message: /PUT/ });
     const renamed = { renamedCommands: { PUT: 'SET' } };
-    assert.equal(await textOf(openAofLog(backups, manifest, renamed)), SELECT + command('SET', 'a', '1'));
+    assert.equal(await textOf(openAofLog(backups, manifest, renamed)), SELECT + SELECT + command('SET', 'a', '1'));
   });
 
   it('is another one for a plan as soon as one of its files is', async () => {

@@ -30,6 +30,7 @@ describe('redis.conf', () => {
       daemonize: false,
       logfile: undefined,
       pidfile: undefined,
+      databases: 16,
       renamed: {},
       directives: new Map(),
       usersIn: new Set(),

@@ -1,0 +1,62 @@
+import { isWithin, joinedNeeds, type LogNeeds } from '../model/log-needs.ts';
+import type { PlannedLog } from '../model/plan.ts';
+import { CommandNames as Names } from '../redis/log/command-names.ts';
+import { CommandReader } from '../redis/log/command-reader.ts';
+import { NeedsWatch } from '../redis/log/needs.ts';
+import { verdictOf } from '../redis/log/write-commands.ts';
+import type { Archive } from '../repository/archive/archive.ts';
+import { type NeedsInHeaders, needsInHeaders } from '../repository/archive/needs.ts';
+import type { CommandNames } from './replay-log.ts';
+
+/**
+ * Says in a planned log what it asks of its target. Exactly: where a range ends within a segment that asks for more than all
+ * others, that part of it is read.
+ */
+export async function withNeeds(
+  archive: Archive,
+  log: PlannedLog,
+  commands: CommandNames,
+  signal?: AbortSignal,
+): Promise<PlannedLog> {
+  const found = await needsInHeaders(archive, log.ranges, signal);
+  if (!found) return log;
+  let needs = found.whole;
+  for (const part of found.parts) {
+    if (isWithin(part.atMost, needs)) continue;
+    needs = joinedNeeds([needs, await needsOfPart(archive, part, commands, signal)]);
+  }
+  return { ...log, needs: known(needs, commands) };
+}
+
+async function needsOfPart(
+  archive: Archive,
+  { timelineId, from, to }: NeedsInHeaders['parts'][number],
+  { renamedCommands }: CommandNames,
+  signal?: AbortSignal,
+): Promise<LogNeeds> {
+  const watch = new NeedsWatch();
+  const { start, startState, body } = await archive.openRange(timelineId, from, to, { signal });
+  const reader = new CommandReader(startState, {
+    offset: start,
+    renamed: renamedCommands,
+    onCommand: (command) => {
+      if (command.end > from && verdictOf(command.name) !== 'drop') watch.see(command);
+    },
+  });
+  for await (const piece of body) reader.read(piece);
+  return watch.takeAll();
+}
+
+/** By the names that are known today, and without what a replay leaves out. */
+export function known({ commands, highestDb }: LogNeeds, { renamedCommands, moduleCommands }: CommandNames): PlannedNeeds {
+  const names = new Names(renamedCommands);
+  const allowed = new Set(moduleCommands?.map((name) => name.toUpperCase()));
+  const real = commands.map((command) => {
+    const [first = '', ...rest] = command.split(' ');
+    return [names.of(first).name, ...rest].join(' ');
+  });
+  const joined = joinedNeeds([{ commands: real, highestDb }]);
+  return { ...joined, foreign: joined.commands.filter((command) => verdictOf(command, allowed) === 'foreign') };
+}
+
+type PlannedNeeds = NonNullable<PlannedLog['needs']>;
