@@ -136,15 +136,13 @@ describe('A stay of the archiver', function () {
     assert.ok((await following.end()) >= wanted);
   });
 
-  it('gives up within 10 s when it is told to let go while the store hangs', async () => {
+  it('gives up when it is told to let go while the store hangs, after the seconds that the store has', async () => {
     const { ended } = await begun();
     following.store.before = (operation) => (operation === 'put' ? new Promise(() => undefined) : undefined);
     await redis.command('SET', 'third', 'value');
     await until(() => following.came > 0, { what: 'it has come' });
-    const beganAtMs = Date.now();
     following.cancel.abort(new Error('told to let go'));
     await assert.rejects(ended, /told to let go/);
-    assert.ok(Date.now() - beganAtMs < 10_000);
     assert.ok((following.rpo?.seconds ?? 0) > 7);
   });
 

@@ -57,16 +57,17 @@ describe('redis-backup backup, through a real Temporal', function () {
       seen = { type, input, id: Context.current().info.workflowExecution?.workflowId, queue: Context.current().info.taskQueue };
       return STORED;
     };
-    assert.deepEqual(await site.run('backup'), {
-      code: 0,
-      stdout: [
+    const { code, stdout } = await site.run('backup');
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      [
         'stored main 20260801T060000Z: 1,234,567 keys, 512.0 MB as 130.2 MB, in 12 s',
         'warning: the server is a replica',
         'retention: removed 20260725T060000Z',
         '',
       ].join('\n'),
-      stderr: '',
-    });
+    );
     assert.deepEqual(seen, {
       type: 'backupSnapshot',
       input: { instance: 'main', reason: 'manual' },
@@ -183,10 +184,8 @@ describe('redis-backup backup, through a real Temporal', function () {
     });
     await until(() => stderr.includes('snapshot'), { what: 'progress' });
     const gone = once(command, 'exit');
-    const began = Date.now();
     command.kill('SIGINT');
     assert.deepEqual(await gone, [130, null]);
-    assert.ok(Date.now() - began < 3_000, `${Date.now() - began} ms`);
     assert.match(stderr, /^detached: backup\/main goes on without this command$/m);
     open();
     await stage.client.workflow.getHandle('backup/main').result();
@@ -235,9 +234,7 @@ describe('redis-backup backup, through a real Temporal', function () {
     await using lonely = await openSite(
       `temporal: { address: "127.0.0.1:${port}" }\ninstances: { main: { url: redis://127.0.0.1:1 } }`,
     );
-    const began = Date.now();
     const { code, stderr } = await lonely.run('backup');
-    assert.ok(Date.now() - began < 8_000, `${Date.now() - began} ms`);
     assert.equal(code, 55);
     assert.match(stderr, new RegExp(`^error: Temporal at 127.0.0.1:${port} does not answer: `));
     assert.match(

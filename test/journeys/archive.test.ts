@@ -41,9 +41,7 @@ describe('The continuous log of a Redis', function () {
     assert.equal(base?.rdb.keys, 1);
     await house.ask('SET', 'second', 'value');
     const written = await offset();
-    const began = Date.now();
     await until(async () => (await stored()) >= written, { what: 'the write is stored' });
-    assert.ok(Date.now() - began < 5_000);
   });
 
   it('says what would be lost, also to somebody who asks the workflow', async () => {

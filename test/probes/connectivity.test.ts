@@ -114,10 +114,9 @@ describe('verifying that applications are back', () => {
     const denied = async () => {
       throw new RecoveryError('REDIS_PERMISSION_DENIED', 'the user lacks CLIENT LIST', { next: 'Grant it.' });
     };
-    const begun = performance.now();
-    const [verdict] = await verify(apps, { clientList: denied, timeoutMs: 60_000 });
+    // Longer than any test may take: it does not wait for a right that nobody will grant.
+    const [verdict] = await verify(apps, { clientList: denied, timeoutMs: 3_600_000 });
     assert.equal(verdict?.verdict, 'cannot be told');
-    assert.ok(performance.now() - begun < 10_000, 'it does not wait for a right that nobody will grant');
     const [none] = await verify([{ name: 'web', kind: 'clients' }]);
     assert.equal(none?.detail, 'the configuration names none of its members');
   });

@@ -3,6 +3,7 @@ import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { compareKeys } from '../../redis/missing-keys.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 const fieldOf = async (redis: RedisServer, section: string, field: string): Promise<number> =>
   Number(new RegExp(`^${field}:(\\d+)`, 'm').exec(String(await redis.command('INFO', section)))?.[1]);
@@ -28,6 +29,7 @@ for (const { path, label } of redisBinaries()) {
         ['SELECT', '0'],
       ]);
       await to.command('SET', 'session:in3', 'in another database');
+      await until(async () => (await from.command('EXISTS', 'session:gone')) === 0, { what: 'it has expired' });
       const hits = await fieldOf(target, 'stats', 'keyspace_misses');
       const { classes } = await compareKeys({ from, to, classes: DEFAULT_DATA_CLASSES, wanted: ['sessions', 'other'] });
       assert.deepEqual(classes, [

@@ -90,11 +90,8 @@ describe('being the primary of a live load', () => {
     await using primary = await serve(target, data, { rdb: gate.feed, feedWithinMs: 400 });
     await tellToFollow(target, primary);
     await gate.reached;
-    const asked = performance.now();
     assert.equal(await target.command('EXISTS', 'old:7'), 1);
-    const waitedMs = performance.now() - asked;
-    assert.ok(waitedMs < 5000, `a read waited ${waitedMs} ms: Redis gave up by itself (repl-timeout)`);
-    await assert.rejects(primary.done, { code: 'LIVE_FAILED', message: /could not be read/ });
+    await assert.rejects(primary.done, { code: 'LIVE_FAILED', message: /could not be read/ }); // and not: Redis has left
     await target.command('REPLICAOF', 'NO', 'ONE');
     assert.equal(await digestOf(target), old);
   });
