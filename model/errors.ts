@@ -81,6 +81,7 @@ export const ERRORS = {
     retryable: true,
     title: 'Another configuration means another Redis or repository by that name',
   },
+  NEEDS_PERSON: { exit: 63, retryable: false, title: 'What an operation changed could not be put back; it is tried on and on' },
   NOT_RECOVERED: { exit: 58, retryable: false, title: 'The recovery has ended, and Redis needs a person' },
   MERGE_INCOMPLETE: { exit: 59, retryable: false, title: 'Less stands in Redis than was to be brought back' },
   DETACHED: { exit: 130, retryable: false, title: 'Ctrl-C: the command no longer follows the operation, which goes on' },

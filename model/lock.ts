@@ -22,6 +22,12 @@ export interface UndoEntry {
   summary: string;
 }
 
+/** Why a lock cannot undo something, and what to do about it. */
+export interface Blocked {
+  because: string;
+  next: string;
+}
+
 /** What somebody who wants a held lock does about it. */
 export type Conflict = 'wait' | 'preempt' | 'refuse' | 'join';
 

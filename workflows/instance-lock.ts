@@ -10,7 +10,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { conflictOf, entriesToUndo, type LockHolder, type UndoEntry } from '../model/lock.ts';
+import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type UndoEntry } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import {
@@ -29,6 +29,12 @@ const PING_EVERY = '1 minute';
 /** A step of a holder that was terminated may still be running: it learns of it at its next heartbeat (worker/options.ts). */
 const SETTLE_MS = 3_000;
 
+/** Seconds while somebody may be mending it, minutes when nobody is. */
+const pauseAfter = (tries: number): '5 seconds' | '30 seconds' | '5 minutes' => {
+  if (tries <= 24) return '5 seconds';
+  return tries <= 120 ? '30 seconds' : '5 minutes';
+};
+
 export interface LockInput {
   holder: LockHolder;
   /** What a lock that was ended by hand left behind: the new one takes it over. */
@@ -40,6 +46,8 @@ export interface LockStatus {
   holder: LockHolder;
   phase: string;
   undoList: UndoEntry[];
+  /** With phase `needs a person`. */
+  blocked?: Blocked;
 }
 export const lockStatusQuery = defineQuery<LockStatus>('status');
 
@@ -52,16 +60,20 @@ export async function instanceLock({ holder, entries = [] }: LockInput): Promise
   const undoList = [...entries];
   const waiting = new Map<string, LockHolder>();
   let phase = 'held';
+  let blocked: Blocked | undefined;
   let released: { succeeded: boolean } | undefined;
   let holderGone = false;
   let resolved = false;
 
   const report = async (to: LockHolder, free: boolean): Promise<void> => {
     const ending = released !== undefined || holderGone || phase !== 'held';
-    const message: LockReport = { free, holder, ending, phase };
+    const message: LockReport = { free, holder, ending, phase, ...(blocked ? { blocked } : {}) };
     await getExternalWorkflowHandle(to.workflowId, to.runId)
       .signal(lockReportSignal, message)
       .catch(() => undefined); // it stopped waiting: nothing to tell
+  };
+  const tellAll = async (): Promise<void> => {
+    for (const one of [holder, ...waiting.values()]) await report(one, false);
   };
   const holderHandle = getExternalWorkflowHandle(holder.workflowId, holder.runId);
   const pingHolder = async (): Promise<void> => {
@@ -85,7 +97,7 @@ export async function instanceLock({ holder, entries = [] }: LockInput): Promise
     },
     { unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON },
   );
-  setHandler(lockStatusQuery, () => ({ holder, phase, undoList }));
+  setHandler(lockStatusQuery, () => ({ holder, phase, undoList, ...(blocked ? { blocked } : {}) }));
   setHandler(
     resolveUpdate,
     ({ by, note }) => {
@@ -121,13 +133,22 @@ export async function instanceLock({ holder, entries = [] }: LockInput): Promise
     const list = todo();
     for (const [index, entry] of list.entries()) {
       setPhase('undoing', `Step ${index + 1} of ${list.length}: ${entry.summary}.`);
-      while (!(await runUndo(entry))) {
+      for (let tries = 1; ; tries++) {
+        const why = await runUndo(entry);
+        if (why === undefined) break;
         resolved = false;
+        const before = blocked?.because;
+        blocked = { because: `could not ${entry.summary}: ${why.because}`, next: why.next };
         const command = `temporal workflow update execute --workflow-id ${workflowInfo().workflowId} --name resolve --input '{"by":"you","note":"what you did"}'`;
-        setPhase('needs a person', `Could not undo: ${entry.summary}. Repair it by hand, then run \`${command}\`.`);
-        // Nobody answers: what blocked the undo may have gone by itself, so it is tried again and again.
-        await condition(() => resolved, '5 minutes');
+        setPhase('needs a person', `${blocked.because}. ${blocked.next} If you repair it by hand, run \`${command}\` then.`);
+        if (blocked.because !== before) await tellAll();
+        // What blocked the undo may go by itself, or a person mends it: tried again and again, soon at first.
+        await condition(() => resolved, pauseAfter(tries));
         if (resolved) break;
+      }
+      if (blocked) {
+        blocked = undefined;
+        await tellAll();
       }
     }
     for (const waiter of waiting.values()) await report(waiter, true);

@@ -1,5 +1,5 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { LockHolder, UndoEntry } from '../model/lock.ts';
+import type { Blocked, LockHolder, UndoEntry } from '../model/lock.ts';
 
 /** To the lock: the holder is about to change something. */
 export const undoSignal = defineSignal<[UndoEntry]>('undo');
@@ -18,6 +18,8 @@ export interface LockReport {
   ending: boolean;
   /** What the lock is doing: `held`, `undoing`, `needs a person`. */
   phase: string;
+  /** With `needs a person`. */
+  blocked?: Blocked;
 }
 export const lockReportSignal = defineSignal<[LockReport]>('lockReport');
 

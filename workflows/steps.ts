@@ -1,13 +1,14 @@
 import {
   ActivityFailure,
   type ActivityOptions,
+  ApplicationFailure,
   CancellationScope,
   CancelledFailure,
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import type { UndoEntry } from '../model/lock.ts';
+import type { Blocked, UndoEntry } from '../model/lock.ts';
 import { failure } from './failures.ts';
 import { PRESETS } from './presets.ts';
 import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
@@ -111,19 +112,30 @@ export async function act<K extends StepName>(
   return CancellationScope.nonCancellable(patient);
 }
 
-/** Runs one entry of an undo list. False: it could not be undone within its time. */
-export async function runUndo({ step, args, place, summary }: UndoEntry): Promise<boolean> {
+/** Runs one entry of an undo list, once or twice: the lock tries again. @returns why it could not be undone */
+export async function runUndo({ step, args, place, summary }: UndoEntry): Promise<Blocked | undefined> {
+  const { scheduleToCloseTimeout: _, retry, ...preset } = PRESETS.undo;
   try {
     await call(step as StepName, args as never, {
-      ...PRESETS.undo,
+      ...preset,
+      startToCloseTimeout: '4 hours', // a put-back loads the old data, however large
+      scheduleToStartTimeout: '60 seconds',
+      retry: { ...retry, maximumAttempts: 2 },
       summary: `undo: ${summary}`,
       ...(place ? { taskQueue: place } : {}),
     });
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof ActivityFailure) return false;
+    if (error instanceof ActivityFailure) return blockedBy(error, place ?? PRESETS.undo.taskQueue);
     throw error;
   }
+}
+
+function blockedBy({ cause }: ActivityFailure, queue: string): Blocked {
+  if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START')
+    return { because: `no worker polls the queue ${queue}`, next: `Start \`redis-backup worker\` there.` };
+  const { next } = (cause instanceof ApplicationFailure ? (cause.details?.[0] ?? {}) : {}) as { next?: string };
+  return { because: cause?.message ?? 'it did not say why', next: next ?? 'Look at the log of the worker.' };
 }
 
 function call<K extends StepName>(step: K, input: StepInput<K>, options: ActivityOptions): Promise<StepResult<K>> {

@@ -5,11 +5,14 @@ import {
   type ChildWorkflowHandle,
   condition,
   getExternalWorkflowHandle,
+  setCurrentDetails,
   setHandler,
   startChild,
+  upsertMemo,
+  upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { conflictOf, type LockHolder, type OperationKind, type UndoEntry } from '../model/lock.ts';
+import { type Blocked, conflictOf, type LockHolder, type OperationKind, type UndoEntry } from '../model/lock.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { instanceLock } from './instance-lock.ts';
@@ -101,6 +104,7 @@ async function untilFree(instance: string, holder: LockHolder): Promise<void> {
   let free = false;
   setHandler(lockReportSignal, (report) => {
     free ||= report.free;
+    tell(instance, report);
   });
   const ask = () => getExternalWorkflowHandle(WORKFLOW_IDS.lock(instance)).signal(wantedSignal, holder).then(yes, no);
   while (!free && (await ask())) await condition(() => free, '30 seconds');
@@ -126,6 +130,15 @@ const lost = (instance: string) =>
     'What it had changed is being put back. Start the operation again when lock/… has ended.',
   );
 
+/** Whoever waits for a lock that cannot put back says so where people look at it: details, phase, and the memo that commands read. */
+function tell(instance: string, { blocked, holder, phase }: LockReport): void {
+  const known = (workflowInfo().memo?.blocked ?? undefined) as Blocked | undefined;
+  if (blocked?.because === known?.because) return;
+  upsertMemo({ blocked: blocked ? { ...blocked, by: holder.workflowId } : null });
+  upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [blocked ? phase : 'wait for the lock'] });
+  if (blocked) setCurrentDetails(`**lock/${instance} needs a person**: ${holder.workflowId} ${blocked.because}. ${blocked.next}`);
+}
+
 async function acquire(
   { instance, kind, waitSeconds }: LockOptions,
   holder: LockHolder,
@@ -136,6 +149,7 @@ async function acquire(
   let report: LockReport | undefined;
   setHandler(lockReportSignal, (latest) => {
     report = latest;
+    tell(instance, latest);
   });
   for (;;) {
     const lock = await tryStart(instance, holder, entries);
@@ -150,7 +164,9 @@ async function acquire(
     const seen = report as LockReport | undefined; // assigned by the handler, which the compiler can't see
     if (!seen || seen.free) continue;
     const conflict = always ?? (seen.ending ? 'wait' : conflictOf(kind, seen.holder.kind));
-    const because = `${seen.holder.workflowId} is running (lock ${seen.phase})`;
+    const because = seen.blocked
+      ? `${seen.holder.workflowId} ${seen.blocked.because}`
+      : `${seen.holder.workflowId} is running (lock ${seen.phase})`;
     if (conflict === 'join') return { outcome: 'joined', because };
     if (conflict === 'refuse') throw refused(instance, because);
     if (Date.now() >= deadline) return { outcome: 'skipped', because };

@@ -36,7 +36,9 @@ export async function follow<T>(running: RunningOperation, options: FollowOption
     );
     while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
       if (interrupt.aborted) throw detached(running, session);
-      output.status(await look(running, session, contact));
+      const status = await look(running, session, contact);
+      output.status(status);
+      if (status.blocked) throw needsPerson(running, status.blocked);
     }
     return await result;
   } finally {
@@ -78,6 +80,12 @@ async function resultOf<T>({ handle, workflowId }: RunningOperation, session: Te
     }
   }
 }
+
+/** The operation and the lock go on; whoever waits must know at once that it is for them to act. */
+const needsPerson = ({ workflowId }: RunningOperation, { because, next, by }: NonNullable<OperationStatus['blocked']>) =>
+  new RecoveryError('NEEDS_PERSON', `${by} ${because}${by === workflowId ? '' : `; ${workflowId} waits for it`}`, {
+    next: `${next} It is tried again by itself, and ${workflowId} goes on without this command.`,
+  });
 
 function detached({ workflowId }: RunningOperation, session: TemporalSession): RecoveryError {
   const watch = session.commandLine(`workflow result --workflow-id ${workflowId}`);

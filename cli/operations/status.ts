@@ -20,6 +20,7 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     workflowId: description.workflowId,
     ...(typeof phase === 'string' ? { phase } : {}),
     ...(activity ? activityStatus(activity, now) : {}),
+    ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<OperationStatus['blocked']> } : {}),
     ...(nobodyTakes(description.raw.pendingWorkflowTask, now)
       ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\`` }
       : {}),

@@ -74,6 +74,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
   DEPLOYMENT_DIFFERS:
     'Two configurations share a Temporal namespace: give each a `deployment:` of its own. Changed on purpose: cancel what runs, restart the workers, start it anew.',
+  NEEDS_PERSON:
+    'Do what the message says. The lock tries again by itself and ends when that helps; nothing else runs on this instance until then.',
   NOT_RECOVERED:
     'Do what the report says under "to do", then start the recovery again. A promoted replica serves: point the applications at it.',
   MERGE_INCOMPLETE:

@@ -71,6 +71,19 @@ describe('A Redis that a restore has stopped', function () {
     await assertOldDataServed();
   });
 
+  it('is named to everybody who waits when it cannot be started at all, and started within seconds of the cure', async () => {
+    await standOldData();
+    start.failNext(1_000);
+    const restore = await house.command('restore', 'main', '--yes');
+    assert.equal(restore.code, 63, restore.stderr);
+    assert.match(restore.stderr, /restore\/main could not start main and wait until it serves: .*the licence has expired/);
+    const backup = await house.command('backup', 'main');
+    assert.equal(backup.code, 63, backup.stderr);
+    assert.match(backup.stderr, /the licence has expired.*; backup\/main waits for it/);
+    start.forget();
+    await assertOldDataServed();
+  });
+
   it('serves its old data again when the new one hangs, which is ended by force', async () => {
     await standOldData();
     await house.killWorker();

@@ -86,11 +86,22 @@ describe('The lock of an instance', function () {
     const phase = async () => (await lock.query<{ phase: string }>('status').catch(() => undefined))?.phase;
     await until(async () => (await phase()) === 'needs a person', { what: 'the lock asks for a person' });
     assert.deepEqual(undone(storm.events('stuck')), []);
+    const waiter = await storm.start('op/waits', { instance: 'stuck', kind: 'backup', changes: 0, waitSeconds: 60 });
+    for (const { workflowId } of [handle, waiter]) {
+      const told = async () => (await storm.client.workflow.getHandle(workflowId).describe()).memo?.blocked;
+      await until(async () => (await told()) !== undefined, { what: `${workflowId} says why` });
+      const { because, next, by } = (await told()) as Record<string, string>;
+      assert.match(because ?? '', /^could not /);
+      assert.ok(next);
+      assert.equal(by, 'op/stuck');
+    }
     const refused = failureOf(lock.executeUpdate('resolve', { args: [{ by: 'ann' }] }));
     assert.match((await refused).message, /by and note are required/);
     await lock.executeUpdate('resolve', { args: [{ by: 'ann', note: 'done by hand' }] });
     await failureOf(handle.result());
     assert.deepEqual(undone(storm.events('stuck')), [0], 'the rest of the list is carried out');
+    await waiter.result();
+    assert.equal((await storm.client.workflow.getHandle('op/waits').describe()).memo?.blocked ?? undefined, undefined);
     assert.equal(await storm.isLocked('stuck'), false);
   });
 
