@@ -55,7 +55,8 @@ export const createMergeActivities = (world: World) => ({
     const pin = { planId: operationId, untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { instance, shard, backupId } = chosen.manifest;
     await (await world.repository()).pin({ instance, shard, backupId }, pin);
-    return planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+    const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+    return { ...plan, ...(input.acceptLoss === undefined ? {} : { acceptLoss: input.acceptLoss }) };
   },
 
   /**
@@ -70,7 +71,7 @@ export const createMergeActivities = (world: World) => ({
    * Loads a throw-away Redis as of the planned moment, with times to live as they were, and brings those of its keys into the
    * living one that it does not have, as far as there is room; then counts what stands. A retry ends what a dead attempt left
    * running, and begins anew: what is back already is then kept, and room is asked for again.
-   * @throws RecoveryError `RESTORE_REFUSED`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
+   * @throws RecoveryError `RESTORE_REFUSED`, `RESTORE_LOSS`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
    */
   async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergeOutcome> {
     await world.requireLock(plan.instance);

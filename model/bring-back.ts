@@ -12,7 +12,7 @@ export const comesBack = (plan: MergePlan | undefined): number | undefined =>
 /** What a person is asked before keys come back: first for room, where there is none. */
 export function bringBackQuestion({ text, offer }: DataDecision, plan: MergePlan | undefined, uncounted?: string): string {
   const { classes, asOf, revivesSignedOut } = offer as RestoreOffer;
-  const [refusal] = plan?.refusals ?? [];
+  const refusal = plan?.refusals.find(({ code }) => code !== 'RESTORE_LOSS');
   const room = refusal ? ` First make room: ${withoutStop(refusal.next)}. Then` : '';
   const revives = revivesSignedOut ? ' Sessions that were signed out since then come back, too.' : '';
   const ask = `ring ${formatList(classes.map(inWords))} back as of ${asOf.slice(0, 19)}Z?`;
@@ -26,7 +26,8 @@ function promiseOf(plan: MergePlan | undefined, uncounted = 'no copy was loaded'
   const { rehearsal } = plan ?? {};
   if (!rehearsal) return `How many would come back is not known: ${withoutStop(uncounted)}.`;
   const counts = rehearsal.classes.map(({ name, alive, there }) => `${formatCount(alive - there)} ${inWords(name)}`);
-  return `${formatList(counts)} would come back (counted in a copy), ${formatBytes(rehearsal.needs.memoryBytes)} of memory.`;
+  const loss = plan?.loss ? ' Less than half of what the backup had: the log has taken the others away.' : '';
+  return `${formatList(counts)} would come back (counted in a copy), ${formatBytes(rehearsal.needs.memoryBytes)} of memory.${loss}`;
 }
 
 /** Why nothing is asked: the newest that is known has nothing that Redis lacks. */

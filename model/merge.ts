@@ -5,6 +5,7 @@ import type { Bounds } from './expiry-timeline.ts';
 import { formatCount, formatList } from './format.ts';
 import { classLosses } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
+import type { MergeLoss } from './merge-loss.ts';
 import type { MergeNeeds } from './merge-room.ts';
 import type { PlannedLog, Refusal } from './plan.ts';
 
@@ -17,6 +18,8 @@ export interface MergeInput {
   backupId?: string;
   /** See RestoreInput. Absent: the backup alone. */
   until?: string;
+  /** The digest of the loss that somebody accepts, as the plan has it. */
+  acceptLoss?: string;
   /** Only say what would be brought back: a copy is loaded for it, and compared with the instance. */
   planOnly?: boolean;
 }
@@ -36,6 +39,10 @@ export interface MergePlan {
   classes: PlannedMerge[];
   /** A copy was loaded, and compared with the instance. */
   rehearsal?: MergeRehearsal;
+  /** See MergeInput. */
+  acceptLoss?: string;
+  /** Most of what the backup has is gone from the log. */
+  loss?: MergeLoss;
   /** What forbids it, found by the rehearsal. */
   refusals: Refusal[];
   warnings: string[];

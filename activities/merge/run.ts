@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
-import type { MergeOutcome, MergePlan } from '../../model/merge.ts';
-import { roomRefusals } from '../../model/merge-room.ts';
+import type { MergeOutcome, MergePlan, MergeRehearsal } from '../../model/merge.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
@@ -17,6 +16,7 @@ import { currentJob } from '../job-context.ts';
 import { openScratch } from '../scratch/open.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { refuseNewer, refuseUnfit } from './fit.ts';
+import { judge } from './judge.ts';
 import { readNeeds } from './needs.ts';
 
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
@@ -39,9 +39,8 @@ interface Copied {
 /** Loads a copy, compares it with the living Redis, and removes it. See `rehearseMerge`. */
 export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
   withCopy(world, plan, async (copied) => {
-    const { classes, needs } = await compared(world, plan, copied);
-    const refusals = roomRefusals(plan.instance, needs);
-    return { ...plan, rehearsal: { at: new Date(world.now()).toISOString(), classes, needs }, refusals };
+    const rehearsal = await compared(world, plan, copied);
+    return { ...plan, rehearsal, ...(await judge(world, plan, rehearsal)) };
   });
 
 /** Loads a copy, merges what there is room for, counts what stands, and removes the copy. See `mergeClasses`. */
@@ -49,7 +48,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
   withCopy(world, plan, async (copied) => {
     const { signal, progress } = currentJob();
     const before = await compared(world, plan, copied);
-    const [refusal] = roomRefusals(plan.instance, before.needs);
+    const [refusal] = (await judge(world, plan, before)).refusals;
     if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
     const { from, to, target, manifest } = copied;
     const wanted = plan.classes.map(({ name }) => name);
@@ -66,7 +65,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
     return { classes, evicted, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
   });
 
-async function compared(world: World, plan: MergePlan, copied: Copied) {
+async function compared(world: World, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {
   const { signal, progress } = currentJob();
   const { from, to, target, server } = copied;
   const missing = await compareKeys({
@@ -77,7 +76,8 @@ async function compared(world: World, plan: MergePlan, copied: Copied) {
     signal,
     onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
   });
-  return { classes: missing.classes, needs: await readNeeds(world, target, { server, to, missing }) };
+  const at = new Date(world.now()).toISOString();
+  return { at, classes: missing.classes, needs: await readNeeds(world, target, { server, to, missing }) };
 }
 
 async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {

@@ -61,7 +61,9 @@ export const restore: CommandSpec = {
     if (only !== undefined) {
       const { runMerge } = await import('../merge/run.ts');
       const classes = only.split(',').map((name) => name.trim());
-      return runMerge(context, given, { instance, classes, ...base, ...(until === undefined ? {} : { until }) });
+      const acceptLoss = optionOf(given, 'acceptLoss');
+      const accepted = acceptLoss === undefined ? {} : { acceptLoss };
+      return runMerge(context, given, { instance, classes, ...base, ...(until === undefined ? {} : { until }), ...accepted });
     }
     const input: RestoreInput = {
       instance,

@@ -49,14 +49,18 @@ async function conduct({ temporal, output, interrupt }: CommandContext, input: M
 async function askFor(context: CommandContext, input: MergeInput): Promise<MergeInput> {
   const plan = await planned(context, input);
   context.output.note(mergePlanText(plan));
-  const [refusal] = plan.refusals;
+  const refusal = plan.refusals.find(({ code }) => code !== 'RESTORE_LOSS');
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
-  const answer = await context.ask?.(`Type ${input.instance} to merge: `);
+  // Who types a name has not read what it costs.
+  const isLossy = plan.loss !== undefined && !plan.loss.accepted;
+  const phrase = isLossy ? `merge what is left of ${plan.loss?.classes.join(', ')}` : input.instance;
+  const answer = await context.ask?.(`Type ${phrase} to merge: `);
   const last = plan.log?.ranges.at(-1);
-  if (answer?.trim() === input.instance)
-    return { ...input, backupId: plan.backupId, ...(last ? { until: formatOffset(last.timelineId, last.to) } : {}) };
-  throw new RecoveryError('CANCELLED', 'nothing was merged: the answer was not the name of the instance', {
-    next: `Run the command again and type ${input.instance}, or use --yes.`,
+  const until = last ? { until: formatOffset(last.timelineId, last.to) } : {};
+  const accepted = isLossy && plan.loss ? { acceptLoss: plan.loss.digest } : {};
+  if (answer?.trim() === phrase) return { ...input, backupId: plan.backupId, ...until, ...accepted };
+  throw new RecoveryError('CANCELLED', `nothing was merged: the answer was not "${phrase}"`, {
+    next: `Run the command again and type ${phrase}, or use --yes.`,
   });
 }
 

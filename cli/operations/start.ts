@@ -101,12 +101,17 @@ const source = ({ backupId, until, aofBackup }: Pick<RestoreInput, 'backupId' | 
 
 /** A plan stands beside whatever runs, under an id of its own. @throws RecoveryError `LOCKED` */
 export const startMerge = (session: TemporalSession, input: MergeInput): Promise<RunningOperation> => {
-  const { instance, classes, until, backupId, planOnly = false } = input;
+  const { instance, classes, until, backupId, acceptLoss, planOnly = false } = input;
   const what = `${classes.join(',')} of ${instance} ${source(input)}`;
   return start(session, {
     type: 'mergeFromBackup',
     workflowId: planOnly
-      ? `${WORKFLOW_IDS.plan(instance)}/${classes.join(',')}/${until ?? backupId}`
+      ? [
+          WORKFLOW_IDS.plan(instance),
+          classes.join(','),
+          until ?? backupId,
+          ...(acceptLoss ? [`accepted-${acceptLoss}`] : []),
+        ].join('/')
       : WORKFLOW_IDS.restore(instance),
     input,
     summary: planOnly ? `plan to merge ${what}` : `merge of ${what}`,

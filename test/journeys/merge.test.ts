@@ -12,6 +12,7 @@ describe('A selective restore', function () {
   let house: House;
   let backupId = '';
   let beforeFlush = '';
+  let afterFlush = '';
   let spool = '';
   before(async () => {
     house = await House.open({
@@ -43,6 +44,7 @@ describe('A selective restore', function () {
     await house.ask('FLUSHALL');
     await until(async () => (await house.command('find-destructive')).stdout.includes('FLUSHALL'), { what: 'it is in the log' });
     const { stdout } = await house.command('find-destructive', '--json');
+    afterFlush = new Date().toISOString();
     beforeFlush = (JSON.parse(stdout) as { found: { until: string }[] }).found[0]?.until ?? '';
     await until(() => Date.now() > shortEndsAt, { what: 'a session has ended' });
   });
@@ -96,22 +98,53 @@ describe('A selective restore', function () {
     assert.equal(await house.ask('EXISTS', 'session:1'), 1);
   });
 
-  it('is refused with the bytes to set where Redis has no room, and takes nothing away from what lives', async () => {
-    await house.ask('EVAL', "for i=1,200 do redis.call('SET', 'perm:'..i, 'newer') end", '0');
-    const used = Number(/used_memory:(\d+)/.exec(String(await house.ask('INFO', 'memory')))?.[1]);
-    for (const policy of ['allkeys-lru', 'volatile-lru', 'noeviction']) {
-      await house.ask('CONFIG', 'SET', 'maxmemory-policy', policy);
-      await house.ask('CONFIG', 'SET', 'maxmemory', `${used + 100_000}`);
-      const { code, stderr } = await house.command('restore', backupId, '--only', 'sessions', '--yes');
-      const plan = await house.command('restore', backupId, '--only', 'sessions', '--plan');
+  it('asks before it brings back what a FLUSHALL in the log has left, and names the moment before it', async () => {
+    const { code, stderr } = await house.command('restore', '--only', 'sessions', '--until', afterFlush, '--yes');
+    assert.equal(code, 40, stderr);
+    assert.match(
+      stderr,
+      /less than half: 0 sessions of the \d+ in the backup are alive at that moment; the log has FLUSHALL at 20/,
+    );
+    assert.ok(stderr.includes(`redis-backup restore main --only sessions --until ${beforeFlush}\``), stderr);
+    const meant = /If the loss is meant: `redis-backup (.+?)`/.exec(stderr)?.[1]?.split(' ') ?? [];
+    const plan = await house.command('restore', '--only', 'sessions', '--until', afterFlush, '--plan');
+    assert.deepEqual([plan.code, /^Refused: main would get back less than half/m.test(plan.stdout)], [40, true], plan.stdout);
+    assert.equal((await house.command(...meant)).code, 0);
+    assert.equal(await house.ask('DBSIZE'), 1);
+  });
+
+  describe('of 3 MB into a Redis that has room for half of it', () => {
+    let large = '';
+    before(async () => {
+      const fill = "for i=1,300 do redis.call('SET', 'session:large:'..i, string.rep('x', 10000), 'EX', 86400) end";
+      await house.ask('EVAL', fill, '0');
+      const { stdout } = await house.command('backup', '--json');
+      large = /"backupId":"(\w+)"/.exec(stdout)?.[1] ?? '';
+    });
+    beforeEach(async () => {
+      await house.ask('EVAL', "for i=1,200 do redis.call('SET', 'perm:'..i, 'newer') end", '0');
+      const used = Number(/used_memory:(\d+)/.exec(String(await house.ask('INFO', 'memory')))?.[1]);
+      await house.ask('CONFIG', 'SET', 'maxmemory', `${used + 1_500_000}`);
+    });
+    afterEach(async () => {
       await house.ask('CONFIG', 'SET', 'maxmemory', '0');
-      assert.equal(code, 40, stderr);
-      assert.match(stderr, /and main uses .+ of its maxmemory of .+: it would (?:evict|refuse)/);
-      assert.match(stderr, /at least [\d,]+ bytes \(CONFIG SET maxmemory \d+\)/);
-      assert.deepEqual([plan.code, /^Refused: the keys that are missing/m.test(plan.stdout)], [40, true], plan.stdout);
-      assert.equal(await house.ask('DBSIZE'), 201);
+      await house.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    });
+
+    for (const policy of ['allkeys-lru', 'volatile-lru', 'noeviction']) {
+      it(`is refused with the bytes to set, and takes nothing away from what lives (${policy})`, async () => {
+        await house.ask('CONFIG', 'SET', 'maxmemory-policy', policy);
+        const how = policy === 'noeviction' ? '--plan' : '--yes';
+        const { code, stdout, stderr } = await house.command('restore', large, '--only', 'sessions', how);
+        assert.equal(code, 40, stderr);
+        assert.match(
+          stdout + stderr,
+          /the keys that are missing .+ main uses .+ of its maxmemory of .+: it would (?:evict|refuse)/,
+        );
+        assert.match(stdout + stderr, /at least [\d,]+ bytes \(CONFIG SET maxmemory \d+\)/);
+        assert.equal(await house.ask('DBSIZE'), 201);
+      });
     }
-    await house.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
   });
 
   it('that could not bring back all is no success, counts what stands, and has the command that goes on', async () => {

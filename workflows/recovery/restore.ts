@@ -88,6 +88,9 @@ async function rehearse({ input, page, held }: LockedRun, { classes, backupId, u
     const summary = `load a copy, and count what ${instance} lacks of it`;
     rehearsed.plan = await act('rehearseMerge', { plan: rehearsed.plan }, { place, summary });
     for (const { message } of rehearsed.plan.refusals) page.note(message);
+    // What comes back is what is asked about, or the log of a failure that is complete: who says yes to that number means it.
+    const { loss } = rehearsed.plan;
+    if (loss) rehearsed.plan = { ...rehearsed.plan, acceptLoss: loss.digest };
   } catch (error) {
     if (!isStepFailure(error)) throw error;
     rehearsed.uncounted = reasonOf(error);
