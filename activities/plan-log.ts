@@ -1,5 +1,9 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
+import type { PlannedLog, PlannedMoment } from '../model/plan.ts';
+import { formatOffset } from '../model/until.ts';
 import { chooseFromLog as choose, type LogChoice } from '../repository/archive/choose.ts';
+import { readExtents } from '../repository/archive/extents.ts';
+import { findDestructive } from '../repository/archive/moments.ts';
 import { currentJob } from './job-context.ts';
 import { withNeeds } from './log-needs.ts';
 import type { World } from './world.ts';
@@ -23,4 +27,28 @@ export async function chooseFromLog(
   const chosen = await choose(archive, { until, snapshots: all, signal, ...(only === undefined ? {} : { only }) });
   const { archive: commands = {} } = await world.instance(instance);
   return { ...chosen, log: await withNeeds(archive, chosen.log, commands, signal) };
+}
+
+/** Clocks of Redis and of the archiver may differ by less than this; the offsets decide. */
+const AROUND_MS = 3600 * 1000;
+
+/** What the archive has noted of the stretch that is replayed, oldest first. What each takes is not known. */
+export async function momentsIn(
+  world: World,
+  { instance, shard, log, sinceMs }: { instance: string; shard: string; log: PlannedLog; sinceMs: number },
+): Promise<PlannedMoment[]> {
+  if (log.ranges.length === 0) return []; // a copy of a server's own log has no headers
+  const { signal } = currentJob();
+  const archive = await world.archive(instance, shard);
+  const period = { fromMs: sinceMs - AROUND_MS, toMs: log.untilMs + AROUND_MS };
+  const { found } = await findDestructive(archive, await readExtents(archive, signal), period, signal);
+  const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>
+    log.ranges.some((range) => range.timelineId === timelineId && range.from <= before && after <= range.to);
+  return found.filter(isReplayed).map(({ command, atMs, db, keys, timelineId, before }) => ({
+    command,
+    atMs,
+    db,
+    until: formatOffset(timelineId, before),
+    ...(keys === undefined ? {} : { named: keys }),
+  }));
 }

@@ -13,7 +13,7 @@ import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
-import { chooseFromLog } from './plan-log.ts';
+import { chooseFromLog, momentsIn } from './plan-log.ts';
 import type { World } from './world.ts';
 
 /** A plan that could be carried out now, and the digest that a person approves. */
@@ -39,7 +39,7 @@ const PINNED_FOR_MS = 24 * 3600 * 1000;
 export const createPlanActivities = (world: World) => ({
   /**
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
-   * is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
+   * for more than its loss is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
   async planRestore({ input, target, live, rehearsal }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
@@ -48,6 +48,9 @@ export const createPlanActivities = (world: World) => ({
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
     const { manifest, log, beyond = [] } = await choose(world, input, all, unusable);
+    const isTried = rehearsal?.done === true;
+    const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
+    const moments = log && !isTried ? await momentsIn(world, { ...found, log }) : undefined;
     const plan = planRestore({
       instance,
       shard: ONLY_SHARD,
@@ -55,6 +58,7 @@ export const createPlanActivities = (world: World) => ({
       ...(log ? { log } : {}),
       ...(live ? { live } : {}),
       ...(rehearsal ? { rehearsal } : {}),
+      ...(moments ? { moments } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
       beyond: [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
@@ -65,7 +69,7 @@ export const createPlanActivities = (world: World) => ({
       options: input,
       digestOf,
     });
-    if (plan.refusals.length === 0 && !plan.aofBackup)
+    if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup)
       await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
     return { plan, digest: digestOf(planDigestSource(plan)) };
   },

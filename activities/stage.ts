@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { type ErrorCode, RecoveryError } from '../model/errors.ts';
-import { type ExpiryTimeline, narrowTimeline } from '../model/expiry-timeline.ts';
+import { type ClassExpiries, narrowTimeline } from '../model/expiry-timeline.ts';
 import { formatCount, formatList } from '../model/format.ts';
 import { isWithin, type LogNeeds, shownName } from '../model/log-needs.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
@@ -18,8 +18,8 @@ export interface Staged {
   keys: number;
   /** Of the log that is replayed over it, as far as it is. */
   logBytes?: number;
-  /** For the proof after the load: who is alive when. */
-  timeline: ExpiryTimeline;
+  /** For the proof after the load: who is alive when, by database and class. */
+  expiries: ClassExpiries[];
 }
 
 /** A file that lies where it will be needed, whole. */
@@ -53,8 +53,13 @@ export const besideTheData = ({ layout }: RestorePlan, operationId: string): Sta
   },
 });
 
-/** The minutes around the load that the timeline stays exact for. Longer, and it would fill the history. */
-const PROOF_WINDOW_MS = 2 * 3600 * 1000;
+/** The minutes around the load that the timelines stay exact for. Longer, and they would fill the history. */
+const PROOF_WINDOW_MS = 15 * 60_000;
+/** As far as keys are counted by the second while the backup is downloaded. */
+const HORIZON_SECONDS = 6 * 3600;
+
+const proofWindowMs = ({ steps }: RestorePlan): number =>
+  PROOF_WINDOW_MS + 2_000 * steps.reduce((sum, { estimateSeconds }) => sum + estimateSeconds, 0);
 
 /**
  * Brings the backup to its place and reads every byte and key of it. See `stageBackup`.
@@ -67,6 +72,7 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
   const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
   refuseUnlike(plan, facts, manifest.rdb);
+  const proofEndMs = world.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
   const logBytes = plan.log
     ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
     : undefined;
@@ -74,7 +80,7 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
     bytes: facts.bytes,
     keys: facts.keys,
     ...(logBytes === undefined ? {} : { logBytes }),
-    timeline: narrowTimeline(expiries as ExpiryTimeline, fromMs, fromMs + PROOF_WINDOW_MS),
+    expiries: (expiries ?? []).map((one) => ({ ...one, timeline: narrowTimeline(one.timeline, fromMs, proofEndMs) })),
   };
 }
 
@@ -129,7 +135,11 @@ async function read({ world, plan, place, source, fromMs }: Reading): Promise<Rd
   const { signal } = currentJob();
   const { manifest, openBase } = source;
   const { classes } = await world.instance(plan.instance);
-  const reader = createRdbReader({ classes, takenAtMs: manifest.census.takenAtMs, expiryTimeline: { fromMs } });
+  const reader = createRdbReader({
+    classes,
+    takenAtMs: manifest.census.takenAtMs,
+    expiryTimeline: { fromMs, horizonSeconds: HORIZON_SECONDS },
+  });
   const done = await place.rdb.find();
   if (done) {
     for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));

@@ -1,13 +1,16 @@
 import { type CountVerdict, checkCounts } from '../model/count-check.ts';
 import { RecoveryError } from '../model/errors.ts';
-import { aliveAt } from '../model/expiry-timeline.ts';
+import { aliveOfAll } from '../model/expiry-timeline.ts';
 import { type LoadFigures, loadFiguresOf } from '../model/load-log.ts';
 import type { RestorePlan } from '../model/plan.ts';
+import { unforeseenLoss } from '../model/plan-loss.ts';
+import type { KeysAfter } from '../model/stands-check.ts';
 import { type ApplicationVerdict, verifyConnectivity } from '../probes/connectivity.ts';
 import { openRedis } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { loadErrorsOf, logRefused } from '../redis/log/load-errors.ts';
+import { countStanding, type StandingOptions, writesSeen } from './count-standing.ts';
 import { currentJob } from './job-context.ts';
 import type { LiveLoad } from './live/load-live.ts';
 import { requireProcess } from './places.ts';
@@ -40,70 +43,95 @@ function appliedBytes(info: RedisInfo): { appliedBytes?: number } {
 
 const PUT_BACK = 'The old data is being put back. Restore to a moment before that command, or into a Redis that takes it.';
 
+/** What a restore has proved: of the load, and of what stands there. */
+export type Verified = CountVerdict & { keysAfter: KeysAfter };
+
+const loadedFacts = ({ plan, staged, info }: { plan: RestorePlan; staged: Staged; info: RedisInfo }) => ({
+  mode: plan.mode,
+  manifestKeys: staged.keys,
+  parsed: plan.rehearsal?.done && plan.rehearsal.result ? plan.rehearsal.result.rdb.parsed : plan.parsed,
+  ...lastLoad(info),
+  dbsizeAfter: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
+});
+
+/** The verdict on the load, and the one on what stands there. @throws RecoveryError `COUNT_MISMATCH`, `CLOCK_SKEW`, `RESTORE_LOSS` */
+async function whole(
+  verdict: CountVerdict,
+  options: StandingOptions & { target: ProtectedInstance; oldData: string },
+): Promise<Verified> {
+  const { plan, target, oldData } = options;
+  const failed = (code: CountVerdict['code'], message: string) =>
+    new RecoveryError(code ?? 'COUNT_MISMATCH', `${plan.instance}: ${message}`, {
+      next: `${oldData} Look into the log of Redis, then try another backup.`,
+    });
+  if (!verdict.ok) throw failed(verdict.code, verdict.message);
+  const stands = await countStanding(target, options);
+  if (!stands.ok && plan.parsed) throw failed('COUNT_MISMATCH', `${verdict.message}; but ${stands.message}`);
+  const loss = unforeseenLoss(plan, stands.after);
+  if (loss) throw new RecoveryError('RESTORE_LOSS', loss.message, { next: `${oldData} ${loss.next}` });
+  return {
+    ...verdict,
+    exact: verdict.exact && stands.exact,
+    message: `${verdict.message}; ${stands.message}`,
+    keysAfter: stands.after,
+  };
+}
+
 /** From the end of a load to its count it logs a few lines, not hundreds. */
 const LOG_LINES = 500;
 
 export const createVerifyActivities = (world: World) => ({
   /**
-   * Proves that every key of the backup is there or had expired, and that no command of the log was refused. Read-only.
-   * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`
+   * Proves that every key of what was loaded is there or had expired, that no command of the log was refused, and that what
+   * stands there, by database and class, is what was promised. Read-only.
+   * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`, `RESTORE_LOSS`
    */
-  async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<CountVerdict & { keysAlive: number }> {
+  async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<Verified> {
     const target = await world.instance(plan.instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const lines = await requireProcess(target).open().logs(LOG_LINES);
     const refused = loadErrorsOf(info, { lines });
     if (refused) throw logRefused(plan.instance, refused, PUT_BACK);
-    const dbsizeAfter = info.keyspace().reduce((sum, { keys }) => sum + keys, 0);
     const serverMs = await client.time();
     const clockOffsetMs = Math.round(serverMs - world.now());
-    const { timeline } = staged;
+    const figures = figuresFromLog(lines, serving.pid);
+    const { expiries } = staged;
     const verdict = checkCounts({
-      mode: plan.mode,
-      manifestKeys: plan.keysInBackup,
-      parsed: plan.parsed,
-      ...lastLoad(info),
-      ...figuresFromLog(lines, serving.pid),
-      dbsizeAfter,
-      ...(plan.log ? { log: { expectedBytes: staged.bytes + (staged.logBytes ?? 0), ...appliedBytes(info) } } : {}),
+      ...loadedFacts({ plan, staged, info }),
+      ...figures,
+      ...(staged.logBytes === undefined ? {} : { log: { expectedBytes: staged.bytes + staged.logBytes, ...appliedBytes(info) } }),
       evictedKeys: info.number('evicted_keys') ?? 0,
       evictionsAnnounced: plan.evictionsAnnounced,
-      alive: { before: aliveAt(timeline, beforeMs + clockOffsetMs), after: aliveAt(timeline, serverMs) },
+      alive: { before: aliveOfAll(expiries, beforeMs + clockOffsetMs), after: aliveOfAll(expiries, serverMs) },
       clockOffsetMs,
       runId: { atFirst: serving.runId, atLast: info.get('run_id') ?? '' },
-      writesSeen: plan.applications.length > 0 || (info.number('total_writes_processed') ?? 0) > 0,
+      writesSeen: writesSeen(info),
     });
-    if (verdict.ok) return { ...verdict, keysAlive: dbsizeAfter };
-    throw new RecoveryError(verdict.code ?? 'COUNT_MISMATCH', `${plan.instance}: ${verdict.message}`, {
-      next: 'The old data is being put back. Look into the log of Redis, then try an older backup.',
-    });
+    const oldData = 'The old data is being put back.';
+    return whole(verdict, { plan, staged, target, oldData, ...figures });
   },
 
   /**
-   * Proves that a live load brought everything: the keys of the backup are counted by Redis as it loads them, and its
-   * acknowledgement covers every byte of the log. Read-only. @throws RecoveryError `COUNT_MISMATCH`
+   * Proves that a live load brought everything: the keys of the backup are counted by Redis as it loads them, its acknowledgement
+   * covers every byte of the log, and what stands there is what was promised. Read-only.
+   * @throws RecoveryError `COUNT_MISMATCH`, `RESTORE_LOSS`
    */
-  async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<CountVerdict & { keysAlive: number }> {
-    using client = await openRedis((await world.instance(plan.instance)).connection);
+  async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<Verified> {
+    const target = await world.instance(plan.instance);
+    using client = await openRedis(target.connection);
     const info = await client.info();
-    const dbsizeAfter = info.keyspace().reduce((sum, { keys }) => sum + keys, 0);
-    const bytes = staged.bytes + (staged.logBytes ?? 0);
+    const { bytes, logBytes } = staged;
     const verdict = checkCounts({
-      mode: plan.mode,
-      manifestKeys: plan.keysInBackup,
-      parsed: plan.parsed,
-      ...lastLoad(info),
-      log: { expectedBytes: bytes, appliedBytes: bytes }, // by the acknowledgement, or the load had failed
-      dbsizeAfter,
+      ...loadedFacts({ plan, staged, info }),
+      // by the acknowledgement, or the load had failed
+      ...(logBytes === undefined ? {} : { log: { expectedBytes: bytes + logBytes, appliedBytes: bytes + logBytes } }),
       evictedKeys: 0,
       clockOffsetMs: Math.round((await client.time()) - world.now()),
       runId: { atFirst: loaded.runId, atLast: info.get('run_id') ?? '' },
     });
-    if (verdict.ok) return { ...verdict, keysAlive: dbsizeAfter };
-    throw new RecoveryError(verdict.code ?? 'COUNT_MISMATCH', `${plan.instance}: ${verdict.message}`, {
-      next: 'Its files may still have the old data, and the safety snapshot has it. Look into the log of Redis.',
-    });
+    const oldData = 'Its files may still have the old data, and the safety snapshot has it.';
+    return whole(verdict, { plan, staged, target, oldData });
   },
 
   /** Waits until every configured application uses the restored Redis. @throws RecoveryError `APPLICATIONS_UNCONNECTED` naming them */

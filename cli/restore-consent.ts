@@ -1,9 +1,8 @@
 import { ERRORS, RecoveryError } from '../model/errors.ts';
 import type { RestoreInput } from '../model/operations.ts';
-import type { PlannedLog, PlannedLoss, RestorePlan } from '../model/plan.ts';
-import { restoreCommand } from '../model/plan-commands.ts';
+import type { PlannedLoss, RestorePlan } from '../model/plan.ts';
+import { exactSource, restoreCommand } from '../model/plan-commands.ts';
 import { renderPlan } from '../model/plan-text.ts';
-import { formatOffset } from '../model/until.ts';
 import { type CommandContext, type Given, optionOf } from './command.ts';
 import type { RestoreConduct } from './restore-conduct.ts';
 
@@ -53,17 +52,6 @@ const mayGoOn = (refusals: RestorePlan['refusals']): boolean => refusals.every((
 function howToGoOn(refusals: RestorePlan['refusals'], loss: PlannedLoss | undefined): string {
   if (!mayGoOn(refusals)) return '';
   return loss ? ' It loses what stands above. If that is meant, carry it out with:' : ' Carry it out with:';
-}
-
-function exactSource({ backupId, log, aofBackup }: RestorePlan): { backupId?: string; until?: string; aofBackup?: string } {
-  if (aofBackup) return { aofBackup: backupId };
-  return { backupId, ...(log ? { until: exactUntil(log) } : {}) };
-}
-
-/** The cut itself, and not the words for it: a minute later `latest` is another one. */
-function exactUntil({ ranges, until }: PlannedLog): string {
-  const last = ranges.at(-1);
-  return last ? formatOffset(last.timelineId, last.to) : until;
 }
 
 /** @throws RecoveryError `PLAN_CHANGED` */

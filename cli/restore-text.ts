@@ -1,14 +1,16 @@
-import { formatBytes, formatCount, formatDuration, formatTime } from '../model/format.ts';
+import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } from '../model/format.ts';
 import type { RestoreReport } from '../model/operations.ts';
+import { standing } from '../model/stands-check.ts';
 
 /** What a finished restore did, proved and lost. */
 export function restoreText(report: RestoreReport): string {
-  const { instance, backupId, takenAt, keysExpected, keysFound, keysAlive, proof, downtimeSeconds } = report;
+  const { instance, backupId, takenAt, keysAfter, proof, downtimeSeconds } = report;
   const lines = [
     report.log
       ? `restored ${instance} as it was ${formatTime(Date.parse(report.log.until), 'milliseconds')}, from ${backupId} and ${formatBytes(report.log.bytes)} of log`
       : `restored ${instance} from ${backupId}`,
-    `  keys: ${formatCount(keysFound)} of ${formatCount(keysExpected)} accounted for, ${formatCount(keysAlive)} alive when counted`,
+    `  after: ${standing(keysAfter)}`,
+    ...byDatabase(keysAfter),
     `  proof: ${proof}`,
     `  lost: every write since ${report.log ? `${formatTime(Date.parse(report.log.until), 'milliseconds')}${report.log.offset === undefined ? '' : `, offset ${report.log.offset}`}` : formatTime(Date.parse(takenAt), 'seconds')}`,
     ...report.losses.revived.map(
@@ -26,3 +28,13 @@ export function restoreText(report: RestoreReport): string {
   ];
   return lines.join('\n');
 }
+
+/** Where there are several. */
+const byDatabase = ({ databases }: RestoreReport['keysAfter']): string[] =>
+  databases.length < 2
+    ? []
+    : [
+        `    ${databases
+          .map(({ name, keys, promised }) => `${name} ${formatCount(keys)}${promised ? ` of ${formatBounds(promised)}` : ''}`)
+          .join(', ')}`,
+      ];

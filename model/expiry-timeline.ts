@@ -23,6 +23,13 @@ export interface Bounds {
   atMost: number;
 }
 
+/** The keys of one data class in one database. */
+export interface ClassExpiries {
+  db: number;
+  name: string;
+  timeline: ExpiryTimeline;
+}
+
 export interface ExpiryTimelineBuilder {
   /** @param expireAtMs - milliseconds since 1970, as an RDB has it */
   add(expireAtMs: number): void;
@@ -83,6 +90,15 @@ export function aliveAt(timeline: ExpiryTimeline, ms: number): Bounds {
     if (firstMs + 999 >= ms) atMost += keys;
   }
   return { atLeast, atMost };
+}
+
+/** The same of several classes together. */
+export function aliveOfAll(all: readonly ClassExpiries[], ms: number): Bounds {
+  const each = all.map(({ timeline }) => aliveAt(timeline, ms));
+  return {
+    atLeast: each.reduce((sum, { atLeast }) => sum + atLeast, 0),
+    atMost: each.reduce((sum, { atMost }) => sum + atMost, 0),
+  };
 }
 
 /** Every key of the RDB. */

@@ -1,5 +1,6 @@
 import type { PlannedLosses, RestorePlan } from './plan.ts';
 import { STEP_IDS } from './runbook.ts';
+import type { KeysAfter } from './stands-check.ts';
 
 /** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
 export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: 'redis-archive' } as const;
@@ -168,7 +169,7 @@ export interface RestoreReport {
   /** With a log: the time and the place of the last write that came back. */
   log?: { until: string; timelineId?: string; offset?: number; bytes: number };
   strategy: 'replace' | 'live';
-  /** Keys of the backup. */
+  /** Keys of the RDB that was loaded: the backup, the base of its log, or what a rehearsal has made of both. */
   keysExpected: number;
   /** Of these, accounted for: loaded, or expired before they could be. */
   keysFound: number;
@@ -176,9 +177,14 @@ export interface RestoreReport {
   keysExpired: number;
   /** In Redis when they were counted. */
   keysAlive: number;
-  /** Every key is accounted for, one by one; false for servers that don't say what they loaded. */
+  /** What stands there, beside what was promised for that moment. */
+  keysAfter: KeysAfter;
+  /**
+   * Every key is accounted for, and each class of each database is as promised. False: Redis does not say what it loaded, the
+   * log was not rehearsed, or clients write already.
+   */
   exact: boolean;
-  /** The count in one sentence. */
+  /** What was compared, in one sentence. */
   proof: string;
   /** From the start of the new process to its first answer; 0 with strategy `live`. */
   downtimeSeconds: number;

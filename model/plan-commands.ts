@@ -1,4 +1,5 @@
-import type { PlanOptions } from './plan.ts';
+import type { PlannedLog, PlanOptions, RestorePlan } from './plan.ts';
+import { formatOffset } from './until.ts';
 
 interface AskedRestore {
   instance: string;
@@ -22,4 +23,18 @@ export function restoreCommand({ instance, backupId, until, aofBackup, isLive = 
     ...(options.noRehearsal ? ['--no-rehearsal'] : []),
     ...(options.acceptLoss === undefined ? [] : [`--accept-loss ${options.acceptLoss}`]),
   ].join(' ');
+}
+
+type Source = Pick<AskedRestore, 'backupId' | 'until' | 'aofBackup'>;
+
+/** Exactly what the plan restores. */
+export function exactSource({ backupId, log, aofBackup }: Pick<RestorePlan, 'backupId' | 'log' | 'aofBackup'>): Source {
+  if (aofBackup) return { aofBackup: backupId };
+  return { backupId, ...(log ? { until: exactUntil(log) } : {}) };
+}
+
+/** The cut itself, and not the words for it: a minute later `latest` is another one. */
+function exactUntil({ ranges, until }: PlannedLog): string {
+  const last = ranges.at(-1);
+  return last ? formatOffset(last.timelineId, last.to) : until;
 }

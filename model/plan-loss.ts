@@ -1,14 +1,15 @@
 import { formatBounds, formatCount, formatCountOf, formatTime } from './format.ts';
 import type { OutcomeRow } from './outcome.ts';
 import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
-import { restoreCommand } from './plan-commands.ts';
+import { exactSource, restoreCommand } from './plan-commands.ts';
 import { refuse } from './plan-identity.ts';
+import type { KeysAfter } from './stands-check.ts';
 
 /**
  * Why somebody has to consent. `nothing`: Redis would end empty. `untold`: the log takes much away, and was not tried.
- * `now`, `backup`: less than half of what Redis holds now, of what the backup holds; with a name, of that class.
+ * `unforeseen`: what comes out is only seen when it is there. `now`, `backup`: less than half of what Redis holds now, of what the backup holds; with a name, of that class.
  */
-export type LossKind = 'nothing' | 'untold' | 'now' | 'backup' | `now of ${string}` | `backup of ${string}`;
+export type LossKind = 'nothing' | 'untold' | 'unforeseen' | 'now' | 'backup' | `now of ${string}` | `backup of ${string}`;
 
 /** A restore after which much less is there than before, or than in its backup. */
 export interface PlannedLoss {
@@ -55,14 +56,36 @@ const lossDigestSource = (
 ): string =>
   JSON.stringify(['loss', instance, shard, manifest.backupId, kinds, plan.moments.map(({ until }) => until), plan.moreMoments]);
 
-export function plannedLoss(
-  input: PlanInput,
-  plan: Pick<RestorePlan, 'outcome' | 'moments' | 'moreMoments'>,
-): PlannedLoss | undefined {
+type Causes = Pick<RestorePlan, 'moments' | 'moreMoments'>;
+
+export function consentTo(input: PlanInput, kinds: LossKind[], causes: Causes): Pick<PlannedLoss, 'digest' | 'accepted'> {
+  const digest = input.digestOf(lossDigestSource(input, kinds, causes));
+  return { digest, accepted: input.options?.acceptLoss === digest };
+}
+
+export function plannedLoss(input: PlanInput, plan: Causes & Pick<RestorePlan, 'outcome'>): PlannedLoss | undefined {
   const kinds = lossKinds(input, plan);
   if (kinds.length === 0) return undefined;
-  const digest = input.digestOf(lossDigestSource(input, kinds, plan));
-  return { kinds, digest, accepted: input.options?.acceptLoss === digest, phrase: phraseOf(input.instance, kinds, plan.outcome) };
+  return { kinds, ...consentTo(input, kinds, plan), phrase: phraseOf(input.instance, kinds, plan.outcome) };
+}
+
+/**
+ * Of a log that was not tried: less than half stands there now, of what stood there before or of what the backup has. @returns
+ * nothing where somebody has accepted what comes
+ */
+export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Refusal, 'message' | 'next'> | undefined {
+  const { instance, unforeseen, loss, outcome, functionsInBackup } = plan;
+  if (!unforeseen || unforeseen.accepted || loss?.accepted) return undefined;
+  const { inRedisNow = 0, inBackup } = outcome.all;
+  const isEmpty = keys === 0 && functionsInBackup === 0;
+  if (!isEmpty && keys >= inRedisNow * HALF && keys >= inBackup * HALF) return undefined;
+  const options = { noRehearsal: true, acceptLoss: unforeseen.digest };
+  // exactly: Redis has been started anew since, and with it its log
+  const meant = restoreCommand({ instance, ...exactSource(plan), isLive: plan.strategy === 'live', options });
+  return {
+    message: `${instance} was left with ${formatCountOf(keys, 'key')} after the log, which nobody had tried: it held ${formatCount(inRedisNow)} before, and the backup has ${formatCount(inBackup)}`,
+    next: `If that is what is wanted: \`${meant} --yes\`.`,
+  };
 }
 
 /** Says the loss itself: who types a name has not read what it costs. */

@@ -121,6 +121,8 @@ export interface RestorePlan {
   moreMoments: number;
   /** Much less is there afterwards: refused until somebody accepts it. */
   loss?: PlannedLoss;
+  /** What comes out is only known when it is there: much less is put back then, unless somebody has accepted that. */
+  unforeseen?: Pick<PlannedLoss, 'digest' | 'accepted'>;
   losses: PlannedLosses;
   /** What is newer than the chosen moment, and damaged or missing. */
   beyond: readonly Beyond[];

@@ -5,7 +5,7 @@ import { type ClassLoss, classLosses } from './loss.ts';
 import { plannedOutcome } from './outcome.ts';
 import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimates.ts';
 import { whatIsLoaded } from './plan-loads.ts';
-import { plannedLoss } from './plan-loss.ts';
+import { consentTo, plannedLoss } from './plan-loss.ts';
 import { asStartedNext } from './plan-next-start.ts';
 import { appendFormOf, refusalsOf } from './plan-refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
@@ -77,19 +77,24 @@ export function planRestore(given: PlanInput): RestorePlan {
   return { ...draft, refusals: refusalsOf(input, draft), warnings: warningsOf(input, draft) };
 }
 
+/** A plan stays small: it goes into every undo entry. */
+const MOMENTS_SHOWN = 20;
+
 /** What stands there afterwards, where the log takes much away, and whether somebody has to consent. */
 function foresee(
   input: PlanInput,
   ofBackup: readonly ClassLoss[],
-): Pick<RestorePlan, 'outcome' | 'moments' | 'moreMoments' | 'loss'> {
+): Pick<RestorePlan, 'outcome' | 'moments' | 'moreMoments' | 'loss' | 'unforeseen'> {
   const { rehearsal } = input;
+  const moments = rehearsal?.done ? rehearsal.moments : (input.moments ?? []);
   const known = {
     outcome: plannedOutcome(input, ofBackup),
-    moments: [...(rehearsal?.done ? rehearsal.moments : (input.moments ?? []))],
-    moreMoments: rehearsal?.done ? rehearsal.moreMoments : 0,
+    moments: moments.slice(0, MOMENTS_SHOWN),
+    moreMoments: Math.max(0, moments.length - MOMENTS_SHOWN) + (rehearsal?.done ? rehearsal.moreMoments : 0),
   };
   const loss = plannedLoss(input, known);
-  return { ...known, ...(loss ? { loss } : {}) };
+  const unforeseen = whatIsLoaded(input).log ? consentTo(input, ['unforeseen'], known) : undefined;
+  return { ...known, ...(loss ? { loss } : {}), ...(unforeseen ? { unforeseen } : {}) };
 }
 
 function backupClasses({ manifest, target, classes, nowMs }: PlanInput): ClassLoss[] {

@@ -1,6 +1,6 @@
 import type { Census } from '../../model/census.ts';
 import type { DataClass } from '../../model/data-class.ts';
-import type { ExpiryTimeline } from '../../model/expiry-timeline.ts';
+import type { ClassExpiries } from '../../model/expiry-timeline.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
 import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
@@ -15,7 +15,7 @@ export interface RdbReaderOptions {
   classes: readonly DataClass[];
   /** Where remaining times to live are counted from, milliseconds since 1970. 0: from `ctime`, which the RDB itself has. */
   takenAtMs: number;
-  /** Also count expiries by the second, from `fromMs` on; `true`: from `takenAtMs` on. */
+  /** Also count expiries by the second, of each class of each database, from `fromMs` on; `true`: from `takenAtMs` on. */
   expiryTimeline?: boolean | { fromMs: number; horizonSeconds?: number };
 }
 
@@ -24,7 +24,8 @@ export interface RdbReading {
   census: Census;
   /** Keys alive at `takenAtMs`, by database and class. */
   alive: DatabaseKeys[];
-  expiries?: ExpiryTimeline;
+  /** Of each class of each database that has a key of it. */
+  expiries?: ClassExpiries[];
   /** What the RDB says of itself, in Redis' words: `redis-ver`, `ctime`, `repl-stream-db` … */
   aux: Record<string, string>;
 }
@@ -179,7 +180,7 @@ class StreamingReader implements RdbReader {
       ...(aux['repl-id'] === undefined ? {} : { replid: aux['repl-id'] }),
       ...numberOf('replOffset', aux['repl-offset']),
     };
-    const expiries = tally.timeline?.toTimeline();
+    const expiries = tally.expiries();
     return { facts, census: tally.census(), alive: tally.alive(), ...(expiries ? { expiries } : {}), aux };
   }
 }

@@ -1,6 +1,6 @@
 import { type Census, type ClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { OTHER } from '../../model/data-class.ts';
-import { createExpiryTimeline, type ExpiryTimelineBuilder } from '../../model/expiry-timeline.ts';
+import { type ClassExpiries, createExpiryTimeline, type ExpiryTimelineBuilder } from '../../model/expiry-timeline.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
 import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { ModuleNames } from './module-names.ts';
@@ -20,6 +20,8 @@ interface Database {
   announced: number;
   /** Of each class, those that were alive at `takenAtMs`. */
   alive: Float64Array;
+  /** Of each class that has a key there; only when asked for. */
+  expiries: (ExpiryTimelineBuilder | undefined)[];
 }
 
 /** What is counted while the keys of an RDB go by: numbers in arrays, nothing for the single key. */
@@ -32,7 +34,6 @@ export class Tally {
   takenAtMs: number;
   #hasSlots = false;
   readonly #timelineOptions: { fromMs?: number; horizonSeconds?: number } | undefined;
-  #timeline: ExpiryTimelineBuilder | undefined;
   readonly #names: readonly string[];
   readonly #counts: Float64Array;
   readonly #databases: Map<number, Database> = new Map();
@@ -52,7 +53,14 @@ export class Tally {
   }
 
   #open(db: number): Database {
-    const database = { db, keys: 0, expires: 0, announced: Number.NaN, alive: new Float64Array(this.#names.length) };
+    const database: Database = {
+      db,
+      keys: 0,
+      expires: 0,
+      announced: Number.NaN,
+      alive: new Float64Array(this.#names.length),
+      expiries: [],
+    };
     this.#databases.set(db, database);
     return database;
   }
@@ -87,14 +95,20 @@ export class Tally {
     if (column !== EXPIRED) database.alive[index] = (database.alive[index] as number) + 1;
     if (!Number.isNaN(expireAtMs)) database.expires += 1;
     if (this.#timelineOptions === undefined) return;
-    if (Number.isNaN(expireAtMs)) this.timeline?.addPersistent();
-    else this.timeline?.add(expireAtMs);
+    database.expiries[index] ??= createExpiryTimeline({ fromMs: this.takenAtMs, ...this.#timelineOptions });
+    if (Number.isNaN(expireAtMs)) database.expiries[index]?.addPersistent();
+    else database.expiries[index]?.add(expireAtMs);
   }
 
-  /** Undefined unless asked for. Begins with the first key: before that `ctime` was read. */
-  get timeline(): ExpiryTimelineBuilder | undefined {
-    if (this.#timelineOptions) this.#timeline ??= createExpiryTimeline({ fromMs: this.takenAtMs, ...this.#timelineOptions });
-    return this.#timeline;
+  /** Undefined unless asked for. */
+  expiries(): ClassExpiries[] | undefined {
+    if (this.#timelineOptions === undefined) return undefined;
+    return this.#listed().flatMap(({ db, expiries }) =>
+      this.#names.flatMap((name, index) => {
+        const timeline = expiries[index]?.toTimeline();
+        return timeline ? [{ db, name, timeline }] : [];
+      }),
+    );
   }
 
   /** RESIZEDB is written from the same frozen keyspace, so it must agree; undefined: it does. */

@@ -25,8 +25,21 @@ const REPORT = {
   keysLoaded: 199_000,
   keysExpired: 1_000,
   keysAlive: 198_000,
+  keysAfter: {
+    keys: 198_000,
+    promised: { atLeast: 198_000, atMost: 199_000 },
+    classes: [
+      { name: 'sessions', keys: 118_000, promised: { atLeast: 118_000, atMost: 119_000 } },
+      { name: 'apiCache', keys: 0, promised: { atLeast: 0, atMost: 0 } },
+      { name: 'other', keys: 80_000, promised: { atLeast: 80_000, atMost: 80_000 } },
+    ],
+    databases: [
+      { name: 'db0', keys: 197_000, promised: { atLeast: 197_000, atMost: 198_000 } },
+      { name: 'db3', keys: 1_000, promised: { atLeast: 1_000, atMost: 1_000 } },
+    ],
+  },
   exact: true,
-  proof: 'all 200,000 keys are accounted for: 199,000 loaded, 1,000 expired',
+  proof: 'all 200,000 keys are accounted for: 199,000 loaded, 1,000 expired; 198,000 of 198,000 to 199,000 keys are there',
   downtimeSeconds: 4.2,
   losses: { ...ALLOWED.losses, revived: [{ name: 'sessions', atMost: 120_000 }] },
   warnings: ['a replica was left behind'],
@@ -106,8 +119,9 @@ describe('redis-backup restore, through a real Temporal', function () {
     assert.deepEqual(await site.run(`restore main ${BACKUP_ID} --yes --expect-plan ${DIGEST} --skip-safety-snapshot`), {
       code: 0,
       stdout: `restored main from 20260801T060000Z
-  keys: 200,000 of 200,000 accounted for, 198,000 alive when counted
-  proof: all 200,000 keys are accounted for: 199,000 loaded, 1,000 expired
+  after: 198,000 of 198,000 to 199,000 keys are there (sessions 118,000 of 118,000 to 119,000, other 80,000 of 80,000)
+    db0 197,000 of 197,000 to 198,000, db3 1,000 of 1,000
+  proof: all 200,000 keys are accounted for: 199,000 loaded, 1,000 expired; 198,000 of 198,000 to 199,000 keys are there
   lost: every write since 2026-08-01 06:00:00 UTC
   signed in again: at most 120,000 sessions that were signed out since
   served nobody for 4.2 s

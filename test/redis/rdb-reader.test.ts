@@ -66,17 +66,25 @@ describe('the census of an RDB', () => {
     );
   });
 
-  it('counts expiries by the second if asked', () => {
+  it('counts expiries by the second, class by class of each database, if asked', () => {
     const { expiries } = readRdb(bytes, { expiryTimeline: { fromMs: NOW, horizonSeconds: 3600 } });
-    assert.deepEqual(expiries, {
-      ...{ fromMs: NOW, horizonSeconds: 3600, persistent: 3, expiredBefore: 1, later: 2 },
-      perSecond: [
-        [0, 1],
-        [1, 2],
-        [60, 2],
-      ],
-    });
-    assert.equal(readRdb(bytes, { expiryTimeline: true }).expiries?.fromMs, NOW);
+    const ofNone = { fromMs: NOW, horizonSeconds: 3600, persistent: 1, expiredBefore: 0, later: 0, perSecond: [] };
+    assert.deepEqual(expiries, [
+      {
+        ...{ db: 0, name: 'sessions' },
+        timeline: {
+          ...{ fromMs: NOW, horizonSeconds: 3600, persistent: 1, expiredBefore: 1, later: 2 },
+          perSecond: [
+            [0, 1],
+            [1, 2],
+            [60, 2],
+          ],
+        },
+      },
+      { db: 5, name: 'apiCache', timeline: ofNone },
+      { db: 5, name: 'other', timeline: ofNone },
+    ]);
+    assert.equal(readRdb(bytes, { expiryTimeline: true }).expiries?.[0]?.timeline.fromMs, NOW);
     assert.equal(readRdb(bytes).expiries, undefined);
   });
 });

@@ -89,7 +89,7 @@ type Found = Pick<RestoreReport, 'applications' | 'downtimeSeconds' | 'safetyBac
 
 /** What a restore did, lost and proved. */
 export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }: Found): RestoreReport {
-  const { keysExpected, keysFound, keysLoaded, keysExpired, keysAlive, exact, message: proof } = counts;
+  const { keysExpected, keysFound, keysLoaded, keysExpired, keysAfter, exact, message: proof } = counts;
   return {
     outcome: 'restored',
     instance: plan.instance,
@@ -101,7 +101,8 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }
     keysFound,
     keysLoaded,
     keysExpired,
-    keysAlive,
+    keysAlive: keysAfter.keys,
+    keysAfter,
     exact,
     proof,
     losses: plan.losses,
