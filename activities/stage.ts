@@ -1,13 +1,13 @@
 import { createReadStream } from 'node:fs';
 import { type ErrorCode, RecoveryError } from '../model/errors.ts';
 import { type ClassExpiries, narrowTimeline } from '../model/expiry-timeline.ts';
-import { formatCount, formatList } from '../model/format.ts';
+import { formatList } from '../model/format.ts';
 import { isWithin, type LogNeeds, shownName } from '../model/log-needs.ts';
-import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
 import type { MomentFinder } from '../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
+import { refuseUnlike } from './compare-backup.ts';
 import { byteProgress, currentJob } from './job-context.ts';
 import { type StagedSource, sourceOf } from './staged-source.ts';
 import type { World } from './world.ts';
@@ -70,8 +70,9 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
   const { manifest } = source;
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-  const { facts, expiries } = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
-  refuseUnlike(plan, facts, manifest.rdb);
+  const reading = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
+  const { facts, expiries } = reading;
+  refuseUnlike(manifest, reading);
   const proofEndMs = world.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
   const logBytes = plan.log
     ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
@@ -154,21 +155,7 @@ async function read({ world, plan, place, source, fromMs }: Reading): Promise<Rd
 const DAMAGE: readonly ErrorCode[] = ['BACKUP_CORRUPT', 'RDB_CHECKSUM_MISMATCH', 'RDB_MALFORMED'];
 const isDamage = (error: unknown): error is RecoveryError => error instanceof RecoveryError && DAMAGE.includes(error.code);
 
-/** Counts are compared where there is a whole one: a reader that knows more types than the one before it finds more keys. */
-function refuseUnlike(plan: RestorePlan, found: RdbReading['facts'], expected: SnapshotManifest['rdb']): void {
-  const { bytes, version, magic, keys } = found;
-  if (magic !== expected.magic || version !== expected.version) {
-    throw unlike(plan, `is an RDB ${magic} of version ${version}`, `${expected.magic} ${expected.version}`);
-  }
-  if (bytes !== expected.bytes) throw unlike(plan, `has ${formatCount(bytes)} bytes`, formatCount(expected.bytes));
-  if (expected.parsed && keys !== expected.keys)
-    throw unlike(plan, `holds ${formatCount(keys)} keys`, formatCount(expected.keys));
-}
-
 const NEXT = { next: 'Restore an older backup. Nothing was changed.' };
-
-const unlike = ({ instance, backupId }: RestorePlan, is: string, expected: string) =>
-  new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${instance} ${is}, its manifest says ${expected}`, NEXT);
 
 const damaged = ({ instance, backupId }: RestorePlan, error: RecoveryError) =>
   new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${instance} is damaged: ${error.message}`, NEXT);

@@ -1,6 +1,7 @@
 import { TTL_BOUNDS_SECONDS } from '../model/census.ts';
 import {
   MANIFEST_FORMAT_VERSION,
+  type RdbFacts,
   type ServerFacts,
   type SnapshotManifest,
   type SnapshotMethod,
@@ -50,6 +51,7 @@ export async function storeRdb(
   const total = totalOf(source) ?? expected;
   const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
   const { facts, census } = reader.end();
+  const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
   return {
     formatVersion: MANIFEST_FORMAT_VERSION,
     kind: 'snapshot',
@@ -58,7 +60,7 @@ export async function storeRdb(
     method,
     software: { name: 'redis-backup', version: world.softwareVersion },
     server,
-    replication: { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 },
+    replication,
     times: {
       takenAt: new Date(source.takenAtMs).toISOString(),
       clockOffsetMs,
@@ -66,7 +68,7 @@ export async function storeRdb(
       finishedAt: new Date(world.now()).toISOString(),
     },
     stored,
-    rdb: facts,
+    rdb: placedAs(replication, facts),
     census,
     ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
   };
@@ -99,4 +101,11 @@ export async function sizeOfLast(
 ): Promise<ExpectedSize> {
   const last = (await repository.list(instance, shard)).at(-1);
   return last && { bytes: last.rdb.bytes, estimated: true };
+}
+
+/** The connection knows the place. Of a server whose RDB names another one, the RDB proves none. */
+function placedAs({ replid, offset }: SnapshotManifest['replication'], facts: RdbFacts): RdbFacts {
+  if (facts.replid === replid && facts.replOffset === offset) return facts;
+  const { replid: _, replOffset: __, ...rest } = facts;
+  return rest;
 }

@@ -4,7 +4,19 @@ import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
 import { needs } from './archive/schema.ts';
 import { isBackupId } from './layout.ts';
-import { census, count, parseAs, rdb, reason, server, software, storedObject, times, ttlBoundsSeconds } from './manifest.ts';
+import {
+  census,
+  count,
+  formatStored,
+  parseAs,
+  rdb,
+  reason,
+  server,
+  software,
+  storedObject,
+  times,
+  ttlBoundsSeconds,
+} from './manifest.ts';
 
 /** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
 const isPlainName = (name: string): boolean => name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);
@@ -54,7 +66,7 @@ const schema = z
 const isUnique = (names: string[]): boolean => new Set(names).size === names.length;
 
 /** As it is stored: indented, because people read it. */
-export const formatAofBackupManifest = (manifest: AofManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+export const formatAofBackupManifest = (manifest: AofManifest): string => formatStored(manifest);
 
 /**
  * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.

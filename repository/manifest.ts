@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { RecoveryError } from '../model/errors.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/manifest.ts';
 import { isBackupId, isFileName, type SnapshotRef } from './layout.ts';
+import { digestProblem, withDigest } from './manifest-digest.ts';
 
 /** A manifest of two million classes is no manifest: larger ones are not read into memory. */
 export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
@@ -99,22 +100,38 @@ const schema = z
   }) satisfies z.ZodType<SnapshotManifest>;
 
 /** The manifest as it is stored: indented, because people read it. */
-export const formatManifest = (manifest: SnapshotManifest): string => `${JSON.stringify(manifest, null, 2)}\n`;
+export const formatManifest = (manifest: SnapshotManifest): string => formatStored(manifest);
+
+/** As any kind of manifest is stored: its digest first. */
+export const formatStored = (manifest: object): string => withDigest(`${JSON.stringify(manifest, null, 2)}\n`);
 
 /**
  * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
  * @param where - for messages: the URL of the object
  * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
  */
-export const parseManifest = (text: string, ref: SnapshotRef, where: string): SnapshotManifest =>
-  parseAs(schema, text, ref, where);
+export function parseManifest(text: string, ref: SnapshotRef, where: string): SnapshotManifest {
+  const manifest = parseAs(schema, text, ref, where);
+  const contradiction = manifest.method === 'import' ? undefined : contradictionIn(manifest);
+  if (contradiction !== undefined) throw invalid(`${where}: ${contradiction}`);
+  return manifest;
+}
+
+/** The RDB says itself where in the log it stands: with another place, a part of the log would be left out or done twice. */
+function contradictionIn({ replication, rdb }: SnapshotManifest): string | undefined {
+  const { replid = replication.replid, replOffset = replication.offset } = rdb;
+  if (replid !== replication.replid) return `replication.replid is ${replication.replid}, and the RDB is of ${replid}`;
+  if (replOffset !== replication.offset)
+    return `replication.offset is ${replication.offset}, and the RDB stands at ${replOffset}`;
+  return undefined;
+}
 
 /** The same for any kind of backup. */
 export function parseAs<T extends SnapshotRef>(schema: z.ZodType<T>, text: string, ref: SnapshotRef, where: string): T {
   const json = parseJson(text, where);
   const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
   if (typeof version === 'number' && version !== MANIFEST_FORMAT_VERSION) throw unknownVersion(version, where);
-  const parsed = schema.safeParse(json);
+  const parsed = schema.safeParse(withoutDigest(json));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw invalid(`${where}: ${issue?.path.join('.') || 'the manifest'}: ${issue?.message}`);
@@ -123,7 +140,16 @@ export function parseAs<T extends SnapshotRef>(schema: z.ZodType<T>, text: strin
     if (parsed.data[part] !== ref[part])
       throw invalid(`${where}: ${part} is "${parsed.data[part]}", but it lies under "${ref[part]}"`);
   }
+  const problem = digestProblem(text);
+  if (problem !== undefined) throw invalid(`${where} ${problem}`);
   return parsed.data;
+}
+
+/** It is of the text, and no part of what the text says. */
+export function withoutDigest(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  const { digest: _, ...rest } = json as Record<string, unknown>;
+  return rest;
 }
 
 /** Refuses to store what could not be read again. @throws RecoveryError `MANIFEST_INVALID` */

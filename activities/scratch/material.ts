@@ -12,6 +12,7 @@ import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { refuseUnlike } from '../compare-backup.ts';
 import { type CommandNames, type ReplayOptions, replayedRanges } from '../replay-log.ts';
 
 /** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
@@ -82,12 +83,17 @@ function openBase(
   { manifest }: Material,
   { signal, shiftMs = 0, onProgress }: FetchOptions,
 ): AsyncIterable<Buffer> {
-  const reader = createRdbReader({ classes: [], takenAtMs: 0 });
+  const reader = createRdbReader({ classes: [], takenAtMs: manifest.census.takenAtMs });
   const counted = counting(repository.openSnapshot(manifest, { signal }), (done) =>
     onProgress?.('download', done, manifest.rdb.bytes),
   );
-  const rdb = readRdbInPassing(counted, reader);
+  const rdb = comparing(readRdbInPassing(counted, reader), () => refuseUnlike(manifest, reader.end()));
   return shiftMs === 0 ? rdb : shiftRdbExpiries(rdb, shiftMs);
+}
+
+async function* comparing(rdb: AsyncIterable<Buffer>, atEnd: () => void): AsyncGenerator<Buffer> {
+  yield* rdb;
+  atEnd();
 }
 
 function openLog(

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { RecoveryError } from '../../model/errors.ts';
 import { ARCHIVE_FORMAT_VERSION, type SegmentHeader, type Timeline } from '../../model/timeline.ts';
 import { partsOfTimelineId, type TimelineRef, timelineIdOf } from '../layout.ts';
+import { withoutDigest } from '../manifest.ts';
+import { digestProblem } from '../manifest-digest.ts';
 
 const count = z.int().nonnegative();
 const time = z.iso.datetime();
@@ -100,9 +102,11 @@ export function parseSegmentHeader(text: string, ref: TimelineRef, name: Segment
 
 /** The same for `timeline.json`. */
 export function parseTimeline(text: string, ref: TimelineRef, where: string): Timeline {
-  const timeline = parsed(timelineSchema, text, where);
+  const timeline = parsed(timelineSchema, text, where, withoutDigest);
   const { instance, shard, timelineId } = ref;
   agrees({ instance, shard, timelineId }, timeline, where);
+  const problem = digestProblem(text);
+  if (problem !== undefined) throw archiveCorrupt(where, problem);
   const named = timelineIdOf(timeline.replid, timeline.first);
   if (named !== timelineId) throw archiveCorrupt(where, `is of ${named}, but lies under ${timelineId}`);
   return timeline;
@@ -114,11 +118,11 @@ export const archiveCorrupt = (where: string, why: string, cause?: unknown): Rec
     cause,
   });
 
-function parsed<T>(schema: z.ZodType<T>, text: string, where: string): T {
+function parsed<T>(schema: z.ZodType<T>, text: string, where: string, facts: (json: unknown) => unknown = (json) => json): T {
   const json = parsedJson(text, where);
   const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
   if (typeof version === 'number' && version !== ARCHIVE_FORMAT_VERSION) throw unknownVersion(version, where);
-  const result = schema.safeParse(json);
+  const result = schema.safeParse(facts(json));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw archiveCorrupt(where, `is no header of ours: ${issue?.path.join('.') || 'the whole'}: ${issue?.message}`);

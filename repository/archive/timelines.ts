@@ -3,6 +3,7 @@ import type { RecoveryError } from '../../model/errors.ts';
 import type { Timeline } from '../../model/timeline.ts';
 import { inOrder } from '../../model/timelines.ts';
 import { archivePrefix, partsOfTimelineId, timelineKey, timelinePrefix } from '../layout.ts';
+import { formatStored } from '../manifest.ts';
 import { inParallel } from '../parallel.ts';
 import { hasCode, readText, textBody } from '../small-objects.ts';
 import { archiveCorrupt, parseTimeline } from './schema.ts';
@@ -17,7 +18,7 @@ const LARGEST_TIMELINE_BYTES = 64 * 1024;
 const READS_AT_ONCE = 16;
 
 /** As it is stored: indented, because people read it. */
-const formatTimeline = (timeline: Timeline): string => `${JSON.stringify(timeline, null, 2)}\n`;
+const formatTimeline = (timeline: Timeline): string => formatStored(timeline);
 
 /**
  * Makes a timeline exist. Safe to repeat with the same one.

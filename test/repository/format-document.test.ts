@@ -139,6 +139,10 @@ describe('docs/repository-format.md', () => {
     const root = join(directory, 'repository');
     await mkdir(root);
     await backUp({ kind: 'file', directory: root });
+    const manifest = join(root, 'main/0/snapshots/20260214T060000Z/manifest.json');
+    const [says, is] = (await run('digest', root, { MANIFEST: manifest })).stdout.trim().split('\n');
+    assert.match(says ?? '', /^[0-9a-f]{64}$/);
+    assert.equal(is, says);
     const cwd = join(directory, 'from-file');
     await run('recover-file', cwd, { SNAPSHOT: join(root, 'main/0/snapshots/20260214T060000Z') });
     await isTheOriginal(cwd);

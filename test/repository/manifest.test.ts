@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isBackupId, pinKey, snapshotKey } from '../../repository/layout.ts';
 import { checkManifest, formatManifest, parseManifest } from '../../repository/manifest.ts';
+import { withDigest } from '../../repository/manifest-digest.ts';
 import { refuses } from './bodies.ts';
 import { sampleManifest } from './sample-manifest.ts';
 
@@ -14,13 +15,40 @@ function changed(path: string, value: unknown): string {
   const parent = parts.reduce((at, part) => at[part] as Record<string, unknown>, json);
   if (value === undefined) delete parent[last];
   else parent[last] = value;
-  return JSON.stringify(json);
+  return withDigest(`${JSON.stringify(json, null, 2)}\n`);
 }
 
 describe('A manifest', () => {
   it('is read as it was written', async () => {
     assert.deepEqual(await parse(formatManifest(manifest))(), manifest);
     assert.deepEqual(checkManifest(manifest), manifest);
+  });
+
+  it('that was changed after it was written is refused, whatever was changed', async () => {
+    const text = formatManifest(manifest);
+    for (const [was, is] of [
+      ['"offset": 14', '"offset": 15'],
+      ['"keys": 3', '"keys": 4'],
+      ['"reason": "scheduled"', '"reason": "safety"'],
+      ['"takenAt": "2026-02-14', '"takenAt": "2026-02-15'],
+      ['"expired": 0', '"expired":  0'],
+    ] as const) {
+      assert.ok(text.includes(was), was);
+      await refuses(parse(text.replace(was, is)), 'MANIFEST_INVALID', /has another digest than it says: it was changed after/);
+    }
+    const without = text.replace(/ {2}"digest": .*\n/, '');
+    await refuses(parse(without), 'MANIFEST_INVALID', /manifest.json has no digest on its second line/);
+    assert.deepEqual(await parse(withDigest(without))(), manifest);
+  });
+
+  it('whose place in the log the RDB contradicts is refused by name, however right its digest is', async () => {
+    const { replid, offset } = manifest.replication;
+    const rdb = { ...manifest.rdb, replid, replOffset: offset };
+    await parse(formatManifest({ ...manifest, rdb }))();
+    const moved = formatManifest({ ...manifest, rdb, replication: { replid, offset: offset + 1357 } });
+    await refuses(parse(moved), 'MANIFEST_INVALID', /replication.offset is 1371, and the RDB stands at 14/);
+    const other = formatManifest({ ...manifest, rdb, replication: { replid: 'f'.repeat(40), offset } });
+    await refuses(parse(other), 'MANIFEST_INVALID', /replication.replid is f{40}, and the RDB is of 8371/);
   });
 
   it('of no bytes, cut short, or not JSON is refused by name', async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { formatManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
 import { startHttpFaultProxy } from '../support/fault-proxy.ts';
@@ -264,7 +265,7 @@ function itIsARepository(place: () => Place): void {
     const manifest = await backUp(refAt(18, 'many'));
     const ids = Array.from({ length: 300 }, (_, index) => backupIdAt(Date.UTC(2026, 2, 1) + index * 6 * 3600_000));
     const publish = (backupId: string) =>
-      repository.store.put(keyOf({ ...manifest, backupId }, 'manifest.json'), bytes(JSON.stringify({ ...manifest, backupId })));
+      repository.store.put(keyOf({ ...manifest, backupId }, 'manifest.json'), bytes(formatManifest({ ...manifest, backupId })));
     for (let at = 0; at < ids.length; at += 30) await Promise.all(ids.slice(at, at + 30).map(publish));
     assert.equal((await repository.list('many')).length, 301);
   }).timeout(60_000);

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { formatStored } from '../../repository/manifest.ts';
 import type { Repository } from '../../repository/repository.ts';
 
 /** What a forged manifest says differently. Sections are laid over those of the original, `stored` as it really is. */
@@ -52,7 +53,7 @@ export class Forger {
 
   /** The text of a manifest that would be right but for the lies. */
   manifest(lies: Record<string, unknown>): (backupId: string) => string {
-    return (backupId) => JSON.stringify({ ...overlaid(this.#original, { backupId }), ...lies });
+    return (backupId) => formatStored({ ...overlaid(this.#original, { backupId }), ...lies });
   }
 
   #rdb(rdb: Buffer, lies: Lies): SnapshotManifest['rdb'] {
