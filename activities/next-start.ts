@@ -41,16 +41,17 @@ function startedOf(
   { said, sources }: Extract<StartProof<Said>, { outcome: 'starts' }>,
   living: StartState | undefined,
 ): NextStarted {
-  const follows = sources.follows ? { follows: sources.follows } : {};
+  const { follows, usersIncludedFrom } = sources;
+  const known = { ...(follows ? { follows } : {}), ...(usersIncludedFrom ? { rewriteHarms: usersIncludedFrom } : {}) };
   if ('refused' in said) {
-    return { outcome: 'starts', signInRefused: said.refused, differences: [], uncompared: [], ...follows };
+    return { outcome: 'starts', signInRefused: said.refused, differences: [], uncompared: [], ...known };
   }
   const { settings, modules, refused } = said.state;
   return {
     outcome: 'starts',
     differences: living ? compareStarts(living, said.state, sources) : [],
     uncompared: [...new Set([...refused, ...(living?.refused ?? [])])].sort(),
-    ...follows,
+    ...known,
     ...(settings?.databases ? { databases: Number(settings.databases) } : {}),
     ...(settings?.maxmemory ? { maxmemoryBytes: Number(settings.maxmemory) } : {}),
     ...(settings?.['maxmemory-policy'] ? { maxmemoryPolicy: settings['maxmemory-policy'] } : {}),

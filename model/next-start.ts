@@ -19,6 +19,8 @@ export interface NextStarted {
   uncompared: string[];
   /** `host port` that redis.conf makes it follow. */
   follows?: string;
+  /** An included file with `user` lines: CONFIG REWRITE would copy them, and Redis not start again. */
+  rewriteHarms?: string;
   /** Of the server that starts, where it let us ask. */
   databases?: number;
   maxmemoryBytes?: number;
@@ -199,10 +201,10 @@ function userCure({ aclfile, configFile, usersIncludedFrom }: ConfSources): stri
 
 function settingCure(name: string, { elsewhere, configFile, usersIncludedFrom }: ConfSources): string {
   const from = [...elsewhere].find(([directive]) => canonicalName(directive) === name)?.[1];
-  if (from !== undefined) return `set it in ${from}, which wins over what CONFIG REWRITE writes`;
+  if (from !== undefined) return `set it in ${from}, which CONFIG REWRITE does not change`;
   if (configFile === undefined) return 'set it where Redis is started: it has no configuration file';
   return usersIncludedFrom === undefined ? '`CONFIG REWRITE`' : `set it in ${configFile}; ${harmful(usersIncludedFrom)}`;
 }
 
-const harmful = (file: string) =>
+export const harmful = (file: string): string =>
   `no CONFIG REWRITE: it would copy the user lines of ${file}, and Redis would find each user twice and not start again`;

@@ -49,12 +49,14 @@ export interface AppliedPolicy {
  * Sets what differs, one setting after the other, and writes the server's configuration file. When `appendonly` was turned on
  * it returns after the log's first base file is whole: before that, a restart would find less than the RDB has.
  * Safe to repeat.
+ * @param keep - writes the settings where the next start reads them; default CONFIG REWRITE
  * @throws RecoveryError `CHECK_FAILED` when the rewrite of the log fails, and what CONFIG SET throws
  */
 export async function applyPolicy(
   client: RedisClient,
   differences: readonly PolicyDifference[],
   options: PollOptions = {},
+  keep: () => Promise<void> = () => client.configRewrite(),
 ): Promise<AppliedPolicy> {
   const failedBefore = (await client.info('persistence')).get('aof_last_bgrewrite_status') === 'err';
   for (const { name, wanted } of differences) await client.configSet(name, wanted);
@@ -63,7 +65,7 @@ export async function applyPolicy(
   const changed = [...differences];
   if (changed.length === 0) return { changed, isKept: true };
   try {
-    await client.configRewrite();
+    await keep();
     return { changed, isKept: true };
   } catch (error) {
     // The server runs as wanted; that it won't after a restart is for the person to read, and not a failure of what was done.

@@ -2,11 +2,13 @@ import type { InstanceConfig } from '../../config/config.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence-policy.ts';
 import { readPersistencePolicy } from '../../redis/server-facts.ts';
-import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { keepPolicy } from './keep-policy.ts';
 
 /** The server persists as the configuration wants; with `apply` it is made to. */
-export const checkPolicy = (client: RedisClient, { name, policy }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
+export const checkPolicy = (client: RedisClient, instance: InstanceConfig, { config, apply }: CheckWorld): Promise<Finding[]> =>
   findings('policy', async () => {
+    const { name, policy } = instance;
     const differing = comparePolicy(await readPersistencePolicy(client), {
       save: policy.save,
       appendonly: policy.appendonly,
@@ -20,7 +22,9 @@ export const checkPolicy = (client: RedisClient, { name, policy }: InstanceConfi
         `Run \`redis-backup check ${name} --apply\`: CONFIG SET and CONFIG REWRITE, without a restart.`,
       );
     }
-    const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing);
+    const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing, {}, () =>
+      keepPolicy(config, instance, client),
+    );
     const applied = `applied: ${differencesText(changed)}`;
     if (isKept) return ok('policy', `${applied}, and written to its configuration file`);
     return warning(

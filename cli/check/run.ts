@@ -44,7 +44,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
       await add(checkServer(client));
       await add(checkPermissions(client, instance, world));
       await add(checkClock(client, world.now));
-      await add(checkPolicy(client, instance, world.apply));
+      await add(checkPolicy(client, instance, world));
       await add(checkArchiveServer(client, instance));
     }
     await add(checkDataClasses(world, client, instance));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { startRedis } from '../support/redis-server.ts';
 import { CheckStage, found, processOf } from './support/check-stage.ts';
 
@@ -31,6 +31,25 @@ describe('redis-backup check of the next start of a Redis', function () {
     const [broken] = await found(site, 'next start');
     assert.equal(broken?.level, 'failed');
     assert.match(broken?.message ?? '', /^main would not start again: .*Bad directive or wrong number of arguments/);
+  });
+
+  it('--apply writes no users of an included file twice, and says what an included file wins over', async () => {
+    await using redis = await startRedis({ config: { save: '3600 1', appendonly: 'no' } });
+    await using site = await stage.siteOf(redis, processOf(redis));
+    const included = `${redis.dir}/../more.conf`;
+    await writeFile(included, 'appendonly no\n');
+    await appendFile(redis.configFile, `\ninclude ${included}\n`);
+    await redis.restart();
+    const [kept] = await found(site, 'policy', 'check --apply');
+    assert.match(kept?.message ?? '', /lost at the next restart: appendonly is yes now, no then \(set it in .*more\.conf/);
+
+    await writeFile(included, 'user ops on nopass ~* &* +@all\n');
+    await redis.restart();
+    await redis.command('CONFIG', 'SET', 'appendonly', 'no');
+    const text = await readFile(redis.configFile, 'utf8');
+    const [harmed] = await found(site, 'policy', 'check --apply');
+    assert.match(harmed?.message ?? '', /no CONFIG REWRITE: it would copy the user lines of .*more\.conf/);
+    assert.equal(await readFile(redis.configFile, 'utf8'), text);
   });
 
   it('says so when its own password would be refused', async () => {

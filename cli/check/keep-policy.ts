@@ -1,0 +1,44 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { lookAtNextStart } from '../../activities/next-start.ts';
+import type { Config, InstanceConfig } from '../../config/config.ts';
+import { resolveInstance } from '../../config/resolve.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { harmful, type NextStart } from '../../model/next-start.ts';
+import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import type { RedisClient } from '../../redis/client.ts';
+
+/**
+ * Writes the settings of a Redis into its redis.conf and proves by a start beside it that the next one has them. Where that start
+ * cannot be tried, Redis is believed.
+ * @throws RecoveryError `CHECK_FAILED` with what a restart makes of them, and nothing is written where that would do harm
+ */
+export async function keepPolicy(config: Config, instance: InstanceConfig, client: RedisClient): Promise<void> {
+  const { platform } = instance;
+  if (platform.type !== 'process' || platform.host !== config.worker.host) return client.configRewrite();
+  const opened = openProcessPlatform({ ...platform, port: instance.redis.port });
+  const { connection } = await resolveInstance(config, instance.name);
+  const look = () => lookAtNextStart(opened, connection, client);
+  const before = await look();
+  if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));
+  const text = await readFile(platform.configFile, 'latin1');
+  await client.configRewrite();
+  const after = await look();
+  if (after.outcome === 'fails' && before.outcome === 'starts') {
+    await writeFile(platform.configFile, text, 'latin1');
+    throw notKept(`Redis would not start with what CONFIG REWRITE wrote, which was taken back: ${after.lastLines}`);
+  }
+  const lost = lostSettings(after);
+  if (lost.length > 0) throw notKept(lost.join('; '));
+}
+
+const POLICY = new Set(['save', 'appendonly', 'appendfsync']);
+
+const lostSettings = (next: NextStart): string[] =>
+  next.outcome !== 'starts'
+    ? []
+    : next.differences
+        .filter(({ kind, name }) => kind === 'setting' && POLICY.has(name))
+        .map(({ name, what, cure }) => `${name} is ${what} (${cure})`);
+
+const notKept = (why: string) =>
+  new RecoveryError('CHECK_FAILED', why, { next: 'Write the settings by hand where the next start reads them last.' });
