@@ -52,7 +52,7 @@ function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
   }
   if (manifest.rdb.crc64 === 'unchecked') {
     found.push(
-      'the RDB has no checksum of its own (rdbchecksum no where it was taken): only damage after the backup would be noticed',
+      'the RDB has no checksum of its own (rdbchecksum no where it was taken, or a Redis before 2.6): only damage after the backup would be noticed',
     );
   }
   if (!manifest.rdb.parsed)

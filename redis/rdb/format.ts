@@ -8,8 +8,10 @@ export interface RdbVersion {
 
 /** Magic and version: the header of every RDB. */
 export const HEADER_BYTES = 9;
-/** The CRC64 behind the EOF opcode. RDB 5 (Redis 2.6) and later have one. */
+/** The CRC64 behind the EOF opcode. */
 export const TRAILER_BYTES = 8;
+/** RDB 5 (Redis 2.6) and later have one; older ones end with the opcode. */
+export const trailerBytesOf = ({ magic, version }: RdbVersion): number => (magic === 'REDIS' && version < 5 ? 0 : TRAILER_BYTES);
 
 /**
  * What the first nine bytes say, `REDIS0012` or `VALKEY080`; undefined: this is no RDB.
@@ -32,7 +34,7 @@ export function whyUnknown({ magic, version }: RdbVersion): string | undefined {
 /** Whether real servers of this version wrote what the layouts were tried on; others follow published descriptions. */
 export const isProven = ({ magic, version }: RdbVersion): boolean => magic === 'REDIS' && version <= 12;
 
-const KNOWN = { REDIS: { oldest: 5, newest: 15 }, VALKEY: { oldest: 80, newest: 81 } } as const;
+const KNOWN = { REDIS: { oldest: 1, newest: 15 }, VALKEY: { oldest: 80, newest: 81 } } as const;
 
 const { string, length, key, textDouble, moduleId, moduleValue } = DO;
 const oneString: Layout = [key, string];

@@ -1,5 +1,5 @@
 import { type Cursor, RAW } from './cursor.ts';
-import { entriesOf, HEADER_BYTES, rdbVersionOf, TRAILER_BYTES, whyUnknown } from './format.ts';
+import { entriesOf, HEADER_BYTES, rdbVersionOf, TRAILER_BYTES, trailerBytesOf, whyUnknown } from './format.ts';
 import { DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
 import { foreign, RdbTrouble } from './trouble.ts';
@@ -40,7 +40,7 @@ const STEPS: { readonly [operation: number]: Step } = {
   [DO.templateValues]: templateValues,
   [DO.array]: array,
   [DO.tagged]: tagged,
-  [DO.trailer]: (walker) => walker.skip(TRAILER_BYTES),
+  [DO.trailer]: (walker) => walker.skip(walker.header ? trailerBytesOf(walker.header) : TRAILER_BYTES),
 };
 
 export function takeRareStep(operation: number, walker: Walker, cursor: Cursor): boolean {

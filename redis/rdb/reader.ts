@@ -4,7 +4,7 @@ import type { ClassExpiries } from '../../model/expiry-timeline.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
 import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
-import { HEADER_BYTES, isProven, TRAILER_BYTES } from './format.ts';
+import { HEADER_BYTES, isProven, TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import { Tally } from './tally.ts';
 import { checksumMismatch, foreign, malformed, RdbTrouble } from './trouble.ts';
@@ -122,9 +122,17 @@ class StreamingReader implements RdbReader {
   #finish(): RdbReading {
     this.#checkEnd();
     const crc64 = this.#checkCrc();
-    const disagreement = this.#unparsed === undefined ? this.#tally.disagreement() : undefined;
-    if (disagreement !== undefined) this.#giveUp(new RdbTrouble('broken', disagreement));
+    if (this.#unparsed === undefined) this.#compareSizes(crc64);
     return this.#read(crc64);
+  }
+
+  /** RESIZEDB is a hint, which Redis itself does not check: a right checksum outweighs it. Without one nobody knows which is wrong. */
+  #compareSizes(crc64: RdbFacts['crc64']): void {
+    const { header } = this.#walker;
+    const disagreement = this.#tally.disagreement();
+    if (disagreement === undefined) return;
+    if (header === undefined || !isProven(header)) this.#giveUp(new RdbTrouble('broken', disagreement));
+    else if (crc64 === 'unchecked') this.#unparsed = `${disagreement}, and no checksum tells which of both is wrong`;
   }
 
   #checkEnd(): void {
@@ -152,6 +160,11 @@ class StreamingReader implements RdbReader {
   }
 
   #checkCrc(): RdbFacts['crc64'] {
+    const { header } = this.#walker;
+    if (header && trailerBytesOf(header) === 0) {
+      if (this.#unparsed !== undefined) throw malformed(this.#unparsed); // all that they had is known, and nothing else proves them
+      return 'unchecked';
+    }
     const stored = this.#tail.readBigUInt64LE();
     if (stored === 0n) return 'unchecked';
     if (stored !== this.#crc.value) throw checksumMismatch(stored, this.#crc.value, this.#bytes - TRAILER_BYTES);

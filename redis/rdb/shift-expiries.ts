@@ -1,6 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { Crc64 } from './crc64.ts';
-import { TRAILER_BYTES } from './format.ts';
+import { TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import { Tally } from './tally.ts';
 import { checksumMismatch, malformed, RdbTrouble } from './trouble.ts';
@@ -61,7 +61,9 @@ class Shift {
 
   end(): Buffer {
     const total = this.#heldAt + this.#held.length;
-    if (!this.#walker.isAtEnd(total) || this.#held.length !== TRAILER_BYTES) throw malformed(`it ends at byte ${total}`);
+    const { header } = this.#walker;
+    if (!this.#walker.isAtEnd(total) || this.#held.length < TRAILER_BYTES) throw malformed(`it ends at byte ${total}`);
+    if (header && trailerBytesOf(header) === 0) return this.#moved(this.#held);
     const stored = this.#held.readBigUInt64LE();
     if (stored === 0n) return this.#held; // the server ran with `rdbchecksum no`
     if (stored !== this.#before.value) throw checksumMismatch(stored, this.#before.value, this.#heldAt);

@@ -1,5 +1,5 @@
 import { Cursor, LZF, RAW } from './cursor.ts';
-import { PROGRAM, type RdbVersion, START } from './format.ts';
+import { PROGRAM, type RdbVersion, START, trailerBytesOf } from './format.ts';
 import { type KeyClasses, LONGEST_KEY_BYTES } from './key-classes.ts';
 import { DEEPEST_LOOP, DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
@@ -56,7 +56,9 @@ export class Walker {
 
   /** Whether the end of the RDB was read and these are all of its bytes. */
   isAtEnd(totalBytes: number): boolean {
-    return PROGRAM[this.#step] === DO.nothing && this.offset === totalBytes;
+    const operation = PROGRAM[this.#step];
+    const hasEnded = operation === DO.nothing || (operation === DO.trailer && this.header && trailerBytesOf(this.header) === 0);
+    return hasEnded === true && this.offset === totalBytes;
   }
 
   /** @throws RdbTrouble where it cannot go on, RecoveryError `RDB_FOREIGN` */
