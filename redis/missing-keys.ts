@@ -17,6 +17,8 @@ export interface MissingKeys {
 export interface CompareOptions extends ScanClassesOptions {
   from: RedisClient;
   to: RedisClient;
+  /** Default: each that `from` has keys in; `to` must have them. */
+  databases?: readonly number[];
   onProgress?: (keys: number) => void;
 }
 
@@ -35,7 +37,7 @@ export async function compareKeys(options: CompareOptions): Promise<MissingKeys>
   const found = [...classes.map(({ name }) => name), OTHER].map((name): RehearsedClass => ({ name, alive: 0, there: 0 }));
   const now = await to.dbsizes();
   let [seen, memoryBytes, logBytes] = [0, 0, 0];
-  for (const { db } of await from.dbsizes()) {
+  for (const db of options.databases ?? (await from.dbsizes()).map((one) => one.db)) {
     for (const client of [from, to]) await client.command('SELECT', `${db}`);
     let missingHere = 0;
     for await (const page of scanClasses(from, options)) {

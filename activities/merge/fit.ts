@@ -1,10 +1,11 @@
 import { OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { formatList } from '../../model/format.ts';
+import { formatCountOf, formatList } from '../../model/format.ts';
 import type { ServerFacts } from '../../model/manifest.ts';
 import { type MergeInput, unknownClasses } from '../../model/merge.ts';
 import { canLoad, maxRdbVersion, type Server } from '../../model/rdb-versions.ts';
 import type { RedisClient } from '../../redis/client.ts';
+import { type ScanClassesOptions, scanClasses } from '../../redis/scan-classes.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** @throws RecoveryError `INPUT_INVALID` that names what is no data class */
@@ -45,3 +46,33 @@ export function refuseNewer(copy: Server, living: Server, instance: string): voi
     { next: `Let redis-server of version ${living.version} be the first on the PATH of the worker.` },
   );
 }
+
+/**
+ * The databases of a copy that can be merged, each into the one of the same number.
+ * @throws RecoveryError `RESTORE_REFUSED` for wanted keys in a database that the living Redis does not have
+ */
+export async function sharedDatabases(
+  copy: RedisClient,
+  living: ServerFacts,
+  { name, classes }: ProtectedInstance,
+  options: Pick<ScanClassesOptions, 'wanted' | 'signal'>,
+): Promise<number[]> {
+  const all = (await copy.dbsizes()).map(({ db }) => db);
+  for (const db of all.filter((one) => one >= living.databases)) {
+    await copy.command('SELECT', `${db}`);
+    let keys = 0;
+    for await (const page of scanClasses(copy, { classes, ...options })) keys += page.length;
+    await copy.command('SELECT', '0');
+    if (keys > 0) throw noDatabase(name, { db, keys, has: living.databases });
+  }
+  return all.filter((db) => db < living.databases);
+}
+
+const noDatabase = (name: string, { db, keys, has }: { db: number; keys: number; has: number }): RecoveryError =>
+  new RecoveryError(
+    'RESTORE_REFUSED',
+    `${formatCountOf(keys, 'key')} of these classes would come back into database ${db}, and ${name} has ${formatCountOf(has, 'database')} (0 to ${has - 1})`,
+    {
+      next: `Set \`databases ${db + 1}\` in the configuration of ${name} and restart it, or restore other classes. Nothing was changed.`,
+    },
+  );

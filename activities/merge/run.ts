@@ -15,7 +15,7 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import { currentJob } from '../job-context.ts';
 import { openScratch } from '../scratch/open.ts';
 import type { ProtectedInstance, World } from '../world.ts';
-import { refuseNewer, refuseUnfit } from './fit.ts';
+import { refuseNewer, refuseUnfit, sharedDatabases } from './fit.ts';
 import { judge } from './judge.ts';
 import { readNeeds } from './needs.ts';
 
@@ -34,6 +34,8 @@ interface Copied {
   target: ProtectedInstance;
   server: ServerFacts;
   manifest: SnapshotManifest;
+  /** Those that have wanted keys, and that the living one has. */
+  databases: readonly number[];
 }
 
 /** Loads a copy, compares it with the living Redis, and removes it. See `rehearseMerge`. */
@@ -51,10 +53,11 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
     const [refusal] = (await judge(world, plan, before)).refusals;
     if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
     const { from, to, target, manifest } = copied;
+    const databases = copied.databases.map((db) => ({ from: db, to: db }));
     const wanted = plan.classes.map(({ name }) => name);
     const onProgress = ({ keys, restored }: MergeProgress) =>
       progress({ stage: 'merge', note: `${keys} keys looked at, ${restored} brought back` });
-    const merged = await mergeKeys({ from, to, classes: target.classes, wanted, signal, onProgress });
+    const merged = await mergeKeys({ from, to, classes: target.classes, wanted, databases, signal, onProgress });
     const { classes: standing } = await compared(world, plan, copied);
     const classes = merged.classes.map((one) => {
       const counted = plan.log ? one : withExpired(plan, manifest, one);
@@ -67,10 +70,11 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
 
 async function compared(world: World, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {
   const { signal, progress } = currentJob();
-  const { from, to, target, server } = copied;
+  const { from, to, target, server, databases } = copied;
   const missing = await compareKeys({
     from,
     to,
+    databases,
     classes: target.classes,
     wanted: plan.classes.map(({ name }) => name),
     signal,
@@ -102,7 +106,9 @@ async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied)
     const material = { manifest, ...(plan.log ? { log: plan.log } : {}) };
     const { host, port } = await openScratch(source, material, { directory, binary, password, signal, onProgress: progress });
     using from = await openRedis({ host, port, password });
-    return await body({ from, to, target, server, manifest });
+    const wanted = plan.classes.map(({ name }) => name);
+    const databases = await sharedDatabases(from, server, target, { wanted, signal });
+    return await body({ from, to, target, server, manifest, databases });
   } finally {
     await removeScratches(home);
   }

@@ -102,9 +102,9 @@ async function linesOf(world: World, { process }: ProtectedInstance): Promise<[s
   return lines.filter(([name, command = '']) => name !== 'rename-command' || !OURS.has(command.toUpperCase()));
 }
 
-/** How many databases the target has: as it runs, or as the Redis that was backed up. */
-export const databasesOf = ({ server }: TargetFacts, manifest: SnapshotManifest): number =>
-  Math.max(1, server?.databases ?? manifest.server.databases);
+/** How many databases the target has: by its redis.conf, as it runs, or as the Redis that was backed up. */
+export const databasesOf = ({ databases, server }: TargetFacts, manifest: SnapshotManifest): number =>
+  Math.max(1, databases ?? server?.databases ?? manifest.server.databases);
 
 /** Why it is gone, in the words of its log; undefined while it runs. */
 export async function hasEnded({ scratch }: ThrowAway): Promise<RecoveryError | undefined> {
