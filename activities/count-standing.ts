@@ -64,12 +64,18 @@ async function compare(
   });
 }
 
+/** Were all keys of what is loaded counted? */
+export const isParsed = ({ rehearsal, parsed }: RestorePlan): boolean =>
+  rehearsal?.done && rehearsal.result ? rehearsal.result.rdb.parsed : parsed;
+
 /** What was loaded tells, by the clock of Redis; over it a log was replayed, and only a rehearsal of that tells. */
 function expectedOf(
-  { rehearsal }: RestorePlan,
+  plan: RestorePlan,
   { expiries, logBytes }: Staged,
   { beginMs, endMs }: { beginMs: number; endMs: number },
 ): ExpectedKeys[] | undefined {
+  const { rehearsal } = plan;
+  if (!isParsed(plan)) return undefined;
   if (logBytes === undefined) return expiries.map((one) => ({ ...nameOf(one), alive: aliveBetween(one, beginMs, endMs) }));
   if (!rehearsal?.done) return undefined;
   return rehearsal.databases.flatMap(

@@ -10,7 +10,7 @@ import { openRedis } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { loadErrorsOf, logRefused } from '../redis/log/load-errors.ts';
-import { countStanding, type StandingOptions, writesSeen } from './count-standing.ts';
+import { countStanding, isParsed, type StandingOptions, writesSeen } from './count-standing.ts';
 import { currentJob } from './job-context.ts';
 import type { LiveLoad } from './live/load-live.ts';
 import { requireProcess } from './places.ts';
@@ -49,7 +49,7 @@ export type Verified = CountVerdict & { keysAfter: KeysAfter };
 const loadedFacts = ({ plan, staged, info }: { plan: RestorePlan; staged: Staged; info: RedisInfo }) => ({
   mode: plan.mode,
   manifestKeys: staged.keys,
-  parsed: plan.rehearsal?.done && plan.rehearsal.result ? plan.rehearsal.result.rdb.parsed : plan.parsed,
+  parsed: isParsed(plan),
   ...lastLoad(info),
   dbsizeAfter: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
 });
@@ -66,7 +66,7 @@ async function whole(
     });
   if (!verdict.ok) throw failed(verdict.code, verdict.message);
   const stands = await countStanding(target, options);
-  if (!stands.ok && plan.parsed) throw failed('COUNT_MISMATCH', `${verdict.message}; but ${stands.message}`);
+  if (!stands.ok) throw failed('COUNT_MISMATCH', `${verdict.message}; but ${stands.message}`);
   const loss = unforeseenLoss(plan, stands.after);
   if (loss) throw new RecoveryError('RESTORE_LOSS', loss.message, { next: `${oldData} ${loss.next}` });
   return {

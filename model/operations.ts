@@ -181,7 +181,7 @@ export interface RestoreReport {
   keysAfter: KeysAfter;
   /**
    * Every key is accounted for, and each class of each database is as promised. False: Redis does not say what it loaded, the
-   * log was not rehearsed, or clients write already.
+   * log was not rehearsed, or clients have written already.
    */
   exact: boolean;
   /** What was compared, in one sentence. */

@@ -16,7 +16,7 @@ export interface StandsFacts {
   found: readonly DatabaseKeys[];
   /** So many may be gone for a reason that is known: evicted as announced, empty, hashes of which every field has expired. */
   mayLack: number;
-  /** Clients have changed keys since the load. */
+  /** Somebody has changed keys since the load, or that cannot be told. */
   writesSeen: boolean;
 }
 
@@ -59,7 +59,7 @@ export function checkStands(facts: StandsFacts): StandsVerdict {
   const by = [lacking > 0 && `${formatCount(lacking)} fewer`, extra > 0 && `${formatCount(extra)} more`]
     .filter(Boolean)
     .join(', ');
-  if (writesSeen) return { ok: true, exact: false, after, message: `${there}; clients write already: ${by}` };
+  if (writesSeen) return { ok: true, exact: false, after, message: `${there}; clients may have written meanwhile: ${by}` };
   if (extra === 0 && lacking <= mayLack)
     return { ok: true, exact: false, after, message: `${there}; ${by}, as Redis evicts, or drops what is empty` };
   return { ok: false, exact: false, after, message: `${there}, and nobody has written: ${by} (${namesOf(differing)})` };
