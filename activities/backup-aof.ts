@@ -10,6 +10,7 @@ import { readServerFacts } from '../redis/server-facts.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { storeAof } from './aof/store.ts';
 import { byteProgress, currentJob } from './job-context.ts';
+import { claimRepository } from './owner.ts';
 import { requireProcess } from './places.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -51,6 +52,7 @@ export const createAofBackupActivities = (world: World) => ({
     const began = world.now();
     const target = await world.instance(instance);
     using client = await openRedis(target.connection);
+    await claimRepository(world, target, client);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const pins = await pinsOf(target, operationId);

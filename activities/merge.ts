@@ -15,6 +15,7 @@ import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
 import { merge, rehearse, scratchHome } from './merge/run.ts';
+import { requireOwnRepository } from './owner.ts';
 import type { Place } from './places.ts';
 import { chooseFromLog } from './plan-log.ts';
 import type { World } from './world.ts';
@@ -40,6 +41,7 @@ export const createMergeActivities = (world: World) => ({
     const { signal, progress, operationId } = currentJob();
     const target = await world.instance(input.instance);
     const { classes } = target;
+    await requireOwnRepository(world, target, 'nothing of it is brought back');
     refuseUnknown(input, target);
     using client = await openRedis(target.connection);
     const server = await readServerFacts(client);

@@ -13,6 +13,7 @@ import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
+import { foreignOwner } from './owner.ts';
 import { chooseFromLog, momentsIn } from './plan-log.ts';
 import type { World } from './world.ts';
 
@@ -43,7 +44,8 @@ export const createPlanActivities = (world: World) => ({
    */
   async planRestore({ input, target, live, rehearsal }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
-    const { classes } = await world.instance(instance);
+    const { classes, target: of } = await world.instance(instance);
+    const foreign = await foreignOwner(world, { name: instance, target: of });
     const repository = await world.repository();
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
@@ -64,6 +66,7 @@ export const createPlanActivities = (world: World) => ({
       beyond: [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
       asksLatest: isLatest(input.backupId),
       target,
+      ...(foreign ? { foreignOwner: foreign } : {}),
       classes,
       nowMs: world.now(),
       options: input,

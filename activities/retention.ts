@@ -11,6 +11,7 @@ import {
 import { AofBackups } from '../repository/aof-backups.ts';
 import { Baselines } from '../repository/baselines.ts';
 import { currentJob } from './job-context.ts';
+import { requireOwnRepository } from './owner.ts';
 import type { World } from './world.ts';
 
 /** What was begun this long ago and has no manifest will never get one. */
@@ -22,7 +23,9 @@ export const createRetentionActivities = (world: World) => ({
   /** Deletes what the rules no longer want, and the remains of dead backups. A retry plans anew and deletes the rest. */
   async applyRetention({ instance, dryRun = false }: RetentionInput): Promise<RetentionResult> {
     const { signal, progress } = currentJob();
-    const { retention } = await world.instance(instance);
+    const own = await world.instance(instance);
+    const { retention } = own;
+    await requireOwnRepository(world, own, 'nothing of it is deleted');
     const repository = await world.repository();
     const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [], logRemoved: 0 };
     for (const shard of await repository.shards(instance)) {

@@ -1,5 +1,6 @@
 import type { Rpo } from '../model/archiving.ts';
 import type { DataClass } from '../model/data-class.ts';
+import type { Target } from '../model/deployment.ts';
 import type { LockHolder } from '../model/lock.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
@@ -50,6 +51,8 @@ export interface World {
 /** One configured instance with its secrets. Lives in the memory of an activity and nowhere else. */
 export interface ProtectedInstance {
   name: string;
+  /** Whom the configuration means by it. Absent: nobody has said, and nothing is compared. */
+  target?: Target;
   connection: RedisConnection;
   classes: readonly DataClass[];
   backup: { method: 'replication' | 'bgsave'; compressionLevel: number; uncompressedFork: boolean };

@@ -11,7 +11,7 @@ interface Planned {
   digest: string;
 }
 
-type Consents = Pick<RestoreInput, 'skipSafetySnapshot' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss'>;
+type Consents = Pick<RestoreInput, 'skipSafetySnapshot' | 'fromAnother' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss'>;
 
 /** What a person allows by name. */
 export function consentsOf(given: Given): Consents {
@@ -19,6 +19,7 @@ export function consentsOf(given: Given): Consents {
   const acceptLoss = optionOf(given, 'acceptLoss');
   return {
     ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
+    ...(options.fromAnother === true ? { fromAnother: true } : {}),
     ...(options.allowUnparsed === true ? { allowUnparsed: true } : {}),
     ...(options.rehearsal === false ? { noRehearsal: true } : {}), // --no-rehearsal
     ...(acceptLoss === undefined ? {} : { acceptLoss }),

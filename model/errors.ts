@@ -49,6 +49,12 @@ export const ERRORS = {
   STORE_FULL: { exit: 35, retryable: true, title: 'The store has no space left' },
   STORE_UNFIT: { exit: 36, retryable: false, title: 'The store lacks something that safe backups need' },
 
+  REPOSITORY_FOREIGN: {
+    exit: 37,
+    retryable: false,
+    title: 'The backups under this name are those of another Redis or deployment',
+  },
+
   // 40-49: a restore
   RESTORE_REFUSED: { exit: 40, retryable: false, title: 'The plan has something that forbids the restore' },
   RESTORE_LOSS: { exit: 40, retryable: false, title: 'Much less would be there than before, and nobody has accepted that' },

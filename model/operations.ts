@@ -148,6 +148,8 @@ export interface RestoreInput {
   skipSafetySnapshot?: boolean;
   /** Restore an RDB whose keys could not all be counted. The count can then not be proved. */
   allowUnparsed?: boolean;
+  /** The data of another Redis, or of another deployment, is wanted here. */
+  fromAnother?: boolean;
   /** Do not try base and log in a throw-away Redis first: what comes out is then an estimate. */
   noRehearsal?: boolean;
   /** Digest of the loss that is accepted, as the refusal has printed it: less than half of what was there comes back. */

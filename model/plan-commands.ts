@@ -20,6 +20,7 @@ export function restoreCommand({ instance, backupId, until, aofBackup, isLive = 
     ...(isLive ? ['--strategy live'] : []),
     ...(options.skipSafetySnapshot ? ['--skip-safety-snapshot'] : []),
     ...(options.allowUnparsed ? ['--allow-unparsed'] : []),
+    ...(options.fromAnother ? ['--from-another'] : []),
     ...(options.noRehearsal ? ['--no-rehearsal'] : []),
     ...(options.acceptLoss === undefined ? [] : [`--accept-loss ${options.acceptLoss}`]),
   ].join(' ');

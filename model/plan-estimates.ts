@@ -1,3 +1,4 @@
+import type { Owner } from './owner.ts';
 import type { PlanOptions, RestoreMode, RestorePlan, TargetFacts } from './plan.ts';
 import type { Loads } from './plan-loads.ts';
 
@@ -58,7 +59,12 @@ export const mayEvict = (loads: Loads, target: TargetFacts): boolean =>
 const dataBytes = ({ rdb, server }: Loads): number => rdb.usedMemoryBytes ?? server.usedMemoryBytes;
 
 /** A snapshot of what stands there, right before it is replaced; its files are kept aside in any case. */
-export function safetySnapshotFor(target: TargetFacts, options: PlanOptions = {}): RestorePlan['safetySnapshot'] {
+export function safetySnapshotFor(
+  target: TargetFacts,
+  options: PlanOptions = {},
+  foreign?: Owner,
+): RestorePlan['safetySnapshot'] {
+  if (foreign) return { taken: false, why: 'the repository is that of another; the files are kept aside' };
   if (options.skipSafetySnapshot) return { taken: false, why: 'it was asked to be left out; the files are kept aside' };
   if (!target.reachable) return { taken: false, why: 'Redis does not answer; its files are kept aside' };
   if (target.loading) return { taken: false, why: 'Redis is loading and gives no snapshot; its files are kept aside' };

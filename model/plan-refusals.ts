@@ -11,6 +11,7 @@ import { whatIsLoaded } from './plan-loads.ts';
 import { commandRefusals } from './plan-log-needs.ts';
 import { lossRefusal } from './plan-loss.ts';
 import { asStartedNext, nextStartRefusals } from './plan-next-start.ts';
+import { ownerRefusal } from './plan-owner.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 
 /** TIME of the server and ours may differ by so much: a restore takes seconds, and TTLs are counted in them. */
@@ -23,6 +24,7 @@ export const MAXMEMORY_TOLERANCE = 1.05;
 export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   const { live, instance } = input;
   return [
+    ownerRefusal(input),
     beyondRefusal(input),
     ...(live ? liveRefusals(instance, live, plan.memory.neededBytes) : [...identityRefusals(input), topologyRefusal(input)]),
     ...nextStartRefusals(input),

@@ -5,6 +5,7 @@ import type { LiveFacts, PlannedLive } from './live.ts';
 import type { LogNeeds } from './log-needs.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { PlannedOutcome } from './outcome.ts';
+import type { Owner } from './owner.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
 import type { PlannedLoss } from './plan-loss.ts';
 import type { RehearsalOutcome, RehearsedMoment } from './rehearsal.ts';
@@ -26,6 +27,8 @@ export interface PlanInput {
   classes: readonly DataClass[];
   nowMs: number;
   options?: PlanOptions;
+  /** Whose the backups are, if they are somebody else's. */
+  foreignOwner?: Owner;
   /** Absent: the backup alone is restored. */
   log?: PlannedLog;
   /** With strategy `live`. */
@@ -56,6 +59,8 @@ export interface PlanOptions {
   noRehearsal?: boolean;
   /** Go on without a snapshot of what stands there now. */
   skipSafetySnapshot?: boolean;
+  /** The data of another Redis, or of another deployment, is wanted here. */
+  fromAnother?: boolean;
 }
 
 /** The part of the continuous log that is replayed over the backup. */
@@ -91,6 +96,8 @@ export interface RestorePlan {
   /** Of the stored object. */
   sha256: string;
   strategy: 'replace' | 'live';
+  /** Whose the backups are, if they are somebody else's. */
+  foreignOwner?: Owner;
   /** With strategy `live`. */
   live?: PlannedLive;
   mode: RestoreMode;

@@ -32,7 +32,7 @@ export function planRestore(given: PlanInput): RestorePlan {
   const mode: RestoreMode = target.layout.appendonly || input.live ? 'append-only-directory' : 'rdb-file';
   const ofBackup = backupClasses(input);
   const losses = lossesOf(input, ofBackup);
-  const safetySnapshot = safetySnapshotFor(target, input.options);
+  const safetySnapshot = safetySnapshotFor(target, input.options, input.foreignOwner);
   const appendForm = appendFormOf(input);
   const steps = (input.live ? liveStepsFor : stepsFor)(loads, target, { mode, appendForm, safetySnapshot });
   const foreseen = foresee(input, ofBackup);
@@ -55,6 +55,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     storedBytes: manifest.stored.bytes,
     keysInBackup: manifest.rdb.keys,
     parsed: manifest.rdb.parsed,
+    ...(input.foreignOwner ? { foreignOwner: input.foreignOwner } : {}),
     ...(input.log ? { log: input.log } : {}),
     ...(input.aofBackup ? { aofBackup: true as const } : {}),
     ...(input.rehearsal ? { rehearsal: input.rehearsal } : {}),

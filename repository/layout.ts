@@ -21,6 +21,8 @@ const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 export const shardPrefix = (instance: string, shard: string): string => `${name(instance, 'instance')}/${name(shard, 'shard')}/`;
 export const instancePrefix = (instance: string): string => `${name(instance, 'instance')}/`;
 
+export const ownerKey = (instance: string): string => `${instancePrefix(instance)}owner.json`;
+
 export const snapshotsPrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}snapshots/`;
 export const snapshotPrefix = ({ instance, shard, backupId }: SnapshotRef): string =>
   `${snapshotsPrefix(instance, shard)}${id(backupId)}/`;

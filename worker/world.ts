@@ -3,6 +3,7 @@ import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { ApplicationConfig, Config, ProcessConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
+import { targetOf } from '../config/target.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import { Archive } from '../repository/archive/archive.ts';
@@ -31,7 +32,7 @@ export async function createWorld(
     operations,
     draining,
     archive: async (instance, shard) => new Archive((await world.repository()).store, instance, shard),
-    instance: async (name) => protectedInstance(await resolveInstance(config, name)),
+    instance: async (name) => ({ ...protectedInstance(await resolveInstance(config, name)), ...targetPart(config, name) }),
     instances: () => instanceNames(config),
     repository() {
       repository ??= openRepository().catch((error) => {
@@ -42,6 +43,11 @@ export async function createWorld(
     },
   };
   return world;
+}
+
+function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'target'> {
+  const target = targetOf(config, name, 'worker');
+  return target ? { target } : {};
 }
 
 function protectedInstance({

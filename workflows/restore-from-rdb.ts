@@ -55,6 +55,7 @@ const COMMON_CHECKS = {
   plan: CHECKS.text,
   planOnly: CHECKS.flag,
   skipSafetySnapshot: CHECKS.flag,
+  fromAnother: CHECKS.flag,
   noRehearsal: CHECKS.flag,
   acceptLoss: CHECKS.text,
   allowUnparsed: CHECKS.flag,

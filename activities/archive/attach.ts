@@ -10,6 +10,7 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { timelineIdOf } from '../../repository/layout.ts';
 import { currentJob } from '../job-context.ts';
+import { claimRepository } from '../owner.ts';
 import { storeRdb } from '../store-rdb.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
@@ -45,6 +46,7 @@ export async function attach(world: World, target: ProtectedInstance, archive: A
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, world.draining]);
   using client = await openRedis(target.connection);
+  await claimRepository(world, target, client);
   const end = await endOf(world, target.name, archive, { shard, client });
   await untilWorthFollowing(target, client, end, signal);
   const follower = await openFollower(target.connection, {

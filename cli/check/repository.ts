@@ -1,4 +1,7 @@
-import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+import { targetOf } from '../../config/target.ts';
+import { foreignRepository, foreignTo } from '../../model/owner.ts';
+import { readOwner } from '../../repository/owner.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Backups can be written, read back, listed and deleted; and whether anybody who gets at them can read them. */
 export const checkRepository = ({ repository, config }: CheckWorld): Promise<Finding[]> =>
@@ -21,4 +24,16 @@ export const checkRepository = ({ repository, config }: CheckWorld): Promise<Fin
         'Encryption by redis-backup is not available in this version: let the store encrypt (SSE-KMS, an encrypted disk), allow few people to read it, and keep backups for a short time.',
       ),
     ];
+  });
+
+/** The backups under the name of an instance are its own. */
+export const checkOwner = ({ repository, config }: CheckWorld, name: string): Promise<Finding[]> =>
+  findings('owner', async () => {
+    const target = targetOf(config, name, 'command');
+    const owner = await readOwner((await repository()).store, name);
+    if (!target || !owner) return [];
+    if (foreignTo(owner, target).length === 0)
+      return [ok('owner', `the backups of ${name} are its own, since ${owner.since.slice(0, 10)}`)];
+    const { message, next } = foreignRepository(owner, target, 'nothing is stored, and nothing deleted');
+    return [failed('owner', message, next)];
   });

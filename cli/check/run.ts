@@ -10,7 +10,7 @@ import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
 import { checkRecovery, checkWebhook } from './recovery.ts';
-import { checkRepository } from './repository.ts';
+import { checkOwner, checkRepository } from './repository.ts';
 import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
 import { checkPlace, checkTemporal } from './temporal.ts';
@@ -47,6 +47,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
       await add(checkPolicy(client, instance, world));
       await add(checkArchiveServer(client, instance));
     }
+    await add(checkOwner(world, name));
     await add(checkDataClasses(world, client, instance));
     await add(checkRecovery(world, name, client));
     await add(checkPlatform(world.config, instance, client));

@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts';
+import { adopt } from './adopt.ts';
 import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   clone,
   importCommand,
   retention,
+  adopt,
   schedules,
   worker,
 ];

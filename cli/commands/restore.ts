@@ -45,6 +45,7 @@ export const restore: CommandSpec = {
       about: 'do not try backup and log in a throw-away Redis first: what is there afterwards is then an estimate',
     },
     { flags: '--allow-unparsed', about: 'restore a backup whose keys could not all be counted, so that nobody can prove them' },
+    { flags: '--from-another', about: 'restore the data of another Redis or deployment, whose backups these are' },
     { flags: '--skip-safety-snapshot', about: 'take no backup of what is there now; its files are kept aside in any case' },
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],

@@ -1,12 +1,15 @@
 import type { Config } from '../../config/config.ts';
 import { instanceOf } from '../../config/load.ts';
+import { targetOf } from '../../config/target.ts';
 import { DURATION_ALLOWED, parseDuration } from '../../config/units.ts';
 import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { describeOwner, foreignTo } from '../../model/owner.ts';
 import { takesPlaceOf, toCandidate } from '../../model/retention.ts';
+import { readOwner } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, optionOf, someInstances } from '../command.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
@@ -32,6 +35,12 @@ export const status: CommandSpec = {
     const states = await Promise.all(
       names.map(async (name) => stateOf(loaded, await catalogOf(store, name, now()), { maxAgeMs, now: now() })),
     );
+    for (const state of states) {
+      const target = targetOf(loaded, state.instance, 'command');
+      const owner = await readOwner(store.store, state.instance);
+      if (owner && target && foreignTo(owner, target).length > 0)
+        state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
+    }
     output.result({ instances: states }, states.map(stateText).join('\n'));
     const worst = Math.max(0, ...states.map(({ exit }) => exit));
     if (given.options.nagios !== true) return worst;

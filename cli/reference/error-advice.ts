@@ -44,6 +44,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   STORE_FULL: 'Make room, or shorten the retention and run `redis-backup retention --apply`.',
   STORE_UNFIT: 'Use a store with conditional writes and checksums; the message names what this one lacks.',
 
+  REPOSITORY_FOREIGN:
+    'Give this one a repository (prefix) of its own, or take the backups over: `redis-backup adopt`. To restore their data: `--from-another`.',
   RESTORE_REFUSED: 'Read the plan (`redis-backup restore --plan`): it names everything that forbids the restore.',
   RESTORE_LOSS:
     'Read what takes the keys away: the message has the `--until` right before it. If the loss is meant, repeat the command with the `--accept-loss` that it prints.',

@@ -1,0 +1,42 @@
+import { targetOf } from '../../config/target.ts';
+import { formatTarget } from '../../model/deployment.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/owner.ts';
+import { readOwner, replaceOwner } from '../../repository/owner.ts';
+import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
+import { ONE_INSTANCE } from './instance-argument.ts';
+
+/** `adopt [INSTANCE] --why REASON`: from now on the backups under this name are those of this configuration's Redis. */
+export const adopt: CommandSpec = {
+  name: 'adopt',
+  about: 'takes over the backups of an instance from the Redis, or the deployment, that they belong to',
+  arguments: [ONE_INSTANCE],
+  options: [{ flags: '--why <reason>', about: 'why; it is kept beside the backups' }],
+  async run({ config, repository, output, now }, given) {
+    const loaded = await config();
+    const instance = oneInstance(loaded, given.arguments[0], 'adopt');
+    const target = targetOf(loaded, instance, 'command');
+    const why = optionOf(given, 'why')?.trim();
+    const { store } = await repository();
+    const owner = await readOwner(store, instance);
+    if (!target || !why) throw noReason(instance, owner ? `they belong to ${describeOwner(owner)}` : 'nobody has claimed them');
+    if (owner && foreignTo(owner, target).length === 0) {
+      output.result({ instance, owner, changed: false }, `the backups of ${instance} belong to this one already`);
+      return undefined;
+    }
+    const at = new Date(now()).toISOString();
+    const next = owner ? takenOver(owner, target, at, why) : ownerOf(target, at);
+    await replaceOwner(store, next);
+    const from = owner ? `, and no longer to ${describeOwner(owner)}` : '';
+    output.result(
+      { instance, owner: next, changed: true },
+      `the backups of ${instance} belong to ${formatTarget(target)}${from}`,
+    );
+    return undefined;
+  },
+};
+
+const noReason = (instance: string, now: string) =>
+  new RecoveryError('USAGE', `a reason is wanted for taking over the backups of ${instance}; ${now}`, {
+    next: `Run: redis-backup adopt ${instance} --why "…". The other one can then store nothing more under that name.`,
+  });

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { RecoveryError } from '../model/errors.ts';
+import type { Owner } from '../model/owner.ts';
+import { ownerKey } from './layout.ts';
+import { hasCode, readText, textBody } from './small-objects.ts';
+import type { ObjectStore } from './stores/object-store.ts';
+
+const LARGEST_BYTES = 256 * 1024;
+
+const who = { deployment: z.string().optional(), address: z.string(), host: z.string().optional() };
+const schema = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.literal('owner'),
+  instance: z.string(),
+  ...who,
+  since: z.iso.datetime(),
+  before: z.array(z.strictObject({ ...who, until: z.iso.datetime(), why: z.string() })),
+});
+
+/**
+ * Whose the backups of an instance are; undefined where nobody has claimed them.
+ * @throws RecoveryError `MANIFEST_INVALID`: what can't be read may belong to anybody
+ */
+export async function readOwner(store: ObjectStore, instance: string): Promise<Owner | undefined> {
+  const key = ownerKey(instance);
+  const text = await readText(store, key, LARGEST_BYTES);
+  if (text === undefined) return undefined;
+  try {
+    const { formatVersion: _, kind: __, ...owner } = schema.parse(JSON.parse(text));
+    return owner as Owner;
+  } catch (cause) {
+    throw new RecoveryError('MANIFEST_INVALID', `${store.url}/${key} does not say whose the backups of ${instance} are`, {
+      next: 'Look at it; `redis-backup adopt` writes it anew.',
+      cause,
+    });
+  }
+}
+
+/** Claims them for the first time. @returns the owner: of two that claim at once, the first */
+export async function claimOwner(store: ObjectStore, owner: Owner): Promise<Owner> {
+  try {
+    await store.put(ownerKey(owner.instance), textBody(formatOwner(owner)), { ifAbsent: true });
+    return owner;
+  } catch (error) {
+    if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+    return (await readOwner(store, owner.instance)) ?? owner;
+  }
+}
+
+/** Writes a new owner over the old one. */
+export const replaceOwner = async (store: ObjectStore, owner: Owner): Promise<void> =>
+  void (await store.put(ownerKey(owner.instance), textBody(formatOwner(owner))));
+
+const formatOwner = (owner: Owner): string => `${JSON.stringify({ formatVersion: 1, kind: 'owner', ...owner }, null, 2)}\n`;

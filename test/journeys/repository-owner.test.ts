@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { readOwner } from '../../repository/owner.ts';
+import { House } from '../support/house.ts';
+
+const populate = (house: House, keys: number) => house.ask('DEBUG', 'POPULATE', String(keys), 'key', '10');
+
+describe('One repository prefix for two environments', function () {
+  this.timeout(120_000);
+  let production: House;
+  let staging: House;
+  before(async () => {
+    production = await House.open();
+    await populate(production, 300);
+    await production.command('backup', 'main');
+    staging = await House.open({
+      beside: production,
+      deployment: 'staging',
+      store: { kind: 'file', directory: join(production.dir, 'backups') },
+      instance: { retention: { keepLast: 1, keepWithin: '1m' }, archive: {} },
+    });
+    await populate(staging, 20);
+  });
+  after(async () => {
+    await staging?.close();
+    await production?.close();
+  });
+
+  const ids = async () => (await production.repository.list('main')).map(({ backupId }) => backupId);
+
+  it('belongs to the Redis that stored first: another stores nothing and deletes nothing, and both are named', async () => {
+    const before = await ids();
+    for (const command of ['backup main', 'backup main --aof', 'retention main', 'retention main --apply']) {
+      const { code, stderr } = await staging.command(...command.split(' '));
+      assert.equal(code, 37, `${command}: ${stderr}`);
+      for (const { redis } of [production, staging]) assert.ok(stderr.includes(`main at 127.0.0.1:${redis.port}`), stderr);
+      assert.match(stderr, /^next: Give this one a repository \(prefix\) of its own\. .*redis-backup adopt main --why/m);
+    }
+    assert.deepEqual(await ids(), before);
+  });
+
+  it('check and status say so', async () => {
+    const owned = new RegExp(`the backups of main in .* are those of main at 127.0.0.1:${production.redis.port} on here`);
+    assert.match((await staging.command('check', 'main')).stdout, owned);
+    assert.match((await staging.command('status', 'main')).stdout, /these are the backups of another: main at/);
+    assert.match(
+      (await production.command('check', 'main')).stdout,
+      /^ok {7}main owner: the backups of main are its own, since /m,
+    );
+  });
+
+  it('is the first line of a plan, which is refused until somebody wants the data of another', async () => {
+    const plan = await staging.command('restore', 'main', '--plan');
+    assert.equal(plan.code, 37, plan.stderr);
+    assert.match(
+      plan.stdout,
+      new RegExp(`^DATA OF ANOTHER: these are the backups of main at 127.0.0.1:${production.redis.port} on here`),
+    );
+    assert.match(plan.stdout, /--from-another/);
+    const { code, stderr } = await staging.command('restore', 'main', '--from-another', '--yes');
+    assert.equal(code, 0, stderr);
+    assert.equal(await staging.ask('DBSIZE'), 300);
+  });
+
+  it('stays with a Redis that has moved, which is known by its run id', async () => {
+    await production.reconfigure((config) => {
+      config.worker.host = 'renamed';
+    });
+    const { code, stderr } = await production.command('backup', 'main');
+    assert.equal(code, 0, stderr);
+    const owner = await readOwner(production.repository.store, 'main');
+    assert.equal(owner?.host, 'renamed');
+    assert.match(owner?.before[0]?.why ?? '', /run id/);
+  });
+
+  it('is taken over by a command with a reason, which is kept', async () => {
+    assert.equal((await staging.command('adopt', 'main')).code, 2);
+    const { code, stdout, stderr } = await staging.command('adopt', 'main', '--why', 'staging goes live');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /belong to main at .*, deployment staging, .* no longer to main at /);
+    assert.equal((await readOwner(staging.repository.store, 'main'))?.before.at(-1)?.why, 'staging goes live');
+    assert.equal((await staging.command('backup', 'main')).code, 0);
+    assert.equal((await production.command('backup', 'main')).code, 37);
+  });
+});
