@@ -30,6 +30,8 @@ export interface PlanRestoreInput {
   live?: LiveFacts;
   /** With a log: what came out when it was tried. */
   rehearsal?: RehearsalOutcome;
+  /** The plan that was rehearsed: this very backup and stretch of log are planned again, whatever is newer by now. */
+  drafted?: Pick<RestorePlan, 'backupId' | 'log' | 'beyond'>;
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
@@ -42,14 +44,15 @@ export const createPlanActivities = (world: World) => ({
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
    * for more than its loss is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
-  async planRestore({ input, target, live, rehearsal }: PlanRestoreInput): Promise<ApprovablePlan> {
+  async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
     const { classes, target: of } = await world.instance(instance);
     const foreign = await foreignOwner(world, { name: instance, target: of });
     const repository = await world.repository();
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
-    const { manifest, log, beyond = [] } = await choose(world, input, all, unusable);
+    const chosen = await (drafted ? chooseDrafted(world, input, drafted) : choose(world, input, all, unusable));
+    const { manifest, log, beyond = [] } = chosen;
     const isTried = rehearsal?.done === true;
     const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
     const moments = log && !isTried ? await momentsIn(world, { ...found, log }) : undefined;
@@ -63,7 +66,7 @@ export const createPlanActivities = (world: World) => ({
       ...(moments ? { moments } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
-      beyond: [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
+      beyond: drafted ? beyond : [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
       asksLatest: isLatest(input.backupId),
       target,
       ...(foreign ? { foreignOwner: foreign } : {}),
@@ -114,6 +117,17 @@ async function choose(
     return { manifest };
   }
   return { manifest: await readNamed(await world.repository(), instance, backupId) };
+}
+
+/** What was chosen a minute ago: the archive has grown since. */
+async function chooseDrafted(
+  world: World,
+  { instance, aofBackup }: RestoreInput,
+  { backupId, log, beyond }: NonNullable<PlanRestoreInput['drafted']>,
+): Promise<Choice> {
+  if (aofBackup !== undefined) return { ...(await chooseCopy(world, instance, aofBackup)), beyond: [...beyond] };
+  const manifest = await readNamed(await world.repository(), instance, backupId);
+  return { manifest, ...(log ? { log } : {}), beyond: [...beyond] };
 }
 
 /** A copy of the server's own log, whole. */

@@ -15,7 +15,7 @@ export const createRehearsalActivities = (world: World) => ({
   rehearse: (input: RehearseInput): Promise<RehearsalOutcome> => rehearse(world, input),
 
   /** Removes what a rehearsal has left, running or kept. Idempotent. */
-  async discardRehearsal(): Promise<void> {
+  async discardRehearsal(_: { instance: string }): Promise<void> {
     await removeScratches(rehearsalHome(world, currentJob().operationId));
   },
 });

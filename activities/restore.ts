@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
 import type { RestorePlan } from '../model/plan.ts';
+import { loadsLog } from '../model/rehearsal.ts';
 import { finish, moveAside, replaceWithRdb } from '../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
@@ -53,7 +54,7 @@ export const createRestoreActivities = (world: World) => ({
     return replaceWithRdb(plan.layout, operationId, {
       buildAppendDirectory: (directory, names) => writeMultiPartFromRdb(directory, names),
       appendForm: plan.appendForm,
-      needsLog: plan.log !== undefined,
+      needsLog: loadsLog(plan),
     });
   },
 

@@ -4,6 +4,7 @@ import { type ClassExpiries, narrowTimeline } from '../model/expiry-timeline.ts'
 import { formatList } from '../model/format.ts';
 import { isWithin, type LogNeeds, shownName } from '../model/log-needs.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
+import { loadsLog } from '../model/rehearsal.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
 import type { MomentFinder } from '../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
@@ -74,9 +75,10 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
   const { facts, expiries } = reading;
   refuseUnlike(manifest, reading);
   const proofEndMs = world.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
-  const logBytes = plan.log
-    ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
-    : undefined;
+  const logBytes =
+    plan.log && loadsLog(plan)
+      ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
+      : undefined;
   return {
     bytes: facts.bytes,
     keys: facts.keys,

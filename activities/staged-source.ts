@@ -1,8 +1,10 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
+import { rehearsedResult } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { asSnapshot, openAofBase, openAofLog } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
+import { openRehearsed } from './rehearsal/home.ts';
 import { type ReplayOptions, replayedLog } from './replay-log.ts';
 import type { World } from './world.ts';
 
@@ -11,11 +13,23 @@ export interface StagedSource {
   manifest: SnapshotManifest;
   /** Of no use before their ends; chunks are only good until the next one is asked for. */
   openBase(): AsyncIterable<Buffer>;
+  /** A copied log has no moments that it could be cut at: a finder sees nothing of it. */
   openLog(log: PlannedLog, options?: Omit<ReplayOptions, 'signal'>): AsyncIterable<Buffer>;
 }
 
-/** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+/**
+ * Of a plan that was rehearsed, what came out: base and log in one RDB.
+ * @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`
+ */
 export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedSource> {
+  const source = await storedSource(world, plan);
+  const rehearsed = rehearsedResult(plan);
+  if (!rehearsed) return source;
+  const { rdb, sha256 } = rehearsed;
+  return { ...source, manifest: { ...source.manifest, rdb }, openBase: () => openRehearsed(world, plan, sha256) };
+}
+
+async function storedSource(world: World, plan: RestorePlan): Promise<StagedSource> {
   const { signal } = currentJob();
   const repository = await world.repository();
   const target = await world.instance(plan.instance);
@@ -32,6 +46,7 @@ export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedS
   return {
     manifest: asSnapshot(copied),
     openBase: () => openAofBase(backups, copied, signal),
-    openLog: (_log, options) => openAofLog(backups, copied, target.archive ?? {}, { signal, ...options }),
+    openLog: (_log, { onNeeds } = {}) =>
+      openAofLog(backups, copied, target.archive ?? {}, { signal, ...(onNeeds ? { onNeeds } : {}) }),
   };
 }

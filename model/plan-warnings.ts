@@ -26,7 +26,10 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
     ...nextStartWarnings(input),
     ...commandWarnings(input),
     ...(input.live
-      ? liveWarnings(input.instance, input.live, { replicas: input.target.replicas.length, logBytes: input.log?.bytes ?? 0 })
+      ? liveWarnings(input.instance, input.live, {
+          replicas: input.target.replicas.length,
+          logBytes: whatIsLoaded(input).log?.bytes ?? 0,
+        })
       : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
     ...classWarnings(plan),
   ];

@@ -43,3 +43,11 @@ export interface DatabaseKeys {
 }
 
 export type RehearsalOutcome = Rehearsal | { done: false; why: string };
+
+/** The one RDB that is loaded in place of backup and log. */
+export const rehearsedResult = ({ rehearsal }: { rehearsal?: RehearsalOutcome }): Rehearsal['result'] =>
+  rehearsal?.done ? rehearsal.result : undefined;
+
+/** Does Redis itself execute the log? */
+export const loadsLog = (plan: { log?: object; rehearsal?: RehearsalOutcome }): boolean =>
+  plan.log !== undefined && rehearsedResult(plan) === undefined;

@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { entriesToUndo, type UndoEntry } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
-import type { Conduct, StepName } from '../workflows/procedures/conduct.ts';
+import type { PlanConduct, StepName } from '../workflows/procedures/conduct.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import { createWorld } from './world.ts';
 
@@ -38,7 +38,9 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
     runAsJob({ signal, operationId, progress: options.onProgress }, () =>
       (activities[step] as (args: unknown) => Promise<unknown>)(args),
     );
-  const conduct: Conduct = {
+  const atTheEnd: [StepName, unknown][] = [];
+  const conduct: PlanConduct = {
+    afterwards: (step, args) => void atTheEnd.push([step, args]),
     enter: options.onPhase,
     undoLater: async (entry) => void undoList.push(entry),
     async act(step, args) {
@@ -46,18 +48,18 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       return (await run(step, args, options.signal)) as never; // the type is the step's own: `activities[step]` gave it
     },
   };
-  const planned = await planReplacement(conduct, input);
-  if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
-  await conduct.act('approveRestore', planned, { summary: '' });
   let succeeded = false;
   try {
+    const planned = await planReplacement(conduct, input);
+    if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
+    await conduct.act('approveRestore', planned, { summary: '' });
     const report = await replaceFromRdb(conduct, planned, operationId);
     succeeded = true;
     return report;
   } finally {
-    await undo(entriesToUndo(undoList, succeeded), (entry) =>
-      run(entry.step as StepName, entry.args, new AbortController().signal),
-    );
+    const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
+    await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
+    for (const [step, args] of atTheEnd) await toItsEnd(step, args).catch(() => undefined); // the next rehearsal sweeps it
   }
 }
 

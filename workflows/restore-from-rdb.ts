@@ -1,9 +1,10 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { OperationName, Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { inOwnDeployment } from './own-deployment.ts';
+import type { PlanConduct } from './procedures/conduct.ts';
 import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
 import { act } from './steps.ts';
@@ -62,10 +63,22 @@ const COMMON_CHECKS = {
 } as const;
 
 async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
-  const { instance } = input;
+  const atTheEnd: (() => Promise<unknown>)[] = [];
   const undoLater = () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.'));
+  const afterwards: PlanConduct['afterwards'] = (...step) => void atTheEnd.push(() => act(...step));
+  try {
+    return await planAndRestore(input, { act, enter, undoLater, afterwards });
+  } finally {
+    // Of a machine that is gone meanwhile, the next rehearsal there sweeps it.
+    for (const step of atTheEnd) await CancellationScope.nonCancellable(step).catch(() => undefined);
+  }
+}
+
+async function planAndRestore(input: RestoreInput, conduct: PlanConduct): Promise<RestoreResult> {
+  const { instance } = input;
+  const { enter } = conduct;
   const live = input.strategy === 'live';
-  const planned = await (live ? planLiveLoad : planReplacement)({ act, enter, undoLater }, input);
+  const planned = await (live ? planLiveLoad : planReplacement)(conduct, input);
   const { plan, digest } = planned;
   if (input.planOnly) return { outcome: 'planned', instance, digest, plan };
   await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });

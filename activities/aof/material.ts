@@ -63,14 +63,12 @@ export async function* openAofLog(
   backups: AofBackups,
   manifest: AofManifest,
   { renamedCommands, moduleCommands }: CommandNames,
-  { signal, finder, onNeeds }: ReplayOptions = {},
+  { signal, onNeeds }: Omit<ReplayOptions, 'finder'> = {},
 ): AsyncGenerator<Buffer> {
   const { bytes } = logOf(manifest);
   if (bytes === 0) return;
-  const raw = rawLog(backups, manifest, signal);
   const until = bytes + SELECT_0.length * (filesBehindBase(manifest).length - 1);
-  const all = { timelineId: '', start: 0, startState: FILE_BEGIN, from: 0, to: until, atMs: () => Number.NaN };
-  yield* replayable(finder ? finder.watch(raw, all) : raw, {
+  yield* replayable(rawLog(backups, manifest, signal), {
     ...{ state: FILE_BEGIN, startOffset: 0, from: 0, until },
     renamed: renamedCommands,
     allowed: moduleCommands,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { RecoveryError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../model/plan.ts';
+import { loadsLog, rehearsedResult } from '../../model/rehearsal.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { type LiveConditions, readLiveConditions } from '../../redis/live/conditions.ts';
 import { type OwnPersistence, ownPersistence } from '../../redis/live/own-persistence.ts';
@@ -38,7 +39,8 @@ export interface PutBackLiveInput {
 export const createLiveActivities = (world: World) => ({
   /** Downloads and verifies backup and log on this machine. A retry takes what a finished attempt has left. */
   async stageLive({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    const neededBytes = plan.rdbBytes + (plan.log?.bytes ?? 0);
+    const rehearsed = rehearsedResult(plan);
+    const neededBytes = rehearsed ? rehearsed.rdb.bytes : plan.rdbBytes + (plan.log?.bytes ?? 0);
     return stage(world, plan, await openSpoolDirectory(world, currentJob().operationId, neededBytes));
   },
 
@@ -67,7 +69,7 @@ export const createLiveActivities = (world: World) => ({
     const target = await world.instance(plan.instance);
     const spool = await openSpoolDirectory(world, operationId, 0);
     const [rdb, log] = [await spool.rdb.find(), await spool.log.find()];
-    if (!rdb || (plan.log && !log)) throw notStaged(plan);
+    if (!rdb || (loadsLog(plan) && !log)) throw notStaged(plan);
     using client = await openRedis(target.connection);
     const before = await readLiveConditions(client);
     if (before.runId !== plan.live?.runId) throw restarted(plan, before);

@@ -1,7 +1,12 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RecoveryError } from '../../model/errors.ts';
+import type { RestorePlan } from '../../model/plan.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
+import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 
 const PREFIX = 'redis-backup-rehearsal-';
@@ -19,6 +24,31 @@ export function rehearsalHome(world: World, operationId: string): string {
 
 /** What came out, for the restore that follows under the same operation id. */
 export const rehearsedRdb = (world: World, operationId: string): string => join(rehearsalHome(world, operationId), 'result.rdb');
+
+/**
+ * The bytes that were counted, and no others. Of no use before their end.
+ * @throws RecoveryError `PLAN_CHANGED` when they are no longer there, or other ones
+ */
+export async function* openRehearsed(world: World, { instance }: RestorePlan, sha256: string): AsyncGenerator<Buffer> {
+  const { operationId, signal } = currentJob();
+  const digest = createHash('sha256');
+  try {
+    for await (const piece of createReadStream(rehearsedRdb(world, operationId), { highWaterMark: 1 << 20, signal })) {
+      digest.update(piece);
+      yield piece;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    throw changed(instance, 'is no longer on this machine', error);
+  }
+  if (digest.digest('hex') !== sha256) throw changed(instance, 'is not what was counted: its checksum differs');
+}
+
+const changed = (instance: string, what: string, cause?: unknown): RecoveryError =>
+  new RecoveryError('PLAN_CHANGED', `what came out of the rehearsal for ${instance} ${what}`, {
+    next: 'Start the restore again: it is rehearsed anew. Nothing was changed.',
+    cause,
+  });
 
 /** Ends and removes what operations have left that were ended for good, such as a workflow that was terminated. */
 export async function sweepRehearsals(world: World): Promise<void> {

@@ -36,7 +36,7 @@ export interface WatchedRange {
   /** What is replayed of it. */
   from: number;
   to: number;
-  /** When the piece had come that was given last. NaN: nobody knows, and nothing is called a run. */
+  /** When the piece had come that was given last. */
   atMs(): number;
 }
 
@@ -114,8 +114,7 @@ export class MomentFinder {
     if (AT_ONCE.has(name)) {
       this.#add(this.#suspect(command, range, { command: name, atMs, keys: Number.POSITIVE_INFINITY }));
       this.#runs.clear(); // what it took is not theirs
-    } else if (!Number.isNaN(atMs) && Object.hasOwn(IN_A_ROW, name) && !isLongLived(name, second, atMs))
-      this.#inARow(command, range, atMs);
+    } else if (Object.hasOwn(IN_A_ROW, name) && !isLongLived(name, second, atMs)) this.#inARow(command, range, atMs);
     if (isBoundary) this.#boundary();
   }
 

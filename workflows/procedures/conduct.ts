@@ -18,3 +18,9 @@ export interface Conduct {
   /** Says which step is running now, for the people who watch. */
   enter(phase: Phase): void;
 }
+
+/** While there is no lock yet, and so no undo list: planning changes no instance. */
+export interface PlanConduct extends Conduct {
+  /** Has a step done when the operation has ended, however that was: planning leaves files of its own. */
+  afterwards<K extends StepName>(step: K, input: StepInput<K>, how: { summary: string; place?: string }): void;
+}

@@ -1,11 +1,12 @@
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
-import type { Conduct } from './conduct.ts';
+import type { Conduct, PlanConduct } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
+import { planRehearsed } from './rehearse.ts';
 import { type PlannedRestore, reportFrom } from './replace-from-rdb.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Looks at the running Redis and the repository and says what a live restore would do. Read-only but for a pin. */
-export async function planLiveLoad(conduct: Conduct, input: RestoreInput): Promise<PlannedRestore> {
+export async function planLiveLoad(conduct: PlanConduct, input: RestoreInput): Promise<PlannedRestore> {
   const { instance } = input;
   conduct.enter('plan');
   const { queue: place } = await conduct.act(
@@ -18,12 +19,9 @@ export async function planLiveLoad(conduct: Conduct, input: RestoreInput): Promi
     { instance },
     { place, summary: `look at ${instance}, and try the way from it to the worker` },
   );
-  const what = input.until ?? input.backupId ?? 'the newest backup';
-  const planned = await conduct.act(
-    'planRestore',
-    { input, target, live },
-    { summary: `plan the live restore of ${what} and what it loses` },
-  );
+  const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
+  const summary = `plan the live restore of ${what} and what it loses`;
+  const planned = await planRehearsed(conduct, { input, target, live }, { place, summary });
   return { ...planned, input, place };
 }
 

@@ -3,8 +3,9 @@ import type { PutBackInput } from '../../activities/put-back.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
-import type { Conduct, StepResult } from './conduct.ts';
+import type { Conduct, PlanConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
+import { planRehearsed } from './rehearse.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Where a restore works: found out before the lock, because looking changes nothing. */
@@ -14,7 +15,7 @@ export interface PlannedRestore extends ApprovablePlan {
 }
 
 /** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
-export async function planReplacement(conduct: Conduct, input: RestoreInput): Promise<PlannedRestore> {
+export async function planReplacement(conduct: PlanConduct, input: RestoreInput): Promise<PlannedRestore> {
   const { instance } = input;
   conduct.enter('plan');
   const { queue: place } = await conduct.act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
@@ -23,13 +24,9 @@ export async function planReplacement(conduct: Conduct, input: RestoreInput): Pr
     { instance },
     { place, summary: `look at ${instance} and its data directory` },
   );
-  const planned = await conduct.act(
-    'planRestore',
-    { input, target },
-    {
-      summary: `plan the restore of ${input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup'} and what it loses`,
-    },
-  );
+  const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
+  const summary = `plan the restore of ${what} and what it loses`;
+  const planned = await planRehearsed(conduct, { input, target }, { place, summary });
   return { ...planned, input, place };
 }
 
