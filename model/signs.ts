@@ -1,6 +1,7 @@
 import type { LogDamage } from './log-damage.ts';
 import type { LogRun } from './log-signatures.ts';
 import type { SnapshotManifest } from './manifest.ts';
+import type { NextStart } from './next-start.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
 import type { RedisLook } from './redis-look.ts';
 
@@ -19,6 +20,8 @@ export interface PlaceSigns {
   data?: DataSigns;
   /** Where redis.conf disables or renames the command of its log for which the last start ended: `line 12 of /etc/redis.conf`. */
   disabledBy?: string;
+  /** Of a Redis that runs and answers: what a restart would make of it. */
+  nextStart?: NextStart;
   /** Over a local connection. Absent: it was not tried, because no process is there. */
   local?: RedisLook;
   /** ISO 8601, as far as they can be seen. */

@@ -1,11 +1,14 @@
 import { unknownCommandIn } from '../../model/load-log.ts';
 import { type LogRun, runsIn, signOf } from '../../model/log-signatures.ts';
+import type { NextStart } from '../../model/next-start.ts';
 import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
 import type { EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
 import { changedAt, type MemoryKill, memoryKill, processSince } from '../../platforms/aftermath.ts';
 import type { Platform, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
+import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { lookAtRedis } from '../../redis/health.ts';
+import { lookAtNextStart } from '../next-start.ts';
 import { requireProcess } from '../places.ts';
 import type { World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
@@ -46,6 +49,7 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
   const runs = runsIn(log.value ?? []);
   const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
   const server = await processSigns(status, trace.value, platform);
+  const next = await nextStart(platform, connection, server.running === true && !server.crashLoop && heardRedis(local));
   const isEnded = server.running === false || server.crashLoop;
   const end = isEnded ? await endSigns(trace.value, run) : undefined;
   return {
@@ -57,12 +61,21 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
     ...(earlierRun ? { earlierRun } : {}),
     ...(data.value ? { data: data.value } : {}),
     ...(await disabledBy(run, platform)),
+    ...(next.value ? { nextStart: next.value } : {}),
     // A Redis that this machine may not see the process of (in a container) still answers.
     ...(server.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
     files: await fileTimes(trace.value),
-    unseen: missedIn(status, trace, log, data),
+    unseen: missedIn(status, trace, log, data, next),
   };
 }
+
+/** Of a Redis that answers only: one that is down has nothing to lose, and clients wait for it. */
+const nextStart = (platform: Platform, connection: RedisConnection, isLiving: boolean): Promise<Bounded<NextStart | undefined>> =>
+  bounded('its next start', QUESTION_MS, async () => {
+    if (!isLiving) return undefined;
+    using client = await openRedis(connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
+    return await lookAtNextStart(platform, connection, client);
+  });
 
 /** The line of redis.conf that took from Redis the command for which it has ended. */
 async function disabledBy(run: LogRun | undefined, platform: Platform): Promise<Pick<PlaceSigns, 'disabledBy'>> {

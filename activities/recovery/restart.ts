@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { unstartable } from '../../model/plan-next-start.ts';
 import type { Assessment } from '../../model/recovery.ts';
 import {
   inOperation,
@@ -14,6 +15,7 @@ import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { reasonIn } from '../../platforms/process/log-tail.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
+import { lookAtNextStart } from '../next-start.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, endWithSave, quickInfo } from './ending.ts';
@@ -52,7 +54,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
    * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`
+   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`
    */
   async restartServer(input: RestartInput): Promise<Restarted> {
     await world.requireLock(input.instance);
@@ -69,6 +71,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
     if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped, ...(own?.started ? { doneBefore: true as const } : {}) };
     if (!own) refuseTooSoon(world.now(), last, input);
     if (!running && (await hasNoData(layout))) await refuseFollowers(target, input.assessment.replicas);
+    if (running && !own && !input.approved) await refuseUnstartable(target, platform);
     const record = own ?? (await begin(world, layout, input, pid));
     if (running) {
       progress({ stage: 'stop', note: `stopping ${platform.description}` });
@@ -116,6 +119,14 @@ function alreadyRestarted(
   if (before && before.pid !== pid) return `it runs as process ${pid} since then`;
   if (server && runId !== undefined && server.runId !== runId) return `it is run ${runId} since then`;
   return undefined;
+}
+
+/** A Redis that runs is not ended for one that cannot start, unless a person says so. */
+async function refuseUnstartable({ name, connection }: ProtectedInstance, platform: Platform): Promise<void> {
+  const next = await lookAtNextStart(platform, connection, undefined, currentJob().signal);
+  if (next.outcome !== 'fails') return;
+  const { code, message, next: step } = unstartable(name, next.lastLines);
+  throw new RecoveryError(code, message, { next: step });
 }
 
 const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);

@@ -1,12 +1,26 @@
 import { formatTime } from '../format.ts';
 import type { ServerFacts } from '../manifest.ts';
+import { restartLosses } from '../plan-next-start.ts';
 import type { Signs } from '../signs.ts';
 
 const RECENT_MS = 30 * 60_000;
 
 /** What changed in the last 30 minutes as far as it is seen, and against the newest backup. One sentence each. */
 export function whatChanged(signs: Signs): string[] {
-  return [...recently(signs), ...sinceBackup(signs)];
+  return [...recently(signs), ...sinceBackup(signs), ...takenBack(signs)];
+}
+
+/** What was set since its start: a restart is one of the things that may be decided here. */
+function takenBack({ place }: Signs): string[] {
+  const next = place?.nextStart;
+  if (next?.outcome === 'fails') return [`It would not start again: its redis.conf is refused (${next.lastLines}).`];
+  if (next?.outcome !== 'starts') return [];
+  return [
+    ...(next.signInRefused ? ['After a restart it would refuse our own user and password.'] : []),
+    ...restartLosses(next).map(
+      ({ text, cure }) => `A restart takes back what was set at run time: ${text}. To keep it: ${cure}.`,
+    ),
+  ];
 }
 
 function recently({ place, nowMs, worker }: Signs): string[] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lookAtPlace } from '../../activities/recovery/look-from-place.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from './support/recovery-site.ts';
@@ -59,6 +60,23 @@ describe('A restart', function () {
       site.during((acts) => acts.restartServer(input)),
       { code: 'START_FAILED' },
     );
+  });
+
+  it('of one that runs is refused when it would not start again, and told before', async () => {
+    await using site = await recoverySite();
+    await site.ask('ACL', 'SETUSER', 'bob', 'on', '>bpw', '~*', '+@all');
+    const seen = await lookAtPlace('here', site.platform, site.redis.connection);
+    assert.equal(seen.nextStart?.outcome, 'starts');
+    const bob = seen.nextStart?.outcome === 'starts' && seen.nextStart.differences.find(({ name }) => name === 'bob');
+    assert.ok(bob, JSON.stringify(seen.nextStart));
+    appendFileSync(site.redis.configFile, '\nmaxmemory-polcy allkeys-lru\n');
+    const input = await assessed(site);
+    const { pid } = await site.platform.status();
+    await assert.rejects(
+      site.during((acts) => acts.restartServer(input)),
+      { code: 'CONFIG_UNSTARTABLE' },
+    );
+    assert.equal((await site.platform.status()).pid, pid);
   });
 
   it('is refused to a second recovery within the limit, unless a person approves it', async () => {

@@ -157,6 +157,7 @@ async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean
 /** What a person must allow first, by the code that refuses it. */
 const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
   RESTART_TOO_SOON: 'Restart it again?',
+  CONFIG_UNSTARTABLE: 'Restart it all the same?',
   STOP_FAILED: 'End it by kill -9, and start it?',
 };
 
