@@ -1,4 +1,5 @@
 import { isWithin, joinedNeeds, type LogNeeds } from '../model/log-needs.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { CommandNames as Names } from '../redis/log/command-names.ts';
 import { CommandReader } from '../redis/log/command-reader.ts';
@@ -60,3 +61,20 @@ export function known({ commands, highestDb }: LogNeeds, { renamedCommands, modu
 }
 
 type PlannedNeeds = NonNullable<PlannedLog['needs']>;
+
+/** What the log asks for since the newest base on its newest timeline: what a restore to its end would execute. */
+export async function newestNeeds(
+  archive: Archive,
+  manifests: readonly SnapshotManifest[],
+  commands: CommandNames,
+  signal?: AbortSignal,
+): Promise<PlannedLog['needs']> {
+  const timeline = await archive.newestTimeline();
+  if (!timeline) return undefined;
+  const { timelineId, replid, first } = timeline;
+  const { end, from } = await archive.position(timelineId, signal);
+  const bases = manifests.filter(({ replication }) => replication.replid === replid && replication.offset <= end);
+  const base = Math.max(from, first, ...bases.map(({ replication }) => replication.offset));
+  const log = { until: 'latest', ranges: [{ timelineId, from: base, to: end }], bytes: end - base, untilMs: 0, endsMs: 0 };
+  return (await withNeeds(archive, log, commands, signal)).needs;
+}

@@ -13,6 +13,8 @@ export interface Rpo {
   seconds: number;
   /** When the last stored byte came, ISO 8601. */
   storedUpTo: string;
+  /** Commands that have come since it follows and that no replay executes, each with what it is: restores stop before them. */
+  foreign?: string[];
   /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes. */
   asOf: string;
 }

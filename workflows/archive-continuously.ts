@@ -49,6 +49,7 @@ export async function archiveContinuously(input: ArchiveInput): Promise<void> {
 
 class Archiver {
   readonly #status: ArchiveStatus;
+  #text = '';
   /** Who wants it away. It comes back when the last of them lets it: a person may hold it while a restore comes and goes. */
   readonly #holders: Set<string>;
   #stay: CancellationScope | undefined;
@@ -150,6 +151,7 @@ class Archiver {
   /** A message that was long under way says less than is known. */
   #know(rpo: Rpo): void {
     if (rpo.asOf >= (this.#status.rpo?.asOf ?? '')) this.#status.rpo = rpo;
+    this.#show();
   }
 
   #tellHolders(): void {
@@ -160,6 +162,14 @@ class Archiver {
   #enter(phase: ArchiveStatus['phase'], text: string): void {
     this.#status.phase = phase;
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
-    setCurrentDetails(`**archive of ${this.#status.instance}: ${phase}**\n\n${text}`);
+    this.#text = text;
+    this.#show();
+  }
+
+  #show(): void {
+    const { instance, phase, rpo } = this.#status;
+    const { foreign = [] } = rpo ?? {};
+    const beyond = foreign.length > 0 ? `\n\n**No restore goes beyond commands that nobody replays:** ${foreign.join(', ')}` : '';
+    setCurrentDetails(`**archive of ${instance}: ${phase}**\n\n${this.#text}${beyond}`);
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowResult } from '../../model/archiving.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
-import { formatDuration } from '../../model/format.ts';
+import { formatDuration, formatList } from '../../model/format.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/timeline.ts';
 import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
 import { spool } from '../../repository/pipeline/spool.ts';
@@ -225,12 +225,15 @@ export class Stay {
     const lagMs = oldest === undefined ? 0 : Math.max(0, this.#clock() - oldest);
     const { offset, atMs } = this.#stored;
     const { first } = this.#attached.timeline;
+    const { foreign } = this.#tap;
     const notes = [
       `stored up to offset ${offset}`,
       ...(lagMs > 0 ? [`the oldest unstored write is ${formatDuration(lagMs)} old`] : []),
+      ...(foreign.length > 0 ? [`no restore goes beyond what nobody replays: ${formatList(foreign)}`] : []),
       ...(this.#storeTrouble ? [this.#storeTrouble] : []),
     ];
-    this.#rpo.known({ seconds: lagMs / 1000, storedUpTo: new Date(atMs).toISOString() });
+    const told = foreign.length > 0 ? { foreign } : {};
+    this.#rpo.known({ seconds: lagMs / 1000, storedUpTo: new Date(atMs).toISOString(), ...told });
     currentJob().progress({
       stage: 'follow',
       storedBytes: offset - first,

@@ -1,3 +1,4 @@
+import { foreignText } from '../../model/log-needs.ts';
 import type { DestructiveCommand } from '../../model/timeline.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
 import { DestructiveWatch } from '../../redis/log/destructive.ts';
@@ -31,6 +32,7 @@ export class StreamTap {
   #worth = false;
   #destructive: DestructiveCommand[] = [];
   #unknown = new Set<string>();
+  readonly #foreign = new Set<string>();
   readonly #needs = new NeedsWatch();
 
   constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: TapOptions) {
@@ -43,6 +45,11 @@ export class StreamTap {
       onCommand: (command) => this.#command(command),
       renamed: options.settings.renamedCommands,
     });
+  }
+
+  /** All that have come and that no replay executes, each with what it is. */
+  get foreign(): string[] {
+    return [...this.#foreign].sort().map(foreignText);
   }
 
   /** Everything up to here has come. */
@@ -82,7 +89,10 @@ export class StreamTap {
     this.#watch.see(command, this.#atMs);
     const verdict = verdictOf(command.name, this.#allowed);
     if (verdict !== 'drop') this.#needs.see(command);
-    if (verdict === 'foreign') this.#unknown.add(command.typed);
+    if (verdict === 'foreign') {
+      this.#unknown.add(command.typed);
+      this.#foreign.add(command.name);
+    }
     if (verdict !== 'drop') this.#worth = true;
     else if (command.name === 'REPLCONF') this.#options.onGetAck(command.end);
   }

@@ -1,13 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { newestNeeds } from '../../activities/log-needs.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { backlogSeconds, wantedBacklogBytes } from '../../model/backlog.ts';
-import { formatBytes, formatDuration, formatRate } from '../../model/format.ts';
+import { formatBytes, formatCountOf, formatDuration, formatList, formatRate } from '../../model/format.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
+import { foreignText } from '../../model/log-needs.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { productOf } from '../../redis/server-facts.ts';
+import { Archive } from '../../repository/archive/archive.ts';
 import { newestRun } from '../operations/newest-run.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const MEASURE_MS = 1_000;
 
@@ -81,3 +85,19 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
     ),
   ];
 }
+
+/** What came since the last base can be replayed: a restore to the end of the log executes all of it. */
+export const checkArchivedCommands = ({ repository }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+  findings('archived commands', async () => {
+    if (!archive) return [];
+    const opened = await repository();
+    const needs = await newestNeeds(new Archive(opened.store, name), await opened.list(name, ONLY_SHARD), archive);
+    if (!needs || needs.foreign.length === 0) return [];
+    return [
+      warning(
+        'archived commands',
+        `the log has ${formatCountOf(needs.foreign.length, 'command')} that no replay executes, since its last base: ${formatList(needs.foreign.map(foreignText))}; restores stop before them`,
+        'Name write commands of modules in archive.moduleCommands and renamed ones in archive.renamedCommands, or take a snapshot behind them, from which the log goes on.',
+      ),
+    ];
+  });

@@ -3,7 +3,7 @@ import { resolveInstance } from '../../config/resolve.ts';
 import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { checkArchiver, checkArchiveServer } from './archive.ts';
+import { checkArchivedCommands, checkArchiver, checkArchiveServer } from './archive.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
@@ -53,6 +53,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     await add(checkPlatform(world.config, instance, client));
     if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
     if (session) await add(checkSchedule(session, instance));
+    await add(checkArchivedCommands(world, instance));
     if (session) await add(checkArchiver(session, instance));
     if (session) await add(checkWatcher(session, instance));
   } finally {

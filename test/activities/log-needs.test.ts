@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { withNeeds } from '../../activities/log-needs.ts';
 import { commandsAfterStart, commandsNow } from '../../activities/survey-commands.ts';
 import type { ProtectedInstance } from '../../activities/world.ts';
+import { checkArchivedCommands } from '../../cli/check/archive.ts';
+import type { CheckWorld } from '../../cli/check/finding.ts';
+import type { InstanceConfig } from '../../config/config.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { openRedis } from '../../redis/client.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { openStore } from '../../repository/open-store.ts';
 import { command } from '../redis/support/log-bytes.ts';
-import { sampleSegment, sampleTimeline, TIMELINE_ID } from '../repository/archive/fixtures.ts';
+import { REPLID, sampleSegment, sampleTimeline, TIMELINE_ID } from '../repository/archive/fixtures.ts';
 import { ownDirectory } from '../support/processes.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -60,6 +63,31 @@ describe('What a planned log asks of its target', () => {
     assert.deepEqual(needs, { commands: ['FLUSHALL', 'JSON.SET', 'SET', 'SWAPDB'], highestDb: 20, foreign: ['JSON.SET'] });
     const allowed = await withNeeds(archive, planned(1000, end), { moduleCommands: ['json.set'] });
     assert.deepEqual(allowed.needs?.foreign, ['HIDDEN']);
+  });
+
+  it('is told by check of what came since the newest base, where no replay executes it', async () => {
+    await store(first, {
+      bytes: [set, command('GRAPH.QUERY', 'g', 'CREATE (:A)')],
+      commands: ['GRAPH.QUERY', 'SET'],
+      highestDb: -1,
+    });
+    const check = (bases: number[], moduleCommands: string[] = []) => {
+      const list = async () => bases.map((offset) => ({ replication: { replid: REPLID, offset } }));
+      const world = { repository: async () => ({ store: archive.store, list }) } as unknown as CheckWorld;
+      return checkArchivedCommands(world, {
+        name: 'main',
+        archive: { moduleCommands, renamedCommands: {} },
+      } as unknown as InstanceConfig);
+    };
+    const [finding, ...others] = await check([1000]);
+    assert.deepEqual([finding?.level, others], ['warning', []]);
+    assert.match(
+      finding?.message ?? '',
+      /the log has 1 command that no replay executes, since its last base: GRAPH\.QUERY \(of a module\)/,
+    );
+    assert.deepEqual(await check([1000], ['graph.query']), []);
+    const { end } = await archive.position(TIMELINE_ID);
+    assert.deepEqual(await check([1000, end]), []);
   });
 
   it('is exact where it ends within a segment: what comes behind is asked of nobody', async () => {

@@ -63,6 +63,19 @@ describe('A stay of the archiver', function () {
     await ended.catch(() => undefined);
   });
 
+  it('tells of commands that no replay will execute as soon as they come', async () => {
+    await using hiding = await startRedis({ config: { 'rename-command': 'FLUSHALL hidden1' } });
+    await hiding.command('SET', 'first', 'value');
+    const other = new Following(hiding);
+    const { ended } = other.begin();
+    await other.untilFollowing();
+    await hiding.command('hidden1');
+    await hiding.command('WAIT', '1', '5000');
+    other.cancel.abort();
+    await ended.catch(() => undefined);
+    assert.deepEqual(other.rpo?.foreign, ['HIDDEN1 (renamed by the source, of a module or of a newer Redis)']);
+  });
+
   it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
     const { ended } = await begun();
     const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];
