@@ -14,6 +14,7 @@ import { createAuthenticationActivities } from './recovery/authentication.ts';
 import { createBaselineActivities } from './recovery/baseline.ts';
 import { createDataActivities } from './recovery/data.ts';
 import { createPlaceLookActivities } from './recovery/look-from-place.ts';
+import { createStillServesActivities } from './recovery/still-serves.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
 import { createRehearsalActivities } from './rehearsal.ts';
 import { createRestoreActivities } from './restore.ts';
@@ -45,6 +46,7 @@ export const createActivities = (world: World) => ({
   ...createRecoveryActs(world),
   ...createBaselineActivities(world),
   ...createDataActivities(world),
+  ...createStillServesActivities(world),
   ...createWarmupActivities(world),
   ...createAuthenticationActivities(world),
   ...createWatchActivities(world),

@@ -17,6 +17,7 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
   }[outcome];
   const sentences = [
     service,
+    ...(report.earlier ?? []).map((one) => `${withoutStop(one)}.`),
     failure === 'healthy' ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
     ...(serving?.warnings ?? []).map((warning) => `${withoutStop(warning)}.`),
     keptAside ? `${keptText(failure)} kept in ${keptAside.directory}.` : '',

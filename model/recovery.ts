@@ -13,6 +13,8 @@ export interface RecoveryInput {
   /** In place of what the configuration says, for this recovery. */
   onDamage?: RecoverySettings['onDamage'];
   restore?: RecoverySettings['restore'];
+  /** How it was brought back before by this recovery, and failed again. Set by the recovery itself. */
+  earlier?: string[];
 }
 
 /**
@@ -182,6 +184,8 @@ export interface RecoveryReport {
    */
   outcome: 'serving' | 'serving-elsewhere' | 'not-serving' | 'aborted';
   instance: string;
+  /** See RecoveryInput. */
+  earlier?: string[];
   /** The last that was found: a Redis that is dead may be so because its log is damaged. */
   failure: FailureClass;
   /** The whole of it in a few sentences. */

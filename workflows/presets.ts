@@ -58,6 +58,22 @@ export const PRESETS = {
     },
   },
   /**
+   * Loads a copy beside a Redis that serves. A copy that does not start, and a Redis that has gone away meanwhile, are not tried
+   * for hours with the lock held: a recovery may wait for it. Started again it keeps what is there.
+   */
+  copy: {
+    scheduleToStartTimeout: '60 seconds',
+    startToCloseTimeout: '4 hours',
+    scheduleToCloseTimeout: '5 hours',
+    heartbeatTimeout: '5 seconds',
+    retry: {
+      initialInterval: '1 second',
+      backoffCoefficient: 2,
+      maximumInterval: '15 seconds',
+      nonRetryableErrorTypes: ['NotFoundError', 'START_FAILED', 'REDIS_UNREACHABLE', 'REDIS_NOT_READY'],
+    },
+  },
+  /**
    * An act of a recovery, or the wait for what it brings. What Redis has failed at is not simply tried again: a second start
    * can destroy what a first has left, so it is assessed anew, and a person is asked before kill -9.
    */

@@ -1,4 +1,5 @@
-import { type ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { type ApplicationFailure, ContinueAsNew, continueAsNew, isCancellation } from '@temporalio/workflow';
+import type { FailedAgain } from '../activities/recovery/still-serves.ts';
 import { FAILURE_CLASSES } from '../model/failure-class.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
 import { summaryOf } from '../model/recovery-text.ts';
@@ -14,6 +15,8 @@ import { type NotHeld, withInstanceLock } from './with-instance-lock.ts';
 
 /** A restore that runs is waited for, and shown. */
 const LOCK_WAIT_SECONDS = 6 * 3600;
+/** So often one recovery brings a Redis back; how often it is restarted without being asked is for `restartEvery` to say. */
+const MOST_TIMES = 5;
 /** What was seen before a longer wait is not true any more. */
 const STALE_MS = 3_000;
 
@@ -27,7 +30,7 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     'recoverRedis',
     input,
     { instance: CHECKS.instance },
-    { by: CHECKS.text, dryRun: CHECKS.flag, onDamage: CHECKS.onDamage, restore: CHECKS.restore },
+    { by: CHECKS.text, dryRun: CHECKS.flag, onDamage: CHECKS.onDamage, restore: CHECKS.restore, earlier: CHECKS.names },
   );
   const page = new Page(input.instance);
   const run: Run = {
@@ -36,9 +39,11 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     controls: new Controls(page),
     found: { actsDone: [], applications: [], toDo: [], startedMs: 0 },
   };
+  for (const before of input.earlier ?? []) page.note(before);
   try {
     return await recover(run);
   } catch (error) {
+    if (error instanceof ContinueAsNew) throw error;
     if (error instanceof Aborted) {
       if (run.found.first) return ended(run, 'aborted');
       throw unseen(run);
@@ -66,9 +71,23 @@ async function recover(run: Run): Promise<RecoveryResult> {
   );
   if (typeof service === 'object') return notHeld(run, service);
   if (service === 'serving' && run.found.assessment?.failure !== 'cut-off') {
-    await controls.unlessAborted(() => watchAfterwards(run, assessment));
+    const failed = await controls.unlessAborted(() => watchAfterwards(run, assessment));
+    if (failed) return again(run, failed);
   }
   return ended(run, service);
+}
+
+/** Redis failed again while it was watched: back to the first step, as a new run under the same id, with a page of its own. */
+function again(run: Run, { since, detail }: FailedAgain): Promise<RecoveryResult> {
+  const { input, found } = run;
+  const { instance, earlier = [] } = input;
+  const served = found.serving?.servedAt.slice(11, 19) ?? '';
+  const before = `${instance} served from ${served} to ${since.slice(11, 19)} UTC, and failed again: ${detail}`;
+  if (earlier.length + 1 >= MOST_TIMES) {
+    found.toDo.push(`${before}. It was brought back ${earlier.length + 1} times: find out why it does not stay`);
+    return Promise.resolve(ended(run, 'not-serving'));
+  }
+  return continueAsNew<typeof recoverRedis>({ ...input, earlier: [...earlier, before] });
 }
 
 async function underLock(run: LockedRun, first: Assessment): Promise<Service> {
@@ -111,6 +130,7 @@ function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
   if (!first) throw new Error('nothing was assessed');
   const report: RecoveryReport = {
     ...rest,
+    ...(input.earlier ? { earlier: input.earlier } : {}),
     toDo: [...new Set(rest.toDo)], // each round may have found the same
     outcome,
     instance: input.instance,

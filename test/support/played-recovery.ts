@@ -234,6 +234,7 @@ const DEFAULTS: Script = {
   rehearseMerge: ({ plan }: { plan: object }) => plan,
   openScratchPlace: () => ({ queue: 'host/here' }),
   mergeClasses: () => merged(),
+  watchServing: forever,
   watchAuthentication: () => ({ verdict: 'back-to-normal', seconds: 1, text: 'sign-ins are back to normal' }),
   watchWarmup: () => ({ verdict: 'warm', targetFrom: 'configuration', hitRate: 0.9, seconds: 1, text: 'warm: 90 %' }),
 };

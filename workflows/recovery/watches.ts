@@ -1,14 +1,32 @@
-import { isCancellation, patched } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
+import type { FailedAgain } from '../../activities/recovery/still-serves.ts';
 import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
 import { act } from '../steps.ts';
 import { isStepFailure, type Run, reasonOf, skippedNote } from './run.ts';
 
-/** Watches what people and caches do, without the lock: nothing is changed any more. */
-export async function watchAfterwards(run: Run, assessment: Assessment): Promise<void> {
+/**
+ * Watches what people and caches do, without the lock: nothing is changed any more. A Redis that fails meanwhile ends it.
+ * @returns how it failed again
+ */
+export async function watchAfterwards(run: Run, assessment: Assessment): Promise<FailedAgain | undefined> {
   const begun = new Date(Date.now()).toISOString();
   run.page.say('watching sign-ins and hit rate');
-  await Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]);
+  const watches = new CancellationScope();
+  const guard = new CancellationScope();
+  const watched = watches.run(() => Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]));
+  const { instance } = assessment;
+  const failed = guard.run(() => act('watchServing', { instance }, { summary: `see that ${instance} goes on serving` }));
+  try {
+    // A guard that cannot look says nothing, and hinders nothing.
+    const again = await Promise.race([watched.then(() => undefined), failed.catch(() => watched.then(() => undefined))]);
+    if (again) watches.cancel();
+    if (again) await watched.catch(() => undefined); // its cancellation
+    return again;
+  } finally {
+    guard.cancel();
+    await failed.catch(() => undefined); // as that of the guard
+  }
 }
 
 async function signIns(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {

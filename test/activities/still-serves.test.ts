@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { createStillServesActivities } from '../../activities/recovery/still-serves.ts';
+import type { World } from '../../activities/world.ts';
+import type { LockHolder } from '../../model/lock.ts';
+import { Recovering } from '../support/recovering.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
+
+describe('A Redis that a recovery has brought back', function () {
+  this.timeout(30_000);
+  let holder: LockHolder | undefined;
+  const watch = (recovering: Recovering, notes: string[]) => {
+    const operations = { lockHolder: async () => holder, recoveries: async () => [] };
+    const world: World = { ...recovering.world, operations };
+    return recovering
+      .job(() => createStillServesActivities(world).watchServing({ instance: 'main' }))
+      .finally(() => notes.push('ended'));
+  };
+
+  it('is seen to fail again, and not where an operation that holds the lock has stopped it', async () => {
+    await using redis = await startRedis({ config: { save: '' } });
+    const recovering = new Recovering(redis);
+    const watching = watch(recovering, recovering.notes);
+    const saw = (what: string) => until(() => recovering.notes.some((note) => note.startsWith(what)), { what });
+    await saw('serves');
+    holder = { workflowId: 'restore/main', kind: 'restore' } as LockHolder;
+    await redis.kill('SIGKILL');
+    const failures = () => recovering.notes.filter((note) => note.startsWith('fails')).length;
+    await until(() => failures() >= 4, { what: 'it was looked at while a restore runs', seconds: 15 });
+    assert.equal(recovering.notes.includes('ended'), false);
+    holder = undefined;
+    const { since, detail } = await watching;
+    assert.ok(Date.parse(since) <= Date.now());
+    assert.match(detail, /ECONNREFUSED|does not answer/);
+  });
+});
