@@ -31,7 +31,7 @@ export interface PlanRestoreInput {
   /** With a log: what came out when it was tried. */
   rehearsal?: RehearsalOutcome;
   /** The plan that was rehearsed: this very backup and stretch of log are planned again, whatever is newer by now. */
-  drafted?: Pick<RestorePlan, 'backupId' | 'log' | 'beyond'>;
+  drafted?: Pick<RestorePlan, 'backupId' | 'log' | 'beyond' | 'doubts'>;
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
@@ -52,7 +52,7 @@ export const createPlanActivities = (world: World) => ({
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
     const chosen = await (drafted ? chooseDrafted(world, input, drafted) : choose(world, input, all, unusable));
-    const { manifest, log, beyond = [] } = chosen;
+    const { manifest, log, beyond = [], doubts = [] } = chosen;
     const isTried = rehearsal?.done === true;
     const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
     const moments = log && !isTried ? await momentsIn(world, { ...found, log }) : undefined;
@@ -66,6 +66,7 @@ export const createPlanActivities = (world: World) => ({
       ...(moments ? { moments } : {}),
       ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
       others: all,
+      doubts,
       beyond: drafted ? beyond : [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
       asksLatest: isLatest(input.backupId),
       target,
@@ -123,11 +124,12 @@ async function choose(
 async function chooseDrafted(
   world: World,
   { instance, aofBackup }: RestoreInput,
-  { backupId, log, beyond }: NonNullable<PlanRestoreInput['drafted']>,
+  { backupId, log, beyond, doubts }: NonNullable<PlanRestoreInput['drafted']>,
 ): Promise<Choice> {
-  if (aofBackup !== undefined) return { ...(await chooseCopy(world, instance, aofBackup)), beyond: [...beyond] };
+  if (aofBackup !== undefined)
+    return { ...(await chooseCopy(world, instance, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
   const manifest = await readNamed(await world.repository(), instance, backupId);
-  return { manifest, ...(log ? { log } : {}), beyond: [...beyond] };
+  return { manifest, ...(log ? { log } : {}), beyond: [...beyond], doubts: [...doubts] };
 }
 
 /** A copy of the server's own log, whole. */
@@ -139,7 +141,7 @@ async function chooseCopy(world: World, instance: string, backupId: string): Pro
   return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
 
-type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[] };
+type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[]; doubts?: string[] };
 
 const isLatest = (backupId: string | undefined): backupId is 'latest' | undefined =>
   backupId === undefined || backupId === 'latest';

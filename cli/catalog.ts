@@ -60,6 +60,8 @@ export interface CatalogedLog {
   toMs?: number;
   damage: Beyond[];
   gaps: Beyond[];
+  /** Parts of it whose times a wrong clock made. */
+  clocks: Beyond[];
 }
 
 export async function catalogOf(repository: Repository, instance: string, nowMs: number): Promise<Catalog> {
@@ -82,10 +84,13 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
 
 async function archiveOf({ store }: Repository, instance: string, shard: string): Promise<CatalogedLog[]> {
   const { readExtents } = await import('../repository/archive/extents.ts');
-  const { extents, damage, gaps } = await readExtents({ store, instance, shard });
+  const { extents, damage, gaps, clocks } = await readExtents({ store, instance, shard });
   if (extents.length === 0 && damage.length === 0) return [];
   const stretches = extents.flatMap((one) => one.stretches);
-  const times = stretches.flatMap(({ firstAtMs, lastAtMs }) => [firstAtMs, lastAtMs]);
+  const times = stretches.flatMap(({ firstAtMs, lastAtMs, storedAtMs = lastAtMs }) => [
+    Math.min(firstAtMs, storedAtMs),
+    storedAtMs,
+  ]);
   const period = times.length === 0 ? {} : { fromMs: Math.min(...times), toMs: Math.max(...times) };
-  return [{ shard, ...period, damage, gaps }];
+  return [{ shard, ...period, damage, gaps, clocks }];
 }

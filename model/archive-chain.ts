@@ -16,6 +16,8 @@ export interface Stretch {
   /** When its first and its last byte came, milliseconds since 1970. */
   firstAtMs: number;
   lastAtMs: number;
+  /** When the store had all of it, by its own clock, where that is before `lastAtMs`: no time in it is certain. */
+  storedAtMs?: number;
   /** The last place where it may be cut. */
   boundary?: { offset: number; atMs: number };
 }

@@ -152,7 +152,7 @@ function planFrom(
     logBytes: slices.reduce((sum, { from, to }) => sum + to - from, 0),
     lost: {
       fromMs: cut.atMs,
-      toMs: Math.max(cut.atMs, ...places.map(({ lastAtMs }) => lastAtMs)),
+      toMs: Math.max(cut.atMs, ...places.slice(last ? places.indexOf(last) : 0).map(({ lastAtMs }) => lastAtMs)),
       logBytes: places.reduce((sum, place) => sum + bytesBehind(place, cut, last, places), 0),
     },
   };

@@ -1,3 +1,4 @@
+import type { ArchiveExtent } from './archive-chain.ts';
 import { formatBytes, formatTime } from './format.ts';
 import { timeOfBackupId } from './instance.ts';
 import type { Timeline } from './timeline.ts';
@@ -7,7 +8,7 @@ import type { Timeline } from './timeline.ts';
  * not known, so whoever asks for `latest` is told of it first.
  */
 export interface Beyond {
-  what: 'backup' | 'timeline' | 'segment' | 'hole' | 'gap';
+  what: 'backup' | 'timeline' | 'segment' | 'hole' | 'gap' | 'clock';
   /** Name of the backup, or of the timeline. */
   id: string;
   /** Offsets of the timeline, as far as they are known. */
@@ -36,6 +37,21 @@ export const gapsOf = (timelines: readonly Timeline[]): Beyond[] =>
     return [{ what: 'gap', id: timelineId, fromMs, toMs, why: 'Redis could not go on where the log ended and sent all anew' }];
   });
 
+/** Stretches of the log that the store had before the time that they say they are of. */
+export const clocksOf = (extents: readonly ArchiveExtent[]): Beyond[] =>
+  extents.flatMap(({ timeline, stretches }) =>
+    stretches.flatMap(({ from, end, firstAtMs, lastAtMs, storedAtMs }) =>
+      storedAtMs === undefined
+        ? []
+        : [
+            {
+              ...({ what: 'clock', id: timeline.timelineId, from, to: end, fromMs: firstAtMs, toMs: lastAtMs } as const),
+              why: `the store had all of it ${formatTime(storedAtMs, 'seconds')}: a clock was ahead, and no time in it is certain`,
+            },
+          ],
+    ),
+  );
+
 /** What may hold newer data than a moment. Where no time is known, it may. */
 export const newerThan = (all: readonly Beyond[], atMs: number): Beyond[] =>
   all.filter(({ toMs }) => toMs === undefined || toMs > atMs);
@@ -49,6 +65,7 @@ export function beyondText(one: Beyond): string {
   const { what, id, from, to, bytes, why } = one;
   const stored = bytes === undefined ? '' : `, ${formatBytes(bytes)}`;
   if (what === 'backup') return `backup ${id}, taken ${formatTime(one.fromMs ?? 0)}, cannot be used: ${why}`;
+  if (what === 'clock') return `the log (timeline ${id}) says that it is${periodOf(one).replace(',', '')}, and ${why}`;
   if (what === 'gap') return `the log has a gap${periodOf(one)}: ${why}`;
   if (what === 'timeline') return `timeline ${id} of the log${periodOf(one)}${stored}, cannot be read: ${why}`;
   const offsets = to === undefined ? `from offset ${from ?? 0} on` : `offsets ${from ?? 0} to ${to}`;

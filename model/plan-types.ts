@@ -41,6 +41,8 @@ export interface PlanInput {
   moments?: readonly PlannedMoment[];
   /** What the repository has, or must have had, that is newer than the chosen moment and is of no use. */
   beyond?: readonly Beyond[];
+  /** Why the moment is not certain, each as a clause. */
+  doubts?: readonly string[];
   /** Without a log: no backup was named, the latest one is meant. */
   asksLatest?: boolean;
   /** SHA-256 of a text, as short as people copy it. */
@@ -133,6 +135,8 @@ export interface RestorePlan {
   losses: PlannedLosses;
   /** What is newer than the chosen moment, and damaged or missing. */
   beyond: readonly Beyond[];
+  /** Why the moment is not certain. */
+  doubts: readonly string[];
   /** Empty: the restore is allowed. */
   refusals: Refusal[];
   warnings: string[];

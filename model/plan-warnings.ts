@@ -37,7 +37,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
 
 function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
   const { manifest, others, nowMs } = input;
-  const found = fullerBackup(input);
+  const found = [...(input.doubts ?? []), ...fullerBackup(input)];
   const [newest] = losses.newerBackups;
   if (newest) {
     const gained = Date.parse(newest.takenAt) - losses.writes.fromMs;

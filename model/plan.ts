@@ -63,6 +63,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     ...foreseen,
     losses,
     beyond: input.beyond ?? [],
+    doubts: input.doubts ?? [],
     refusals: [],
     warnings: [],
     steps,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CLOCK_DOUBT_MS } from '../../model/backup-time.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
@@ -32,7 +33,10 @@ interface ArchiveEnd {
   lastAtMs: number;
   /** Absent: there is a snapshot and no timeline yet. */
   timeline?: Timeline;
-  /** Somebody has put objects where the next ones would lie: it can only be gone on with in another timeline. */
+  /**
+   * Somebody has put objects where the next ones would lie, or its times are ahead of ours: it can only be gone on with in
+   * another timeline.
+   */
   blocked?: boolean;
 }
 
@@ -79,7 +83,11 @@ async function endOf(
   const timeline = await archive.newestTimeline();
   if (timeline) {
     const { end, endState, lastAtMs, beyond } = await archive.position(timeline.timelineId);
-    return { replid: timeline.replid, offset: end, state: endState, lastAtMs, timeline, blocked: beyond.length > 0 };
+    // A clock that was ahead would stay in the log for twice as long as it was: the next timeline begins with ours.
+    const nowMs = world.now();
+    const isAhead = lastAtMs > nowMs + CLOCK_DOUBT_MS && end > timeline.first;
+    const at = { replid: timeline.replid, offset: end, state: endState, lastAtMs: isAhead ? nowMs : lastAtMs };
+    return { ...at, timeline, blocked: beyond.length > 0 || isAhead };
   }
   const replid = (await client.info('replication')).get('master_replid') ?? '';
   const base = newestBase(await (await world.repository()).list(instance, shard), replid);

@@ -59,13 +59,14 @@ export const listedLog = (manifest: AofManifest) => ({
 });
 
 /** The continuous log of one shard in `list --json`. */
-const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps }: CatalogedLog) => ({
+const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps, clocks }: CatalogedLog) => ({
   instance,
   shard,
   ...(fromMs === undefined ? {} : { from: new Date(fromMs).toISOString() }),
   ...(toMs === undefined ? {} : { to: new Date(toMs).toISOString() }),
   damage,
   gaps,
+  clocks,
 });
 
 /** @param now - milliseconds since 1970 */
@@ -90,13 +91,17 @@ export function listText({ instance, backups, logs, problems, archive }: Catalog
 }
 
 /** What it covers, and each part that it lacks. */
-function archiveText({ shard, fromMs, toMs, damage, gaps }: CatalogedLog): string[] {
+function archiveText({ shard, fromMs, toMs, damage, gaps, clocks }: CatalogedLog): string[] {
   const name = shard === ONLY_SHARD ? 'log' : `log of shard ${shard}`;
   const covers =
     fromMs === undefined || toMs === undefined
       ? `${name}: nothing of it can be read`
       : `${name}: from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}`;
-  return [covers, ...gaps.map((one) => `  ${beyondText(one)}`), ...damage.map((one) => `warning: ${beyondText(one)}`)];
+  return [
+    covers,
+    ...gaps.map((one) => `  ${beyondText(one)}`),
+    ...[...damage, ...clocks].map((one) => `warning: ${beyondText(one)}`),
+  ];
 }
 
 const ageOf = (one: SnapshotManifest | AofManifest, now: number): string =>

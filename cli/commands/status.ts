@@ -80,7 +80,7 @@ export function stateOf(
       .map((one) => clockDoubt(one, now))
       .filter((doubt) => doubt !== undefined),
     ...problems.map(({ backupId }) => `${backupId} is there and cannot be restored`),
-    ...archive.flatMap(({ damage }) => damage.map(beyondText)),
+    ...archive.flatMap(({ damage, clocks }) => [...damage, ...clocks].map(beyondText)),
   ];
   const gaps = archive.flatMap((one) => one.gaps.map(beyondText));
   if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps, warnings: found };

@@ -136,7 +136,7 @@ export class Archive {
 
   /** FLUSHALL and the like in a stretch of time, and how much of it could be read. */
   destructive(
-    extents: Pick<Extents, 'extents' | 'damage' | 'gaps'>,
+    extents: Omit<Extents, 'problems'>,
     range: { fromMs: number; toMs: number },
     signal?: AbortSignal,
   ): Promise<DestructiveSearch> {

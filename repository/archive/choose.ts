@@ -1,5 +1,7 @@
-import { planArchive, refusalError } from '../../model/archive-plan.ts';
-import { type Beyond, newerThan } from '../../model/beyond.ts';
+import type { ArchiveExtent } from '../../model/archive-chain.ts';
+import type { Cut } from '../../model/archive-cut.ts';
+import { type ArchiveTarget, planArchive, refusalError } from '../../model/archive-plan.ts';
+import { type Beyond, beyondText, newerThan } from '../../model/beyond.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
@@ -14,6 +16,8 @@ export interface LogChoice {
   log: PlannedLog;
   /** What the log has, or must have had, behind the chosen moment, and is of no use. */
   beyond: Beyond[];
+  /** Why its time is not certain. */
+  doubts: string[];
 }
 
 export interface ChooseOptions {
@@ -36,17 +40,37 @@ export async function chooseFromLog(
 ): Promise<LogChoice> {
   const target = parseUntil(until);
   if (!target) throw noMoment(until);
-  const { extents, damage } = await readExtents(archive, signal);
+  const { extents, damage, clocks } = await readExtents(archive, signal);
   const cut = await findCut(archive, extents, target, signal);
   const snapshots = only === undefined ? all : all.filter(({ backupId }) => backupId === only);
-  const decision = planArchive({ extents, snapshots, damage }, target, cut);
+  const decision = planArchive({ extents, snapshots, damage: [...damage, ...clocks] }, target, cut);
   if ('refusal' in decision) throw refusalError(archive.instance, decision.refusal);
   const { base, slices, logBytes, cut: chosen, lost } = decision.plan;
   const manifest = snapshots.find(({ backupId }) => backupId === base.backupId);
   if (!manifest) throw new RecoveryError('BACKUP_MISSING', `backup ${base.backupId} is gone`, { next: 'Plan again.' });
   const ranges = slices.length > 0 ? slices : [{ timelineId: chosen.timelineId, from: chosen.offset, to: chosen.offset }];
   const log = { until, ranges, bytes: logBytes, untilMs: chosen.atMs, endsMs: lost.toMs };
-  return { manifest, log, beyond: newerThan(damage, chosen.atMs) };
+  return { manifest, log, beyond: newerThan(damage, chosen.atMs), doubts: doubtsAbout(chosen, target, extents, clocks) };
+}
+
+/** A stretch with a clock that was ahead may be the one that a time lies in, if it was stored after that time. */
+function doubtsAbout(
+  { timelineId, offset }: Cut,
+  target: ArchiveTarget,
+  extents: readonly ArchiveExtent[],
+  clocks: readonly Beyond[],
+): string[] {
+  const storedAfter = (atMs: number, { id, from }: Beyond): boolean =>
+    extents.some(
+      ({ timeline, stretches }) =>
+        timeline.timelineId === id && stretches.some((one) => one.from === from && (one.storedAtMs ?? 0) >= atMs),
+    );
+  return clocks
+    .filter((one) => {
+      const { id, from = 0, to = 0 } = one;
+      return (id === timelineId && from <= offset && offset <= to) || (target.kind === 'time' && storedAfter(target.atMs, one));
+    })
+    .map((one) => `the moment is not certain: ${beyondText(one)}`);
 }
 
 const noMoment = (until: string): RecoveryError =>

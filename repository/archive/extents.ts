@@ -1,6 +1,7 @@
 import type { ArchiveExtent, Stretch } from '../../model/archive-chain.ts';
 import { cutIn } from '../../model/archive-cut.ts';
-import { type Beyond, gapsOf } from '../../model/beyond.ts';
+import { CLOCK_DOUBT_MS } from '../../model/backup-time.ts';
+import { type Beyond, clocksOf, gapsOf } from '../../model/beyond.ts';
 import { messageOf, type RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
@@ -23,6 +24,8 @@ export interface Extents {
   damage: Beyond[];
   /** What no archiver could get: each full resynchronization leaves one. */
   gaps: Beyond[];
+  /** Stretches whose times are ahead of the clock of the store. */
+  clocks: Beyond[];
 }
 
 /**
@@ -52,7 +55,7 @@ export async function readExtents(place: ArchivePlace, signal?: AbortSignal): Pr
   });
   for (const problem of problems) damage.push(await lostTimeline(place, problem));
   const extents = found.filter((extent) => extent !== undefined);
-  return { extents, problems, damage: [...damage, ...lostEnds(extents)], gaps: gapsOf(timelines) };
+  return { extents, problems, damage: [...damage, ...lostEnds(extents)], gaps: gapsOf(timelines), clocks: clocksOf(extents) };
 }
 
 /** A timeline knows where the one before it ended: what that lacks at its end is known by it. */
@@ -120,9 +123,12 @@ async function runsOf(segments: readonly ArchiveSegment[], headers: SomeHeaders)
 async function stretchOf(run: readonly ArchiveSegment[], headers: SomeHeaders): Promise<Stretch | undefined> {
   const [first, last] = [run[0], run.at(-1)];
   const [begin, end] = [first && (await headers.of(first)), last && (await headers.of(last))];
-  if (!begin || !end) return undefined;
+  if (!last || !begin || !end) return undefined;
   const boundary = await lastCut(run, headers);
-  return { from: begin.start, end: end.end, firstAtMs: begin.firstAtMs, lastAtMs: end.lastAtMs, boundary };
+  const isAhead = end.lastAtMs > last.modifiedAtMs + CLOCK_DOUBT_MS;
+  const { firstAtMs } = begin;
+  const stretch = { from: begin.start, end: end.end, firstAtMs, lastAtMs: end.lastAtMs, boundary };
+  return isAhead ? { ...stretch, storedAtMs: last.modifiedAtMs } : stretch;
 }
 
 /** In a transaction longer than so many segments there is no place to cut. */

@@ -62,24 +62,34 @@ export interface DestructiveSearch {
  */
 export async function findDestructive(
   archive: ArchivePlace,
-  { extents, damage, gaps }: Pick<Extents, 'extents' | 'damage' | 'gaps'>,
+  { extents, damage, gaps, clocks }: Omit<Extents, 'problems'>,
   range: { fromMs: number; toMs: number },
   signal?: AbortSignal,
 ): Promise<DestructiveSearch> {
   const { fromMs, toMs } = range;
-  const search: DestructiveSearch = { found: [], searched: [], unread: within([...damage, ...gaps], range), unknownCommands: [] };
-  const touched = placesOf(extents).filter((place) => place.firstAtMs <= toMs && place.lastAtMs >= fromMs);
+  const search: DestructiveSearch = {
+    found: [],
+    searched: [],
+    unread: [...within([...damage, ...gaps], range), ...clocks],
+    unknownCommands: [],
+  };
+  const touched = placesOf(extents).filter(
+    (place) => isUncertain(place) || (place.firstAtMs <= toMs && place.lastAtMs >= fromMs),
+  );
   const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
   for (const place of touched) {
     const { timelineId } = place.timeline;
     try {
       const all = await unlessOvertaken(async () => {
         const headers = new Headers(archive, await segmentsOf(archive, place, signal), signal);
-        return headersIn(headers, range);
+        return headersIn(headers, isUncertain(place) ? EVER : range);
       });
-      const passed = distinctDestructive(all.flatMap(({ destructive }) => destructive.filter(inTime)));
+      const passed = distinctDestructive(
+        all.flatMap(({ destructive }) => destructive.filter((one) => isUncertain(place) || inTime(one))),
+      );
       search.found.push(...passed.map((one) => ({ timelineId, ...one })));
       search.unknownCommands.push(...all.flatMap(({ unknownCommands }) => unknownCommands));
+      if (isUncertain(place)) continue;
       search.searched.push({ fromMs: Math.max(fromMs, place.firstAtMs), toMs: Math.min(toMs, place.lastAtMs) });
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -90,6 +100,10 @@ export async function findDestructive(
   }
   return { ...search, unknownCommands: [...new Set(search.unknownCommands)].sort() };
 }
+
+/** Its clock was ahead: what passed in it may have passed in any time. */
+const isUncertain = ({ storedAtMs }: Place): boolean => storedAtMs !== undefined;
+const EVER = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<SegmentHeader[]> {
   const first = Math.max(0, await headers.lastBegunBy(fromMs));

@@ -19,6 +19,8 @@ export class Following {
   /** Bytes of the timeline. */
   came = 0;
   rpo: Rpo | undefined;
+  /** Of the clock of the worker. */
+  aheadMs = 0;
   onNote: (note: string) => unknown = () => undefined;
   settings = {
     segmentAgeMs: 1000,
@@ -44,7 +46,7 @@ export class Following {
     };
     const world: Partial<World> = {
       softwareVersion: 'test',
-      now: Date.now,
+      now: () => Date.now() + this.aheadMs,
       instance: async () => target as never,
       repository: async () => new Repository(store),
       archive: async () => archive,

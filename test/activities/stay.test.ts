@@ -100,6 +100,34 @@ describe('A stay of the archiver', function () {
     assert.ok((found[0]?.after ?? 0) > middle && (found[0]?.after ?? 0) <= wanted);
   });
 
+  it('gets rid of the times of a clock that was ahead, and goes on without a gap', async () => {
+    following.aheadMs = 60 * 24 * 3_600_000;
+    const { ended } = await begun();
+    await redis.command('SET', 'ahead', 'value');
+    await redis.command('WAIT', '1', '5000');
+    following.drain.abort();
+    await ended;
+    const wrong = await following.archive.newestTimeline();
+    const right = new Following(redis);
+    for (const [key, object] of following.store.objects) right.store.objects.set(key, object);
+    const { ended: rightEnded } = right.begin();
+    await right.untilFollowing();
+    await redis.command('SET', 'right', 'value');
+    await redis.command('WAIT', '1', '5000');
+    right.drain.abort();
+    await rightEnded;
+    const timeline = await right.archive.newestTimeline();
+    assert.deepEqual([timeline?.reason, timeline?.parent?.gap, timeline?.replid], ['continued', false, wrong?.replid]);
+    const { end, lastAtMs } = await right.archive.position(timeline?.timelineId ?? '');
+    assert.ok(Math.abs(lastAtMs - Date.now()) < 60_000, `its last byte came ${new Date(lastAtMs).toISOString()}`);
+    assert.ok(end > (timeline?.first ?? 0));
+    const { clocks } = await right.archive.extents();
+    assert.deepEqual(
+      clocks.map(({ id }) => id),
+      [wrong?.timelineId],
+    );
+  });
+
   it('does not begin when its worker drains already', async () => {
     following.drain.abort();
     await assert.rejects(following.follow());

@@ -148,6 +148,47 @@ function itTellsWhatIsDamaged(place: () => { location: StoreLocation; path: (key
     assert.ok(Math.abs((beyond[0]?.toMs ?? 0) - Date.now()) < 60_000 && (beyond[0]?.bytes ?? 0) > 100);
   });
 
+  it('says of a stretch whose clock was ahead of that of the store that no time in it is certain', async () => {
+    const archive = fresh();
+    const { instance } = archive;
+    const ahead = Date.now() + 60 * 24 * 3_600_000;
+    const begun = Date.now() - 3_600_000;
+    const real = (from: number, to: number) => ({ firstAtMs: begun + from, lastAtMs: begun + to, marks: [] });
+    const wrong = { firstAtMs: ahead, lastAtMs: ahead + 1000, marks: [] };
+    const destructive = [{ command: 'FLUSHALL', before: 2000, after: 3000, atMs: ahead, db: 0 }];
+    await archive.createTimeline(sampleTimeline({ instance, startedAt: new Date(begun).toISOString() }));
+    await archive.putSegment(sampleSegment(1000, 2000, { instance, ...real(0, 1000) }), [streamOf(1000)]);
+    await archive.putSegment(sampleSegment(2000, 3000, { instance, ...wrong, destructive }), [streamOf(1000)]);
+    const parent = { timelineId: TIMELINE_ID, end: 3000, endedAt: new Date(ahead + 1000).toISOString(), gap: false };
+    const startedAt = new Date(begun + 5000).toISOString();
+    const next = { instance, replid: REPLID, first: 3000, startedAt, reason: 'continued' as const, parent };
+    await archive.createTimeline(sampleTimeline(next));
+    const timelineId = `${REPLID}-0000000000003000`;
+    await archive.putSegment(sampleSegment(3000, 4000, { instance, timelineId, ...real(5000, 6000) }), [streamOf(1000)]);
+    const extents = await archive.extents();
+    assert.deepEqual(
+      extents.clocks.map(({ what, from, to, fromMs }) => [what, from, to, fromMs]),
+      [['clock', 1000, 3000, begun]],
+    );
+    const latest = await choose(archive, 'latest', [1000]);
+    assert.deepEqual(
+      [latest.log.ranges.length, latest.log.untilMs, latest.log.endsMs, latest.doubts],
+      [2, begun + 6000, begun + 6000, []],
+    );
+    const { log, doubts } = await choose(archive, new Date(begun + 5500).toISOString(), [1000]);
+    assert.equal(log.ranges.at(-1)?.to, 3000);
+    assert.match(
+      doubts[0] ?? '',
+      /^the moment is not certain: the log \(timeline .*\) says that it is from .* a clock was ahead, and no time in/,
+    );
+    const search = await archive.destructive(extents, { fromMs: begun, toMs: Date.now() });
+    assert.deepEqual(
+      [search.found.length, search.unread.map(({ what }) => what)],
+      [1, ['clock']],
+      'its FLUSHALL is found all the same',
+    );
+  });
+
   it('says what of a time was searched for destructive commands, and what was not', async () => {
     const archive = fresh();
     const { instance } = archive;
