@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { StartProof } from '../platform.ts';
 import { inheritedEnvironment } from './command-starter.ts';
-import { lastLines, reasonIn } from './log-tail.ts';
+import { lastLines, reasonIn, tailOf } from './log-tail.ts';
 import { removeScratches } from './scratch-places.ts';
 import { type ProvableRedis, SOCKET, settingsOf, type Wish, wishOf } from './start-wish.ts';
 
@@ -37,7 +37,7 @@ export async function proveStart<T>(
     child.stdin?.on('error', () => {}).end(settings, 'latin1'); // it may have ended before it read
     const said = await untilSaid(child, () => ask(join(directory, SOCKET)), signal);
     if (said) return { outcome: 'starts', said: said.value, sources: wish.sources };
-    return ended(child, output(), directory);
+    return ended(child, `${await output()}\n${await loggedBy(child.pid, wish.conf.logfile)}`, directory);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof CannotSpawn) return { outcome: 'unknown', why: error.message };
@@ -62,13 +62,18 @@ async function spawnServer({ program: [first = '', ...rest], cwd, env, user }: W
   return child.on('error', () => {}); // a failed kill; we look for ourselves
 }
 
-function collect(child: ChildProcess): () => string {
+/** @returns what it has printed, all of it once it has ended */
+function collect(child: ChildProcess): () => Promise<string> {
   let text = '';
+  const closed = once(child, 'close').catch(() => undefined); // told by its exit code
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (more: string) => {
       text = (text + more).slice(-65_536);
     });
-  return () => text;
+  return async () => {
+    if (hasEnded(child)) await Promise.race([closed, sleep(GOODBYE_MS, undefined, { ref: false })]);
+    return text;
+  };
 }
 
 /** What it says; undefined when it has ended, or did not answer in time. */
@@ -90,11 +95,13 @@ async function untilSaid<T>(child: ChildProcess, ask: () => Promise<T>, signal?:
 
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean => exitCode !== null || signalCode !== null;
 
-async function ended(child: ChildProcess, output: string, directory: string): Promise<StartProof<never>> {
+function ended(child: ChildProcess, output: string, directory: string): StartProof<never> {
   const reason = reasonIn(lastLines(output, LAST_LINES));
   if (!hasEnded(child)) return { outcome: 'unknown', why: `it did not answer within ${PROOF_MS / 1000} s: ${reason}` };
   // What is ours, or taken by the one that runs, says nothing of a start in its place.
-  if (reason.includes(directory) || /Address already in use/.test(reason)) return { outcome: 'unknown', why: reason };
+  const isOurs = reason.includes(directory) || /Address already in use/.test(reason);
+  // Nor does what never came to be a Redis: sudo or setpriv may not, or the program is not one.
+  if (isOurs || !REDIS_SPOKE.test(output)) return { outcome: 'unknown', why: reason };
   return { outcome: 'fails', lastLines: reason };
 }
 
@@ -105,6 +112,14 @@ async function end(child: ChildProcess | undefined, directory: string): Promise<
   }
   await removeScratches(directory);
 }
+
+/** What it says between the line `logfile` of redis.conf and ours goes there. */
+async function loggedBy(pid: number | undefined, logfile: string | undefined): Promise<string> {
+  const lines = logfile === undefined ? [] : await tailOf(logfile, LAST_LINES);
+  return lines.filter((line) => line.startsWith(`${pid}:`)).join('\n');
+}
+
+const REDIS_SPOKE = /Reading config|FATAL CONFIG FILE|Fatal error|is starting/i;
 
 /** Of workers that were killed in the middle of it. */
 async function removeAbandoned(): Promise<void> {

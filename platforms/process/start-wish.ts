@@ -82,7 +82,7 @@ function sourcesOf(conf: RedisConf, configFile: string | undefined): ConfSources
 /** As whom it runs, where that is somebody else than we; a text says why we cannot be that. */
 async function userOf(pid: number | undefined): Promise<Omit<ProofUser, 'byNode'> | string | undefined> {
   const status = pid === undefined ? '' : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const ids = (name: string) => (new RegExp(`^${name}:\\s+(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
+  const ids = (name: string) => (new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
   const [uid, gid] = [Number(ids('Uid')[1]), Number(ids('Gid')[1])];
   if (Number.isNaN(uid) || uid === process.geteuid?.()) return undefined;
   if (process.geteuid?.() !== 0) return `it runs as user ${uid}, and this worker may not start anything as that user`;

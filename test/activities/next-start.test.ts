@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -7,8 +8,10 @@ import { lookAtNextStart } from '../../activities/next-start.ts';
 import type { NextStart, NextStarted } from '../../model/next-start.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import { openRedis } from '../../redis/client.ts';
+import { killAtTheEnd } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 
 describe('What the next start of a Redis would be', function () {
   this.timeout(60_000);
@@ -143,6 +146,25 @@ describe('What the next start of a Redis would be', function () {
       assert.equal(next.outcome, 'fails');
       assert.match(next.outcome === 'fails' ? next.lastLines : '', /maxmemory-polcy.*Bad directive/s);
     }));
+
+  for (const groups of [[], [65534, 1]])
+    it(`is tried as the user that Redis runs as, with groups ${groups.join(', ') || 'of none'}`, async function () {
+      if (process.geteuid?.() !== 0) this.skip(); // only root may be another user
+      await using redis = await startRedis();
+      await redis.stop();
+      const home = dirname(redis.configFile);
+      for (const path of [home, redis.dir, redis.configFile, redis.logFile]) chownSync(path, 65534, 65534);
+      const how = groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups';
+      const args = ['--reuid=65534', '--regid=65534', how, '--', redis.binary.path, redis.configFile];
+      const child = killAtTheEnd(spawn('setpriv', args, { cwd: home, stdio: 'ignore' }));
+      await until(async () => (await openRedis(redis.connection).catch(() => undefined)) !== undefined, { what: 'it answers' });
+      assert.deepEqual(told(await started(redis)), []);
+      writeFileSync(join(home, 'root-only.conf'), 'maxmemory 1mb\n', { mode: 0o600 });
+      await appendFile(redis.configFile, `\ninclude ${join(home, 'root-only.conf')}\n`);
+      const next = await look(redis);
+      assert.match(next.outcome === 'fails' ? next.lastLines : JSON.stringify(next), /can't open config file.*root-only/s);
+      child.kill('SIGKILL');
+    });
 
   it('is not known where a script starts Redis', () =>
     withRedis({}, async (redis) => {
