@@ -32,10 +32,9 @@ export function lookAtClients(
   const addressed = joined(bySingleAddress(probe, clients), byNetwork(probe, clients));
   const { seen, stragglers } = joined(named, addressed);
   // A proxy hides addresses; names pass it.
-  const proxy = addressed.stragglers.length === 0 ? undefined : proxyIn(probe, clients, addressed.seen.length);
-  const unclear =
-    proxy === undefined ? undefined : { why: `all clients show the address ${proxy}, as behind a proxy`, final: false };
-  return { seen, stragglers, unclear };
+  const why =
+    addressed.stragglers.length === 0 ? undefined : (proxyIn(probe, clients, addressed) ?? crowdIn(probe, clients, addressed));
+  return { seen, stragglers, unclear: why === undefined ? undefined : { why, final: false } };
 }
 
 const joined = (one: Sighting, other: Sighting): Sighting => ({
@@ -76,12 +75,34 @@ function byNetwork({ addresses = [], expected = 1 }: ClientsProbe, clients: read
   return { seen, stragglers };
 }
 
-/** The one address that all clients show although it belongs to no member; `undefined` if there is no sign of a proxy. */
-function proxyIn({ addresses = [] }: ClientsProbe, clients: readonly Client[], seen: number): string | undefined {
+/** All clients show one address that belongs to no member. */
+function proxyIn({ addresses = [] }: ClientsProbe, clients: readonly Client[], { seen }: Sighting): string | undefined {
   const strange = new Set(clients.map(({ address }) => address).filter((address) => !covers(addresses, address)));
-  if (strange.has(ISTIO)) return ISTIO;
   const [only] = strange;
-  return seen === 0 && strange.size === 1 && new Set(clients.map(({ address }) => address)).size === 1 ? only : undefined;
+  const isOne = seen.length === 0 && strange.size === 1 && new Set(clients.map(({ address }) => address)).size === 1;
+  const proxy = strange.has(ISTIO) ? ISTIO : isOne ? only : undefined;
+  return proxy === undefined ? undefined : `all clients show the address ${proxy}, as behind a proxy`;
+}
+
+/**
+ * Beside somebody else's clients: as many connections are at work from one address as there are members missing. These may be
+ * they, behind a proxy, also where the proxy's own address is in their network.
+ */
+function crowdIn(
+  { addresses = [] }: ClientsProbe,
+  clients: readonly Client[],
+  { seen, stragglers }: Sighting,
+): string | undefined {
+  const singles = addresses.filter((address) => !isNetwork(address));
+  const counts = new Map<string, number>();
+  for (const { address, atWork } of clients) if (atWork) counts.set(address, (counts.get(address) ?? 0) + 1);
+  for (const [address, connections] of counts) {
+    if (covers(singles, address) || seen.some((one) => one !== address)) continue;
+    const needed = stragglers.length + seen.length;
+    if (connections >= Math.max(2, needed))
+      return `${connections} clients are at work from ${address}, which may be the ${needed} that are looked for, behind a proxy`;
+  }
+  return undefined;
 }
 
 function covers(addresses: readonly string[], address: string): boolean {

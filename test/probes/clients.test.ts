@@ -75,6 +75,22 @@ describe('applications in CLIENT LIST', () => {
     assert.match(look({ addresses }, [{ addr: '172.16.0.1:1' }, { addr: '172.16.0.1:2' }]).unclear?.why ?? '', /172\.16\.0\.1/);
   });
 
+  it('cannot be told where as many as are missing come from one address, beside others and in their own network', () => {
+    const from = (address: string, count: number) =>
+      Array.from({ length: count }, (_, port) => ({ addr: `${address}:${port + 1}` }));
+    const addresses = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5'];
+    const beside = look({ addresses }, [...from('172.16.0.1', 5), { addr: '192.0.2.7:1' }]);
+    assert.match(beside.unclear?.why ?? '', /^5 clients are at work from 172\.16\.0\.1, which may be the 5 that are looked for/);
+    const network = { addresses: ['10.0.0.0/24'], expected: 5 };
+    assert.match(look(network, from('10.0.0.9', 5)).unclear?.why ?? '', /5 clients are at work from 10\.0\.0\.9/);
+    assert.equal(look(network, from('10.0.0.9', 3)).unclear, undefined, 'too few to be they');
+    assert.equal(
+      look({ addresses }, [...from('172.16.0.1', 5), { addr: '10.0.0.1:1' }]).unclear,
+      undefined,
+      'one is there by itself',
+    );
+  });
+
   it('are missing, and that can be told, when nobody or only others are there', () => {
     assert.equal(look({ addresses: ['10.0.0.1'] }, []).unclear, undefined);
     assert.equal(look({ addresses: ['10.0.0.1'] }, [{ addr: '10.0.0.2:1' }, { addr: '10.0.0.3:1' }]).unclear, undefined);
