@@ -1,4 +1,5 @@
 import type { AofManifest } from '../model/aof-manifest.ts';
+import { CLOCK_DOUBT_MS } from '../model/backup-time.ts';
 import type { RetentionInput, RetentionResult } from '../model/operations.ts';
 import {
   planRetention,
@@ -10,6 +11,7 @@ import {
 } from '../model/retention.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { Baselines } from '../repository/baselines.ts';
+import type { Repository } from '../repository/repository.ts';
 import { currentJob } from './job-context.ts';
 import { requireOwnRepository } from './owner.ts';
 import type { World } from './world.ts';
@@ -27,29 +29,30 @@ export const createRetentionActivities = (world: World) => ({
     const { retention } = own;
     await requireOwnRepository(world, own, 'nothing of it is deleted');
     const repository = await world.repository();
+    const nowMs = await provenNow(world, repository);
     const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [], logRemoved: 0 };
     for (const shard of await repository.shards(instance)) {
       const manifests = await repository.list(instance, shard);
       const pins = await repository.pins(instance, shard);
-      const plan = planRetention(manifests.map(toCandidate), retention, { nowMs: world.now(), pins });
+      const plan = planRetention(manifests.map(toCandidate), retention, { nowMs, pins });
       for (const { backupId } of dryRun ? [] : plan.remove) {
         signal.throwIfAborted();
         progress({ stage: 'retention', note: `deleting ${backupId}` });
         await repository.deleteSnapshot({ instance, shard, backupId });
       }
-      const copies = await retainAofBackups({ instance, shard, dryRun, policy: retention, pins, nowMs: world.now() });
+      const copies = await retainAofBackups({ instance, shard, dryRun, policy: retention, pins, nowMs });
       result.kept.push(...copies.keep);
       result.removed.push(...copies.remove);
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
-      const log = await (await world.archive(instance, shard)).retain(kept, { dryRun });
+      const log = await (await world.archive(instance, shard)).retain(kept, { dryRun, nowMs });
       result.logRemoved += log.removed.length;
-      const swept = await repository.sweep(instance, shard, { olderThanMs: SWEEP_AFTER_MS, dryRun });
+      const swept = await repository.sweep(instance, shard, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
       result.kept.push(...plan.keep);
       result.removed.push(...plan.remove);
       result.swept.push(...swept.map(({ key }) => key));
       const baselines = new Baselines(repository.store, instance, shard);
-      result.swept.push(...(await baselines.deleteOlder(world.now() - BASELINES_KEPT_MS, { dryRun })));
+      result.swept.push(...(await baselines.deleteOlder(nowMs - BASELINES_KEPT_MS, { dryRun })));
     }
     return result;
 
@@ -66,6 +69,15 @@ export const createRetentionActivities = (world: World) => ({
     }
   },
 });
+
+/**
+ * By the earlier of two clocks: one that is ahead makes everything old, an upload that is under way and the pins of running
+ * restores too.
+ */
+async function provenNow(world: World, repository: Repository): Promise<number> {
+  const offsetMs = await repository.clockOffsetMs(world.now);
+  return world.now() + (offsetMs < -CLOCK_DOUBT_MS ? offsetMs : 0);
+}
 
 interface AofRetention {
   instance: string;

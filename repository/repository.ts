@@ -15,7 +15,14 @@ import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
 import { type ManifestKind, type ManifestProblem, Manifests } from './manifests.ts';
 import { type Pin, readPins, writePin } from './pins.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
-import { openCompressed, type ReadOptions, storeCompressed, verifyWhole, type WriteOptions } from './stored-object.ts';
+import {
+  offsetFrom,
+  openCompressed,
+  type ReadOptions,
+  storeCompressed,
+  verifyWhole,
+  type WriteOptions,
+} from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
 
@@ -117,6 +124,19 @@ export class Repository {
   /** Keeps a snapshot from retention until `untilMs`, because a plan names it. The last pin of one plan holds. */
   pin(ref: SnapshotRef, pin: { planId: string; untilMs: number; reason: string }): Promise<void> {
     return writePin(this.store, ref, pin);
+  }
+
+  /**
+   * The store's clock minus ours, milliseconds, as the time of a small object tells it that is written for this and deleted.
+   * @throws RecoveryError those of the store
+   */
+  async clockOffsetMs(now: () => number): Promise<number> {
+    const key = probeKey(randomUUID());
+    const beganMs = now();
+    const { modifiedAtMs } = await this.store.put(key, textBody(key), { ifAbsent: true });
+    const endedMs = now();
+    await this.store.delete(key);
+    return offsetFrom(modifiedAtMs, { beganMs, endedMs });
   }
 
   /** All pins, those that have ended too: compare `untilMs`. */

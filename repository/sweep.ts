@@ -8,7 +8,7 @@ export interface SweepOptions {
   olderThanMs: number;
   /** Name what would go, and leave it. */
   dryRun?: boolean;
-  /** For tests. */
+  /** Milliseconds since 1970. Default: by the clock of this machine. */
   nowMs?: number;
 }
 

@@ -176,6 +176,18 @@ other (no class)     1            1        0
     assert.match(stderr, /warning: not the newest: backup 20260801T063000Z, taken 2026-08-01 06:30 UTC, cannot be used: /);
   });
 
+  it('clone makes no copy of an older backup in place of a damaged newest one, unless it is named', async () => {
+    await site.publish(taken(8, 3), taken(2, 3));
+    await writeFile(join(site.dir, 'main/0/snapshots/20260801T063000Z/manifest.json'), '{');
+    const { code, stderr } = await site.run('clone main --at latest', { now });
+    assert.equal(code, 40, stderr);
+    assert.match(
+      stderr,
+      /^error: latest of main would be backup 20260801T003000Z, .* cannot be used: backup 20260801T063000Z, taken/m,
+    );
+    assert.match(stderr, /^next: .*`redis-backup clone main --at 20260801T003000Z`/m);
+  });
+
   it('find-destructive says that it could look at nothing, and is no success then', async () => {
     await site.publish(taken(2, 3));
     const nothing = await site.run('find-destructive main', { now });
