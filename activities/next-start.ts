@@ -50,6 +50,7 @@ function startedOf(
   return {
     outcome: 'starts',
     differences: living ? compareStarts(living, said.state, sources) : [],
+    ...(living?.functions?.length ? { functionsNow: [...living.functions].sort() } : {}),
     uncompared: [...new Set([...refused, ...(living?.refused ?? [])])].sort(),
     ...known,
     ...(settings?.databases ? { databases: Number(settings.databases) } : {}),

@@ -21,6 +21,8 @@ export interface NextStarted {
   follows?: string;
   /** An included file with `user` lines: CONFIG REWRITE would copy them, and Redis not start again. */
   rewriteHarms?: string;
+  /** Function libraries of the Redis that runs now. */
+  functionsNow?: string[];
   /** Of the server that starts, where it let us ask. */
   databases?: number;
   maxmemoryBytes?: number;
@@ -46,6 +48,8 @@ export interface StartState {
   /** ACL LIST. */
   users?: readonly string[];
   modules?: readonly { name: string; version: number }[];
+  /** Names of its function libraries, where it has functions and lets us ask. They are data: a restart keeps them, a restore doesn't. */
+  functions?: readonly string[];
   /** What it didn't let us ask. */
   refused: readonly string[];
 }

@@ -69,7 +69,7 @@ export function restartLosses(next: NextStarted): { text: string; cure: string }
 const differenceText = ({ kind, name, what, lockedOut }: StartDifference): string =>
   `${kind} ${name} (${what}${lockedOut ? '; sign-ins of now are refused then' : ''})`;
 
-export function nextStartWarnings({ target: { nextStart }, live }: PlanInput): string[] {
+export function nextStartWarnings({ target: { nextStart }, live, manifest }: PlanInput): string[] {
   if (live || !nextStart || nextStart.outcome === 'fails') return [];
   if (nextStart.outcome === 'unknown') {
     return [`what the restored Redis starts with could not be tried beforehand: ${nextStart.why}`];
@@ -79,9 +79,17 @@ export function nextStartWarnings({ target: { nextStart }, live }: PlanInput): s
       ({ text, cure }) =>
         `the restored Redis starts with what its configuration says, and not with what was set at run time: ${text}. To keep it: ${cure}`,
     ),
+    ...functionsReplaced(nextStart, manifest.rdb.functions),
     ...uncomparedText(nextStart),
   ];
 }
+
+const functionsReplaced = ({ functionsNow = [] }: NextStarted, inBackup: number): string[] =>
+  functionsNow.length === 0
+    ? []
+    : [
+        `the function libraries of now (${formatList(functionsNow)}) are replaced, too: the backup has ${formatCountOf(inBackup, 'library', 'libraries')}`,
+      ];
 
 export const uncomparedText = ({ uncompared, signInRefused }: NextStarted): string[] =>
   uncompared.length === 0 || signInRefused

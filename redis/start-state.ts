@@ -21,7 +21,20 @@ export async function readStartState(client: RedisClient): Promise<StartState> {
   const settings = await ask('CONFIG GET', async () => pairsOf((await client.command('CONFIG', 'GET', '*')) as string[]));
   const users = await ask('ACL LIST', async () => ((await client.command('ACL', 'LIST')) as unknown[]).map(String));
   const modules = await ask('MODULE LIST', () => client.moduleList());
-  return { ...(settings ? { settings } : {}), ...(users ? { users } : {}), ...(modules ? { modules } : {}), refused };
+  const functions = await functionsOf(client);
+  return {
+    ...(functions ? { functions } : {}),
+    ...(settings ? { settings } : {}),
+    ...(users ? { users } : {}),
+    ...(modules ? { modules } : {}),
+    refused,
+  };
+}
+
+/** Redis 6.2 has none, and a user may not be allowed to ask: then a plan says nothing of them. */
+async function functionsOf(client: RedisClient): Promise<string[] | undefined> {
+  const libraries = (await client.command('FUNCTION', 'LIST').catch(() => undefined)) as unknown[][] | undefined;
+  return libraries?.map((fields) => String(fields[fields.indexOf('library_name') + 1]));
 }
 
 /** The user may not, or the command has another name here. */

@@ -82,6 +82,8 @@ describe('What the next start of a Redis would be', function () {
         next.differences.filter(({ lockedOut }) => lockedOut).map(({ name }) => name),
         ['alice', 'bob'],
       );
+      await redis.command('FUNCTION', 'LOAD', "#!lua name=mylib\nredis.register_function('f1', function() return 1 end)");
+      assert.deepEqual((await started(redis)).functionsNow, ['mylib']);
       assert.doesNotMatch(JSON.stringify(next), /a-secret|newpw|bpw|[0-9a-f]{64}/);
       await redis.command('CONFIG', 'REWRITE');
       assert.deepEqual(told(await started(redis)), []);

@@ -54,6 +54,11 @@ describe('A plan and the next start of Redis', () => {
       ),
     );
     assert.ok(
+      planned(starts({ functionsNow: ['a', 'b'] })).warnings.includes(
+        'the function libraries of now (a and b) are replaced, too: the backup has 0 libraries',
+      ),
+    );
+    assert.ok(
       planned(starts({ uncompared: ['ACL LIST'] })).warnings.includes(
         'whether a restart takes something back is not known in full: ACL LIST may not be asked',
       ),
