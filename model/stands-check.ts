@@ -143,3 +143,11 @@ export function standing({ keys, promised, classes, uncounted }: KeysAfter): str
 
 const ofPromised = ({ keys, promised }: Pick<StandingKeys, 'keys' | 'promised'>): string =>
   promised ? `${formatCount(keys)} of ${formatBounds(promised)}` : formatCount(keys);
+
+/** Less than was promised is never left for somebody to find out. */
+export function shortfall({ keys, promised }: KeysAfter): string[] {
+  if (!promised || keys >= promised.atLeast) return [];
+  return [
+    `${formatCountOf(promised.atLeast - keys, 'key')} fewer than promised were there when they were counted: something has deleted or evicted them since the load`,
+  ];
+}

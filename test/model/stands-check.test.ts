@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { DatabaseKeys } from '../../model/rehearsal.ts';
-import { checkStands, type ExpectedKeys, type StandsFacts } from '../../model/stands-check.ts';
+import { checkStands, type ExpectedKeys, type StandsFacts, shortfall } from '../../model/stands-check.ts';
 import { always } from '../support/always.ts';
 
 const exactly = (db: number, name: string, keys: number): ExpectedKeys => ({ db, name, alive: { atLeast: keys, atMost: keys } });
@@ -60,6 +60,15 @@ describe('What stands after a restore', () => {
     const verdict = check({ found, writesSeen: true });
     assert.deepEqual([verdict.ok, verdict.exact], [true, false]);
     assert.match(verdict.message, /^1,202 of 1,200 keys are there .*; clients may have written meanwhile: 1 fewer, 3 more$/);
+  });
+
+  it('is a warning of the report when it is less than promised, whoever took it', () => {
+    const fewer = [database(0, { sessions: 400, other: 150 }), database(3, { other: 50 })];
+    assert.deepEqual(shortfall(check({ found: fewer, writesSeen: true }).after), [
+      '600 keys fewer than promised were there when they were counted: something has deleted or evicted them since the load',
+    ]);
+    assert.deepEqual(shortfall(check({}).after), []);
+    assert.deepEqual(shortfall(check({ expected: undefined }).after), []);
   });
 
   it('may lack what Redis evicts, or drops because it is empty, and never has more for that', () => {

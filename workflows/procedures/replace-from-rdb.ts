@@ -3,6 +3,7 @@ import type { PutBackInput } from '../../activities/put-back.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
+import { shortfall } from '../../model/stands-check.ts';
 import type { Conduct, PlanConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
@@ -103,7 +104,7 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }
     exact,
     proof,
     losses: plan.losses,
-    warnings: plan.warnings,
+    warnings: [...shortfall(keysAfter), ...plan.warnings],
     ...found,
   };
 }
