@@ -1,7 +1,7 @@
 import { aliveAt, type ClassExpiries } from '../model/expiry-timeline.ts';
 import { formatCount } from '../model/format.ts';
 import type { RestorePlan } from '../model/plan.ts';
-import type { DatabaseKeys } from '../model/rehearsal.ts';
+import { type DatabaseKeys, rehearsedResult } from '../model/rehearsal.ts';
 import { checkStands, type ExpectedKeys, type StandsVerdict } from '../model/stands-check.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import { countDatabases } from '../redis/count-classes.ts';
@@ -65,8 +65,7 @@ async function compare(
 }
 
 /** Were all keys of what is loaded counted? */
-export const isParsed = ({ rehearsal, parsed }: RestorePlan): boolean =>
-  rehearsal?.done && rehearsal.result ? rehearsal.result.rdb.parsed : parsed;
+export const isParsed = (plan: RestorePlan): boolean => rehearsedResult(plan)?.rdb.parsed ?? plan.parsed;
 
 /** What was loaded tells, by the clock of Redis; over it a log was replayed, and only a rehearsal of that tells. */
 function expectedOf(

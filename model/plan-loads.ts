@@ -1,5 +1,6 @@
 import type { RdbFacts, SnapshotManifest } from './manifest.ts';
 import type { PlanInput, PlannedLog } from './plan.ts';
+import { rehearsedResult } from './rehearsal.ts';
 
 /** What Redis loads: the backup, the backup and the log, or the one RDB in which a rehearsal kept what came of both. */
 export interface Loads {
@@ -14,7 +15,7 @@ export interface Loads {
 
 export function whatIsLoaded({ manifest, log, rehearsal }: Pick<PlanInput, 'manifest' | 'log' | 'rehearsal'>): Loads {
   const { rdb, server, stored } = manifest;
-  const result = rehearsal?.done ? rehearsal.result : undefined;
+  const result = rehearsal && rehearsedResult({ rehearsal });
   if (result) return { rdb: result.rdb, server, fetchBytes: 0, rehearsed: true };
   return { rdb, server, ...(log ? { log } : {}), fetchBytes: stored.bytes + (log?.bytes ?? 0), rehearsed: false };
 }

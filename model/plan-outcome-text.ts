@@ -42,7 +42,7 @@ export function lossSection({ losses, outcome, safetySnapshot, layout, live }: R
   ];
   const kept = `files are kept aside in ${layout.dir}`;
   if (losses.replaced === undefined) lines.push(`  What the target holds now, which could not be counted; its ${kept}.`);
-  else if (losses.replaced.keys === 0) lines.push('  Nothing else: the target holds no keys.');
+  else if (losses.replaced.keys === 0) lines.push('  Nothing of what the target holds now: it has no keys.');
   else {
     const snapshot = safetySnapshot.taken ? ', and a safety snapshot is taken first' : '';
     const where = live ? (safetySnapshot.taken ? '; a safety snapshot is taken first' : '') : `; their ${kept}${snapshot}`;
