@@ -66,6 +66,8 @@ export interface RefusedReply {
 /** @see redis src/networking.c, afterErrorReply: the same text in 6.2, 7.0 and 8.2 */
 const REPLIED =
   /This \w+ is sending an error to its (AOF-loading-client|master|replica): '-?(.*)' after processing the command '([^']*)'/;
+/** Redis has no command to name then; its error has what was asked for. */
+const NAMED = /unknown (?:sub)?command '([^']*)'/i;
 const ARGUMENTS = /, with args beginning with:.*$/;
 
 /**
@@ -80,7 +82,11 @@ export function errorRepliesIn(lines: readonly string[], pid: number): { inLoad:
   for (const line of lines) {
     const [, to, why = '', command = ''] = (line.startsWith(`${pid}:`) && REPLIED.exec(line)) || [];
     if (to === 'replica') others += 1;
-    else if (to !== undefined) inLoad.push({ command, why: why.replace(ARGUMENTS, '') });
+    else if (to !== undefined)
+      inLoad.push({
+        command: command === '<unknown>' ? (NAMED.exec(why)?.[1] ?? command) : command,
+        why: why.replace(ARGUMENTS, ''),
+      });
   }
   return { inLoad, others };
 }

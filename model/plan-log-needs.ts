@@ -22,7 +22,7 @@ export function commandRefusals(input: PlanInput): Refusal[] {
   }
   const bases = new Set(commands.map((command) => command.split(' ')[0]));
   for (const { name, why, next } of target.commands?.lacking ?? []) {
-    if (bases.has(name)) refusals.push(refuse('RESTORE_REFUSED', `the log has ${name}, which is ${why}`, next));
+    if (bases.has(name)) refusals.push(refuse('LOG_REFUSED', `the log has ${name}, which is ${why}`, next));
   }
   return refusals;
 }
@@ -36,6 +36,6 @@ export function commandWarnings(input: PlanInput): string[] {
     return ['which commands and databases the log has is not known before it is read: a segment of it cannot be read'];
   if (target.commands?.isKnown !== false || !target.reachable) return [];
   return [
-    `${instance} could not be asked whether it has the commands of the log (COMMAND INFO is not permitted): the load itself will tell`,
+    `${instance} could not be asked whether it has the commands of the log (its ACL user has no +command|info): the load itself will tell`,
   ];
 }

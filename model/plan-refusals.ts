@@ -164,7 +164,7 @@ function logDatabasesRefusal(input: PlanInput): Refusal | undefined {
   const { highestDb = -1 } = whatIsLoaded(input).log?.needs ?? {};
   if (highestDb < has) return undefined;
   return refuse(
-    'RESTORE_REFUSED',
+    'LOG_REFUSED',
     `the log has commands for database ${highestDb}, and ${input.instance} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would carry them out in another one, over the keys there`,
     `${setDatabases(input, highestDb)} Or restore to a moment before them.`,
   );

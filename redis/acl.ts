@@ -15,11 +15,11 @@ export const MINIMUM_ACL = {
   /** On top of `backup`, for snapshots that turn `rdbcompression` off at the fork. */
   withoutRdbCompression: ['+config|set'],
   /** On top of `backup`, for a restore of a process that is started by a command. */
-  restore: ['+shutdown', '+command|info'],
+  restore: ['+shutdown'],
   /** On top of `restore`, where systemd stops it: its signal saves only where there are save points. */
   restoreBySystemd: ['+save'],
   /** On top of `backup`, for a restore that makes Redis a replica of the worker for the length of one load. */
-  live: ['+command|info', '+replicaof', '+config|set', '+bgsave', '+pubsub|numsub', '+migrate', '+set', '+del', '~__probe:*'],
+  live: ['+replicaof', '+config|set', '+bgsave', '+pubsub|numsub', '+migrate', '+set', '+del', '~__probe:*'],
   /** On top of `restore`, for a recovery; of the probe that proves a read and a write, too. */
   recovery: ['+ping', '+set', '+get', '+del', '~__redis-backup:probe:*', '+replicaof', '+script|kill'],
   /** On top of `recovery`, for ending a function that never ends. Redis 6.2 has none, and refuses the rule. */

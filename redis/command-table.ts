@@ -3,7 +3,7 @@ import type { RedisClient } from './client.ts';
 
 /**
  * Which of these commands a server does not have, by its own table: one that `rename-command` has taken is not in it.
- * Needs `+command|info`; works while it loads.
+ * Wants `+command|info`, which no job needs; works while it loads.
  * @returns undefined: it may not be asked
  */
 export async function lackingCommands(client: RedisClient, names: readonly string[]): Promise<string[] | undefined> {

@@ -16,7 +16,6 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+config|get': ['CONFIG', 'GET', 'save'],
   '+config|set': ['CONFIG', 'SET', 'save', ''],
   '+config|rewrite': ['CONFIG', 'REWRITE'],
-  '+command|info': ['COMMAND', 'INFO', 'get'],
   '+time': ['TIME'],
   '+module|list': ['MODULE', 'LIST'],
   '+bgsave': ['BGSAVE'],
@@ -41,7 +40,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
 
 /** Those that may really be run when the server cannot be asked what is permitted. */
 const HARMLESS = new Set([
-  ...['+replconf', '+info', '+config|get', '+time', '+command|info', '+module|list', '+client|list'],
+  ...['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list'],
   ...['+pubsub|numsub', '+ping', '+select', '+scan'],
 ]);
 

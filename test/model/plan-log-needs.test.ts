@@ -22,7 +22,7 @@ describe('A plan with a log', () => {
   it('refuses a log for a database that the target does not have, and says what to set', () => {
     const [refusal = '', ...others] = refusalsOf(needing({ highestDb: 20 }));
     assert.deepEqual(others, []);
-    assert.match(refusal, /RESTORE_REFUSED: the log has commands for database 20, and main has 16 databases \(0 to 15\)/);
+    assert.match(refusal, /LOG_REFUSED: the log has commands for database 20, and main has 16 databases \(0 to 15\)/);
     assert.match(refusal, /Set `databases 21` in the redis.conf of main; the restore itself restarts it/);
   });
 
@@ -35,7 +35,7 @@ describe('A plan with a log', () => {
     const commands = { isKnown: true, lacking: [flushall] };
     const [refusal = '', ...others] = refusalsOf(needing({ commands: ['FLUSHALL', 'SET'] }), { commands });
     assert.deepEqual(others, []);
-    assert.match(refusal, /RESTORE_REFUSED: the log has FLUSHALL, which is disabled or renamed by line 12 of \/etc\/redis\.conf/);
+    assert.match(refusal, /LOG_REFUSED: the log has FLUSHALL, which is disabled or renamed by line 12 of \/etc\/redis\.conf/);
     assert.match(refusal, /Remove that line/);
   });
 
@@ -54,7 +54,7 @@ describe('A plan with a log', () => {
   it('says so where it could not be compared', () => {
     const warnings = (planned: PlannedLog, facts: Partial<TargetFacts>) =>
       planOf({ log: planned, target: withLog(facts) }).warnings;
-    const isTold = (all: string[]) => all.some((one) => /commands? .*(not known before|not permitted)/.test(one));
+    const isTold = (all: string[]) => all.some((one) => /commands? .*(not known before|no \+command)/.test(one));
     assert.ok(isTold(warnings(log(), {})));
     assert.ok(isTold(warnings(needing({}), { commands: { isKnown: false, lacking: [] } })));
     assert.ok(!isTold(warnings(needing({}), { commands: { isKnown: true, lacking: [] } })));

@@ -74,6 +74,11 @@ describe('After a load', function () {
     assert.equal(loadErrorsOf(info({}), { lines: [line('AOF-loading-client', 'no')] })?.count, 1);
   });
 
+  it('a command that the server does not have is named as it was asked for', () => {
+    const lines = [line('master', "-ERR unknown command 'FLUSHALL', with args beginning with: ").replace("'set'", "'<unknown>'")];
+    assert.equal(loadErrorsOf(info({}), { lines })?.refused[0]?.command, 'FLUSHALL');
+  });
+
   it('what is said of it never holds the arguments of a command', () => {
     const lines = [line('master', "-ERR unknown command 'x', with args beginning with: 'session:1' 'token' ")];
     const errors = loadErrorsOf(info({}), { lines }) ?? assert.fail();

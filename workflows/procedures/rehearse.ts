@@ -3,7 +3,13 @@ import type { ErrorCode } from '../../model/errors.ts';
 import type { PlanConduct } from './conduct.ts';
 
 /** Whatever came out, the restore is refused: nobody needs to wait for it. */
-const FINAL: readonly ErrorCode[] = ['TARGET_IDENTITY', 'PLATFORM_UNSUPPORTED', 'CLOCK_SKEW', 'LOG_REFUSED'];
+const FINAL: readonly ErrorCode[] = [
+  'TARGET_IDENTITY',
+  'PLATFORM_UNSUPPORTED',
+  'CLOCK_SKEW',
+  'LOG_REFUSED',
+  'LOG_FOREIGN_COMMAND',
+];
 
 /**
  * Plans a restore; with a log, it is tried in a throw-away Redis first, and planned again by what came out. What that has
