@@ -1,5 +1,5 @@
-import { messageOf, RecoveryError } from '../model/errors.ts';
-import { compareStarts, type NextStart, type NextStarted, type StartState } from '../model/next-start.ts';
+import { RecoveryError } from '../model/errors.ts';
+import { compareStarts, type NextStart, type NextStarted, type StartState, userCure } from '../model/next-start.ts';
 import type { Platform, StartProof } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import type { RedisConnection } from '../redis/connection.ts';
@@ -30,9 +30,12 @@ async function askNext({ username, password }: RedisConnection, socketPath: stri
     return { state: await readStartState(client) };
   } catch (error) {
     if (!(error instanceof RecoveryError) || !REFUSALS.has(error.code)) throw error;
-    return { refused: messageOf(error.cause ?? error) };
+    return { refused: withoutSocket(error.message) };
   }
 }
+
+/** The path of the socket is another one each time, and says nothing to anybody. */
+const withoutSocket = (message: string): string => message.replace(/^unix:\S+ refused [^:]*: /, '').replace(/\.$/, '');
 
 const TIMEOUTS = { connectTimeoutMs: 1_000, commandTimeoutMs: 5_000 };
 const REFUSALS = new Set<string>(['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED']);
@@ -44,7 +47,14 @@ function startedOf(
   const { follows, usersIncludedFrom } = sources;
   const known = { ...(follows ? { follows } : {}), ...(usersIncludedFrom ? { rewriteHarms: usersIncludedFrom } : {}) };
   if ('refused' in said) {
-    return { outcome: 'starts', signInRefused: said.refused, differences: [], uncompared: [], ...known };
+    return {
+      outcome: 'starts',
+      signInRefused: said.refused,
+      signInCure: userCure(sources),
+      differences: [],
+      uncompared: [],
+      ...known,
+    };
   }
   const { settings, modules, refused } = said.state;
   return {

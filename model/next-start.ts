@@ -13,6 +13,8 @@ export interface NextStarted {
   outcome: 'starts';
   /** Absent: it takes the user and password that we sign in with. */
   signInRefused?: string;
+  /** With `signInRefused`. */
+  signInCure?: string;
   /** What runs now and is something else after a restart. */
   differences: StartDifference[];
   /** What could not be compared, and why. */
@@ -195,7 +197,7 @@ const shown = (value = ''): string => (value === '' ? '""' : value.length > 60 ?
 
 const fileText = (configFile: string | undefined) => configFile ?? 'what starts Redis';
 
-function userCure({ aclfile, configFile, usersIncludedFrom }: ConfSources): string {
+export function userCure({ aclfile, configFile, usersIncludedFrom }: ConfSources): string {
   if (aclfile !== undefined) return '`ACL SAVE`';
   if (configFile === undefined) return 'set the users where Redis is started: it has no configuration file';
   return usersIncludedFrom === undefined

@@ -39,12 +39,15 @@ function followsAnother(instance: string, { follows }: NextStarted): Refusal | u
 }
 
 /** Somebody who is let in now, and whom everything depends on, would not be. */
-export function lockedOut(instance: string, { signInRefused, differences }: NextStarted): Refusal | undefined {
+export function lockedOut(
+  instance: string,
+  { signInRefused, signInCure = 'write them where its next start reads them', differences }: NextStarted,
+): Refusal | undefined {
   if (signInRefused !== undefined) {
     return refuse(
       'RESTORE_REFUSED',
       `after a restart ${instance} would refuse the user and password of redis-backup.yaml, which it takes now: ${signInRefused}`,
-      'Write users and passwords as they are now where its next start reads them (ACL SAVE where it has an aclfile, else CONFIG REWRITE); `redis-backup check` says how.',
+      `Keep users and passwords as they are now: ${signInCure}.`,
     );
   }
   const found = differences.find(({ lockedOut, kind, name }) => lockedOut && (kind === 'setting' || name === 'default'));

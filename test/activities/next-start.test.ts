@@ -105,7 +105,8 @@ describe('What the next start of a Redis would be', function () {
     withRedis({ password: 'old' }, async (redis) => {
       await redis.command('CONFIG', 'SET', 'requirepass', 'new');
       const next = await started(redis, { password: 'new' });
-      assert.match(next.signInRefused ?? '', /WRONGPASS|invalid password/);
+      assert.match(next.signInRefused ?? '', /^WRONGPASS invalid username-password pair/);
+      assert.equal(next.signInCure, '`CONFIG REWRITE`');
     }));
 
   it('sees what an included file and the command line win over', () =>
