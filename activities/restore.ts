@@ -7,6 +7,7 @@ import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
+import { putBackAll } from './recovery/put-back-data.ts';
 import { awaitServing, type Serving } from './serving.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
 import { startWithin } from './start-within.ts';
@@ -50,6 +51,7 @@ export const createRestoreActivities = (world: World) => ({
     const target = await world.instance(plan.instance);
     const platform = requireProcess(target).open();
     if ((await platform.status()).running) throw cameBack(plan);
+    await putBackAll(plan.layout, operationId); // what an earlier operation has left away is the data that is kept
     await moveAside(plan.layout, operationId);
     return replaceWithRdb(plan.layout, operationId, {
       buildAppendDirectory: (directory, names) => writeMultiPartFromRdb(directory, names),

@@ -3,10 +3,11 @@ import type { RestoreInput, RestoreResult } from '../model/operations.ts';
 import { restoreDirectly } from '../worker/direct.ts';
 import type { Output } from './output/output.ts';
 import { type RestoreConduct, wrongAnswer } from './restore-conduct.ts';
+import { uninterrupted } from './signals.ts';
 
 /**
  * Plans and carries out a restore in this process, by the same activities, without Temporal.
- * @param options.interrupt - Ctrl-C: the running step is ended, and everything put back
+ * @param options.interrupt - Ctrl-C, `kill`, the end of the terminal: the running step is ended, and everything put back
  */
 export function conductDirectly(
   config: Config,
@@ -33,9 +34,9 @@ export function conductDirectly(
     },
     async restore(input) {
       output.note(
-        'warning: without Temporal this restore is not durable: if this process ends, nothing goes on and nothing is put back',
+        'warning: without Temporal this restore is not durable: if this process is killed, what it has moved is put back only by the next recovery, worker or restore --direct here',
       );
-      const result = await run(input);
+      const result = await uninterrupted(() => run(input));
       if (result.outcome === 'restored') return result;
       throw wrongAnswer(result.outcome);
     },

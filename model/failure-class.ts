@@ -42,6 +42,12 @@ export const FAILURE_CLASSES = {
     process: 'either',
     data: 'unread',
   },
+  'data-aside': {
+    title: 'an operation that was cut off has moved the data of Redis away',
+    restartHelps: false,
+    process: 'either',
+    data: 'unread',
+  },
   'rdb-ignored': {
     title: 'Redis started empty: it loads only its append-only directory, and there is only a dump.rdb',
     restartHelps: false,

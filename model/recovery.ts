@@ -26,6 +26,7 @@ export interface RecoveryInput {
  * promote-replica    a replica with data takes over, and clients are to be pointed at it
  * set-aside          damaged files are moved out of the way, and kept
  * rebuild-manifest   the manifest of the append-only directory is made again from its files
+ * put-back-data      what an operation that did not end has moved away returns to its place
  * mend-log           the end of the log, which cannot be read, is cut off on a copy, and Redis started with that
  * restart            stop if it runs, start
  * start-empty        start with what was set aside missing
@@ -39,6 +40,7 @@ export type Act =
   | 'promote-replica'
   | 'set-aside'
   | 'rebuild-manifest'
+  | 'put-back-data'
   | 'mend-log'
   | 'restart'
   | 'start-empty'

@@ -1,3 +1,4 @@
+import type { LeftBehind } from './left-behind.ts';
 import type { LogDamage } from './log-damage.ts';
 import type { LogRun } from './log-signatures.ts';
 import type { SnapshotManifest } from './manifest.ts';
@@ -65,6 +66,8 @@ export interface DataSigns {
   aof?: AofSigns;
   freeBytes?: number;
   totalBytes?: number;
+  /** What operations keep beside it. */
+  leftBehind?: LeftBehind[];
 }
 
 export interface AofSigns {

@@ -1,13 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
+import { requireProcess } from '../activities/places.ts';
+import { putBackAll } from '../activities/recovery/put-back-data.ts';
+import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
+import { type LeftBehind, unfinishedOf } from '../model/left-behind.ts';
 import { entriesToUndo, type UndoEntry } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
+import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { PlanConduct, StepName } from '../workflows/procedures/conduct.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
+import { lockHolderWithin } from './lock-holder.ts';
 import { createWorld } from './world.ts';
+
+const ASK_TEMPORAL_MS = 2_000;
 
 /** Nobody else works on the instance, and the archiver is as dead as Temporal is. */
 const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
@@ -26,12 +34,13 @@ export interface DirectOptions {
 
 /**
  * Restores without Temporal, when Temporal itself is down: the same procedure and the same activities, in this process, on
- * the machine of the Redis. Not durable: killed in the middle it leaves things as they are, and takes no lock, so nobody
- * else may work on the instance meanwhile.
+ * the machine of the Redis. Not durable: killed in the middle it leaves things as they are, for the next look at the data
+ * directory to put back. Meanwhile a lock on the directory keeps others away.
  * @throws RecoveryError of the step that failed, after everything was put back
  */
 export async function restoreDirectly(config: Config, input: RestoreInput, options: DirectOptions): Promise<RestoreResult> {
-  const activities = createActivities(await createWorld(config, WITHOUT_TEMPORAL));
+  const world = await createWorld(config, WITHOUT_TEMPORAL);
+  const activities = createActivities(world);
   const operationId = `direct-${randomUUID()}`;
   const undoList: UndoEntry[] = [];
   const run = (step: StepName, args: unknown, signal: AbortSignal) =>
@@ -48,20 +57,62 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       return (await run(step, args, options.signal)) as never; // the type is the step's own: `activities[step]` gave it
     },
   };
-  let succeeded = false;
-  try {
-    const planned = await planReplacement(conduct, input);
-    if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
-    await conduct.act('approveRestore', planned, { summary: '' });
-    const report = await replaceFromRdb(conduct, planned, operationId);
-    succeeded = true;
-    return report;
-  } finally {
-    const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
-    await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
-    for (const [step, args] of atTheEnd) await toItsEnd(step, args).catch(() => undefined); // the next rehearsal sweeps it
-  }
+  const layout = await requireProcess(await world.instance(input.instance))
+    .open()
+    .dataLayout();
+  await refuseBesideDirect(layout);
+  const carryOut = async (): Promise<RestoreResult> => {
+    let succeeded = false;
+    try {
+      const planned = await planReplacement(conduct, input);
+      if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
+      await conduct.act('approveRestore', planned, { summary: '' });
+      const report = await replaceFromRdb(conduct, planned, operationId);
+      succeeded = true;
+      return report;
+    } finally {
+      const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
+      await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
+      for (const [step, args] of atTheEnd) await toItsEnd(step, args).catch(() => undefined); // the next rehearsal sweeps it
+    }
+  };
+  if (input.planOnly) return carryOut();
+  await putBackBefore(world, config, input.instance, options.onProgress);
+  return asDirectOwner(layout, operationId, carryOut);
 }
+
+/** What an operation that did not end has moved away is the data of this Redis: without it there is nothing to plan from. */
+async function putBackBefore(
+  world: World,
+  config: Config,
+  instance: string,
+  onProgress: DirectOptions['onProgress'],
+): Promise<void> {
+  await refuseBesideTemporal(config, instance);
+  const platform = requireProcess(await world.instance(instance)).open();
+  const layout = await platform.dataLayout();
+  const unfinished = unfinishedOf(await leftBehind(layout));
+  if (unfinished.length === 0) return;
+  if ((await platform.status()).running) throw runsWithoutData(instance, unfinished);
+  for (const id of await putBackAll(layout))
+    onProgress({ stage: 'put back', note: `the data that ${id} had moved away is back` });
+}
+
+/** Temporal may be alive all the same: then its lock counts. */
+async function refuseBesideTemporal(config: Config, instance: string): Promise<void> {
+  const holder = await lockHolderWithin(config, instance, ASK_TEMPORAL_MS);
+  if (holder === undefined) return;
+  throw new RecoveryError('LOCKED', `${holder} holds the lock of ${instance}, and Temporal answers`, {
+    next: 'Wait for it, or cancel it there; without --direct the restore waits by itself.',
+  });
+}
+
+const runsWithoutData = (instance: string, [first]: readonly LeftBehind[]) =>
+  new RecoveryError(
+    'RESTORE_REFUSED',
+    `operation ${first?.operationId} was cut off and has moved the data of ${instance} to ${first?.directory}/aside; a Redis was started without it since`,
+    { next: `Stop that Redis, then run this again: the old data is put back first. Or \`redis-backup recover ${instance}\`.` },
+  );
 
 async function undo(entries: UndoEntry[], run: (entry: UndoEntry) => Promise<unknown>): Promise<void> {
   for (const [index, entry] of entries.entries()) {

@@ -6,7 +6,7 @@ import { startWorkers } from './start.ts';
 export async function runWorker(configFile?: string): Promise<void> {
   installRuntime();
   const workers = await startWorkers(await loadConfig(configFile));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => workers.shutdown());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => workers.shutdown());
   process.stderr.write(
     `${JSON.stringify({ time: new Date().toISOString(), level: 'INFO', message: 'worker is ready', queues: workers.queues })}\n`,
   );

@@ -8,6 +8,7 @@ import {
 } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createTargetActivities } from '../activities/target.ts';
+import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
@@ -19,6 +20,7 @@ import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
+import { putBackAtStart, refuseBesideOthers } from './left-behind.ts';
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
@@ -55,7 +57,14 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
   });
   const own = (instance: string) => targetOf(config, instance, 'worker');
   const drain = new AbortController();
-  const world = await createWorld(config, { requireLock, archiver, operations, draining: drain.signal });
+  const world: World = await createWorld(config, {
+    async requireLock(instance) {
+      await requireLock(instance);
+      await refuseBesideOthers(world, instance);
+    },
+    ...{ archiver, operations, draining: drain.signal },
+  });
+  await putBackAtStart(world, new Client({ connection, namespace }), config.deployment);
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
   const client = new Client({ connection, namespace });
   const webhook = config.worker.webhook && (await openWebhook(config, client));

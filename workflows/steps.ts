@@ -71,6 +71,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   startEmpty: { preset: 'recovery', destructive: true },
   restartServer: { preset: 'recovery', destructive: true },
   rebuildManifest: { preset: 'recovery', destructive: true },
+  putBackUnfinished: { preset: 'recovery', destructive: true },
   mendLog: { preset: 'recovery', destructive: true },
   detachReplicas: { preset: 'quick', destructive: true },
   followAgain: { preset: 'quick', destructive: true },

@@ -4,6 +4,7 @@ import { becomePrimary } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 import { createMendLogActivities } from './mend-log.ts';
+import { createPutBackDataActivities } from './put-back-data.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRestartActivities, type RestartOptions } from './restart.ts';
 import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
@@ -13,6 +14,7 @@ import { createSetAsideActivities } from './set-aside.ts';
 export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createSetAsideActivities(world),
   ...createMendLogActivities(world),
+  ...createPutBackDataActivities(world),
   ...createRestartActivities(world, options),
   ...createReplicaActivities(world),
   ...createServesAgainActivities(world, options),

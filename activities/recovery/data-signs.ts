@@ -6,6 +6,7 @@ import { readLogLook } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
+import { keptBeside } from './left-behind.ts';
 
 /** The look as a whole has 2 s. */
 const READ_LOG_MS = 1_200;
@@ -33,11 +34,13 @@ export async function dataSigns(layout: DataLayout, { readLog = false }: DataSig
   const unusable = await whyUnusable(dir);
   if (unusable !== undefined) return { dir, appendonly, unusable };
   const [rdb, aof, space] = await Promise.all([rdbSigns(layout), aofSigns(layout, readLog), statfs(dir).catch(() => undefined)]);
+  const left = await keptBeside(layout);
   return {
     dir,
     appendonly,
     ...(rdb ? { rdb } : {}),
     ...(aof ? { aof } : {}),
+    ...(left.length > 0 ? { leftBehind: left } : {}),
     ...(space ? { freeBytes: space.bavail * space.bsize, totalBytes: space.blocks * space.bsize } : {}),
   };
 }

@@ -27,9 +27,27 @@ export const createPlaceLookActivities = (world: World) => ({
    */
   async lookFromPlace({ instance }: { instance: string }): Promise<PlaceSigns> {
     const target = await world.instance(instance);
-    return lookAtPlace(world.host, requireProcess(target).open(), target.connection);
+    const [seen, owner] = await Promise.all([
+      lookAtPlace(world.host, requireProcess(target).open(), target.connection),
+      lockOwner(world, instance),
+    ]);
+    return owner === undefined ? seen : owned(seen, owner);
   },
 });
+
+/** An operation that holds the lock, other than a recovery, puts back by itself what it does not finish. */
+async function lockOwner(world: World, instance: string): Promise<string | undefined> {
+  const asked = await bounded('who holds the lock', QUESTION_MS, () => world.operations.lockHolder(instance));
+  if (asked.missed !== undefined) return 'an operation that could not be asked for';
+  return asked.value?.kind === 'recovery' ? undefined : asked.value?.workflowId;
+}
+
+function owned(seen: PlaceSigns, owner: string): PlaceSigns {
+  const { data } = seen;
+  if (!data?.leftBehind) return seen;
+  const left = data.leftBehind.map((one) => (one.unfinished ? { owner, ...one } : one));
+  return { ...seen, data: { ...data, leftBehind: left } };
+}
 
 /** The same, without a world: for whoever has a platform. */
 export async function lookAtPlace(host: string, platform: Platform, connection: RedisConnection): Promise<PlaceSigns> {

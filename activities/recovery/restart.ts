@@ -131,7 +131,7 @@ async function refuseUnstartable({ name, connection }: ProtectedInstance, platfo
 
 const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
 
-const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log'];
+const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log', 'put-back-data'];
 
 function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instance, assessment, approved }: RestartInput): void {
   if (approved || !last || last.instance !== instance) return;

@@ -8,6 +8,7 @@ import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { checkLeftovers } from './leftovers.ts';
 import { checkNextStart } from './next-start.ts';
 
 /** The process is found, and its files are where they can be replaced. Only on the machine that it runs on. */
@@ -44,6 +45,7 @@ async function lookAtProcess(
   return [
     ...(await processFindings(opened)),
     ...(await directoryFindings(config, layout)),
+    ...(await checkLeftovers(layout)),
     ...(await sameDirectory(config, layout, client)),
   ];
 }

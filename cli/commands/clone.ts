@@ -51,18 +51,15 @@ export const clone: CommandSpec = {
   },
 };
 
-/** A terminal that is closed, or a supervisor, ends it as Ctrl-C does: else its Redis would stay. */
-async function untilEnded(ctrlC: AbortSignal, instance: string, body: (interrupt: AbortSignal) => Promise<void>): Promise<void> {
-  const signalled = new AbortController();
-  const end = () => signalled.abort();
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
-  const interrupt = AbortSignal.any([ctrlC, signalled.signal]);
+async function untilEnded(
+  interrupt: AbortSignal,
+  instance: string,
+  body: (interrupt: AbortSignal) => Promise<void>,
+): Promise<void> {
   try {
     await body(interrupt);
   } catch (error) {
     throw interrupt.aborted ? interrupted(instance, error) : error;
-  } finally {
-    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, end);
   }
 }
 

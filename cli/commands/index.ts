@@ -6,6 +6,7 @@ import { check } from './check.ts';
 import { clone } from './clone.ts';
 import { findDestructive } from './find-destructive.ts';
 import { importCommand } from './import.ts';
+import { leftovers } from './leftovers.ts';
 import { list } from './list.ts';
 import { recover } from './recover.ts';
 import { restore } from './restore.ts';
@@ -30,6 +31,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   findDestructive,
   clone,
   importCommand,
+  leftovers,
   retention,
   adopt,
   schedules,

@@ -16,6 +16,10 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
     byItself: 'Copies the directory, makes the manifest again and restarts.',
     asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',
   },
+  'data-aside': {
+    byItself: 'Puts the data back and starts Redis. Waits for an operation that is still at work.',
+    asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',
+  },
   'rdb-ignored': {
     byItself: 'Keeps a copy of dump.rdb.',
     you: 'Do not restart; `redis-backup import` the copy, and `restore`.',

@@ -2,6 +2,7 @@ import { formatBytes, formatCount, formatCountOf } from '../format.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import type { DataSigns, Signs } from '../signs.ts';
 import { type Found, found } from './found.ts';
+import { movedAway } from './of-end.ts';
 
 /** A smaller dump.rdb holds nothing worth a word: an empty one has about 90 bytes. */
 const SMALLEST_RDB_BYTES = 200;
@@ -11,8 +12,12 @@ const DAY_SECONDS = 86_400;
 
 /** A Redis that serves and has not the data that it should have; undefined if that can't be said. */
 export function emptinessOf(signs: Signs, facts: RedisFacts): Found | undefined {
-  if (facts.role === 'slave' || !looksEmpty(signs, facts)) return undefined;
+  if (facts.role === 'slave') return undefined;
   const { data } = signs.place ?? {};
+  const moved = movedAway(data, signs.nowMs);
+  if (moved)
+    return { ...moved, evidence: [...moved.evidence, `Redis runs without it, and has ${formatCountOf(facts.keys, 'key')}.`] };
+  if (!looksEmpty(signs, facts)) return undefined;
   const keys =
     facts.keys === 0 ? 'Redis serves and has no key.' : `Redis came up with no key and has ${formatCount(facts.keys)} since.`;
   const aof = data?.appendonly ? data.aof : undefined;

@@ -62,6 +62,7 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
   }
   const damage = failure === 'aof-damaged' ? data?.aof?.damage : undefined;
   if (damage?.where === 'end' && damage.unmendable === undefined) return `Of its log ${cutText(damage)}.`;
+  if (failure === 'data-aside') return 'Nothing that was on its disk when that was moved away, once it is put back.';
   if (failure === 'aof-manifest-lost')
     return `About 1 s of writes, if its append-only files are whole; else ${fromStored(signs, log)}`;
   return fromStored(signs, log);

@@ -1,5 +1,6 @@
 import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCountOf } from '../format.ts';
+import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
 import { unknownCommandIn } from '../load-log.ts';
 import { damageText, isCutByRedis } from '../log-damage.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
@@ -10,12 +11,14 @@ import { type Found, found, logged } from './found.ts';
 export const DISK_FULL_BYTES = 1 << 20;
 
 /** The class of a Redis whose process is not there, or ends again and again, seen from its machine. */
-export function failureOfEnd(seen: PlaceSigns): Found {
+export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
   const place = atItsEnd(seen);
   const { run, data } = place;
   const gone = place.server.crashLoop
     ? `${place.description} ends again and again.`
     : `No process of ${place.description} is there.`;
+  const moved = movedAway(data, nowMs);
+  if (moved) return { ...moved, evidence: [...moved.evidence, gone] };
   const fatal = fatalOf(place);
   const mended = mendedSince(place);
   if (fatal && mended) return found('dead', [mended, logged(fatal.line), gone, ...whatItWillLoad(data)]);
@@ -30,6 +33,21 @@ export function failureOfEnd(seen: PlaceSigns): Found {
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
   return found('dead', [gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)]);
+}
+
+/** The data lies beside its place: no start finds it, and whatever else is seen follows from that. */
+export function movedAway(data: DataSigns | undefined, nowMs: number): Found | undefined {
+  const owned = ownedOf(data?.leftBehind);
+  if (owned?.unfinished) {
+    const under = `${owned.owner} has moved the data away, and is still at work: it finishes, or puts it back.`;
+    return found('data-aside', [under], [`Wait for ${owned.owner}; nothing is started beside it.`]);
+  }
+  const unfinished = unfinishedOf(data?.leftBehind);
+  if (unfinished.length === 0) return undefined;
+  return found(
+    'data-aside',
+    unfinished.map((one) => unfinishedText(one, nowMs)),
+  );
 }
 
 const fatalOf = ({ run }: PlaceSigns) => (run && !run.ready ? fatalSign(run) : undefined);

@@ -1,5 +1,6 @@
 import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
+import { unfinishedOf } from '../left-behind.ts';
 import { damageText, type LogDamage } from '../log-damage.ts';
 import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
@@ -38,6 +39,8 @@ export function planActs(failure: FailureClass, signs: Signs): PlannedAct[] {
       return place ? [...protectReplicas(signs), setAside(failure), startEmpty(signs)] : [];
     case 'aof-manifest-lost':
       return place ? planRebuild(signs) : [];
+    case 'data-aside':
+      return place ? planPutBack(signs) : [];
     case 'rdb-ignored':
       return place ? [KEEP_IGNORED] : [];
     default:
@@ -178,20 +181,49 @@ function startEmpty({ settings, stored }: Signs): PlannedAct {
 }
 
 function planRebuild(signs: Signs): PlannedAct[] {
-  const facts = signs.worker.facts ?? signs.place?.local?.facts;
-  const isAlive = facts !== undefined;
-  const written = facts?.keys ?? 0;
+  const { isAlive, written } = aliveWith(signs);
   const acts: PlannedAct[] = [
     { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
     { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
     { act: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
   ];
   if (written === 0) return acts;
-  const question = `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`;
+  return withSnapshot(
+    acts,
+    `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`,
+    (act) => act === 'set-aside',
+  );
+}
+
+/** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */
+function planPutBack(signs: Signs): PlannedAct[] {
+  const unfinished = unfinishedOf(signs.place?.data?.leftBehind);
+  if (unfinished.length === 0) return [];
+  const { isAlive, written } = aliveWith(signs);
+  const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
+  const which = unfinished.map(({ operationId }) => operationId).join(', ');
+  const acts: PlannedAct[] = [
+    { act: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
+    { act: 'restart', text: 'Start Redis, which then loads it.' },
+  ];
+  if (!isAlive || written === 0) return acts;
+  return withSnapshot(
+    acts,
+    `Redis was started without its data, which ${which} has moved away, and has ${formatCount(written)} keys now. May it be stopped, and the old data put back? What it has taken since is gone then (a snapshot of it is kept).`,
+    () => false,
+  );
+}
+
+function aliveWith({ worker, place }: Signs): { isAlive: boolean; written: number } {
+  const facts = worker.facts ?? place?.local?.facts;
+  return { isAlive: facts !== undefined, written: facts?.keys ?? 0 };
+}
+
+function withSnapshot(acts: PlannedAct[], question: string, isHarmless: (act: PlannedAct['act']) => boolean): PlannedAct[] {
   const snapshot: PlannedAct = {
     act: 'network-snapshot',
     text: 'Take a snapshot of what it has now over the network, 10 s at most.',
   };
-  const asked = acts.map((act) => (act.act === 'set-aside' ? act : { ...act, ask: { question, otherwise: 'skip' as const } }));
+  const asked = acts.map((act) => (isHarmless(act.act) ? act : { ...act, ask: { question, otherwise: 'skip' as const } }));
   return [snapshot, ...asked];
 }

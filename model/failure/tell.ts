@@ -11,7 +11,7 @@ import { failureOfEnd } from './of-end.ts';
  */
 export function tellFailure(signs: Signs): Found {
   const { worker, place } = signs;
-  if (place && isLooping(place)) return failureOfEnd(place);
+  if (place && isLooping(place)) return failureOfEnd(place, signs.nowMs);
   const local = place?.local;
   if (heardRedis(worker)) {
     return isAnother(worker, local) ? anotherRedis(worker, local) : failureOfAnswer(signs, worker);
@@ -98,7 +98,7 @@ function mute(signs: Signs, place: PlaceSigns): Found {
 /** No process. If applications are served nevertheless, somebody else serves them, and a start would make two. */
 function notThere(signs: Signs, place: PlaceSigns): Found {
   const served = seenAtWork(signs);
-  const told = failureOfEnd(place);
+  const told = failureOfEnd(place, signs.nowMs);
   if (served.length === 0) return told;
   return found(
     'unknown',

@@ -4,7 +4,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { DataLayout } from '../platform.ts';
 import { bytesUnder, lstatIfThere, namesIn } from './files.ts';
 import { readJournal, refuseWhenPutBack, writeJournal } from './journal.ts';
-import { type DataDirectoryOptions, inOperation, type Operation } from './operation.ts';
+import { type DataDirectoryOptions, DELETED, inOperation, type Operation } from './operation.ts';
 
 export interface FinishOptions extends DataDirectoryOptions {
   /** Age from which leftovers of dead and of put-back operations are removed. Default 24 h. */
@@ -22,7 +22,6 @@ export interface Finished {
 }
 
 const DAY_MS = 24 * 3600 * 1000;
-const DELETED = '.deleted-';
 /** Of what recoveries have set aside, so many are kept whatever is verified later: it was damaged, and may be the only copy. */
 const KEPT_SET_ASIDE = 2;
 

@@ -30,7 +30,8 @@ export async function withDirectoryLock<T>(root: string, body: () => Promise<T>,
   }
 }
 
-function tryLock(lock: DatabaseSync): boolean {
+/** False if somebody else has it. */
+export function tryLock(lock: DatabaseSync): boolean {
   try {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
     return true;

@@ -30,6 +30,8 @@ export interface Operation {
   rejected: string;
 }
 
+/** Names of what is being removed begin with it. */
+export const DELETED = '.deleted-';
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** Finds the places of an operation and makes its home. Touches no data file. */

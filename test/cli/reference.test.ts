@@ -9,7 +9,7 @@ import { ERRORS } from '../../model/errors.ts';
 import { planActs } from '../../model/failure/plan-acts.ts';
 import type { FailureClass } from '../../model/failure-class.ts';
 import { STEP_IDS, STEPS } from '../../model/runbook.ts';
-import { down, look, place, signs } from '../model/signs-fixtures.ts';
+import { cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -34,7 +34,14 @@ describe('the reference', () => {
   it('says of each failure what a recovery really does by itself, and what it asks', () => {
     for (const [failure, { byItself, asked }] of Object.entries(FAILURE_ADVICE)) {
       const orphaned = { worker: look('read-only', { role: 'slave', primary: '10.0.0.1:6379' }), place: place(true) };
-      const parts = failure === 'read-only' ? orphaned : failure === 'silent' ? { place: place(true) } : down();
+      const parts =
+        failure === 'read-only'
+          ? orphaned
+          : failure === 'silent'
+            ? { place: place(true) }
+            : failure === 'data-aside'
+              ? down({ data: data({ leftBehind: [cutOff()] }) })
+              : down();
       const settled = { ...signs(parts), replicas: [] };
       const acts = planActs(failure as FailureClass, settled);
       const written = planActs(failure as FailureClass, { ...settled, worker: look('serves', { keys: 5 }) });

@@ -253,7 +253,7 @@ describe('redis-backup restore --direct', () => {
     assert.equal(code, 53);
     assert.match(
       stderr,
-      /^warning: without Temporal this restore is not durable: if this process ends, nothing goes on and nothing is put back\n/,
+      /^warning: without Temporal this restore is not durable: if this process is killed, what it has moved is put back only by the next recovery, worker or restore --direct here\n/,
     );
     assert.match(stderr, /^error: main is on platform external: it cannot be stopped, nor its files replaced$/m);
   });

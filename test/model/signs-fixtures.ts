@@ -1,3 +1,4 @@
+import type { LeftBehind } from '../../model/left-behind.ts';
 import type { LogRun, SignatureId } from '../../model/log-signatures.ts';
 import { signatureOf } from '../../model/log-signatures.ts';
 import type { LookVerdict, RedisFacts, RedisLook } from '../../model/redis-look.ts';
@@ -49,6 +50,12 @@ export const aof = (parts: Partial<AofSigns> = {}): AofSigns => ({
   orphans: [],
   orphanBytes: 0,
   missing: [],
+  ...parts,
+});
+
+export const cutOff = (parts: Partial<LeftBehind> = {}): LeftBehind => ({
+  ...{ operationId: 'direct-one', phase: 'aside', at: '2026-02-14T11:55:00.000Z', directory: '/data/.redis-backup/direct-one' },
+  ...{ bytes: 3000, asideBytes: 2000, asideKeys: 40, unfinished: true },
   ...parts,
 });
 

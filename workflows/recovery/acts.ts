@@ -18,6 +18,7 @@ const STEP_OF: Record<Act, StepId> = {
   'promote-replica': 'protect',
   'set-aside': 'protect',
   'rebuild-manifest': 'protect',
+  'put-back-data': 'protect',
   'mend-log': 'restart',
   'make-primary': 'protect',
   'kill-script': 'protect',
@@ -92,7 +93,8 @@ export const heldOrGoOn = (run: LockedRun): Promise<void> =>
 
 /** What only prepares a start that is left out: it would end a Redis, or take its files away, for nothing. */
 const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Act): boolean =>
-  controls.skippedBy('restart') !== undefined && (name === 'rebuild-manifest' || (name === 'set-aside' && !staysInUse(failure)));
+  controls.skippedBy('restart') !== undefined &&
+  (name === 'rebuild-manifest' || name === 'put-back-data' || (name === 'set-aside' && !staysInUse(failure)));
 
 async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
   const { acts } = await assess(run);

@@ -25,6 +25,15 @@ export const PERFORM: Readonly<Record<Exclude<Act, 'restart' | 'mend-log'>, Perf
     return `manifest made again for ${files.length} files`;
   },
 
+  async 'put-back-data'(run, assessment) {
+    const { operations } = await act(
+      'putBackUnfinished',
+      argsOf(assessment),
+      there(run, 'put the data back that was moved away'),
+    );
+    return `the data that ${operations.join(', ')} had moved away was put back`;
+  },
+
   async 'start-empty'(run, assessment) {
     const { instance } = assessment;
     const { beforeMs } = await act('startEmpty', argsOf(assessment), there(run, `start ${instance} without the damaged data`));

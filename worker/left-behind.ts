@@ -1,0 +1,65 @@
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { putBackAll } from '../activities/recovery/put-back-data.ts';
+import type { World } from '../activities/world.ts';
+import { named } from '../model/deployment.ts';
+import { messageOf } from '../model/errors.ts';
+import { unfinishedOf } from '../model/left-behind.ts';
+import { WORKFLOW_IDS } from '../model/operations.ts';
+import { leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
+import type { Platform } from '../platforms/platform.ts';
+
+/** @throws RecoveryError `LOCKED` while a `restore --direct` is at work in the data directory, where that is on this machine */
+export async function refuseBesideOthers(world: World, instance: string): Promise<void> {
+  const platform = await ownPlatform(world, instance);
+  const layout = await platform?.dataLayout().catch(() => undefined); // the step itself says what is wrong with it
+  if (layout) await refuseBesideDirect(layout);
+}
+
+/**
+ * Puts back what operations have moved away that did not end and that no lock in Temporal owns, before anything can start a Redis
+ * without it. Redis itself is started by whoever starts it. What is in the way is said, and keeps no worker from its work.
+ */
+export async function putBackAtStart(world: World, client: Client, deployment: string | undefined): Promise<void> {
+  for (const instance of world.instances()) {
+    try {
+      const platform = await ownPlatform(world, instance);
+      if (platform) await putBackOne(instance, platform, () => isLocked(client, named(deployment, WORKFLOW_IDS.lock(instance))));
+    } catch (error) {
+      tell('WARN', `what an operation of ${instance} has left could not be looked at: ${messageOf(error)}`);
+    }
+  }
+}
+
+async function putBackOne(instance: string, platform: Platform, locked: () => Promise<boolean>): Promise<void> {
+  const layout = await platform.dataLayout();
+  if (unfinishedOf(await leftBehind(layout)).length === 0) return;
+  // Asked after looking: an operation that has begun since then holds it.
+  if (await locked()) return;
+  if ((await platform.status()).running)
+    return tell(
+      'WARN',
+      `Redis of ${instance} runs without data that an operation has moved away: redis-backup recover ${instance}`,
+    );
+  const operations = await putBackAll(layout);
+  tell(
+    'WARN',
+    `put the data of ${instance} back that ${operations.join(', ')} had moved away; start Redis, or redis-backup recover`,
+  );
+}
+
+async function isLocked(client: Client, lockId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(lockId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+async function ownPlatform(world: World, instance: string): Promise<Platform | undefined> {
+  const { process } = await world.instance(instance);
+  return process?.host === world.host ? process.open() : undefined;
+}
+
+const tell = (level: 'WARN', message: string): void =>
+  void process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message })}\n`);
