@@ -10,6 +10,7 @@ import type { MomentFinder } from '../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { refuseUnlike } from './compare-backup.ts';
 import { byteProgress, currentJob } from './job-context.ts';
+import { refuseOtherThanRehearsed } from './rehearsal/home.ts';
 import { type StagedSource, sourceOf } from './staged-source.ts';
 import type { World } from './world.ts';
 
@@ -73,7 +74,9 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
   const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
   const reading = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
   const { facts, expiries } = reading;
-  if (!rehearsedResult(plan)) refuseUnlike(manifest, reading); // else its own digest has been compared
+  const rehearsed = rehearsedResult(plan);
+  if (rehearsed) refuseOtherThanRehearsed(plan.instance, rehearsed.rdb, facts);
+  else refuseUnlike(manifest, reading);
   const proofEndMs = world.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
   const logBytes =
     plan.log && loadsLog(plan)

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
+import type { RdbFacts } from '../../model/manifest.ts';
 import type { RestorePlan } from '../../model/plan.ts';
+import { readProcess, stillRuns } from '../../platforms/process/process-table.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 
 const PREFIX = 'redis-backup-rehearsal-';
+const RESULT = 'result.rdb';
+const OWNER = 'owner.json';
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 /** Longer than an operation waits for its lock: by then whoever made it has removed it, or will never. */
 const LEFT_OVER_MS = 24 * 3600 * 1000;
@@ -23,7 +27,7 @@ export function rehearsalHome(world: World, operationId: string): string {
 }
 
 /** What came out, for the restore that follows under the same operation id. */
-export const rehearsedRdb = (world: World, operationId: string): string => join(rehearsalHome(world, operationId), 'result.rdb');
+export const rehearsedRdb = (world: World, operationId: string): string => join(rehearsalHome(world, operationId), RESULT);
 
 /**
  * The bytes that were counted, and no others. Of no use before their end.
@@ -44,22 +48,43 @@ export async function* openRehearsed(world: World, { instance }: RestorePlan, sh
   if (digest.digest('hex') !== sha256) throw changed(instance, 'is not what was counted: its checksum differs');
 }
 
+/** The same once it has been brought elsewhere. @throws RecoveryError `PLAN_CHANGED` */
+export function refuseOtherThanRehearsed(instance: string, counted: RdbFacts, found: RdbFacts): void {
+  if (JSON.stringify(found) !== JSON.stringify(counted)) throw changed(instance, 'is not what was counted: it holds other keys');
+}
+
 const changed = (instance: string, what: string, cause?: unknown): RecoveryError =>
   new RecoveryError('PLAN_CHANGED', `what came out of the rehearsal for ${instance} ${what}`, {
     next: 'Start the restore again: it is rehearsed anew. Nothing was changed.',
     cause,
   });
 
-/** Ends and removes what operations have left that were ended for good, such as a workflow that was terminated. */
+/** Says whose process works there. */
+export async function ownRehearsal(home: string): Promise<void> {
+  const owner = await readProcess(process.pid);
+  await writeFile(join(home, OWNER), JSON.stringify({ pid: process.pid, started: owner?.started ?? '' }), { mode: 0o600 });
+}
+
+/**
+ * Ends and removes what was left by a process that is gone in the middle of it, and what operations have kept that were ended
+ * for good, such as a workflow that was terminated.
+ */
 export async function sweepRehearsals(world: World): Promise<void> {
   const directory = spoolOf(world);
   for (const name of await readdir(directory)) {
-    if (!name.startsWith(PREFIX)) continue;
     const home = join(directory, name);
-    const changedMs = await stat(home).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => Number.POSITIVE_INFINITY, // gone since
-    );
-    if (Date.now() - changedMs > LEFT_OVER_MS) await removeScratches(home);
+    if (name.startsWith(PREFIX) && (await isLeftOver(home))) await removeScratches(home);
   }
+}
+
+async function isLeftOver(home: string): Promise<boolean> {
+  const mtimeMs = await stat(home).then(
+    (stats) => stats.mtimeMs,
+    () => Number.POSITIVE_INFINITY, // gone since
+  );
+  if (Date.now() - mtimeMs > LEFT_OVER_MS) return true;
+  const names = await readdir(home).catch((): string[] => []);
+  if (names.includes(RESULT)) return false; // whoever made it may have ended: the restore goes on elsewhere
+  const text = await readFile(join(home, OWNER), 'utf8').catch(() => undefined);
+  return text !== undefined && !(await stillRuns(JSON.parse(text) as { pid: number; started: string }));
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, statfs } from 'node:fs/promises';
+import { chmod, mkdir, rename, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OTHER } from '../../model/data-class.ts';
 import { type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
@@ -17,7 +17,7 @@ import { requireMemory } from '../scratch/open.ts';
 import { stage } from '../stage.ts';
 import { sourceOf } from '../staged-source.ts';
 import type { ProtectedInstance, World } from '../world.ts';
-import { rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
+import { ownRehearsal, rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
 import { type Replayed, replay } from './replay.ts';
 import { binaryFor, databasesOf, hasEnded, startThrowAway, type ThrowAway } from './throw-away.ts';
 
@@ -65,6 +65,7 @@ async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: 
   await requireMemory({ manifest, log });
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
+  await ownRehearsal(home);
   await requireRoom(directory, plan, log);
   const material = await stageMaterial(world, plan, { directory, instance, manifest });
   const databases = databasesOf(target, manifest);
@@ -76,7 +77,7 @@ async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: 
     const replayed = await replay(throwAway, { ...material, ...options });
     const names = [...instance.classes.map(({ name }) => name), OTHER];
     const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });
-    if (keep && rehearsal.result) await rename(replayed.counted.path, rehearsedRdb(world, operationId));
+    if (keep && rehearsal.result) await keepFor(rehearsedRdb(world, operationId), replayed.counted.path);
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
@@ -85,6 +86,12 @@ async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: 
     throwAway.client.close();
     await throwAway.scratch.stop();
   }
+}
+
+/** For the worker alone: it holds session tokens. */
+async function keepFor(path: string, counted: string): Promise<void> {
+  await chmod(counted, 0o600);
+  await rename(counted, path);
 }
 
 async function stageMaterial(

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -35,6 +38,79 @@ const DISASTERS: { title: string; command: string; run(source: RedisServer): Pro
   { title: 'RENAME of all', command: 'mass rename', run: each((name) => ['RENAME', name, `trash:${name}`]), keysAfter: 205 },
   { title: 'PEXPIRE of all', command: 'mass expire', run: each((name) => ['PEXPIRE', name, '1500']), keysAfter: 5 },
 ];
+
+describe('A rehearsal', function () {
+  this.timeout(60_000);
+  let source: RedisServer;
+  let rehearsing: Rehearsing;
+  let base = '';
+  before(async () => {
+    source = await startRedis();
+    await fill(source);
+    for (let i = 1; i <= 200; i++) await source.command('SET', `short:${i}`, '1', 'PX', '4000');
+    rehearsing = await Rehearsing.of(source);
+    base = await rehearsing.stored();
+  });
+  after(async () => {
+    await rehearsing?.[Symbol.asyncDispose]();
+    await source?.[Symbol.asyncDispose]();
+  });
+
+  it('calls it no loss when keys have expired: nothing would bring them back', async () => {
+    await until(async () => Number(await source.command('DBSIZE')) === 205, { what: 'all of a class has expired' });
+    const { keys, moments, moreMoments } = await rehearsing.rehearsed(await rehearsing.stored());
+    assert.deepEqual([keys, moments, moreMoments], [205, [], 0]);
+    const before = await rehearsing.rehearsed(base);
+    assert.deepEqual([before.keys, before.result?.rdb.keys], [205, 405]);
+  });
+
+  it('counts what the log has added', async () => {
+    await source.command('EVAL', "for i=201,1200 do redis.call('SET', 'session:'..i, 'token'..i, 'EX', 3600) end", '0');
+    const { keys, classes, moments } = await rehearsing.rehearsed(await rehearsing.stored());
+    assert.deepEqual([keys, classes[0], moments], [1205, { name: 'sessions', keys: 1200 }, []]);
+  });
+
+  it('keeps what came out for the restore of the same operation, until that is over', async () => {
+    const operationId = 'the-restore';
+    const outcome = await rehearsing.rehearse(base, { keep: true, operationId });
+    const home = join(rehearsing.spool, 'redis-backup-rehearsal-the-restore');
+    const kept = await readFile(join(home, 'result.rdb'));
+    assert.deepEqual((await readdir(home)).sort(), ['owner.json', 'result.rdb']);
+    assert.equal((await stat(join(home, 'result.rdb'))).mode & 0o077, 0);
+    assert.equal(outcome.done && outcome.result?.sha256, createHash('sha256').update(kept).digest('hex'));
+    await rehearsing.during((acts) => acts.discardRehearsal({ instance: 'main' }), { operationId });
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
+  it('sweeps what operations have left that were ended for good', async () => {
+    const left = join(rehearsing.spool, 'redis-backup-rehearsal-long-ago');
+    await mkdir(left);
+    const twoDaysAgo = Date.now() / 1000 - 2 * 86_400;
+    await utimes(left, twoDaysAgo, twoDaysAgo);
+    const killed = join(rehearsing.spool, 'redis-backup-rehearsal-killed');
+    await mkdir(killed);
+    await writeFile(join(killed, 'owner.json'), JSON.stringify({ pid: process.pid, started: 'before this one' }));
+    await rehearsing.rehearsed(base);
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
+  it('says why it could not be done, where that does not lie in the backup', async () => {
+    rehearsing.directives = [['loadmodule', '/nowhere/module.so']];
+    const outcome = await rehearsing.rehearse(base);
+    rehearsing.directives = [];
+    assert.match(outcome.done ? 'done' : outcome.why, /the throw-away Redis did not start: .*module/);
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
+  it('ends at once when it is cancelled, and leaves nothing', async () => {
+    const cancel = new AbortController();
+    const outcome = rehearsing.rehearse(base, { signal: cancel.signal });
+    await until(() => rehearsing.left().length > 0, { what: 'it has begun' });
+    cancel.abort(new Error('cancelled'));
+    await assert.rejects(outcome, /cancelled/);
+    assert.deepEqual(rehearsing.left(), []);
+  });
+});
 
 for (const binary of redisBinaries()) describe(`A rehearsal under ${binary.label}`, () => itRehearses(binary));
 

@@ -73,6 +73,14 @@ describe('A restore that is rehearsed', function () {
     });
   }
 
+  it('brings it back without Temporal, too', async () => {
+    await house.ask('FLUSHALL');
+    const { code, stderr } = await house.command('restore', '--until', undo, '--direct', '--yes');
+    assert.equal(code, 0, stderr);
+    assert.equal(await digest(), wanted);
+    assert.deepEqual(left(), []);
+  });
+
   it('goes on where its worker was killed, and leaves nothing of the first try', async () => {
     await house.ask('FLUSHALL');
     const restored = house.command('restore', '--until', undo, '--yes');

@@ -66,7 +66,15 @@ export class Rehearsing {
     const snapshots = await new Repository(store).list('main', '0');
     const { manifest, log } = await chooseFromLog(archive, { until: moment, snapshots });
     const { instance, shard, backupId, stored, rdb } = manifest;
-    return { instance, shard, backupId, sha256: stored.sha256, rdbBytes: rdb.bytes, log } as Partial<RestorePlan> as RestorePlan;
+    return {
+      instance,
+      shard,
+      backupId,
+      sha256: stored.sha256,
+      rdbBytes: rdb.bytes,
+      log,
+      steps: [],
+    } as Partial<RestorePlan> as RestorePlan;
   }
 
   /** Runs a step as an activity of one operation. */

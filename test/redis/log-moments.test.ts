@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { STREAM_BEGIN } from '../../model/stream-state.ts';
+import { MomentFinder, type Suspect } from '../../redis/log/moments.ts';
+
+const command = (...args: string[]): string =>
+  `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
+
+/** Pieces of a log, each with the time that it came at. */
+type Piece = [atMs: number, text: string];
+
+async function found(pieces: Piece[], keys = 10, from = 0): Promise<Suspect[]> {
+  const finder = new MomentFinder({ keys });
+  let atMs = 0;
+  const to = pieces.reduce((sum, [, text]) => sum + text.length, 0);
+  async function* body() {
+    for (const [at, text] of pieces) {
+      atMs = at;
+      yield Buffer.from(text, 'latin1');
+    }
+  }
+  const range = { timelineId: 't', start: 0, startState: STREAM_BEGIN, from, to, atMs: () => atMs };
+  const passed: Buffer[] = [];
+  for await (const piece of finder.watch(body(), range)) passed.push(piece);
+  assert.equal(Buffer.concat(passed).toString('latin1'), pieces.map(([, text]) => text).join(''));
+  return finder.suspects();
+}
+
+const SELECT = command('SELECT', '0');
+const many = (of: (index: number) => string[]): string =>
+  Array.from({ length: 10 }, (_, index) => command(...of(index))).join('');
+
+describe('Places of a log where much may have gone at once', () => {
+  it('are FLUSHALL, FLUSHDB and SWAPDB, each from the boundary before it to the one behind', async () => {
+    const set = command('SET', 'a', '1');
+    const suspects = await found([[5, SELECT + set + command('FLUSHALL') + set + command('SWAPDB', '0', '1')]]);
+    assert.deepEqual(
+      suspects.map(({ command: name, before, fromCommand, toCommand }) => [name, before, fromCommand, toCommand]),
+      [
+        ['FLUSHALL', SELECT.length + set.length, 1, 2],
+        ['SWAPDB', SELECT.length + 2 * set.length + command('FLUSHALL').length, 3, 4],
+      ],
+    );
+  });
+
+  it('are as long as the transaction that they stand in', async () => {
+    const text = command('MULTI') + command('FLUSHDB') + command('SET', 'a', '1') + command('EXEC');
+    const [suspect, ...more] = await found([[5, SELECT + text]]);
+    assert.deepEqual([suspect?.before, suspect?.fromCommand, suspect?.toCommand, more.length], [SELECT.length, 0, 4, 0]);
+  });
+
+  it('are many deletes, renames or moves within a second, from the first of them on', async () => {
+    for (const [name, of] of [
+      ['mass delete', (index: number) => ['UNLINK', `${index}`]],
+      ['mass rename', (index: number) => ['RENAME', `${index}`, `x${index}`]],
+      ['mass move', (index: number) => ['MOVE', `${index}`, '1']],
+    ] as const) {
+      const [suspect, ...more] = await found([[5, SELECT + many(of as (index: number) => string[])]]);
+      assert.deepEqual(
+        [suspect?.command, suspect?.keys, suspect?.before, suspect?.fromCommand, suspect?.toCommand, more.length],
+        [name, 10, SELECT.length, 0, 10, 0],
+      );
+    }
+    assert.equal((await found([[5, SELECT + command('DEL', ...'abcdefghij')]])).length, 1);
+  });
+
+  it('are not as many deletes over a longer time', async () => {
+    const pieces = Array.from({ length: 10 }, (_, index): Piece => [index * 500, SELECT + command('DEL', `${index}`)]);
+    assert.deepEqual(await found(pieces), []);
+  });
+
+  it('are many times to live that end soon, and not those that are renewed all day', async () => {
+    const ends = (inMs: number): Piece[] => [[5_000, SELECT + many((index) => ['PEXPIREAT', `${index}`, `${5_000 + inMs}`])]];
+    assert.equal((await found(ends(1_000)))[0]?.command, 'mass expire');
+    assert.deepEqual(await found(ends(1_800_000)), []);
+  });
+
+  it('are not those before the base', async () => {
+    const flush = command('FLUSHALL');
+    const [suspect, ...more] = await found([[5, SELECT + flush + flush]], 10, SELECT.length + flush.length);
+    assert.deepEqual([suspect?.fromCommand, suspect?.toCommand, more.length], [0, 1, 0]);
+  });
+});
