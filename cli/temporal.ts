@@ -1,4 +1,5 @@
-import { Client, Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { Client, Connection, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { NamespaceNotFoundError } from '@temporalio/common';
 import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
@@ -83,9 +84,12 @@ export function isAway(error: unknown): boolean {
 
 /** What Temporal answered as our own error; anything else as it is. */
 export function errorOfTemporal(error: unknown): unknown {
+  if (error instanceof NamespaceNotFoundError) return forgot(`the namespace ${error.namespace}`);
+  if (error instanceof WorkflowNotFoundError) return forgot(error.workflowId);
   const cause = grpcErrorOf(error);
   if (!cause) return error;
   if (isAway(error) || DENIED.has(cause.code)) return unreachable(undefined, cause);
+  if (cause.code === GRPC.NOT_FOUND) return forgot(cause.details);
   return new RecoveryError('INTERNAL', `Temporal refused: ${cause.details}`, {
     next: 'Is the Temporal server as old as this software knows it? Report this with its version.',
   });
@@ -108,6 +112,16 @@ function grpcErrorOf(error: unknown): GrpcError | undefined {
   const cause = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(cause) ? cause : undefined;
 }
+
+/** It answered, and knew nothing of it: a dev server without a file, a namespace made anew. */
+const forgot = (what: string) =>
+  new RecoveryError(
+    'TEMPORAL_FORGOT',
+    `Temporal answers, and knows nothing of ${what}: it, or its namespace, came back without its memory`,
+    {
+      next: 'Nobody puts back what the operation had changed: look with `redis-backup recover INSTANCE --dry-run`, then start it again. `redis-backup check --apply` starts schedules, archives and watchers that are missing.',
+    },
+  );
 
 const noNamespace = (address: string, namespace: string) =>
   new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} has no namespace "${namespace}"`, {

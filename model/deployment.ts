@@ -22,6 +22,8 @@ export const ANY_HOST = '*';
 
 /** Memo of a workflow and header of its steps. */
 export const TARGET = 'redisTarget';
+/** Memo of a workflow whose namespace lacks our search attributes: it, and its children, set none. */
+export const NO_SEARCH_ATTRIBUTES = 'withoutSearchAttributes';
 
 const PARTS = ['deployment', 'address', 'host', 'configFile', 'repository'] as const;
 const WORDS: Record<(typeof PARTS)[number], string> = {

@@ -82,6 +82,7 @@ export const ERRORS = {
   PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker polls the queue of that place' },
   RESTART_TOO_SOON: { exit: 57, retryable: false, title: 'A recovery has restarted this Redis a short while ago' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
+  TEMPORAL_FORGOT: { exit: 55, retryable: false, title: 'Temporal no longer knows the operation, or its namespace' },
   DEPLOYMENT_DIFFERS: {
     exit: 59,
     retryable: true,

@@ -26,7 +26,7 @@ import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
 import { requireNoOther } from './pollers.ts';
 import { recallQuestions } from './recall-questions.ts';
-import { ensureSearchAttributes } from './search-attributes.ts';
+import { ensureSearchAttributes, keepSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
 import { TargetFence } from './target-fence.ts';
 import { connectionOptions } from './temporal-options.ts';
@@ -78,15 +78,18 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
       activity: [(context) => ({ inbound: new JobInterceptor(context) }), () => ({ inbound: new TargetFence(own) }), ...around],
     },
   };
+  let attributes: ReturnType<typeof keepSearchAttributes> | undefined;
   const workers = await createWorkers(config, common);
   return {
     queues: queuesOf(config),
     async run() {
       try {
         const running = Promise.all(workers.map((worker) => worker.run()));
+        attributes = keepSearchAttributes(connection, namespace);
         if (metrics) void recallQuestions(client, config.deployment);
         await running;
       } finally {
+        attributes?.close();
         metrics?.close();
         webhook?.close();
         await connection.close();

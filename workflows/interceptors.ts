@@ -6,14 +6,16 @@ import {
   upsertMemo,
   type WorkflowInboundCallsInterceptor,
   type WorkflowInterceptorsFactory,
+  type WorkflowInternalsInterceptor,
   type WorkflowOutboundCallsInterceptor,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { TargetActivities } from '../activities/target.ts';
-import { ANY_HOST, TARGET, type Target } from '../model/deployment.ts';
+import { ANY_HOST, NO_SEARCH_ATTRIBUTES, TARGET, type Target } from '../model/deployment.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 type Inbound = Required<WorkflowInboundCallsInterceptor>;
+type Internals = Required<WorkflowInternalsInterceptor>;
 type Outbound = Required<WorkflowOutboundCallsInterceptor>;
 
 const { recordTarget } = proxyLocalActivities<TargetActivities>({
@@ -55,7 +57,7 @@ class Belonging implements WorkflowInboundCallsInterceptor, WorkflowOutboundCall
         ...options,
         workflowId: inOwnDeployment(workflowId),
         ...(taskQueue ? { taskQueue: inOwnDeployment(taskQueue) } : {}),
-        ...(target ? { memo: { ...memo, [TARGET]: target } } : {}),
+        memo: { ...memo, ...inherited(), ...(target ? { [TARGET]: target } : {}) },
       },
     });
   }
@@ -95,7 +97,25 @@ class Belonging implements WorkflowInboundCallsInterceptor, WorkflowOutboundCall
   }
 }
 
+const inherited = (): object => (workflowInfo().memo?.[NO_SEARCH_ATTRIBUTES] ? { [NO_SEARCH_ATTRIBUTES]: true } : {});
+
+/**
+ * For a recovery that was started where the namespace lacks our search attributes and nobody may register them: to set one that is
+ * missing would wedge it. Decided by its memo, so that a replay decides alike.
+ */
+class WithoutSearchAttributes implements WorkflowInternalsInterceptor {
+  concludeActivation(...[input, next]: Parameters<Internals['concludeActivation']>) {
+    const { commands, ...rest } = next(input);
+    if (!workflowInfo().memo?.[NO_SEARCH_ATTRIBUTES]) return { commands, ...rest };
+    const allowed = commands.filter(({ upsertWorkflowSearchAttributes }) => !upsertWorkflowSearchAttributes);
+    for (const { startChildWorkflowExecution } of allowed) {
+      if (startChildWorkflowExecution) startChildWorkflowExecution.searchAttributes = null;
+    }
+    return { ...rest, commands: allowed };
+  }
+}
+
 export const interceptors: WorkflowInterceptorsFactory = () => {
   const belonging = new Belonging();
-  return { inbound: [belonging], outbound: [belonging] };
+  return { inbound: [belonging], outbound: [belonging], internals: [new WithoutSearchAttributes()] };
 };

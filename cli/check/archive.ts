@@ -9,7 +9,7 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { productOf } from '../../redis/server-facts.ts';
 import { Archive } from '../../repository/archive/archive.ts';
-import { newestRun } from '../operations/newest-run.ts';
+import { newestRun, startArchive } from '../operations/index.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -23,11 +23,15 @@ export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig
   });
 
 /** The archiver runs. */
-export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
   findings('archiver', async () => {
     if (!archive) return [];
     const workflowId = session.named(WORKFLOW_IDS.archive(name));
     const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(name));
+    if (!run && apply) {
+      await startArchive(session, { instance: name });
+      return [ok('archiver', `started ${workflowId}: Temporal knew of none`)];
+    }
     return run?.status.name === 'RUNNING'
       ? [ok('archiver', `${workflowId} runs; \`redis-backup archive ${name} --status\` says how far it is`)]
       : [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];

@@ -52,10 +52,10 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     await add(checkRecovery(world, name, client));
     await add(checkPlatform(world.config, instance, client));
     if (session && platform.type === 'process') await add(checkPlace(session, hostQueue(platform.host)));
-    if (session) await add(checkSchedule(session, instance));
+    if (session) await add(checkSchedule(session, instance, world.apply));
     await add(checkArchivedCommands(world, instance));
-    if (session) await add(checkArchiver(session, instance));
-    if (session) await add(checkWatcher(session, instance));
+    if (session) await add(checkArchiver(session, instance, world.apply));
+    if (session) await add(checkWatcher(session, instance, world.apply));
   } finally {
     client?.close();
   }

@@ -1,18 +1,22 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { formatDuration } from '../../model/format.ts';
 import { differences } from '../schedules/difference.ts';
-import { describeSchedule } from '../schedules/ensure.ts';
+import { describeSchedule, ensureSchedule } from '../schedules/ensure.ts';
 import { scheduleIdOf, wantedSchedule } from '../schedules/wanted.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** The schedule is there, as `redis-backup schedules` makes it, and runs. */
-export const checkSchedule = (session: TemporalSession, { name, backup }: InstanceConfig): Promise<Finding[]> =>
+export const checkSchedule = (session: TemporalSession, { name, backup }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
   findings('schedule', async () => {
     const deployment = session.targetOf(name)?.deployment;
     const scheduleId = scheduleIdOf(name, deployment);
     const found = await describeSchedule(session, scheduleId);
     const make = `Run \`redis-backup schedules ${name}\`.`;
+    if (!found && apply) {
+      await ensureSchedule(session, { instance: name, everyMs: backup.everyMs }, { dryRun: false });
+      return ok('schedule', `created ${scheduleId}: Temporal knew of none`);
+    }
     if (!found) return failed('schedule', `there is no schedule ${scheduleId}: nobody takes backups`, make);
     const all: Finding[] = [];
     if (found.state.paused) {

@@ -1,15 +1,19 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
-import { newestRun } from '../operations/newest-run.ts';
+import { newestRun, startWatch } from '../operations/index.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok } from './finding.ts';
 
 /** The watcher runs. */
-export const checkWatcher = (session: TemporalSession, { name, watch }: InstanceConfig): Promise<Finding[]> =>
+export const checkWatcher = (session: TemporalSession, { name, watch }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
   findings('watcher', async () => {
     if (!watch) return [];
     const workflowId = session.named(WORKFLOW_IDS.watch(name));
     const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(name));
+    if (!run && apply) {
+      await startWatch(session, { instance: name });
+      return [ok('watcher', `started ${workflowId}: Temporal knew of none`)];
+    }
     return run?.status.name === 'RUNNING'
       ? [ok('watcher', `${workflowId} runs; \`redis-backup watch ${name} --status\` says what it sees`)]
       : [failed('watcher', `${workflowId} does not run: nobody notices an outage`, `Run \`redis-backup watch ${name}\`.`)];

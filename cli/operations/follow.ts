@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import type { OperationStatus, Output } from '../output/output.ts';
-import { isAway, type TemporalSession, unreachable } from '../temporal.ts';
+import { errorOfTemporal, isAway, type TemporalSession, unreachable } from '../temporal.ts';
 import { failureOfWorkflow } from './failures.ts';
 import type { RunningOperation } from './start.ts';
 import { statusOf } from './status.ts';
@@ -10,6 +10,7 @@ import { statusOf } from './status.ts';
 const POLL_MS = 1_000;
 /** A Temporal that is there answers in milliseconds; without a limit its client would try for half a minute in silence. */
 const ANSWER_MS = 3_000;
+const TOLD_TOO_MS = 15_000;
 /** How long Temporal may be away while we follow: the time of a restart, with room. */
 const TEMPORAL_AWAY_MS = 5 * 60_000;
 
@@ -36,7 +37,7 @@ export async function follow<T>(running: RunningOperation, options: FollowOption
     );
     while (!(await Promise.race([ended, sleep(POLL_MS, false, { signal: interrupt }).catch(() => false)]))) {
       if (interrupt.aborted) throw detached(running, session);
-      const status = await look(running, session, contact);
+      const status = await look(running, session, contact).catch((error) => untilToldToo(error, result));
       output.status(status);
       if (status.blocked) throw needsPerson(running, status.blocked);
     }
@@ -63,7 +64,7 @@ async function look(
     return status;
   } catch (error) {
     if (isAway(error)) return { workflowId, note: 'Temporal does not answer; the operation goes on without this command' };
-    throw error;
+    throw errorOfTemporal(error);
   }
 }
 
@@ -74,7 +75,7 @@ async function resultOf<T>({ handle, workflowId }: RunningOperation, session: Te
       return (await session.connection.withAbortSignal(contact.stop, () => handle.result())) as T;
     } catch (error) {
       if (error instanceof WorkflowFailedError) throw failureOfWorkflow(error, workflowId, session);
-      if (!isAway(error) || contact.stop.aborted) throw error;
+      if (!isAway(error) || contact.stop.aborted) throw errorOfTemporal(error);
       if (Date.now() - contact.lastMs > TEMPORAL_AWAY_MS) throw unreachable(session.address, error);
       await sleep(POLL_MS, undefined, { signal: contact.stop });
     }
@@ -93,4 +94,10 @@ function detached({ workflowId }: RunningOperation, session: TemporalSession): R
   return new RecoveryError('DETACHED', `${workflowId} goes on without this command`, {
     next: `Wait for it with \`${watch}\`; cancel it with \`${cancel}\`.`,
   });
+}
+
+/** The wait for the result is told the same at its next attempt: until then nobody closes the connection under it. */
+async function untilToldToo(error: unknown, result: Promise<unknown>): Promise<never> {
+  await Promise.race([result.catch(() => undefined), sleep(TOLD_TOO_MS)]);
+  throw error;
 }

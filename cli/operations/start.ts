@@ -1,6 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
 import type { ArchiveInput } from '../../model/archiving.ts';
-import { TARGET } from '../../model/deployment.ts';
+import { NO_SEARCH_ATTRIBUTES, TARGET } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge.ts';
 import {
@@ -13,6 +13,7 @@ import {
 } from '../../model/operations.ts';
 import type { RecoveryInput } from '../../model/recovery.ts';
 import type { WatchInput } from '../../model/watch-memory.ts';
+import { ensureSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { newestRun } from './newest-run.ts';
 import { requireOwnWorker } from './own-worker.ts';
@@ -163,12 +164,13 @@ export const startRetention = (session: TemporalSession, input: RetentionInput):
 async function start(session: TemporalSession, operation: OperationStart): Promise<RunningOperation> {
   const workflowId = session.named(operation.workflowId);
   const target = session.targetOf(operation.input.instance);
+  const withoutAttributes = await lacksAttributes(session, operation);
   if (target) await requireOwnWorker(session, target);
   try {
     const handle = await session.client.workflow.start(operation.type, {
       workflowId,
       taskQueue: session.named(QUEUES.ops),
-      ...(target ? { memo: { [TARGET]: target } } : {}),
+      memo: { ...(target ? { [TARGET]: target } : {}), ...(withoutAttributes ? { [NO_SEARCH_ATTRIBUTES]: true } : {}) },
       args: [operation.input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: operation.summary,
@@ -183,5 +185,16 @@ async function start(session: TemporalSession, operation: OperationStart): Promi
     throw new RecoveryError('LOCKED', `${workflowId} is running already`, {
       next: `Follow it with \`${session.commandLine(`workflow result --workflow-id ${workflowId}`)}\`, or cancel it with \`${session.commandLine(`workflow cancel --workflow-id ${workflowId}`)}\`.`,
     });
+  }
+}
+
+/** What Temporal has forgotten is registered before anything needs it. A recovery does without, where nobody may do that. */
+async function lacksAttributes(session: TemporalSession, { type }: OperationStart): Promise<boolean> {
+  try {
+    await ensureSearchAttributes(session.connection, session.namespace);
+    return false;
+  } catch (error) {
+    if (type === 'recoverRedis') return true;
+    throw error;
   }
 }

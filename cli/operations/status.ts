@@ -10,10 +10,12 @@ type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingA
 const SCHEDULED = 1;
 /** A worker that is there takes a task within milliseconds; within this, one may be starting. */
 const PATIENCE_MS = 5_000;
+const LOOK_BACK_EVENTS = 10;
 
 /** What an operation is doing now: its phase, and the last heartbeat of its activity. */
 export async function statusOf(handle: WorkflowHandle, now: number): Promise<OperationStatus> {
   const description = await handle.describe();
+  const failing = (description.raw.pendingWorkflowTask?.attempt ?? 1) > 1 ? await whyItFails(handle) : undefined;
   const phase = description.searchAttributes[SEARCH_ATTRIBUTES.phase]?.[0];
   const activity = mostTelling(description.raw.pendingActivities ?? []);
   return {
@@ -21,10 +23,22 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     ...(typeof phase === 'string' ? { phase } : {}),
     ...(activity ? activityStatus(activity, now) : {}),
     ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<OperationStatus['blocked']> } : {}),
-    ...(nobodyTakes(description.raw.pendingWorkflowTask, now)
+    ...(failing ? { note: `it cannot go on: ${failing}; it is tried again` } : {}),
+    ...(!failing && nobodyTakes(description.raw.pendingWorkflowTask, now)
       ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\`` }
       : {}),
   };
+}
+
+/** What the server, or the worker, said of the last decision that failed. Later attempts leave no trace of their own. */
+async function whyItFails({ client, workflowId }: WorkflowHandle): Promise<string | undefined> {
+  const { history } = await client.workflowService.getWorkflowExecutionHistoryReverse({
+    namespace: client.options.namespace,
+    execution: { workflowId },
+    maximumPageSize: LOOK_BACK_EVENTS,
+  });
+  const failed = history?.events?.find(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes);
+  return failed?.workflowTaskFailedEventAttributes?.failure?.message ?? undefined;
 }
 
 /** The one that says how far it is; else the one that runs. */

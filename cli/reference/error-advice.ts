@@ -74,6 +74,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   RESTART_TOO_SOON:
     'A second restart rarely helps where the first did not, and can destroy what is left. Read the log of Redis; a person may approve it.',
   TEMPORAL_UNREACHABLE: 'Start Temporal or correct its address. To restore without it: `redis-backup restore --direct`.',
+  TEMPORAL_FORGOT:
+    'Temporal came back without its memory. What the operation had changed is not put back by it: look with `redis-backup recover INSTANCE --dry-run`; `redis-backup check --apply` starts what else is missing.',
   DEPLOYMENT_DIFFERS:
     'Two configurations share a Temporal namespace: give each a `deployment:` of its own. Changed on purpose: cancel what runs, restart the workers, start it anew.',
   NEEDS_PERSON:

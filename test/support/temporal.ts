@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +19,8 @@ export interface TemporalServer {
   kill(): Promise<void>;
   /** On the same port, with the same data. */
   start(): Promise<void>;
+  /** Comes back on the same port without its memory: no histories, no search attributes. */
+  forget(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -78,6 +80,12 @@ export async function startTemporal({
       const gone = new Promise((resolve) => child?.once('exit', resolve));
       child.kill('SIGKILL');
       await gone;
+    },
+    async forget() {
+      await server.kill();
+      for (const file of await readdir(dir)) await rm(join(dir, file), { force: true });
+      attributes.length = 0;
+      await server.start();
     },
     async stop() {
       await Promise.all(connections.map((connection) => connection.close()));

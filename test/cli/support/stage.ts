@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { workflowBundle } from '../../../worker/workflow-bundle.ts';
 import { OF_NOBODY } from '../../support/of-nobody.ts';
-import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
+import { startTemporal, type TemporalOptions, type TemporalServer } from '../../support/temporal.ts';
 import { openSite, type Site } from './command.ts';
 
 /** What a stand-in of a workflow does. */
@@ -26,9 +26,9 @@ export class Stage {
     this.client = client;
   }
 
-  static async open(): Promise<Stage> {
+  static async open(options: TemporalOptions = {}): Promise<Stage> {
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'OFF' } } });
-    const temporal = await startTemporal();
+    const temporal = await startTemporal(options);
     const stage = new Stage(temporal, await temporal.client());
     await stage.startWorker();
     return stage;
