@@ -20,6 +20,8 @@ export interface CommandStart {
   daemonizes: () => Promise<boolean>;
   /** `logfile` of redis.conf, if it logs there. */
   serverLog: () => Promise<string | undefined>;
+  /** Of its data files: a start keeps the user that Redis had. */
+  owner: () => Promise<{ uid: number; gid: number }>;
 }
 
 /** Not the whole environment of the worker: it holds the passwords of Redis and of the object store. */
@@ -74,13 +76,14 @@ async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Prom
 }
 
 /** In a session of its own, and with no pipe to us: a worker that is killed must not take Redis along. */
-async function spawnDetached({ command, cwd, outputFile, env }: CommandStart): Promise<ChildProcess> {
+async function spawnDetached({ command, cwd, outputFile, env, owner }: CommandStart): Promise<ChildProcess> {
   const [program = '', ...args] = command;
   const output = await openOutput(await outputFile());
   try {
     const child = spawn(program, args, {
       cwd,
       env: { ...inheritedEnvironment(), ...env },
+      ...(await asOwner(program, owner)),
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
     });
@@ -91,6 +94,28 @@ async function spawnDetached({ command, cwd, outputFile, env }: CommandStart): P
   } finally {
     await output.close();
   }
+}
+
+const SERVER = /(?:^|\/)(?:redis|valkey)-server[^/]*$/;
+
+/**
+ * Redis that root starts would write files that it can no longer read when its own user starts it. A command that changes the
+ * user itself (`setpriv`, `sudo`, a script) is left to do so.
+ * @throws RecoveryError `START_FAILED` where we are neither root nor that user
+ */
+async function asOwner(program: string, owner: CommandStart['owner']): Promise<{ uid?: number; gid?: number }> {
+  const own = process.getuid?.();
+  if (own === undefined || !SERVER.test(program)) return {};
+  const { uid, gid } = await owner();
+  if (uid === own) return {};
+  if (own === 0) return { uid, gid };
+  throw new RecoveryError(
+    'START_FAILED',
+    `the data of Redis belongs to user ${uid}, and the worker, user ${own}, cannot start it as that`,
+    {
+      next: 'Run the worker on that host as the user that Redis runs as, or as root.',
+    },
+  );
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;

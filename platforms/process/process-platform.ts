@@ -2,6 +2,9 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import { realFiles } from '../data-directory/files.ts';
+import { ownerOf } from '../data-directory/owner.ts';
+import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
 import { commandStarter, maySignal, sendSignal } from './command-starter.ts';
@@ -128,6 +131,10 @@ function localRedis(config: ProcessPlatformConfig): LocalRedis {
           identity,
           daemonizes: async () => (await conf()).daemonize,
           serverLog,
+          owner: async () => {
+            const layout = layoutOf(await conf());
+            return ownerOf(realFiles, layout.dir, decisiveNames(layout));
+          },
         });
   return { starter, conf, fileOf, identity, stopTimeoutMs, startTimeoutMs };
 }

@@ -80,8 +80,8 @@ export async function listeningInodes(port: number): Promise<Set<string>> {
 }
 
 /** @see proc_net_tcp(5): `sl local_address rem_address st …  inode`; 0A is LISTEN, the port is hexadecimal */
-export function parseListening(table: string, port: number): string[] {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+export function parseListening(table: string, port?: number): string[] {
+  const suffix = port === undefined ? '' : `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return table.split('\n').flatMap((line) => {
     const fields = line.trim().split(/\s+/);
     return fields[3] === '0A' && fields[1]?.endsWith(suffix) ? (fields[9] ?? []) : [];
@@ -100,10 +100,22 @@ export async function socketInodes(pid: number): Promise<Set<string> | undefined
   }
 }
 
-/** False for a process in a container: its `*:6379` is another port than ours. True if we may not know. */
+/**
+ * False for a process in a container: its `*:6379` is another port than ours. Of another user's process we may not read the
+ * namespace, but which sockets listen in it: their inodes are the same for all of a network, and no other has them. What
+ * cannot be told is not ours.
+ */
 export async function sharesOurNetwork(pid: number): Promise<boolean> {
+  if (!onLinux) return true;
   const [theirs, ours] = await Promise.all(
     [`/proc/${pid}/ns/net`, '/proc/self/ns/net'].map((path) => readlink(path).catch(() => undefined)),
   );
-  return theirs === undefined || ours === undefined || theirs === ours;
+  if (theirs !== undefined && ours !== undefined) return theirs === ours;
+  const [there, here] = await Promise.all([`${pid}`, 'self'].map(listenersOf));
+  return [...(there ?? [])].some((inode) => here?.has(inode));
+}
+
+async function listenersOf(process: string): Promise<Set<string>> {
+  const tables = ['tcp', 'tcp6'].map((table) => readFile(`/proc/${process}/net/${table}`, 'utf8').catch(() => ''));
+  return new Set((await Promise.all(tables)).flatMap((table) => parseListening(table)));
 }
