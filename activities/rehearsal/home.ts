@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
@@ -71,6 +71,7 @@ export async function ownRehearsal(home: string): Promise<void> {
  */
 export async function sweepRehearsals(world: World): Promise<void> {
   const directory = spoolOf(world);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) {
     const home = join(directory, name);
     if (name.startsWith(PREFIX) && (await isLeftOver(home))) await removeScratches(home);

@@ -36,24 +36,25 @@ const NO_ROOM: readonly ErrorCode[] = ['CONFIG_INVALID', 'RESTORE_REFUSED', 'TAR
 export async function rehearse(world: World, input: RehearseInput): Promise<RehearsalOutcome> {
   const { operationId, signal } = currentJob();
   const home = rehearsalHome(world, operationId);
-  await sweepRehearsals(world);
-  await removeScratches(home); // of an attempt that died
   let isKept = false;
   try {
+    await sweepRehearsals(world);
+    await removeScratches(home); // of an attempt that died
     const rehearsal = await tryIt(world, input, home);
     isKept = input.keep && rehearsal.result !== undefined;
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
     const isHindered = error instanceof RecoveryError && NO_ROOM.includes(error.code);
-    if (!isHindered && !isNoSpace(error)) throw error;
+    if (!isHindered && !isDiskTrouble(error)) throw error;
     return { done: false, why: messageOf(error) };
   } finally {
     if (!isKept) await removeScratches(home);
   }
 }
 
-const isNoSpace = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'];
+const isDiskTrouble = (error: unknown): boolean => DISK_TROUBLE.includes((error as NodeJS.ErrnoException).code ?? '');
 
 async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: string): Promise<Rehearsal> {
   const { signal, operationId } = currentJob();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
@@ -90,6 +90,12 @@ describe('A rehearsal', function () {
     const killed = join(rehearsing.spool, 'redis-backup-rehearsal-killed');
     await mkdir(killed);
     await writeFile(join(killed, 'owner.json'), JSON.stringify({ pid: process.pid, started: 'before this one' }));
+    await rehearsing.rehearsed(base);
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
+  it('makes the directory that it works in', async () => {
+    await rm(rehearsing.spool, { recursive: true });
     await rehearsing.rehearsed(base);
     assert.deepEqual(rehearsing.left(), []);
   });
