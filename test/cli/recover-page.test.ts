@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { setTimeout as after } from 'node:timers/promises';
 import type { CommandContext } from '../../cli/command.ts';
 import { runRecovery } from '../../cli/recover/run.ts';
+import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+
+const SEARCH = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 2]));
 
 /** A Temporal whose answer to a query takes longer than the recovery that is asked about, which no real one can be made to do. */
 function slowQueries() {
@@ -20,7 +23,13 @@ function slowQueries() {
   const call = (_: unknown, made: () => unknown) => made();
   const session = {
     client: { workflow: { start: async () => handle } },
-    connection: { withDeadline: call, withAbortSignal: call },
+    connection: {
+      withDeadline: call,
+      withAbortSignal: call,
+      operatorService: { listSearchAttributes: async () => ({ customAttributes: SEARCH }) },
+    },
+    named: (name: string) => name,
+    targetOf: () => undefined,
     commandLine: (command: string) => command,
   };
   const interrupt = new AbortController();
