@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AofManifest } from '../model/aof-manifest.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { BackupInput } from '../model/operations.ts';
+import { ownWorkDirectory } from '../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
 import { pinAof } from '../redis/aof/copy.ts';
 import { openRedis } from '../redis/client.ts';
@@ -57,6 +58,7 @@ export const createAofBackupActivities = (world: World) => ({
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const pins = await pinsOf(target, operationId);
     await rm(pins, { recursive: true, force: true }); // of an attempt that died
+    await ownWorkDirectory(pins).catch(() => undefined); // pinAof says what is wrong with it
     const onProgress = (note: string) => progress({ stage: 'copy', note });
     const pinned = await pinAof(client, server.policy, pins, { signal, previousPercentage, onProgress });
     try {

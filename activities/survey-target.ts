@@ -30,6 +30,7 @@ export const createSurveyActivities = (world: World) => ({
       disk: { freeBytes: space.freeBytes, existingBytes: space.dataBytes },
       memory: await memoryFacts(status.pid),
       identity: { expectedPort: target.connection.port, ...(status.pid ? { platformPid: status.pid } : {}) },
+      startUser: await platform.startUser(),
       processRunning: status.running,
       ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
       applications: target.applications.map(({ name }) => name),

@@ -3,6 +3,7 @@ import type { ServerFacts } from './manifest.ts';
 import type { NextStart } from './next-start.ts';
 import type { Server } from './rdb-versions.ts';
 import type { ClassKeys } from './rehearsal.ts';
+import type { StartUser } from './start-user.ts';
 
 /** What the plan needs to know of the Redis that will be replaced. Gathered read-only; what is absent could not be known. */
 export interface TargetFacts {
@@ -43,6 +44,8 @@ export interface TargetFacts {
   identity: TargetIdentity;
   /** Absent with strategy `live`, which starts nothing. */
   nextStart?: NextStart;
+  /** Absent with strategy `live`. */
+  startUser?: StartUser;
   /** Is a process there, as the platform sees it? */
   processRunning: boolean;
   /** The worker may not end it: it runs as another user. */

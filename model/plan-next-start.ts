@@ -3,13 +3,18 @@ import type { ServerFacts } from './manifest.ts';
 import type { NextStart, NextStarted, StartDifference } from './next-start.ts';
 import type { PlanInput, Refusal } from './plan.ts';
 import { refuse } from './plan-identity.ts';
+import { startUserProblems } from './start-user.ts';
 
 /** A list that is longer says how many more there are. */
 const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
-export function nextStartRefusals({ instance, target: { nextStart, mayNotEnd, identity } }: PlanInput): Refusal[] {
+export function nextStartRefusals({ instance, target: { nextStart, mayNotEnd, identity, startUser } }: PlanInput): Refusal[] {
   if (mayNotEnd) return [notOurs(instance, identity.platformPid)];
+  if (startUser?.refused)
+    return startUserProblems(startUser)
+      .slice(0, 1)
+      .map(({ message, next }) => refuse('RESTORE_REFUSED', message, next));
   if (nextStart?.outcome === 'fails') return [unstartable(instance, nextStart.lastLines)];
   if (nextStart?.outcome !== 'starts') return [];
   return [followsAnother(instance, nextStart), lockedOut(instance, nextStart)].filter((one) => one !== undefined);

@@ -2,6 +2,7 @@ import { formatBytes, formatCountOf } from './format.ts';
 import type { PlannedStep, RestorePlan, TargetFacts } from './plan.ts';
 import { savedAtStop } from './plan-estimates.ts';
 import type { Loads } from './plan-loads.ts';
+import { startUserText } from './start-user.ts';
 
 /** The slowest load measured: 50.5 MB of small keys in 0.64 s on redis 7.0.15, 2 cores; 620 MB took 4.4 s (141 MB/s). */
 const LOAD_BYTES_PER_SECOND = 80_000_000;
@@ -40,7 +41,7 @@ export function stepsFor(
     step('replaceData', `put ${placed(mode, appendForm, target)} in its place`, 1, true),
     step(
       'startServer',
-      `start Redis and load ${formatBytes(rdb.bytes)}${andLog}`,
+      `start Redis${startUser(target)} and load ${formatBytes(rdb.bytes)}${andLog}`,
       START_SECONDS + rdb.bytes / LOAD_BYTES_PER_SECOND + logBytes / REPLAY_BYTES_PER_SECOND,
       true,
     ),
@@ -48,6 +49,8 @@ export function stepsFor(
     step('verifyApplications', applicationsTitle(target.applications), 10),
   ];
 }
+
+const startUser = ({ startUser }: TargetFacts): string => (startUser ? startUserText(startUser) : '');
 
 /** The steps of strategy `live`: Redis is never stopped, and its old data is read until the new is complete. */
 export function liveStepsFor(

@@ -11,6 +11,7 @@ import { nextStartWarnings } from './plan-next-start.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
 import { takesPlaceOf, toCandidate } from './retention.ts';
+import { startUserProblems } from './start-user.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
 const OTHER_SHARE = 0.2;
@@ -24,6 +25,9 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
     ...nextStartWarnings(input),
+    ...(input.target.startUser && !input.target.startUser.refused
+      ? startUserProblems(input.target.startUser).map(({ message }) => message)
+      : []),
     ...commandWarnings(input),
     ...(input.live
       ? liveWarnings(input.instance, input.live, {

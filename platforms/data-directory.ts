@@ -16,6 +16,7 @@ export { logBytes, type RestartRecord, readRestart, writeRestart } from './data-
 export { leftBehind, removeLeftBehind } from './data-directory/left-behind.ts';
 export { type LogLook, readLogLook, writeLogLook } from './data-directory/log-look.ts';
 export { type DataDirectoryOptions, inOperation } from './data-directory/operation.ts';
+export { ownWorkDirectory } from './data-directory/owner.ts';
 export { discardStaged, hasMoved, type PutBack, putBack } from './data-directory/put-back.ts';
 export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
 export {

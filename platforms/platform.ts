@@ -1,4 +1,5 @@
 import type { ConfSources } from '../model/next-start.ts';
+import type { StartUser } from '../model/start-user.ts';
 
 /** What runs a Redis, seen from the machine that it runs on. One implementation a platform. */
 export interface Platform {
@@ -12,6 +13,8 @@ export interface Platform {
   readonly restartsByItself: boolean;
   /** Is a process there? Says nothing about whether it serves. */
   status(): Promise<PlatformStatus>;
+  /** As whom `start` would run it. */
+  startUser(): Promise<StartUser>;
   /** Starts it and returns when a process is there, or throws START_FAILED with the last lines of the log. Idempotent. */
   start(signal?: AbortSignal): Promise<PlatformStatus>;
   /**

@@ -1,12 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { RecoveryError } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { realFiles, writeWhole } from './files.ts';
-import { tryLock } from './lock.ts';
+import { openLock, tryLock } from './lock.ts';
 import { realDirectory } from './operation.ts';
+import { makeOwn } from './owner.ts';
 
 const LOCK = 'direct.lock';
 const OWNER = 'direct.json';
@@ -26,8 +26,8 @@ export interface DirectOwner {
  */
 export async function asDirectOwner<T>(layout: DataLayout, operationId: string, body: () => Promise<T>): Promise<T> {
   const root = join(await realDirectory(realFiles, layout.dir), WORK_DIRECTORY);
-  await mkdir(root, { recursive: true, mode: 0o700 });
-  const lock = new DatabaseSync(join(root, LOCK), { timeout: 0 });
+  await makeOwn(realFiles, root);
+  const lock = await openLock(root, LOCK);
   try {
     if (!tryLock(lock)) throw owned(root, await readOwner(root));
     await writeWhole(realFiles, root, OWNER, `${JSON.stringify({ operationId, pid: process.pid } satisfies DirectOwner)}\n`);
@@ -44,7 +44,7 @@ export async function directOwner(root: string): Promise<DirectOwner | undefined
   const owner = await readOwner(root);
   if (!owner) return undefined;
   if (held.has(root)) return owner;
-  const lock = new DatabaseSync(join(root, LOCK), { timeout: 0 });
+  const lock = await openLock(root, LOCK);
   try {
     return tryLock(lock) ? undefined : owner;
   } finally {

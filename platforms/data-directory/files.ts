@@ -49,12 +49,16 @@ export async function syncDirectory(files: Files, directory: string): Promise<vo
   }
 }
 
-/** Replaces a small file as a whole: after a crash it has the old text or the new one. */
+/** Replaces a small file as a whole: after a crash it has the old text or the new one. Of root it belongs to whom its directory does. */
 export async function writeWhole(files: Files, directory: string, name: string, text: string): Promise<void> {
   const temporary = join(directory, `${name}.new`);
   const handle = await files.open(temporary, 'w', 0o600);
   try {
     await handle.writeFile(text);
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = await files.stat(directory);
+      await handle.chown(uid, gid);
+    }
     await handle.sync();
   } finally {
     await handle.close();

@@ -3,6 +3,7 @@ import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { type Files, isDiskFull, lstatIfThere, namesIn, realFiles, writeWhole } from './files.ts';
 import { realDirectory } from './operation.ts';
+import { makeOwn } from './owner.ts';
 
 /** The last restart that a recovery has begun, kept beside the data so that it outlives every worker. */
 export interface RestartRecord {
@@ -43,7 +44,7 @@ export async function readRestart(layout: DataLayout, files: Files = realFiles):
 export async function writeRestart(layout: DataLayout, record: RestartRecord, files: Files = realFiles): Promise<boolean> {
   const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
   try {
-    if (!(await lstatIfThere(files, root))) await files.mkdir(root, { mode: 0o700 });
+    if (!(await lstatIfThere(files, root))) await makeOwn(files, root);
     await writeWhole(files, root, FILE, `${JSON.stringify(record, null, 2)}\n`);
     return true;
   } catch (error) {

@@ -1,7 +1,10 @@
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import { realFiles } from './files.ts';
+import { ownAsDirectory } from './owner.ts';
 
 const POLL_MS = 25;
 
@@ -13,7 +16,7 @@ const POLL_MS = 25;
  * @throws RecoveryError `DATA_DIRECTORY_BUSY` if it isn't free within `timeoutMs`
  */
 export async function withDirectoryLock<T>(root: string, body: () => Promise<T>, timeoutMs = 15_000): Promise<T> {
-  const lock = new DatabaseSync(join(root, 'lock'), { timeout: 0 });
+  const lock = await openLock(root, 'lock');
   try {
     const deadline = performance.now() + timeoutMs;
     while (!tryLock(lock)) {
@@ -29,6 +32,21 @@ export async function withDirectoryLock<T>(root: string, body: () => Promise<T>,
     lock.close();
   }
 }
+
+/** @throws RecoveryError `TARGET_DENIED` where it belongs to another user */
+export async function openLock(root: string, name: string): Promise<DatabaseSync> {
+  const path = join(root, name);
+  try {
+    const lock = new DatabaseSync(path, { timeout: 0 });
+    await ownAsDirectory(realFiles, root, [path]);
+    return lock;
+  } catch (error) {
+    // SQLite says only that it cannot open it.
+    throw (await access(root, constants.W_OK | constants.X_OK).then(() => undefined, same)) ?? error;
+  }
+}
+
+const same = (error: unknown): unknown => error;
 
 /** False if somebody else has it. */
 export function tryLock(lock: DatabaseSync): boolean {

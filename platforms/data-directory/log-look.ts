@@ -4,6 +4,7 @@ import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { type Files, namesIn, realFiles, writeWhole } from './files.ts';
 import { realDirectory } from './operation.ts';
+import { makeOwn } from './owner.ts';
 
 /** What was found in a log when all of it was read, kept beside it: a large one isn't read twice while Redis is down. */
 export interface LogLook {
@@ -29,7 +30,7 @@ export async function readLogLook(layout: DataLayout, files: Files = realFiles):
 export async function writeLogLook(layout: DataLayout, damage: LogDamage | undefined, files: Files = realFiles): Promise<void> {
   const look: LogLook = { print: await printOf(layout, files), ...(damage ? { damage } : {}) };
   const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
-  await files.mkdir(root, { recursive: true, mode: 0o700 });
+  await makeOwn(files, root);
   await writeWhole(files, root, FILE, `${JSON.stringify(look)}\n`);
 }
 

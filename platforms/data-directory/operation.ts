@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { checkLayout, WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type Files, realFiles, syncDirectory, translated } from './files.ts';
+import { type Files, namesIn, realFiles, syncDirectory, translated } from './files.ts';
 import { withDirectoryLock } from './lock.ts';
+import { ownAsDirectory } from './owner.ts';
 
 /** Options of every step. */
 export interface DataDirectoryOptions {
@@ -49,17 +50,10 @@ export async function openOperation(layout: DataLayout, id: string, { files = re
   const operation = { files, id, layout, dir, root, home, staged: at('staged'), aside: at('aside'), rejected: at('rejected') };
   // 0700: staged data holds session tokens, and only the worker looks into it before it is in place.
   await files.mkdir(home, { recursive: true, mode: 0o700 }).catch(rethrowTranslated(dir));
-  await ownAsItsDirectory(files, dir, [root, home]);
+  await ownAsDirectory(files, dir, [root, home]);
   await syncDirectory(files, dir);
   await syncDirectory(files, root);
   return operation satisfies Operation;
-}
-
-/** A worker that is moved from root to the user of Redis must still get at what root has kept there. */
-async function ownAsItsDirectory(files: Files, dir: string, paths: readonly string[]): Promise<void> {
-  if (process.getuid?.() !== 0) return;
-  const { uid, gid } = await files.stat(dir);
-  for (const path of paths) if ((await files.stat(path)).uid !== uid) await files.chown(path, uid, gid);
 }
 
 /** Runs one step of an operation, alone in its data directory, with errors of the file system translated. */
@@ -70,7 +64,14 @@ export async function inOperation<T>(
   step: (operation: Operation) => Promise<T>,
 ): Promise<T> {
   const operation = await openOperation(layout, id, options);
-  return withDirectoryLock(operation.root, () => step(operation)).catch(rethrowTranslated(operation.dir));
+  const { files, root, home, dir } = operation;
+  return withDirectoryLock(root, async () => {
+    try {
+      return await step(operation);
+    } finally {
+      await ownAsDirectory(files, root, [home, ...(await namesIn(files, home)).map((name) => join(home, name))]);
+    }
+  }).catch(rethrowTranslated(dir));
 }
 
 export const rethrowTranslated =

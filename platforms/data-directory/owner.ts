@@ -1,6 +1,6 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { type Files, namesIn } from './files.ts';
+import { type Files, lstatIfThere, namesIn, realFiles } from './files.ts';
 
 /** Who owns the data files and how they may be used. Redis often runs as its own user while the worker is root. */
 export interface Owner {
@@ -29,6 +29,31 @@ export async function ownerOf(files: Files, dir: string, names: readonly string[
 }
 
 const withSearch = (mode: number): number => mode | ((mode & 0o444) >> 2);
+
+/**
+ * What root keeps in `.redis-backup` belongs to the owner of the data directory: a worker that is moved from root to the user of
+ * Redis must still get at it. Paths that are not there are left out; data files are never given away so.
+ */
+export async function ownAsDirectory(files: Files, directory: string, paths: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await files.stat(directory);
+  for (const path of paths) {
+    const stats = await lstatIfThere(files, path);
+    if (stats && !stats.isSymbolicLink() && (stats.uid !== uid || stats.gid !== gid)) await files.chown(path, uid, gid);
+  }
+}
+
+/** Makes a directory of ours in another, owned like that one. */
+export async function makeOwn(files: Files, path: string): Promise<void> {
+  await files.mkdir(path, { recursive: true, mode: 0o700 });
+  await ownAsDirectory(files, dirname(path), [path]);
+}
+
+/** A directory in `<dir>/.redis-backup`, both owned as the data directory. */
+export async function ownWorkDirectory(path: string): Promise<void> {
+  await makeOwn(realFiles, dirname(path));
+  await makeOwn(realFiles, path);
+}
 
 /** Gives a file, or a directory with all that is in it, to the owner. Safe to repeat. @throws RecoveryError `TARGET_DENIED` */
 export async function giveTo(files: Files, owner: Owner, path: string): Promise<void> {

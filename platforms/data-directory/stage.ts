@@ -6,7 +6,7 @@ import { isThere, lstatIfThere, namesIn, syncDirectory } from './files.ts';
 import { readJournal, refuseWhenPutBack } from './journal.ts';
 import { withDirectoryLock } from './lock.ts';
 import { type DataDirectoryOptions, type Operation, openOperation, rethrowTranslated } from './operation.ts';
-import { giveTo, ownerOf } from './owner.ts';
+import { giveTo, makeOwn, ownerOf } from './owner.ts';
 import { decisiveNames } from './survey.ts';
 import { writeInBlocks } from './write-in-blocks.ts';
 
@@ -69,7 +69,7 @@ async function stageFile(
   const partial = join(staged, `${name}.${randomUUID()}${PARTIAL}`);
   try {
     refuseWhenPutBack(operation, await readJournal(files, operation.home));
-    await files.mkdir(staged, { recursive: true, mode: 0o700 });
+    await makeOwn(files, staged);
     for (const old of await namesIn(files, staged))
       if (old.startsWith(`${name}.`) && old.endsWith(PARTIAL)) await files.rm(join(staged, old), { force: true });
     const bytes = await writePartial(operation, partial, source, options);

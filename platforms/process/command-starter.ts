@@ -1,11 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { changedAt } from '../aftermath.ts';
+import { realFiles } from '../data-directory/files.ts';
+import { ownAsDirectory } from '../data-directory/owner.ts';
+import { WORK_DIRECTORY } from '../data-layout.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
 import { tailOf, tailOfBoth } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
+import { becoming, leavesUserToUs, mayNotBecome, serverAt, userName, withGroups } from './start-user.ts';
 import type { ProcessEnd, Starter, Starting } from './starter.ts';
 
 export interface CommandStart {
@@ -38,6 +42,7 @@ export function commandStarter(options: CommandStart): Starter {
     description: command.join(' '),
     restartsByItself: false,
     find: async () => findRedis(await identity()),
+    startUser: () => startUser(options),
     begin: () => begin(options, ends),
     askToEnd,
     endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),
@@ -76,14 +81,16 @@ async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Prom
 }
 
 /** In a session of its own, and with no pipe to us: a worker that is killed must not take Redis along. */
-async function spawnDetached({ command, cwd, outputFile, env, owner }: CommandStart): Promise<ChildProcess> {
-  const [program = '', ...args] = command;
+async function spawnDetached(options: CommandStart): Promise<ChildProcess> {
+  const { cwd, outputFile, env } = options;
+  const { words, ...user } = await asOwner(options);
+  const [program = '', ...args] = words;
   const output = await openOutput(await outputFile());
   try {
     const child = spawn(program, args, {
       cwd,
       env: { ...inheritedEnvironment(), ...env },
-      ...(await asOwner(program, owner)),
+      ...user,
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
     });
@@ -96,26 +103,31 @@ async function spawnDetached({ command, cwd, outputFile, env, owner }: CommandSt
   }
 }
 
-const SERVER = /(?:^|\/)(?:redis|valkey)-server[^/]*$/;
-
 /**
  * Redis that root starts would write files that it can no longer read when its own user starts it. A command that changes the
  * user itself (`setpriv`, `sudo`, a script) is left to do so.
  * @throws RecoveryError `START_FAILED` where we are neither root nor that user
  */
-async function asOwner(program: string, owner: CommandStart['owner']): Promise<{ uid?: number; gid?: number }> {
+async function asOwner({ command, owner }: CommandStart): Promise<{ words: readonly string[]; uid?: number; gid?: number }> {
+  const ids = leavesUserToUs(command) ? await owner() : undefined;
   const own = process.getuid?.();
-  if (own === undefined || !SERVER.test(program)) return {};
-  const { uid, gid } = await owner();
-  if (uid === own) return {};
-  if (own === 0) return { uid, gid };
-  throw new RecoveryError(
-    'START_FAILED',
-    `the data of Redis belongs to user ${uid}, and the worker, user ${own}, cannot start it as that`,
-    {
-      next: 'Run the worker on that host as the user that Redis runs as, or as root.',
-    },
-  );
+  if (ids === undefined || own === undefined || ids.uid === own) return { words: command };
+  if (own !== 0) throw mayNotBecome(ids.uid);
+  const { uid, gid, through } = await becoming(await withGroups(ids));
+  const at = serverAt(command);
+  if (through.length > 0) return { words: [...command.slice(0, at), ...through, ...command.slice(at)] };
+  return { words: command, uid, gid };
+}
+
+async function startUser({ command, owner }: CommandStart): ReturnType<Starter['startUser']> {
+  if (!leavesUserToUs(command)) return { user: { from: 'command' } };
+  const ids = await withGroups(await owner());
+  const own = process.getuid?.();
+  const user = { from: 'data' as const, user: await userName(ids.uid) };
+  if (own === undefined || ids.uid === own) return { user, ids };
+  if (own !== 0) return { user: { ...user, refused: mayNotBecome(ids.uid).message }, ids };
+  const { lacksGroups } = await becoming(ids);
+  return { user: { ...user, ...(lacksGroups.length > 0 ? { lacksGroups: lacksGroups.map(String) } : {}) }, ids };
 }
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
@@ -131,7 +143,11 @@ async function openOutput(path: string) {
       () => 0,
     );
     if (size > MAX_OUTPUT_BYTES) await rename(path, `${path}.old`);
-    return await open(path, 'a', 0o600);
+    const file = await open(path, 'a', 0o600);
+    // A worker that is moved to the user of Redis must still be able to write there.
+    if (basename(dirname(path)) === WORK_DIRECTORY)
+      await ownAsDirectory(realFiles, dirname(dirname(path)), [dirname(path), path, `${path}.old`]);
+    return file;
   } catch (error) {
     throw new RecoveryError('START_FAILED', `cannot write the log of Redis: ${messageOf(error)}`, {
       next: 'Check that the data directory is mounted and that the worker may write there, or set another `logFile`.',

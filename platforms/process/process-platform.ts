@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import type { StartUser } from '../../model/start-user.ts';
 import { realFiles } from '../data-directory/files.ts';
 import { ownerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
@@ -13,6 +14,7 @@ import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
 import { proveStart } from './start-proof.ts';
+import { userName, userOfProcess } from './start-user.ts';
 import type { ProvableRedis } from './start-wish.ts';
 import type { Starter, Starting } from './starter.ts';
 import { systemdStarter } from './systemd-starter.ts';
@@ -63,6 +65,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     description: `${starter.description} on host ${hostname()}`,
     restartsByItself: starter.restartsByItself,
     status,
+    startUser: () => startUser(starter),
     start: async (signal) => {
       const running = await starter.find();
       if (running) return { running: true, pid: running.pid };
@@ -91,6 +94,14 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
       };
     },
   };
+}
+
+async function startUser(starter: Starter): Promise<StartUser> {
+  const { user } = await starter.startUser();
+  const pid = (await starter.find())?.pid;
+  const running = pid === undefined ? undefined : await userOfProcess(pid);
+  const now = running && (await userName(running.uid));
+  return now !== undefined && user.user !== undefined && now !== user.user ? { ...user, now } : user;
 }
 
 interface LocalRedis extends ProvableRedis {

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { messageOf } from '../../model/errors.ts';
 import type { ConfSources } from '../../model/next-start.ts';
 import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
 import { freePort } from './scratch-server.ts';
 import { quoteArg } from './split-args.ts';
+import { becoming, isKnownWrapper, serverAt, userOfProcess } from './start-user.ts';
 import type { Starter } from './starter.ts';
 
 /** What is known of how a Redis is started. */
@@ -37,19 +37,17 @@ interface ProofUser {
 
 /** In the directory of the proof: its path must be short. */
 export const SOCKET = 's';
-/** Words before redis-server that only change as whom and how it runs; of anything else we don't know what it starts. */
-const WRAPPERS = new Set('sudo runuser setpriv gosu su-exec nice ionice numactl taskset chrt env nohup setsid'.split(' '));
 
 export async function wishOf({ starter, conf, fileOf }: ProvableRedis): Promise<Wish | { why: string }> {
   const { command, cwd, env } = await starter.commandLine();
-  const at = command.findIndex((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
+  const at = serverAt(command);
   if (at < 0) return { why: `it is started by ${command[0] ?? 'nothing'}, and what that starts is not known` };
-  if (at > 0 && !WRAPPERS.has(basename(command[0] ?? '')))
+  if (at > 0 && !isKnownWrapper(command[0]))
     return { why: `it is started through ${command[0]}, which cannot be tried beside it` };
   const read = await conf().catch((error) => messageOf(error));
   if (typeof read === 'string') return { why: read };
   if (read.modulePaths.some((path) => !isAbsolute(path))) return { why: 'redis.conf names a module by a relative path' };
-  const user = await userOf((await starter.find())?.pid);
+  const user = await userOf(starter);
   if (typeof user === 'string') return { why: user };
   const configFile = fileOf(command, cwd);
   return {
@@ -79,17 +77,13 @@ function sourcesOf(conf: RedisConf, configFile: string | undefined): ConfSources
   };
 }
 
-/** As whom it runs, where that is somebody else than we; a text says why we cannot be that. */
-async function userOf(pid: number | undefined): Promise<Omit<ProofUser, 'byNode'> | string | undefined> {
-  const status = pid === undefined ? '' : await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const ids = (name: string) => (new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
-  const [uid, gid] = [Number(ids('Uid')[1]), Number(ids('Gid')[1])];
-  if (Number.isNaN(uid) || uid === process.geteuid?.()) return undefined;
-  if (process.geteuid?.() !== 0) return `it runs as user ${uid}, and this worker may not start anything as that user`;
-  const groups = ids('Groups').map(Number);
-  // Node drops them: where a key file is readable by such a group only, Redis would be refused what it may read.
-  if (groups.every((group) => group === gid)) return { uid, gid, through: [] };
-  return { uid, gid, through: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${groups.join(',')}`, '--'] };
+/** As whom it runs, else would be started, where that is somebody else than we; a text says why we cannot be that. */
+async function userOf({ find, startUser }: Starter): Promise<Omit<ProofUser, 'byNode'> | string | undefined> {
+  const pid = (await find())?.pid;
+  const ids = (pid === undefined ? undefined : await userOfProcess(pid)) ?? (await startUser()).ids;
+  if (ids === undefined || ids.uid === process.geteuid?.()) return undefined;
+  if (process.geteuid?.() !== 0) return `it runs as user ${ids.uid}, and this worker may not start anything as that user`;
+  return becoming(ids);
 }
 
 /** Read by Redis from its standard input: nothing of it is written anywhere, and no argument names the real redis.conf. */

@@ -1,5 +1,7 @@
+import type { StartUser } from '../../model/start-user.ts';
 import type { PlatformTrace } from '../platform.ts';
 import type { ProcessEntry } from './process-table.ts';
+import type { UserIds } from './start-user.ts';
 
 /** How a Redis process is brought up and ended on this host: by a command of ours, or by a supervisor. */
 export interface Starter {
@@ -8,6 +10,8 @@ export interface Starter {
   readonly restartsByItself: boolean;
   /** Where the process is looked for; `undefined` if it doesn't run. */
   find(): Promise<ProcessEntry | undefined>;
+  /** As whom `begin` would start it. `ids` only where that is for us to decide. */
+  startUser(): Promise<{ user: StartUser; ids?: UserIds }>;
   /** Begins the start. Throws START_FAILED if that is refused at once. */
   begin(): Promise<Starting>;
   /** Asks for the end of this process, or of the attempts to bring one up. */

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { lastLines, tailOf } from './log-tail.ts';
 import { readProcess } from './process-table.ts';
+import { userName } from './start-user.ts';
 import type { Starter, Starting } from './starter.ts';
 
 export interface SystemdStart {
@@ -25,6 +26,7 @@ const PROPERTIES = [
   'NRestarts',
   'ExecStart',
   'WorkingDirectory',
+  'User',
 ];
 const CALL_TIMEOUT_MS = 20_000;
 
@@ -43,6 +45,10 @@ export function systemdStarter({ unit, user, serverLog }: SystemdStart): Starter
       const pid = Number((await show()).MainPID ?? 0);
       return pid > 0 ? readProcess(pid) : undefined;
     },
+    // systemd says an empty user for root; of the user's own manager there is only one.
+    startUser: async () => ({
+      user: { from: 'unit', user: user ? await userName(process.getuid?.() ?? 0) : (await show()).User || 'root' },
+    }),
     begin: async () => {
       if ((await show()).LoadState === 'not-found') throw noSuchUnit(unit);
       await call('start', '--no-block', unit);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { NextStart, NextStarted, StartDifference } from '../../model/next-start.ts';
+import type { StartUser } from '../../model/start-user.ts';
 import { planOf, server, target } from './plan-fixtures.ts';
 
 const starts = (overrides: Partial<NextStarted> = {}): NextStart => ({
@@ -27,6 +28,24 @@ describe('A plan and the next start of Redis', () => {
         "main would not start again: its own redis.conf, started beside it, was refused by Redis: 'maxmemory-polcy …' | Bad directive",
       next: 'Correct what Redis complains of, and leave the one that serves alone until `redis-backup check` says that it starts.',
     });
+  });
+
+  it('says as whom Redis is started, and is refused where the worker cannot start it as that', () => {
+    const startTitle = (startUser: StartUser) =>
+      planOf({ target: target({ startUser }) }).steps.find(({ name }) => name === 'startServer')?.title ?? '';
+    assert.match(startTitle({ user: 'redis', from: 'data' }), /^start Redis as user redis, to whom the data belongs, and load /);
+    assert.match(startTitle({ user: 'redis', from: 'unit' }), /^start Redis as user redis, as its unit says, and load /);
+    assert.match(startTitle({ from: 'command' }), /^start Redis as whom its start command says, and load /);
+    const refused = planOf({ target: target({ startUser: { user: 'redis', from: 'data', refused: 'no' } }) });
+    assert.deepEqual(
+      refused.refusals.map(({ message }) => message),
+      ['Redis could not be started: no'],
+    );
+    const other = planOf({ target: target({ startUser: { user: 'redis', from: 'data', now: 'root' } }) });
+    assert.ok(
+      other.warnings.includes('Redis runs as user root, and would be started as user redis, to whom its data belongs'),
+      other.warnings.join(),
+    );
   });
 
   it('is refused when we, or the default user, would not be let in again', () => {
