@@ -83,6 +83,8 @@ function fullerBackup({ manifest, others }: PlanInput): string[] {
 function serverWarnings(input: PlanInput): string[] {
   const { target, manifest } = input;
   const found: string[] = [];
+  const uncounted = target.keysNow?.uncounted;
+  if (uncounted !== undefined) found.push(`what ${input.instance} holds now was not counted by data class: ${uncounted}`);
   const { verdict, why } = versionJudgement(input);
   if (verdict === 'probably') found.push(`whether the server reads this RDB is not certain: ${why}`);
   if (!target.server) {

@@ -16,6 +16,8 @@ export const MINIMUM_ACL = {
   withoutRdbCompression: ['+config|set'],
   /** On top of `backup`, for a restore of a process that is started by a command. */
   restore: ['+shutdown'],
+  /** On top of any way to restore, to count by data class what is there before and after; without them only DBSIZE tells. */
+  classes: ['+select', '+scan'],
   /** On top of `restore`, where systemd stops it: its signal saves only where there are save points. */
   restoreBySystemd: ['+save'],
   /** On top of `backup`, for a restore that makes Redis a replica of the worker for the length of one load. */

@@ -1,5 +1,6 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
+import { sweepRehearsals } from '../activities/rehearsal/home.ts';
 import type { World } from '../activities/world.ts';
 import { named } from '../model/deployment.ts';
 import { messageOf } from '../model/errors.ts';
@@ -28,6 +29,13 @@ export async function putBackAtStart(world: World, client: Client, deployment: s
       tell('WARN', `what an operation of ${instance} has left could not be looked at: ${messageOf(error)}`);
     }
   }
+}
+
+/** Rehearsals whose process is gone: nobody may ever begin another one that would find them. */
+export async function sweepAtStart(world: World): Promise<void> {
+  await sweepRehearsals(world).catch((error: unknown) =>
+    tell('WARN', `what rehearsals have left could not be removed: ${messageOf(error)}`),
+  );
 }
 
 async function putBackOne(instance: string, platform: Platform, locked: () => Promise<boolean>): Promise<void> {

@@ -20,7 +20,7 @@ import { archiver } from './archiver.ts';
 import { requireLock } from './fence.ts';
 import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
-import { putBackAtStart, refuseBesideOthers } from './left-behind.ts';
+import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.ts';
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
@@ -65,6 +65,7 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     ...{ archiver, operations, draining: drain.signal },
   });
   await putBackAtStart(world, new Client({ connection, namespace }), config.deployment);
+  await sweepAtStart(world);
   const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
   const client = new Client({ connection, namespace });
   const webhook = config.worker.webhook && (await openWebhook(config, client));

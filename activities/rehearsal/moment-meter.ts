@@ -1,7 +1,7 @@
 import type { DatabaseKeys, RehearsedMoment } from '../../model/rehearsal.ts';
 import { MOST_MOMENTS, manyOf, takenBetween } from '../../model/rehearsed-moments.ts';
 import { formatOffset } from '../../model/until.ts';
-import type { Suspect } from '../../redis/log/moments.ts';
+import { byWeight, EMPTYING, type Suspect } from '../../redis/log/moments.ts';
 
 export interface MomentMeterOptions {
   /** Keys there now, expired ones too: cheap. */
@@ -32,7 +32,7 @@ export class MomentMeter {
     this.#suspects = suspects;
     this.#options = options;
     this.more = dropped;
-    this.#counted = new Set(suspects.toSorted((a, b) => b.keys - a.keys).slice(0, MOST_COUNTED));
+    this.#counted = new Set(suspects.toSorted(byWeight).slice(0, MOST_COUNTED));
     const stops = suspects.flatMap(({ fromCommand, toCommand }) => [fromCommand, toCommand]);
     this.stops = [...new Set(stops)].sort((a, b) => a - b);
   }
@@ -58,7 +58,8 @@ export class MomentMeter {
   async #begin(suspect: Suspect, total: number, count: () => Promise<DatabaseKeys[]>): Promise<void> {
     if (total === 0 || suspect.keys < manyOf(total)) return;
     const { budgetMs = 120_000 } = this.#options;
-    const isClose = this.#counted.has(suspect) && this.#spentMs < budgetMs && this.moments.length < MOST_MOMENTS;
+    const ownBudgetMs = suspect.command === EMPTYING ? budgetMs / 2 : budgetMs;
+    const isClose = this.#counted.has(suspect) && this.#spentMs < ownBudgetMs && this.moments.length < MOST_MOMENTS;
     this.#before.set(suspect, { total, ...(isClose ? { databases: await count() } : {}) });
   }
 

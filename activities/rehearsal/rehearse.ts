@@ -9,6 +9,7 @@ import type { PlannedLog, RestorePlan, TargetFacts } from '../../model/plan.ts';
 import { canLoad, type Server } from '../../model/rdb-versions.ts';
 import type { Rehearsal, RehearsalOutcome } from '../../model/rehearsal.ts';
 import { manyOf } from '../../model/rehearsed-moments.ts';
+import { type HostMemory, hostMemory } from '../../platforms/host-memory.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { MomentFinder } from '../../redis/log/moments.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
@@ -17,6 +18,7 @@ import { requireMemory } from '../scratch/open.ts';
 import { stage } from '../stage.ts';
 import { sourceOf } from '../staged-source.ts';
 import type { ProtectedInstance, World } from '../world.ts';
+import { Guard } from './guard.ts';
 import { ownRehearsal, rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
 import { type Replayed, replay } from './replay.ts';
 import { binaryFor, databasesOf, hasEnded, startThrowAway, type ThrowAway } from './throw-away.ts';
@@ -29,18 +31,21 @@ export interface RehearseInput {
   keep: boolean;
 }
 
+/** Where figures of this machine come from: for tests. */
+export type MemoryOf = () => Promise<HostMemory>;
+
 /** What stands in the way of a rehearsal, and not of the restore itself. */
 const NO_ROOM: readonly ErrorCode[] = ['CONFIG_INVALID', 'RESTORE_REFUSED', 'TARGET_DISK_FULL', 'START_FAILED'];
 
 /** See the activity `rehearse`. */
-export async function rehearse(world: World, input: RehearseInput): Promise<RehearsalOutcome> {
+export async function rehearse(world: World, input: RehearseInput, memory: MemoryOf = hostMemory): Promise<RehearsalOutcome> {
   const { operationId, signal } = currentJob();
   const home = rehearsalHome(world, operationId);
   let isKept = false;
   try {
     await sweepRehearsals(world);
     await removeScratches(home); // of an attempt that died
-    const rehearsal = await tryIt(world, input, home);
+    const rehearsal = await tryIt(world, input, { home, memory });
     isKept = input.keep && rehearsal.result !== undefined;
     return rehearsal;
   } catch (error) {
@@ -56,7 +61,11 @@ export async function rehearse(world: World, input: RehearseInput): Promise<Rehe
 const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'];
 const isDiskTrouble = (error: unknown): boolean => DISK_TROUBLE.includes((error as NodeJS.ErrnoException).code ?? '');
 
-async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: string): Promise<Rehearsal> {
+async function tryIt(
+  world: World,
+  { plan, target, keep }: RehearseInput,
+  { home, memory }: { home: string; memory: MemoryOf },
+): Promise<Rehearsal> {
   const { signal, operationId } = currentJob();
   const { log } = plan;
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
@@ -71,21 +80,24 @@ async function tryIt(world: World, { plan, target, keep }: RehearseInput, home: 
   const material = await stageMaterial(world, plan, { directory, instance, manifest });
   const databases = databasesOf(target, manifest);
   const throwAway = await startThrowAway(world, instance, { directory, binary, server, databases, signal });
+  const guard = await Guard.over(throwAway, { memory, signal });
   try {
     const countedAtMs = Math.round(world.now() + (target.clockOffsetMs ?? 0));
     const report = byteProgress('rehearse', world.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
-    const options = { classes: instance.classes, aliveAtMs: countedAtMs, signal, onProgress: (bytes: number) => report(bytes) };
-    const replayed = await replay(throwAway, { ...material, ...options });
+    const options = { classes: instance.classes, aliveAtMs: countedAtMs, guard, onProgress: (bytes: number) => report(bytes) };
+    const replayed = await replay(throwAway, { ...material, ...options, signal: guard.signal });
     const names = [...instance.classes.map(({ name }) => name), OTHER];
     const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });
     if (keep && rehearsal.result) await keepFor(rehearsedRdb(world, operationId), replayed.counted.path);
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
+    if (guard.signal.aborted) throw guard.signal.reason;
     throw (await hasEnded(throwAway)) ?? error;
   } finally {
+    guard[Symbol.dispose]();
     throwAway.client.close();
-    await throwAway.scratch.stop();
+    await throwAway.scratch.stop(guard.signal.aborted ? { patienceMs: 0 } : {});
   }
 }
 

@@ -10,6 +10,7 @@ import { type PrimaryProgress, servePrimary } from '../../redis/replication/prim
 import { refuseLoadErrors } from '../scratch/load-errors.ts';
 import type { StagedFile } from '../stage.ts';
 import { type Counted, type CountOptions, countBySaving } from './count.ts';
+import type { Guard } from './guard.ts';
 import { MomentMeter } from './moment-meter.ts';
 import { pausedLog } from './paused-log.ts';
 import type { ThrowAway } from './throw-away.ts';
@@ -19,6 +20,7 @@ export interface ReplayOptions extends CountOptions {
   log: StagedFile;
   /** That has seen this log. */
   finder: MomentFinder;
+  guard: Guard;
   onProgress(doneBytes: number): void;
 }
 
@@ -40,7 +42,7 @@ const LOOPBACK = '127.0.0.1';
  * @throws RecoveryError `LOG_REFUSED` for a command that it did not carry out
  */
 export async function replay({ client, scratch }: ThrowAway, options: ReplayOptions): Promise<Replayed> {
-  const { rdb, log, finder, signal, onProgress } = options;
+  const { rdb, log, finder, guard, signal, onProgress } = options;
   const meter = new MomentMeter(finder.suspects(), finder.dropped, {
     total: async () => (await client.dbsizes()).reduce((sum, { keys }) => sum + keys, 0),
     count: async () => (await countBySaving(client, scratch.directory, options)).databases,
@@ -64,6 +66,7 @@ export async function replay({ client, scratch }: ThrowAway, options: ReplayOpti
   await follow(client, LOOPBACK, primary.port);
   primary.started();
   await primary.done;
+  await guard.check(); // a short log is over before the first look
   await refuseLoadErrors(client, scratch.directory);
   await rm(rdb.path, { force: true }); // its room is for what came out
   const counted = await countBySaving(client, scratch.directory, options);

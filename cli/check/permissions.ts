@@ -72,6 +72,7 @@ function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] 
     apply && { name: 'check --apply', rules: MINIMUM_ACL.applyPolicy },
     isRestored && { name: 'live restores', rules: MINIMUM_ACL.live, isExtra: true },
     isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
+    isRestored && { name: 'counting what a restore replaces', rules: MINIMUM_ACL.classes, isExtra: true },
     isProcess && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
     isProcess && 'systemd' in platform.start && { name: 'recoveries', rules: MINIMUM_ACL.recoveryBySystemd, isExtra: true },
     isProcess && dataClasses.length > 0 && { name: 'counting lost sessions', rules: MINIMUM_ACL.sessions, isExtra: true },

@@ -27,6 +27,10 @@ export interface MomentFinderOptions {
   allowed?: readonly string[];
 }
 
+/** Those first that are most likely to have taken much. */
+export const byWeight = (a: Suspect, b: Suspect): number =>
+  Number(a.command === EMPTYING) - Number(b.command === EMPTYING) || b.keys - a.keys || 0; // of two that are infinite
+
 /** One piece of the log after another, of a stretch of one timeline. */
 export interface WatchedRange {
   timelineId: string;
@@ -40,20 +44,27 @@ export interface WatchedRange {
   atMs(): number;
 }
 
+/** What queues do all day: seldom a loss, and suspected behind all others. */
+export const EMPTYING = 'mass emptying';
+
 const AT_ONCE = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
 /** What many of them in a row are called. Expiry, eviction and scripts arrive as DEL or UNLINK. */
-const IN_A_ROW: Readonly<Record<string, string>> = {
-  DEL: 'mass delete',
-  UNLINK: 'mass delete',
-  RENAME: 'mass rename',
-  RENAMENX: 'mass rename',
-  MOVE: 'mass move',
-  COPY: 'mass copy',
-  EXPIREAT: 'mass expire',
-  PEXPIREAT: 'mass expire',
-  EXPIRE: 'mass expire',
-  PEXPIRE: 'mass expire',
-};
+const IN_A_ROW: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries({
+    'mass delete': 'DEL UNLINK GETDEL DELEX DELIFEQ',
+    'mass rename': 'RENAME RENAMENX',
+    'mass move': 'MOVE',
+    'mass copy': 'COPY',
+    'mass expire': 'EXPIREAT PEXPIREAT EXPIRE PEXPIRE',
+    // The key goes with its last element. A stream stays when it is empty.
+    [EMPTYING]:
+      'HDEL HGETDEL LMOVE LMPOP LPOP LREM LTRIM RPOP RPOPLPUSH SMOVE SPOP SREM VREM ZMPOP ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ' +
+      'ZREMRANGEBYRANK ZREMRANGEBYSCORE BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN ' +
+      'SDIFFSTORE SINTERSTORE SUNIONSTORE ZDIFFSTORE ZINTERSTORE ZRANGESTORE ZUNIONSTORE GEOSEARCHSTORE',
+  }).flatMap(([kind, names]) => names.split(' ').map((name) => [name, kind])),
+);
+/** They name nothing but keys. */
+const OF_KEYS_ONLY = new Set(['DEL', 'UNLINK']);
 const WINDOW_MS = 1_000;
 /** A longer run is told in parts: the first of them undoes all. */
 const LONGEST_RUN_MS = 60_000;
@@ -129,7 +140,7 @@ export class MomentFinder {
   #inARow(command: LoggedCommand, range: WatchedRange, atMs: number): void {
     const kind = IN_A_ROW[command.name] ?? '';
     const id = `${kind} ${command.db}`;
-    const keys = kind === 'mass delete' ? command.argCount - 1 : 1;
+    const keys = OF_KEYS_ONLY.has(command.name) ? command.argCount - 1 : 1;
     let run = this.#runs.get(id);
     if (run === undefined || !run.goesOn(atMs)) {
       run = new Run();
@@ -144,7 +155,7 @@ export class MomentFinder {
     this.#suspects.push(suspect);
     this.#open.add(suspect);
     if (this.#suspects.length < 2 * MOST_SUSPECTS) return;
-    const kept = [...this.#suspects].sort((a, b) => b.keys - a.keys).slice(0, MOST_SUSPECTS);
+    const kept = [...this.#suspects].sort(byWeight).slice(0, MOST_SUSPECTS);
     this.dropped += this.#suspects.length - kept.length;
     this.#suspects = kept;
   }

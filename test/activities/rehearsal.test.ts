@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
+import { cwdOf, readProcesses } from '../../platforms/process/process-table.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
@@ -15,7 +16,13 @@ const each = (command: (name: string) => string[]) => async (source: RedisServer
 const script = (text: string) => (source: RedisServer) => source.command('EVAL', text, '0');
 
 /** What takes 200 sessions, in the words of whoever did it: what the log has, and what it is called. */
-const DISASTERS: { title: string; command: string; run(source: RedisServer): Promise<unknown>; keysAfter?: number }[] = [
+const DISASTERS: {
+  title: string;
+  command: string;
+  prepare?(source: RedisServer): Promise<unknown>;
+  run(source: RedisServer): Promise<unknown>;
+  keysAfter?: number;
+}[] = [
   { title: 'FLUSHALL', command: 'FLUSHALL', run: (source) => source.command('FLUSHALL') },
   { title: 'a mass DEL', command: 'mass delete', run: each((name) => ['DEL', name]), keysAfter: 5 },
   {
@@ -36,6 +43,13 @@ const DISASTERS: { title: string; command: string; run(source: RedisServer): Pro
   },
   { title: 'SWAPDB', command: 'SWAPDB', run: (source) => source.command('SWAPDB', '0', '7') },
   { title: 'RENAME of all', command: 'mass rename', run: each((name) => ['RENAME', name, `trash:${name}`]), keysAfter: 205 },
+  {
+    title: 'SREM of the last element of all',
+    command: 'mass emptying',
+    prepare: script("for i=1,200 do redis.call('DEL', 'session:'..i); redis.call('SADD', 'session:'..i, 'a') end"),
+    run: each((name) => ['SREM', name, 'a']),
+    keysAfter: 5,
+  },
   { title: 'PEXPIRE of all', command: 'mass expire', run: each((name) => ['PEXPIRE', name, '1500']), keysAfter: 5 },
 ];
 
@@ -108,6 +122,31 @@ describe('A rehearsal', function () {
     assert.deepEqual(rehearsing.left(), []);
   });
 
+  it('ends before a log that grows the data takes the memory of the machine', async () => {
+    const gib = 2 ** 30;
+    const free = [gib, gib / 20]; // as it is at the beginning, and then
+    rehearsing.memory = async () => ({ availableBytes: (free.length > 1 ? free.shift() : free[0]) ?? 0, totalBytes: 2 * gib });
+    const outcome = await rehearsing.rehearse(base);
+    rehearsing.memory = undefined;
+    assert.match(
+      outcome.done ? 'done' : outcome.why,
+      /^the log makes so much of its base that only \S+ \S+ of memory are left/,
+    );
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
+  it('says so when the throw-away Redis is killed in the middle of it', async () => {
+    rehearsing.memory = async () => {
+      for (const { pid } of await readProcesses())
+        if ((await cwdOf(pid))?.startsWith(rehearsing.spool)) process.kill(pid, 'SIGKILL'); // as the kernel does
+      return { availableBytes: 2 ** 30, totalBytes: 2 ** 31 };
+    };
+    const outcome = await rehearsing.rehearse(base);
+    rehearsing.memory = undefined;
+    assert.match(outcome.done ? 'done' : outcome.why, /^the throw-away Redis ended while it loaded base and log/);
+    assert.deepEqual(rehearsing.left(), []);
+  });
+
   it('ends at once when it is cancelled, and leaves nothing', async () => {
     const cancel = new AbortController();
     const outcome = rehearsing.rehearse(base, { signal: cancel.signal });
@@ -131,7 +170,8 @@ function itRehearses(binary: RedisBinary): void {
     source = await startRedis({ binary: binary.path, config: { databases: '32' } });
     await fill(source);
     rehearsing = await Rehearsing.of(source);
-    for (const { run } of DISASTERS) {
+    for (const { prepare, run } of DISASTERS) {
+      await prepare?.(source);
       undo.push(await rehearsing.stored());
       await run(source);
       await until(async () => (await alive(source)) === 0, { what: 'the sessions are gone' });

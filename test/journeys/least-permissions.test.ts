@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { RestoreReport } from '../../model/operations.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { openRedis } from '../../redis/client.ts';
 import { failureOf } from '../support/failure-of.ts';
@@ -9,6 +11,8 @@ import { Attempts } from '../support/refusals.ts';
 
 const KEYS = 50;
 const rules = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.restore];
+const live = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.live];
+const NAMES = ['backup', 'restore', 'counting', 'live'];
 const user = (permitted: readonly string[]) => `on >secret resetchannels resetkeys -@all ${permitted.join(' ')}`;
 const without = (rule: string) => rules.filter((other) => other !== rule);
 
@@ -20,7 +24,13 @@ describe('A user with the least permissions, over TLS,', function () {
   before(async () => {
     const users = Object.fromEntries(rules.map((rule) => [nameOf(rule), user(without(rule))]));
     house = await House.open({
-      redis: { tls: 'server', users: { backup: user(MINIMUM_ACL.backup), restore: user(rules), ...users } },
+      redis: {
+        tls: 'server',
+        users: {
+          ...{ backup: user(MINIMUM_ACL.backup), restore: user(rules), counting: user([...rules, ...MINIMUM_ACL.classes]) },
+          ...{ live: user(live), ...users },
+        },
+      },
       others: ({ port, certificates }, dir) => {
         const password = { file: join(dir, 'password') };
         writeFileSync(password.file, 'secret');
@@ -31,7 +41,7 @@ describe('A user with the least permissions, over TLS,', function () {
           password,
         });
         const lacking = rules.map((rule) => [nameOf(rule), as(nameOf(rule))]);
-        return { backup: as('backup'), restore: as('restore'), ...Object.fromEntries(lacking) };
+        return { ...Object.fromEntries(NAMES.map((name) => [name, as(name)])), ...Object.fromEntries(lacking) };
       },
     });
     attempts = new Attempts(house);
@@ -39,7 +49,8 @@ describe('A user with the least permissions, over TLS,', function () {
   });
   after(() => house?.close());
 
-  const restore = (instance: string) => attempts.restore('latest', { instance }) as Promise<{ keysFound: number }>;
+  const restore = (instance: string, strategy = 'replace') =>
+    attempts.restore('latest', { instance, strategy }) as Promise<RestoreReport>;
 
   it('takes a backup with those of a backup, and cannot read a key', async () => {
     await attempts.backup('backup');
@@ -61,11 +72,40 @@ describe('A user with the least permissions, over TLS,', function () {
       assert.equal(await house.ask('DBSIZE'), KEYS);
     });
 
-  it('restores with those of a backup and of a restore', async () => {
-    await attempts.backup('restore');
-    await house.ask('FLUSHALL');
-    assert.equal((await restore('restore')).keysFound, KEYS);
-    assert.equal(await house.ask('DBSIZE'), KEYS);
+  for (const name of ['restore', 'live'])
+    it(`restores with those of a backup and of ${name === 'live' ? 'a live' : 'a'} restore, and says that nothing was counted by class`, async () => {
+      await attempts.backup(name);
+      await house.ask('FLUSHALL');
+      const { warnings, keysFound, keysAfter } = await restore(name, name === 'live' ? 'live' : 'replace');
+      const says = /was not counted by data class: .* refused SELECT to user/;
+      assert.ok(
+        warnings.some((text) => says.test(text)),
+        warnings.join('\n'),
+      );
+      assert.deepEqual([keysFound, keysAfter.keys, keysAfter.classes], [KEYS, KEYS, []]);
+      assert.match(keysAfter.uncounted ?? '', /by class is not permitted \(\+select \+scan\)/);
+      assert.equal(await house.ask('DBSIZE'), KEYS);
+    });
+
+  it('counts by class with the two rules more that this takes', async () => {
+    await attempts.backup('counting');
+    const { warnings, keysAfter } = await restore('counting');
+    assert.ok(!warnings.some((text) => text.includes('not counted by data class')));
+    const counted = keysAfter.classes.reduce((sum, { keys }) => sum + keys, 0);
+    assert.deepEqual([counted, keysAfter.uncounted], [KEYS, undefined]);
+  });
+
+  it('needs no more than the documentation says', async () => {
+    const text = await readFile(new URL('../../docs/continuous-log.md', import.meta.url), 'utf8');
+    const lines = [...text.matchAll(/^ACL SETUSER redis-backup (.*)$/gm)].map(([, line = '']) => line.split(' '));
+    const documented = [
+      [...rules, ...MINIMUM_ACL.classes],
+      [...live, ...MINIMUM_ACL.classes],
+    ];
+    assert.deepEqual(
+      lines,
+      documented.map((all) => ['on', '><password>', 'resetkeys', '-@all', ...new Set(all)]),
+    );
   });
 });
 

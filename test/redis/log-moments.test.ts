@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { STREAM_BEGIN } from '../../model/stream-state.ts';
-import { MomentFinder, type Suspect } from '../../redis/log/moments.ts';
+import { byWeight, MomentFinder, type Suspect } from '../../redis/log/moments.ts';
 
 const command = (...args: string[]): string =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
@@ -53,6 +53,11 @@ describe('Places of a log where much may have gone at once', () => {
       ['mass delete', (index: number) => ['UNLINK', `${index}`]],
       ['mass rename', (index: number) => ['RENAME', `${index}`, `x${index}`]],
       ['mass move', (index: number) => ['MOVE', `${index}`, '1']],
+      ['mass delete', (index: number) => ['GETDEL', `${index}`]],
+      ['mass emptying', (index: number) => ['HDEL', `${index}`, 'a', 'b']],
+      ['mass emptying', (index: number) => ['SREM', `${index}`, 'a']],
+      ['mass emptying', (index: number) => ['LPOP', `${index}`]],
+      ['mass emptying', (index: number) => ['ZREM', `${index}`, 'a']],
     ] as const) {
       const [suspect, ...more] = await found([[5, SELECT + many(of as (index: number) => string[])]]);
       assert.deepEqual(
@@ -61,6 +66,15 @@ describe('Places of a log where much may have gone at once', () => {
       );
     }
     assert.equal((await found([[5, SELECT + command('DEL', ...'abcdefghij')]])).length, 1);
+  });
+
+  it('weigh less where queues are emptied: those are counted last', async () => {
+    const queue = Array.from({ length: 1_000 }, (_, index) => command('LPOP', `${index}`)).join('');
+    const suspects = await found([[5, SELECT + queue + many((index) => ['DEL', `${index}`])]]);
+    assert.deepEqual(
+      suspects.toSorted(byWeight).map(({ command: name }) => name),
+      ['mass delete', 'mass emptying'],
+    );
   });
 
   it('are not as many deletes over a longer time', async () => {

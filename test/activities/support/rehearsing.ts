@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
+import type { MemoryOf } from '../../../activities/rehearsal/rehearse.ts';
 import { createRehearsalActivities } from '../../../activities/rehearsal.ts';
 import type { World } from '../../../activities/world.ts';
 import type { RestorePlan, TargetFacts } from '../../../model/plan.ts';
@@ -29,6 +30,8 @@ export class Rehearsing {
   /** Of the target. */
   databases = 16;
   directives: [string, ...string[]][] = [];
+  /** Absent: what this machine has. */
+  memory: MemoryOf | undefined;
   pid: number;
   readonly #ended: Promise<unknown>;
 
@@ -80,7 +83,7 @@ export class Rehearsing {
   /** Runs a step as an activity of one operation. */
   during<T>(body: (acts: ReturnType<typeof createRehearsalActivities>) => Promise<T>, options: Partial<Job> = {}): Promise<T> {
     const job = { signal: new AbortController().signal, operationId: randomUUID(), ...options };
-    const acts = createRehearsalActivities(this.world);
+    const acts = createRehearsalActivities(this.world, this.memory);
     return runAsJob({ ...job, progress: (one) => void this.progress.push(one) }, () => body(acts));
   }
 
