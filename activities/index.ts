@@ -2,6 +2,7 @@ import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
 import { createTidyActivities } from './archive/tidy.ts';
 import { createAofBackupActivities } from './backup-aof.ts';
+import { createExamineActivities } from './examine-place.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
 import { createMergeActivities } from './merge.ts';
@@ -52,6 +53,7 @@ export const createActivities = (world: World) => ({
   ...createWatchActivities(world),
   ...createPlaceLookActivities(world),
   ...createAssessActivities(world),
+  ...createExamineActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

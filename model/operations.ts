@@ -14,6 +14,8 @@ export const WORKFLOW_IDS = {
   retention: (instance: string) => `retention/${instance}`,
   /** A restore that only plans: it must not stand in the way of one that runs. */
   plan: (instance: string) => `plan/${instance}`,
+  /** What `check` asks of a worker. */
+  examine: (instance: string) => `check/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
   archive: (instance: string) => `archive/${instance}`,
   recover: (instance: string) => `recover/${instance}`,

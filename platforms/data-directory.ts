@@ -27,6 +27,7 @@ export {
   type SetAsideOptions,
   setAside,
 } from './data-directory/set-aside.ts';
+export { deniedIn } from './data-directory/rights.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
 export { type StagedFile, type StageOptions, stagedLog, stagedRdb, stageLog, stageRdb } from './data-directory/stage.ts';
 export { type WriteInBlocksOptions, writeInBlocks } from './data-directory/write-in-blocks.ts';

@@ -3,6 +3,7 @@ export { applyRetention } from './apply-retention.ts';
 export { archiveContinuously } from './archive-continuously.ts';
 export { backupAof } from './backup-aof.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
+export { examinePlace } from './examine-place.ts';
 export { instanceLock } from './instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
 export { recoverRedis } from './recover-redis.ts';

@@ -24,6 +24,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   publishSnapshot: { preset: 'quick' },
   putBackRdbCompression: { preset: 'undo' },
   applyRetention: { preset: 'transfer' },
+  examinePlace: { preset: 'glance' },
   openPlace: { preset: 'patient' },
   surveyTarget: { preset: 'place' },
   planRestore: { preset: 'quick' },

@@ -3,6 +3,7 @@ import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.
 import { resolveInstance } from '../../config/resolve.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
+import type { PlaceRights } from '../../model/place-rights.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
@@ -16,6 +17,7 @@ export async function checkPlatform(
   config: Config,
   instance: InstanceConfig,
   client: RedisClient | undefined,
+  rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
   const { platform } = instance;
   if (platform.type === 'external') {
@@ -29,7 +31,7 @@ export async function checkPlatform(
       ),
     ];
   }
-  const found = await findings('platform', () => lookAtProcess(platform, instance, client));
+  const found = await findings('platform', () => lookAtProcess(platform, instance, client, rights));
   const opened = openProcessPlatform({ ...platform, port: instance.redis.port });
   const { connection } = await resolveInstance(config, instance.name);
   return [...found, ...(await checkNextStart(instance.name, opened, connection, client))];
@@ -39,12 +41,13 @@ async function lookAtProcess(
   config: ProcessConfig,
   { redis }: InstanceConfig,
   client: RedisClient | undefined,
+  rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
   const opened = openProcessPlatform({ ...config, port: redis.port });
   const layout = await opened.dataLayout();
   return [
     ...(await processFindings(opened)),
-    ...(await directoryFindings(config, layout)),
+    ...(await directoryFindings(config, layout, rights)),
     ...(await checkLeftovers(layout)),
     ...(await sameDirectory(config, layout, client)),
   ];
@@ -65,8 +68,15 @@ const UNREADABLE_LOG = warning(
   'Set `logfile` in its redis.conf, or platform.start.logFile, and let the user of the worker read that file.',
 );
 
-async function directoryFindings({ configFile }: ProcessConfig, layout: DataLayout): Promise<Finding[]> {
+async function directoryFindings(
+  { configFile }: ProcessConfig,
+  layout: DataLayout,
+  rights: PlaceRights | string | undefined,
+): Promise<Finding[]> {
   const unusable = await access(layout.dir, constants.R_OK | constants.W_OK | constants.X_OK).then(() => undefined, messageOf);
+  // It is the worker who must: what it says of itself is another finding.
+  if (unusable !== undefined && typeof rights === 'object')
+    return [ok('data directory', `${layout.dir}: the user of this command may not look into it`)];
   if (unusable !== undefined) {
     const next = 'Run the worker on that machine as a user who may write there: the one of Redis, or root.';
     return [failed('data directory', `${layout.dir}, which ${configFile} names, cannot be used: ${unusable}`, next)];

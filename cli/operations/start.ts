@@ -33,6 +33,8 @@ interface OperationStart {
   summary: string;
   /** How long a worker may think before another one is asked. Default 10 s. */
   taskTimeout?: typeof RECOVERY_TASK_TIMEOUT;
+  /** Ended by Temporal after so long. Default: never. */
+  endsWithinMs?: number;
   /** What to do when it runs already. */
   ifRunning: 'join' | 'refuse';
 }
@@ -151,6 +153,21 @@ export const startWatch = (session: TemporalSession, input: WatchInput): Promise
     ifRunning: 'join',
   });
 
+/** Asks the worker at the place of an instance what it may do; ends unanswered after so long. */
+export const startExamine = (
+  session: TemporalSession,
+  input: { instance: string },
+  withinMs: number,
+): Promise<RunningOperation> =>
+  start(session, {
+    type: 'examinePlace',
+    workflowId: WORKFLOW_IDS.examine(input.instance),
+    input,
+    summary: `what the worker of ${input.instance} may do`,
+    endsWithinMs: withinMs,
+    ifRunning: 'join',
+  });
+
 /** Never joins: the one that runs may be no dry run. @throws RecoveryError `LOCKED` */
 export const startRetention = (session: TemporalSession, input: RetentionInput): Promise<RunningOperation> =>
   start(session, {
@@ -174,6 +191,7 @@ async function start(session: TemporalSession, operation: OperationStart): Promi
       args: [operation.input],
       workflowIdConflictPolicy: 'FAIL',
       staticSummary: operation.summary,
+      ...(operation.endsWithinMs === undefined ? {} : { workflowExecutionTimeout: operation.endsWithinMs }),
       ...(operation.taskTimeout ? { workflowTaskTimeout: operation.taskTimeout } : {}),
     });
     return { handle, workflowId, joined: false };

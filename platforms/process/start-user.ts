@@ -74,6 +74,9 @@ export async function becoming({ uid, gid, groups }: UserIds): Promise<Becoming>
 /** Its name, or the number where it has none. */
 export const userName = async (uid: number): Promise<string> => (await run('id', '-un', `${uid}`))?.trim() || `${uid}`;
 
+/** Ours. */
+export const ownUser = (): Promise<string> => userName(process.geteuid?.() ?? 0);
+
 export const mayNotBecome = (uid: number): RecoveryError =>
   new RecoveryError(
     'START_FAILED',

@@ -87,10 +87,16 @@ export class House {
   /**
    * @param fate - see worker-process.ts
    * @param env - for this worker only
+   * @param user - as whom, where that is not us
    */
-  async startWorker(fate?: string, env: Record<string, string> = {}): Promise<ChildProcess> {
+  async startWorker(
+    fate?: string,
+    env: Record<string, string> = {},
+    user: { uid?: number; gid?: number } = {},
+  ): Promise<ChildProcess> {
     const script = fileURLToPath(new URL('worker-process.ts', import.meta.url));
     const worker = spawn(process.execPath, [...AS_SHIPPED.flags, script, this.configFile, ...(fate ? [fate] : [])], {
+      ...user,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...AS_SHIPPED.env, ...SECRETS, STEPS_FILE: join(this.dir, 'steps'), ...env },
     });
