@@ -50,6 +50,7 @@ async function lookAtProcess(
     ...(await directoryFindings(config, layout, rights)),
     ...(await checkLeftovers(layout)),
     ...(await sameDirectory(config, layout, client)),
+    ...(await sameProcess(opened, client)),
   ];
 }
 
@@ -121,6 +122,21 @@ async function sameDirectory(
       'identity',
       message,
       'Correct url, platform.configFile or the configuration of Redis: a restore of another Redis is refused.',
+    ),
+  ];
+}
+
+/** What answers may be in a container on this machine: it knows its process by another number than we do. */
+async function sameProcess(opened: Platform, client: RedisClient | undefined): Promise<Finding[]> {
+  const said = (await client?.info())?.number('process_id');
+  const { pid } = await opened.status();
+  if (said === undefined || pid === said) return [];
+  const found = pid === undefined ? 'no such process runs on this machine' : `the one that is found here is process ${pid}`;
+  return [
+    failed(
+      'identity',
+      `the server that answers says that it is process ${said}, and ${found}: is it another Redis?`,
+      'Correct url, platform.configFile or platform.start: a restore of another Redis is refused.',
     ),
   ];
 }

@@ -5,7 +5,7 @@ import { openScratch } from '../../activities/scratch/open.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { Scratch } from '../../platforms/process/scratch-server.ts';
+import { requireFreePort, type Scratch } from '../../platforms/process/scratch-server.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { openRedis } from '../../redis/client.ts';
 import { countClasses } from '../../redis/count-classes.ts';
@@ -43,6 +43,7 @@ const LOOK_MS = 500;
 /** Makes a clone, shows it, and in the foreground waits for its end. What is not handed over is gone when this returns. */
 export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void> {
   const { interrupt, output, repository } = deps;
+  if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
   const archive = new Archive(repository.store, wish.instance.name, ONLY_SHARD);
   const chosen = await chooseMoment({ repository, archive, nowMs: deps.now() }, wish.at, interrupt);

@@ -1,7 +1,17 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, realpath } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { cwdOf, listeningInodes, type ProcessEntry, readProcesses, sharesOurNetwork, socketInodes } from './process-table.ts';
+import {
+  cwdOf,
+  exeOf,
+  listeningInodes,
+  type ProcessEntry,
+  pidsOf,
+  readProcesses,
+  sharesOurNetwork,
+  socketInodes,
+} from './process-table.ts';
+import { userOfProcess } from './start-user.ts';
 
 /** What tells our Redis from any other process. */
 export interface RedisIdentity {
@@ -10,6 +20,10 @@ export interface RedisIdentity {
   /** Absolute. */
   configFile?: string;
   pidFile?: string;
+  /** Its data directory, the program that it is started with, and whom its data belongs to: they tell one from another. */
+  dir?: string;
+  program?: string;
+  uid?: () => Promise<number>;
 }
 
 const SERVER = /^(?:redis|valkey)-server/;
@@ -86,11 +100,38 @@ async function pidFrom(pidFile: string | undefined): Promise<number | undefined>
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-function theOne(found: readonly ProcessEntry[], { ports, configFile }: RedisIdentity): ProcessEntry | undefined {
-  if (found.length <= 1) return found[0];
+/** Of several what is not ours is left out, by what each of them says of itself; a sign that fits none says nothing. */
+async function theOne(found: readonly ProcessEntry[], identity: RedisIdentity): Promise<ProcessEntry | undefined> {
+  let left = [...found];
+  for (const fits of await signsOf(identity)) {
+    if (left.length <= 1) return left[0];
+    const fit = await Promise.all(left.map(({ pid }) => fits(pid)));
+    const fitting = left.filter((_, index) => fit[index]);
+    if (fitting.length > 0) left = fitting;
+  }
+  if (left.length <= 1) return left[0];
+  throw several(left, identity);
+}
+
+type Sign = (pid: number) => Promise<boolean>;
+
+/** The surest first: a container has PIDs of its own, and Redis stands in its data directory. */
+async function signsOf({ dir, pidFile, program, uid }: RedisIdentity): Promise<Sign[]> {
+  const real = (path: string | undefined) => (path?.startsWith('/') ? realpath(path).catch(() => path) : undefined);
+  const [home, exe, named] = await Promise.all([real(dir), real(program), pidFrom(pidFile)]);
+  return [
+    async (pid) => ((await pidsOf(pid)) ?? [pid]).length === 1,
+    async (pid) => home !== undefined && (await cwdOf(pid)) === home,
+    async (pid) => pid === named,
+    async (pid) => exe !== undefined && (await exeOf(pid)) === exe,
+    async (pid) => uid !== undefined && (await userOfProcess(pid))?.uid === (await uid().catch(() => undefined)),
+  ];
+}
+
+function several(found: readonly ProcessEntry[], { ports, configFile }: RedisIdentity): RecoveryError {
   const pids = found.map(({ pid }) => pid).join(', ');
   const meant = configFile ?? `port ${ports.join(' or ')}`;
-  throw new RecoveryError('TARGET_IDENTITY', `several Redis servers could be the one of ${meant}: processes ${pids}`, {
-    next: 'Stop the ones that are too many, or give each a port and a pid file of its own in the configuration.',
+  return new RecoveryError('TARGET_IDENTITY', `several Redis servers could be the one of ${meant}: processes ${pids}`, {
+    next: 'Let it write a pid file: `pidfile /run/redis/redis.pid` in its redis.conf and a restart by hand, or name the file that it writes by platform.pidFile; or stop the ones that are too many.',
   });
 }

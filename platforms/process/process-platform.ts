@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
-import type { StartUser } from '../../model/start-user.ts';
 import { realFiles } from '../data-directory/files.ts';
 import { ownerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
@@ -14,7 +13,7 @@ import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
 import { proveStart } from './start-proof.ts';
-import { userName, userOfProcess } from './start-user.ts';
+import { besideNow, serverAt } from './start-user.ts';
 import type { ProvableRedis } from './start-wish.ts';
 import type { Starter, Starting } from './starter.ts';
 import { systemdStarter } from './systemd-starter.ts';
@@ -65,7 +64,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     description: `${starter.description} on host ${hostname()}`,
     restartsByItself: starter.restartsByItself,
     status,
-    startUser: () => startUser(starter),
+    startUser: async () => besideNow((await starter.startUser()).user, (await starter.find())?.pid),
     start: async (signal) => {
       const running = await starter.find();
       if (running) return { running: true, pid: running.pid };
@@ -96,14 +95,6 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
   };
 }
 
-async function startUser(starter: Starter): Promise<StartUser> {
-  const { user } = await starter.startUser();
-  const pid = (await starter.find())?.pid;
-  const running = pid === undefined ? undefined : await userOfProcess(pid);
-  const now = running && (await userName(running.uid));
-  return now !== undefined && user.user !== undefined && now !== user.user ? { ...user, now } : user;
-}
-
 interface LocalRedis extends ProvableRedis {
   identity: () => Promise<RedisIdentity>;
   startTimeoutMs: number;
@@ -129,6 +120,9 @@ function localRedis(config: ProcessPlatformConfig): LocalRedis {
       ports: ports.length === 0 && port !== undefined ? [port] : ports,
       configFile: fileOf(command, cwd),
       pidFile: pidFile ?? read.pidfile,
+      dir: read.dir,
+      program: command[serverAt(command)],
+      uid: async () => (await ownerOf(realFiles, read.dir, decisiveNames(layoutOf(read)))).uid,
     };
   };
   const serverLog = async () => (await conf()).logfile;

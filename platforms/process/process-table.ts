@@ -79,6 +79,32 @@ export async function listeningInodes(port: number): Promise<Set<string>> {
   return new Set(tables.flatMap((table) => parseListening(table, port)));
 }
 
+/** Whether this very process listens on a port. False where that cannot be seen. */
+export async function listensOn(pid: number, port: number): Promise<boolean> {
+  if (!onLinux) {
+    const args = ['-nP', '-t', '-a', '-p', `${pid}`, `-iTCP:${port}`, '-sTCP:LISTEN'];
+    return promisify(execFile)('lsof', args).then(
+      ({ stdout }) => stdout.trim() === `${pid}`,
+      () => false,
+    );
+  }
+  const [wanted, open] = await Promise.all([listeningInodes(port), socketInodes(pid)]);
+  return [...(open ?? [])].some((inode) => wanted.has(inode));
+}
+
+/**
+ * How the process calls itself, where it is in a PID namespace below ours, such as a container's; else its pid alone. Undefined
+ * where that cannot be seen.
+ */
+export async function pidsOf(pid: number): Promise<number[] | undefined> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const line = /^NSpid:\s*(.*)$/m.exec(status)?.[1];
+  return line?.split(/\s+/).map(Number);
+}
+
+/** The program that it runs; undefined if we may not know. */
+export const exeOf = (pid: number): Promise<string | undefined> => readlink(`/proc/${pid}/exe`).catch(() => undefined);
+
 /** @see proc_net_tcp(5): `sl local_address rem_address st …  inode`; 0A is LISTEN, the port is hexadecimal */
 export function parseListening(table: string, port?: number): string[] {
   const suffix = port === undefined ? '' : `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

@@ -20,6 +20,8 @@ interface Load {
   open(): Promise<ScratchClient>;
   /** The process that must be the one that answers. */
   pid: number;
+  /** Whether that process listens on the port: before it does, somebody else may, who must not be sent the password. */
+  listens(): Promise<boolean>;
   /** Why, once it is gone. */
   hasEnded(): string | undefined;
   signal?: AbortSignal;
@@ -41,6 +43,7 @@ export async function untilLoaded(load: Load): Promise<void> {
       const ended = hasEnded();
       if (ended !== undefined) throw new Error(ended);
       try {
+        if (!client && !(await load.listens())) throw new Error('it does not listen on its port');
         client ??= await load.open();
         if (await isLoaded(client, load)) return;
         answered = performance.now();

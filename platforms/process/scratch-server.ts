@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { inheritedEnvironment } from './command-starter.ts';
 import { reasonIn, tailOf } from './log-tail.ts';
-import { readProcess, stillRuns } from './process-table.ts';
+import { listensOn, readProcess, stillRuns } from './process-table.ts';
 import { LOG_FILE, type ScratchSettings, writeScratchConf } from './scratch-conf.ts';
 import { type LoadProgress, type OpenScratchClient, untilLoaded } from './scratch-load.ts';
 
@@ -91,6 +91,7 @@ export async function findScratch(directory: string): Promise<Scratch | undefine
 
 async function attemptStart(options: StartScratchOptions & { bind: string }, port: number): Promise<Scratch> {
   const { directory, bind, password, signal, openClient, onProgress } = options;
+  await requireFreePort(bind, port);
   const child = await spawnServer(options, await writeScratchConf(directory, port, options));
   const pid = child.pid ?? 0;
   const host = bind === '0.0.0.0' || bind === '::' || bind === '*' ? '127.0.0.1' : bind;
@@ -100,7 +101,14 @@ async function attemptStart(options: StartScratchOptions & { bind: string }, por
   try {
     await writeRecord(directory, record);
     const connection = { host, port, ...(password === undefined ? {} : { password }) };
-    await untilLoaded({ open: () => openClient(connection), pid, hasEnded: () => hasEnded(child), signal, onProgress });
+    await untilLoaded({
+      open: () => openClient(connection),
+      pid,
+      listens: () => listensOn(pid, port),
+      hasEnded: () => hasEnded(child),
+      signal,
+      onProgress,
+    });
     return scratch;
   } catch (error) {
     await scratch.stop({ keepDirectory: true });
@@ -189,6 +197,22 @@ async function requireLog(directory: string, { appenddirname = 'appendonlydir', 
   throw new RecoveryError('INPUT_INVALID', `${directory} has no append-only log: a Redis would start there without a key`, {
     next: 'Put an append-only directory there first.',
   });
+}
+
+/** @throws RecoveryError `START_FAILED` for a port that is in use, or that we may not have */
+export async function requireFreePort(host: string, port: number): Promise<void> {
+  const server = createServer();
+  server.listen(port, host === '*' ? '0.0.0.0' : host);
+  await once(server, 'listening').catch((error) => {
+    const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const why = isTaken ? 'Address already in use, by somebody else' : messageOf(error);
+    throw new RecoveryError('START_FAILED', `the throw-away Redis was not started: cannot listen on ${host}:${port}: ${why}`, {
+      next: 'Give a port that is free, or none: then a free one is taken.',
+      cause: error,
+    });
+  });
+  server.close();
+  await once(server, 'close');
 }
 
 export async function freePort(host: string): Promise<number> {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { promisify } from 'node:util';
 import { RecoveryError } from '../../model/errors.ts';
+import type { StartUser } from '../../model/start-user.ts';
 
 export interface UserIds {
   uid: number;
@@ -69,6 +70,13 @@ export async function becoming({ uid, gid, groups }: UserIds): Promise<Becoming>
     through: ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, `--groups=${groups.join(',')}`, '--'],
     lacksGroups: [],
   };
+}
+
+/** Adds as whom it runs now, where that is somebody else. */
+export async function besideNow(user: StartUser, pid: number | undefined): Promise<StartUser> {
+  const running = pid === undefined ? undefined : await userOfProcess(pid);
+  const now = running && (await userName(running.uid));
+  return now !== undefined && user.user !== undefined && now !== user.user ? { ...user, now } : user;
 }
 
 /** Its name, or the number where it has none. */

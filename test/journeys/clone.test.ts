@@ -124,6 +124,24 @@ describe('A clone of the data as it was', function () {
     assert.match(stderr, /next: Use the server of redis 7\./);
   });
 
+  it('is refused on the port of a Redis that runs, before anything is started, and sends it no password', async () => {
+    const directory = join(house.dir, 'on-a-taken-port');
+    const { code, stderr } = await house.command(
+      'clone',
+      '--at',
+      backupId,
+      '--port',
+      `${house.redis.port}`,
+      '--directory',
+      directory,
+    );
+    assert.notEqual(code, 0);
+    assert.match(stderr, /cannot listen on 127\.0\.0\.1:\d+: Address already in use, by somebody else/);
+    assert.match(stderr, /next: Give a port that is free/);
+    assert.equal(existsSync(directory), false);
+    assert.doesNotMatch(String(await house.ask('INFO', 'commandstats')), /cmdstat_auth/);
+  });
+
   it('refuses a directory with something in it, a moment that is none, and a port that is none', async () => {
     const full = await house.command('clone', '--directory', house.dir);
     assert.equal(full.code, 2);

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { listensOn } from '../../platforms/process/process-table.ts';
+import { untilLoaded } from '../../platforms/process/scratch-load.ts';
 import {
   findScratch,
   type LoadProgress,
@@ -102,6 +104,25 @@ describe('a throw-away Redis', () => {
     });
     assert.equal(await findScratch(directory), undefined);
     assert.match(readFileSync(join(directory, 'redis.log'), 'utf8'), /Unexpected end of file/);
+  });
+
+  it('is not spoken to before its own process listens: who has its port may be another, and must not be sent the password', async () => {
+    let looks = 0;
+    const opened: number[] = [];
+    const client = { command: async () => 'process_id:7\r\nloading:0', close: () => {} };
+    await untilLoaded({
+      pid: 7,
+      listens: async () => ++looks > 3,
+      open: async () => {
+        opened.push(looks);
+        return client;
+      },
+      hasEnded: () => undefined,
+    });
+    assert.deepEqual(opened, [4]);
+    const scratch = await start();
+    assert.equal(await listensOn(scratch.pid, scratch.port), true);
+    assert.equal(await listensOn(process.pid, scratch.port), false);
   });
 
   it('says so when the port that was asked for is taken, by a Redis or by anything else', async () => {
