@@ -6,7 +6,7 @@ import { loadingProgress } from './loading.ts';
 
 /** What one look at a Redis found. */
 export type ServingLook =
-  | { verdict: 'serves'; detail: string }
+  | { verdict: 'serves'; detail: string; runId?: string }
   | { verdict: 'fails'; detail: string }
   | { verdict: 'loading'; detail: string; loadedBytes: number }
   /** It can't be told from here, which says nothing of this Redis. */
@@ -32,7 +32,9 @@ export async function lookAtServing(connection: RedisConnection, patienceMs = PA
     if (loading) return { verdict: 'loading', loadedBytes, detail: `it loads its data, ${Math.floor(percent ?? 0)} % so far` };
     await client.ping();
     const refusal = whyWritesAreRefused(info);
-    return refusal ? { verdict: 'fails', detail: refusal } : { verdict: 'serves', detail: 'a primary that answers' };
+    if (refusal) return { verdict: 'fails', detail: refusal };
+    const runId = info.get('run_id');
+    return { verdict: 'serves', detail: 'a primary that answers', ...(runId ? { runId } : {}) };
   } catch (error) {
     const detail = messageOf(error);
     const unclear = OWN_TROUBLE.test(detail) || (error instanceof RecoveryError && REFUSED.includes(error.code));

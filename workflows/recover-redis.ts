@@ -126,7 +126,16 @@ function unseen({ page, controls }: Run): ApplicationFailure {
 
 function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
   const { found, page, controls, input } = run;
-  const { first, assessment: _newest, startedMs: _started, before: _before, mergeBegun: _begun, cutOff: _cut, ...rest } = found;
+  const {
+    first,
+    assessment: _newest,
+    startedMs: _started,
+    before: _before,
+    mergeBegun: _begun,
+    cutOff: _cut,
+    startsLater: _later,
+    ...rest
+  } = found;
   if (!first) throw new Error('nothing was assessed');
   const report: RecoveryReport = {
     ...rest,

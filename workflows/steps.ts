@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   CancellationScope,
   CancelledFailure,
+  condition,
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
@@ -14,8 +15,8 @@ import { PRESETS } from './presets.ts';
 import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
 
 /**
- * Every step: how it is tried, and whether it is finished once it has begun, whatever is cancelled meanwhile. That is only for
- * what no undo entry covers: all others end within seconds of a cancellation, in the middle if need be.
+ * Every step: how it is tried, and whether it is given FINISH_WITHIN to be finished when it is cancelled, rather than none. Both
+ * end within seconds of a cancellation, in the middle if need be.
  */
 const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true }> = {
   assessInstance: { preset: 'quick' },
@@ -69,6 +70,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   assessFailure: { preset: 'patient' },
   setAside: { preset: 'recovery', destructive: true },
   putBackAside: { preset: 'undo' },
+  startAgain: { preset: 'undo' },
   startEmpty: { preset: 'recovery', destructive: true },
   restartServer: { preset: 'recovery', destructive: true },
   rebuildManifest: { preset: 'recovery', destructive: true },
@@ -93,12 +95,15 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   lookAtProcess: { preset: 'glance' },
 };
 
+/** A cancelled step that changes something is rather finished than cut off, for so long: with a heartbeat more it is within 5 s. */
+const FINISH_WITHIN = '3 seconds';
+
 /** How long a place may have no worker before the operation gives up and puts everything back. */
 const PLACE_PATIENCE_MS = 30 * 60_000;
 
 /**
  * Runs one activity as its preset says, with a summary that a person reads in the Web UI.
- * A destructive one runs to its end once it has begun, and does not begin after a cancellation: swallowing that would let
+ * A destructive one is given a moment to be finished once it has begun, and does not begin after a cancellation: swallowing that would let
  * a cancelled restore run on to "success".
  */
 export async function act<K extends StepName>(
@@ -112,7 +117,24 @@ export async function act<K extends StepName>(
   const patient = place && preset !== 'glance' ? () => waitForPlace(place, run) : run;
   if (!destructive) return patient();
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure(`cancelled before ${String(step)}`);
-  return CancellationScope.nonCancellable(patient);
+  return finishSoon(patient);
+}
+
+/** Runs to its end, whatever is cancelled, unless it has not come to it in FINISH_WITHIN: it may hang, or be tried again for hours. */
+function finishSoon<T>(run: () => Promise<T>): Promise<T> {
+  const { cancelRequested } = CancellationScope.current();
+  return CancellationScope.nonCancellable(async () => {
+    const work = new CancellationScope();
+    let isOver = false;
+    cancelRequested.catch(async () => {
+      if (!isOver && !(await condition(() => isOver, FINISH_WITHIN))) work.cancel();
+    });
+    try {
+      return await work.run(run);
+    } finally {
+      isOver = true;
+    }
+  });
 }
 
 /** Runs one entry of an undo list, once or twice: the lock tries again. @returns why it could not be undone */

@@ -9,6 +9,7 @@ import { createReplicaActivities } from './replicas.ts';
 import { createRestartActivities, type RestartOptions } from './restart.ts';
 import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
 import { createSetAsideActivities } from './set-aside.ts';
+import { createStartAgainActivities } from './start-again.ts';
 
 /** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
 export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
@@ -16,6 +17,7 @@ export const createRecoveryActs = (world: World, options: RestartOptions & Serve
   ...createMendLogActivities(world),
   ...createPutBackDataActivities(world),
   ...createRestartActivities(world, options),
+  ...createStartAgainActivities(world),
   ...createReplicaActivities(world),
   ...createServesAgainActivities(world, options),
 

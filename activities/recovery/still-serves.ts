@@ -15,18 +15,35 @@ export interface FailedAgain {
   detail: string;
 }
 
+export interface WatchServingInput {
+  instance: string;
+  /** Of the process that the recovery has seen serve. Absent: the first that is seen. */
+  runId?: string;
+}
+
+const ANOTHER = 'it was restarted, and serves as another process with what that has loaded';
+
 export const createStillServesActivities = (world: World) => ({
   /**
-   * Watches a Redis that a recovery has brought back, until it fails or loads again; else until it is cancelled. What an
-   * operation does that holds the lock, such as a restore, is no failure. Read-only; a retry begins anew.
+   * Watches a Redis that a recovery has brought back, until it fails or loads again, or serves as another process: a supervisor
+   * may be quicker than the looks. Else until it is cancelled. What an operation does that holds the lock, such as a restore, is
+   * no failure. Read-only; a retry begins anew.
    */
-  async watchServing({ instance }: { instance: string }): Promise<FailedAgain> {
+  async watchServing({ instance, runId }: WatchServingInput): Promise<FailedAgain> {
     const { signal, progress } = currentJob();
     const { connection } = await world.instance(instance);
+    let known = runId;
     for (let failed = 0, since = 0; ; ) {
-      const { verdict, detail } = await lookAtServing(connection);
+      const look = await lookAtServing(connection);
+      const { verdict, detail } = look;
       signal.throwIfAborted();
       progress({ stage: 'serving', note: `${verdict}: ${detail}` });
+      if (look.verdict === 'serves' && look.runId !== undefined) {
+        const isAnother = known !== undefined && look.runId !== known;
+        if (isAnother && !(await isStopped(world, instance)))
+          return { since: new Date(world.now()).toISOString(), detail: ANOTHER };
+        known = look.runId;
+      }
       const isGone = verdict === 'fails' || verdict === 'loading';
       if (isGone && failed === 0) since = world.now();
       failed = isGone && !(await isStopped(world, instance)) ? failed + 1 : 0;

@@ -21,7 +21,7 @@ export const recover: CommandSpec = {
     { flags: '--resume <reason>', about: 'go on after --hold' },
     { flags: '--skip <step>', about: 'leave a step out, such as `warmup`' },
     { flags: '--extend <minutes>', about: 'watch sign-ins and hit rate longer' },
-    { flags: '--abort <reason>', about: 'end it: what has begun is finished, what can be put back is' },
+    { flags: '--abort <reason>', about: 'end it: what has begun has 3 s to finish, what can be put back is' },
     { flags: '--by <name>', about: 'who you are, for the report; your login name when left out' },
   ],
   exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,

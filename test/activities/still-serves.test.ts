@@ -9,11 +9,11 @@ import { until } from '../support/until.ts';
 describe('A Redis that a recovery has brought back', function () {
   this.timeout(30_000);
   let holder: LockHolder | undefined;
-  const watch = (recovering: Recovering, notes: string[]) => {
+  const watch = (recovering: Recovering, notes: string[], runId?: string) => {
     const operations = { lockHolder: async () => holder, recoveries: async () => [] };
     const world: World = { ...recovering.world, operations };
     return recovering
-      .job(() => createStillServesActivities(world).watchServing({ instance: 'main' }))
+      .job(() => createStillServesActivities(world).watchServing({ instance: 'main', ...(runId ? { runId } : {}) }))
       .finally(() => notes.push('ended'));
   };
 
@@ -32,5 +32,21 @@ describe('A Redis that a recovery has brought back', function () {
     const { since, detail } = await watching;
     assert.ok(Date.parse(since) <= Date.now());
     assert.match(detail, /ECONNREFUSED|does not answer/);
+  });
+
+  it('is seen to fail again when a supervisor has restarted it between two looks, and not where an operation did', async () => {
+    await using redis = await startRedis({ config: { save: '' } });
+    const recovering = new Recovering(redis);
+    const runId = async () => /run_id:(\w+)/.exec(String(await redis.command('INFO', 'server')))?.[1] ?? '';
+    const before = await runId();
+    await redis.kill('SIGKILL');
+    await redis.restart();
+    holder = { workflowId: 'restore/main', kind: 'restore' } as LockHolder;
+    const watching = watch(recovering, recovering.notes, before);
+    await until(() => recovering.notes.some((note) => note.startsWith('serves')), { what: 'a look at what a restore has done' });
+    holder = undefined;
+    await redis.kill('SIGKILL');
+    await redis.restart();
+    assert.match((await watching).detail, /restarted, and serves as another process/);
   });
 });

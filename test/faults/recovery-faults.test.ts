@@ -10,6 +10,7 @@ const KILLED = ['lookFromPlace', 'assessFailure', 'restartServer', 'awaitServesA
   'publishSnapshot',
   'watchWarmup',
 ]);
+const FAILURES = { zeros: (redis: Troubled) => redis.endLogInZeros(), cut: (redis: Troubled) => redis.cutLog() };
 const MENDED = ['mendLog', 'restartServer'];
 const DAMAGED = ['setAside', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat(['mergeClasses', 'removeScratch']);
 
@@ -119,6 +120,21 @@ describe('A recovery that is disturbed', function () {
       const { running, files } = await meet(step);
       await running.cancel();
       await running.result().catch(() => undefined); // how it ends is not the question
+      await assertWhole(files);
+    });
+
+  for (const step of ['restartServer', 'setAside', 'startEmpty', 'mendLog'])
+    it(`is cut off in the middle of ${step}, which hangs, and leaves nothing half done`, async () => {
+      await redis.stand({ config: WITH_LOG });
+      if (step === 'restartServer') await redis.kill();
+      const files = step === 'restartServer' ? filesIn(redis.dir) : await FAILURES[step === 'mendLog' ? 'zeros' : 'cut'](redis);
+      await redis.house.killWorker();
+      await redis.house.startWorker(`hold:${step}`);
+      const before = redis.house.steps.length;
+      const running = await redis.start();
+      await begun(step, before);
+      await running.cancel();
+      await assert.rejects(running.result());
       await assertWhole(files);
     });
 

@@ -11,7 +11,7 @@ export type StepResult<K extends StepName> = Awaited<ReturnType<Activities[K]>>;
  * down (worker/direct.ts). A procedure says what is done and in which order, and knows neither.
  */
 export interface Conduct {
-  /** Runs one activity. A destructive one never begins once the operation has been cancelled, and is finished once begun. */
+  /** Runs one activity. A destructive one never begins once the operation has been cancelled, and is rather finished than cut off once begun. */
   act<K extends StepName>(step: K, input: StepInput<K>, how: { summary: string; place?: string }): Promise<StepResult<K>>;
   /** Writes down how to undo what comes next. */
   undoLater(entry: UndoEntry): Promise<void>;

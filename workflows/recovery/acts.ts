@@ -74,6 +74,7 @@ async function carryOutOne(
   }
   if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
     return 'failed';
+  await startLater(run, assessment, planned.act);
   const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
   if (performed === undefined) {
     end('failed', 'looked at anew');
@@ -85,6 +86,17 @@ async function carryOutOne(
   if (left) return 'left';
   run.found.actsDone.push(note);
   return planned.act === 'promote-replica' ? 'promoted' : 'done';
+}
+
+/** These may end a Redis that lives. */
+const MAY_END: readonly Act[] = ['set-aside', 'rebuild-manifest', 'put-back-data', 'mend-log', 'restart'];
+
+/** An act that is cut off has perhaps ended a Redis, and not started it yet. Below what brings files back: undone after that. */
+async function startLater(run: LockedRun, { instance, platform }: Assessment, name: Act): Promise<void> {
+  if (!platform?.running || run.found.startsLater || !MAY_END.includes(name)) return;
+  run.found.startsLater = true;
+  const how = there(run, `start ${instance}, if it was ended and not started again`);
+  await run.held.undoLater({ step: 'startAgain', args: { instance }, when: 'unlessSucceeded', ...how });
 }
 
 /** While it is held Redis is watched, and a look that fails ends nothing. */

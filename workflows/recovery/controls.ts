@@ -73,7 +73,7 @@ export class Controls {
     if (this.#aborted) throw new Aborted(this.#aborted.reason);
   }
 
-  /** Runs what an abort may end at once. What changes something runs to its end all the same (see `act`). */
+  /** Runs what an abort may end at once. What changes something is given a moment to be finished (see `act`). */
   async unlessAborted<T>(body: () => Promise<T>): Promise<T> {
     if (this.#aborted) throw new Aborted(this.#aborted.reason); // while nothing was there to be ended
     const scope = new CancellationScope();
@@ -173,7 +173,7 @@ export class Controls {
             throw refused(`step ${step} is over`, 'Nothing is left to skip.');
           if (this.#isUnderWay(step))
             throw refused(
-              `step ${step} has begun, and is finished: half of it would be worse than all of it`,
+              `step ${step} has begun: half of it would be worse than all of it`,
               'Update `hold` stops before the next step, `abort` ends the recovery after this one.',
             );
         },
@@ -228,7 +228,7 @@ export class Controls {
         this.#page.note(`${message.by} aborts: ${message.reason}`);
         this.#scope?.cancel();
         for (const scope of this.#running.values()) scope.cancel();
-        return 'aborting: what has begun is finished, nothing else begins, and what can be put back is';
+        return 'aborting: what has begun has 3 s to finish, nothing else begins, and what can be put back is';
       },
       {
         description: 'Ends the recovery. JSON: {"by":"ann","reason":"…"}',

@@ -36,6 +36,8 @@ export interface Found extends Partial<RecoveryReport> {
   before?: KnownBefore;
   /** What a damaged log has lost. */
   cutOff?: string;
+  /** That it is started again is on the undo list. */
+  startsLater?: boolean;
   /** Keys may be back. */
   mergeBegun?: boolean;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */

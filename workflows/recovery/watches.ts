@@ -16,7 +16,9 @@ export async function watchAfterwards(run: Run, assessment: Assessment): Promise
   const guard = new CancellationScope();
   const watched = watches.run(() => Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]));
   const { instance } = assessment;
-  const failed = guard.run(() => act('watchServing', { instance }, { summary: `see that ${instance} goes on serving` }));
+  const { runId } = run.found.serving ?? {};
+  const served = { instance, ...(runId ? { runId } : {}) };
+  const failed = guard.run(() => act('watchServing', served, { summary: `see that ${instance} goes on serving` }));
   try {
     // A guard that cannot look says nothing, and hinders nothing.
     const again = await Promise.race([watched.then(() => undefined), failed.catch(() => watched.then(() => undefined))]);

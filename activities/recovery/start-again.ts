@@ -1,0 +1,40 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { currentJob } from '../job-context.ts';
+import { requireProcess } from '../places.ts';
+import { startWithin } from '../start-within.ts';
+import type { World } from '../world.ts';
+import { quickInfo } from './ending.ts';
+
+const LOOK_EVERY_MS = 500;
+/** One that has been told to end may answer for a moment. */
+const STEADY_LOOKS = 3;
+
+export const createStartAgainActivities = (world: World) => ({
+  /**
+   * Undo of an act that ends a living Redis: starts it where that act ended it and nobody has started it since. One that is about
+   * to end is waited for, one that hangs is left as it was. Idempotent.
+   * @returns why it does not run: how it was before is no promise that it starts, and the next recovery must not wait for that
+   */
+  async startAgain({ instance }: { instance: string }): Promise<{ running: boolean; why?: string }> {
+    await world.requireLock(instance);
+    const { signal, progress } = currentJob();
+    const target = await world.instance(instance);
+    const { open, noProgressMs } = requireProcess(target);
+    const platform = open();
+    progress({ stage: 'start', note: `seeing whether ${platform.description} runs` });
+    const begun = performance.now();
+    for (let steady = 0; (await platform.status()).running; ) {
+      steady = (await quickInfo(target).catch(() => true)) ? steady + 1 : 0; // a refusal is an answer
+      if (steady >= STEADY_LOOKS || performance.now() - begun > noProgressMs) return { running: true };
+      await after(LOOK_EVERY_MS, undefined, { signal });
+    }
+    try {
+      await startWithin(platform, noProgressMs, signal);
+      return { running: true };
+    } catch (error) {
+      if (!(error instanceof RecoveryError) || error.code !== 'START_FAILED') throw error;
+      return { running: false, why: messageOf(error) };
+    }
+  },
+});
