@@ -3,7 +3,7 @@ import { command, duration, field, flag, httpUrl, name, texts, wholeNumber } fro
 
 const common = {
   name: name('Name of the application, for reports.'),
-  required: flag('Whether a restore fails when this application does not come back.').default(true),
+  required: flag('Whether a restore asks a person when this application does not come back.').default(true),
   timeout: duration('How long it may take to come back after a restore.', { min: '1s', max: '1h' }).prefault('60s'),
 };
 

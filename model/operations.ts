@@ -156,6 +156,8 @@ export interface RestoreInput {
   noRehearsal?: boolean;
   /** Digest of the loss that is accepted, as the refusal has printed it: less than half of what was there comes back. */
   acceptLoss?: string;
+  /** How long a person is asked whether the restored data stays when applications do not come back. Default 5 minutes; then it stays. */
+  askForMs?: number;
 }
 
 /** Result of `restoreFromRdb`: the plan, or what was done. */

@@ -28,6 +28,7 @@ export const CHECKS = {
   strategy: (value) => (value === 'replace' || value === 'live' ? undefined : '"replace" or "live"'),
   reason: (value) => (value === 'manual' || value === 'scheduled' ? undefined : '"manual" or "scheduled"'),
   seconds: (value) => (typeof value === 'number' && value >= 0 && value < 1e7 ? undefined : 'a number of seconds'),
+  milliseconds: (value) => (typeof value === 'number' && value > 0 && value < 1e10 ? undefined : 'a number of milliseconds'),
   onDamage: (value) => (value === 'serve-empty' || value === 'ask' ? undefined : '"serve-empty" or "ask"'),
   restore: (value) => (['never', 'ask', 'auto'].includes(String(value)) ? undefined : '"never", "ask" or "auto"'),
   names: (value) =>

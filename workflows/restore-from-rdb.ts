@@ -4,9 +4,10 @@ import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { inOwnDeployment } from './own-deployment.ts';
-import type { PlanConduct } from './procedures/conduct.ts';
+import type { AskedPerson, PlanConduct } from './procedures/conduct.ts';
 import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
+import { RestoreQuestion } from './restore-question.ts';
 import { act } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
@@ -23,7 +24,8 @@ export async function restoreFromRdb(input: RestoreInput): Promise<RestoreResult
     COMMON_CHECKS,
   );
   const watching = new Watching(input.instance, operationOf(input, 'restore-rdb'), cancelHint());
-  return watching.run(() => restore(input, (phase) => watching.enter(phase)));
+  const { ask } = new RestoreQuestion(watching);
+  return watching.run(() => restore(input, (phase) => watching.enter(phase), ask));
 }
 
 /**
@@ -39,7 +41,8 @@ export async function restoreFromAof(input: RestoreInput): Promise<RestoreResult
   );
   if ((input.until === undefined) === (input.aofBackup === undefined)) throw neither();
   const watching = new Watching(input.instance, operationOf(input, 'restore-aof'), cancelHint());
-  return watching.run(() => restore(input, (phase) => watching.enter(phase)));
+  const { ask } = new RestoreQuestion(watching);
+  return watching.run(() => restore(input, (phase) => watching.enter(phase), ask));
 }
 
 const operationOf = ({ strategy }: RestoreInput, otherwise: OperationName): OperationName =>
@@ -60,21 +63,22 @@ const COMMON_CHECKS = {
   noRehearsal: CHECKS.flag,
   acceptLoss: CHECKS.text,
   allowUnparsed: CHECKS.flag,
+  askForMs: CHECKS.milliseconds,
 } as const;
 
-async function restore(input: RestoreInput, enter: (phase: Phase) => void): Promise<RestoreResult> {
+async function restore(input: RestoreInput, enter: (phase: Phase) => void, ask: AskedPerson): Promise<RestoreResult> {
   const atTheEnd: (() => Promise<unknown>)[] = [];
   const undoLater = () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.'));
   const afterwards: PlanConduct['afterwards'] = (...step) => void atTheEnd.push(() => act(...step));
   try {
-    return await planAndRestore(input, { act, enter, undoLater, afterwards });
+    return await planAndRestore(input, { act, enter, undoLater, afterwards }, ask);
   } finally {
     // Of a machine that is gone meanwhile, the next rehearsal there sweeps it.
     for (const step of atTheEnd) await CancellationScope.nonCancellable(step).catch(() => undefined);
   }
 }
 
-async function planAndRestore(input: RestoreInput, conduct: PlanConduct): Promise<RestoreResult> {
+async function planAndRestore(input: RestoreInput, conduct: PlanConduct, ask: AskedPerson): Promise<RestoreResult> {
   const { instance } = input;
   const { enter } = conduct;
   const live = input.strategy === 'live';
@@ -84,7 +88,7 @@ async function planAndRestore(input: RestoreInput, conduct: PlanConduct): Promis
   await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
   enter('wait for the lock');
   const report = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
-    (live ? loadLive : replaceFromRdb)({ act, enter, undoLater: held.undoLater }, planned, workflowInfo().runId),
+    (live ? loadLive : replaceFromRdb)({ act, enter, ask, undoLater: held.undoLater }, planned, workflowInfo().runId),
   );
   if (report.outcome === 'restored') return report;
   throw failure(

@@ -28,6 +28,7 @@ const FAILED = ['failed', 'cancelled'];
 export class Watching {
   readonly #status: OperationStatus;
   readonly #hint: string;
+  #question: string | undefined;
 
   /** Call before the first await: a query handler that comes later is refused. */
   constructor(instance: string, operation: OperationName, hint: string) {
@@ -46,6 +47,13 @@ export class Watching {
     status.phase = phase;
     status.since = at;
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
+    setCurrentDetails(this.#details());
+  }
+
+  /** Shows what a person is asked, first of all. `undefined`: nothing any more. */
+  asks(question: string | undefined): void {
+    this.#question = question;
+    upsertMemo({ question: question ?? null });
     setCurrentDetails(this.#details());
   }
 
@@ -81,7 +89,8 @@ export class Watching {
     const passed = new Set(steps.map(({ step }) => step));
     const coming = outcome ? [] : PHASES[operation].filter((step) => !passed.has(step)).map((step) => `| ⬜ | ${step} | | |`);
     const head = `**${operation} of ${instance}: ${outcome ?? phase}**`;
-    return [head, '', '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows, ...coming, '', this.#hint].join('\n');
+    const asked = this.#question === undefined ? [] : [`❗ **You**: ${this.#question}`, ''];
+    return [head, '', ...asked, '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows, ...coming, '', this.#hint].join('\n');
   }
 }
 

@@ -68,6 +68,7 @@ export const restore: CommandSpec = {
     }
     const input: RestoreInput = {
       instance,
+      ...(await askingFor(context, instance)),
       ...base,
       ...(until === undefined ? {} : { until }),
       ...(aofBackup === undefined ? {} : { aofBackup }),
@@ -88,6 +89,14 @@ export const restore: CommandSpec = {
     return undefined;
   },
 };
+
+const USUAL_ASK_MS = 5 * 60_000;
+
+/** A question of a restore stands as long as one of a recovery. */
+async function askingFor({ config }: CommandContext, instance: string): Promise<Pick<RestoreInput, 'askForMs'>> {
+  const askForMs = (await config()).instances[instance]?.recovery.askForMs;
+  return askForMs === undefined || askForMs === USUAL_ASK_MS ? {} : { askForMs };
+}
 
 /** @throws RecoveryError `USAGE` */
 function strategyOf(given: Given): RestoreInput['strategy'] {

@@ -23,6 +23,7 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     ...(typeof phase === 'string' ? { phase } : {}),
     ...(activity ? activityStatus(activity, now) : {}),
     ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<OperationStatus['blocked']> } : {}),
+    ...(typeof description.memo?.question === 'string' ? { question: description.memo.question } : {}),
     ...(failing ? { note: `it cannot go on: ${failing}; it is tried again` } : {}),
     ...(!failing && nobodyTakes(description.raw.pendingWorkflowTask, now)
       ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\`` }

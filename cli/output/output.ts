@@ -22,6 +22,8 @@ export interface OperationStatus {
   /** From 2 on: the step is being tried again, and this is why. */
   attempt?: number;
   problem?: string;
+  /** It waits for a person who answers this. */
+  question?: string;
   /** A lock that it waits for cannot put back what another operation, or this one, has changed. */
   blocked?: { because: string; next: string; by: string };
 }

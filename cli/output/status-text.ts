@@ -5,7 +5,12 @@ import type { OperationStatus } from './output.ts';
 export function statusText(status: OperationStatus): string {
   const { phase, stage, workflowId } = status;
   const head = [...new Set([phase, stage])].filter(Boolean).join(', ') || workflowId;
-  const tail = [...bytesText(status), ...(status.note ? [status.note] : []), ...troubleText(status)].join(', ');
+  const tail = [
+    ...(status.question ? [`it asks: ${status.question}`] : []),
+    ...bytesText(status),
+    ...(status.note ? [status.note] : []),
+    ...troubleText(status),
+  ].join(', ');
   return tail ? `${head}: ${tail}` : head;
 }
 

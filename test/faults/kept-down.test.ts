@@ -131,18 +131,4 @@ describe('A Redis that a restore has stopped', function () {
       assert.equal(await house.ask('GET', 'old'), isPromoted ? null : 'data');
     });
   }
-
-  it('has its old data when a live restore is cancelled while Redis loads', async () => {
-    await standOldData();
-    await house.ask('CONFIG', 'SET', 'key-load-delay', '20000'); // so that the load is met half way
-    const handle = await house.startRestore({ strategy: 'live' });
-    const loads = async () => /async_loading:1/.test(String(await house.ask('INFO', 'persistence')));
-    await until(loads, { what: 'it loads', seconds: 60 });
-    await handle.cancel();
-    await assert.rejects(handle.result());
-    await house.ask('CONFIG', 'SET', 'key-load-delay', '0');
-    await until(async () => !(await house.isLocked()), { what: 'the lock is free', seconds: 90 });
-    assert.match(String(await house.ask('INFO', 'replication')), /role:master/);
-    assert.equal(await house.ask('GET', 'old'), 'data');
-  });
 });

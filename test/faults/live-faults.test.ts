@@ -64,15 +64,13 @@ describe('A live restore that is disturbed', function () {
     await house.backup();
     await house.ask('SET', 'kept', '1');
     const before = await digest();
-    const stagings = () => house.steps.filter((step) => step === 'stageLive').length;
-    const earlier = stagings();
-    await house.killWorker();
-    await house.startWorker('hold:stageLive');
+    await house.ask('CONFIG', 'SET', 'key-load-delay', '-4'); // so that the load is met half way
     const running = house.command('restore', 'latest', '--strategy', 'live', '--yes');
-    await until(() => stagings() > earlier, { what: 'the load is near' });
+    await until(async () => (await info('async_loading')) === '1', { what: 'it loads', seconds: 60 });
     await house.client.workflow.getHandle('restore/main').cancel();
     assert.equal((await running).code, 52);
-    await until(async () => !(await house.isLocked()), { what: 'the lock is free' });
+    await until(async () => !(await house.isLocked()), { what: 'the lock is free', seconds: 60 });
+    await house.ask('CONFIG', 'SET', 'key-load-delay', '0');
     assert.equal(await info('role'), 'master');
     assert.equal(await digest(), before);
   });

@@ -19,6 +19,14 @@ export interface Conduct {
   enter(phase: Phase): void;
 }
 
+/** Asks a person whether what was restored stays. `undefined`: nobody has answered in time. */
+export type AskedPerson = (text: string, limitMs: number) => Promise<{ by: string; keep: boolean } | undefined>;
+
+export interface RestoreConduct extends Conduct {
+  /** Absent: there is nobody to be asked, and what serves stays. */
+  ask?: AskedPerson;
+}
+
 /** While there is no lock yet, and so no undo list: planning changes no instance. */
 export interface PlanConduct extends Conduct {
   /** Has a step done when the operation has ended, however that was: planning leaves files of its own. */

@@ -1,8 +1,9 @@
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
-import type { Conduct, PlanConduct } from './conduct.ts';
+import type { PlanConduct, RestoreConduct } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { type PlannedRestore, reportFrom } from './replace-from-rdb.ts';
+import { seeApplications } from './see-applications.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Looks at the running Redis and the repository and says what a live restore would do. Read-only but for a pin. */
@@ -29,7 +30,7 @@ export async function planLiveLoad(conduct: PlanConduct, input: RestoreInput): P
  * Restores without stopping, under a lock that the caller holds: everything is downloaded and verified first, then Redis
  * follows the worker, takes backup and log, and is promoted. Reads are served from the old data until the new is complete.
  */
-export async function loadLive(conduct: Conduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
+export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
   const { plan, place } = restore;
   const { instance } = plan;
   const at = (summary: string) => ({ place, summary });
@@ -73,11 +74,11 @@ export async function loadLive(conduct: Conduct, restore: PlannedRestore, operat
     { instance, runId: loaded.runId },
     at(`wait until ${instance} has the new data in its own files`),
   );
-  conduct.enter('applications');
-  const applications = await conduct.act('verifyApplications', { instance, sinceMs: 0 }, at('look at the applications'));
+  const { applications, warnings } = await seeApplications(conduct, restore, 0);
   return reportFrom(restore, {
     counts,
     applications,
+    warnings,
     downtimeSeconds: 0,
     live: { writesRefusedSeconds: loaded.writesRefusedSeconds, load: plan.live?.load ?? 'disk', persisted },
     ...(safety ? { safetyBackupId: safety } : {}),

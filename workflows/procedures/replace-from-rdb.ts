@@ -4,9 +4,10 @@ import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { shortfall } from '../../model/stands-check.ts';
-import type { Conduct, PlanConduct, StepResult } from './conduct.ts';
+import type { PlanConduct, RestoreConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
+import { seeApplications } from './see-applications.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Where a restore works: found out before the lock, because looking changes nothing. */
@@ -36,7 +37,11 @@ export async function planReplacement(conduct: PlanConduct, input: RestoreInput)
  * The backup is downloaded and verified while Redis still serves, so that it is down only for the renames and its own load.
  * However this ends, the lock puts back what must be put back.
  */
-export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
+export async function replaceFromRdb(
+  conduct: RestoreConduct,
+  restore: PlannedRestore,
+  operationId: string,
+): Promise<RestoreReport> {
   const { plan, place } = restore;
   const { instance } = plan;
   const at = (summary: string) => ({ place, summary });
@@ -67,26 +72,26 @@ export async function replaceFromRdb(conduct: Conduct, restore: PlannedRestore, 
 
   conduct.enter('count');
   const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
-  conduct.enter('applications');
-  const applications = await conduct.act('verifyApplications', { instance, sinceMs: beforeMs }, at('wait for the applications'));
+  const { applications, warnings } = await seeApplications(conduct, restore, beforeMs);
   conduct.enter('finish');
   const { keptAside } = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
 
   return reportFrom(restore, {
     counts,
     applications,
+    warnings,
     downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000),
     ...(safety ? { safetyBackupId: safety } : {}),
     ...(keptAside ? { keptAside } : {}),
   });
 }
 
-type Found = Pick<RestoreReport, 'applications' | 'downtimeSeconds' | 'safetyBackupId' | 'keptAside' | 'live'> & {
+type Found = Pick<RestoreReport, 'applications' | 'warnings' | 'downtimeSeconds' | 'safetyBackupId' | 'keptAside' | 'live'> & {
   counts: StepResult<'verifyCounts'>;
 };
 
 /** What a restore did, lost and proved. */
-export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }: Found): RestoreReport {
+export function reportFrom({ plan, input }: PlannedRestore, { counts, warnings, ...found }: Found): RestoreReport {
   const { keysExpected, keysFound, keysLoaded, keysExpired, keysAfter, exact, message: proof } = counts;
   return {
     outcome: 'restored',
@@ -104,7 +109,7 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, ...found }
     exact,
     proof,
     losses: plan.losses,
-    warnings: [...shortfall(keysAfter), ...plan.warnings],
+    warnings: [...warnings, ...shortfall(keysAfter), ...plan.warnings],
     ...found,
   };
 }
@@ -115,7 +120,7 @@ function reportOf({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreRe
   return { until: new Date(untilMs).toISOString(), ...place, bytes };
 }
 
-async function takeSafetySnapshot(conduct: Conduct, { plan }: PlannedRestore): Promise<string | undefined> {
+async function takeSafetySnapshot(conduct: RestoreConduct, { plan }: PlannedRestore): Promise<string | undefined> {
   if (!plan.safetySnapshot.taken) return undefined;
   const [snapshot] = await takeSnapshot(conduct, plan.instance, 'safety');
   return snapshot?.backupId;

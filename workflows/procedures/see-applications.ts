@@ -1,0 +1,50 @@
+import { formatDuration } from '../../model/format.ts';
+import type { RestoreReport } from '../../model/operations.ts';
+import { failure } from '../failures.ts';
+import type { RestoreConduct } from './conduct.ts';
+import type { PlannedRestore } from './replace-from-rdb.ts';
+
+/** How long a person has to say what stays. */
+const ASK_FOR_MS = 5 * 60_000;
+
+interface Seen {
+  applications: RestoreReport['applications'];
+  warnings: string[];
+}
+
+/**
+ * Waits for the applications. That one is missing undoes nothing by itself: what was restored serves, and is whole. A person is
+ * asked, where the old data can still be put back, and without an answer what serves stays.
+ * @throws ApplicationFailure `APPLICATIONS_UNCONNECTED` if that person wants the old data back
+ */
+export async function seeApplications(
+  conduct: RestoreConduct,
+  { plan, input, place }: PlannedRestore,
+  sinceMs: number,
+): Promise<Seen> {
+  const { instance } = plan;
+  conduct.enter('applications');
+  const applications = await conduct.act(
+    'verifyApplications',
+    { instance, sinceMs },
+    { place, summary: 'wait for the applications' },
+  );
+  const missing = applications.filter(({ required, verdict }) => required && verdict === 'missing');
+  if (missing.length === 0) return { applications, warnings: [] };
+  const named = missing.map(({ name, detail }) => `${name} (${detail})`).join(', ');
+  const found = `${instance} is restored and serves, but these applications do not reach it: ${named}`;
+  if (input.strategy === 'live' || !conduct.ask) return { applications, warnings: [`${found}.`] };
+  const limitMs = input.askForMs ?? ASK_FOR_MS;
+  const decision = await conduct.ask(
+    `${found}. It stays, unless somebody decides otherwise within ${formatDuration(limitMs)}.`,
+    limitMs,
+  );
+  if (decision?.keep === false)
+    throw failure(
+      'APPLICATIONS_UNCONNECTED',
+      `${found}; ${decision.by} wants the old data back`,
+      'The old data is being put back. Look into the applications, then restore again.',
+    );
+  const why = decision ? `${decision.by} keeps it` : `nobody answered within ${formatDuration(limitMs)}`;
+  return { applications, warnings: [`${found}. It stays: ${why}.`] };
+}
