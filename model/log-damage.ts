@@ -29,6 +29,8 @@ export interface LogDamage {
   changedAt: string;
   /** Cutting it has been tried and is no way. */
   unmendable?: string;
+  /** For want of so much room; where there is so much it can be tried again. */
+  needsBytes?: number;
 }
 
 /** What Redis drops by itself as it starts, unless its `aof-load-truncated` is `no`. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LogDamage } from '../../model/log-damage.ts';
 import type { AofSigns, DataSigns } from '../../model/signs.ts';
 import { readLogLook } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
@@ -67,11 +68,22 @@ async function aofSigns(layout: DataLayout, readLog: boolean): Promise<AofSigns 
     : signs;
 }
 
+/** What had no room then may have some now. */
+async function withRoomOfNow({ dir }: DataLayout, damage: LogDamage | undefined): Promise<LogDamage | undefined> {
+  if (damage?.needsBytes === undefined) return damage;
+  const space = await statfs(dir).catch(() => undefined);
+  if (!space || space.bavail * space.bsize < damage.needsBytes) return damage;
+  const { needsBytes: _, unmendable: __, ...mendable } = damage;
+  return mendable;
+}
+
 /** What nobody has read before is read now, as far as the time allows. */
 async function readingOf(layout: DataLayout): Promise<Pick<AofSigns, 'damage' | 'unread'>> {
   const known = await readLogLook(layout);
   try {
-    const damage = known ? known.damage : await findDamage(layout, { signal: AbortSignal.timeout(READ_LOG_MS) });
+    const damage = known
+      ? await withRoomOfNow(layout, known.damage)
+      : await findDamage(layout, { signal: AbortSignal.timeout(READ_LOG_MS) });
     return damage ? { damage } : {};
   } catch {
     return { unread: true }; // too large, or not readable: the act that mends it says why

@@ -77,17 +77,23 @@ export const createMendLogActivities = (world: World) => ({
       return mended(done);
     } catch (error) {
       signal.throwIfAborted();
-      await writeLogLook(layout, { ...damage, unmendable: messageOf(error) }).catch(() => undefined); // the first error says more
+      await writeLogLook(layout, { ...damage, unmendable: messageOf(error), ...roomFor(damage, error) }).catch(() => undefined); // the first error says more
       throw error;
     }
   },
 });
 
-const mended = ({ damage, directory, bytes }: CutAside): MendedLog => ({
+const mended = ({ damage, directory, bytes, tail }: CutAside): MendedLog => ({
   found: damageText(damage),
-  cut: cutText(damage),
+  cut: tail === undefined ? cutText(damage) : `${cutText(damage)}. ${inPlaceText(tail)}`,
   kept: { directory, bytes },
 });
+
+const roomFor = ({ wholeBytes }: LogDamage, error: unknown): { needsBytes?: number } =>
+  error instanceof RecoveryError && error.code === 'TARGET_DISK_FULL' ? { needsBytes: wholeBytes } : {};
+
+const inPlaceText = (tail: string): string =>
+  `There was no room for a copy, so the log was cut where it lies; ${tail} has what was cut off: appended to it, the log is as it was`;
 
 /** @throws RecoveryError `LOG_MALFORMED` if no Redis can load it. Where there is no program to try it with, Redis itself does. */
 async function loads(platform: Platform, layout: DataLayout, directory: string): Promise<void> {

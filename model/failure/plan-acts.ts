@@ -126,7 +126,7 @@ function protectReplicas(signs: Signs): PlannedAct[] {
  */
 function planDamagedLog(signs: Signs): PlannedAct[] {
   const { damage, unread } = signs.place?.data?.aof ?? {};
-  const empty = [...protectReplicas(signs), setAside('aof-damaged'), startEmpty(signs)];
+  const empty = [...protectReplicas(signs), setAside('aof-damaged', damage?.unmendable), startEmpty(signs, damage)];
   if (unread) return [CUT_UNREAD];
   if (!damage || damage.unmendable !== undefined) return empty;
   if (damage.where === 'end')
@@ -157,13 +157,15 @@ function cutMiddle({ settings }: Signs, damage: LogDamage): PlannedAct {
   };
 }
 
-const setAside = (failure: FailureClass): PlannedAct => ({
+const setAside = (failure: FailureClass, unmendable?: string): PlannedAct => ({
   act: 'set-aside',
-  text: `Move the damaged ${failure === 'aof-damaged' ? 'append-only log' : 'RDB'} out of the way and keep it: a second start could change it.`,
+  text: `${unmendable === undefined ? '' : `Cutting the log was no way (${unmendable}). `}Move the damaged ${failure === 'aof-damaged' ? 'append-only log' : 'RDB'} out of the way and keep it: a second start could change it.`,
 });
 
-function startEmpty({ settings, stored }: Signs): PlannedAct {
+/** What could be served with some more room is worth a question, also where all data can be made again. */
+function startEmpty({ settings, stored }: Signs, damage?: LogDamage): PlannedAct {
   const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
+  if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
   if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };
   const { backup } = stored;
   const instead = backup
@@ -178,6 +180,11 @@ function startEmpty({ settings, stored }: Signs): PlannedAct {
       otherwise: 'proceed',
     },
   };
+}
+
+function emptyForRoom({ usableBytes }: LogDamage, needsBytes: number, text: string, askForMs: number): PlannedAct {
+  const question = `${formatBytes(usableBytes)} of the log stand before its damage, and there is no room to cut it on a copy. Start Redis without them (the log is kept)? Declined, Redis stays down: free ${formatBytes(needsBytes)} on its disk, and start the recovery again. Without an answer within ${formatDuration(askForMs)} it is started empty, because serving comes first.`;
+  return { act: 'start-empty', text, ask: { question, otherwise: 'proceed' } };
 }
 
 function planRebuild(signs: Signs): PlannedAct[] {

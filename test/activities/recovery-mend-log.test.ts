@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeLogLook } from '../../platforms/data-directory.ts';
+import { findDamage } from '../../redis/aof/damage.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { actsOf, assess, is } from './support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from './support/recovery-site.ts';
 
 const AOF = { appendonly: 'yes', appendfsync: 'always' };
+const LOG = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof' };
 const ZEROS = Buffer.alloc(4096);
 const MULTI = '*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\ny\r\n';
 const CUT = '*3\r\n$3\r\nSET\r\n$1\r\nx';
@@ -94,6 +97,25 @@ describe('Mending a log', function () {
     assert.match(empty.assessment.advice.join(), /redis-backup import PATH --up-to-damage/);
     await mend(true);
     assert.equal(statSync(logOf(site)).size, whole);
+  });
+
+  it('is asked about before Redis is started empty for want of room, also where all can be made again, until there is room', async () => {
+    const { site } = await killed(undefined, ZEROS);
+    await using _ = site;
+    const { dir } = site.redis;
+    const layout = { ...{ dir, appendonly: true, dbfilename: 'dump.rdb' }, ...LOG };
+    const damage = await findDamage(layout);
+    assert.ok(damage);
+    await writeLogLook(layout, { ...damage, unmendable: 'no space left', needsBytes: Number.MAX_SAFE_INTEGER });
+    const looked = await assess(site.redis, { settings: { onDamage: 'serve-empty' } });
+    assert.deepEqual(actsOf(looked), ['set-aside', 'start-empty?']);
+    assert.match(looked.assessment.acts[0]?.text ?? '', /Cutting the log was no way \(no space left\)/);
+    assert.match(
+      looked.assessment.acts[1]?.ask?.question ?? '',
+      /stand before its damage.* free .* on its disk, and start the recovery again/,
+    );
+    await writeLogLook(layout, { ...damage, unmendable: 'no space left', needsBytes: 1 });
+    assert.deepEqual(actsOf(await assess(site.redis)), ['mend-log']);
   });
 
   it('leaves the log as it is when a Redis cannot load what is left, and the next look plans another way', async () => {
