@@ -69,6 +69,8 @@ export interface WatchNews {
   deadBefore: string[];
   /** What the last look found. */
   detail: string;
+  /** The last look did not see it serve: nobody may say that it does, whatever was known before. */
+  unseen?: true;
   /** With a failure: what is needed to decide. Absent when there is no time, because the worker drains. */
   view?: WatchView;
 }

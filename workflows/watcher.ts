@@ -121,7 +121,7 @@ export class Watcher {
     }
   }
 
-  async #take({ state, since, deadBefore, detail, view }: WatchNews): Promise<void> {
+  async #take({ state, since, deadBefore, detail, view, unseen }: WatchNews): Promise<void> {
     Object.assign(this.memory, { known: state, since, deadBefore });
     this.#checkAtMs = undefined;
     if (isFailing(state)) {
@@ -133,7 +133,8 @@ export class Watcher {
     if (state === 'serving') delete this.memory.declined; // a load that fails again is the same outage
     this.#display.sees(undefined);
     if (state === 'unclear') this.#display.enter('trouble', `It answers, and whether it serves can't be told: ${detail}`);
-    else this.#display.enter('watching', state === 'loading' ? `Redis loads its data: ${detail}.` : 'Redis serves.');
+    else if (state === 'loading') this.#display.enter('watching', `Redis loads its data: ${detail}.`);
+    else this.#display.enter('watching', unseen ? `The last look did not see it serve: ${detail}.` : 'Redis serves.');
   }
 
   /** What an alarm is worth at this moment. */

@@ -94,6 +94,7 @@ export class Watch {
       ...(failing && since !== undefined ? { since: new Date(since).toISOString() } : {}),
       deadBefore: [...(this.#deadBefore ?? [])],
       detail: look.detail,
+      ...(look.verdict === 'serves' ? {} : { unseen: true as const }),
       ...(failing && ended !== 'draining'
         ? { view: await viewOf(this.#world, this.#target, look, await this.#failingOthers()) }
         : {}),

@@ -111,6 +111,13 @@ describe('Watching one Redis', function () {
     assert.equal((await back).state, 'serving');
   });
 
+  it('says of one that it did not see serve at last that it did not, though that is no news', async () => {
+    await redis.kill('SIGKILL');
+    watching.holder = { workflowId: 'restore/main', runId: '1', kind: 'restore' };
+    const { ended, unseen } = await watching.watch({ known: 'serving', stayMs: 2 * AFTER_MS });
+    assert.deepEqual({ ended, unseen }, { ended: 'time', unseen: true });
+  });
+
   it('does not count a moment of absence', async () => {
     const ended = watching.begin({ stayMs: 1500 });
     await watching.untilStage('serves');

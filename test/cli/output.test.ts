@@ -27,6 +27,7 @@ describe('what the command prints', () => {
     const TEXTS: [OperationStatus, string][] = [
       [{ workflowId: 'backup/main' }, 'backup/main'],
       [{ workflowId: 'backup/main', phase: 'stop' }, 'stop'],
+      [{ workflowId: 'restore/main', phase: 'applications', question: 'Stays?' }, 'applications: it asks: Stays?'],
       [{ workflowId: 'backup/main', phase: 'download', stage: 'download', doneBytes: 1e6 }, 'download: 1.0 MB'],
       [status, 'snapshot, stream: 512.0 MB of about 1.2 GB (42 %)'],
       [
