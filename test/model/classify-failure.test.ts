@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
+import type { LeftBehind } from '../../model/left-behind.ts';
 import type { SignatureId } from '../../model/log-signatures.ts';
 import { LOOK_VERDICTS } from '../../model/redis-look.ts';
 import type { PlaceSigns, Signs } from '../../model/signs.ts';
@@ -11,6 +12,11 @@ const ago = (ms: number): string => new Date(NOW_MS - ms).toISOString();
 const [EARLIER, ENDED, LATER] = [ago(3000), ago(2000), ago(1000)];
 const mended = (id: SignatureId, files: NonNullable<PlaceSigns['files']>): Partial<Signs> =>
   down({ run: { ...run(id), ready: false }, files: { loggedAt: ENDED, ...files } });
+
+const MOVED_AWAY: LeftBehind = {
+  ...{ operationId: 'one', phase: 'aside', at: '2026-02-14T11:50:00Z', directory: '/data/.redis-backup/one' },
+  ...{ bytes: 2_000_000, asideBytes: 1_900_000, asideKeys: 20_001, unfinished: true },
+};
 
 const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts: string[]][] = [
   ['one that serves', 'healthy', {}, []],
@@ -24,6 +30,12 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
     'rdb-damaged',
     down({ run: run('rdb-checksum'), data: data({ appendonly: false, aof: undefined }) }),
     ['set-aside', 'start-empty'],
+  ],
+  [
+    'data that an operation has moved away and not put back',
+    'data-aside',
+    down({ data: data({ leftBehind: [MOVED_AWAY] }) }),
+    ['put-back-data', 'restart'],
   ],
   ['a damaged log', 'aof-damaged', failedStart('aof-format'), ['set-aside', 'start-empty']],
   ['a damaged base of a log', 'aof-damaged', failedStart('rdb-short'), ['set-aside', 'start-empty']],
@@ -117,7 +129,7 @@ describe('What is wrong with a Redis', () => {
       assert.equal(told.failure, failure, JSON.stringify(told));
       assert.deepEqual(actsOf(parts), acts);
       assert.ok(
-        told.evidence.length > 0 && told.clients !== '' && /\d|Nothing is lost|cannot be told/.test(told.worstLoss),
+        told.evidence.length > 0 && told.clients !== '' && /\d|Nothing (?:is lost|that was on its disk)|cannot be told/.test(told.worstLoss),
         JSON.stringify(told),
       );
       if (acts.length === 0 && failure !== 'healthy' && failure !== 'empty')
