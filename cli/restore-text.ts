@@ -5,7 +5,10 @@ import { standing } from '../model/stands-check.ts';
 /** What a finished restore did, proved and lost. */
 export function restoreText(report: RestoreReport): string {
   const { instance, backupId, takenAt, keysAfter, proof, downtimeSeconds } = report;
+  // What spoils the next start comes before the good news.
+  const urgent = report.live?.configFile ? report.warnings.slice(0, 1) : [];
   const lines = [
+    ...urgent.map((warning) => `warning: ${warning}`),
     report.log
       ? `restored ${instance} as it was ${formatTime(Date.parse(report.log.until), 'milliseconds')}, from ${backupId} and ${formatBytes(report.log.bytes)} of log`
       : `restored ${instance} from ${backupId}`,
@@ -24,7 +27,7 @@ export function restoreText(report: RestoreReport): string {
     ...(report.keptAside
       ? [`  its files: ${report.keptAside.directory}, ${formatBytes(report.keptAside.bytes)}; delete them when all is well`]
       : []),
-    ...report.warnings.map((warning) => `warning: ${warning}`),
+    ...report.warnings.slice(urgent.length).map((warning) => `warning: ${warning}`),
   ];
   return lines.join('\n');
 }

@@ -1,4 +1,5 @@
 import { formatBytes, formatCountOf, formatList } from './format.ts';
+import type { RestoreReport } from './operations.ts';
 import type { Refusal, RestorePlan } from './plan.ts';
 import { sentinelsWatch } from './plan-facts.ts';
 import { refuse } from './plan-identity.ts';
@@ -18,6 +19,10 @@ export interface LiveFacts {
   isTlsReplication: boolean;
   minReplicasToWrite: number;
   settings: { masterauth: 'none' | 'known' | 'unknown' };
+  appendonly?: boolean;
+  save?: string;
+  /** Of its own files, where they are on the machine of the worker. Absent: not known. */
+  disk?: { dir: string; freeBytes: number };
   /** Whether Redis can connect to the worker: the load goes that way. Absent: could not be tried. */
   path?: { isReachable: true } | { isReachable: false; why: string };
   /** Where the worker listens, as Redis sees it. */
@@ -55,7 +60,11 @@ export function plannedLive(facts: LiveFacts, { rdbBytes, log }: Pick<RestorePla
 const swapsDatabases = ({ product, version }: LiveFacts): boolean => product === 'valkey' || Number(version.split('.')[0]) >= 7;
 
 /** Each unmet condition by name, with what to do; `replace` is always offered. */
-export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: number): Refusal[] {
+export function liveRefusals(
+  instance: string,
+  facts: LiveFacts,
+  { memoryBytes: neededBytes, rdbBytes }: { memoryBytes: number; rdbBytes: number },
+): Refusal[] {
   const unmet = (message: string, next: string): Refusal =>
     refuse('RESTORE_REFUSED', message, `${next} Or use --strategy replace.`);
   const { sentinels = 0, path, settings } = facts;
@@ -91,14 +100,45 @@ export function liveRefusals(instance: string, facts: LiveFacts, neededBytes: nu
         `old and new data stand side by side for a while: ${formatBytes(facts.usedMemoryBytes + neededBytes)} of ${formatBytes(facts.systemMemoryBytes)} of memory`,
         'Give the machine more memory.',
       ),
+    writesFiles(facts) &&
+      facts.disk !== undefined &&
+      facts.disk.freeBytes < rdbBytes &&
+      refuse(
+        'TARGET_DISK_FULL',
+        `${facts.disk.dir} of ${instance} has ${formatBytes(facts.disk.freeBytes)} free, and its own files of the new data take about ${formatBytes(rdbBytes)} beside the old ones: until they are written a crash brings the old data back`,
+        `Free ${formatBytes(rdbBytes - facts.disk.freeBytes)} there.`,
+      ),
   ].filter((refusal) => refusal !== false);
 }
+
+/** What others did to a live load, and it to them: the first lines of its report. */
+export function liveDisturbances(instance: string, live: RestoreReport['live']): string[] {
+  if (!live) return [];
+  const { configFile, acceptedBetween } = live;
+  const found: string[] = [];
+  if (configFile) {
+    const { path, names, state } = configFile;
+    const during = `somebody ran CONFIG REWRITE during the load, which wrote ${formatList(names)} of it into ${path}`;
+    found.push(
+      state === 'mended'
+        ? `${during}: it was written anew with the settings of ${instance}`
+        : `${during}, and they are still there: at its next start ${instance} follows nobody. Take them out, or run CONFIG REWRITE`,
+    );
+  }
+  if (acceptedBetween > 0)
+    found.push(
+      `${formatCountOf(acceptedBetween, 'change')} that ${instance} accepted between two attempts of the load were overwritten by the next`,
+    );
+  return found;
+}
+
+const writesFiles = ({ appendonly = false, save = '' }: LiveFacts): boolean => appendonly || save !== '';
 
 /** What does not forbid a live load and should be known before. */
 export function liveWarnings(
   instance: string,
   facts: LiveFacts,
-  { replicas, logBytes }: { replicas: number; logBytes: number },
+  { replicas, logBytes, rdbBytes }: { replicas: number; logBytes: number; rdbBytes: number },
 ): string[] {
   const found: string[] = [];
   if (logBytes > 0) {
@@ -113,6 +153,10 @@ export function liveWarnings(
   if (replicas > 0) found.push(`${formatCountOf(replicas, 'replica')} of ${instance} will copy all of the restored data anew`);
   if (facts.minReplicasToWrite > 0)
     found.push('after the load writes get NOREPLICAS until the replicas have copied it (min-replicas-to-write)');
+  if (writesFiles(facts) && facts.disk === undefined)
+    found.push(
+      `whether its disk has the room to write its own files anew (about ${formatBytes(rdbBytes)}) is not known here: without it, a crash brings the old data back`,
+    );
   if (facts.path === undefined) found.push('whether Redis can connect to the worker could not be tried beforehand');
   if (facts.sentinels === undefined) found.push('whether a Sentinel watches it could not be asked');
   found.push(

@@ -171,7 +171,16 @@ export interface RestoreReport {
   /** When the backup was taken. ISO 8601. Without a log, every write after this moment is lost. */
   takenAt: string;
   /** Strategy `live`: how long writes were refused, from REPLICAOF to promotion, and by which means Redis loaded. */
-  live?: { writesRefusedSeconds: number; load: 'swapdb' | 'disk'; persisted: string };
+  live?: {
+    /** From the first attempt on. */
+    writesRefusedSeconds: number;
+    /** Changes that were accepted between two attempts, and overwritten by the next. */
+    acceptedBetween: number;
+    load: 'swapdb' | 'disk';
+    persisted: string;
+    /** Somebody ran CONFIG REWRITE in the middle of it: whether redis.conf could be written back as it was. */
+    configFile?: { state: 'mended' | 'spoilt'; path: string; names: string[] };
+  };
   /** With a log: the time and the place of the last write that came back. */
   log?: { until: string; timelineId?: string; offset?: number; bytes: number };
   strategy: 'replace' | 'live';

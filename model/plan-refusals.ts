@@ -26,7 +26,9 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   return [
     ownerRefusal(input),
     beyondRefusal(input),
-    ...(live ? liveRefusals(instance, live, plan.memory.neededBytes) : [...identityRefusals(input), topologyRefusal(input)]),
+    ...(live
+      ? liveRefusals(instance, live, { memoryBytes: plan.memory.neededBytes, rdbBytes: whatIsLoaded(input).rdb.bytes })
+      : [...identityRefusals(input), topologyRefusal(input)]),
     ...nextStartRefusals(input),
     clockRefusal(input),
     versionRefusal(input),

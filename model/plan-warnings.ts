@@ -33,6 +33,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
       ? liveWarnings(input.instance, input.live, {
           replicas: input.target.replicas.length,
           logBytes: whatIsLoaded(input).log?.bytes ?? 0,
+          rdbBytes: whatIsLoaded(input).rdb.bytes,
         })
       : [...aroundWarnings(input), ...roomWarnings(input, plan)]),
     ...classWarnings(plan),

@@ -48,7 +48,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   stageLive: { preset: 'place' },
   discardLive: { preset: 'undo' },
   readLiveSettings: { preset: 'place' },
-  loadLive: { preset: 'place', destructive: true },
+  loadLive: { preset: 'place' }, // a cancellation before Redis has the data is obeyed, one after it ignored, by the step itself
   putBackLive: { preset: 'undo' },
   verifyLive: { preset: 'place' },
   awaitOwnPersistence: { preset: 'place' },

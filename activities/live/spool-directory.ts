@@ -7,7 +7,7 @@ import { writeInBlocks } from '../../platforms/data-directory.ts';
 import type { StagedFile, StagingPlace } from '../stage.ts';
 import type { World } from '../world.ts';
 
-const spoolDirectory = (world: World, operationId: string): string =>
+export const spoolDirectory = (world: World, operationId: string): string =>
   join(world.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
 
 /**

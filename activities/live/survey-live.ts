@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import type { LiveFacts } from '../../model/live.ts';
 import type { TargetFacts } from '../../model/plan.ts';
+import { spaceReport } from '../../platforms/data-directory.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../redis/live/own-address.ts';
@@ -29,10 +30,18 @@ export const createLiveSurveyActivities = (world: World) => ({
     const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
     return {
       target: await withClasses(target, { ...facts, ...(await askServer(client, facts, world.now)) }),
-      live: { ...conditions, workerAddress, ...(path ? { path } : {}) },
+      live: { ...conditions, ...(await diskOf(world, target)), workerAddress, ...(path ? { path } : {}) },
     };
   },
 });
+
+/** Of its own files, where they are on this machine. */
+async function diskOf(world: World, { process }: ProtectedInstance): Promise<Pick<LiveFacts, 'disk'>> {
+  if (process?.host !== world.host) return {};
+  const layout = await process.open().dataLayout();
+  const { freeBytes } = await spaceReport(layout);
+  return { disk: { dir: layout.dir, freeBytes } };
+}
 
 /** Where the listener is bound: everywhere when the address that Redis uses is not one of this machine (NAT, containers). */
 export const listenHostOf = (world: World, address: string): string => world.live?.listen ?? address;

@@ -1,38 +1,68 @@
 import type { InstanceConfig } from '../../config/config.ts';
+import { formatList } from '../../model/format.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence-policy.ts';
 import { readPersistencePolicy } from '../../redis/server-facts.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { keepPolicy } from './keep-policy.ts';
 
-/** The server persists as the configuration wants; with `apply` it is made to. */
-export const checkPolicy = (client: RedisClient, instance: InstanceConfig, { config, apply }: CheckWorld): Promise<Finding[]> =>
+/** The server persists as the configuration wants, and can; with `apply` it is made to. */
+export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
   findings('policy', async () => {
-    const { name, policy } = instance;
+    const { policy } = instance;
+    const failing = await failingSaves(client);
     const differing = comparePolicy(await readPersistencePolicy(client), {
       save: policy.save,
       appendonly: policy.appendonly,
       appendfsync: policy.appendfsync,
     });
-    if (differing.length === 0) return ok('policy', `${policyText(policy)}, as wanted`);
-    if (!apply) {
-      return failed(
-        'policy',
-        `the server does not persist as wanted: ${differencesText(differing)}`,
-        `Run \`redis-backup check ${name} --apply\`: CONFIG SET and CONFIG REWRITE, without a restart.`,
-      );
-    }
-    const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing, {}, () =>
-      keepPolicy(config, instance, client),
-    );
-    const applied = `applied: ${differencesText(changed)}`;
-    if (isKept) return ok('policy', `${applied}, and written to its configuration file`);
-    return warning(
-      'policy',
-      `${applied}; but it is lost at the next restart: ${notKeptBecause}`,
-      'Write the same settings into what starts Redis: its configuration file, image or command line.',
-    );
+    if (differing.length > 0) return [...failing, await differs(client, instance, { world, differing })];
+    return failing.length > 0 ? failing : ok('policy', `${policyText(policy)}, as wanted`);
   });
+
+async function differs(
+  client: RedisClient,
+  instance: InstanceConfig,
+  { world: { config, apply }, differing }: { world: CheckWorld; differing: PolicyDifference[] },
+): Promise<Finding> {
+  if (!apply) {
+    return failed(
+      'policy',
+      `the server does not persist as wanted: ${differencesText(differing)}`,
+      `Run \`redis-backup check ${instance.name} --apply\`: CONFIG SET and CONFIG REWRITE, without a restart.`,
+    );
+  }
+  const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing, {}, () =>
+    keepPolicy(config, instance, client),
+  );
+  const applied = `applied: ${differencesText(changed)}`;
+  if (isKept) return ok('policy', `${applied}, and written to its configuration file`);
+  return warning(
+    'policy',
+    `${applied}; but it is lost at the next restart: ${notKeptBecause}`,
+    'Write the same settings into what starts Redis: its configuration file, image or command line.',
+  );
+}
+
+/** Whatever is set: what Redis could not write it does not keep. */
+async function failingSaves(client: RedisClient): Promise<Finding[]> {
+  const info = await client.info('persistence');
+  const { save } = await client.configGet('save');
+  const hasFailed = (field: string): boolean => info.get(field) === 'err';
+  const what = [
+    info.flag('aof_enabled') && hasFailed('aof_last_bgrewrite_status') && 'the last rewrite of its append-only file',
+    info.flag('aof_enabled') && hasFailed('aof_last_write_status') && 'the last write into its append-only file',
+    save !== '' && hasFailed('rdb_last_bgsave_status') && 'its last save',
+  ].filter((one) => one !== false);
+  if (what.length === 0) return [];
+  return [
+    failed(
+      'policy',
+      `${formatList(what)} failed: a crash brings back what was written before, and loses what came since`,
+      'Look into the log of Redis: disk space, permissions of its directory, memory for a fork. BGREWRITEAOF or BGSAVE tries again.',
+    ),
+  ];
+}
 
 const policyText = ({ save, appendonly, appendfsync }: InstanceConfig['policy']) =>
   `save "${save}", appendonly ${appendonly}, appendfsync ${appendfsync}`;

@@ -63,7 +63,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   APPLICATIONS_UNCONNECTED: 'Look at the applications that the message names: can they reach Redis, with which password?',
   PUT_BACK: 'Redis runs with its old data. The message says what failed: mend it, then restore again.',
 
-  LIVE_FAILED: 'Redis kept its old data, or has it back. Read why, or restore with strategy `replace`.',
+  LIVE_FAILED:
+    'The message says whether Redis holds its old data or the restored data. Read why, or restore with strategy `replace`.',
   ARCHIVER_REPLACED: 'Nothing to do here: another worker archives this instance. Two of them never write together.',
 
   LOCKED: 'Wait for the operation that the message names, or cancel it.',

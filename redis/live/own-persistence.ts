@@ -40,9 +40,13 @@ async function awaitRewrite(client: RedisClient, { signal, pollMs, onProgress }:
     onProgress: () => onProgress?.('Redis is writing its append-only file anew'),
   });
   if (!hasFailed(info)) return;
-  throw new RecoveryError('LIVE_FAILED', `${nameOfClient(client)} could not write the new data into its append-only file`, {
-    next: 'Look into its log: disk space, permissions of its directory, memory for a fork. Until it is mended, a restart brings the old data back.',
-  });
+  throw new RecoveryError(
+    'LIVE_FAILED',
+    `${nameOfClient(client)} holds and serves the restored data, and could not write it into its append-only file: a crash brings the old data back, and loses what is written meanwhile`,
+    {
+      next: 'Look into its log: disk space, permissions of its directory, memory for a fork. Then BGREWRITEAOF; `redis-backup check` says when it has succeeded.',
+    },
+  );
 }
 
 const restarted = (client: RedisClient): RecoveryError =>

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 import { CheckStage, found, processOf } from './support/check-stage.ts';
 
 describe('redis-backup check of a server', function () {
@@ -34,6 +35,25 @@ describe('redis-backup check of a server', function () {
 
   it('wants the policy that the configuration wants', async () => {
     await using here = await stage.siteWith({ config: { save: '', appendonly: 'no' } }, `policy: { save: '""', appendonly: no }`);
+    assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
+  });
+
+  it('calls nothing wanted that Redis could not write, until it has', async () => {
+    const policy = `policy: { save: '3600 1', appendonly: no }`;
+    await using here = await stage.siteWith({ config: { save: '3600 1', appendonly: 'no' } }, policy);
+    const inTheWay = join(here.redis.dir, 'dump.rdb');
+    const saved = async (status: string): Promise<void> => {
+      await here.redis.command('BGSAVE');
+      const isSo = async () => String(await here.redis.command('INFO', 'persistence')).includes(`last_bgsave_status:${status}`);
+      await until(isSo, { what: `a save has ended: ${status}` });
+    };
+    await mkdir(inTheWay); // nothing can be renamed to it
+    await saved('err');
+    const [failing, ...more] = await found(here.site, 'policy');
+    assert.deepEqual([failing?.level, more], ['failed', []]);
+    assert.match(failing?.message ?? '', /^its last save failed: a crash brings back what was written before/);
+    await rmdir(inTheWay);
+    await saved('ok');
     assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
   });
 

@@ -38,6 +38,23 @@ describe('A plan of strategy live', () => {
     assert.match(renderPlan(live), /Reads answer LOADING while it is loaded/);
   });
 
+  it('is refused where its own files of the new data have no room', () => {
+    const { refusals } = plan({ live: facts({ appendonly: true, disk: { dir: '/data', freeBytes: 1_000_000 } }) });
+    const says = /\/data of main has 1\.0 MB free, and its own files of the new data take about 100\.0 MB beside the old ones/;
+    assert.deepEqual(
+      refusals.map(({ code }) => code),
+      ['TARGET_DISK_FULL'],
+    );
+    assert.match(refusals[0]?.message ?? '', says);
+  });
+
+  it('says where nobody knows whether the disk has room for its own files, and asks for none where it keeps none', () => {
+    const unknown = /its disk has the room to write its own files anew \(about 100\.0 MB\) is not known here/;
+    const warns = (more: Partial<LiveFacts>): boolean => plan({ live: facts(more) }).warnings.some((one) => unknown.test(one));
+    assert.deepEqual([warns({ appendonly: true }), warns({ save: '60 1' }), warns({ save: '' })], [true, true, false]);
+    assert.deepEqual(plan({ live: facts({ save: '', disk: { dir: '/data', freeBytes: 0 } }) }).refusals, []);
+  });
+
   const UNMET: [string, Partial<LiveFacts>, RegExp][] = [
     ['a node of a cluster', { isCluster: true }, /is a node of a Redis Cluster/],
     ['a replica', { role: 'slave' }, /is a replica/],

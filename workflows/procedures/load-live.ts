@@ -1,5 +1,7 @@
+import { isCancellation } from '@temporalio/workflow';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
-import type { PlanConduct, RestoreConduct } from './conduct.ts';
+import { failure } from '../failures.ts';
+import type { PlanConduct, RestoreConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { type PlannedRestore, reportFrom } from './replace-from-rdb.ts';
@@ -48,20 +50,43 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
 
   conduct.enter('detach');
   await detachArchiver(conduct, instance);
-  const settings = await conduct.act('readLiveSettings', { plan }, at(`note the settings of ${instance} that the load changes`));
+  const before = await conduct.act('readLiveSettings', { plan }, at(`note the settings of ${instance} that the load changes`));
   conduct.enter('load');
   await conduct.undoLater({
     step: 'putBackLive',
-    args: { instance, settings },
+    args: { instance, before },
     when: 'always',
     summary: `make ${instance} a primary again, with its settings`,
   });
   const loaded = await conduct.act(
     'loadLive',
-    { plan, settings },
+    { plan, before },
     at(`${instance} follows the worker: reads are served, writes refused`),
   );
 
+  try {
+    return await proveLive(conduct, restore, { staged, loaded, safety });
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
+    throw failure(
+      'CANCELLED',
+      `the restore of ${instance} was cancelled when ${instance} had the restored data already: that stands there now, and was not proved`,
+      safety
+        ? `Keep it, or bring back what was there: \`redis-backup restore ${instance} ${safety} --strategy live\`.`
+        : 'Keep it, or restore another backup.',
+    );
+  }
+}
+
+/** From the promotion on the new data stands there, whatever fails. */
+async function proveLive(
+  conduct: Conduct,
+  restore: PlannedRestore,
+  { staged, loaded, safety }: Promoted,
+): Promise<RestoreReport> {
+  const { plan, place } = restore;
+  const { instance } = plan;
+  const at = (summary: string) => ({ place, summary });
   conduct.enter('count');
   const counts = await conduct.act(
     'verifyLive',
@@ -80,7 +105,19 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
     applications,
     warnings,
     downtimeSeconds: 0,
-    live: { writesRefusedSeconds: loaded.writesRefusedSeconds, load: plan.live?.load ?? 'disk', persisted },
+    live: {
+      writesRefusedSeconds: loaded.writesRefusedSeconds,
+      acceptedBetween: loaded.acceptedBetween,
+      load: plan.live?.load ?? 'disk',
+      persisted,
+      ...(loaded.configFile ? { configFile: loaded.configFile } : {}),
+    },
     ...(safety ? { safetyBackupId: safety } : {}),
   });
+}
+
+interface Promoted {
+  staged: StepResult<'stageLive'>;
+  loaded: StepResult<'loadLive'>;
+  safety: string | undefined;
 }

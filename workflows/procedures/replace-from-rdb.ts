@@ -1,5 +1,6 @@
 import type { ApprovablePlan } from '../../activities/plan-restore.ts';
 import type { PutBackInput } from '../../activities/put-back.ts';
+import { liveDisturbances } from '../../model/live.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
@@ -109,7 +110,7 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, warnings, 
     exact,
     proof,
     losses: plan.losses,
-    warnings: [...warnings, ...shortfall(keysAfter), ...plan.warnings],
+    warnings: [...liveDisturbances(plan.instance, found.live), ...warnings, ...shortfall(keysAfter), ...plan.warnings],
     ...found,
   };
 }
