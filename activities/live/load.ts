@@ -49,10 +49,10 @@ export class Load {
     using control = new SteadyClient(this.#target.connection);
     const now = await control.run(readLiveConditions);
     if (now.runId !== plan.live?.runId) throw restarted(plan, now);
-    const attempts = await control.run(async (client) => beginAttempt(directory, Date.now(), await client.info('persistence')));
+    const attempts = await control.run(async (client) => beginAttempt(directory, this.#world.now(), await client.info('persistence')));
     const lines = await control.run((client) => followLines(this.#world, this.#target, client));
     const failed = (await this.#stands(control)) === 'new' ? undefined : await this.#load(control, now).then(nothing, asError);
-    const refusedMs = Date.now() - attempts.firstMs;
+    const refusedMs = this.#world.now() - attempts.firstMs;
     const stands = await this.#end(control, attempts);
     if (failed && (stands !== 'new' || isOfTheLog(failed))) throw this.#saying(failed, stands);
     const configFile = await control.run((client) => mendConfigFile(this.#world, this.#target, { client, before: lines }));
