@@ -80,7 +80,7 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
 
 /** From the promotion on the new data stands there, whatever fails. */
 async function proveLive(
-  conduct: Conduct,
+  conduct: RestoreConduct,
   restore: PlannedRestore,
   { staged, loaded, safety }: Promoted,
 ): Promise<RestoreReport> {
