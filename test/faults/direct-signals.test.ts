@@ -50,7 +50,8 @@ describe('restore --direct', function () {
 
   it('that was killed with the data moved away is seen by check and leftovers, and put back by a worker that starts', async () => {
     await house.killWorker();
-    await house.redis.stop();
+    await house.ask('SHUTDOWN', 'NOSAVE').catch(() => undefined); // by now it is one that a restore has started
+    await until(isDown, { what: 'Redis is down' });
     const { dir } = house.redis;
     const names = { dbfilename: 'dump.rdb', appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof' };
     await moveAside({ dir, appendonly: true, ...names }, 'direct-cut-off');
