@@ -1,5 +1,5 @@
 /** What an operation is, as far as exclusion is concerned. */
-export type OperationKind = 'backup' | 'restore' | 'recovery';
+export type OperationKind = 'backup' | 'merge' | 'restore' | 'recovery';
 
 /** Who holds the lock of an instance. Stands in the memo of `lock/<instance>`, where the fence reads it. */
 export interface LockHolder {
@@ -32,9 +32,11 @@ export interface Blocked {
 export type Conflict = 'wait' | 'preempt' | 'refuse' | 'join';
 
 const CONFLICTS: Record<OperationKind, Record<OperationKind, Conflict>> = {
-  backup: { backup: 'wait', restore: 'wait', recovery: 'wait' },
-  restore: { backup: 'preempt', restore: 'refuse', recovery: 'refuse' },
-  recovery: { backup: 'preempt', restore: 'wait', recovery: 'join' },
+  backup: { backup: 'wait', merge: 'wait', restore: 'wait', recovery: 'wait' },
+  merge: { backup: 'preempt', merge: 'refuse', restore: 'refuse', recovery: 'refuse' },
+  restore: { backup: 'preempt', merge: 'refuse', restore: 'refuse', recovery: 'refuse' },
+  // A merge only adds keys to a Redis that serves: one that is down must not wait for it.
+  recovery: { backup: 'preempt', merge: 'preempt', restore: 'wait', recovery: 'join' },
 };
 
 /** DESIGN section 5, Exclusion. `preempt` cancels the holder and then waits. */

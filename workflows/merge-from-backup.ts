@@ -32,7 +32,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
       return { outcome: 'planned', instance, plan: await rehearsed(plan, queue) };
     }
     watching.enter('wait for the lock');
-    const merged = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, async (held) => {
+    const merged = await withInstanceLock({ instance, kind: 'merge', waitSeconds: LOCK_WAIT_SECONDS }, async (held) => {
       watching.enter('merge');
       const args = { operationId: workflowInfo().runId };
       await held.undoLater({ step: 'removeScratch', args, when: 'always', place: queue, summary: 'remove the copy' });

@@ -27,10 +27,10 @@ async function lookAt(world: World, name: string): Promise<string> {
   }
 }
 
-/** An operation that may stop or change it holds its lock. A backup does neither. */
+/** An operation that may stop it holds its lock. A backup and a merge do not. */
 export async function mayBeStopped(world: World, instance: string): Promise<string | undefined> {
   const holder = await world.operations.lockHolder(instance);
-  return holder && holder.kind !== 'backup' ? holder.workflowId : undefined;
+  return holder && holder.kind !== 'backup' && holder.kind !== 'merge' ? holder.workflowId : undefined;
 }
 
 /**

@@ -193,6 +193,22 @@ describe('A recovery that is disturbed', function () {
     assert.notEqual((await backup.describe()).status.name, 'RUNNING');
   });
 
+  it('ends a merge that holds the lock', async () => {
+    await redis.stand({ config: WITH_LOG });
+    await redis.house.killWorker();
+    await redis.house.startWorker('hold:mergeClasses');
+    const before = redis.house.steps.length;
+    const args = [{ instance: 'main', classes: ['sessions'], backupId: 'latest' }];
+    const options = { workflowId: 'restore/main', taskQueue: 'redis-ops', args };
+    const merge = await redis.house.client.workflow.start('mergeFromBackup', options);
+    await begun('mergeClasses', before);
+    await redis.kill();
+    const report = await redis.recover();
+    assert.equal(report.outcome, 'serving');
+    await merge.result().catch(() => undefined);
+    assert.equal((await merge.describe()).status.name, 'CANCELLED');
+  });
+
   it('waits for a restore that holds the lock, and says so', async () => {
     await redis.stand({ config: WITH_LOG });
     await redis.house.killWorker();
