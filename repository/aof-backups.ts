@@ -15,6 +15,7 @@ const KIND: ManifestKind<AofManifest> = {
   key: aofManifestKey,
   format: (manifest) => formatAofBackupManifest(checkAofBackupManifest(manifest)),
   parse: parseAofBackupManifest,
+  objects: (manifest) => manifest.files.map(({ stored }) => ({ key: aofFileKey(manifest, stored.file), bytes: stored.bytes })),
 };
 
 /** Copies of append-only logs at rest: what stands in docs/repository-format.md, over any store. */
@@ -53,7 +54,7 @@ export class AofBackups {
     });
   }
 
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if a file of it is gone or cut */
   readManifest(ref: AofBackupRef): Promise<AofManifest> {
     return this.#manifests.read(ref);
   }
@@ -68,12 +69,12 @@ export class AofBackups {
     return this.#manifests.claim(place, takenAtMs);
   }
 
-  /** Whole backups, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
+  /** Whole backups, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */
   async list(instance: string, shard = '0'): Promise<AofManifest[]> {
     return (await this.listWithProblems(instance, shard)).manifests;
   }
 
-  /** The same, and the backups whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
+  /** The same, and those that can't be used: the manifest is bad, or a file is gone or has another size. Throws what the store throws: an unread list is no empty list. */
   listWithProblems(instance: string, shard = '0'): Promise<{ manifests: AofManifest[]; problems: ManifestProblem[] }> {
     return this.#manifests.list(instance, shard);
   }

@@ -24,6 +24,8 @@ export interface ManifestKind<M> {
   format(manifest: M): string;
   /** @throws RecoveryError `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
   parse(text: string, ref: SnapshotRef, where: string): M;
+  /** What lies beside the manifest, as the manifest says. */
+  objects(manifest: M): { key: string; bytes: number }[];
 }
 
 /** Manifests read at once by a listing. */
@@ -56,10 +58,11 @@ export class Manifests<M extends SnapshotRef> {
     }
   }
 
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if an object of it is gone or cut */
   async read(ref: SnapshotRef): Promise<M> {
     const found = await this.#find(ref);
-    if (found) return found;
+    const whole = found && (await this.#proven(found));
+    if (whole) return whole;
     throw new RecoveryError('BACKUP_MISSING', `${this.#store.url} has no ${this.#kind.what} ${ref.backupId} of ${ref.instance}`, {
       next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
     });
@@ -88,16 +91,21 @@ export class Manifests<M extends SnapshotRef> {
     }
   }
 
-  /** Oldest first, and the backups whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
+  /**
+   * Oldest first, and the backups that can't be used: by their manifest, or because the store lists an object that it names
+   * with another size or not at all. Throws what the store throws: an unread list is no empty list.
+   */
   async list(instance: string, shard: string): Promise<{ manifests: M[]; problems: ManifestProblem[] }> {
-    const names = await this.#store.listNames(this.#kind.allPrefix(instance, shard));
-    const ids = names.filter(isBackupId).sort(); // an id sorts as its time does
+    const sizes = await this.#sizes(this.#kind.allPrefix(instance, shard));
+    const ids = this.#idsIn(sizes, { instance, shard });
     const problems: ManifestProblem[] = [];
     const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
       try {
-        return await this.#find({ instance, shard, backupId });
+        const found = await this.#find({ instance, shard, backupId });
+        const isWhole = found && this.#kind.objects(found).every(({ key, bytes }) => sizes.get(key) === bytes);
+        return found && !isWhole ? await this.#proven(found) : found;
       } catch (error) {
-        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN')) throw error;
+        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN', 'BACKUP_CORRUPT')) throw error;
         problems.push({ backupId, error });
         return undefined;
       }
@@ -110,6 +118,41 @@ export class Manifests<M extends SnapshotRef> {
   async delete(ref: SnapshotRef): Promise<void> {
     await this.#store.delete(this.#kind.key(ref));
     for await (const { key } of this.#store.list(this.#kind.prefix(ref))) await this.#store.delete(key);
+  }
+
+  async #sizes(prefix: string): Promise<Map<string, number>> {
+    const sizes = new Map<string, number>();
+    for await (const { key, sizeBytes } of this.#store.list(prefix)) sizes.set(key, sizeBytes);
+    return sizes;
+  }
+
+  /** Of the backups that have a manifest, in the order of their time: an id sorts as that does. */
+  #idsIn(sizes: ReadonlyMap<string, number>, place: Omit<SnapshotRef, 'backupId'>): string[] {
+    const { length } = this.#kind.allPrefix(place.instance, place.shard);
+    const folders = new Set([...sizes.keys()].map((key) => key.slice(length, key.indexOf('/', length))));
+    return [...folders]
+      .filter((folder) => isBackupId(folder) && sizes.has(this.#kind.key({ ...place, backupId: folder })))
+      .sort();
+  }
+
+  /**
+   * Asks for each object by itself: a list takes time, in which a backup may be published or deleted.
+   * @returns undefined for one that has been deleted meanwhile: its manifest went first
+   * @throws RecoveryError `BACKUP_CORRUPT`
+   */
+  async #proven(manifest: M): Promise<M | undefined> {
+    for (const { key, bytes } of this.#kind.objects(manifest)) {
+      const found = await this.#store.head(key);
+      if (found?.sizeBytes === bytes) continue;
+      if ((await this.#find(manifest)) === undefined) return undefined;
+      const why = found
+        ? `has ${found.sizeBytes} bytes, the manifest says ${bytes}`
+        : 'is not in the store, and the manifest names it';
+      throw new RecoveryError('BACKUP_CORRUPT', `${this.#store.url}/${key} ${why}`, {
+        next: 'Restore another backup, and find out what changes objects in this store.',
+      });
+    }
+    return manifest;
   }
 
   async #find(ref: SnapshotRef): Promise<M | undefined> {

@@ -42,6 +42,7 @@ const KIND: ManifestKind<SnapshotManifest> = {
   key: manifestKey,
   format: (manifest) => formatManifest(checkManifest(manifest)),
   parse: parseManifest,
+  objects: (manifest) => [{ key: snapshotKey(manifest, manifest.stored.file), bytes: manifest.stored.bytes }],
 };
 
 /** Backups at rest: what stands in docs/repository-format.md, over any store. */
@@ -77,7 +78,7 @@ export class Repository {
     return this.#manifests.publish(manifest, () => this.verifyStored(manifest, manifest.stored));
   }
 
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if its RDB is gone or cut */
   readManifest(ref: SnapshotRef): Promise<SnapshotManifest> {
     return this.#manifests.read(ref);
   }
@@ -92,12 +93,12 @@ export class Repository {
     return this.#manifests.claim(place, takenAtMs);
   }
 
-  /** Whole snapshots, oldest first. What has no manifest isn't there; what has a bad one is in `listWithProblems`. */
+  /** Whole snapshots, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */
   async list(instance: string, shard = '0'): Promise<SnapshotManifest[]> {
     return (await this.listWithProblems(instance, shard)).manifests;
   }
 
-  /** The same, and the snapshots whose manifest can't be used. Throws what the store throws: an unread list is no empty list. */
+  /** The same, and those that can't be used: the manifest is bad, or the RDB is gone or has another size. Throws what the store throws: an unread list is no empty list. */
   listWithProblems(instance: string, shard = '0'): Promise<{ manifests: SnapshotManifest[]; problems: ManifestProblem[] }> {
     return this.#manifests.list(instance, shard);
   }

@@ -55,6 +55,27 @@ describe('redis-backup list, show and status', () => {
     );
   });
 
+  it('list, show and status name a backup whose RDB was emptied or is gone, and go on from the one before it', async () => {
+    await site.publish(taken(8, 3), taken(2, 3));
+    const rdb = join(site.dir, 'main/0/snapshots/20260801T063000Z/dump.rdb.zst');
+    for (const [damage, why] of [
+      [() => writeFile(rdb, ''), 'has 0 bytes, the manifest says 123'],
+      [() => rm(rdb), 'is not in the store, and the manifest names it'],
+    ] as const) {
+      await damage();
+      const listed = await site.run('list main', { now });
+      assert.match(listed.stdout, new RegExp(`warning: 20260801T063000Z is there and cannot be restored: .*${why}`));
+      const status = await site.run('status main --max-age 4h', { now });
+      assert.equal(status.code, 61);
+      assert.match(status.stdout, /20260801T003000Z/);
+      assert.match(status.stdout, /20260801T063000Z is there and cannot be restored/);
+      assert.match((await site.run('show main', { now })).stderr, /not the newest: backup 20260801T063000Z, .* cannot be used: /);
+      const named = await site.run('show main 20260801T063000Z', { now });
+      assert.equal(named.code, 22);
+      assert.match(named.stderr, new RegExp(why));
+    }
+  });
+
   it('show tells what a backup holds; latest is the newest that holds anything', async () => {
     await site.publish(taken(8, 3), taken(2, 0));
     const { stdout, code } = await site.run('show main', { now });

@@ -98,7 +98,10 @@ describe('A bad backup is refused, and Redis was never touched:', function () {
     it('a backup whose object is gone', async () => {
       const id = await forger.publish(rdb);
       await house.repository.store.delete(`main/0/snapshots/${id}/dump.rdb.zst`);
-      await attempts.refused(() => attempts.restore(id), { code: 'OBJECT_MISSING', says: new RegExp(id) });
+      await attempts.refused(() => attempts.restore(id), {
+        code: 'BACKUP_CORRUPT',
+        says: new RegExp(`${id}.* is not in the store`),
+      });
     });
 
     it('a well-kept file that is no RDB', async () => {

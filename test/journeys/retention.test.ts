@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { backupIdAt } from '../../model/instance.ts';
@@ -82,6 +82,22 @@ describe('Retention', function () {
     const left = await listed(house);
     assert.ok(good && left.includes(good), `${good} is not among ${left}`);
     assert.deepEqual(left.slice(-2), later.slice(-2));
+  });
+
+  it('deletes no whole one because of newer ones whose RDB is gone or empty, and leaves those for a person to look at', async () => {
+    const [older, whole, emptied, gone] = (await backupsOf(30, 24, 18, 12)) as [string, string, string, string];
+    truncateSync(join(house.dir, 'backups/main/0/snapshots', emptied, 'dump.rdb.zst'));
+    await house.repository.store.delete(`main/0/snapshots/${gone}/dump.rdb.zst`);
+    assert.deepEqual((await apply()).removed, []);
+    const { manifests, problems } = await house.repository.listWithProblems('main');
+    assert.deepEqual(
+      [idsOf(manifests), idsOf(problems)],
+      [
+        [older, whole],
+        [emptied, gone],
+      ],
+    );
+    for (const backupId of [emptied, gone]) rmSync(join(house.dir, 'backups/main/0/snapshots', backupId), { recursive: true });
   });
 
   it('leaves alone what a restore plan has pinned, until the pin ends', async () => {

@@ -133,6 +133,22 @@ describe('AOF backups', () => {
     );
   });
 
+  it('of which a file is gone or was cut are listed as problems, whatever their manifest says', async () => {
+    const good = await backUp();
+    const cut = await backUp({ ...REF, backupId: '20260214T070000Z' });
+    const gone = await backUp({ ...REF, backupId: '20260214T080000Z' });
+    const last = (manifest: AofManifest) => path(`main/0/aof/${manifest.backupId}/${manifest.files.at(-1)?.stored.file}`);
+    await truncate(last(cut), 0);
+    await rm(last(gone));
+    const { manifests, problems } = await backups.listWithProblems('main');
+    assert.deepEqual(manifests, [good]);
+    assert.deepEqual(
+      problems.map(({ backupId, error }) => [backupId, error.code]),
+      [cut, gone].map(({ backupId }) => [backupId, 'BACKUP_CORRUPT']),
+    );
+    await refuses(backups.readManifest(cut), 'BACKUP_CORRUPT', /has 0 bytes/);
+  });
+
   it('are deleted as a whole, and what never became one is swept', async () => {
     await backUp();
     await backups.delete(REF);

@@ -10,6 +10,7 @@ import type { SnapshotManifest } from '../../model/manifest.ts';
 import { formatManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
+import type { ObjectInfo } from '../../repository/stores/object-store.ts';
 import { startHttpFaultProxy } from '../support/fault-proxy.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
 import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
@@ -130,6 +131,52 @@ function itIsARepository(place: () => Place): void {
     assert.deepEqual(await repository.list(instance), manifests);
     assert.deepEqual(await repository.shards(instance), ['0']);
     assert.deepEqual(await repository.list('nobody'), []);
+  });
+
+  it('names a snapshot whose RDB is gone or was cut, though its manifest is whole, and lists the others', async () => {
+    const whole = await backUp(refAt(7, 'incomplete'));
+    const cut = await backUp(refAt(8, 'incomplete'));
+    const gone = await backUp(refAt(9, 'incomplete'));
+    const emptied = await backUp(refAt(10, 'incomplete'));
+    await repository.store.delete(keyOf(gone, 'dump.rdb.zst'));
+    for (const [manifest, body] of [
+      [cut, 'REDIS'],
+      [emptied, ''],
+    ] as const)
+      await repository.store.put(keyOf(manifest, 'dump.rdb.zst'), bytes(body));
+    const { manifests, problems } = await repository.listWithProblems('incomplete');
+    assert.deepEqual(manifests, [whole]);
+    assert.deepEqual(
+      problems.map(({ backupId, error }) => [backupId, error.code]),
+      [cut, gone, emptied].map(({ backupId }) => [backupId, 'BACKUP_CORRUPT']),
+    );
+    assert.match(problems[0]?.error.message ?? '', /dump\.rdb\.zst has 5 bytes, the manifest says \d+$/);
+    assert.match(problems[1]?.error.message ?? '', /dump\.rdb\.zst is not in the store, and the manifest names it$/);
+    await refuses(repository.readManifest(gone), 'BACKUP_CORRUPT', /is not in the store/);
+  });
+
+  it('takes a snapshot that is published or deleted while the store is listed for what it is then', async () => {
+    const ref = refAt(7, 'racing');
+    type List = (prefix: string) => AsyncIterable<ObjectInfo>;
+    const listedBy = (list: List) => {
+      const store = openStore(place().location);
+      return new Repository(Object.assign(store, { list })).listWithProblems('racing');
+    };
+    const andThen = (act: () => Promise<unknown>): List =>
+      async function* (prefix) {
+        yield* repository.store.list(prefix);
+        await act();
+      };
+    await repository.writeSnapshot(ref, bytes(rdb));
+    const none = { manifests: [], problems: [] };
+    assert.deepEqual(await listedBy(andThen(() => repository.deleteSnapshot(ref))), none, 'an upload that is under way');
+    assert.deepEqual(await listedBy(andThen(() => backUp(ref))), none, 'there was none when the list began');
+    const passedBy: List = async function* (prefix) {
+      for await (const object of repository.store.list(prefix)) if (!object.key.endsWith('.zst')) yield object;
+    };
+    const { manifests, problems } = await listedBy(passedBy);
+    assert.deepEqual([manifests.length, problems], [1, []], 'its RDB came where the list had gone by');
+    assert.deepEqual(await listedBy(andThen(() => repository.deleteSnapshot(ref))), none, 'deleted meanwhile');
   });
 
   it('gives each of many writers an id of its own, the next that is free', async () => {
@@ -264,8 +311,13 @@ function itIsARepository(place: () => Place): void {
   it('lists hundreds of backups', async () => {
     const manifest = await backUp(refAt(18, 'many'));
     const ids = Array.from({ length: 300 }, (_, index) => backupIdAt(Date.UTC(2026, 2, 1) + index * 6 * 3600_000));
-    const publish = (backupId: string) =>
-      repository.store.put(keyOf({ ...manifest, backupId }, 'manifest.json'), bytes(formatManifest({ ...manifest, backupId })));
+    const publish = async (backupId: string) => {
+      await repository.store.put(keyOf({ ...manifest, backupId }, 'dump.rdb.zst'), bytes(Buffer.alloc(manifest.stored.bytes)));
+      await repository.store.put(
+        keyOf({ ...manifest, backupId }, 'manifest.json'),
+        bytes(formatManifest({ ...manifest, backupId })),
+      );
+    };
     for (let at = 0; at < ids.length; at += 30) await Promise.all(ids.slice(at, at + 30).map(publish));
     assert.equal((await repository.list('many')).length, 301);
   }).timeout(60_000);
