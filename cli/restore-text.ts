@@ -4,7 +4,7 @@ import { standing } from '../model/stands-check.ts';
 
 /** What a finished restore did, proved and lost. */
 export function restoreText(report: RestoreReport): string {
-  const { instance, backupId, takenAt, keysAfter, proof, downtimeSeconds } = report;
+  const { instance, backupId, takenAt, keysAfter, proof } = report;
   // What spoils the next start comes before the good news.
   const urgent = report.live?.configFile ? report.warnings.slice(0, 1) : [];
   const lines = [
@@ -21,7 +21,7 @@ export function restoreText(report: RestoreReport): string {
     ),
     report.live
       ? `  refused writes for ${formatDuration(report.live.writesRefusedSeconds * 1000)}; reads were served${report.live.load === 'swapdb' ? ' all the time' : ', but for LOADING'}`
-      : `  served nobody for ${formatDuration(downtimeSeconds * 1000)}`,
+      : downtimeText(report),
     ...report.applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}${detail ? `, ${detail}` : ''}`),
     ...(report.safetyBackupId ? [`  what was there before: backup ${report.safetyBackupId}`] : []),
     ...(report.keptAside
@@ -31,6 +31,11 @@ export function restoreText(report: RestoreReport): string {
   ];
   return lines.join('\n');
 }
+
+const downtimeText = ({ downtimeSeconds, wasDown }: RestoreReport): string =>
+  wasDown
+    ? `  Redis did not answer when the restore began; from the start of the new process to its first answer: ${formatDuration(downtimeSeconds * 1000)}`
+    : `  served nobody for ${formatDuration(downtimeSeconds * 1000)}`;
 
 /** Where there are several. */
 const byDatabase = ({ databases }: RestoreReport['keysAfter']): string[] =>

@@ -201,8 +201,10 @@ export interface RestoreReport {
   exact: boolean;
   /** What was compared, in one sentence. */
   proof: string;
-  /** From the start of the new process to its first answer; 0 with strategy `live`. */
+  /** From the stop, or with `wasDown` from the start of the new process, to its first answer; 0 with strategy `live`. */
   downtimeSeconds: number;
+  /** Redis did not answer when the restore began: for how long it had not is not known here. */
+  wasDown?: true;
   losses: PlannedLosses;
   warnings: string[];
   applications: { name: string; verdict: string; detail: string }[];

@@ -1,6 +1,7 @@
 import { OTHER } from './data-class.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, sumOfBounds } from './loss.ts';
+import type { SnapshotManifest } from './manifest.ts';
 import type { PlanInput } from './plan.ts';
 import type { ClassKeys, Rehearsal } from './rehearsal.ts';
 
@@ -104,12 +105,19 @@ function outcomeDatabases(input: PlanInput, tried: Rehearsal | undefined, all: B
       const now = target.keysNow && (target.keysNow.databases.find((one) => one.db === db)?.keys ?? 0);
       const after = tried
         ? exactly(tried.databases.find((one) => one.db === db)?.keys ?? 0)
-        : all && within(all, keys, expires, stored.length);
+        : all && within(all, { keys, expires }, stored);
       return row(`db${db}`, keys, now, after);
     });
 }
 
-const within = (all: Bounds, keys: number, expires: number, databases: number): Bounds => {
-  if (databases === 1 && keys > 0) return all;
-  return { atLeast: keys - expires, atMost: Math.min(keys, all.atMost) };
-};
+/** What is known of all holds here, too: where all keys are alive, so are those of each database. */
+function within(all: Bounds, { keys, expires }: Stored, stored: readonly Stored[]): Bounds {
+  const sum = (of: (one: Stored) => number): number => stored.reduce((total, one) => total + of(one), 0);
+  const [others, lasting] = [sum((one) => one.keys) - keys, sum((one) => one.keys - one.expires) - (keys - expires)];
+  return {
+    atLeast: Math.max(keys - expires, all.atLeast - others),
+    atMost: Math.max(0, Math.min(keys, all.atMost - lasting)),
+  };
+}
+
+type Stored = Pick<SnapshotManifest['rdb']['databases'][number], 'keys' | 'expires'>;

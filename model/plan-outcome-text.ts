@@ -13,15 +13,19 @@ export function momentSection(plan: RestorePlan): string[] {
     rehearsal?.done ? title : `${title} (not rehearsed: what each takes is not known)`,
     ...moments.flatMap((moment) => [`  ${momentText(moment)}`, `    undone by: ${undoCommand(plan, moment)}`]),
     ...(moreMoments > 0
-      ? [`  and ${formatCount(moreMoments)} more: \`redis-backup find-destructive ${plan.instance}\` lists them`]
+      ? [
+          `  and ${formatCount(moreMoments)} more${rehearsal?.done ? ' that took less or were not counted' : ''}: \`redis-backup find-destructive ${plan.instance}\` lists them`,
+        ]
       : []),
   ];
 }
 
 const momentText = (moment: PlannedMoment): string => {
   const named = moment.named === undefined ? '' : ` of ${formatCountOf(moment.named, 'key')}`;
-  return `${formatTime(moment.atMs, 'milliseconds')}  ${moment.command}${named} in database ${moment.db}${tookText(moment)}`;
+  return `${formatTime(moment.atMs, 'milliseconds')}  ${moment.command}${named} in database ${moment.db}${tookText(moment)}${wroteText(moment)}`;
 };
+
+const wroteText = ({ wrote = 0 }: PlannedMoment): string => (wrote > 0 ? `, and wrote ${formatCountOf(wrote, 'other')}` : '');
 
 const undoCommand = (plan: RestorePlan, { until }: PlannedMoment): string =>
   restoreCommand({ instance: plan.instance, until, isLive: plan.strategy === 'live' });
@@ -46,18 +50,31 @@ export function lossSection({ losses, outcome, safetySnapshot, layout, live }: R
   else {
     const snapshot = safetySnapshot.taken ? ', and a safety snapshot is taken first' : '';
     const where = live ? (safetySnapshot.taken ? '; a safety snapshot is taken first' : '') : `; their ${kept}${snapshot}`;
-    lines.push(`  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now${where}.`);
+    const are = losses.replaced.keys === 1 ? 'is' : 'are';
+    lines.push(
+      `  ${formatCountOf(losses.replaced.keys, 'key')} that the target holds now ${are} replaced by what comes out${where}.`,
+    );
   }
-  for (const { name: sessions, lost } of outcome.classes.filter(({ sensitive }) => sensitive)) {
-    if (lost && lost.atMost > 0)
-      lines.push(`  Of these ${formatBounds(lost)} ${sessions} that do not come back: so many sign in again.`);
-  }
+  lines.push(...signInLines(outcome));
   for (const { name: sessions, atMost } of losses.revived) {
     lines.push(
       `  Sign-outs since then: whoever signed out or was revoked is signed in again (at most ${formatCount(atMost)} ${sessions}).`,
     );
   }
   return lines;
+}
+
+/** Where as many come out as are there now, nobody has compared whether they are the same. */
+function signInLines({ classes }: RestorePlan['outcome']): string[] {
+  const sensitive = classes.filter((one) => one.sensitive && (one.inRedisNow ?? 0) > 0);
+  const lines = sensitive.flatMap(({ name, lost, inRedisNow = 0, afterRestore }) => {
+    if (!lost || !afterRestore || afterRestore.atLeast >= inRedisNow) return [];
+    return lost.atLeast > 0
+      ? [`  Of these at least ${formatCount(lost.atLeast)} ${name} do not come back: so many sign in again.`]
+      : [`  At most ${formatCount(inRedisNow - afterRestore.atLeast)} fewer ${name} come out: so many sign in again.`];
+  });
+  const since = sensitive.some(({ lost }) => lost) ? ['  Sign-ins since then: whoever signed in anew signs in once more.'] : [];
+  return [...lines, ...since];
 }
 
 /** By class, and by database where there are several: in the backup, now, afterwards. Rows without any key are left out. */
@@ -74,7 +91,9 @@ export function outcomeTables(plan: RestorePlan): string[] {
   const shown = <T extends OutcomeRow>(rows: readonly T[]): T[] =>
     rows.filter((row) => row.inBackup > 0 || (row.inRedisNow ?? 0) > 0 || (row.afterRestore?.atMost ?? 0) > 0);
   const classes = shown(outcome.classes).map((one) => [...cells(one), one.whenLost]);
-  const databases = shown(outcome.databases).map(cells);
+  const byDatabase = shown(outcome.databases);
+  const isLessExact = isExact(outcome.all) && !byDatabase.every(isExact); // and would contradict the classes
+  const databases = isLessExact ? [] : byDatabase.map(cells);
   return [
     ...table([['By data class', ...columns, 'when lost'], ...classes, [...cells(outcome.all), '']]),
     ...functionsLine(plan),
@@ -82,6 +101,8 @@ export function outcomeTables(plan: RestorePlan): string[] {
     ...triedLine(plan),
   ];
 }
+
+const isExact = ({ afterRestore }: OutcomeRow): boolean => afterRestore?.atLeast === afterRestore?.atMost;
 
 const afterText = ({ afterRestore }: OutcomeRow, { outcome }: RestorePlan): string => {
   if (!afterRestore) return 'unknown';

@@ -9,8 +9,9 @@ import { consentTo, plannedLoss } from './plan-loss.ts';
 import { asStartedNext } from './plan-next-start.ts';
 import { appendFormOf, refusalsOf } from './plan-refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
-import type { PlanInput, PlannedLosses, RestoreMode, RestorePlan } from './plan-types.ts';
+import type { PlanInput, PlannedLosses, PlannedMoment, RestoreMode, RestorePlan } from './plan-types.ts';
 import { warningsOf } from './plan-warnings.ts';
+import { heaviest } from './rehearsed-moments.ts';
 
 export type * from './plan-facts.ts';
 export type * from './plan-types.ts';
@@ -79,20 +80,18 @@ export function planRestore(given: PlanInput): RestorePlan {
   return { ...draft, refusals: refusalsOf(input, draft), warnings: warningsOf(input, draft) };
 }
 
-/** A plan stays small: it goes into every undo entry. */
-const MOMENTS_SHOWN = 20;
-
 /** What stands there afterwards, where the log takes much away, and whether somebody has to consent. */
 function foresee(
   input: PlanInput,
   ofBackup: readonly ClassLoss[],
 ): Pick<RestorePlan, 'outcome' | 'moments' | 'moreMoments' | 'loss' | 'unforeseen'> {
   const { rehearsal } = input;
-  const moments = rehearsal?.done ? rehearsal.moments : (input.moments ?? []);
+  const found: readonly PlannedMoment[] = rehearsal?.done ? rehearsal.moments : (input.moments ?? []);
+  const moments = heaviest(found, ({ named = Number.POSITIVE_INFINITY }) => named);
   const known = {
     outcome: plannedOutcome(input, ofBackup),
-    moments: moments.slice(0, MOMENTS_SHOWN),
-    moreMoments: Math.max(0, moments.length - MOMENTS_SHOWN) + (rehearsal?.done ? rehearsal.moreMoments : 0),
+    moments,
+    moreMoments: found.length - moments.length + (rehearsal?.done ? rehearsal.moreMoments : 0),
   };
   const loss = plannedLoss(input, known);
   const unforeseen = whatIsLoaded(input).log ? consentTo(input, ['unforeseen'], known) : undefined;

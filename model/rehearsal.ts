@@ -11,7 +11,7 @@ export interface Rehearsal {
   classes: ClassKeys[];
   databases: DatabaseKeys[];
   functions: number;
-  /** Destructive moments in the replayed range, oldest first; at most 20, `moreMoments` says how many more. */
+  /** Destructive moments in the replayed range, oldest first: the 20 that took most. `moreMoments`: those that took less, or were not counted. */
   moments: RehearsedMoment[];
   moreMoments: number;
   /** The data that came out as one RDB, kept on the machine of the rehearsal for the restore that follows. Absent when the target could not load it. */
@@ -26,8 +26,12 @@ export interface RehearsedMoment {
   /** `<timeline>@<offset>`: what `--until` takes to have it undone. */
   until: string;
   keysBefore: number;
+  /** Of `keysBefore`, those that it left. */
   keysAfter: number;
+  /** The rest of `keysBefore`, by class. */
   took: ClassKeys[];
+  /** Keys that came in their place, where they lay. Absent: none. */
+  wrote?: number;
 }
 
 export interface ClassKeys {

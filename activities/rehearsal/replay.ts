@@ -70,7 +70,7 @@ export async function replay({ client, scratch }: ThrowAway, options: ReplayOpti
   await refuseLoadErrors(client, scratch.directory);
   await rm(rdb.path, { force: true }); // its room is for what came out
   const counted = await countBySaving(client, scratch.directory, options);
-  return { counted, moments: meter.moments.toSorted((a, b) => a.atMs - b.atMs), moreMoments: meter.more };
+  return { counted, ...meter.result() };
 }
 
 async function untilApplied(client: ThrowAway['client'], offset: number, signal: AbortSignal): Promise<void> {

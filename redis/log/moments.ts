@@ -1,5 +1,6 @@
 import type { StreamState } from '../../model/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
+import { ExpiryArgument } from './expiry-argument.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { verdictOf } from './write-commands.ts';
 
@@ -27,9 +28,11 @@ export interface MomentFinderOptions {
   allowed?: readonly string[];
 }
 
-/** Those first that are most likely to have taken much. */
+/** Those first that are most likely to have taken much; of equals the newest. */
 export const byWeight = (a: Suspect, b: Suspect): number =>
-  Number(a.command === EMPTYING) - Number(b.command === EMPTYING) || b.keys - a.keys || 0; // of two that are infinite
+  Number(isEveryday(a.command)) - Number(isEveryday(b.command)) ||
+  b.keys - a.keys || // NaN of two that are infinite
+  b.fromCommand - a.fromCommand;
 
 /** One piece of the log after another, of a stretch of one timeline. */
 export interface WatchedRange {
@@ -44,8 +47,10 @@ export interface WatchedRange {
   atMs(): number;
 }
 
-/** What queues do all day: seldom a loss, and suspected behind all others. */
-export const EMPTYING = 'mass emptying';
+const EMPTYING = 'mass emptying';
+const ENDING = 'mass write with a short expiry';
+/** What queues and rate limits do all day: seldom a loss, and suspected behind all others. */
+export const isEveryday = (command: string): boolean => command === EMPTYING || command === ENDING;
 
 const AT_ONCE = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
 /** What many of them in a row are called. Expiry, eviction and scripts arrive as DEL or UNLINK. */
@@ -56,11 +61,14 @@ const IN_A_ROW: Readonly<Record<string, string>> = Object.fromEntries(
     'mass move': 'MOVE',
     'mass copy': 'COPY',
     'mass expire': 'EXPIREAT PEXPIREAT EXPIRE PEXPIRE',
+    // Over keys that were there for longer. SETEX and SET with EX arrive as SET with PXAT.
+    [ENDING]: 'SET SETEX PSETEX RESTORE',
     // The key goes with its last element. A stream stays when it is empty.
     [EMPTYING]:
       'HDEL HGETDEL LMOVE LMPOP LPOP LREM LTRIM RPOP RPOPLPUSH SMOVE SPOP SREM VREM ZMPOP ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ' +
       'ZREMRANGEBYRANK ZREMRANGEBYSCORE BLMOVE BLMPOP BLPOP BRPOP BRPOPLPUSH BZMPOP BZPOPMAX BZPOPMIN ' +
-      'SDIFFSTORE SINTERSTORE SUNIONSTORE ZDIFFSTORE ZINTERSTORE ZRANGESTORE ZUNIONSTORE GEOSEARCHSTORE',
+      'SDIFFSTORE SINTERSTORE SUNIONSTORE ZDIFFSTORE ZINTERSTORE ZRANGESTORE ZUNIONSTORE GEOSEARCHSTORE ' +
+      'GEORADIUS GEORADIUSBYMEMBER SORT',
   }).flatMap(([kind, names]) => names.split(' ').map((name) => [name, kind])),
 );
 /** They name nothing but keys. */
@@ -68,8 +76,8 @@ const OF_KEYS_ONLY = new Set(['DEL', 'UNLINK']);
 const WINDOW_MS = 1_000;
 /** A longer run is told in parts: the first of them undoes all. */
 const LONGEST_RUN_MS = 60_000;
-/** A time to live that ends this soon takes the key away; applications renew longer ones all day. */
-const SOON_MS = 10_000;
+/** Those of them that take a key only when they end it soon. */
+const TIMED = new Set('EXPIREAT PEXPIREAT EXPIRE PEXPIRE SET SETEX PSETEX RESTORE'.split(' '));
 /** So many are kept, those that name the most keys. */
 const MOST_SUSPECTS = 1_000;
 
@@ -86,7 +94,7 @@ export class MomentFinder {
   #open = new Set<Suspect>();
   #commands = 0;
   #atBoundary = 0;
-  /** Left out because there are too many. */
+  /** Left out because there are too many, but for those of every day. */
   dropped = 0;
 
   constructor(options: MomentFinderOptions) {
@@ -101,23 +109,23 @@ export class MomentFinder {
 
   /** Passes the pieces through. */
   async *watch(body: AsyncIterable<Buffer>, range: WatchedRange): AsyncGenerator<Buffer> {
-    const window = new PieceWindow(range.start);
+    const expiry = new ExpiryArgument(range.start);
     const reader = new CommandReader(range.startState, {
       offset: range.start,
       renamed: this.#options.renamed,
-      onArgument: ({ name }, index, end) => window.argument(index, end, Object.hasOwn(IN_A_ROW, name)),
+      onArgument: ({ name }, index, end) => expiry.argument(name, index, end),
       onCommand: (command) => {
-        if (command.start >= range.from && command.end <= range.to) this.#see(command, range, window.second);
+        if (command.start >= range.from && command.end <= range.to) this.#see(command, range, expiry);
       },
     });
     for await (const piece of body) {
-      window.piece(piece, reader.offset);
+      expiry.piece(piece, reader.offset);
       reader.read(piece);
       yield piece;
     }
   }
 
-  #see(command: LoggedCommand, range: WatchedRange, second: string): void {
+  #see(command: LoggedCommand, range: WatchedRange, expiry: ExpiryArgument): void {
     const { name, isBoundary } = command;
     if (verdictOf(name, this.#allowed) !== 'replay') return;
     if (name !== 'SELECT') this.#commands += 1;
@@ -125,7 +133,8 @@ export class MomentFinder {
     if (AT_ONCE.has(name)) {
       this.#add(this.#suspect(command, range, { command: name, atMs, keys: Number.POSITIVE_INFINITY }));
       this.#runs.clear(); // what it took is not theirs
-    } else if (Object.hasOwn(IN_A_ROW, name) && !isLongLived(name, second, atMs)) this.#inARow(command, range, atMs);
+    } else if (Object.hasOwn(IN_A_ROW, name) && (!TIMED.has(name) || expiry.isSoon(name, atMs)))
+      this.#inARow(command, range, atMs);
     if (isBoundary) this.#boundary();
   }
 
@@ -156,7 +165,8 @@ export class MomentFinder {
     this.#open.add(suspect);
     if (this.#suspects.length < 2 * MOST_SUSPECTS) return;
     const kept = [...this.#suspects].sort(byWeight).slice(0, MOST_SUSPECTS);
-    this.dropped += this.#suspects.length - kept.length;
+    const few = new Set(kept);
+    this.dropped += this.#suspects.filter((one) => !few.has(one) && !isEveryday(one.command)).length;
     this.#suspects = kept;
   }
 
@@ -200,39 +210,4 @@ class Run {
     this.#window = [];
     return this.suspect;
   }
-}
-
-/** Finds the second argument of a command in the piece that it lies in; one that lies in two is not looked at. */
-class PieceWindow {
-  second = '';
-  #piece: Buffer = Buffer.alloc(0);
-  #base: number;
-  #mark: number;
-
-  constructor(base: number) {
-    this.#base = base;
-    this.#mark = base;
-  }
-
-  piece(piece: Buffer, base: number): void {
-    this.#piece = piece;
-    this.#base = base;
-  }
-
-  argument(index: number, end: number, isWanted: boolean): void {
-    if (index === 0) this.second = '';
-    else if (index === 2 && isWanted && this.#mark >= this.#base) {
-      const bytes = this.#piece.subarray(this.#mark - this.#base, end - this.#base);
-      this.second = bytes.length > 64 ? '' : bytes.toString('latin1', bytes.indexOf(10) + 1, bytes.length - 2);
-    }
-    this.#mark = end;
-  }
-}
-
-/** Only commands that say when: an unknown moment is taken for a late one. */
-function isLongLived(name: string, second: string, atMs: number): boolean {
-  if (!name.includes('EXPIRE')) return false;
-  if (!/^-?\d{1,15}$/.test(second)) return true;
-  const leftMs = { PEXPIREAT: Number(second) - atMs, EXPIREAT: Number(second) * 1000 - atMs, PEXPIRE: Number(second) }[name];
-  return (leftMs ?? Number(second) * 1000) > SOON_MS;
 }

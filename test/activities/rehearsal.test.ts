@@ -22,6 +22,7 @@ const DISASTERS: {
   prepare?(source: RedisServer): Promise<unknown>;
   run(source: RedisServer): Promise<unknown>;
   keysAfter?: number;
+  wrote?: number;
 }[] = [
   { title: 'FLUSHALL', command: 'FLUSHALL', run: (source) => source.command('FLUSHALL') },
   { title: 'a mass DEL', command: 'mass delete', run: each((name) => ['DEL', name]), keysAfter: 5 },
@@ -42,7 +43,13 @@ const DISASTERS: {
     keysAfter: 5,
   },
   { title: 'SWAPDB', command: 'SWAPDB', run: (source) => source.command('SWAPDB', '0', '7') },
-  { title: 'RENAME of all', command: 'mass rename', run: each((name) => ['RENAME', name, `trash:${name}`]), keysAfter: 205 },
+  {
+    title: 'RENAME of all',
+    command: 'mass rename',
+    run: each((name) => ['RENAME', name, `trash:${name}`]),
+    keysAfter: 5,
+    wrote: 200,
+  },
   {
     title: 'SREM of the last element of all',
     command: 'mass emptying',
@@ -51,6 +58,18 @@ const DISASTERS: {
     keysAfter: 5,
   },
   { title: 'PEXPIRE of all', command: 'mass expire', run: each((name) => ['PEXPIRE', name, '1500']), keysAfter: 5 },
+  {
+    title: 'SET of all with a short expiry',
+    command: 'mass write with a short expiry',
+    run: each((name) => ['SET', name, '', 'PX', '1500']),
+    keysAfter: 5,
+  },
+  {
+    title: 'SORT of nothing STOREd over all',
+    command: 'mass emptying',
+    run: each((name) => ['SORT', 'nothing', 'STORE', name]),
+    keysAfter: 5,
+  },
 ];
 
 describe('A rehearsal', function () {
@@ -128,10 +147,7 @@ describe('A rehearsal', function () {
     rehearsing.memory = async () => ({ availableBytes: (free.length > 1 ? free.shift() : free[0]) ?? 0, totalBytes: 2 * gib });
     const outcome = await rehearsing.rehearse(base);
     rehearsing.memory = undefined;
-    assert.match(
-      outcome.done ? 'done' : outcome.why,
-      /^the log makes so much of its base that only \S+ \S+ of memory are left/,
-    );
+    assert.match(outcome.done ? 'done' : outcome.why, /^the log makes so much of its base that only \S+ \S+ of memory are left/);
     assert.deepEqual(rehearsing.left(), []);
   });
 
@@ -203,7 +219,14 @@ function itRehearses(binary: RedisBinary): void {
     const found = undo.map((moment) => moments.find((one) => offsetOf(one.until) >= offsetOf(moment)));
     assert.deepEqual(
       found.map((moment) => seen(moment)),
-      DISASTERS.map(({ command, keysAfter = 0 }) => ({ command, db: 0, keysBefore: 205, keysAfter, sessions: 200 })),
+      DISASTERS.map(({ command, keysAfter = 0, wrote }) => ({
+        command,
+        db: 0,
+        keysBefore: 205,
+        keysAfter,
+        wrote,
+        sessions: 200,
+      })),
     );
     assert.equal(moreMoments, 0);
   });
@@ -251,5 +274,6 @@ const seen = (moment: RehearsedMoment | undefined) =>
     db: moment.db,
     keysBefore: moment.keysBefore,
     keysAfter: moment.keysAfter,
+    wrote: moment.wrote,
     sessions: moment.took.find(({ name }) => name === 'sessions')?.keys,
   };

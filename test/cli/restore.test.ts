@@ -136,6 +136,16 @@ warning: a replica was left behind
     assert.equal((await stage.client.workflow.getHandle('restore/main').describe()).status.name, 'COMPLETED');
   });
 
+  it('knows no downtime of a Redis that was down before', async () => {
+    stage.play = async () => ({ ...REPORT, downtimeSeconds: 1.6, wasDown: true });
+    const { stdout } = await site.run('restore main --yes');
+    assert.match(
+      stdout,
+      /^ {2}Redis did not answer when the restore began; from the start of the new process to its first answer: 1\.6 s$/m,
+    );
+    assert.doesNotMatch(stdout, /served nobody/);
+  });
+
   it('takes a backup id alone for that backup when there is one instance', async () => {
     await site.run(`restore ${BACKUP_ID} --yes`);
     assert.deepEqual(inputs, [{ ...asked, backupId: BACKUP_ID }]);

@@ -21,16 +21,24 @@ describe('A plan whose log was rehearsed', () => {
   });
 
   it('names each destructive moment first, with what it took and the command that has it undone', () => {
-    const swapped = flushed({ command: 'SWAPDB', db: 2, keysBefore: 10, keysAfter: 9, took: [], until: `${TIMELINE}@71000000` });
+    const swapped = flushed({
+      command: 'SWAPDB',
+      db: 2,
+      keysBefore: 10,
+      keysAfter: 9,
+      took: [],
+      wrote: 3,
+      until: `${TIMELINE}@71000000`,
+    });
     const plan = planOf({ ...WITH_LOG, rehearsal: rehearsed(130_000, { moments: [flushed(), swapped], moreMoments: 4 }) });
     const lines = renderPlan(plan).split('\n');
     assert.deepEqual(lines.slice(4, 11), [
       'Destructive moments in the log that is replayed: 6',
       '  2026-08-01 08:00:00.000 UTC  FLUSHALL in database 0, which took 180,000 of 180,000 keys (sessions 105,000, other 75,000)',
       `    undone by: redis-backup restore main --until ${TIMELINE}@70000000`,
-      '  2026-08-01 08:00:00.000 UTC  SWAPDB in database 2, which took 1 of 10 keys',
+      '  2026-08-01 08:00:00.000 UTC  SWAPDB in database 2, which took 1 of 10 keys, and wrote 3 others',
       `    undone by: redis-backup restore main --until ${TIMELINE}@71000000`,
-      '  and 4 more: `redis-backup find-destructive main` lists them',
+      '  and 4 more that took less or were not counted: `redis-backup find-destructive main` lists them',
       '',
     ]);
     assert.equal(lines[11], 'What is lost');

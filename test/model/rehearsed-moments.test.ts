@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { DatabaseKeys } from '../../model/rehearsal.ts';
-import { manyOf, takenBetween } from '../../model/rehearsed-moments.ts';
+import { heaviest, manyOf, takenBetween } from '../../model/rehearsed-moments.ts';
 
 const db = (number: number, sessions: number, other = 0): DatabaseKeys => ({
   db: number,
@@ -29,7 +29,13 @@ describe('What a moment of the log took', () => {
 
   it('is not made up for by what came in its place: a swap, a rename', () => {
     assert.deepEqual(takenBetween([db(0, 200), db(7, 50)], [db(0, 50), db(7, 200)])?.took, [{ name: 'sessions', keys: 150 }]);
-    assert.deepEqual(takenBetween([db(0, 200)], [db(0, 0, 200)])?.took, [{ name: 'sessions', keys: 200 }]);
+    assert.deepEqual(takenBetween([db(0, 1_200, 1_020)], [db(0, 0, 2_220)]), {
+      db: 0,
+      keysBefore: 2_220,
+      keysAfter: 1_020,
+      took: [{ name: 'sessions', keys: 1_200 }],
+      wrote: 1_200,
+    });
   });
 
   it('is no moment below a tenth of what was there, below one, and in any case from a thousand on', () => {
@@ -39,5 +45,22 @@ describe('What a moment of the log took', () => {
     assert.equal(takenBetween([], [db(0, 1)]), undefined);
     assert.ok(takenBetween([db(0, 1_000_000)], [db(0, 999_000)]));
     assert.deepEqual([manyOf(0), manyOf(9), manyOf(200), manyOf(10_000_000)], [1, 1, 20, 1_000]);
+  });
+});
+
+describe('The moments that are told', () => {
+  const moment = (at: number, took: number) => ({ at, took });
+  const told = (moments: { at: number; took: number }[], most: number) =>
+    heaviest(moments, ({ took }) => took, most).map(({ at }) => at);
+
+  it('are those that took most, in their order', () => {
+    assert.deepEqual(told([moment(1, 5), moment(2, 50), moment(3, 1), moment(4, 7)], 2), [2, 4]);
+  });
+
+  it('are of equals the newest', () => {
+    const alike = Array.from({ length: 25 }, (_, at) => moment(at, 10));
+    assert.deepEqual(told(alike, 3), [22, 23, 24]);
+    const unknown = alike.map(({ at }) => moment(at, Number.POSITIVE_INFINITY));
+    assert.deepEqual(told(unknown, 3), [22, 23, 24]);
   });
 });

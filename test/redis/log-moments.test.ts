@@ -54,6 +54,9 @@ describe('Places of a log where much may have gone at once', () => {
       ['mass rename', (index: number) => ['RENAME', `${index}`, `x${index}`]],
       ['mass move', (index: number) => ['MOVE', `${index}`, '1']],
       ['mass delete', (index: number) => ['GETDEL', `${index}`]],
+      ['mass emptying', (index: number) => ['SORT', 'nothing', 'STORE', `${index}`]],
+      ['mass emptying', (index: number) => ['SINTERSTORE', `${index}`, 'a', 'nothing']],
+      ['mass emptying', (index: number) => ['ZINTERSTORE', `${index}`, '2', 'a', 'nothing']],
       ['mass emptying', (index: number) => ['HDEL', `${index}`, 'a', 'b']],
       ['mass emptying', (index: number) => ['SREM', `${index}`, 'a']],
       ['mass emptying', (index: number) => ['LPOP', `${index}`]],
@@ -86,6 +89,42 @@ describe('Places of a log where much may have gone at once', () => {
     const ends = (inMs: number): Piece[] => [[5_000, SELECT + many((index) => ['PEXPIREAT', `${index}`, `${5_000 + inMs}`])]];
     assert.equal((await found(ends(1_000)))[0]?.command, 'mass expire');
     assert.deepEqual(await found(ends(1_800_000)), []);
+  });
+
+  it('are many values that are written over with one that ends soon, and not those that last', async () => {
+    const written = (inMs: number) => [
+      (index: number) => ['SET', `${index}`, 'v', 'PXAT', `${5_000 + inMs}`],
+      (index: number) => ['SET', `${index}`, 'PX', 'XX', 'px', `${inMs}`],
+      (index: number) => ['SET', `${index}`, 'v', 'EX', `${inMs / 1000}`],
+      (index: number) => ['SETEX', `${index}`, `${inMs / 1000}`, 'v'],
+      (index: number) => ['PSETEX', `${index}`, `${inMs}`, 'v'],
+      (index: number) => ['RESTORE', `${index}`, `${inMs}`, 'v', 'REPLACE'],
+      (index: number) => ['RESTORE', `${index}`, `${5_000 + inMs}`, 'v', 'REPLACE', 'ABSTTL'],
+    ];
+    for (const of of written(1_000)) {
+      const suspects = await found([[5_000, SELECT + many(of)]]);
+      assert.deepEqual(
+        suspects.map((one) => [one.command, one.keys]),
+        [['mass write with a short expiry', 10]],
+        `${of(0)}`,
+      );
+    }
+    for (const of of written(1_800_000)) assert.deepEqual(await found([[5_000, SELECT + many(of)]]), [], `${of(0)}`);
+    for (const of of [
+      (index: number) => ['SET', `${index}`, ''],
+      (index: number) => ['SET', `${index}`, 'v', 'KEEPTTL'],
+      (index: number) => ['SET', `${index}`, 'PX', 'XX'],
+      (index: number) => ['RESTORE', `${index}`, '0', 'v', 'REPLACE'],
+    ])
+      assert.deepEqual(await found([[5_000, SELECT + many(of)]]), [], `${of(0)}`);
+  });
+
+  it('weigh more of equals when they are newer', async () => {
+    const suspects = await found([[5, SELECT + command('FLUSHALL') + command('FLUSHDB')]]);
+    assert.deepEqual(
+      suspects.toSorted(byWeight).map(({ command: name }) => name),
+      ['FLUSHDB', 'FLUSHALL'],
+    );
   });
 
   it('are not those before the base', async () => {

@@ -60,6 +60,7 @@ export async function replaceFromRdb(
   conduct.enter('stop');
   await detachArchiver(conduct, instance);
   await undo('putBackServer', `start ${instance} and wait until it serves`);
+  const stoppedAtMs = Date.now();
   await conduct.act('stopServer', { plan }, at(`stop ${instance}`));
 
   conduct.enter('replace');
@@ -70,6 +71,9 @@ export async function replaceFromRdb(
   const { beforeMs } = await conduct.act('startServer', { plan }, at(`start ${instance}`));
   conduct.enter('load');
   const serving = await conduct.act('awaitServing', { instance }, at(`wait until ${instance} has loaded its data`));
+  const outage = plan.serverRunId
+    ? { downtimeSeconds: (Date.now() - stoppedAtMs) / 1000 }
+    : { downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000), wasDown: true as const };
 
   conduct.enter('count');
   const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
@@ -81,13 +85,16 @@ export async function replaceFromRdb(
     counts,
     applications,
     warnings,
-    downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000),
+    ...outage,
     ...(safety ? { safetyBackupId: safety } : {}),
     ...(keptAside ? { keptAside } : {}),
   });
 }
 
-type Found = Pick<RestoreReport, 'applications' | 'warnings' | 'downtimeSeconds' | 'safetyBackupId' | 'keptAside' | 'live'> & {
+type Found = Pick<
+  RestoreReport,
+  'applications' | 'warnings' | 'downtimeSeconds' | 'wasDown' | 'safetyBackupId' | 'keptAside' | 'live'
+> & {
   counts: StepResult<'verifyCounts'>;
 };
 
