@@ -1,4 +1,4 @@
-import { isWithin, joinedNeeds, type LogNeeds } from '../model/log-needs.ts';
+import { beginningIn, isWithin, joinedNeeds, type LogNeeds } from '../model/log-needs.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { CommandNames as Names } from '../redis/log/command-names.ts';
@@ -36,16 +36,19 @@ async function needsOfPart(
   signal?: AbortSignal,
 ): Promise<LogNeeds> {
   const watch = new NeedsWatch();
+  let beginDb: number | undefined;
   const { start, startState, body } = await archive.openRange(timelineId, from, to, { signal });
   const reader = new CommandReader(startState, {
     offset: start,
     renamed: renamedCommands,
     onCommand: (command) => {
-      if (command.end > from && verdictOf(command.name) !== 'drop') watch.see(command);
+      if (command.end <= from) return;
+      beginDb ??= command.db;
+      if (verdictOf(command.name) !== 'drop') watch.see(command);
     },
   });
   for await (const piece of body) reader.read(piece);
-  return watch.takeAll();
+  return beginningIn(beginDb ?? -1, watch.takeAll());
 }
 
 /** By the names that are known today, and without what a replay leaves out. */

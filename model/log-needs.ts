@@ -13,6 +13,9 @@ export const joinedNeeds = (all: readonly LogNeeds[]): LogNeeds => ({
   highestDb: Math.max(-1, ...all.map(({ highestDb }) => highestDb)),
 });
 
+/** A replay begins with the SELECT of the database that is chosen there, also where no command behind it names one. */
+export const beginningIn = (db: number, needs: LogNeeds): LogNeeds => joinedNeeds([{ commands: [], highestDb: db }, needs]);
+
 /** Nothing that the others don't ask for, too. */
 export const isWithin = (one: LogNeeds, others: LogNeeds): boolean =>
   one.highestDb <= others.highestDb && one.commands.every((command) => others.commands.includes(command));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { aofBytes, aofStoredBytes } from '../../model/aof-backup.ts';
 import type { AofManifest } from '../../model/aof-manifest.ts';
 import { type Census, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import { beginningIn } from '../../model/log-needs.ts';
 import type { RdbFacts, SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { emptyRdb } from '../../redis/aof/source.ts';
@@ -34,7 +35,7 @@ export function logOf(manifest: AofManifest, commands: CommandNames = {}): Plann
     bytes: aofBytes(manifest) - (manifest.base?.rdb.bytes ?? 0),
     untilMs: atMs,
     endsMs: atMs,
-    ...(manifest.needs ? { needs: known(manifest.needs, commands) } : {}),
+    ...(manifest.needs ? { needs: known(beginningIn(FILE_BEGIN.db, manifest.needs), commands) } : {}),
   };
 }
 

@@ -49,7 +49,9 @@ export class Load {
     using control = new SteadyClient(this.#target.connection);
     const now = await control.run(readLiveConditions);
     if (now.runId !== plan.live?.runId) throw restarted(plan, now);
-    const attempts = await control.run(async (client) => beginAttempt(directory, this.#world.now(), await client.info('persistence')));
+    const attempts = await control.run(async (client) =>
+      beginAttempt(directory, this.#world.now(), await client.info('persistence')),
+    );
     const lines = await control.run((client) => followLines(this.#world, this.#target, client));
     const failed = (await this.#stands(control)) === 'new' ? undefined : await this.#load(control, now).then(nothing, asError);
     const refusedMs = this.#world.now() - attempts.firstMs;

@@ -1,4 +1,5 @@
-import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
+import { beginningIn, joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
+import type { SegmentHeader } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
 import { listSegments, mergedView } from './listing.ts';
 import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
@@ -50,14 +51,16 @@ async function needsOfRange(place: ArchivePlace, range: ReplayedRange, signal?: 
   const inside = headers.filter(({ end }) => end > from);
   const isWhole = ({ start, end }: { start: number; end: number }): boolean => start >= from && end <= to;
   return {
-    whole: joinedNeeds(inside.filter(isWhole).map(({ needs }) => needs)),
+    whole: joinedNeeds(inside.filter(isWhole).map(atMost)),
     parts: inside
       .filter((header) => !isWhole(header))
-      .map(({ start, end, needs }) => ({
+      .map((header) => ({
         timelineId,
-        from: Math.max(from, start),
-        to: Math.min(to, end),
-        atMost: needs,
+        from: Math.max(from, header.start),
+        to: Math.min(to, header.end),
+        atMost: atMost(header),
       })),
   };
 }
+
+const atMost = ({ startState, needs }: SegmentHeader): LogNeeds => beginningIn(startState.db, needs);

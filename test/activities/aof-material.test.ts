@@ -83,6 +83,8 @@ describe('A copied log as what a restore needs', () => {
     const two = command('SET', 'c', '1');
     const manifest = await store('multi-part', { 'a.1.base.rdb': emptyRdb(), 'a.1.incr.aof': one, 'a.2.incr.aof': two });
     assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + one + SELECT + two);
+    const silent = await store('single-file', { 'appendonly.aof': two });
+    assert.deepEqual(logOf(silent).needs, { commands: ['SET'], highestDb: 0, foreign: [] });
   });
 
   it('says what its commands ask of a target, by the names that are known today', async () => {

@@ -4,11 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withNeeds } from '../../activities/log-needs.ts';
+import { replayedRanges } from '../../activities/replay-log.ts';
 import { commandsAfterStart, commandsNow } from '../../activities/survey-commands.ts';
 import type { ProtectedInstance } from '../../activities/world.ts';
 import { checkArchivedCommands } from '../../cli/check/archive.ts';
 import type { CheckWorld } from '../../cli/check/finding.ts';
 import type { InstanceConfig } from '../../config/config.ts';
+import type { LogNeeds } from '../../model/log-needs.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { openRedis } from '../../redis/client.ts';
 import { Archive } from '../../repository/archive/archive.ts';
@@ -32,14 +34,17 @@ describe('What a planned log asks of its target', () => {
   afterEach(() => rm(root, { recursive: true }));
 
   /** Stores segments of these commands; their headers say of each what it needs. @returns where each command ends */
-  const store = async (...segments: { bytes: Buffer[]; commands: string[]; highestDb: number }[]): Promise<number[]> => {
+  const store = async (
+    ...segments: { bytes: Buffer[]; commands: string[]; highestDb: number; db?: number }[]
+  ): Promise<number[]> => {
     const ends: number[] = [];
     let start = 1000;
-    for (const { bytes, ...needs } of segments) {
+    for (const { bytes, db = 0, ...needs } of segments) {
       const whole = Buffer.concat(bytes);
       for (const one of bytes) ends.push((ends.at(-1) ?? 1000) + one.length);
-      const state = { db: 0, inTransaction: false };
-      const header = { ...sampleSegment(start, start + whole.length), startState: state, endState: state, needs };
+      const startState = { db, inTransaction: false };
+      const endState = { db: 0, inTransaction: false };
+      const header = { ...sampleSegment(start, start + whole.length), startState, endState, needs };
       await archive.putSegment(header, [whole]);
       start += whole.length;
     }
@@ -93,8 +98,25 @@ describe('What a planned log asks of its target', () => {
   it('is exact where it ends within a segment: what comes behind is asked of nobody', async () => {
     const [, beforeFlush = 0, beforeSwap = 0] = await store(first, second);
     const needsOf = async (from: number, to: number) => (await withNeeds(archive, planned(from, to), {})).needs;
-    assert.deepEqual(await needsOf(1000, beforeFlush), { commands: ['SET'], highestDb: -1, foreign: [] });
-    assert.deepEqual(await needsOf(1000, beforeSwap), { commands: ['FLUSHALL', 'SET'], highestDb: -1, foreign: [] });
+    assert.deepEqual(await needsOf(1000, beforeFlush), { commands: ['SET'], highestDb: 0, foreign: [] });
+    assert.deepEqual(await needsOf(1000, beforeSwap), { commands: ['FLUSHALL', 'SET'], highestDb: 0, foreign: [] });
+  });
+
+  it('has the database that it begins in, as the log that is staged has, whichever its commands name', async () => {
+    const [select = 0, end = 0] = await store({
+      ...{ bytes: [command('SELECT', 0), set], commands: ['SELECT', 'SET'], highestDb: 0, db: 5 },
+    });
+    for (const [from, to, db] of [
+      [1000, end, 5],
+      [1000, select, 5],
+      [select, end, 0],
+    ] as const) {
+      const log = planned(from, to);
+      const staged: LogNeeds[] = [];
+      for await (const _ of replayedRanges(archive, log.ranges, {}, { onNeeds: (needs) => staged.push(needs) }));
+      const { needs } = await withNeeds(archive, log, {});
+      assert.deepEqual([needs?.highestDb, staged.map(({ highestDb }) => highestDb)], [db, [db]], `${from} to ${to}`);
+    }
   });
 });
 

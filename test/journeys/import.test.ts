@@ -65,6 +65,20 @@ describe('Data that somebody has in hand', function () {
     assert.equal(await digest(), wanted);
   });
 
+  it('is restored whole where a log never says its database, which is 0 then: by a restart and live', async () => {
+    const path = join(house.dir, 'silent.aof');
+    const names = Array.from({ length: 50 }, (_, i) => `silent:${i}`);
+    writeFileSync(path, names.map((name) => `*3\r\n$3\r\nSET\r\n$${name.length}\r\n${name}\r\n$1\r\nv\r\n`).join(''));
+    const { backupId } = await imported(path);
+    for (const strategy of ['replace', 'live']) {
+      await house.ask('FLUSHALL');
+      await house.ask('SET', 'other', '1');
+      await restored('--aof-backup', backupId, '--strategy', strategy);
+      const keys = (await house.ask('KEYS', '*')) as unknown[];
+      assert.deepEqual(keys.map(String).sort(), [...names].sort(), strategy);
+    }
+  });
+
   it('is refused by name for a command that a log must not have, and nothing is stored', async () => {
     const path = join(house.dir, 'evil.aof');
     writeFileSync(path, '*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$3\r\ndir\r\n$4\r\n/etc\r\n');
