@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
+import type { RestoreReport } from '../model/operations.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { loadsLog } from '../model/rehearsal.ts';
 import { finish, moveAside, replaceWithRdb } from '../platforms/data-directory.ts';
@@ -77,11 +78,18 @@ export const createRestoreActivities = (world: World) => ({
     return awaitServing(await world.instance(instance));
   },
 
-  /** Marks the restore as proved: from now on its aside is the old data that is kept, and older ones are deleted. */
-  async finishRestore({ plan }: { plan: RestorePlan }): Promise<{ keptAside?: { directory: string; bytes: number } }> {
+  /**
+   * Marks the restore as proved: from now on its aside is the old data that is kept. Older ones are deleted, unless nothing else
+   * has what is in them.
+   */
+  async finishRestore({ plan }: { plan: RestorePlan }): Promise<Pick<RestoreReport, 'keptAside' | 'removedAside'>> {
     await world.requireLock(plan.instance);
-    const { kept } = await finish(plan.layout, currentJob().operationId);
-    return kept ? { keptAside: kept } : {};
+    const onlyCopy = !plan.safetySnapshot.taken;
+    const { kept, removed } = await finish(plan.layout, currentJob().operationId, { onlyCopy });
+    return {
+      ...(kept ? { keptAside: { ...kept, onlyCopy } } : {}),
+      ...(removed.length > 0 ? { removedAside: removed } : {}),
+    };
   },
 });
 

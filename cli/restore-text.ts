@@ -25,8 +25,11 @@ export function restoreText(report: RestoreReport): string {
     ...report.applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}${detail ? `, ${detail}` : ''}`),
     ...(report.safetyBackupId ? [`  what was there before: backup ${report.safetyBackupId}`] : []),
     ...(report.keptAside
-      ? [`  its files: ${report.keptAside.directory}, ${formatBytes(report.keptAside.bytes)}; delete them when all is well`]
+      ? [
+          `  its files: ${report.keptAside.directory}, ${formatBytes(report.keptAside.bytes)}; ${report.keptAside.onlyCopy ? `the only copy: nothing removes them but \`redis-backup leftovers ${instance} --remove OPERATION\`` : 'they go when a later restore has been proved'}`,
+        ]
       : []),
+    ...(report.removedAside ? [`  removed: what ${report.removedAside.join(', ')} had left beside the data`] : []),
     ...report.warnings.slice(urgent.length).map((warning) => `warning: ${warning}`),
   ];
   return lines.join('\n');

@@ -211,7 +211,13 @@ export interface RestoreReport {
   /** What stood there before, as a snapshot in the repository. */
   safetyBackupId?: string;
   /** What stood there before, as files on the machine. */
-  keptAside?: { directory: string; bytes: number };
+  keptAside?: {
+    directory: string;
+    bytes: number /** There is no snapshot of it: it stays until a person removes it. */;
+    onlyCopy: boolean;
+  };
+  /** Older operations whose files were removed with that, each of which has left a snapshot, or nothing of use. */
+  removedAside?: string[];
 }
 
 /** Input of `applyRetention`. */

@@ -37,7 +37,7 @@ export function stepsFor(
     fetchStep(loads, `beside the data${target.reachable ? ', while Redis serves' : ''}`),
     ...(safetySnapshot.taken ? [safety] : []),
     stopStep(mode, target),
-    step('putAside', `move the old data aside in ${target.layout.dir}; nothing is deleted`, 1, true),
+    step('putAside', `move the old data aside in ${target.layout.dir}, where it stays`, 1, true),
     step('replaceData', `put ${placed(mode, appendForm, target)} in its place`, 1, true),
     step(
       'startServer',

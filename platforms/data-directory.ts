@@ -19,6 +19,7 @@ export { type DataDirectoryOptions, inOperation } from './data-directory/operati
 export { ownWorkDirectory } from './data-directory/owner.ts';
 export { discardStaged, hasMoved, type PutBack, putBack } from './data-directory/put-back.ts';
 export { type Replaced, type ReplaceOptions, replaceWithRdb } from './data-directory/replace.ts';
+export { deniedIn } from './data-directory/rights.ts';
 export {
   noteStart,
   type PutBackSetAside,
@@ -27,7 +28,6 @@ export {
   type SetAsideOptions,
   setAside,
 } from './data-directory/set-aside.ts';
-export { deniedIn } from './data-directory/rights.ts';
 export { type SpaceReport, spaceReport } from './data-directory/space.ts';
 export { type StagedFile, type StageOptions, stagedLog, stagedRdb, stageLog, stageRdb } from './data-directory/stage.ts';
 export { type WriteInBlocksOptions, writeInBlocks } from './data-directory/write-in-blocks.ts';

@@ -36,7 +36,7 @@ export interface DirectOptions {
  * Restores without Temporal, when Temporal itself is down: the same procedure and the same activities, in this process, on
  * the machine of the Redis. Not durable: killed in the middle it leaves things as they are, for the next look at the data
  * directory to put back. Meanwhile a lock on the directory keeps others away.
- * @throws RecoveryError of the step that failed, after everything was put back
+ * @throws RecoveryError of the step that failed, or `CANCELLED`, after everything was put back
  */
 export async function restoreDirectly(config: Config, input: RestoreInput, options: DirectOptions): Promise<RestoreResult> {
   const world = await createWorld(config, WITHOUT_TEMPORAL);
@@ -70,6 +70,8 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       const report = await replaceFromRdb(conduct, planned, operationId);
       succeeded = true;
       return report;
+    } catch (error) {
+      throw options.signal.aborted ? cancelled(input.instance, undoList) : error; // after what follows, which says what it could not
     } finally {
       const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
       await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
@@ -106,6 +108,14 @@ async function refuseBesideTemporal(config: Config, instance: string): Promise<v
     next: 'Wait for it, or cancel it there; without --direct the restore waits by itself.',
   });
 }
+
+const cancelled = (instance: string, changed: readonly UndoEntry[]) => {
+  const isStopped = changed.some(({ step }) => step === 'putBackServer');
+  const stands = isStopped ? `its old data was put back, and ${instance} serves it` : 'Redis and its data were not touched';
+  return new RecoveryError('CANCELLED', `the restore of ${instance} was cancelled: ${stands}`, {
+    next: `Start it again when you want it; \`redis-backup leftovers ${instance}\` lists what lies beside the data.`,
+  });
+};
 
 const runsWithoutData = (instance: string, [first]: readonly LeftBehind[]) =>
   new RecoveryError(

@@ -50,7 +50,7 @@ export const restore: CommandSpec = {
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],
   exits:
-    'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on (with --direct it is put back)',
+    'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on; 52 with --direct, when everything was put back',
   async run(context, given) {
     const { options } = given;
     const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');

@@ -7,6 +7,8 @@ import { readJournal, refuseWhenPutBack, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, DELETED, inOperation, type Operation } from './operation.ts';
 
 export interface FinishOptions extends DataDirectoryOptions {
+  /** No snapshot of the old data was taken: what lies aside may be all there is of it. */
+  onlyCopy?: boolean;
   /** Age from which leftovers of dead and of put-back operations are removed. Default 24 h. */
   leftoversOlderThanMs?: number;
 }
@@ -26,8 +28,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const KEPT_SET_ASIDE = 2;
 
 /**
- * Marks an operation as verified. Its old data stays; that of older verified operations is removed, as are leftovers and, but
- * for the newest two, what recoveries had set aside.
+ * Marks an operation as verified. Its old data stays; that of older verified operations is removed if there is a snapshot of it,
+ * as are leftovers and, but for the newest two, what recoveries had set aside.
  * A retry does what is left of that.
  * @throws RecoveryError `DATA_DIRECTORY` if the new data was never put in place
  */
@@ -42,7 +44,8 @@ export const finish = (layout: DataLayout, operationId: string, options: FinishO
       });
     }
     await files.rm(operation.staged, { recursive: true, force: true });
-    if (journal.phase === 'replaced') await writeJournal(operation, { ...journal, phase: 'done' });
+    if (journal.phase === 'replaced')
+      await writeJournal(operation, { ...journal, phase: 'done', ...(options.onlyCopy ? { onlyCopy: true as const } : {}) });
     const swept = await sweepOthers(operation, options.leftoversOlderThanMs ?? DAY_MS);
     const there = (await namesIn(files, aside)).length > 0;
     return { ...swept, ...(there && { kept: { directory: aside, bytes: await bytesUnder(files, aside) } }) };
@@ -74,6 +77,7 @@ async function judge({ files }: Operation, home: string, olderThanMs: number): P
   const at = journal?.updatedAtMs ?? (await files.lstat(home)).mtimeMs;
   const old = Date.now() - at > olderThanMs;
   if (journal === undefined || journal.phase === 'put-back') return old ? 'remove' : 'keep';
+  if (journal.onlyCopy) return 'keep';
   return journal.phase === 'done' || journal.phase === 'set-aside' ? 'remove' : 'unfinished';
 }
 

@@ -45,7 +45,7 @@ const REPORT = {
   warnings: ['a replica was left behind'],
   applications: [{ name: 'api', verdict: 'connected', detail: 'HTTP 200' }],
   safetyBackupId: '20260801T083000Z',
-  keptAside: { directory: '/var/lib/redis/.redis-backup/x/aside', bytes: 1.5e9 },
+  keptAside: { directory: '/var/lib/redis/.redis-backup/x/aside', bytes: 1.5e9, onlyCopy: false },
 };
 
 describe('redis-backup restore, through a real Temporal', function () {
@@ -127,7 +127,7 @@ describe('redis-backup restore, through a real Temporal', function () {
   served nobody for 4.2 s
   application api: connected, HTTP 200
   what was there before: backup 20260801T083000Z
-  its files: /var/lib/redis/.redis-backup/x/aside, 1.5 GB; delete them when all is well
+  its files: /var/lib/redis/.redis-backup/x/aside, 1.5 GB; they go when a later restore has been proved
 warning: a replica was left behind
 `,
       stderr: '',

@@ -129,7 +129,9 @@ describe('What is wrong with a Redis', () => {
       assert.equal(told.failure, failure, JSON.stringify(told));
       assert.deepEqual(actsOf(parts), acts);
       assert.ok(
-        told.evidence.length > 0 && told.clients !== '' && /\d|Nothing (?:is lost|that was on its disk)|cannot be told/.test(told.worstLoss),
+        told.evidence.length > 0 &&
+          told.clients !== '' &&
+          /\d|Nothing (?:is lost|that was on its disk)|cannot be told/.test(told.worstLoss),
         JSON.stringify(told),
       );
       if (acts.length === 0 && failure !== 'healthy' && failure !== 'empty')

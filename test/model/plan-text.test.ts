@@ -22,7 +22,7 @@ What happens
   1      about 1 s  download and verify 40.0 MB beside the data, while Redis serves
   2      about 7 s  take a safety snapshot of what is there now
   3  !   about 4 s  stop Redis, which saves what it has: nobody is served from here on
-  4  !   about 1 s  move the old data aside in /var/lib/redis; nothing is deleted
+  4  !   about 1 s  move the old data aside in /var/lib/redis, where it stays
   5  !   about 1 s  put dump.rdb in its place
   6  !   about 3 s  start Redis and load 100.0 MB
   7      about 1 s  prove that all 200,000 keys arrived or had expired, and count what stands there by class

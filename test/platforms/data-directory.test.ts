@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, chown, lstat, mkdir, readdir, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
@@ -130,6 +130,18 @@ describe('the data directory', () => {
     };
     await stageRdb(layout, 'op', source(), { signal: new AbortController().signal });
     assert.ok(kept < 5, `${kept} of ${chunks.length} chunks are still there`);
+  });
+
+  it('never removes by itself the only copy of what stood there before', async () => {
+    const layout = await make('an RDB');
+    await restore(layout, 'first');
+    await finish(layout, 'first', { onlyCopy: true });
+    for (const id of ['second', 'third']) {
+      await restore(layout, id);
+      await finish(layout, id);
+    }
+    assert.deepEqual((await readdir(join(layout.dir, '.redis-backup'))).sort(), ['first', 'lock', 'third']);
+    assert.equal(await readFile(join(layout.dir, '.redis-backup/first/aside/dump.rdb'), 'utf8'), 'old rdb');
   });
 
   it('removes old data of older operations, and never that of an unfinished one', async () => {

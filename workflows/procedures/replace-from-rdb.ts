@@ -79,7 +79,7 @@ export async function replaceFromRdb(
   const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
   const { applications, warnings } = await seeApplications(conduct, restore, beforeMs);
   conduct.enter('finish');
-  const { keptAside } = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
+  const aside = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
 
   return reportFrom(restore, {
     counts,
@@ -87,13 +87,13 @@ export async function replaceFromRdb(
     warnings,
     ...outage,
     ...(safety ? { safetyBackupId: safety } : {}),
-    ...(keptAside ? { keptAside } : {}),
+    ...aside,
   });
 }
 
 type Found = Pick<
   RestoreReport,
-  'applications' | 'warnings' | 'downtimeSeconds' | 'wasDown' | 'safetyBackupId' | 'keptAside' | 'live'
+  'applications' | 'warnings' | 'downtimeSeconds' | 'wasDown' | 'safetyBackupId' | 'keptAside' | 'removedAside' | 'live'
 > & {
   counts: StepResult<'verifyCounts'>;
 };
