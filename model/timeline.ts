@@ -76,7 +76,7 @@ export interface SegmentHeader {
 
 /** A command, or a run of them, that took away much at once. */
 export interface DestructiveCommand {
-  /** `FLUSHALL`, `FLUSHDB`, `SWAPDB`, or `mass delete`. */
+  /** `FLUSHALL`, `FLUSHDB`, `SWAPDB`, `mass delete`, `mass rename` or `mass move`. */
   command: string;
   /** The last boundary before it: restore to this offset to have it undone. */
   before: number;
@@ -84,6 +84,6 @@ export interface DestructiveCommand {
   after: number;
   atMs: number;
   db: number;
-  /** Keys named by a run of DEL or UNLINK; absent where the stream does not say. */
+  /** Keys named by a run of DEL, UNLINK, RENAME, RENAMENX or MOVE; absent where the stream does not say. */
   keys?: number;
 }

@@ -1,3 +1,4 @@
+import { type ArchiveExtent, beginOf, placesOf } from '../../model/archive-chain.ts';
 import { type Beyond, beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList, formatTime } from '../../model/format.ts';
@@ -10,6 +11,10 @@ import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
+/** A write is stored within seconds. A log that ends longer ago may be that of an idle Redis, or nobody writes it any more. */
+const UP_TO_DATE_MS = 60_000;
+/** So many runs are printed, those of the most keys: where much expires at once, there are thousands. */
+const MOST_RUNS = 20;
 
 /** One moment, with what brings the data back as it was right before it. */
 export interface DestructiveMoment {
@@ -26,13 +31,15 @@ export interface DestructiveMoment {
 /** `find-destructive [INSTANCE]`: the moments at which much was taken away at once. From the repository alone. */
 export const findDestructive: CommandSpec = {
   name: 'find-destructive',
-  about: 'lists the moments at which much was taken away at once: FLUSHALL, FLUSHDB, SWAPDB, mass deletes',
+  about:
+    'lists the moments at which much was taken away at once: FLUSHALL, FLUSHDB, SWAPDB, and 100 keys that are deleted, renamed or moved within a second',
   arguments: [ONE_INSTANCE],
   options: [
     { flags: '--from <time>', about: 'only from this time on, such as 2026-08-01T10:00:00Z; default: one day ago' },
     { flags: '--to <time>', about: 'only until this time; default: now' },
   ],
-  exits: '0 all of it was read; 24 something of that time is damaged, missing or not understood, or there is no log at all',
+  exits:
+    '0 all of it was read; 24 something of that time is damaged, missing or not understood, the log ends before it, or begins behind a --from that was given, or there is no log at all',
   async run({ config, repository, output, now }, given) {
     const instance = oneInstance(await config(), given.arguments[0], 'find-destructive');
     const range = { fromMs: timeOf(given, 'from') ?? now() - DAY_MS, toMs: timeOf(given, 'to') ?? now() };
@@ -56,16 +63,46 @@ export const findDestructive: CommandSpec = {
       }),
     );
     const { unread, unknownCommands } = search;
+    const outside = outsideOf(extents.extents, range, now());
     const searched = search.searched.map(({ fromMs, toMs }) => ({ from: iso(fromMs), to: iso(toMs) }));
-    const result = { instance, from: iso(range.fromMs), to: iso(range.toMs), found, searched, unread, unknownCommands };
-    output.result(result, destructiveText(instance, { ...search, found }, range));
-    return isComplete(search) ? undefined : ERRORS.ARCHIVE_GAP.exit;
+    const notLogged = outside.map(({ why, fromMs, toMs }) => ({ why, from: iso(fromMs), to: iso(toMs) }));
+    const asked = { from: iso(range.fromMs), to: iso(range.toMs) };
+    output.result(
+      { instance, ...asked, found, searched, notLogged, unread, unknownCommands },
+      destructiveText(instance, { ...search, found, outside }, range),
+    );
+    const isMissed = outside.some(({ why }) => why === 'ends' || optionOf(given, 'from') !== undefined);
+    return isComplete(search) && !isMissed ? undefined : ERRORS.ARCHIVE_GAP.exit;
   },
 };
 
 /** Whether all that the log had of that time was looked at and understood. */
 const isComplete = ({ searched, unread, unknownCommands }: Omit<DestructiveSearch, 'found'>): boolean =>
   searched.length > 0 && unread.length === 0 && unknownCommands.length === 0;
+
+/** A part of the time that was asked for, from before the log begins or behind where it ends. */
+export interface OutsideLog {
+  why: 'begins' | 'ends';
+  fromMs: number;
+  toMs: number;
+}
+
+/** What lies between the begin and the end of the log is told as its gaps. */
+export function outsideOf(
+  extents: readonly ArchiveExtent[],
+  range: { fromMs: number; toMs: number },
+  nowMs: number,
+): OutsideLog[] {
+  const places = placesOf(extents).filter(({ storedAtMs }) => storedAtMs === undefined); // the times of the others are not certain
+  const { fromMs, toMs } = { ...range, toMs: Math.min(range.toMs, nowMs) };
+  const begunMs = Math.min(...places.map(beginOf));
+  const endedMs = Math.max(...places.map(({ lastAtMs }) => lastAtMs));
+  if (places.length === 0 || endedMs < fromMs || begunMs > toMs) return []; // nothing was looked at, and that is said
+  return [
+    ...(begunMs > fromMs ? [{ why: 'begins', fromMs, toMs: begunMs } as const] : []),
+    ...(toMs - endedMs > UP_TO_DATE_MS ? [{ why: 'ends', fromMs: endedMs, toMs } as const] : []),
+  ];
+}
 
 /** An answer of "nothing destructive" would be believed. */
 async function nothingToSearch(store: ObjectStore, instance: string, damage: readonly Beyond[]): Promise<RecoveryError> {
@@ -89,37 +126,61 @@ function timeOf(given: Given, name: string): number | undefined {
   });
 }
 
+type Looked = Omit<DestructiveSearch, 'found'> & { outside: readonly OutsideLog[] };
+
 /** Newest last, with the command that undoes it; then what was looked at, and what could not be. */
 export function destructiveText(
   instance: string,
-  { found, ...search }: Omit<DestructiveSearch, 'found'> & { found: readonly DestructiveMoment[] },
+  { found, ...search }: Looked & { found: readonly DestructiveMoment[] },
   { fromMs, toMs }: { fromMs: number; toMs: number },
 ): string {
   const period = `in the ${formatDuration(toMs - fromMs)} before ${formatTime(toMs, 'seconds')}`;
   const coverage = coverageOf(instance, search);
   if (found.length === 0) {
-    const nothing = isComplete(search)
-      ? 'nothing destructive in the log'
-      : 'nothing destructive in what could be read of the log';
-    return [search.searched.length > 0 ? `${instance}: ${nothing} ${period}` : '', ...coverage].filter(Boolean).join('\n');
+    const where = isComplete(search) ? 'in the log' : 'in what could be read of the log';
+    const nothing = `${instance}: ${NOTHING} ${where} ${period}`;
+    const rest = `smaller or slower losses are not looked for: \`redis-backup restore ${instance} --until latest --plan\` counts exactly`;
+    return [...(search.searched.length > 0 ? [nothing, rest] : []), ...coverage].join('\n');
   }
-  const rows = found.map(({ at, command, db, keys, until }) => [
+  const shown = shownOf(found);
+  const rows = shown.map(({ at, command, db, keys, until }) => [
     formatTime(Date.parse(at), 'milliseconds'),
     command,
     `db${db}`,
     keys === undefined ? '' : `${formatCount(keys)} keys`,
     until,
   ]);
-  const last = found.at(-1);
+  const last = shown.at(-1);
+  const left = found.length - shown.length;
   return [
     table(rows),
+    ...(left > 0
+      ? [`and ${formatCount(left)} more of fewer keys, which --json lists; keys that expire or are evicted count, too`]
+      : []),
     `${instance}: ${formatCountOf(found.length, 'destructive moment')} ${period}`,
-    `The data as it was right before the last of them: redis-backup restore ${instance} --until ${last?.until} --plan`,
+    `The data as it was right before the last of these: redis-backup restore ${instance} --until ${last?.until} --plan`,
     ...coverage,
   ].join('\n');
 }
 
-function coverageOf(instance: string, { searched, unread, unknownCommands }: Omit<DestructiveSearch, 'found'>): string[] {
+const NOTHING = 'no FLUSHALL, FLUSHDB or SWAPDB, and no 100 keys deleted, renamed or moved within a second,';
+
+/** All that took whole databases, and of the runs those of the most keys. */
+function shownOf(found: readonly DestructiveMoment[]): DestructiveMoment[] {
+  const runs = found.filter(({ keys }) => keys !== undefined).sort((a, b) => (b.keys ?? 0) - (a.keys ?? 0));
+  const left = new Set(runs.slice(MOST_RUNS));
+  return found.filter((one) => !left.has(one));
+}
+
+function outsideText(instance: string, { why, fromMs, toMs }: OutsideLog): string {
+  if (why === 'begins') return `NOT looked at: before ${formatTime(toMs, 'seconds')}, when the log begins`;
+  return (
+    `NOT looked at: from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}. The log has no write of that time, as that of ` +
+    `an idle Redis, or of one that nobody follows: \`redis-backup archive ${instance} --status\` tells which`
+  );
+}
+
+function coverageOf(instance: string, { searched, unread, unknownCommands, outside }: Looked): string[] {
   const periods = searched.map(
     ({ fromMs, toMs }) => `from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}`,
   );
@@ -127,6 +188,7 @@ function coverageOf(instance: string, { searched, unread, unknownCommands }: Omi
     searched.length > 0
       ? `looked at: the log ${formatList(periods)}`
       : `${instance}: the log has nothing of that time, so nothing was looked at`,
+    ...outside.map((one) => outsideText(instance, one)),
     ...unread.map((one) => `NOT looked at: ${beyondText(one)}`),
     ...(unknownCommands.length > 0
       ? [

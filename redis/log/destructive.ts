@@ -2,35 +2,45 @@ import type { DestructiveCommand } from '../../model/timeline.ts';
 import type { LoggedCommand } from './logged-command.ts';
 
 export interface DestructiveWatchOptions {
-  /** So many keys named by DEL and UNLINK of one database make a mass delete. Default 1000. */
+  /** So many keys of one database that are deleted, renamed or moved make a moment. Default 100. */
   keys?: number;
   /** … if they come within this time. Default 1000. */
   withinMs?: number;
 }
 
-const WATCHED: ReadonlySet<string> = new Set(['DEL', 'UNLINK', 'FLUSHALL', 'FLUSHDB', 'SWAPDB']);
-const isDelete = (name: string): boolean => name === 'DEL' || name === 'UNLINK';
+const AT_ONCE: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
+/** What many of them within a second are called. A rename over another key takes that one; a script renames them all into one. */
+const IN_A_ROW: ReadonlyMap<string, string> = new Map([
+  ['DEL', 'mass delete'],
+  ['UNLINK', 'mass delete'],
+  ['RENAME', 'mass rename'],
+  ['RENAMENX', 'mass rename'],
+  ['MOVE', 'mass move'],
+]);
+/** They name nothing but keys. */
+const OF_KEYS_ONLY: ReadonlySet<string> = new Set(['DEL', 'UNLINK']);
 
 /**
  * Finds the commands that took away much at once, so that a restore to the moment before them needs no search.
  * Redis propagates expiry and eviction as DEL or UNLINK, too, each key alone, and nothing in the stream tells them from what
- * a person deleted: a thousand keys that expire within a second are a mass delete here. Where that is usual, raise `keys`.
+ * a person deleted: a hundred keys that expire within a second are a mass delete here.
  * Costs one look-up a command.
  */
 export class DestructiveWatch {
   readonly #onFound: (found: DestructiveCommand) => void;
   readonly #keys: number;
   readonly #withinMs: number;
-  readonly #deletes: Map<number, Deletes> = new Map();
-  /** Of those, which are a mass delete already. */
-  readonly #runs: Set<Deletes> = new Set();
+  /** By what they are called, and by database. */
+  readonly #takings: Map<string, Taking> = new Map();
+  /** Of those, which are many already. */
+  readonly #runs: Set<Taking> = new Set();
   /** And of which more is known than was told. */
-  readonly #grown: Set<Deletes> = new Set();
+  readonly #grown: Set<Taking> = new Set();
   /** In a transaction that has not ended. */
   #waiting: { after: number }[] = [];
   #found: DestructiveCommand[] = [];
 
-  constructor(onFound: (found: DestructiveCommand) => void, { keys = 1000, withinMs = 1000 }: DestructiveWatchOptions = {}) {
+  constructor(onFound: (found: DestructiveCommand) => void, { keys = 100, withinMs = 1000 }: DestructiveWatchOptions = {}) {
     this.#onFound = onFound;
     this.#keys = keys;
     this.#withinMs = withinMs;
@@ -39,28 +49,23 @@ export class DestructiveWatch {
   /** @param atMs - when it came; never less than the time before */
   see(command: LoggedCommand, atMs: number): void {
     if (this.#runs.size > 0 && !command.inTransaction) this.#endRuns(atMs - this.#withinMs);
-    if (WATCHED.has(command.name)) this.#take(command, atMs);
+    if (AT_ONCE.has(command.name)) this.#takeAll(command, atMs);
+    else this.#takeSome(command, atMs);
     if (this.#waiting.length > 0 && command.isBoundary) this.#boundary(command.end);
   }
 
   /**
-   * Tells of each mass delete that has grown since the last call, as far as it has come: also of one that goes on, because
+   * Tells of each run that has grown since the last call, as far as it has come: also of one that goes on, because
    * nobody knows what its end will be seen by. To be called wherever what was found is kept; within a transaction it waits.
    */
   tellRuns(): void {
     if (this.#waiting.length > 0) return;
-    for (const { run, keys, after, db } of this.#grown)
-      if (run) this.#onFound({ command: 'mass delete', before: run.before, after, atMs: run.atMs, db, keys });
+    for (const { kind, run, keys, after, db } of this.#grown)
+      if (run) this.#onFound({ command: kind, before: run.before, after, atMs: run.atMs, db, keys });
     this.#grown.clear();
   }
 
-  #take(command: LoggedCommand, atMs: number): void {
-    const { name, boundary: before, end: after, db, isBoundary } = command;
-    if (isDelete(name)) {
-      const deletes = this.#delete(command, atMs);
-      if (!isBoundary) this.#waiting.push(deletes);
-      return;
-    }
+  #takeAll({ name, boundary: before, end: after, db, isBoundary }: LoggedCommand, atMs: number): void {
     const found = { command: name, before, after, atMs, db };
     if (isBoundary) this.#onFound(found);
     else {
@@ -69,40 +74,45 @@ export class DestructiveWatch {
     }
   }
 
-  #delete({ argCount, boundary, end, db }: LoggedCommand, atMs: number): Deletes {
-    let deletes = this.#deletes.get(db);
-    if (deletes === undefined) {
-      deletes = { db, window: [], inWindow: 0, keys: 0, after: end };
-      this.#deletes.set(db, deletes);
-    }
-    const { window } = deletes;
-    while (window[0] !== undefined && window[0].atMs < atMs - this.#withinMs) deletes.inWindow -= window.shift()?.keys ?? 0;
-    const keys = argCount - 1;
+  #takeSome(command: LoggedCommand, atMs: number): void {
+    const kind = IN_A_ROW.get(command.name);
+    if (kind === undefined) return;
+    const taking = this.#add(command, kind, atMs);
+    if (!command.isBoundary) this.#waiting.push(taking);
+  }
+
+  #add({ name, argCount, boundary, end, db }: LoggedCommand, kind: string, atMs: number): Taking {
+    const id = `${kind} ${db}`;
+    const taking = this.#takings.get(id) ?? { kind, db, window: [], inWindow: 0, keys: 0, after: end };
+    this.#takings.set(id, taking);
+    const { window } = taking;
+    while (window[0] !== undefined && window[0].atMs < atMs - this.#withinMs) taking.inWindow -= window.shift()?.keys ?? 0;
+    const keys = OF_KEYS_ONLY.has(name) ? argCount - 1 : 1;
     const last = window.at(-1);
     if (last?.atMs === atMs) last.keys += keys;
     else window.push({ atMs, keys, before: boundary });
-    deletes.inWindow += keys;
-    deletes.after = end;
-    if (deletes.run) deletes.keys += keys;
-    else if (deletes.inWindow >= this.#keys) this.#beginRun(deletes);
-    if (deletes.run) this.#grown.add(deletes);
-    return deletes;
+    taking.inWindow += keys;
+    taking.after = end;
+    if (taking.run) taking.keys += keys;
+    else if (taking.inWindow >= this.#keys) this.#beginRun(taking);
+    if (taking.run) this.#grown.add(taking);
+    return taking;
   }
 
-  #beginRun(deletes: Deletes): void {
-    deletes.run = deletes.window[0];
-    deletes.keys = deletes.inWindow;
-    this.#runs.add(deletes);
+  #beginRun(taking: Taking): void {
+    taking.run = taking.window[0];
+    taking.keys = taking.inWindow;
+    this.#runs.add(taking);
   }
 
   /** A run is over when too few have come since. */
   #endRuns(sinceMs: number): void {
-    for (const deletes of this.#runs) {
-      const { window } = deletes;
-      while (window[0] !== undefined && window[0].atMs < sinceMs) deletes.inWindow -= window.shift()?.keys ?? 0;
-      if (deletes.inWindow >= this.#keys) continue;
-      this.#runs.delete(deletes);
-      this.#deletes.delete(deletes.db);
+    for (const taking of this.#runs) {
+      const { window } = taking;
+      while (window[0] !== undefined && window[0].atMs < sinceMs) taking.inWindow -= window.shift()?.keys ?? 0;
+      if (taking.inWindow >= this.#keys) continue;
+      this.#runs.delete(taking);
+      this.#takings.delete(`${taking.kind} ${taking.db}`);
     }
   }
 
@@ -114,14 +124,16 @@ export class DestructiveWatch {
   }
 }
 
-/** The deletes of one database. */
-interface Deletes {
+/** The commands of one kind in one database. */
+interface Taking {
+  /** `mass delete`. */
+  kind: string;
   db: number;
   /** Those of late, together for each moment. */
   window: { atMs: number; keys: number; before: number }[];
   /** Keys in the window. */
   inWindow: number;
-  /** Where it began, if it is a mass delete. */
+  /** Where it began, if there are many. */
   run?: { atMs: number; before: number };
   /** Keys of the run. */
   keys: number;

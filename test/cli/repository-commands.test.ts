@@ -218,21 +218,65 @@ other (no class)     1            1        0
     await storeStream(archive, [1000, 1000]);
     const outside = await site.run('find-destructive main', { now });
     assert.deepEqual([outside.code, outside.stdout], [24, 'main: the log has nothing of that time, so nothing was looked at\n']);
-    const whole = ['find-destructive main --from 2026-02-14T05:00:00Z --to 2026-02-14T07:00:00Z', { now }] as const;
+    const whole = ['find-destructive main --from 2026-02-14T06:00:00Z --to 2026-02-14T06:00:30Z', { now }] as const;
     const all = await site.run(...whole);
     assert.equal(all.code, 0, all.stderr);
     assert.match(
       all.stdout,
-      /^main: nothing destructive in the log in .*\nlooked at: the log from 2026-02-14 06:00:01 UTC until/,
+      /^main: no FLUSHALL, .* and no 100 keys deleted, .* in the log in .*\nsmaller or slower .* --plan.*\nlooked at: the log from 2026-02-14 06:00:01 UTC until/,
     );
     await archive.putSegment(sampleSegment(3000, 3100, { unknownCommands: ['wipe'] }), [Buffer.alloc(100)]);
     const unknown = await site.run(...whole);
     assert.equal(unknown.code, 24);
-    assert.match(unknown.stdout, /^main: nothing destructive in what could be read .*\n.*\nNOT understood: wipe, /);
+    assert.match(unknown.stdout, /^main: no FLUSHALL, .* in what could be read .*\n.*\n.*\nNOT understood: wipe, /);
     await rm(join(site.dir, (await archive.segments(TIMELINE_ID))[1]?.key ?? ''));
     const holed = await site.run(...whole);
     assert.equal(holed.code, 24);
     assert.match(holed.stdout, /NOT looked at: offsets 2000 to 3000 of the log/);
+  });
+
+  it('find-destructive says which part of the time the log does not have, and is no success where that was asked for', async () => {
+    const archive = new Archive(site.repository.store, 'main');
+    await storeStream(archive, [1000, 1000]); // until 06:00:03
+    const at = (time: string) => () => Date.parse(`2026-02-14T${time}Z`);
+    const young = await site.run('find-destructive main', { now: at('06:01:00') });
+    assert.equal(young.code, 0, young.stdout);
+    assert.match(young.stdout, /^NOT looked at: before 2026-02-14 06:00:00 UTC, when the log begins$/m);
+    const early = await site.run('find-destructive main --from 2026-02-14T05:59:00Z', { now: at('06:01:00') });
+    assert.deepEqual([early.code, early.stdout.includes('NOT looked at: before 2026-02-14 06:00:00 UTC')], [24, true]);
+    const silent = await site.run('find-destructive main', { now: at('06:02:00') });
+    assert.equal(silent.code, 24);
+    assert.match(
+      silent.stdout,
+      /^NOT looked at: from 2026-02-14 06:00:03 UTC until 2026-02-14 06:02:00 UTC\. .* archive main --status/m,
+    );
+    const past = '--from 2026-02-14T06:00:01Z --to 2026-02-14T06:00:02Z';
+    const covered = await site.run(`find-destructive main ${past}`, { now: at('09:00:00') });
+    assert.deepEqual([covered.code, covered.stdout.includes('NOT')], [0, false]);
+    const json = await site.json<{ notLogged: unknown[] }>('find-destructive main', { now: at('06:02:00') });
+    assert.deepEqual(json.notLogged, [
+      { why: 'begins', from: '2026-02-13T06:02:00.000Z', to: '2026-02-14T06:00:00.000Z' },
+      { why: 'ends', from: '2026-02-14T06:00:03.000Z', to: '2026-02-14T06:02:00.000Z' },
+    ]);
+  });
+
+  it('find-destructive shows whole databases, and of the runs those of the most keys', async () => {
+    const archive = new Archive(site.repository.store, 'main');
+    await storeStream(archive, [1000]);
+    const atMs = Date.parse('2026-02-14T06:00:02Z');
+    const passed = (command: string, before: number, keys?: number) => ({
+      ...{ command, before, after: before + 1, atMs, db: 0 },
+      ...(keys === undefined ? {} : { keys }),
+    });
+    const destructive = Array.from({ length: 30 }, (_, i) => passed('mass delete', 2000 + i, 100 + i));
+    destructive.push(passed('FLUSHALL', 2040), passed('mass rename', 2050, 100));
+    await archive.putSegment(sampleSegment(2000, 3000, { destructive }), [Buffer.alloc(1000)]);
+    const { stdout } = await site.run('find-destructive main', { now: () => atMs + 30_000 });
+    assert.match(
+      stdout,
+      /mass delete .* 110 keys[\s\S]* FLUSHALL [\s\S]*and 11 more of fewer keys[\s\S]*: 32 destructive moments/,
+    );
+    assert.doesNotMatch(stdout, / 109 keys/);
   });
 
   it('status takes another limit, and refuses one that is none', async () => {

@@ -10,7 +10,11 @@ type Step = [atMs: number, ...commands: Words[]];
  * Feeds the commands of each moment, behind a SELECT 0. Offsets are given as numbers of commands: SELECT ends at 1.
  * @param eachTime - whether what is known is asked for after each moment, or only after all
  */
-function watch(steps: Step[], options?: DestructiveWatchOptions, { eachTime = false } = {}): DestructiveCommand[] {
+function watch(
+  steps: Step[],
+  options: DestructiveWatchOptions = { keys: 1000 },
+  { eachTime = false } = {},
+): DestructiveCommand[] {
   const found: DestructiveCommand[] = [];
   const destructive = new DestructiveWatch((one) => found.push(one), options);
   const ends = [0];
@@ -40,6 +44,37 @@ describe('the watch for destructive commands', () => {
       assert.deepEqual(found, [{ command: name, before: 2, after: 3, atMs: 5, db: 0 }]);
     });
   }
+
+  for (const [command, name, ...others] of [
+    ['mass delete', 'DEL'],
+    ['mass delete', 'UNLINK'],
+    ['mass rename', 'RENAME', 'sink'],
+    ['mass rename', 'RENAMENX', 'sink'],
+    ['mass move', 'MOVE', 7],
+  ] as const) {
+    it(`tells of a hundred ${name} within a second, and not of ninety-nine`, () => {
+      const some = (count: number): Step[] => [
+        [10, SET, ...keys(50).map((key): Words => [name, key, ...others])],
+        [900, ...keys(count - 50).map((key): Words => [name, key, ...others]), SET],
+      ];
+      assert.deepEqual(watch(some(100), {}), [{ command, before: 2, after: 102, atMs: 10, db: 0, keys: 100 }]);
+      assert.deepEqual(watch(some(99), {}), []);
+    });
+  }
+
+  it('tells of one command that names a hundred keys', () => {
+    const found = watch([[10, SET, ['DEL', ...keys(100)], SET]], {});
+    assert.deepEqual(found, [{ command: 'mass delete', before: 2, after: 3, atMs: 10, db: 0, keys: 100 }]);
+  });
+
+  it('counts deletes, renames and moves each for themselves', () => {
+    const each = keys(60).flatMap((key): Words[] => [
+      ['DEL', key],
+      ['RENAME', key, 'sink'],
+      ['MOVE', key, 7],
+    ]);
+    assert.deepEqual(watch([[10, ...each]], {}), []);
+  });
 
   it('reaches from before MULTI to behind EXEC', () => {
     const found = watch([
@@ -71,7 +106,7 @@ describe('the watch for destructive commands', () => {
       [5000, SET],
     ];
     assert.deepEqual(
-      watch(steps, {}, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
+      watch(steps, { keys: 1000 }, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
       [
         [1, 3, 1000],
         [1, 5, 1002],
@@ -86,7 +121,7 @@ describe('the watch for destructive commands', () => {
       [11, ['EXEC']],
     ];
     assert.deepEqual(
-      watch(steps, {}, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
+      watch(steps, { keys: 1000 }, { eachTime: true }).map((one) => [one.before, one.after, one.keys]),
       [[1, 5, 2000]],
     );
   });
