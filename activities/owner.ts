@@ -1,7 +1,7 @@
 import type { Target } from '../model/deployment.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { claimOwner, readOwner, replaceOwner } from '../repository/owner.ts';
+import { claimOwner, foreignOwnerOf, replaceOwner, requireOwn } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -30,21 +30,15 @@ export async function claimRepository(
 /** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused */
 export async function requireOwnRepository(
   world: World,
-  { name, target }: Pick<ProtectedInstance, 'name' | 'target'>,
+  { target }: Pick<ProtectedInstance, 'target'>,
   what: string,
 ): Promise<void> {
-  const owner = await foreignOwner(world, { name, target });
-  if (owner && target) throw foreignRepository(owner, target, what);
+  await requireOwn((await world.repository()).store, target, what);
 }
 
 /** Whose they are, if they are somebody else's. */
-export async function foreignOwner(
-  world: World,
-  { name, target }: { name: string; target?: Target | undefined },
-): Promise<Owner | undefined> {
-  if (!target) return undefined;
-  const owner = await readOwner((await world.repository()).store, name);
-  return owner && foreignTo(owner, target).length > 0 ? owner : undefined;
+export async function foreignOwner(world: World, target: Target | undefined): Promise<Owner | undefined> {
+  return target && foreignOwnerOf((await world.repository()).store, target);
 }
 
 /** Of what this owner has stored: who was taken over by a command stays so. */

@@ -47,7 +47,7 @@ export const createPlanActivities = (world: World) => ({
   async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
     const { classes, target: of } = await world.instance(instance);
-    const foreign = await foreignOwner(world, { name: instance, target: of });
+    const foreign = await foreignOwner(world, of);
     const repository = await world.repository();
     const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
@@ -76,7 +76,7 @@ export const createPlanActivities = (world: World) => ({
       options: input,
       digestOf,
     });
-    if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup)
+    if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup && !foreign)
       await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
     return { plan, digest: digestOf(planDigestSource(plan)) };
   },

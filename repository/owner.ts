@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Target } from '../model/deployment.ts';
 import { RecoveryError } from '../model/errors.ts';
-import type { Owner } from '../model/owner.ts';
+import { foreignRepository, foreignTo, type Owner } from '../model/owner.ts';
 import { ownerKey } from './layout.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -34,6 +35,18 @@ export async function readOwner(store: ObjectStore, instance: string): Promise<O
       cause,
     });
   }
+}
+
+/** Whose they are, if they are not those of `target`. */
+export async function foreignOwnerOf(store: ObjectStore, target: Target): Promise<Owner | undefined> {
+  const owner = await readOwner(store, target.instance);
+  return owner && foreignTo(owner, target).length > 0 ? owner : undefined;
+}
+
+/** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused, such as `nothing is stored` */
+export async function requireOwn(store: ObjectStore, target: Target | undefined, what: string): Promise<void> {
+  const owner = target && (await foreignOwnerOf(store, target));
+  if (owner) throw foreignRepository(owner, target, what);
 }
 
 /** Claims them for the first time. @returns the owner: of two that claim at once, the first */

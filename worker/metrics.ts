@@ -116,7 +116,9 @@ export async function serveMetrics(
 async function readAges(world: World, instances: readonly string[]): Promise<void> {
   for (const instance of instances) {
     try {
-      const newest = latestBackup(await (await world.repository()).list(instance, ONLY_SHARD), world.now());
+      const all = await (await world.repository()).list(instance, ONLY_SHARD);
+      const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
+      const newest = latestBackup(taken, world.now());
       if (newest && !isFuture(newest, world.now())) age.set({ instance }, (world.now() - provenAtMs(newest)) / 1000);
       else age.remove({ instance });
     } catch {

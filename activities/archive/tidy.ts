@@ -1,5 +1,6 @@
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { currentJob } from '../job-context.ts';
+import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';
 
 export interface TidyResult {
@@ -12,7 +13,9 @@ export const createTidyActivities = (world: World) => ({
   /** Makes few large segments of many small, old ones. Safe to repeat, to kill anywhere, and beside an archiver. */
   async compactArchive({ instance }: { instance: string }): Promise<TidyResult> {
     const { signal, progress } = currentJob();
-    const { archive: settings } = await world.instance(instance);
+    const own = await world.instance(instance);
+    const { archive: settings } = own;
+    await requireOwnRepository(world, own, 'nothing of it is compacted');
     const archive = await world.archive(instance, ONLY_SHARD);
     const result: TidyResult = { compacted: 0, problems: [] };
     for (const { timelineId } of settings ? await archive.timelines() : []) {

@@ -9,6 +9,7 @@ import { readLookups } from '../../redis/lookups.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import { Baselines } from '../../repository/baselines.ts';
 import { currentJob } from '../job-context.ts';
+import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';
 
 /** Days that are looked back over, and a little for clocks. */
@@ -24,6 +25,7 @@ export const createBaselineActivities = (world: World) => ({
     const { signal, progress } = currentJob();
     const target = await world.instance(instance);
     const { warmup, authentication } = target.recovery;
+    await requireOwnRepository(world, target, 'nothing is remembered there');
     using client = await openRedis(target.connection);
     const before = await readLookups(client);
     const began = world.now();

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
+import { targetOf } from '../../config/target.ts';
 import { aofBytes } from '../../model/aof-backup.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
+import { requireOwn } from '../../repository/owner.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
 import type { Imported } from '../import/run.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -26,6 +28,8 @@ export const importCommand: CommandSpec = {
     const instance = oneInstance(loaded, name, `import ${path}`);
     const settings = loaded.instances[instance];
     if (!settings) throw new Error(`${instance} has just been found`);
+    const { store } = await repository();
+    await requireOwn(store, targetOf(loaded, instance, 'command'), 'nothing is stored');
     const [{ importData }, { version }] = await Promise.all([import('../import/run.ts'), softwareOf()]);
     try {
       const imported = await importData(resolve(path), {

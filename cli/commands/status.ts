@@ -71,8 +71,8 @@ export function stateOf(
 ): BackupState {
   const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
   const maxAgeSeconds = limitMs / 1000;
-  // What a restore put into safety is no answer to "is my data backed up?".
-  const regular = backups.filter(({ reason }) => reason !== 'safety');
+  // What a restore put into safety, or somebody brought in, is no answer to "is my data backed up?".
+  const regular = backups.filter(({ reason }) => reason !== 'safety' && reason !== 'imported');
   const newest = regular.findLast((one) => !isFuture(one, now)) ?? regular.at(-1);
   const found = [
     ...regular
@@ -96,14 +96,14 @@ export function stateOf(
     keys: newest.rdb.keys,
     storedBytes: newest.stored.bytes,
     gaps,
-    warnings: [...warningsOf(newest, backups), ...found],
+    warnings: [...warningsOf(newest, regular), ...found],
   };
 }
 
 /** A backup can be fresh and worth little: of a Redis that came up empty, for example. */
-function warningsOf(newest: SnapshotManifest, manifests: readonly SnapshotManifest[]): string[] {
+function warningsOf(newest: SnapshotManifest, regular: readonly SnapshotManifest[]): string[] {
   const warnings: string[] = [];
-  const fuller = manifests.findLast((one) => one.reason !== 'safety' && !takesPlaceOf(toCandidate(newest), toCandidate(one)));
+  const fuller = regular.findLast((one) => !takesPlaceOf(toCandidate(newest), toCandidate(one)));
   if (fuller) {
     warnings.push(
       `it holds ${formatCountOf(newest.rdb.keys, 'key')}, and ${fuller.backupId} held ${formatCount(fuller.rdb.keys)}: was the data lost in between?`,

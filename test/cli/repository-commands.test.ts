@@ -139,6 +139,7 @@ other (no class)     1            1        0
     ['stale', [taken(8, 1000)], 61, 2, stale],
     ['none', [], 62, 2, 'REDIS BACKUP CRITICAL - main: no backup (limit 7 h 00 min)\n'],
     ['stale whatever a restore put into safety', [taken(8, 1000), taken(1, 1000, { reason: 'safety' })], 61, 2, stale],
+    ['stale whatever somebody brought in', [taken(8, 1000), taken(1, 90_000, { reason: 'imported' })], 61, 2, stale],
     ['fresh, with a warning when nine tenths of the keys are gone', [taken(8, 1000), taken(2, 5)], 0, 1, emptied],
   ];
   for (const [title, backups, code, nagios, stdout] of STATES) {

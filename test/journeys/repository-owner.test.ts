@@ -26,17 +26,30 @@ describe('One repository prefix for two environments', function () {
     await production?.close();
   });
 
+  const objects = async () => {
+    const keys: string[] = [];
+    for await (const { key } of production.repository.store.list('main/')) keys.push(key);
+    return keys;
+  };
   const ids = async () => (await production.repository.list('main')).map(({ backupId }) => backupId);
 
   it('belongs to the Redis that stored first: another stores nothing and deletes nothing, and both are named', async () => {
-    const before = await ids();
-    for (const command of ['backup main', 'backup main --aof', 'retention main', 'retention main --apply']) {
+    const before = [await ids(), await objects()];
+    await staging.ask('SAVE');
+    const dump = join(staging.redis.dir, 'dump.rdb');
+    for (const command of [
+      'backup main',
+      'backup main --aof',
+      'retention main',
+      'retention main --apply',
+      `import ${dump} main`,
+    ]) {
       const { code, stderr } = await staging.command(...command.split(' '));
       assert.equal(code, 37, `${command}: ${stderr}`);
       for (const { redis } of [production, staging]) assert.ok(stderr.includes(`main at 127.0.0.1:${redis.port}`), stderr);
       assert.match(stderr, /^next: Give this one a repository \(prefix\) of its own\. .*redis-backup adopt main --why/m);
     }
-    assert.deepEqual(await ids(), before);
+    assert.deepEqual([await ids(), await objects()], before);
   });
 
   it('check and status say so', async () => {
@@ -50,6 +63,7 @@ describe('One repository prefix for two environments', function () {
   });
 
   it('is the first line of a plan, which is refused until somebody wants the data of another', async () => {
+    const before = await objects();
     const plan = await staging.command('restore', 'main', '--plan');
     assert.equal(plan.code, 37, plan.stderr);
     assert.match(
@@ -60,6 +74,7 @@ describe('One repository prefix for two environments', function () {
     const { code, stderr } = await staging.command('restore', 'main', '--from-another', '--yes');
     assert.equal(code, 0, stderr);
     assert.equal(await staging.ask('DBSIZE'), 300);
+    assert.deepEqual(await objects(), before); // no pin either: whoever is another one writes nothing
   });
 
   it('stays with a Redis that has moved, which is known by its run id', async () => {
