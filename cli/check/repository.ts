@@ -1,5 +1,7 @@
 import { targetOf } from '../../config/target.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import { foreignRepository, foreignTo } from '../../model/owner.ts';
+import { AofBackups } from '../../repository/aof-backups.ts';
 import { readOwner } from '../../repository/owner.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -36,4 +38,17 @@ export const checkOwner = ({ repository, config }: CheckWorld, name: string): Pr
       return [ok('owner', `the backups of ${name} are its own, since ${owner.since.slice(0, 10)}`)];
     const { message, next } = foreignRepository(owner, target, 'nothing is stored, and nothing deleted');
     return [failed('owner', message, next)];
+  });
+
+/** What lies under the name of an instance can be restored, as far as a listing tells. */
+export const checkBackups = ({ repository }: CheckWorld, name: string): Promise<Finding[]> =>
+  findings('backups', async () => {
+    const opened = await repository();
+    const logs = new AofBackups(opened.store);
+    const listed = [await opened.listWithProblems(name, ONLY_SHARD), await logs.listWithProblems(name, ONLY_SHARD)];
+    return listed.flatMap(({ problems }) =>
+      problems.map(({ backupId, error }) =>
+        warning('backups', `${backupId} is there and cannot be restored: ${error.message}`, error.next),
+      ),
+    );
   });

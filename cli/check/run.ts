@@ -10,7 +10,7 @@ import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
 import { checkRecovery, checkWebhook } from './recovery.ts';
-import { checkOwner, checkRepository } from './repository.ts';
+import { checkBackups, checkOwner, checkRepository } from './repository.ts';
 import { askWorker, rightsFindings } from './rights.ts';
 import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
@@ -49,6 +49,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
       await add(checkArchiveServer(client, instance));
     }
     await add(checkOwner(world, name));
+    await add(checkBackups(world, name));
     await add(checkDataClasses(world, client, instance));
     await add(checkRecovery(world, name, client));
     const place = session && platform.type === 'process' ? await checkPlace(session, hostQueue(platform.host)) : [];

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sampleManifest } from '../repository/sample-manifest.ts';
 import { freePort } from '../support/temporal.ts';
 import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';
 import { openSite } from './support/command.ts';
@@ -67,6 +69,21 @@ instances:
       .filter(({ level }) => level === 'failed')
       .map(({ check, instance, message }) => `${instance ?? ''} ${check} ${message.split(':')[0]}`);
     assert.deepEqual(failed, [' temporal TEMPORAL_UNREACHABLE', 'down redis REDIS_UNREACHABLE', 'locked redis CONFIG_INVALID']);
+  });
+
+  it('names each backup that is there and cannot be restored', async () => {
+    await using here = await stage.siteWith({});
+    const whole = sampleManifest();
+    const cut = sampleManifest({ backupId: '20260214T070000Z' });
+    await here.site.publish(whole, cut);
+    assert.deepEqual(await found(here.site, 'backups'), []);
+    await writeFile(join(here.site.dir, 'main/0/snapshots/20260214T070000Z/dump.rdb.zst'), '');
+    const [finding, ...others] = await found(here.site, 'backups');
+    assert.deepEqual([finding?.level, others], ['warning', []]);
+    assert.match(
+      finding?.message ?? '',
+      /^20260214T070000Z is there and cannot be restored: .* has 0 bytes, the manifest says 123$/,
+    );
   });
 
   it('says that the repository cannot be used', async () => {
