@@ -46,32 +46,33 @@ export async function storeRdb(
   { shard, reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
 ): Promise<SnapshotManifest> {
   const repository = await world.repository();
-  const ref = await repository.claim({ instance: target.name, shard }, source.takenAtMs);
-  const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
-  const total = totalOf(source) ?? expected;
-  const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
-  const { facts, census } = reader.end();
-  const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
-  return {
-    formatVersion: MANIFEST_FORMAT_VERSION,
-    kind: 'snapshot',
-    ...ref,
-    reason,
-    method,
-    software: { name: 'redis-backup', version: world.softwareVersion },
-    server,
-    replication,
-    times: {
-      takenAt: new Date(source.takenAtMs).toISOString(),
-      clockOffsetMs,
-      storeOffsetMs,
-      finishedAt: new Date(world.now()).toISOString(),
-    },
-    stored,
-    rdb: placedAs(replication, facts),
-    census,
-    ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
-  };
+  return repository.withClaim({ instance: target.name, shard }, source.takenAtMs, async (ref) => {
+    const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
+    const total = totalOf(source) ?? expected;
+    const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
+    const { facts, census } = reader.end();
+    const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
+    return {
+      formatVersion: MANIFEST_FORMAT_VERSION,
+      kind: 'snapshot',
+      ...ref,
+      reason,
+      method,
+      software: { name: 'redis-backup', version: world.softwareVersion },
+      server,
+      replication,
+      times: {
+        takenAt: new Date(source.takenAtMs).toISOString(),
+        clockOffsetMs,
+        storeOffsetMs,
+        finishedAt: new Date(world.now()).toISOString(),
+      },
+      stored,
+      rdb: placedAs(replication, facts),
+      census,
+      ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
+    };
+  });
 }
 
 async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, rdb: AsyncIterable<Buffer>, total: ExpectedSize) {

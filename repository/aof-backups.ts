@@ -64,9 +64,9 @@ export class AofBackups {
     return this.#manifests.isTaken(ref);
   }
 
-  /** The id of a new backup, which nobody else gets: see `Manifests.claim`. */
-  claim(place: Omit<AofBackupRef, 'backupId'>, takenAtMs: number): Promise<AofBackupRef> {
-    return this.#manifests.claim(place, takenAtMs);
+  /** Stores a new backup under an id that nobody else gets: see `Manifests.withClaim`. */
+  withClaim<T>(place: Omit<AofBackupRef, 'backupId'>, takenAtMs: number, store: (ref: AofBackupRef) => Promise<T>): Promise<T> {
+    return this.#manifests.withClaim(place, takenAtMs, store);
   }
 
   /** Whole backups, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */

@@ -75,10 +75,25 @@ export class Manifests<M extends SnapshotRef> {
   }
 
   /**
+   * Stores a new backup under an id that nobody else gets. What a failure, or a cancellation, leaves under it is deleted; what
+   * cannot be is swept after a day.
+   * @param atMs - when it was taken; the id says it, or the next second that is free
+   */
+  async withClaim<T>(place: Omit<SnapshotRef, 'backupId'>, atMs: number, store: (ref: SnapshotRef) => Promise<T>): Promise<T> {
+    const ref = await this.#claim(place, atMs);
+    try {
+      return await store(ref);
+    } catch (error) {
+      await this.delete(ref).catch(() => undefined); // the store may be what has failed
+      throw error;
+    }
+  }
+
+  /**
    * The id of a new backup: the second that it was taken in, or the next that is free. It is ours from now on, whoever else
    * asks: the claim is written before anything else, and only where there is none.
    */
-  async claim({ instance, shard }: Omit<SnapshotRef, 'backupId'>, atMs: number): Promise<SnapshotRef> {
+  async #claim({ instance, shard }: Omit<SnapshotRef, 'backupId'>, atMs: number): Promise<SnapshotRef> {
     for (let ms = atMs; ; ms += 1000) {
       const ref = { instance, shard, backupId: backupIdAt(ms) };
       if (await this.isTaken(ref)) continue;

@@ -88,9 +88,9 @@ export class Repository {
     return this.#manifests.isTaken(ref);
   }
 
-  /** The id of a new snapshot, which nobody else gets: see `Manifests.claim`. */
-  claim(place: Omit<SnapshotRef, 'backupId'>, takenAtMs: number): Promise<SnapshotRef> {
-    return this.#manifests.claim(place, takenAtMs);
+  /** Stores a new snapshot under an id that nobody else gets: see `Manifests.withClaim`. */
+  withClaim<T>(place: Omit<SnapshotRef, 'backupId'>, takenAtMs: number, store: (ref: SnapshotRef) => Promise<T>): Promise<T> {
+    return this.#manifests.withClaim(place, takenAtMs, store);
   }
 
   /** Whole snapshots, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */

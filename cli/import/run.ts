@@ -51,24 +51,29 @@ async function importRdb(path: string, bytes: number, deps: ImportDeps): Promise
   const { repository, instance, softwareVersion, now, signal, onProgress } = deps;
   const reading = await readRdb(path, bytes, deps);
   const takenAtMs = await takenAt([path], reading);
-  const ref = await repository.claim(place(instance), takenAtMs);
-  const reader = createRdbReader({ classes: instance.dataClasses, takenAtMs });
-  const stored = await repository.writeSnapshot(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
-    signal,
-    level: instance.backup.compressionLevel,
-    onProgress: ({ rawBytes }) => onProgress('store', rawBytes),
+  const manifest = await repository.withClaim(place(instance), takenAtMs, async (ref): Promise<SnapshotManifest> => {
+    const reader = createRdbReader({ classes: instance.dataClasses, takenAtMs });
+    const stored = await repository.writeSnapshot(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
+      signal,
+      level: instance.backup.compressionLevel,
+      onProgress: ({ rawBytes }) => onProgress('store', rawBytes),
+    });
+    const { facts: rdb, census, aux } = reader.end();
+    return {
+      ...{ formatVersion: MANIFEST_FORMAT_VERSION, kind: 'snapshot', ...ref, reason: 'imported', method: 'import' },
+      software: { name: 'redis-backup', version: softwareVersion },
+      server: guessedServer(rdb, { aux, isMultiPart: true }),
+      replication: UNKNOWN_PLACE, // nothing proves that it is of the history that the log goes on from
+      times: { takenAt: new Date(takenAtMs).toISOString(), clockOffsetMs: 0, finishedAt: new Date(now()).toISOString() },
+      ...{ stored, rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] },
+    };
   });
-  const { facts: rdb, census, aux } = reader.end();
-  const manifest: SnapshotManifest = {
-    ...{ formatVersion: MANIFEST_FORMAT_VERSION, kind: 'snapshot', ...ref, reason: 'imported', method: 'import' },
-    software: { name: 'redis-backup', version: softwareVersion },
-    server: guessedServer(rdb, { aux, isMultiPart: true }),
-    replication: UNKNOWN_PLACE, // nothing proves that it is of the history that the log goes on from
-    times: { takenAt: new Date(takenAtMs).toISOString(), clockOffsetMs: 0, finishedAt: new Date(now()).toISOString() },
-    ...{ stored, rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] },
-  };
   await repository.publish(manifest);
-  await repository.pin(ref, { planId: `import-${ref.backupId}`, untilMs: now() + PINNED_FOR_MS, reason: 'it was imported' });
+  await repository.pin(manifest, {
+    planId: `import-${manifest.backupId}`,
+    untilMs: now() + PINNED_FOR_MS,
+    reason: 'it was imported',
+  });
   return { kind: 'snapshot', manifest, cutBytes: 0 };
 }
 

@@ -24,8 +24,9 @@ describe('The retention of a worker with a wrong clock', () => {
       const times = { takenAt, clockOffsetMs: 0, finishedAt: takenAt, ...(storeOffsetMs === undefined ? {} : { storeOffsetMs }) };
       await repository.publish(sampleManifest({ ...ref, stored, times }));
     }
-    const upload = await repository.claim({ instance: 'main', shard: '0' }, Date.now());
-    await repository.writeSnapshot(upload, bytes('under way'));
+    await repository.withClaim({ instance: 'main', shard: '0' }, Date.now(), (upload) =>
+      repository.writeSnapshot(upload, bytes('under way')),
+    );
     const world: Partial<World> = {
       now: () => Date.now() + aheadMs,
       instance: async () => ({ retention: { keepLast: 2, keepWithinMs: HOUR } }) as never,

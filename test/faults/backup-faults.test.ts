@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { House } from '../support/house.ts';
 import { assertWhole, listed, objectsOf, oneMore, untilStreaming } from '../support/stored-backups.ts';
 import { until } from '../support/until.ts';
@@ -94,7 +95,7 @@ describe('A backup that is disturbed', function () {
     await running.cancel();
     await assert.rejects(running.result(), { name: 'WorkflowFailedError' });
     assert.equal((await running.describe()).status.name, 'CANCELLED');
-    assert.deepEqual(await objectsOf(house), before);
+    await until(async () => isDeepStrictEqual(await objectsOf(house), before), { what: 'what was begun is gone' });
     await until(async () => !/rdb_bgsave_in_progress:1/.test(String(await house.ask('INFO', 'persistence'))), {
       what: 'Redis saves no more',
     });

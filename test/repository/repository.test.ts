@@ -183,7 +183,7 @@ function itIsARepository(place: () => Place): void {
     const place = { instance: 'claimed', shard: '0' };
     const takenAtMs = Date.UTC(2026, 1, 14, 6);
     await backUp({ ...place, backupId: backupIdAt(takenAtMs + 2000) });
-    const refs = await Promise.all(Array.from({ length: 6 }, () => repository.claim(place, takenAtMs)));
+    const refs = await Promise.all(Array.from({ length: 6 }, () => repository.withClaim(place, takenAtMs, async (ref) => ref)));
     assert.deepEqual(
       refs.map(({ backupId }) => backupId).sort(),
       [0, 1, 3, 4, 5, 6].map((second) => backupIdAt(takenAtMs + second * 1000)),
