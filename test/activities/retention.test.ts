@@ -24,9 +24,10 @@ describe('The retention of a worker with a wrong clock', () => {
       const times = { takenAt, clockOffsetMs: 0, finishedAt: takenAt, ...(storeOffsetMs === undefined ? {} : { storeOffsetMs }) };
       await repository.publish(sampleManifest({ ...ref, stored, times }));
     }
-    await repository.withClaim({ instance: 'main', shard: '0' }, Date.now(), (upload) =>
-      repository.writeSnapshot(upload, bytes('under way')),
-    );
+    const upload = await repository.withClaim({ instance: 'main', shard: '0' }, Date.now(), async (ref) => {
+      await repository.writeSnapshot(ref, bytes('under way'));
+      return ref;
+    });
     const world: Partial<World> = {
       now: () => Date.now() + aheadMs,
       instance: async () => ({ retention: { keepLast: 2, keepWithinMs: HOUR } }) as never,
