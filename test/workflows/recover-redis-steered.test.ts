@@ -11,7 +11,7 @@ const said = (promise: Promise<unknown>) => failureOf(promise).then(({ message }
 const fails = (code: string, message: string) => () => {
   throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
 };
-const soon = <T>(promise: Promise<T>, seconds = 8): Promise<T> =>
+const soon = <T>(promise: Promise<T>, seconds = 45): Promise<T> =>
   Promise.race([
     promise,
     new Promise<never>((_, reject) => setTimeout(() => reject(new Error(`not over after ${seconds} s`)), seconds * 1000).unref()),
@@ -104,7 +104,7 @@ describe('recoverRedis, steered', function () {
     const running = await start({ assessFailure: () => damaged(1500), awaitServesAgain: refusing });
     const { plan } = await running.question();
     await running.update('approve', { by: 'ann', plan, decline: true });
-    const report = await soon(running.report(), 20);
+    const report = await soon(running.report());
     assert.equal(played.times('startEmpty'), 0);
     assert.equal(report.outcome, 'not-serving');
   });
@@ -126,7 +126,7 @@ describe('recoverRedis, steered', function () {
     await running.question();
     await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
     await running.see(({ question }) => question === undefined, 'the end of the question');
-    const report = await soon(running.report(), 30);
+    const report = await soon(running.report());
     assert.equal(played.times('startEmpty'), 0);
     assert.equal(report.outcome, 'not-serving');
   });
@@ -204,7 +204,7 @@ describe('recoverRedis, steered', function () {
       openPlace: () => ({ queue: 'host/gone' }),
       assessFailure: () => ({ ...healthy(), settings: { ...healthy().settings, askForMs: 3000 } }),
     });
-    assert.equal((await soon(running.report(), 40)).outcome, 'serving');
+    assert.equal((await soon(running.report())).outcome, 'serving');
   });
 
   it('goes on when the applications cannot be watched', async () => {
