@@ -1,11 +1,11 @@
 import { formatCount, formatList, formatTime } from './format.ts';
-import type { MergePlan, MergeRehearsal } from './merge.ts';
+import type { MergePlan, MergeRehearsal, PlannedMerge } from './merge.ts';
 import { mergeCommand } from './merge-outcome.ts';
 import type { PlannedMoment, Refusal } from './plan-types.ts';
 
 /** A merge that brings back much less than its backup has: the log behind it has taken the keys away. */
 export interface MergeLoss {
-  /** Of these classes less than half is left of what the backup has alive, or nothing. */
+  /** Of these classes less than half is left of what the backup has alive, or nobody can tell what the log had of them. */
   classes: string[];
   /** What the log has that takes much at once, oldest first. */
   moments: PlannedMoment[];
@@ -17,9 +17,21 @@ export interface MergeLoss {
 /** Below this part it is a loss that nobody may find out about afterwards. */
 const HALF = 0.5;
 
-/** The classes that the log has taken most of. Without a log the backup is what was asked for. */
-export const lostByLog = ({ log, classes }: MergePlan, { classes: rehearsed }: Pick<MergeRehearsal, 'classes'>): string[] =>
-  log ? classes.filter(({ name, aliveNow }) => aliveOf(rehearsed, name) < aliveNow.atLeast * HALF).map(({ name }) => name) : [];
+/**
+ * The classes that the log has taken most of, and those of which that cannot be told: the log takes much at once, and a backup
+ * that has none of them does not say what there was. Without a log the backup is what was asked for.
+ */
+export const lostByLog = (
+  { log, classes }: Pick<MergePlan, 'log' | 'classes'>,
+  { classes: rehearsed }: Pick<MergeRehearsal, 'classes'>,
+  moments: readonly PlannedMoment[],
+): string[] =>
+  log ? classes.filter((one) => isLess(one, rehearsed) || (moments.length > 0 && isUntold(one))).map(({ name }) => name) : [];
+
+const isLess = ({ name, aliveNow }: PlannedMerge, rehearsed: MergeRehearsal['classes']): boolean =>
+  aliveOf(rehearsed, name) < aliveNow.atLeast * HALF;
+
+const isUntold = ({ aliveNow }: PlannedMerge): boolean => aliveNow.atLeast === 0;
 
 const aliveOf = (rehearsed: MergeRehearsal['classes'], name: string): number =>
   rehearsed.find((one) => one.name === name)?.alive ?? 0;
@@ -40,24 +52,50 @@ export function mergeLossRefusal(
 ): Refusal | undefined {
   if (loss.accepted) return undefined;
   const { instance, classes } = plan;
-  const counts = classes
-    .filter(({ name }) => loss.classes.includes(name))
-    .map(
-      ({ name, aliveNow }) =>
-        `${formatCount(aliveOf(rehearsed, name))} ${name} of the ${formatCount(aliveNow.atLeast)} in the backup`,
-    );
-  const named = loss.moments.slice(-MOST_NAMED).map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}`);
-  const more = loss.moments.length - named.length;
-  const causes = named.length > 0 ? `; the log has ${named.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}` : '';
+  const lost = classes.filter(({ name }) => loss.classes.includes(name));
+  const causes = loss.moments.length > 0 ? `; the log has ${namedMoments(loss.moments)}` : '';
   const worst = worstOf(loss.moments);
   const other = worst
     ? `To have ${worst.command} undone: \`${onlyCommand(plan, worst.until)}\`.`
     : `Choose another backup or moment (\`redis-backup list ${instance}\`, \`redis-backup find-destructive ${instance}\`).`;
   return {
     code: 'RESTORE_LOSS',
-    message: `${instance} would get back less than half: ${formatList(counts)} are alive at that moment${causes}`,
+    message: `${[...lessText(instance, lost, rehearsed), ...untoldText(lost, rehearsed)].join('; ')}${causes}`,
     next: `${other} If the loss is meant: \`${mergeCommand(plan).replace(/ --yes$/, ` --accept-loss ${loss.digest} --yes`)}\`.`,
   };
+}
+
+function lessText(instance: string, lost: readonly PlannedMerge[], rehearsed: MergeRehearsal['classes']): string[] {
+  const counts = lost
+    .filter((one) => isLess(one, rehearsed))
+    .map(
+      ({ name, aliveNow }) =>
+        `${formatCount(aliveOf(rehearsed, name))} ${name} of the ${formatCount(aliveNow.atLeast)} in the backup`,
+    );
+  return counts.length > 0 ? [`${instance} would get back less than half: ${formatList(counts)} are alive at that moment`] : [];
+}
+
+const untoldText = (lost: readonly PlannedMerge[], rehearsed: MergeRehearsal['classes']): string[] =>
+  lost
+    .filter(isUntold)
+    .map(
+      ({ name }) =>
+        `how many ${name} the log has taken away cannot be told: ${formatCount(aliveOf(rehearsed, name))} alive at that moment, and the backup has none that surely would be`,
+    );
+
+function namedMoments(moments: readonly PlannedMoment[]): string {
+  const named = moments.slice(-MOST_NAMED).map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}`);
+  const more = moments.length - named.length;
+  return `${named.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}`;
+}
+
+/** Said of every merge, whatever comes back: who typed `--yes` has seen no plan. */
+export function mergeMomentWarnings(plan: MergePlan, moments: readonly PlannedMoment[] = []): string[] {
+  const worst = worstOf(moments);
+  if (!worst) return [];
+  return [
+    `the log that was replayed takes much at once: ${namedMoments(moments)}; to have ${worst.command} undone: \`${onlyCommand(plan, worst.until)}\``,
+  ];
 }
 
 const onlyCommand = ({ instance, classes }: MergePlan, until: string): string =>

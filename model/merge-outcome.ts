@@ -1,5 +1,6 @@
 import { formatCount, formatCountOf, formatTime } from './format.ts';
 import type { MergedKeys, MergedReport, MergeOutcome, MergePlan } from './merge.ts';
+import { mergeMomentWarnings } from './merge-loss.ts';
 import { maxmemoryFor } from './merge-room.ts';
 import { formatOffset } from './until.ts';
 
@@ -21,7 +22,7 @@ export function reportOfMerge(plan: MergePlan, outcome: MergeOutcome): MergedRep
     classes: outcome.classes,
     evicted: outcome.evicted,
     toDo,
-    warnings: [...plan.warnings, ...outcome.classes.flatMap(deletedMeanwhile)],
+    warnings: [...plan.warnings, ...mergeMomentWarnings(plan, outcome.moments), ...outcome.classes.flatMap(deletedMeanwhile)],
   };
 }
 

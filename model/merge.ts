@@ -7,7 +7,7 @@ import { classLosses } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { MergeLoss } from './merge-loss.ts';
 import type { MergeNeeds } from './merge-room.ts';
-import type { PlannedLog, Refusal } from './plan.ts';
+import type { PlannedLog, PlannedMoment, Refusal } from './plan.ts';
 
 /** Input of `mergeFromBackup`. */
 export interface MergeInput {
@@ -41,7 +41,9 @@ export interface MergePlan {
   rehearsal?: MergeRehearsal;
   /** See MergeInput. */
   acceptLoss?: string;
-  /** Most of what the backup has is gone from the log. */
+  /** Where the replayed log takes much at once, oldest first. */
+  moments?: PlannedMoment[];
+  /** Most of what the backup has is gone from the log, or nobody can tell. */
   loss?: MergeLoss;
   /** What forbids it, found by the rehearsal. */
   refusals: Refusal[];
@@ -96,6 +98,8 @@ export interface MergedReport {
 export interface MergeOutcome {
   classes: MergedKeys[];
   evicted: number;
+  /** Where the replayed log takes much at once, oldest first. */
+  moments?: PlannedMoment[];
   /** Why it ended before all keys were dealt with. */
   stopped?: string;
   /** What the rehearsal at its beginning found. */

@@ -82,7 +82,7 @@ function outcomeClasses(input: PlanInput, ofBackup: readonly ClassLoss[], tried:
       ...row(name, counted?.keysInBackup ?? 0, inRedisNow, after),
       ...(inRedisNow !== undefined && after ? { lost: lostOf(inRedisNow, after) } : {}),
       expiry: counted?.expiry ?? 'unknown',
-      sensitive: counted?.sensitive ?? false,
+      sensitive: counted?.sensitive ?? input.classes.find((one) => one.name === name)?.sensitive ?? false,
       whenLost: counted?.whenLost ?? 'unknown',
     };
   });

@@ -7,9 +7,11 @@ import type { KeysAfter } from './stands-check.ts';
 
 /**
  * Why somebody has to consent. `nothing`: Redis would end empty. `untold`: the log takes much away, and was not tried.
- * `unforeseen`: what comes out is only seen when it is there. `now`, `backup`: less than half of what Redis holds now, of what the backup holds; with a name, of that class.
+ * `unforeseen`: what comes out is only seen when it is there. `now`, `backup`: less than half of what Redis holds now, of what the backup holds; `log`: of what stood
+ * there before the log took it away; with a name, of that class.
  */
-export type LossKind = 'nothing' | 'untold' | 'unforeseen' | 'now' | 'backup' | `now of ${string}` | `backup of ${string}`;
+export type LossKind = 'nothing' | 'untold' | 'unforeseen' | Against | `${Against} of ${string}`;
+type Against = 'now' | 'backup' | 'log';
 
 /** A restore after which much less is there than before, or than in its backup. */
 export interface PlannedLoss {
@@ -29,7 +31,7 @@ const isLess = (after: OutcomeRow['afterRestore'], than = 0): boolean => after !
 /** What is lost against what is there now, and against the backup: from the most that can come, so that an unsure number is no ground. */
 export function lossKinds(
   input: Pick<PlanInput, 'log' | 'manifest' | 'rehearsal'>,
-  { outcome }: Pick<RestorePlan, 'outcome'>,
+  { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>,
 ): LossKind[] {
   const { log, manifest, rehearsal } = input;
   const { all, classes, known } = outcome;
@@ -40,13 +42,22 @@ export function lossKinds(
   const kinds: LossKind[] = [];
   if (isLess(all.afterRestore, all.inRedisNow)) kinds.push('now');
   if (log && isLess(all.afterRestore, all.inBackup)) kinds.push('backup');
+  if (isLess(all.afterRestore, inLog(moments))) kinds.push('log');
   for (const { name, sensitive, inRedisNow, inBackup, afterRestore } of classes) {
     if (!sensitive) continue;
     if (isLess(afterRestore, inRedisNow)) kinds.push(`now of ${name}`);
     if (log && isLess(afterRestore, inBackup)) kinds.push(`backup of ${name}`);
+    if (isLess(afterRestore, inLog(moments, name))) kinds.push(`log of ${name}`);
   }
   return kinds;
 }
+
+/** The most that stood there before a moment that took much: of one class at least what was taken. A log that filled Redis again has lost nothing. */
+const inLog = (moments: readonly PlannedMoment[], name?: string): number =>
+  Math.max(0, ...moments.map((one) => hadOf(one, name)));
+
+const hadOf = ({ keysBefore = 0, took = [] }: PlannedMoment, name?: string): number =>
+  name === undefined ? keysBefore : (took.find((one) => one.name === name)?.keys ?? 0);
 
 /** As text of which the digest is taken. Counts are left out: they drift while the archive grows. */
 const lossDigestSource = (
@@ -66,7 +77,7 @@ export function consentTo(input: PlanInput, kinds: LossKind[], causes: Causes): 
 export function plannedLoss(input: PlanInput, plan: Causes & Pick<RestorePlan, 'outcome'>): PlannedLoss | undefined {
   const kinds = lossKinds(input, plan);
   if (kinds.length === 0) return undefined;
-  return { kinds, ...consentTo(input, kinds, plan), phrase: phraseOf(input.instance, kinds, plan.outcome) };
+  return { kinds, ...consentTo(input, kinds, plan), phrase: phraseOf(input.instance, kinds, plan) };
 }
 
 /**
@@ -89,12 +100,14 @@ export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Ref
 }
 
 /** Says the loss itself: who types a name has not read what it costs. */
-function phraseOf(instance: string, [kind]: LossKind[], { all, classes }: RestorePlan['outcome']): string {
+function phraseOf(instance: string, [kind]: LossKind[], { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>): string {
+  const { all, classes } = outcome;
   if (kind === 'nothing') return `leave ${instance} empty`;
   if (kind === 'untold' || kind === undefined) return `lose what cannot be told of ${instance}`;
   const [against = '', name] = kind.split(' of ');
   const { inRedisNow = 0, inBackup, afterRestore } = classes.find((one) => one.name === name) ?? all;
-  const lost = (against === 'now' ? inRedisNow : inBackup) - (afterRestore?.atMost ?? 0);
+  const before = against === 'now' ? inRedisNow : against === 'log' ? inLog(moments, name) : inBackup;
+  const lost = before - (afterRestore?.atMost ?? 0);
   return `lose ${formatCount(lost)} ${name ?? 'keys'} of ${instance}`;
 }
 
@@ -130,9 +143,11 @@ function sentence(instance: string, { kinds }: PlannedLoss, { all, classes }: Re
   const parts = kinds.map((one) => {
     const [against, name] = one.split(' of ');
     const { inRedisNow = 0, inBackup, afterRestore } = classes.find((counted) => counted.name === name) ?? all;
-    const before =
-      against === 'now' ? `the ${formatCount(inRedisNow)} that it holds now` : `the ${formatCount(inBackup)} in the backup`;
-    return `${afterRestore ? formatBounds(afterRestore) : 'unknown'} ${name ?? 'keys'} of ${before}`;
+    const before = {
+      now: `the ${formatCount(inRedisNow)} that it holds now`,
+      log: `the ${formatCount(inLog(plan.moments, name))} that the log ${name === undefined ? 'had' : 'took away at once'}`,
+    }[against ?? ''];
+    return `${afterRestore ? formatBounds(afterRestore) : 'unknown'} ${name ?? 'keys'} of ${before ?? `the ${formatCount(inBackup)} in the backup`}`;
   });
   return `${instance} would be left with less than half: ${parts.join(', ')}`;
 }
@@ -152,6 +167,14 @@ function listed(moments: readonly PlannedMoment[], moreMoments: number): string 
   const more = moments.length + moreMoments - worst.length;
   const named = worst.map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}${tookText(one)}`);
   return `${named.join(', ')}${more > 0 ? `, and ${formatCount(more)} more` : ''}`;
+}
+
+/** Said of every restore, whatever stands there: who typed `--yes` has seen no plan. */
+export function momentWarnings({ instance, moments, moreMoments, strategy }: RestorePlan): string[] {
+  const worst = worstMoment(moments);
+  if (!worst) return [];
+  const undo = restoreCommand({ instance, until: worst.until, isLive: strategy === 'live' });
+  return [`the log that was replayed has ${listed(moments, moreMoments)}; to have ${worst.command} undone: \`${undo}\``];
 }
 
 /** `, which took 2,000 of 2,000 keys (sessions 2,000)`. */

@@ -12,15 +12,15 @@ export async function judge(
   world: World,
   plan: MergePlan,
   rehearsal: MergeRehearsal,
-): Promise<{ refusals: Refusal[]; loss?: MergeLoss }> {
+): Promise<{ refusals: Refusal[]; moments: PlannedMoment[]; loss?: MergeLoss }> {
   const refusals = roomRefusals(plan.instance, rehearsal.needs);
-  const classes = lostByLog(plan, rehearsal);
-  if (classes.length === 0) return { refusals };
   const moments = await momentsOf(world, plan);
+  const classes = lostByLog(plan, rehearsal, moments);
+  if (classes.length === 0) return { refusals, moments };
   const digest = digestOf(mergeLossSource(plan, { classes, moments }));
   const loss: MergeLoss = { classes, moments, digest, accepted: plan.acceptLoss === digest };
   const refusal = mergeLossRefusal(plan, loss, rehearsal);
-  return { refusals: [...(refusal ? [refusal] : []), ...refusals], loss };
+  return { refusals: [...(refusal ? [refusal] : []), ...refusals], moments, loss };
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

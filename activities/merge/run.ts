@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
 import type { MergeOutcome, MergePlan, MergeRehearsal } from '../../model/merge.ts';
+import { mergeMomentWarnings } from '../../model/merge-loss.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
@@ -42,7 +43,8 @@ interface Copied {
 export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
   withCopy(world, plan, async (copied) => {
     const rehearsal = await compared(world, plan, copied);
-    return { ...plan, rehearsal, ...(await judge(world, plan, rehearsal)) };
+    const judged = await judge(world, plan, rehearsal);
+    return { ...plan, rehearsal, ...judged, warnings: [...plan.warnings, ...mergeMomentWarnings(plan, judged.moments)] };
   });
 
 /** Loads a copy, merges what there is room for, counts what stands, and removes the copy. See `mergeClasses`. */
@@ -50,7 +52,8 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
   withCopy(world, plan, async (copied) => {
     const { signal, progress } = currentJob();
     const before = await compared(world, plan, copied);
-    const [refusal] = (await judge(world, plan, before)).refusals;
+    const { refusals, moments } = await judge(world, plan, before);
+    const [refusal] = refusals;
     if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
     const { from, to, target, manifest } = copied;
     const databases = copied.databases.map((db) => ({ from: db, to: db }));
@@ -65,7 +68,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
       return { ...counted, promised: alive, standing: there };
     });
     const { evicted, stopped } = merged;
-    return { classes, evicted, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
+    return { classes, evicted, moments, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
   });
 
 async function compared(world: World, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {

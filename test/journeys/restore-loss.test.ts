@@ -117,3 +117,41 @@ describe('A log that nobody has tried', function () {
 
   const typed = (line: string) => house.command(...line.split(' ').slice(1));
 });
+
+describe('A restore of what the log itself had filled, and taken away', function () {
+  this.timeout(120_000);
+  let house: House;
+  before(async () => {
+    house = await House.open({
+      redis: { config: { appendonly: 'yes' } },
+      instance: { archive: { segmentAge: '1s', restartDelay: '1s' } },
+    });
+    await house.ask('SET', 'k', '1'); // the base has no more
+    assert.equal((await house.command('archive')).code, 0);
+    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await house.ask('EVAL', `for i=1,${SESSIONS} do redis.call('SET', 'session:'..i, 'token'..i, 'EX', 86400) end`, '0');
+    await house.ask('FLUSHALL');
+    await house.ask('SET', 'session:new', '1');
+    await until(async () => (await house.command('find-destructive')).stdout.includes('FLUSHALL'), { what: 'it is in the log' });
+  });
+  after(() => house?.close());
+
+  it('is refused by the name of the FLUSHALL, although neither the base nor Redis holds more', async () => {
+    const { code, stderr } = await house.command('restore', 'main', '--until', 'latest', '--yes');
+    assert.equal(code, 40, stderr);
+    assert.match(
+      stderr,
+      /of the 501 that the log had, .* sessions of the 500 that the log took away at once; the log has FLUSHALL at 20/,
+    );
+  });
+
+  it('is refused of sessions alone, until that is accepted; the report names the FLUSHALL and its undoing', async () => {
+    const { code, stderr } = await house.command('restore', 'main', '--only', 'sessions', '--until', 'latest', '--yes');
+    assert.equal(code, 40, stderr);
+    assert.match(stderr, /how many sessions the log has taken away cannot be told: .*; the log has FLUSHALL at 20/);
+    const [, meant = ''] = /If the loss is meant: `([^`]+)`/.exec(stderr) ?? [];
+    const merged = await house.command(...meant.split(' ').slice(1));
+    assert.equal(merged.code, 0, merged.stderr);
+    assert.match(merged.stdout, /^warning: the log that was replayed .*FLUSHALL at 20.*--only sessions --until /m);
+  });
+});

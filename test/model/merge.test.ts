@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { type MergeFacts, planMerge, unknownClasses } from '../../model/merge.ts';
+import { lostByLog, mergeLossRefusal } from '../../model/merge-loss.ts';
+import { reportOfMerge } from '../../model/merge-outcome.ts';
 import * as fixtures from './plan-fixtures.ts';
 
 const facts = (overrides: Partial<MergeFacts> = {}): MergeFacts => ({
@@ -39,6 +41,34 @@ describe('the plan of a merge', () => {
     assert.match(planMerge(facts({ wanted: ['carts'] })).warnings.join(), /before there was a class carts/);
     const manifest = fixtures.manifest({ rdb: { parsed: false, unparsed: 'a type 99' } });
     assert.match(planMerge(facts({ manifest, log: LOG })).warnings.join(), /could be counted: a type 99/);
+  });
+
+  const FLUSHALL = { command: 'FLUSHALL', atMs: fixtures.NOW_MS, db: 0, until: 't@5' };
+  const alive = (sessions: number) => ({ classes: [{ name: 'sessions', alive: sessions, there: sessions }] });
+
+  it('asks for consent where the log takes all at once, and the backup cannot tell what there was', () => {
+    const plan = planMerge(facts({ log: LOG, wanted: ['sessions', 'featureFlags'] }));
+    assert.deepEqual(lostByLog(plan, alive(60_000), []), []);
+    assert.deepEqual(lostByLog(plan, alive(60_000), [FLUSHALL]), ['featureFlags']);
+    assert.deepEqual(lostByLog(plan, alive(49_999), []), ['sessions']);
+    assert.deepEqual(lostByLog(planMerge(facts()), alive(1), []), []);
+    const loss = { classes: ['featureFlags'], moments: [FLUSHALL], digest: 'd', accepted: false };
+    const refusal = mergeLossRefusal(plan, loss, alive(60_000));
+    assert.match(
+      refusal?.message ?? '',
+      /^how many featureFlags the log has taken away cannot be told: 0 alive at that moment, .+; the log has FLUSHALL at /,
+    );
+    assert.match(refusal?.next ?? '', /--until t@5`\. If the loss is meant: .+ --accept-loss d --yes`/);
+  });
+
+  it('names in its report what the log takes at once, whatever comes back', () => {
+    const plan = planMerge(facts({ log: LOG, wanted: ['sessions'] }));
+    const needs = { memoryBytes: 0, room: { maxmemoryBytes: 0, countedBytes: 0, policy: 'noeviction', evictedKeys: 0 } };
+    const { warnings } = reportOfMerge(plan, { classes: [], evicted: 0, needs, moments: [FLUSHALL] });
+    assert.match(
+      warnings.join(),
+      /FLUSHALL at .+; to have FLUSHALL undone: `redis-backup restore main --only sessions --until t@5`/,
+    );
   });
 
   it('knows every configured class, and the rest as other', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { PlanInput } from '../../model/plan.ts';
 import { planDigestSource } from '../../model/plan.ts';
+import { momentWarnings } from '../../model/plan-loss.ts';
 import { always } from '../support/always.ts';
 import {
   appendOnly,
@@ -82,6 +83,26 @@ describe('A restore that loses much', () => {
       'main would be left with less than half: 140,000 keys of the 300,000 that it holds now',
     );
     assert.equal(lossOf({ ...half, target: holding(300_000) }).loss.phrase, 'lose 160,000 keys of main');
+  });
+
+  it('is refused with less than half of what the log itself had, however little base and Redis hold', () => {
+    const small = manifest({ rdb: { keys: 2 }, census: { ...manifest().census, classes: [] } });
+    const wiped = { manifest: small, target: holding(1), log: log(), rehearsal: rehearsed(1, { keys: 1, moments: [flushed()] }) };
+    const { message, next, loss } = lossOf(wiped);
+    assert.deepEqual(loss.kinds, ['log', 'log of sessions']);
+    assert.match(
+      message,
+      /^main would be left with less than half: 1 keys of the 180,000 that the log had, 1 sessions of the 105,000 that the log took away at once; the log has FLUSHALL at .+, which took 180,000 of 180,000 keys \(sessions 105,000, other 75,000\)$/,
+    );
+    assert.match(next, /^To have FLUSHALL undone: `redis-backup restore main --until /);
+    assert.equal(loss.phrase, 'lose 179,999 keys of main');
+    assert.deepEqual(planOf({ ...wiped, options: { acceptLoss: loss.digest } }).refusals, []);
+    const refilled = { ...wiped, rehearsal: rehearsed(60_000, { moments: [flushed()] }) };
+    assert.deepEqual(kindsOf(refilled), []);
+    assert.match(
+      momentWarnings(planOf(refilled)).join(),
+      /has FLUSHALL at .+ to have FLUSHALL undone: `redis-backup restore main --until /,
+    );
   });
 
   it('is refused when sessions go, whatever stays of a cache', () => {

@@ -4,6 +4,7 @@ import { liveDisturbances } from '../../model/live.ts';
 import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
+import { momentWarnings } from '../../model/plan-loss.ts';
 import { shortfall } from '../../model/stands-check.ts';
 import type { PlanConduct, RestoreConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
@@ -117,7 +118,13 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, warnings, 
     exact,
     proof,
     losses: plan.losses,
-    warnings: [...liveDisturbances(plan.instance, found.live), ...warnings, ...shortfall(keysAfter), ...plan.warnings],
+    warnings: [
+      ...liveDisturbances(plan.instance, found.live),
+      ...warnings,
+      ...shortfall(keysAfter),
+      ...momentWarnings(plan),
+      ...plan.warnings,
+    ],
     ...found,
   };
 }
