@@ -1,7 +1,7 @@
 import type { Target } from '../model/deployment.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { claimOwner, foreignOwnerOf, replaceOwner, requireOwn } from '../repository/owner.ts';
+import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -11,18 +11,34 @@ const LOOK_BACK = 20;
 /**
  * Before anything is stored: are the backups under this name those of this Redis? The first to store claims them. One that has
  * moved, and is known by its run id or its history, stays their owner.
+ * @param sinceMs - before what is stored was taken
  * @throws RecoveryError `REPOSITORY_FOREIGN`
  */
 export async function claimRepository(
   world: World,
   { target }: Pick<ProtectedInstance, 'target'>,
   client: RedisClient,
+  sinceMs: number = world.now(),
 ): Promise<void> {
   if (!target) return;
+  const at = new Date(sinceMs).toISOString();
+  await requireOurs(world, target, client, await claimOwner((await world.repository()).store, ownerOf(target, at)));
+}
+
+/** The same question before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError `REPOSITORY_FOREIGN` */
+export async function refuseAnothersRepository(
+  world: World,
+  { target }: Pick<ProtectedInstance, 'target'>,
+  client: RedisClient,
+): Promise<void> {
+  const owner = target && (await readOwner((await world.repository()).store, target.instance));
+  if (owner) await requireOurs(world, target, client, owner);
+}
+
+async function requireOurs(world: World, target: Target, client: RedisClient, owner: Owner): Promise<void> {
+  if (foreignTo(owner, target).length === 0) return;
   const repository = await world.repository();
   const at = new Date(world.now()).toISOString();
-  const owner = await claimOwner(repository.store, ownerOf(target, at));
-  if (foreignTo(owner, target).length === 0) return;
   if (!(await isKnown(repository, owner, await signsOf(client)))) throw foreignRepository(owner, target, 'nothing is stored');
   await replaceOwner(repository.store, takenOver(owner, target, at, 'the same Redis, by its run id or replication id'));
 }

@@ -12,7 +12,7 @@ import { openRdbStream } from '../redis/replication/replica.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import type { SnapshotRef } from '../repository/repository.ts';
 import { currentJob } from './job-context.ts';
-import { claimRepository } from './owner.ts';
+import { claimRepository, refuseAnothersRepository } from './owner.ts';
 import { type CompressionFence, openCompressionFence } from './rdb-compression-fence.ts';
 import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -75,7 +75,7 @@ export const createSnapshotActivities = (world: World) => ({
     const began = world.now();
     const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
     using client = await openRedis(target.connection);
-    await claimRepository(world, target, client);
+    await refuseAnothersRepository(world, target, client);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const fence = input.uncompressedFork
@@ -83,6 +83,7 @@ export const createSnapshotActivities = (world: World) => ({
       : undefined;
     const source = await openSource(world, target, client, server, fence);
     try {
+      await claimRepository(world, target, client, began); // there is something to store, and only now
       const manifest = await storeRdb(world, target, source, {
         shard: input.shard,
         reason: input.reason,

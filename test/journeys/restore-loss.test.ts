@@ -94,7 +94,8 @@ describe('A log that nobody has tried', function () {
   after(() => house?.close());
 
   it('may bring less than half, which nobody could foresee: then the old data is put back, and the loss has a digest', async () => {
-    await house.ask('EVAL', `for i=1,${SESSIONS - 1} do redis.call('UNLINK', 'session:'..i) end`, '0');
+    // An intersection of nothing: the archiver, which looks at names of commands, does not see that it takes the key away.
+    await house.ask('EVAL', `for i=1,${SESSIONS - 1} do redis.call('SINTERSTORE', 'session:'..i, 'none', 'none') end`, '0');
     await until(async () => /lost if it failed now: 0/.test((await house.command('archive', '--status')).stdout), {
       what: 'all is stored',
     });
