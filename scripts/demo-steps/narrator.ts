@@ -39,19 +39,19 @@ export class Narrator {
     return code;
   }
 
-  /** Runs one without showing it. Returns what it printed to stdout. */
-  async ask(command: string[]): Promise<string> {
+  /** Runs one without showing it. Returns what it printed to stdout. @throws Error when it ends with a code that isn't allowed */
+  async ask(command: string[], { allowed = [0] }: { allowed?: number[] } = {}): Promise<string> {
     let answer = '';
     const code = await this.#spawn(command, (text, stream) => {
       if (stream === 'stdout') answer += text;
     });
-    if (code !== 0) throw new Error(`${command.join(' ')} ended with code ${code}: ${answer}`);
+    if (!allowed.includes(code)) throw new Error(`${command.join(' ')} ended with code ${code}: ${answer}`);
     return answer;
   }
 
   /** The result of a `redis-backup … --json`: its last line. */
-  async askJson<T>(command: string[]): Promise<T> {
-    const lines = (await this.ask([...command, '--json'])).trim().split('\n');
+  async askJson<T>(command: string[], options?: { allowed?: number[] }): Promise<T> {
+    const lines = (await this.ask([...command, '--json'], options)).trim().split('\n');
     return JSON.parse(lines.at(-1) ?? '') as T;
   }
 

@@ -27,8 +27,12 @@ export async function secondDisaster(world: World, narrator: Narrator): Promise<
   await storedUpToNow(world, narrator);
 
   narrator.step('Found, and undone to the command before it: Redis is never stopped, and serves reads meanwhile');
-  await narrator.run(['redis-backup', 'find-destructive', INSTANCE]);
-  const { found } = await narrator.askJson<{ found: DestructiveMoment[] }>(['redis-backup', 'find-destructive', INSTANCE]);
+  // 24: the restart of the first disaster has left a gap in the log, of which nothing is known.
+  const allowed = [0, 24];
+  await narrator.run(['redis-backup', 'find-destructive', INSTANCE], { allowed });
+  const { found } = await narrator.askJson<{ found: DestructiveMoment[] }>(['redis-backup', 'find-destructive', INSTANCE], {
+    allowed,
+  });
   const until = found.at(-1)?.until;
   assert.ok(until, 'the FLUSHALL was not found in the log');
   await narrator.run(['redis-backup', 'restore', INSTANCE, '--until', until, '--strategy', 'live', '--yes']);
