@@ -83,10 +83,10 @@ async function begin(options: CommandStart, ends: Map<number, ProcessEnd>): Prom
 /** In a session of its own, and with no pipe to us: a worker that is killed must not take Redis along. */
 async function spawnDetached(options: CommandStart): Promise<ChildProcess> {
   const { cwd, outputFile, env } = options;
-  const { words, ...user } = await asOwner(options);
-  const [program = '', ...args] = words;
   const output = await openOutput(await outputFile());
   try {
+    const { words, ...user } = await asOwner(options);
+    const [program = '', ...args] = words;
     const child = spawn(program, args, {
       cwd,
       env: { ...inheritedEnvironment(), ...env },
@@ -94,10 +94,10 @@ async function spawnDetached(options: CommandStart): Promise<ChildProcess> {
       detached: true,
       stdio: ['ignore', output.fd, output.fd],
     });
-    await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
+    await new Promise<void>((resolve, reject) =>
+      child.once('spawn', resolve).once('error', (error) => reject(notStarted(program, error))),
+    );
     return child;
-  } catch (error) {
-    throw notStarted(program, error);
   } finally {
     await output.close();
   }

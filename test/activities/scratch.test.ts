@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Material } from '../../activities/scratch/material.ts';
 import { type OpenScratchOptions, openScratch } from '../../activities/scratch/open.ts';
+import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { openRedis } from '../../redis/client.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
@@ -43,7 +44,9 @@ describe('A throw-away Redis with the data of a backup', function () {
       const stored = await repository.writeSnapshot(ref, readRdbInPassing(stream.body, reader));
       stream.close();
       const server = { ...sample.server, version, usedMemoryBytes: 1_000_000 };
-      const manifest = { ...sample, ...ref, server, stored, rdb: reader.end().facts };
+      const { facts: rdb, census } = reader.end();
+      const replication = { replid: rdb.replid ?? '', offset: rdb.replOffset ?? 0 };
+      const manifest = { ...sample, ...ref, server, stored, rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS], replication };
       await repository.publish(manifest);
       backups.set(path, manifest);
     }
