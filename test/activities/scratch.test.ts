@@ -45,8 +45,20 @@ describe('A throw-away Redis with the data of a backup', function () {
       stream.close();
       const server = { ...sample.server, version, usedMemoryBytes: 1_000_000 };
       const { facts: rdb, census } = reader.end();
+      const takenAt = new Date().toISOString();
+      const times = { ...sample.times, takenAt, finishedAt: takenAt };
       const replication = { replid: rdb.replid ?? '', offset: rdb.replOffset ?? 0 };
-      const manifest = { ...sample, ...ref, server, stored, rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS], replication };
+      const manifest = {
+        ...sample,
+        ...ref,
+        server,
+        stored,
+        rdb,
+        census,
+        ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS],
+        replication,
+        times,
+      };
       await repository.publish(manifest);
       backups.set(path, manifest);
     }
