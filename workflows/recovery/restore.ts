@@ -137,7 +137,8 @@ async function merge(
     const summary = `load a copy and bring ${plan.classes.map(({ name }) => name).join(', ')} back; ${input.instance} serves`;
     const outcome = await act('mergeClasses', { plan }, { place, summary });
     const sessions = outcome.classes.find(({ name }) => name === settings.sessionClass);
-    const standing = decision.present + (sessions?.restored ?? 0);
+    // What an attempt that died has brought back is not among those that the last one restored: it counted what stands.
+    const standing = Math.max(decision.present + (sessions?.restored ?? 0), sessions?.standing ?? 0);
     const missing = [...mergeToDo(plan, outcome), ...stillMissing(input.instance, decision, standing, settings.tolerance)];
     if (missing.length > 0) found.incomplete = true;
     found.toDo.push(...missing);
