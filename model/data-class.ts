@@ -1,4 +1,4 @@
-/** What losing keys of one kind means. The table of DESIGN section 1 is the default of `dataClasses`. */
+/** What losing keys of one kind means. DEFAULT_DATA_CLASSES stand for a configuration without `dataClasses`. */
 export interface DataClass {
   name: string;
   /** A Redis glob over the key name, as in `SCAN … MATCH`. */

@@ -39,7 +39,10 @@ const CONFLICTS: Record<OperationKind, Record<OperationKind, Conflict>> = {
   recovery: { backup: 'preempt', merge: 'preempt', restore: 'wait', recovery: 'join' },
 };
 
-/** DESIGN section 5, Exclusion. `preempt` cancels the holder and then waits. */
+export const isOperationKind = (value: unknown): value is OperationKind =>
+  typeof value === 'string' && Object.hasOwn(CONFLICTS, value);
+
+/** The table of docs/architecture.md. `preempt` cancels the holder and then waits. */
 export const conflictOf = (wanted: OperationKind, holder: OperationKind): Conflict => CONFLICTS[wanted][holder];
 
 /** The entries to undo, newest first. */

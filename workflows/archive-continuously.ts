@@ -16,8 +16,7 @@ import {
 } from '@temporalio/workflow';
 import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archiving.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
-import { failure } from './failures.ts';
-import { CHECKS, checkInput } from './inputs.ts';
+import { CHECKS, checkInput, checkMessage } from './inputs.ts';
 import { act } from './steps.ts';
 
 export const archiveStatusQuery = defineQuery<ArchiveStatus>('status');
@@ -60,17 +59,16 @@ class Archiver {
     this.#status = { instance, phase: 'follow', ...(rpo ? { rpo } : {}) };
     this.#holders = new Set(detachedBy);
     this.#tellHolders();
-    const validator = (message: { by: string }): void => {
-      if (!message?.by) throw failure('USAGE', 'by is required', 'Say who asks, for example {"by":"ann"}.');
-    };
     setHandler(archiveStatusQuery, () => this.#status, { description: 'Whether it follows, and what would be lost.' });
-    setHandler(rpoSignal, (rpo) => this.#know(rpo), { description: 'For the archiver itself, not for people.' });
+    setHandler(rpoSignal, (rpo) => void (CHECKS.rpo(rpo) === undefined && this.#know(rpo)), {
+      description: 'For the archiver itself, not for people.',
+    });
     setHandler(detachUpdate, ({ by }) => this.#detach(by), {
-      validator,
+      validator: (message) => checkMessage('detach', message, '{"by":"ann"}', { by: CHECKS.line }),
       description: 'Lets go of Redis until `attach`. JSON: {"by":"ann"}',
     });
     setHandler(attachUpdate, ({ by }) => this.#attach(by), {
-      validator,
+      validator: (message) => checkMessage('attach', message, '{"by":"ann"}', { by: CHECKS.line }),
       description: 'Follows Redis again, unless somebody else has detached it, too. JSON: {"by":"ann"}',
     });
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['archive'] });

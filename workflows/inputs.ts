@@ -1,4 +1,5 @@
 import { isName, timeOfBackupId } from '../model/instance.ts';
+import { isOperationKind } from '../model/lock.ts';
 import { parseUntil } from '../model/until.ts';
 import { failure } from './failures.ts';
 
@@ -6,6 +7,9 @@ type Check = (value: unknown) => string | undefined;
 
 const text: Check = (value) => (typeof value === 'string' && value !== '' ? undefined : 'a text');
 const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+
+/** A longer text fits on no page, and would stop the workflow that shows it. */
+const MOST_LETTERS = 500;
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
@@ -39,39 +43,74 @@ export const CHECKS = {
     isRecord(value) && typeof value.seconds === 'number' && [value.storedUpTo, value.asOf].every((one) => text(one) === undefined)
       ? undefined
       : '{"seconds":0.4,"storedUpTo":"2026-08-01T10:42:07Z","asOf":"2026-08-01T10:42:07Z"}, or rather left out',
+  line: (value) =>
+    text(value) === undefined && String(value).length <= MOST_LETTERS ? undefined : `a text of at most ${MOST_LETTERS} letters`,
+  minutes: (value) => (typeof value === 'number' && value > 0 && value <= 1440 ? undefined : 'a number from 1 to 1440'),
+  time: (value) =>
+    typeof value === 'string' && !Number.isNaN(Date.parse(value)) ? undefined : 'a time such as "2026-08-01T10:42:07Z"',
+  operation: (value) => (isOperationKind(value) ? undefined : 'an operation, such as "restore"'),
+  undoWhen: (value) => (value === 'always' || value === 'unlessSucceeded' ? undefined : '"always" or "unlessSucceeded"'),
+  record: (value) => (isRecord(value) && !Array.isArray(value) ? undefined : 'a JSON object'),
+  list: (value) => (Array.isArray(value) ? undefined : 'a list'),
   text,
   flag,
 } as const satisfies Record<string, Check>;
+
+const OF_NOBODY_BY_HAND: Record<string, string> = {
+  instanceLock: 'Operations start it themselves. A lock that needs a person is answered by its update `resolve`.',
+  examinePlace: 'Use {"instance":"main"}; `redis-backup check` starts it by itself.',
+};
+
+type Checks<T> = Partial<Record<keyof T & string, Check>>;
 
 /**
  * Refuses an input that was mistyped, before anything is done. Every field is named; unknown ones too.
  * @throws ApplicationFailure `INPUT_INVALID`
  */
-export function checkInput<T>(
-  workflow: string,
-  input: T,
-  required: Partial<Record<keyof T & string, Check>>,
-  optional: Partial<Record<keyof T & string, Check>>,
-): T {
-  const example = `See examples/${workflow}.json for a whole input.`;
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw failure('INPUT_INVALID', `the input of ${workflow} is not one JSON object`, example);
-  }
-  const given = input as Record<string, unknown>;
+export function checkInput<T>(workflow: string, input: T, required: Checks<T>, optional: Checks<T>): T {
+  const problems = problemsOf(input, required, optional);
+  if (problems.length === 0) return input;
+  throw failure(
+    'INPUT_INVALID',
+    `the input of ${workflow} is not usable: ${problems.join('; ')}`,
+    OF_NOBODY_BY_HAND[workflow] ?? `See examples/${workflow}.json for a whole input.`,
+  );
+}
+
+/**
+ * The same of an update: a slip such as `declined` for `decline` is refused by name, and never taken as a yes.
+ * @param example - the JSON of a whole message, for whoever types it
+ * @throws ApplicationFailure `USAGE`
+ */
+export function checkMessage<T>(
+  update: string,
+  message: T,
+  example: string,
+  required: Checks<T>,
+  optional: Checks<T> = {},
+): void {
+  const problems = problemsOf(message, required, optional);
+  if (problems.length === 0) return;
+  throw failure('USAGE', `${update} was not understood: ${problems.join('; ')}`, `A whole one is ${example}. Nothing was done.`);
+}
+
+/** The same of a signal, which nobody can refuse: what is no such message is passed over. */
+export const isMessage = <T>(message: T, required: Checks<T>, optional: Checks<T> = {}): boolean =>
+  problemsOf(message, required, optional).length === 0;
+
+function problemsOf(message: unknown, required: Checks<object>, optional: Checks<object>): string[] {
+  if (!isRecord(message) || Array.isArray(message)) return ['it is not one JSON object'];
   const checks: Record<string, Check | undefined> = { ...required, ...optional };
-  const problems = [
-    ...Object.keys(given)
-      .filter((name) => !(name in checks))
+  return [
+    ...Object.keys(message)
+      .filter((name) => !Object.hasOwn(checks, name))
       .map((name) => `unknown field "${name}" (known: ${Object.keys(checks).join(', ')})`),
     ...Object.keys(required)
-      .filter((name) => given[name] === undefined)
+      .filter((name) => message[name] === undefined)
       .map((name) => `"${name}" is missing`),
-    ...Object.keys(given).flatMap((name) => {
-      const allowed = given[name] === undefined ? undefined : checks[name]?.(given[name]);
-      return allowed ? [`"${name}" is ${JSON.stringify(given[name])}, it must be ${allowed}`] : [];
+    ...Object.keys(message).flatMap((name) => {
+      const allowed = message[name] === undefined || !Object.hasOwn(checks, name) ? undefined : checks[name]?.(message[name]);
+      return allowed ? [`"${name}" is ${JSON.stringify(message[name])?.slice(0, 100)}, it must be ${allowed}`] : [];
     }),
   ];
-  if (problems.length > 0)
-    throw failure('INPUT_INVALID', `the input of ${workflow} is not usable: ${problems.join('; ')}`, example);
-  return input;
 }

@@ -13,6 +13,7 @@ import {
 import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type UndoEntry } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { failure } from './failures.ts';
+import { CHECKS, checkInput, checkMessage, isMessage } from './inputs.ts';
 import {
   type LockReport,
   lockReportSignal,
@@ -49,6 +50,15 @@ export interface LockStatus {
   /** With phase `needs a person`. */
   blocked?: Blocked;
 }
+const isHolder = (holder: LockHolder): boolean =>
+  isMessage(holder, { workflowId: CHECKS.text, runId: CHECKS.text, kind: CHECKS.operation });
+const isUndoEntry = (entry: UndoEntry): boolean =>
+  isMessage(
+    entry,
+    { step: CHECKS.text, args: CHECKS.record, when: CHECKS.undoWhen, summary: CHECKS.text },
+    { place: CHECKS.text },
+  );
+
 export const lockStatusQuery = defineQuery<LockStatus>('status');
 
 /**
@@ -56,7 +66,9 @@ export const lockStatusQuery = defineQuery<LockStatus>('status');
  * undone has been, however its holder ended: release, failure, cancel, terminate, time-out, Reset.
  * Started by `withInstanceLock` only, as a child with id `lock/<instance>`: the id is the exclusion.
  */
-export async function instanceLock({ holder, entries = [] }: LockInput): Promise<void> {
+export async function instanceLock(input: LockInput): Promise<void> {
+  checkInput('instanceLock', input, { holder: CHECKS.record }, { entries: CHECKS.list });
+  const { holder, entries = [] } = input;
   const undoList = [...entries];
   const waiting = new Map<string, LockHolder>();
   let phase = 'held';
@@ -81,13 +93,14 @@ export async function instanceLock({ holder, entries = [] }: LockInput): Promise
       holderGone = true;
     });
   };
-  setHandler(undoSignal, (entry) => void undoList.push(entry));
+  setHandler(undoSignal, (entry) => void (isUndoEntry(entry) && undoList.push(entry)));
   setHandler(releaseSignal, (how) => {
-    released = how;
+    if (isMessage(how, { succeeded: CHECKS.flag })) released = how;
   });
   setHandler(
     wantedSignal,
     async (wanted) => {
+      if (!isHolder(wanted)) return;
       waiting.set(wanted.runId, wanted);
       if (!released) await pingHolder();
       if (!released && !holderGone && conflictOf(wanted.kind, holder.kind) === 'preempt') {
@@ -108,8 +121,7 @@ export async function instanceLock({ holder, entries = [] }: LockInput): Promise
       description: 'After repairing by hand what could not be undone. JSON: {"by":"ann","note":"started Redis by hand"}',
       validator: (message) => {
         if (phase !== 'needs a person') throw failure('USAGE', `nothing to resolve: the lock is ${phase}`, 'Wait for the lock.');
-        if (!message?.by || !message?.note)
-          throw failure('USAGE', 'by and note are required', 'Say who resolves it, and what was done.');
+        checkMessage('resolve', message, '{"by":"ann","note":"started Redis by hand"}', { by: CHECKS.line, note: CHECKS.line });
       },
     },
   );

@@ -1,5 +1,6 @@
 import { condition, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
 import { failure } from './failures.ts';
+import { CHECKS, checkMessage } from './inputs.ts';
 import type { AskedPerson } from './procedures/conduct.ts';
 import type { Watching } from './watching.ts';
 
@@ -31,12 +32,10 @@ export class RestoreQuestion {
         validator: (decision) => {
           if (!this.#isOpen || this.#decision)
             throw failure('USAGE', 'nothing is asked now', 'Look at the details of the restore.');
-          if (!decision?.by || typeof decision.by !== 'string' || typeof decision.keep !== 'boolean')
-            throw failure(
-              'USAGE',
-              'by and keep are required',
-              'JSON: {"by":"you","keep":true}, or false to have the old data back.',
-            );
+          checkMessage('decide', decision, '{"by":"you","keep":true}, or false to have the old data back', {
+            by: CHECKS.line,
+            keep: CHECKS.flag,
+          });
         },
       },
     );

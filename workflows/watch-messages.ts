@@ -1,6 +1,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { Alarm, WatchAnswer, WatchQuestion, WatchStatus } from '../model/watch.ts';
 import { failure } from './failures.ts';
+import { CHECKS, checkMessage } from './inputs.ts';
 
 /** What a person says to a question. */
 export interface WatchDecision {
@@ -15,23 +16,24 @@ export const alarmUpdate = defineUpdate<WatchAnswer, [Alarm]>('alarm');
 export const approveUpdate = defineUpdate<WatchAnswer, [WatchDecision]>('approve');
 export const declineUpdate = defineUpdate<WatchStatus, [WatchDecision]>('decline');
 
-const MAX_TEXT = 300;
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== '' && value.length <= MAX_TEXT;
+export const EXAMPLES = {
+  alarm: '{"incident":"f00d@2026-08-01T10:42:07Z","by":"alert RedisDown","startsAt":"2026-08-01T10:42:07Z"}',
+  decision: '{"by":"ann","incident":"20260801T104207Z"}, with "note":"…" if you like',
+} as const;
 
-export function checkAlarm(alarm: Alarm): void {
-  if (isText(alarm?.incident) && isText(alarm.by) && !Number.isNaN(Date.parse(alarm.startsAt))) return;
-  throw failure(
-    'USAGE',
-    'an alarm has incident, by and startsAt',
-    'For example {"incident":"f00d@2026-08-01T10:42:07Z","by":"alert RedisDown","startsAt":"2026-08-01T10:42:07Z"}.',
+export const checkAlarm = (alarm: Alarm): void =>
+  checkMessage(
+    'alarm',
+    alarm,
+    EXAMPLES.alarm,
+    { incident: CHECKS.line, by: CHECKS.line, startsAt: CHECKS.time },
+    { labels: CHECKS.record },
   );
-}
 
 /** Nobody answers a question that they have not read. */
-export function checkDecision(decision: WatchDecision, question: WatchQuestion | undefined): void {
+export function checkDecision(update: string, decision: WatchDecision, question: WatchQuestion | undefined): void {
   if (!question) throw failure('USAGE', 'nothing is asked', 'Look at query `status`. A recovery is started by `recoverRedis`.');
-  if (!isText(decision?.by))
-    throw failure('USAGE', 'by is required', `Say who decides: {"by":"ann","incident":"${question.incident}"}.`);
+  checkMessage(update, decision, EXAMPLES.decision, { by: CHECKS.line, incident: CHECKS.line }, { note: CHECKS.line });
   if (decision.incident === question.incident) return;
   throw failure(
     'USAGE',

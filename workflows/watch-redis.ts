@@ -1,7 +1,15 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { WatchInput } from '../model/watch-memory.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { alarmUpdate, approveUpdate, checkAlarm, checkDecision, declineUpdate, watchStatusQuery } from './watch-messages.ts';
+import {
+  alarmUpdate,
+  approveUpdate,
+  checkAlarm,
+  checkDecision,
+  declineUpdate,
+  EXAMPLES,
+  watchStatusQuery,
+} from './watch-messages.ts';
 import { Watcher } from './watcher.ts';
 
 /** The server takes 2,000 updates a run. */
@@ -12,7 +20,7 @@ const MOST_ALARMS = 1_000;
  * when a person approves. One recovery at a time, not again within the cool-down, and none when everything fails at once.
  */
 export async function watchRedis(input: WatchInput): Promise<void> {
-  checkInput('watchRedis', input, { instance: CHECKS.instance }, { memory: () => undefined });
+  checkInput('watchRedis', input, { instance: CHECKS.instance }, { memory: CHECKS.record });
   const watcher = new Watcher(input);
   let alarms = 0;
   const isOld = () => workflowInfo().continueAsNewSuggested || alarms >= MOST_ALARMS;
@@ -26,17 +34,16 @@ export async function watchRedis(input: WatchInput): Promise<void> {
     },
     {
       validator: checkAlarm,
-      description:
-        'Somebody says that it fails. JSON: {"incident":"f00d@2026-08-01T10:42:07Z","by":"alert RedisDown","startsAt":"2026-08-01T10:42:07Z"}',
+      description: `Somebody says that it fails. JSON: ${EXAMPLES.alarm}`,
     },
   );
   setHandler(approveUpdate, (decision) => watcher.approve(decision), {
-    validator: (decision) => checkDecision(decision, watcher.status.question),
-    description: 'Starts the recovery that is asked for. JSON: {"by":"ann","incident":"20260801T104207Z","note":"go"}',
+    validator: (decision) => checkDecision('approve', decision, watcher.status.question),
+    description: `Starts the recovery that is asked for. JSON: ${EXAMPLES.decision}`,
   });
   setHandler(declineUpdate, (decision) => watcher.decline(decision), {
-    validator: (decision) => checkDecision(decision, watcher.status.question),
-    description: 'Leaves it, until it has served again. JSON: {"by":"ann","incident":"20260801T104207Z","note":"planned"}',
+    validator: (decision) => checkDecision('decline', decision, watcher.status.question),
+    description: `Leaves it, until it has served again. JSON: ${EXAMPLES.decision}`,
   });
   while (!isOld()) await watcher.stay();
   await condition(allHandlersFinished);

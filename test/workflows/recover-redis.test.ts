@@ -66,7 +66,9 @@ describe('recoverRedis', function () {
     const question = await running.question();
     assert.equal(question.text, 'Start empty?');
     assert.match(await said(running.update('approve', { by: 'ann', plan: 'another' })), /not what is asked/);
-    assert.match(await said(running.update('approve', { by: 'ann' })), /missing: plan/);
+    assert.match(await said(running.update('approve', { by: 'ann' })), /"plan" is missing/);
+    const slip = { by: 'ann', plan: question.plan, declined: true };
+    assert.match(await said(running.update('approve', slip)), /unknown field "declined" \(known: .*decline\)/);
     assert.equal(played.times('startEmpty'), 0);
     assert.equal(await running.update('approve', { by: 'ann', plan: question.plan, note: 'ok' }), 'approved by ann');
     const report = await running.report();

@@ -1,6 +1,7 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
 import type { RunbookStatus, StepId } from '../../model/runbook.ts';
 import { failure } from '../failures.ts';
+import { CHECKS, checkMessage } from '../inputs.ts';
 
 export interface ApproveMessage {
   by: string;
@@ -33,13 +34,28 @@ export const extendUpdate = defineUpdate<string, [ExtendMessage]>('extendMonitor
 
 export const refused = (message: string, next: string) => failure('USAGE', message, next);
 
-const MOST_LETTERS = 500;
+const WHO_AND_WHY = { by: CHECKS.line, reason: CHECKS.line };
 
-/** Validators run before anything else: people type these messages by hand, and what no page can show would stop the workflow. */
-export function need<T extends object>(message: T | undefined, ...names: (keyof T & string)[]): void {
-  const missing = names.filter((name) => message?.[name] === undefined || message[name] === '');
-  if (missing.length > 0) throw refused(`missing: ${missing.join(', ')}`, 'The description of the update shows the whole JSON.');
-  const isText = (value: unknown) => typeof value === 'string' && value.length <= MOST_LETTERS;
-  const wrong = names.filter((name) => !isText(message?.[name]));
-  if (wrong.length > 0) throw refused(`no text of at most ${MOST_LETTERS} letters: ${wrong.join(', ')}`, 'Put it in quotes.');
-}
+/** What a whole message looks like, for the descriptions and for whoever has mistyped one. */
+export const EXAMPLES = {
+  approve: '{"by":"ann","plan":"<of the question>"}, with "decline":true for no and "note":"…" if you like',
+  skipStep: '{"step":"warmup","by":"ann","reason":"…"}',
+  conduct: '{"by":"ann","reason":"…"}',
+  extendMonitoring: '{"minutes":30,"by":"ann","reason":"…"}',
+} as const;
+
+/** Validators run before anything else: people type these messages by hand. */
+export const checkApproval = (message: ApproveMessage): void =>
+  checkMessage(
+    'approve',
+    message,
+    EXAMPLES.approve,
+    { by: CHECKS.line, plan: CHECKS.line },
+    { note: CHECKS.line, decline: CHECKS.flag },
+  );
+export const checkStep = (message: StepMessage): void =>
+  checkMessage('skipStep', message, EXAMPLES.skipStep, { step: CHECKS.line, ...WHO_AND_WHY });
+export const checkConduct = (update: string, message: ReasonMessage): void =>
+  checkMessage(update, message, EXAMPLES.conduct, WHO_AND_WHY);
+export const checkExtension = (message: ExtendMessage): void =>
+  checkMessage('extendMonitoring', message, EXAMPLES.extendMonitoring, { minutes: CHECKS.minutes, ...WHO_AND_WHY });

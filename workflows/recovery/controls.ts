@@ -4,9 +4,13 @@ import { type Question, STEP_IDS, STEPS, type StepId } from '../../model/runbook
 import {
   abortUpdate,
   approveUpdate,
+  checkApproval,
+  checkConduct,
+  checkExtension,
+  checkStep,
+  EXAMPLES,
   extendUpdate,
   holdUpdate,
-  need,
   type ReasonMessage,
   refused,
   resumeUpdate,
@@ -133,13 +137,9 @@ export class Controls {
         return `${answer} by ${by}`;
       },
       {
-        description:
-          'Answers the question of the page. JSON: {"by":"ann","plan":"<of the question>","note":"…"}, and "decline":true for no',
+        description: `Answers the question of the page. JSON: ${EXAMPLES.approve}`,
         validator: (message) => {
-          need(message, 'by', 'plan');
-          if (message.note !== undefined) need(message, 'note');
-          if (!['undefined', 'boolean'].includes(typeof message.decline))
-            throw refused('decline is neither true nor false', 'Write it without quotes.');
+          checkApproval(message);
           const open = this.#question;
           if (!open || open.answer) throw refused('nothing is asked now', 'Look at the page: it says when you are asked.');
           if (open.question.plan !== message.plan) {
@@ -161,9 +161,9 @@ export class Controls {
         return `${step} is skipped`;
       },
       {
-        description: 'Leaves a step out. JSON: {"step":"warmup","by":"ann","reason":"…"}',
+        description: `Leaves a step out. JSON: ${EXAMPLES.skipStep}`,
         validator: (message: StepMessage) => {
-          need(message, 'step', 'by', 'reason');
+          checkStep(message);
           const step: StepId = message.step;
           const skippable = STEP_IDS.filter((id) => STEPS[id].skippable).join(', ');
           if (!STEP_IDS.includes(step)) throw refused(`there is no step "${step}"`, `These can be skipped: ${skippable}.`);
@@ -197,9 +197,9 @@ export class Controls {
         return 'held: nothing more is done, what runs is finished, Redis is watched';
       },
       {
-        description: 'Stops doing, keeps watching. JSON: {"by":"ann","reason":"…"}',
+        description: `Stops doing, keeps watching. JSON: ${EXAMPLES.conduct}`,
         validator: (message) => {
-          need(message, 'by', 'reason');
+          checkConduct('hold', message);
           ended();
           if (this.#held) throw refused(`it is held already, by ${this.#held.by}`, 'Go on with update `resume`.');
         },
@@ -214,9 +214,9 @@ export class Controls {
         return 'it goes on';
       },
       {
-        description: 'Goes on after `hold`. JSON: {"by":"ann","reason":"…"}',
+        description: `Goes on after \`hold\`. JSON: ${EXAMPLES.conduct}`,
         validator: (message) => {
-          need(message, 'by', 'reason');
+          checkConduct('resume', message);
           if (!this.#held) throw refused('it is not held', 'Nothing has to be resumed.');
         },
       },
@@ -231,9 +231,9 @@ export class Controls {
         return 'aborting: what has begun has 3 s to finish, nothing else begins, and what can be put back is';
       },
       {
-        description: 'Ends the recovery. JSON: {"by":"ann","reason":"…"}',
+        description: `Ends the recovery. JSON: ${EXAMPLES.conduct}`,
         validator: (message) => {
-          need(message, 'by', 'reason');
+          checkConduct('abort', message);
           ended();
         },
       },
@@ -247,11 +247,9 @@ export class Controls {
         return `watched ${this.#extraMinutes} minutes longer than configured`;
       },
       {
-        description: 'Watches sign-ins and hit rate longer. JSON: {"minutes":30,"by":"ann","reason":"…"}',
+        description: `Watches sign-ins and hit rate longer. JSON: ${EXAMPLES.extendMonitoring}`,
         validator: (message) => {
-          need(message, 'by', 'reason');
-          if (typeof message.minutes !== 'number' || !(message.minutes > 0 && message.minutes <= 1440))
-            throw refused('minutes is not a number from 1 to 1440', 'Give such a number.');
+          checkExtension(message);
           if (['sessions', 'warmup'].every((step) => !['todo', 'doing'].includes(this.#page.stateOf(step as StepId)))) {
             throw refused('nothing is watched any more', 'Start another recovery to watch again.');
           }
