@@ -71,7 +71,7 @@ export const ERRORS = {
   APPLICATIONS_UNCONNECTED: { exit: 47, retryable: false, title: 'Applications do not reach the restored Redis' },
   PUT_BACK: { exit: 48, retryable: false, title: 'The restore failed and everything was put back as it was' },
 
-  LIVE_FAILED: { exit: 49, retryable: false, title: 'Redis did not take over the data of a live restore' },
+  LIVE_FAILED: { exit: 65, retryable: false, title: 'Redis did not take over the data of a live restore' },
   ARCHIVER_REPLACED: { exit: 56, retryable: false, title: 'Another archiver has taken over this instance' },
 
   // 50-59: operations
@@ -84,7 +84,7 @@ export const ERRORS = {
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
   TEMPORAL_FORGOT: { exit: 55, retryable: false, title: 'Temporal no longer knows the operation, or its namespace' },
   DEPLOYMENT_DIFFERS: {
-    exit: 59,
+    exit: 64,
     retryable: true,
     title: 'Another configuration means another Redis or repository by that name',
   },

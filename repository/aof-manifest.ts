@@ -4,19 +4,8 @@ import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
 import { needs } from './archive/schema.ts';
 import { isBackupId } from './layout.ts';
-import {
-  census,
-  count,
-  formatStored,
-  parseAs,
-  rdb,
-  reason,
-  server,
-  software,
-  storedObject,
-  times,
-  ttlBoundsSeconds,
-} from './manifest.ts';
+import { census, count, parseAs, rdb, reason, server, software, storedObject, times, ttlBoundsSeconds } from './manifest.ts';
+import { formatStored } from './manifest-digest.ts';
 
 /** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
 const isPlainName = (name: string): boolean => name !== '' && name !== '.' && name !== '..' && !/[/\\\0]/.test(name);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/baseline.ts';
-import { RecoveryError } from '../model/errors.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
 import { timeOfBackupId } from '../model/instance.ts';
 import { baselineIdOf, baselineKey, baselinesPrefix } from './layout.ts';
 import { count, server } from './manifest.ts';
+import { formatStored, parseStored } from './manifest-digest.ts';
 import { inParallel } from './parallel.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -42,7 +43,7 @@ export class Baselines {
 
   /** Of two in the same second the first one stays: they say the same. */
   async write(baseline: Baseline): Promise<void> {
-    const text = `${JSON.stringify(schema.parse(baseline), null, 2)}\n`;
+    const text = formatStored(schema.parse(baseline));
     try {
       await this.store.put(this.#key(baseline.baselineId), textBody(text), { ifAbsent: true });
     } catch (error) {
@@ -99,25 +100,28 @@ export class Baselines {
   }
 
   #parse(text: string, id: string): Baseline | undefined {
-    const parsed = schema.safeParse(jsonOf(text));
-    const isOwn = parsed.data?.baselineId === id && parsed.data.instance === this.instance && parsed.data.shard === this.shard;
-    return isOwn ? parsed.data : undefined;
+    const found = readable(text);
+    const isOwn = found?.baselineId === id && found.instance === this.instance && found.shard === this.shard;
+    return isOwn ? found : undefined;
   }
 }
 
-function jsonOf(text: string): unknown {
+function readable(text: string): Baseline | undefined {
   try {
-    return JSON.parse(text);
+    return parseStored(schema, text);
   } catch {
-    return undefined; // cut short: no schema takes it
+    return undefined; // cut short, changed, or of another version
   }
 }
 
 /** The strictest reader of the format, for its document. @throws RecoveryError `MANIFEST_INVALID` */
 export function parseBaseline(text: string): Baseline {
-  const parsed = schema.safeParse(jsonOf(text));
-  if (parsed.success) return parsed.data;
-  throw new RecoveryError('MANIFEST_INVALID', `a baseline is not usable: ${z.prettifyError(parsed.error)}`, {
-    next: 'Delete it: nothing but the comparison after a failure needs it.',
-  });
+  try {
+    return parseStored(schema, text);
+  } catch (cause) {
+    throw new RecoveryError('MANIFEST_INVALID', `a baseline is not usable: ${messageOf(cause)}`, {
+      next: 'Delete it: nothing but the comparison after a failure needs it.',
+      cause,
+    });
+  }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { z } from 'zod';
 
-/** The first field of a stored manifest, on a line of its own. */
+/** The first field of a stored document, on a line of its own. */
 const DIGEST_LINE = /^\{\n {2}"digest": "([0-9a-f]{64})",\n/;
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -11,7 +12,26 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
  */
 export const withDigest = (text: string): string => `{\n  "digest": "${digestOf(text)}",\n${text.slice('{\n'.length)}`;
 
-/** What is wrong with the digest of a stored manifest; undefined for nothing. */
+/** As every document of a repository is stored: indented, because people read it, and its digest first. */
+export const formatStored = (document: object): string => withDigest(`${JSON.stringify(document, null, 2)}\n`);
+
+/** It is of the text, and no part of what the text says. */
+export function withoutDigest(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  const { digest: _, ...rest } = json as Record<string, unknown>;
+  return rest;
+}
+
+/** What a small document says. @throws Error, in words, for one that is not as it was written */
+export function parseStored<T>(schema: z.ZodType<T>, text: string): T {
+  const { success, data, error } = schema.safeParse(withoutDigest(JSON.parse(text)));
+  if (!success) throw new Error(`it has a wrong ${error.issues[0]?.path.join('.') || 'form'}: ${error.issues[0]?.message}`);
+  const problem = digestProblem(text);
+  if (problem !== undefined) throw new Error(`it ${problem}`);
+  return data;
+}
+
+/** What is wrong with the digest of a stored document; undefined for nothing. */
 export function digestProblem(text: string): string | undefined {
   const [line, digest] = DIGEST_LINE.exec(text) ?? [];
   if (line === undefined) return 'has no digest on its second line';

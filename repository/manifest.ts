@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RecoveryError } from '../model/errors.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/manifest.ts';
 import { isBackupId, isFileName, type SnapshotRef } from './layout.ts';
-import { digestProblem, withDigest } from './manifest-digest.ts';
+import { digestProblem, formatStored, withoutDigest } from './manifest-digest.ts';
 
 /** A manifest of two million classes is no manifest: larger ones are not read into memory. */
 export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
@@ -102,9 +102,6 @@ const schema = z
 /** The manifest as it is stored: indented, because people read it. */
 export const formatManifest = (manifest: SnapshotManifest): string => formatStored(manifest);
 
-/** As any kind of manifest is stored: its digest first. */
-export const formatStored = (manifest: object): string => withDigest(`${JSON.stringify(manifest, null, 2)}\n`);
-
 /**
  * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
  * @param where - for messages: the URL of the object
@@ -143,13 +140,6 @@ export function parseAs<T extends SnapshotRef>(schema: z.ZodType<T>, text: strin
   const problem = digestProblem(text);
   if (problem !== undefined) throw invalid(`${where} ${problem}`);
   return parsed.data;
-}
-
-/** It is of the text, and no part of what the text says. */
-export function withoutDigest(json: unknown): unknown {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
-  const { digest: _, ...rest } = json as Record<string, unknown>;
-  return rest;
 }
 
 /** Refuses to store what could not be read again. @throws RecoveryError `MANIFEST_INVALID` */

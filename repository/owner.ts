@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { Target } from '../model/deployment.ts';
-import { RecoveryError } from '../model/errors.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
 import { foreignRepository, foreignTo, type Owner } from '../model/owner.ts';
 import { ownerKey } from './layout.ts';
+import { formatStored, parseStored } from './manifest-digest.ts';
 import { hasCode, readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
@@ -27,13 +28,18 @@ export async function readOwner(store: ObjectStore, instance: string): Promise<O
   const text = await readText(store, key, LARGEST_BYTES);
   if (text === undefined) return undefined;
   try {
-    const { formatVersion: _, kind: __, ...owner } = schema.parse(JSON.parse(text));
+    const { formatVersion: _, kind: __, ...owner } = parseStored(schema, text);
+    if (owner.instance !== instance) throw new Error(`it is of instance ${owner.instance}`);
     return owner as Owner;
   } catch (cause) {
-    throw new RecoveryError('MANIFEST_INVALID', `${store.url}/${key} does not say whose the backups of ${instance} are`, {
-      next: 'Look at it; `redis-backup adopt` writes it anew.',
-      cause,
-    });
+    throw new RecoveryError(
+      'MANIFEST_INVALID',
+      `${store.url}/${key} does not say whose the backups of ${instance} are: ${messageOf(cause)}`,
+      {
+        next: 'Look at it; `redis-backup adopt` writes it anew.',
+        cause,
+      },
+    );
   }
 }
 
@@ -64,4 +70,4 @@ export async function claimOwner(store: ObjectStore, owner: Owner): Promise<Owne
 export const replaceOwner = async (store: ObjectStore, owner: Owner): Promise<void> =>
   void (await store.put(ownerKey(owner.instance), textBody(formatOwner(owner))));
 
-const formatOwner = (owner: Owner): string => `${JSON.stringify({ formatVersion: 1, kind: 'owner', ...owner }, null, 2)}\n`;
+const formatOwner = (owner: Owner): string => formatStored({ formatVersion: 1, kind: 'owner', ...owner });

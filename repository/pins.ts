@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { RecoveryError } from '../model/errors.ts';
+import { messageOf, RecoveryError } from '../model/errors.ts';
 import { pinKey, pinsPrefix, type SnapshotRef } from './layout.ts';
+import { formatStored, parseStored } from './manifest-digest.ts';
 import { inParallel } from './parallel.ts';
 import { readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -36,26 +37,27 @@ export async function writePin(
   const { planId, untilMs, reason } = pin;
   const until = new Date(untilMs).toISOString();
   const json: z.infer<typeof schema> = { formatVersion: 1, kind: 'pin', backupId: ref.backupId, planId, until, reason };
-  await store.put(pinKey(ref, planId), textBody(`${JSON.stringify(json, null, 2)}\n`));
+  await store.put(pinKey(ref, planId), textBody(formatStored(json)));
 }
 
-/** @throws RecoveryError `MANIFEST_INVALID`: a pin that can't be read may protect anything, so retention must not go on */
+/** @throws RecoveryError `MANIFEST_INVALID`: a pin that can't be read, or lies elsewhere than it says, may protect anything, so retention must not go on */
 export async function readPins(store: ObjectStore, instance: string, shard: string): Promise<Pin[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(pinsPrefix(instance, shard))) keys.push(key);
   const pins = await inParallel(keys, READS_AT_ONCE, async (key) => {
     const text = await readText(store, key, LARGEST_PIN_BYTES);
-    return text === undefined ? undefined : parsePin(text, key, `${store.url}/${key}`); // swept meanwhile
+    return text === undefined ? undefined : parsePin(text, { instance, shard }, key, `${store.url}/${key}`); // swept meanwhile
   });
   return pins.filter((pin) => pin !== undefined);
 }
 
-function parsePin(text: string, key: string, where: string): Pin {
+function parsePin(text: string, place: Omit<SnapshotRef, 'backupId'>, key: string, where: string): Pin {
   try {
-    const { backupId, planId, until, reason } = schema.parse(JSON.parse(text));
+    const { backupId, planId, until, reason } = parseStored(schema, text);
+    if (pinKey({ ...place, backupId }, planId) !== key) throw new Error(`it is of backup ${backupId} and plan ${planId}`);
     return { backupId, planId, untilMs: Date.parse(until), reason, key };
   } catch (cause) {
-    throw new RecoveryError('MANIFEST_INVALID', `${where} is no pin that this software can read`, {
+    throw new RecoveryError('MANIFEST_INVALID', `${where} is no pin that this software can read: ${messageOf(cause)}`, {
       next: `Look at it, and delete it if no restore needs it.`,
       cause,
     });

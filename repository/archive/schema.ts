@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { RecoveryError } from '../../model/errors.ts';
 import { ARCHIVE_FORMAT_VERSION, type SegmentHeader, type Timeline } from '../../model/timeline.ts';
 import { partsOfTimelineId, type TimelineRef, timelineIdOf } from '../layout.ts';
-import { withoutDigest } from '../manifest.ts';
-import { digestProblem } from '../manifest-digest.ts';
+import { digestProblem, withoutDigest } from '../manifest-digest.ts';
 
 const count = z.int().nonnegative();
 const time = z.iso.datetime();

@@ -3,7 +3,7 @@ import type { RecoveryError } from '../../model/errors.ts';
 import type { Timeline } from '../../model/timeline.ts';
 import { inOrder } from '../../model/timelines.ts';
 import { archivePrefix, partsOfTimelineId, timelineKey, timelinePrefix } from '../layout.ts';
-import { formatStored } from '../manifest.ts';
+import { formatStored } from '../manifest-digest.ts';
 import { inParallel } from '../parallel.ts';
 import { hasCode, readText, textBody } from '../small-objects.ts';
 import { archiveCorrupt, parseTimeline } from './schema.ts';

@@ -17,6 +17,26 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 describe('the reference', () => {
   it('lists every error with its exit code, its meaning and what to do', () => assertGenerated('docs/errors.md', errorTable()));
 
+  it('gives two errors the same exit code only where a script would do the same about them', () => {
+    const byExit = Map.groupBy(Object.entries(ERRORS), ([, { exit }]) => exit);
+    const shared = [...byExit.values()].filter(({ length }) => length > 1).map((all) => all.map(([code]) => code));
+    assert.deepEqual(shared, [
+      ['USAGE', 'CONFIG_INVALID', 'INPUT_INVALID', 'INSTANCE_UNKNOWN'],
+      ['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED'],
+      ['REDIS_NOT_READY', 'REDIS_REFUSED'],
+      ['REPLICATION_INTERRUPTED', 'REPLICATION_PROTOCOL'],
+      ['RDB_CHECKSUM_MISMATCH', 'RDB_MALFORMED', 'RDB_FOREIGN'],
+      ['MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN'],
+      ['ARCHIVE_GAP', 'ARCHIVE_CORRUPT'],
+      ['LOG_FOREIGN_COMMAND', 'LOG_MALFORMED', 'LOG_REFUSED'],
+      ['OBJECT_MISSING', 'OBJECT_EXISTS'],
+      ['RESTORE_REFUSED', 'RESTORE_LOSS', 'CONFIG_UNSTARTABLE'],
+      ['TARGET_DISK_FULL', 'TARGET_DENIED'],
+      ['DATA_DIRECTORY', 'DATA_DIRECTORY_BUSY'],
+      ['TEMPORAL_UNREACHABLE', 'TEMPORAL_FORGOT'],
+    ]);
+  });
+
   it('has an advice for every error and no other', () => {
     assert.deepEqual(Object.keys(ERROR_ADVICE).sort(), Object.keys(ERRORS).sort());
   });

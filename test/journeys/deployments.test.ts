@@ -35,7 +35,7 @@ describe('Two configurations in one namespace, both with an instance main', func
   it('a command whose configuration no worker has is refused, names both, and starts nothing', async () => {
     for (const command of ['restore main --yes', 'backup main', 'recover main', 'schedules main']) {
       const { code, stderr } = await staging.command(...command.split(' '));
-      assert.equal(code, 59, `${command}: ${stderr}`);
+      assert.equal(code, 64, `${command}: ${stderr}`);
       for (const house of [production, staging]) assert.ok(stderr.includes(addressOf(house)), stderr);
     }
     assert.equal(await production.ask('DBSIZE'), 300);
@@ -80,7 +80,7 @@ describe('Two configurations in one namespace, both with an instance main', func
     await production.killWorker();
     await staging.startWorker();
     const { code, stderr } = await staging.command('backup', 'main');
-    assert.equal(code, 59, stderr);
+    assert.equal(code, 64, stderr);
     assert.match(stderr, /backup\/main is for main at .*; this configuration means main at /);
     await production.client.workflow.getHandle('backup/main').terminate('test');
     await running;

@@ -6,6 +6,7 @@ import { BASELINE_FORMAT_VERSION, type Baseline } from '../../model/baseline.ts'
 import { backupIdAt } from '../../model/instance.ts';
 import { Baselines, parseBaseline } from '../../repository/baselines.ts';
 import { openStore } from '../../repository/open-store.ts';
+import { readText } from '../../repository/small-objects.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { sampleManifest } from './sample-manifest.ts';
 
@@ -53,6 +54,16 @@ describe('What is remembered of a Redis', () => {
     await new Baselines(store, 'other').write(baseline(2, { instance: 'other' }));
     assert.deepEqual(await baselines.list(), [baseline(30), baseline(6), baseline(1)]);
     assert.deepEqual(await baselines.list({ sinceMs: NOON - 6.5 * HOUR }), [baseline(6), baseline(1)]);
+  });
+
+  it('is left out when it was changed after it was written: a recovery would wait for a hit rate that never was', async () => {
+    await baselines.write(baseline(2));
+    await baselines.write(baseline(1));
+    const key = `main/0/baselines/${baseline(1).baselineId}.json`;
+    const text = (await readText(store, key, 10_000)) ?? '';
+    await put(key, text.replace('"hits": 10800', '"hits": 10'));
+    assert.deepEqual(await baselines.list(), [baseline(2)]);
+    assert.deepEqual(await baselines.newest(), baseline(2));
   });
 
   it('never changes: the first of one second stays', async () => {

@@ -9,10 +9,13 @@ import type { SnapshotManifest } from '../../model/manifest.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { parseSegmentHeader, parseTimeline } from '../../repository/archive/schema.ts';
 import { parseBaseline } from '../../repository/baselines.ts';
-import { timelineIdOf } from '../../repository/layout.ts';
+import { ownerKey, pinKey, timelineIdOf } from '../../repository/layout.ts';
 import { parseManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
+import { readOwner } from '../../repository/owner.ts';
+import { readPins } from '../../repository/pins.ts';
 import { Repository } from '../../repository/repository.ts';
+import { textBody } from '../../repository/small-objects.ts';
 import { findBinary } from '../support/binaries.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -126,13 +129,27 @@ describe('docs/repository-format.md', () => {
       const table = document.slice(document.indexOf(`| ${kind} field |`)).split('\n\n')[0] ?? '';
       for (const name of Object.keys(fields)) assert.ok(table.includes(`\`${name}`), `${kind}.${name}`);
     };
-    explained('baseline', parseBaseline(await block('baseline')));
+    explained('baseline', parseBaseline(`${await block('baseline')}\n`));
     const timeline = await block('timeline');
     const { instance, shard, timelineId } = JSON.parse(timeline);
     const ref = { instance, shard, timelineId };
     explained('timeline', parseTimeline(timeline, ref, 'the example'));
     const { crc32, ...segment } = JSON.parse(await block('segment'));
     explained('segment', { ...parseSegmentHeader(JSON.stringify(segment), ref, segment, 'the example'), crc32 });
+  });
+
+  it('shows a pin and an owner that this software reads', async () => {
+    const examples = join(directory, 'examples');
+    await mkdir(examples);
+    const store = openStore({ kind: 'file', directory: examples });
+    const pin = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
+    await store.put(pinKey(pin, 'restore/main'), textBody(`${await block('pin')}\n`));
+    assert.deepEqual(
+      (await readPins(store, 'main', '0')).map(({ planId }) => planId),
+      ['restore/main'],
+    );
+    await store.put(ownerKey('main'), textBody(`${await block('owner')}\n`));
+    assert.equal((await readOwner(store, 'main'))?.address, '10.0.0.5:6379');
   });
 
   it('recovers a snapshot from a directory without this software', async () => {

@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { ownerKey, pinKey } from '../../repository/layout.ts';
 import { formatManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
+import { claimOwner, readOwner } from '../../repository/owner.ts';
 import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
+import { readText } from '../../repository/small-objects.ts';
 import type { ObjectInfo } from '../../repository/stores/object-store.ts';
 import { startHttpFaultProxy } from '../support/fault-proxy.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
@@ -234,6 +237,29 @@ function itIsARepository(place: () => Place): void {
   it('stops at a pin that it cannot read: it may protect anything', async () => {
     await repository.store.put('badpin/0/pins/20260214T060000Z/x.json', bytes('{"formatVersion": 2}'));
     await refuses(repository.pins('badpin'), 'MANIFEST_INVALID', /badpin/);
+  });
+
+  it('stops at a pin that was changed or moved after it was written: the snapshot would be deleted too early', async () => {
+    const ref = refAt(13, 'liar');
+    await repository.pin(ref, { planId: 'plan', untilMs: Date.UTC(2026, 1, 15), reason: 'a plan' });
+    const [{ key } = { key: '' }] = await repository.pins('liar');
+    const text = (await readText(repository.store, key, 10_000)) ?? '';
+    await repository.store.put(key, bytes(text.replace('2026-02-15', '2026-02-13')));
+    await refuses(repository.pins('liar'), 'MANIFEST_INVALID', /plan.json is no pin .*: it has another digest than it says/);
+    await repository.store.put(key, bytes(text));
+    await repository.store.put(pinKey(refAt(14, 'liar'), 'plan'), bytes(text));
+    await refuses(repository.pins('liar'), 'MANIFEST_INVALID', /is no pin .*: it is of backup \w+ and plan plan/);
+  });
+
+  it('believes no owner that was changed after it was written', async () => {
+    const { store } = repository;
+    await claimOwner(store, { instance: 'own', address: '10.0.0.5:6379', since: '2026-08-01T06:00:00.000Z', before: [] });
+    assert.equal((await readOwner(store, 'own'))?.address, '10.0.0.5:6379');
+    const text = (await readText(store, ownerKey('own'), 10_000)) ?? '';
+    await store.put(ownerKey('own'), bytes(text.replace('10.0.0.5', '10.0.0.6')));
+    await refuses(readOwner(store, 'own'), 'MANIFEST_INVALID', /does not say whose .* are: it has another digest/);
+    await store.put(ownerKey('other'), bytes(text));
+    await refuses(readOwner(store, 'other'), 'MANIFEST_INVALID', /it is of instance own/);
   });
 
   it('sweeps old snapshots without a manifest, only those, and only when told to', async () => {

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { formatStored } from '../../repository/manifest.ts';
+import { formatStored } from '../../repository/manifest-digest.ts';
 import type { Repository } from '../../repository/repository.ts';
 
 /** What a forged manifest says differently. Sections are laid over those of the original, `stored` as it really is. */
