@@ -15,7 +15,9 @@ export interface Rpo {
   storedUpTo: string;
   /** Commands that have come since it follows and that no replay executes, each with what it is: restores stop before them. */
   foreign?: string[];
-  /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes. */
+  /** Since when nothing has been heard from Redis, not even its pings, ISO 8601. Absent: the line is alive. */
+  silentSince?: string;
+  /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes, and at once when it falls silent. */
   asOf: string;
 }
 

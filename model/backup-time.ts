@@ -4,7 +4,7 @@ import type { SnapshotManifest } from './manifest.ts';
 /** Two clocks may differ by so much without a word. */
 export const CLOCK_DOUBT_MS = 5 * 60_000;
 
-type Times = Pick<SnapshotManifest['times'], 'takenAt' | 'storeOffsetMs'>;
+type Times = Pick<SnapshotManifest['times'], 'takenAt' | 'storeOffsetMs'> & { clockOffsetMs?: number };
 type Dated = { times: Times };
 type Placed = Dated & Pick<SnapshotManifest, 'backupId'> & Partial<Pick<SnapshotManifest, 'replication' | 'method'>>;
 
@@ -19,8 +19,24 @@ const doubtedBy = ({ storeOffsetMs = 0 }: Times): number => (Math.abs(storeOffse
 /** Nothing was taken in the future: when it was is not known. */
 export const isFuture = (one: Dated, nowMs: number): boolean => provenAtMs(one) > nowMs + CLOCK_DOUBT_MS;
 
-/** What is wrong with the date of a backup, as a clause; undefined for nothing. */
+/** The clock of its Redis was ahead: what had a time to live had expired before its time, so it may hold what was left. */
+export const wasServerAhead = ({ times: { clockOffsetMs = 0 } }: Dated): boolean => clockOffsetMs > CLOCK_DOUBT_MS;
+
+/** What is wrong with the clocks of a backup, as a clause; undefined for nothing. */
 export function clockDoubt(one: Dated & Pick<SnapshotManifest, 'backupId'>, nowMs: number): string | undefined {
+  return dateDoubt(one, nowMs) ?? serverDoubt(one);
+}
+
+function serverDoubt(one: Dated & Pick<SnapshotManifest, 'backupId'>): string | undefined {
+  const { clockOffsetMs = 0 } = one.times;
+  if (Math.abs(clockOffsetMs) <= CLOCK_DOUBT_MS) return undefined;
+  const of = `backup ${one.backupId} is of a Redis whose clock was ${formatDuration(Math.abs(clockOffsetMs))}`;
+  return wasServerAhead(one)
+    ? `${of} ahead of the worker's: keys that had a time to live may have expired too early, and are not in it`
+    : `${of} behind the worker's: keys that had a time to live have lived longer by that`;
+}
+
+function dateDoubt(one: Dated & Pick<SnapshotManifest, 'backupId'>, nowMs: number): string | undefined {
   const { backupId, times } = one;
   const offset = doubtedBy(times);
   if (isFuture(one, nowMs))

@@ -38,7 +38,8 @@ function dated(oldestFirst: readonly SnapshotManifest[], nowMs: number): readonl
   return known.some(({ reason }) => reason !== 'safety') ? known : oldestFirst;
 }
 
-const isEmpty = ({ rdb }: SnapshotManifest): boolean => rdb.parsed && rdb.keys === 0;
+/** Nothing was in it: never a good backup, whatever its age. */
+export const isEmpty = ({ rdb }: SnapshotManifest): boolean => rdb.parsed && rdb.keys === 0;
 
 const isOld = (older: SnapshotManifest, newer: SnapshotManifest): boolean => takenAtMs(newer) - takenAtMs(older) > LOOK_BACK_MS;
 

@@ -1,7 +1,8 @@
-import { clockDoubt, isFuture } from './backup-time.ts';
+import { clockDoubt, isFuture, takenAtMs, wasServerAhead } from './backup-time.ts';
 import { OTHER } from './data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import { liveWarnings } from './live.ts';
+import type { SnapshotManifest } from './manifest.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
@@ -10,7 +11,7 @@ import { commandWarnings } from './plan-log-needs.ts';
 import { nextStartWarnings } from './plan-next-start.ts';
 import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
-import { takesPlaceOf, toCandidate } from './retention.ts';
+import { holdsAsMuch, toCandidate } from './retention.ts';
 import { startUserProblems } from './start-user.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
@@ -50,8 +51,10 @@ function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
       `${formatCountOf(losses.newerBackupCount, 'newer backup')} of this instance: ${newest.backupId} is ${formatDuration(gained)} younger and holds ${formatCountOf(newest.keys, 'key')}`,
     );
   }
-  const undated = others.filter((one) => one.backupId !== manifest.backupId && isFuture(one, nowMs));
-  found.push(...[manifest, ...undated].map((one) => clockDoubt(one, nowMs)).filter((doubt) => doubt !== undefined));
+  const isDoubted = (one: SnapshotManifest): boolean =>
+    isFuture(one, nowMs) || (wasServerAhead(one) && takenAtMs(one) > takenAtMs(manifest));
+  const doubted = others.filter((one) => one.backupId !== manifest.backupId && isDoubted(one));
+  found.push(...[manifest, ...doubted].map((one) => clockDoubt(one, nowMs)).filter((doubt) => doubt !== undefined));
   const { product, version } = manifest.server;
   if (input.log && product === 'redis' && compareVersions(version, '7.0') < 0) {
     found.push(
@@ -73,7 +76,7 @@ function fullerBackup({ manifest, others }: PlanInput): string[] {
   const chosen = toCandidate(manifest);
   const [fuller] = others
     .map(toCandidate)
-    .filter((one) => one.reason !== 'safety' && one.takenAtMs < chosen.takenAtMs && !takesPlaceOf(chosen, one))
+    .filter((one) => one.reason !== 'safety' && one.takenAtMs < chosen.takenAtMs && !holdsAsMuch(chosen, one))
     .sort((a, b) => b.takenAtMs - a.takenAtMs);
   if (!fuller) return [];
   return [

@@ -1,4 +1,4 @@
-import { CLOCK_DOUBT_MS, takenAtMs } from './backup-time.ts';
+import { CLOCK_DOUBT_MS, takenAtMs, wasServerAhead } from './backup-time.ts';
 import { RecoveryError } from './errors.ts';
 import { formatCountOf, formatDuration, formatTime } from './format.ts';
 import type { SnapshotManifest, SnapshotReason } from './manifest.ts';
@@ -25,10 +25,12 @@ export interface RetentionCandidate {
   parsed: boolean;
   /** Of the raw RDB. */
   rdbBytes: number;
+  /** The clock of its Redis was ahead by minutes or more: see `wasServerAhead`. */
+  serverAhead?: boolean;
 }
 
 /** What tells how much a snapshot holds. */
-type Content = Pick<RetentionCandidate, 'keys' | 'parsed' | 'rdbBytes'>;
+type Content = Pick<RetentionCandidate, 'keys' | 'parsed' | 'rdbBytes' | 'serverAhead'>;
 
 /** A plan that may still be carried out names this backup. */
 export interface RetentionPin {
@@ -50,6 +52,7 @@ export const toCandidate = (manifest: SnapshotManifest): RetentionCandidate => (
   keys: manifest.rdb.keys,
   parsed: manifest.rdb.parsed,
   rdbBytes: manifest.rdb.bytes,
+  ...(wasServerAhead(manifest) ? { serverAhead: true } : {}),
 });
 
 /** A snapshot with less than this part of another's content does not take its place: Redis may have lost its data in between. */
@@ -96,9 +99,14 @@ export function planRetention(
 
 /**
  * Could one restore `newer` in place of `older` without losing nine tenths of it? By keys; by bytes if one of them could not
- * be counted, since what was counted before the reader stopped says nothing of the whole.
+ * be counted, since what was counted before the reader stopped says nothing of the whole. Of a Redis whose clock was ahead nobody
+ * knows what had expired by it.
  */
-export function takesPlaceOf(newer: Content, older: Content): boolean {
+export const takesPlaceOf = (newer: Content, older: Content): boolean =>
+  holdsAsMuch(newer, older) && !(newer.serverAhead && !older.serverAhead);
+
+/** At least a tenth of it. */
+export function holdsAsMuch(newer: Content, older: Content): boolean {
   if (newer.parsed && newer.keys === 0) return older.parsed && older.keys === 0;
   if (newer.parsed && older.parsed) return newer.keys >= older.keys * PLACE_TAKING_SHARE;
   return newer.rdbBytes >= older.rdbBytes * PLACE_TAKING_SHARE;

@@ -5,7 +5,7 @@ import type { World } from '../activities/world.ts';
 import { isFuture, provenAtMs } from '../model/backup-time.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
-import { latestBackup } from '../model/latest.ts';
+import { isEmpty, latestBackup } from '../model/latest.ts';
 
 const registry = new Registry();
 const gauge = (name: string, help: string): Gauge<'instance'> =>
@@ -119,7 +119,8 @@ async function readAges(world: World, instances: readonly string[]): Promise<voi
       const all = await (await world.repository()).list(instance, ONLY_SHARD);
       const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
       const newest = latestBackup(taken, world.now());
-      if (newest && !isFuture(newest, world.now())) age.set({ instance }, (world.now() - provenAtMs(newest)) / 1000);
+      if (newest && !isEmpty(newest) && !isFuture(newest, world.now()))
+        age.set({ instance }, (world.now() - provenAtMs(newest)) / 1000);
       else age.remove({ instance });
     } catch {
       age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence

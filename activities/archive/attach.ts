@@ -6,6 +6,7 @@ import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
 import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/timeline.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { type Follower, openFollower } from '../../redis/replication/follow.ts';
+import { type PingPeriod, readPingPeriod } from '../../redis/replication/ping-period.ts';
 import { predictResync } from '../../redis/replication/predict-resync.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
@@ -23,6 +24,7 @@ export interface Attached {
   offset: number;
   state: StreamState;
   lastAtMs: number;
+  pings: PingPeriod;
 }
 
 /** Where the archive ends: a stored segment, or the snapshot that a first timeline can begin at. */
@@ -41,6 +43,8 @@ interface ArchiveEnd {
 }
 
 const LOOK_EVERY_MS = 1_000;
+/** A line that swallows everything is to be dialled again soon; a Redis that is only slow, too. */
+const DIAL_MS = 10_000;
 
 /**
  * Goes on at the last stored byte. Where Redis can't (its backlog is overrun, it has a new history), a new timeline is opened
@@ -49,25 +53,29 @@ const LOOK_EVERY_MS = 1_000;
 export async function attach(world: World, target: ProtectedInstance, archive: Archive, shard: string): Promise<Attached> {
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, world.draining]);
-  using client = await openRedis(target.connection);
+  using client = await openRedis(target.connection, { commandTimeoutMs: DIAL_MS });
   await claimRepository(world, target, client);
   const end = await endOf(world, target.name, archive, { shard, client });
   await untilWorthFollowing(target, client, end, signal);
+  const pings = await readPingPeriod(client);
   const follower = await openFollower(target.connection, {
     signal,
     lends: true, // of the snapshot; the compressor copies them
     lendsStream: true, // what is acknowledged is stored
+    streamSilenceMs: pings.deadAfterMs,
     ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
-    if (follower.kind === 'full') return await beginAnew(world, target, archive, { shard, client, follower, end });
+    if (follower.kind === 'full')
+      return { ...(await beginAnew(world, target, archive, { shard, client, follower, end })), pings };
     if (!end) throw new Error('Redis went on where nothing was asked for');
-    if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
+    if (end.timeline && end.replid === follower.replid && !end.blocked)
+      return { ...end, timeline: end.timeline, follower, pings };
     if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
     const reason = end.timeline ? 'continued' : 'first';
     const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
-    return { ...end, timeline, follower };
+    return { ...end, timeline, follower, pings };
   } catch (error) {
     follower.close();
     throw error;
@@ -164,7 +172,7 @@ async function beginAnew(
     follower,
     end,
   }: { shard: string; client: RedisClient; follower: Follower & { kind: 'full' }; end: ArchiveEnd | undefined },
-): Promise<Attached> {
+): Promise<Omit<Attached, 'pings'>> {
   const takenAtMs = world.now();
   const server = await readServerFacts(client);
   const clockOffsetMs = Math.round((await client.time()) - world.now());

@@ -11,6 +11,7 @@ export class RpoTeller {
   readonly #clock: () => number;
   #told: string | undefined;
   #toldAtMs = Number.NEGATIVE_INFINITY;
+  #toldSilent = false;
   #last: Omit<Rpo, 'asOf'> | undefined;
 
   constructor(tell: (rpo: Rpo) => Promise<void>, clock: () => number) {
@@ -21,7 +22,8 @@ export class RpoTeller {
   /** Cheap: to be called each second, or more often. What was not told now is told by one of the next calls. */
   known(rpo: Omit<Rpo, 'asOf'>): void {
     this.#last = rpo;
-    if (this.#clock() - this.#toldAtMs >= TELL_EVERY_MS) void this.#tellIfNew();
+    const turned = (rpo.silentSince !== undefined) !== this.#toldSilent; // at most twice in a period of Redis' pings
+    if (turned || this.#clock() - this.#toldAtMs >= TELL_EVERY_MS) void this.#tellIfNew();
   }
 
   /** Before long silence, so that what was told is how it ended. */
@@ -37,6 +39,7 @@ export class RpoTeller {
     if (!this.#last || text === this.#told) return;
     this.#told = text;
     this.#toldAtMs = this.#clock();
+    this.#toldSilent = this.#last.silentSince !== undefined;
     try {
       await this.#tell({ ...this.#last, asOf: new Date(this.#toldAtMs).toISOString() });
     } catch {

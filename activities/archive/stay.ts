@@ -220,19 +220,33 @@ export class Stay {
     }
   }
 
+  /** Redis pings who follows it: only silence beyond its period says something. */
+  #silentMs(): number | undefined {
+    const ms = this.#attached.follower.silentMs();
+    return ms > this.#attached.pings.ms ? ms : undefined;
+  }
+
   #report(): void {
     const oldest = this.#underWayAtMs ?? this.#segmenter.oldestAtMs;
-    const lagMs = oldest === undefined ? 0 : Math.max(0, this.#clock() - oldest);
+    const silentMs = this.#silentMs();
+    const lagMs = Math.max(silentMs ?? 0, oldest === undefined ? 0 : this.#clock() - oldest);
     const { offset, atMs } = this.#stored;
     const { first } = this.#attached.timeline;
     const { foreign } = this.#tap;
     const notes = [
       `stored up to offset ${offset}`,
-      ...(lagMs > 0 ? [`the oldest unstored write is ${formatDuration(lagMs)} old`] : []),
+      ...(silentMs !== undefined
+        ? [`nothing heard from Redis for ${formatDuration(silentMs)}: whether it was written to is not known`]
+        : lagMs > 0
+          ? [`the oldest unstored write is ${formatDuration(lagMs)} old`]
+          : []),
       ...(foreign.length > 0 ? [`no restore goes beyond what nobody replays: ${formatList(foreign)}`] : []),
       ...(this.#storeTrouble ? [this.#storeTrouble] : []),
     ];
-    const told = foreign.length > 0 ? { foreign } : {};
+    const told = {
+      ...(foreign.length > 0 ? { foreign } : {}),
+      ...(silentMs !== undefined ? { silentSince: new Date(this.#clock() - silentMs).toISOString() } : {}),
+    };
     this.#rpo.known({ seconds: lagMs / 1000, storedUpTo: new Date(atMs).toISOString(), ...told });
     currentJob().progress({
       stage: 'follow',

@@ -1,5 +1,6 @@
 import { instanceOf } from '../../config/load.ts';
 import { resolveInstance } from '../../config/resolve.ts';
+import { RecoveryError } from '../../model/errors.ts';
 import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { TemporalSession } from '../temporal.ts';
@@ -18,6 +19,8 @@ import { checkPlace, checkTemporal } from './temporal.ts';
 import { checkWatcher } from './watch.ts';
 
 const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
+/** A firewall may swallow all that is said behind an open connection: that is one finding, and no other question is asked. */
+const FIRST_ANSWER_MS = 5_000;
 
 /** Proves the configuration against the real thing: everything is looked at, also after something has failed. */
 export async function* runChecks(world: CheckWorld, instances: readonly string[]): AsyncGenerator<Finding> {
@@ -31,12 +34,20 @@ export async function* runChecks(world: CheckWorld, instances: readonly string[]
   }
 }
 
+/** A refusal is an answer, and what it is about the checks say. */
+function unlessAnswered(error: unknown): void {
+  if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
+}
+
 async function checkInstance(world: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
   const instance = instanceOf(world.config, name);
   const { platform } = instance;
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
-    client = await openRedis((await resolveInstance(world.config, name)).connection, TIMEOUTS);
+    const { connection } = await resolveInstance(world.config, name);
+    using first = await openRedis(connection, { ...TIMEOUTS, commandTimeoutMs: FIRST_ANSWER_MS });
+    await first.info('server').catch(unlessAnswered);
+    client = await openRedis(connection, TIMEOUTS);
     return [];
   });
   const add = async (more: Promise<Finding[]>) => void all.push(...(await more));

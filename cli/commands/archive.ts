@@ -40,7 +40,8 @@ const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpo
 /** Who follows, how far, and what a disaster in this second would cost: where nobody follows, what was last known of that. */
 export function archiveText(status: ArchiveStatus, now: OperationStatus): string {
   const { phase, rpo } = status;
-  const last = rpo && `known at ${rpo.asOf}: stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;
+  const silent = rpo?.silentSince ? `nothing heard from Redis since ${rpo.silentSince}, ` : '';
+  const last = rpo && `known at ${rpo.asOf}: ${silent}stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;
   const loss = now.rpoSeconds === undefined ? last : `lost if it failed now: ${lossOf(now.rpoSeconds)}`;
   const problem = now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined;
   const parts = phase === 'follow' ? [now.note, loss, problem] : [last];

@@ -6,9 +6,10 @@ import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
+import { isEmpty } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { describeOwner, foreignTo } from '../../model/owner.ts';
-import { takesPlaceOf, toCandidate } from '../../model/retention.ts';
+import { holdsAsMuch, toCandidate } from '../../model/retention.ts';
 import { readOwner } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, optionOf, someInstances } from '../command.ts';
@@ -73,12 +74,14 @@ export function stateOf(
   const maxAgeSeconds = limitMs / 1000;
   // What a restore put into safety, or somebody brought in, is no answer to "is my data backed up?".
   const regular = backups.filter(({ reason }) => reason !== 'safety' && reason !== 'imported');
-  const newest = regular.findLast((one) => !isFuture(one, now)) ?? regular.at(-1);
+  const good = regular.filter((one) => !isEmpty(one));
+  const newest = good.findLast((one) => !isFuture(one, now)) ?? good.at(-1);
   const found = [
     ...regular
       .filter((one) => one === newest || isFuture(one, now))
       .map((one) => clockDoubt(one, now))
       .filter((doubt) => doubt !== undefined),
+    ...emptyOnes(regular, newest),
     ...problems.map(({ backupId }) => `${backupId} is there and cannot be restored`),
     ...archive.flatMap(({ damage, clocks }) => [...damage, ...clocks].map(beyondText)),
   ];
@@ -100,10 +103,20 @@ export function stateOf(
   };
 }
 
+/** What is newer than the last good one and holds nothing. */
+function emptyOnes(regular: readonly SnapshotManifest[], newest: SnapshotManifest | undefined): string[] {
+  const since = regular.slice(newest ? regular.indexOf(newest) + 1 : 0).filter(isEmpty);
+  const last = since.at(-1);
+  if (!last) return [];
+  const before = since.length - 1;
+  const more = before === 0 ? '' : before === 1 ? ', as is the one before it' : `, as are the ${before} before it`;
+  return [`the newest, ${last.backupId}, is empty${more}${newest ? ': was the data lost?' : ''}`];
+}
+
 /** A backup can be fresh and worth little: of a Redis that came up empty, for example. */
 function warningsOf(newest: SnapshotManifest, regular: readonly SnapshotManifest[]): string[] {
   const warnings: string[] = [];
-  const fuller = regular.findLast((one) => !takesPlaceOf(toCandidate(newest), toCandidate(one)));
+  const fuller = regular.findLast((one) => !holdsAsMuch(toCandidate(newest), toCandidate(one)));
   if (fuller) {
     warnings.push(
       `it holds ${formatCountOf(newest.rdb.keys, 'key')}, and ${fuller.backupId} held ${formatCount(fuller.rdb.keys)}: was the data lost in between?`,

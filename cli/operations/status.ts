@@ -53,14 +53,23 @@ function activityStatus(activity: PendingActivity, now: number): Partial<Operati
   const problem = activity.lastFailure?.message;
   const queue = activity.activityOptions?.taskQueue?.name;
   const waits = attempt === 1 && nobodyTakes(activity, now);
+  const { rpoSeconds, note, ...progress } = progressOf(activity) ?? {};
+  // What would be lost "now" is true of the attempt that runs; Temporal keeps the last words of the one before.
+  const isPast = rpoSeconds !== undefined && !isOfThisAttempt(activity);
   return {
     step: activity.activityType?.name ?? undefined,
-    ...progressOf(activity),
+    ...progress,
+    ...(isPast ? {} : { ...(note === undefined ? {} : { note }), ...(rpoSeconds === undefined ? {} : { rpoSeconds }) }),
     ...(attempt > 1 ? { attempt } : {}),
     ...(attempt > 1 && problem ? { problem } : {}),
     ...(waits ? { note: `waiting: no worker takes it${queue ? ` from ${queue}` : ''}` } : {}),
   };
 }
+
+const isOfThisAttempt = ({ state, lastStartedTime, lastHeartbeatTime }: PendingActivity): boolean =>
+  state !== SCHEDULED && secondsOf(lastHeartbeatTime) >= secondsOf(lastStartedTime);
+
+const secondsOf = (time: Timestamp | null | undefined): number => Number(time?.seconds ?? 0) + (time?.nanos ?? 0) / 1e9;
 
 function progressOf({ heartbeatDetails }: PendingActivity): Progress | undefined {
   const payload = heartbeatDetails?.payloads?.[0];
@@ -75,4 +84,5 @@ function nobodyTakes(task: { state?: number | null; scheduledTime?: Timestamp | 
 
 interface Timestamp {
   seconds?: { toString(): string } | number | null;
+  nanos?: number | null;
 }

@@ -20,6 +20,8 @@ export interface OpenFollowerOptions extends OpenRdbStreamOptions {
    * Default: they are yours.
    */
   lendsStream?: boolean;
+  /** How long the stream may bring nothing, not even Redis' pings, before it is given up. Default `idleTimeoutMs`. */
+  streamSilenceMs?: number;
 }
 
 /**
@@ -47,6 +49,8 @@ export interface FollowerControls {
    * @throws RecoveryError `INTERNAL` for an offset that the stream has not handed out yet
    */
   acknowledge(offset: number): void;
+  /** Milliseconds since the last byte came, also after the end of the line. 0 while nobody reads: then nothing can come. */
+  silentMs(): number;
   close(): void;
 }
 
@@ -83,6 +87,7 @@ class Following {
   readonly controls: FollowerControls = {
     stream: () => this.#stream(),
     acknowledge: (offset) => this.#acknowledge(offset),
+    silentMs: () => this.#wire.silentMs,
     close: () => this.#close(),
   };
   readonly #wire: Wire;
@@ -116,6 +121,8 @@ class Following {
   async *#stream(): AsyncGenerator<Buffer> {
     if (!this.#hasBegun) throw misuse('the stream was asked for before the end of the snapshot');
     this.#streamFrom = this.#offset;
+    const { streamSilenceMs } = this.#options;
+    if (streamSilenceMs !== undefined) this.#wire.allowSilence(streamSilenceMs);
     const lends = this.#options.lendsStream ? 'untilGivenBack' : 'never';
     try {
       for await (const piece of this.#wire.body(ENDLESS, { lends })) {

@@ -2,6 +2,7 @@ import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorOfConnection } from '../client-errors.ts';
 import type { RedisConnection } from '../connection.ts';
+import { Silence } from './silence.ts';
 import { type Lending, Slabs } from './slabs.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
@@ -20,8 +21,8 @@ const FULL_SLABS = 2;
 /** Room for a read before the body: replies are short, and the body must not fill a slab before its framing is known. */
 const LINE_ROOM = 4096;
 const LONGEST_LINE = 64 * 1024;
-/** How finely silence is measured. */
-const IDLE_CHECKS = 8;
+/** Of a TCP connection on which nothing comes, before the kernel asks whether the other side is there. */
+const KEEP_ALIVE_MS = 15_000;
 
 export interface WireOptions {
   signal?: AbortSignal;
@@ -43,7 +44,10 @@ export class Wire {
   readonly #connection: RedisConnection;
   readonly #slabs = new Slabs();
   readonly #socket: Socket;
-  readonly #idleCheck: NodeJS.Timeout;
+  readonly #silence = new Silence(
+    () => this.#isListening,
+    (ms) => this.#lost(new Error(`it sent nothing for ${ms} ms`)),
+  );
   readonly #signal: AbortSignal | undefined;
   readonly #purpose: WirePurpose;
   readonly #abort = () => this.#fail(this.#signal?.reason);
@@ -56,7 +60,6 @@ export class Wire {
   #flush: NodeJS.Timeout | undefined;
   #rest: NodeJS.Timeout | undefined;
   #paused = false;
-  #silentChecks = 0;
   /** The first so many bytes of this body, which was lent `untilGivenBack`, are no longer needed. */
   readonly giveBack = (bytes: number): void => this.#slabs.giveBack(bytes);
 
@@ -68,7 +71,8 @@ export class Wire {
     // The server ends a connection by a plain close, also when its child died: whether all came, the framing tells.
     for (const event of ['end', 'close']) this.#socket.on(event, () => this.#lost(new Error('the connection was closed')));
     this.#socket.on('error', (error) => this.#lost(error));
-    this.#idleCheck = setInterval(() => this.#checkIdle(options.idleTimeoutMs), options.idleTimeoutMs / IDLE_CHECKS);
+    this.allowSilence(options.idleTimeoutMs);
+    this.#socket.setKeepAlive(true, KEEP_ALIVE_MS); // whoever stands in between must not forget an idle connection
     options.signal?.addEventListener('abort', this.#abort, { once: true });
   }
 
@@ -78,6 +82,16 @@ export class Wire {
     const wire = new Wire(connection, options);
     await wire.#connected(options.connectTimeoutMs);
     return wire;
+  }
+
+  /** From now on the server may be silent for so long while we read. */
+  allowSilence(ms: number): void {
+    this.#silence.allow(ms);
+  }
+
+  /** Milliseconds since the last byte, also of a line that has ended; 0 while we don't listen. */
+  get silentMs(): number {
+    return this.#silence.ms;
   }
 
   send(...args: string[]): void {
@@ -160,7 +174,7 @@ export class Wire {
   /** Called by the socket. @returns whether it may read on */
   #arrived(bytes: number): boolean {
     this.#slabs.filled(bytes);
-    this.#silentChecks = 0;
+    this.#silence.heard();
     if (this.#isWorthWaking()) this.#wakeUp();
     else if (this.#wake) this.#wakeSoon();
     this.#paused = !this.#framing || this.#slabs.waiting >= FULL_SLABS;
@@ -179,6 +193,7 @@ export class Wire {
   #readOn(): void {
     if (!this.#paused || this.#rest || this.#slabs.waiting >= FULL_SLABS) return;
     this.#paused = false;
+    this.#silence.listensAgain();
     this.#socket.resume();
   }
 
@@ -223,10 +238,8 @@ export class Wire {
     throw errorOfConnection(this.#error, 'the connection', this.#connection);
   }
 
-  /** Silence counts only while we wait for bytes: who doesn't read hears nothing. */
-  #checkIdle(idleTimeoutMs: number): void {
-    this.#silentChecks = this.#isConnected && this.#wake && (!this.#paused || this.#rest) ? this.#silentChecks + 1 : 0;
-    if (this.#silentChecks > IDLE_CHECKS) this.#lost(new Error(`it sent nothing for ${idleTimeoutMs} ms`));
+  get #isListening(): boolean {
+    return this.#isConnected && this.#wake !== undefined && (!this.#paused || this.#rest !== undefined);
   }
 
   #lost(cause: Error): void {
@@ -241,7 +254,7 @@ export class Wire {
   #fail(error: unknown): void {
     if (this.#error !== undefined) return;
     this.#error = error;
-    clearInterval(this.#idleCheck);
+    this.#silence.end();
     clearTimeout(this.#rest);
     this.#signal?.removeEventListener('abort', this.#abort);
     this.#socket.destroy();

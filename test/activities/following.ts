@@ -19,6 +19,8 @@ export class Following {
   /** Bytes of the timeline. */
   came = 0;
   rpo: Rpo | undefined;
+  /** What would be lost now, as it was last told. */
+  seconds = 0;
   /** Of the clock of the worker. */
   aheadMs = 0;
   onNote: (note: string) => unknown = () => undefined;
@@ -59,7 +61,8 @@ export class Following {
         },
       },
     };
-    const progress = ({ note = '', doneBytes = 0 }: Progress) => {
+    const progress = ({ note = '', doneBytes = 0, rpoSeconds = 0 }: Progress) => {
+      this.seconds = rpoSeconds;
       this.notes.push(note);
       this.came = doneBytes;
       this.onNote(note);

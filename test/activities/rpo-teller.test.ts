@@ -37,6 +37,21 @@ describe('What the workflow of the archiver is told would be lost', () => {
     assert.equal(told.length, 3);
   });
 
+  it('is told at once when Redis falls silent and when it is heard again, and once a minute in between', () => {
+    follow(10, () => ({ seconds: 0, storedUpTo: at(0) }));
+    follow(90, (second) => ({ seconds: second, storedUpTo: at(0), silentSince: at(5_000) }));
+    follow(10, () => ({ seconds: 0, storedUpTo: at(0) }));
+    assert.deepEqual(
+      told.map(({ seconds, silentSince, asOf }) => [seconds, silentSince, asOf]),
+      [
+        [0, undefined, at(0)],
+        [10, at(5_000), at(10_000)],
+        [70, at(5_000), at(70_000)],
+        [0, undefined, at(100_000)],
+      ],
+    );
+  });
+
   it('is told how it ended', async () => {
     rpo.known({ seconds: 1, storedUpTo: at(0) });
     nowMs = 500;

@@ -76,6 +76,27 @@ describe('A stay of the archiver', function () {
     assert.deepEqual(other.rpo?.foreign, ['HIDDEN1 (renamed by the source, of a module or of a newer Redis)']);
   });
 
+  it('never says that less would be lost than it has heard nothing, and gives a dead line up', async () => {
+    await redis.command('CONFIG', 'SET', 'repl-ping-replica-period', '1');
+    const figures: { note: string; seconds: number }[] = [];
+    following.onNote = (note) => figures.push({ note, seconds: following.seconds });
+    const { ended } = await begun();
+    await redis.kill('SIGSTOP');
+    try {
+      await assert.rejects(ended, { code: 'REPLICATION_INTERRUPTED', message: /it sent nothing for 2500 ms/ });
+    } finally {
+      await redis.kill('SIGCONT');
+    }
+    const [silent] = figures.filter(({ note }) => note.includes('nothing heard from Redis for'));
+    assert.ok(silent && silent.seconds > 1, JSON.stringify(figures));
+    assert.match(following.rpo?.silentSince ?? '', /^\d{4}-/);
+    assert.ok((following.rpo?.seconds ?? 0) > 1);
+    const again = await begun();
+    await until(() => following.rpo?.silentSince === undefined, { what: 'it is heard again' });
+    following.cancel.abort();
+    await again.ended.catch(() => undefined);
+  });
+
   it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
     const { ended } = await begun();
     const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];

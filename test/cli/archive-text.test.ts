@@ -17,6 +17,11 @@ describe('archive --status', () => {
     assert.equal(detached, `archive of main: detached for ann; nothing is archived meanwhile\n${known}`);
     const trouble = archiveText({ instance: 'main', phase: 'trouble', trouble: 'refused', rpo }, { workflowId });
     assert.equal(trouble, `archive of main: in trouble, tried again every 15 seconds: refused\n${known}`);
+    const silent = { ...rpo, silentSince: '2026-08-01T10:41:55Z' };
+    assert.match(
+      archiveText({ instance: 'main', phase: 'follow', rpo: silent }, { workflowId }),
+      /known at 2026-08-01T10:42:07Z: nothing heard from Redis since 2026-08-01T10:41:55Z, stored up to .*, 12 s of writes not stored$/,
+    );
     const dead = archiveText({ instance: 'main', phase: 'follow', rpo }, { workflowId, note: 'waiting: no worker takes it' });
     assert.equal(dead, `archive of main: follow\n  waiting: no worker takes it\n${known}`);
   });

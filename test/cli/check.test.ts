@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startFakePrimary } from '../redis/support/fake-primary.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
 import { freePort } from '../support/temporal.ts';
 import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';
@@ -57,18 +58,25 @@ describe('redis-backup check', function () {
     assert.equal((await found(here.site, 'search attributes'))[0]?.level, 'ok');
   });
 
-  it('says that Redis does not answer, that the secret is missing, that Temporal is down: each for itself', async () => {
+  it('says once that Redis does not answer, though it takes connections, that the secret is missing, that Temporal is down: each for itself', async () => {
     const address = `127.0.0.1:${await freePort()}`;
+    await using swallowed = await startFakePrimary(() => undefined);
     await using site = await openSite(`temporal: { address: "${address}" }
 instances:
   down: { url: "redis://127.0.0.1:${await freePort()}" }
+  swallowed: { url: "redis://127.0.0.1:${swallowed.connection.port}", archive: {} }
   locked: { url: redis://127.0.0.1:1, password: { env: NO_SUCH_SECRET } }`);
     const { findings, code } = await site.json<CheckResult>('check');
     assert.equal(code, 60);
     const failed = findings
       .filter(({ level }) => level === 'failed')
       .map(({ check, instance, message }) => `${instance ?? ''} ${check} ${message.split(':')[0]}`);
-    assert.deepEqual(failed, [' temporal TEMPORAL_UNREACHABLE', 'down redis REDIS_UNREACHABLE', 'locked redis CONFIG_INVALID']);
+    assert.deepEqual(failed, [
+      ' temporal TEMPORAL_UNREACHABLE',
+      'down redis REDIS_UNREACHABLE',
+      'swallowed redis REDIS_UNREACHABLE',
+      'locked redis CONFIG_INVALID',
+    ]);
   });
 
   it('names each backup that is there and cannot be restored', async () => {

@@ -280,6 +280,35 @@ other (no class)     1            1        0
     assert.doesNotMatch(stdout, / 109 keys/);
   });
 
+  it('status never calls an empty backup the last good one', async () => {
+    await site.publish(taken(8, 3), taken(5, 0), taken(2, 0));
+    const { code, stdout } = await site.run('status main --max-age 9h', { now });
+    assert.equal(code, 0);
+    assert.match(
+      stdout,
+      /^REDIS BACKUP WARNING - main: last good backup 20260801T003000Z is 8 h 00 min old .*; the newest, 20260801T063000Z, is empty, as is the one before it: was the data lost\?/,
+    );
+    await site.publish(taken(1, 0, { instance: 'other' }));
+    const empty = await site.run('status other', { now });
+    assert.equal(empty.code, 62);
+    assert.match(
+      empty.stdout,
+      /^REDIS BACKUP CRITICAL - other: no backup \(limit .*\); the newest, 20260801T073000Z, is empty\n$/,
+    );
+  });
+
+  it('status and list name a backup of a Redis whose clock was another one, which is not what latest means', async () => {
+    const doubted = taken(2, 3);
+    await site.publish(taken(8, 3), { ...doubted, times: { ...doubted.times, clockOffsetMs: 30 * 24 * HOUR_MS } });
+    const doubt = /backup 20260801T063000Z is of a Redis whose clock was 30 d 00 h ahead of the worker's/;
+    const status = await site.run('status main --nagios', { now });
+    assert.equal(status.code, 1);
+    assert.match(status.stdout, doubt);
+    assert.match((await site.run('list main', { now })).stdout, doubt);
+    assert.equal((await site.json<{ backupId: string }>('show main', { now })).backupId, '20260801T003000Z');
+    assert.match((await site.run('show main 20260801T063000Z', { now })).stdout, doubt);
+  });
+
   it('status takes another limit, and refuses one that is none', async () => {
     await site.publish(taken(2, 1000));
     assert.equal((await site.run('status main --max-age 1h', { now })).code, 61);

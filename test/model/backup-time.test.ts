@@ -42,6 +42,23 @@ describe('the time of a backup', () => {
     assert.equal(isFuture(early, NOW), false);
   });
 
+  it('says that the clock of its Redis was another one, and what that means for its keys', () => {
+    const days30 = 30 * 24 * HOUR;
+    const of = (clockOffsetMs: number) => {
+      const one = backup('a', { hours: 1 });
+      return { ...one, times: { ...one.times, clockOffsetMs } };
+    };
+    assert.match(
+      clockDoubt(of(days30), NOW) ?? '',
+      /^backup a is of a Redis whose clock was 30 d 00 h ahead of the worker's: keys/,
+    );
+    assert.match(
+      clockDoubt(of(-days30), NOW) ?? '',
+      /30 d 00 h behind the worker's: keys that had a time to live have lived longer/,
+    );
+    assert.equal(clockDoubt(of(60_000), NOW), undefined);
+  });
+
   it('is not known where it lies in the future and the store says nothing else', () => {
     const one = backup('a', { hours: ahead });
     assert.equal(isFuture(one, NOW), true);

@@ -29,6 +29,14 @@ describe('The latest backup', () => {
     assert.equal(latest(backup(0, 1000), backup(6, 12, 'recovery'), backup(12, 950)), 'at-12');
   });
 
+  it('is not that of a Redis whose clock was ahead, by which keys had expired, before it is a week newer', () => {
+    const ahead = (one: SnapshotManifest) => ({ ...one, times: { ...one.times, clockOffsetMs: 30 * 24 * 3600_000 } });
+    assert.equal(latest(backup(0, 1000), ahead(backup(6, 900))), 'at-0');
+    assert.equal(latest(ahead(backup(0, 900)), ahead(backup(6, 900)), backup(12, 500)), 'at-12');
+    assert.equal(latest(ahead(backup(0, 900)), ahead(backup(6, 800))), 'at-6', 'there is no other');
+    assert.equal(latest(backup(0, 1000), ahead(backup(7 * DAY + 1, 900))), `at-${7 * DAY + 1}`);
+  });
+
   it('is an empty one where there is no other', () => {
     assert.equal(latest(backup(0, 0), backup(6, 0)), 'at-6');
     assert.equal(latest(backup(0, 0), backup(6, 1)), 'at-6');

@@ -50,18 +50,10 @@ describe('the protocol of a follower', () => {
       await using primary = await startFakePrimary(withSnapshot([bytes.slice(0, position), bytes.slice(position)]));
       const resume = { replid: REPLID, offset: 99 };
       const follower = await openFollower(primary.connection, { resume });
-      assert.deepEqual(
-        { ...follower, stream: 0, acknowledge: 0, close: 0 },
-        {
-          kind: 'continued',
-          replid: OTHER,
-          previousReplid: REPLID,
-          offset: 99,
-          stream: 0,
-          acknowledge: 0,
-          close: 0,
-        },
-      );
+      assert.equal(follower.kind, 'continued');
+      const { replid, offset } = follower;
+      const { previousReplid } = follower as { previousReplid?: string };
+      assert.deepEqual({ replid, previousReplid, offset }, { replid: OTHER, previousReplid: REPLID, offset: 99 });
       const recording = await record(follower);
       await recording.ended;
       assert.equal(`${recording.bytes()}`, STREAM, `cut at ${position}`);
@@ -141,6 +133,26 @@ describe('the protocol of a follower', () => {
     await assert.rejects(aborted.stream().next(), /enough/);
     const silent = await openFollower(primary.connection, { resume, idleTimeoutMs: 80 });
     await assert.rejects(silent.stream().next(), { code: 'REPLICATION_INTERRUPTED', message: /sent nothing for 80 ms/ });
+  });
+
+  it('says how long nothing has come, and gives a line up on which nothing comes for longer than the stream may be silent', async () => {
+    let socket: Socket | undefined;
+    await using primary = await startFakePrimary((request, from) => {
+      socket = from;
+      withSnapshot(['+CONTINUE\r\n'], { end: false })(request, from);
+    });
+    const resume = { replid: REPLID, offset: 0 };
+    const follower = await openFollower(primary.connection, { resume, idleTimeoutMs: 60_000, streamSilenceMs: 400 });
+    assert.equal(follower.silentMs(), 0, 'nobody reads yet');
+    const stream = follower.stream();
+    const first = stream.next();
+    await until(() => follower.silentMs() > 100, { what: 'the silence is known' });
+    socket?.write('x');
+    assert.equal(`${(await first).value}`, 'x');
+    const next = stream.next();
+    assert.ok(follower.silentMs() < 400);
+    await assert.rejects(next, { code: 'REPLICATION_INTERRUPTED', message: /sent nothing for 400 ms/ });
+    assert.ok(follower.silentMs() >= 400, 'a line that was given up is silent, too');
   });
 
   it('leaves the connection when the snapshot is not read to its end', async () => {
