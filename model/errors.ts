@@ -48,6 +48,8 @@ export const ERRORS = {
   OBJECT_CORRUPT: { exit: 34, retryable: true, title: 'Bytes changed on the way to or from the object store' },
   STORE_FULL: { exit: 35, retryable: true, title: 'The store has no space left' },
   STORE_UNFIT: { exit: 36, retryable: false, title: 'The store lacks something that safe backups need' },
+  STORE_NOT_S3: { exit: 38, retryable: true, title: 'What answers in place of the object store is no S3 server' },
+  STORE_UNPROVEN: { exit: 39, retryable: true, title: 'The store does not prove that it has what it was given' },
 
   REPOSITORY_FOREIGN: {
     exit: 37,

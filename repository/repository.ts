@@ -134,8 +134,9 @@ export class Repository {
   async clockOffsetMs(now: () => number): Promise<number> {
     const key = probeKey(randomUUID());
     const beganMs = now();
-    const { modifiedAtMs } = await this.store.put(key, textBody(key), { ifAbsent: true });
+    await this.store.put(key, textBody(key), { ifAbsent: true });
     const endedMs = now();
+    const { modifiedAtMs = 0 } = (await this.store.head(key)) ?? {};
     await this.store.delete(key);
     return offsetFrom(modifiedAtMs, { beganMs, endedMs });
   }

@@ -43,8 +43,9 @@ export async function storeCompressed(
   const body = options.spool ? spool(compressed, options.spool) : compressed;
   const { now = Date.now } = options;
   const beganMs = now();
-  const object = await store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
-  options.onClock?.(offsetFrom(object.modifiedAtMs, { beganMs, endedMs: now() }));
+  await store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
+  const endedMs = now();
+  if (options.onClock) options.onClock(offsetFrom((await store.head(key))?.modifiedAtMs ?? 0, { beganMs, endedMs }));
   if (!digest) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
   return digest;
 }

@@ -43,6 +43,10 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   OBJECT_CORRUPT: 'Tried again by itself. If it keeps happening: the network, or a proxy that changes bytes.',
   STORE_FULL: 'Make room, or shorten the retention and run `redis-backup retention --apply`.',
   STORE_UNFIT: 'Use a store with conditional writes and checksums; the message names what this one lacks.',
+  STORE_NOT_S3:
+    'Look what answers at the endpoint: a maintenance page, a captive portal, another server, or a proxy that puts pages in place of answers. It is tried again by itself.',
+  STORE_UNPROVEN:
+    'Nothing counts as stored, and it is tried again. If it comes back, the store gives neither checksums nor ETags that are the MD5 of the bytes: try another `repository.checksum`, or use another store.',
 
   REPOSITORY_FOREIGN:
     'Give this one a repository (prefix) of its own, or take the backups over: `redis-backup adopt`. To restore their data: `--from-another`.',

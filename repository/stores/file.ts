@@ -7,7 +7,7 @@ import { fileError, objectExists, objectMissing, rootMissing } from './file-erro
 import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
 import { interruptible } from './interruptible.ts';
 import { checkKey, checkPrefix } from './keys.ts';
-import type { GetOptions, ObjectInfo, ObjectStore, PutOptions, Unfinished } from './object-store.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Unfinished } from './object-store.ts';
 
 /** Files under way lie here, one level, so that no listing shows them and a link or rename stays in one file system. */
 const UNFINISHED = '.unfinished';
@@ -58,11 +58,11 @@ export class FileStore implements ObjectStore {
     });
   }
 
-  async *list(prefix: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, { signal, after = '' }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     checkPrefix(prefix);
     const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
     await this.#translated(() => this.#mustExist());
-    yield* this.#walk(folder, prefix, signal);
+    for await (const object of this.#walk(folder, prefix, signal)) if (object.key > after) yield object;
   }
 
   async listNames(prefix: string): Promise<string[]> {

@@ -1,3 +1,5 @@
+import type { ChecksumName } from './s3-proof.ts';
+
 /** Where a repository is. Resolved: secrets are values here, so it is never logged and never put into workflow input. */
 export type StoreLocation = FileLocation | S3Location;
 
@@ -5,6 +7,20 @@ export interface FileLocation {
   kind: 'file';
   /** Must exist. */
   directory: string;
+  /** `none`: the file system has no hard links. */
+  conditionalPut?: ConditionalPut;
+}
+
+/**
+ * How a key that is taken is refused. `if-none-match`, the default: by the store, in one step. `none`: it cannot do so, and
+ * we look before: of two that write in the same moment the later one wins.
+ */
+export type ConditionalPut = 'if-none-match' | 'none';
+
+export interface S3Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
 }
 
 export interface S3Location {
@@ -19,5 +35,10 @@ export interface S3Location {
   /** `endpoint/bucket/key` in place of `bucket.endpoint/key`. Default: true if there is an endpoint. */
   forcePathStyle?: boolean;
   /** Default: what the AWS environment says (variables, profile, role). */
-  credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+  credentials?: S3Credentials;
+  /** Reads them again when the store has refused them. */
+  readCredentials?: () => Promise<S3Credentials | undefined>;
+  conditionalPut?: ConditionalPut;
+  /** Which checksum goes with the bytes. Default: `crc32`. */
+  checksum?: ChecksumName;
 }

@@ -6,6 +6,9 @@ export interface ObjectInfo {
   modifiedAtMs: number;
 }
 
+/** What a write is known by. When the store has dated it, only `head` says. */
+export type StoredInfo = Pick<ObjectInfo, 'key' | 'sizeBytes'>;
+
 export interface PutOptions {
   signal?: AbortSignal;
   /** Refuse with OBJECT_EXISTS when the key is taken (if-none-match). */
@@ -24,6 +27,12 @@ export interface GetOptions {
   lends?: boolean;
 }
 
+export interface ListOptions {
+  signal?: AbortSignal;
+  /** Only keys behind this one, in byte order. */
+  after?: string;
+}
+
 /** What a writer that died left behind: bytes in the store that no reader can see. */
 export interface Unfinished {
   /** The key that it would have had. */
@@ -35,14 +44,18 @@ export interface Unfinished {
 /**
  * Where backups live. What must be alike in every store is test/repository/object-store-conformance.ts.
  * Keys are `/`-separated, without a leading slash, and relative to the prefix of the store (rules: keys.ts).
- * Errors are RecoveryErrors: STORE_UNREACHABLE, STORE_DENIED, STORE_MISSING and STORE_FULL from every method, and those
- * named below. A cancelled call rejects with the reason of its signal; an error of a body is passed on as it is.
+ * Errors are RecoveryErrors: STORE_UNREACHABLE, STORE_NOT_S3, STORE_DENIED, STORE_MISSING, STORE_FULL and STORE_UNFIT from
+ * every method, and those named below. A cancelled call rejects with the reason of its signal; an error of a body is passed on as it is.
  */
 export interface ObjectStore {
   /** For messages: `s3://bucket/prefix` or `file:///directory`, without credentials. */
   readonly url: string;
-  /** Writes the whole body under `key` or changes nothing: no reader ever sees part of an object, nothing is left over. */
-  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<ObjectInfo>;
+  /**
+   * Writes the whole body under `key` or changes nothing: no reader ever sees part of an object, nothing is left over. When it
+   * comes back, the store has proven that it has these bytes.
+   * @throws RecoveryError `STORE_UNPROVEN`, `OBJECT_CORRUPT`; `OBJECT_EXISTS`, if asked
+   */
+  put(key: string, body: AsyncIterable<Uint8Array>, options?: PutOptions): Promise<StoredInfo>;
   /**
    * Throws OBJECT_MISSING before the first byte if there is no such key. A broken link is resumed by range.
    * @throws RecoveryError `OBJECT_CORRUPT` from the body, when the store's own checksum doesn't match or the object was replaced
@@ -51,7 +64,7 @@ export interface ObjectStore {
   /** `undefined` if there is no such key. */
   head(key: string): Promise<ObjectInfo | undefined>;
   /** Every key under `prefix` in byte order, across pages; an unknown prefix is an empty list. */
-  list(prefix: string, options?: { signal?: AbortSignal }): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>;
   /** The names of the next level under `prefix`, which ends with `/` or is empty: what `ls` would show as directories. */
   listNames(prefix: string): Promise<string[]>;
   /** Deleting what isn't there is no error. */

@@ -1,9 +1,9 @@
-import { RecoveryError } from '../../model/errors.ts';
+import { type ErrorCode, RecoveryError } from '../../model/errors.ts';
 import { pause } from './interruptible.ts';
 
 const LONGEST_PAUSE_MS = 5_000;
-/** A flipped byte is a rare accident: one that comes back this often is a broken machine. */
-const CORRUPT_ATTEMPTS = 4;
+/** A flipped byte, or an object that isn't there, is a rare accident: one that comes back this often is a broken machine. */
+const UNSURE_ATTEMPTS = 4;
 
 /**
  * Repeats what failed because the store was away, until it was away for `patienceMs`. An upload of an hour must not be
@@ -18,7 +18,7 @@ export async function patiently<T>(work: () => Promise<T>, patienceMs: number, s
       return await work();
     } catch (error) {
       signal?.throwIfAborted();
-      const passing = isUnreachable(error) || (isCorrupt(error) && attempt < CORRUPT_ATTEMPTS);
+      const passing = isUnreachable(error) || (isUnsure(error) && attempt < UNSURE_ATTEMPTS);
       const ms = backoffMs(attempt);
       if (!passing || Date.now() + ms - begun > patienceMs) throw error;
       await pause(ms, signal);
@@ -30,5 +30,8 @@ export async function patiently<T>(work: () => Promise<T>, patienceMs: number, s
 export const backoffMs = (attempt: number): number =>
   Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(attempt - 1, 10)) * (0.5 + Math.random() / 2);
 
-export const isUnreachable = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_UNREACHABLE';
-const isCorrupt = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'OBJECT_CORRUPT';
+const hasCode = (error: unknown, ...codes: ErrorCode[]): boolean => error instanceof RecoveryError && codes.includes(error.code);
+
+/** Nobody answers, or somebody else than the store: a maintenance page is over some time. */
+export const isUnreachable = (error: unknown): boolean => hasCode(error, 'STORE_UNREACHABLE', 'STORE_NOT_S3');
+const isUnsure = (error: unknown): boolean => hasCode(error, 'OBJECT_CORRUPT', 'STORE_UNPROVEN');

@@ -4,6 +4,7 @@ import { giveBackChunk } from '../pipeline/give-back.ts';
 import { pause } from './interruptible.ts';
 import type { GetOptions } from './object-store.ts';
 import { backoffMs, isUnreachable } from './patience.ts';
+import { notS3 } from './s3-answers.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { statusOf } from './s3-errors.ts';
 import type { BufferPool } from './s3-parts.ts';
@@ -135,7 +136,9 @@ async function open(
   };
   return calls.call({ key, signal }, async (client) => {
     try {
-      return await client.send(new GetObjectCommand(request), { abortSignal: signal });
+      const answer = await client.send(new GetObjectCommand(request), { abortSignal: signal });
+      if (from > 0 && !answer.ContentRange?.startsWith(`bytes ${from}-`)) throw otherRange(calls, key, answer.ContentRange);
+      return answer;
     } catch (error) {
       if (statusOf(error) === 416 && etag === undefined) return undefined;
       if (statusOf(error) === 412) throw replaced(calls, key);
@@ -143,6 +146,9 @@ async function open(
     }
   });
 }
+
+const otherRange = (calls: S3Calls, key: string, range = 'all of it'): RecoveryError =>
+  notS3(`${calls.url}/${key}`, `gave ${range} where a later part was asked for`);
 
 const cutShort = (calls: S3Calls, key: string, missing: number): RecoveryError =>
   new RecoveryError('STORE_UNREACHABLE', `${calls.url}/${key}: the connection ended ${missing} bytes too early`, {

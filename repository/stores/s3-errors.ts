@@ -49,7 +49,8 @@ const NEXT: Partial<Record<ErrorCode, string>> = {
     'Check the access key, the region and the clock of this machine; the user needs GetObject, PutObject, DeleteObject, ListBucket and AbortMultipartUpload.',
   STORE_UNREACHABLE: 'Check the endpoint and the network to the object store; the operation may be repeated.',
   STORE_FULL: 'Raise the quota, or let retention delete old backups; the backup that failed left nothing behind.',
-  STORE_UNFIT: 'Use a store that knows multipart uploads, CRC32 checksums and If-None-Match.',
+  STORE_UNFIT:
+    'Use a store that knows multipart uploads, CRC32 checksums and If-None-Match; `redis-backup check` says what this one lacks, and which setting helps.',
   OBJECT_MISSING: 'List what is there; it may have been deleted by retention or by hand.',
   OBJECT_EXISTS: 'Nothing was changed. Objects are never overwritten: take a new backup, it gets an id of its own.',
   OBJECT_CORRUPT: 'Repeat it; if it comes back, look for broken memory or a proxy that changes bytes.',
@@ -69,6 +70,9 @@ export function s3Error(error: unknown, where: string, secrets: readonly string[
   // The SDK's error isn't kept as the cause: it carries request and response, and those carry credentials.
   return new RecoveryError(code, `${where}: ${what ? `${what}: ` : ''}${said}`, { next: NEXT[code] ?? '' });
 }
+
+/** The keys are refused, or what they may do. */
+export const isDenied = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_DENIED';
 
 /** HTTP status of an error that a server answered; undefined if nobody did. */
 export const statusOf = (error: unknown): number | undefined => describe(error).status;

@@ -1,19 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 import {
   AbortMultipartUploadCommand,
-  type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   HeadObjectCommand,
   PutObjectCommand,
+  type S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { RecoveryError } from '../../model/errors.ts';
+import { type ErrorCode, RecoveryError } from '../../model/errors.ts';
+import { objectExists } from './file-errors.ts';
 import { interruptible } from './interruptible.ts';
 import type { PutOptions } from './object-store.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { type BufferPool, intoParts, MOST_PARTS, type Part } from './s3-parts.ts';
+import {
+  ALGORITHMS,
+  checksumFields,
+  type Fingerprint,
+  fingerprintOf,
+  isProven,
+  joinedFingerprint,
+  type SentPart,
+  unproven,
+} from './s3-proof.ts';
 
 /** Metadata of every object: which attempt wrote it. So a writer knows its own object when the answer to it was lost. */
 const ATTEMPT = 'attempt';
@@ -21,22 +31,27 @@ const ATTEMPT = 'attempt';
 interface Upload {
   calls: S3Calls;
   key: string;
-  /** `*` or nothing. */
-  ifNoneMatch?: string;
+  /** Refuse a key that is taken. */
+  ifAbsent: boolean;
   attempt: string;
   /** Aborted by the caller, or by the first part that fails. */
   signal: AbortSignal;
   onBytes: (bytes: number) => void;
 }
 
-/** Uploads a body of unknown length: in one request if it fits into one part, else as a multipart upload. */
+/**
+ * Uploads a body of unknown length: in one request if it fits into one part, else as a multipart upload. It is stored when
+ * the store has proven it: by its answer, or by what HEAD says.
+ * @returns its size
+ * @throws RecoveryError `STORE_UNPROVEN`
+ */
 export async function upload(
   calls: S3Calls,
   key: string,
   body: AsyncIterable<Uint8Array>,
   pool: BufferPool,
   options: PutOptions,
-): Promise<void> {
+): Promise<number> {
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   let stored = 0;
@@ -44,8 +59,7 @@ export async function upload(
     stored += bytes;
     options.onProgress?.(stored);
   };
-  const ifNoneMatch = options.ifAbsent ? '*' : undefined;
-  const self: Upload = { calls, key, ifNoneMatch, attempt: randomUUID(), signal, onBytes };
+  const self: Upload = { calls, key, ifAbsent: options.ifAbsent === true, attempt: randomUUID(), signal, onBytes };
   const parts = intoParts(interruptible(body, signal), calls.tuning.partBytes, pool);
   try {
     const first = await parts.next();
@@ -55,24 +69,21 @@ export async function upload(
   } finally {
     await parts.return(undefined);
   }
+  return stored;
 }
 
 async function putWhole(self: Upload, part: Part): Promise<void> {
-  const { calls, key, signal, attempt } = self;
+  const { calls, signal, attempt } = self;
+  const sent = fingerprintOf(part.bytes, calls.checksum);
   const request = {
-    Bucket: calls.bucket,
-    Key: calls.full(key),
+    ...objectOf(self),
+    ...checksumFields(part.bytes, sent),
+    ...(await fenceOf(self)),
     Body: part.bytes,
-    ChecksumCRC32: crcOf(part.bytes),
-    IfNoneMatch: self.ifNoneMatch,
     Metadata: { [ATTEMPT]: attempt },
   };
   try {
-    await unlessOurs(self, async () => {
-      const call = { key, signal, patient: true };
-      const answer = await calls.call(call, (client) => client.send(new PutObjectCommand(request), { abortSignal: signal }));
-      sameChecksum(self, request.ChecksumCRC32, answer.ChecksumCRC32);
-    });
+    await publish(self, sent, (client) => client.send(new PutObjectCommand(request), { abortSignal: signal }));
     self.onBytes(part.bytes.length);
   } finally {
     part.release();
@@ -81,18 +92,19 @@ async function putWhole(self: Upload, part: Part): Promise<void> {
 
 async function putParts(self: Upload, first: Part, rest: AsyncGenerator<Part>, stop: AbortController): Promise<void> {
   const { calls, key, signal, attempt } = self;
-  const object = { Bucket: calls.bucket, Key: calls.full(key) };
-  const create = { ...object, ChecksumAlgorithm: 'CRC32' as const, Metadata: { [ATTEMPT]: attempt } };
+  const object = objectOf(self);
+  const create = { ...object, ChecksumAlgorithm: ALGORITHMS[calls.checksum], Metadata: { [ATTEMPT]: attempt } };
   const { UploadId } = await calls.call({ key, signal, patient: true }, (client) =>
     client.send(new CreateMultipartUploadCommand(create), { abortSignal: signal }),
   );
   try {
-    const Parts = await sendAll(self, first, rest, stop, (part) => sendPart(self, UploadId, part));
-    const complete = { ...object, UploadId, MultipartUpload: { Parts }, IfNoneMatch: self.ifNoneMatch };
-    await unlessOurs(self, () =>
-      calls.call({ key, signal, patient: true }, (client) =>
-        client.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal }),
-      ),
+    const parts = await sendAll(self, first, rest, stop, (part) => sendPart(self, UploadId, part));
+    const MultipartUpload = {
+      Parts: parts.map(({ number, ETag, checksum }) => ({ PartNumber: number, ETag, ...named(checksum) })),
+    };
+    const complete = { ...object, UploadId, MultipartUpload, ...(await fenceOf(self)) };
+    await publish(self, joinedFingerprint(parts, calls.checksum), (client) =>
+      client.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal }),
     );
   } catch (error) {
     // Not with the signal: it may be what ended the upload. If it fails too, sweepUnfinished finds the upload later.
@@ -103,16 +115,18 @@ async function putParts(self: Upload, first: Part, rest: AsyncGenerator<Part>, s
   }
 }
 
+type NumberedPart = SentPart & { number: number };
+
 /** Sends parts, a few at once, in whatever order they end. The first failure stops the others, and the body. */
 async function sendAll(
   { calls, signal }: Upload,
   first: Part,
   rest: AsyncGenerator<Part>,
   stop: AbortController,
-  send: (part: Part) => Promise<CompletedPart>,
-): Promise<CompletedPart[]> {
+  send: (part: Part) => Promise<NumberedPart>,
+): Promise<NumberedPart[]> {
   const { concurrency, partBytes } = calls.tuning;
-  const sent: CompletedPart[] = [];
+  const sent: NumberedPart[] = [];
   const running = new Set<Promise<void>>();
   const begin = (part: Part): void => {
     const job = send(part)
@@ -138,53 +152,77 @@ async function sendAll(
   }
   await Promise.all(running);
   signal.throwIfAborted();
-  return sent.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
+  return sent.sort((a, b) => a.number - b.number);
 }
 
-async function sendPart(self: Upload, UploadId: string | undefined, part: Part): Promise<CompletedPart> {
+async function sendPart(self: Upload, UploadId: string | undefined, part: Part): Promise<NumberedPart> {
   const { calls, key, signal } = self;
   if (part.number > MOST_PARTS) {
     throw new RecoveryError('STORE_UNFIT', `${calls.url}/${key} is larger than an object can be`, {
       next: 'Split the data over several Redis shards: S3 takes 5 TiB in one object.',
     });
   }
-  const ChecksumCRC32 = crcOf(part.bytes);
-  const object = { Bucket: calls.bucket, Key: calls.full(key), UploadId, PartNumber: part.number };
+  const sent = fingerprintOf(part.bytes, calls.checksum);
+  const request = { ...objectOf(self), ...checksumFields(part.bytes, sent), UploadId, PartNumber: part.number };
   const answer = await calls.call({ key, signal, patient: true }, async (client) => {
-    const request = new UploadPartCommand({ ...object, Body: part.bytes, ChecksumCRC32 });
-    const answered = await client.send(request, { abortSignal: signal });
-    sameChecksum(self, ChecksumCRC32, answered.ChecksumCRC32);
-    return answered;
+    const answered = await client.send(new UploadPartCommand({ ...request, Body: part.bytes }), { abortSignal: signal });
+    return { ...answered, isProven: isProven(sent, answered, whereOf(self)) };
   });
   self.onBytes(part.bytes.length);
-  return { PartNumber: part.number, ETag: answer.ETag, ChecksumCRC32 };
+  const { checksum, sizeBytes } = sent;
+  return { number: part.number, sizeBytes, ...(checksum && { checksum }), ETag: answer.ETag, isProven: answer.isProven };
 }
 
 /**
- * A request whose answer was lost is sent again, and then finds its own object in the way, or its upload gone. So when
- * publishing fails, the object that is there says who wrote it.
+ * Makes the object exist, and counts it as stored when that is proven. A request whose answer was lost is sent again, and
+ * then finds its own object in the way, or its upload gone. So when it fails, the object that is there says who wrote it.
  */
-async function unlessOurs({ calls, key, signal, attempt }: Upload, publish: () => Promise<unknown>): Promise<void> {
+async function publish(self: Upload, sent: Fingerprint, send: (client: S3Client) => Promise<object>): Promise<void> {
+  const { calls, key, signal } = self;
   try {
-    await publish();
+    await calls.call({ key, signal, patient: true }, async (client) => {
+      if (!isProven(sent, await send(client), whereOf(self))) await requireProofOfHead(self, sent);
+    });
   } catch (error) {
     signal.throwIfAborted();
-    const found = await calls
-      .call({ key, signal }, (client) => client.send(new HeadObjectCommand({ Bucket: calls.bucket, Key: calls.full(key) })))
-      .catch(() => undefined); // nothing there, or the store is away: the first error says more
-    if (found?.Metadata?.[ATTEMPT] !== attempt) throw error;
+    const found = await headOf(self).catch(() => undefined); // nothing there, or the store is away: the first error says more
+    const isOurs = found?.Metadata?.[ATTEMPT] === self.attempt && found.ContentLength === sent.sizeBytes;
+    if (!isOurs || !isProven(sent, found, whereOf(self))) throw error;
   }
 }
 
-function crcOf(bytes: Buffer): string {
-  const crc = Buffer.alloc(4);
-  crc.writeUInt32BE(crc32(bytes));
-  return crc.toString('base64');
+async function requireProofOfHead(self: Upload, sent: Fingerprint): Promise<void> {
+  const found = await headOf(self).catch((error) => {
+    throw hasCode(error, 'OBJECT_MISSING') ? unproven(whereOf(self), 'HEAD says that it is not there') : error;
+  });
+  const { ContentLength: sizeBytes } = found;
+  if (sizeBytes !== sent.sizeBytes) throw unproven(whereOf(self), `HEAD says ${sizeBytes} bytes, ${sent.sizeBytes} were sent`);
+  if (!isProven(sent, found, whereOf(self)))
+    throw unproven(whereOf(self), 'neither a checksum nor the ETag is that of the bytes');
 }
 
-function sameChecksum({ calls, key }: Upload, sent: string, stored: string | undefined): void {
-  if (stored === undefined || stored === sent) return; // some servers check without telling
-  throw new RecoveryError('OBJECT_CORRUPT', `${calls.url}/${key}: the store has CRC32 ${stored}, ${sent} was sent`, {
-    next: 'Repeat it; if it comes back, look for broken memory or a proxy that changes bytes.',
-  });
+const headOf = (self: Upload) => {
+  const { calls, key, signal } = self;
+  const mode = calls.checksum === 'md5' ? {} : { ChecksumMode: 'ENABLED' as const };
+  return calls.call({ key, signal }, (client) => client.send(new HeadObjectCommand({ ...objectOf(self), ...mode })));
+};
+
+/** Of a store without If-None-Match, HEAD says whether the key is taken: two that write in the same moment are not seen. */
+async function fenceOf(self: Upload): Promise<{ IfNoneMatch?: string }> {
+  if (!self.ifAbsent) return {};
+  if (self.calls.hasConditionalPut) return { IfNoneMatch: '*' };
+  const isThere = await headOf(self).then(
+    () => true,
+    (error) => {
+      if (hasCode(error, 'OBJECT_MISSING')) return false;
+      throw error;
+    },
+  );
+  if (isThere) throw objectExists(self.calls.url, self.key);
+  return {};
 }
+
+const objectOf = ({ calls, key }: Upload) => ({ Bucket: calls.bucket, Key: calls.full(key) });
+const whereOf = ({ calls, key }: Upload): string => `${calls.url}/${key}`;
+const named = (checksum: Fingerprint['checksum']) => (checksum ? { [checksum.field]: checksum.value } : {});
+const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof RecoveryError && error.code === code;

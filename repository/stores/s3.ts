@@ -9,7 +9,9 @@ import {
 import { RecoveryError } from '../../model/errors.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import type { S3Location } from './location.ts';
-import type { GetOptions, ObjectInfo, ObjectStore, PutOptions, Unfinished } from './object-store.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, StoredInfo, Unfinished } from './object-store.ts';
+import { PageProgress } from './page-progress.ts';
+import { notS3 } from './s3-answers.ts';
 import { DEFAULT_TUNING, S3Calls, type S3Tuning } from './s3-calls.ts';
 import { download } from './s3-download.ts';
 import { BufferPool } from './s3-parts.ts';
@@ -29,14 +31,9 @@ export class S3Store implements ObjectStore {
     this.url = this.#calls.url;
   }
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<ObjectInfo> {
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions = {}): Promise<StoredInfo> {
     checkKey(key);
-    await upload(this.#calls, key, body, this.#pool, options);
-    const info = await this.head(key);
-    if (info) return info;
-    throw new RecoveryError('OBJECT_MISSING', `${this.url}/${key} is gone right after it was written`, {
-      next: 'Find out who deletes in this bucket.',
-    });
+    return { key, sizeBytes: await upload(this.#calls, key, body, this.#pool, options) };
   }
 
   async get(key: string, options: GetOptions = {}): Promise<AsyncIterable<Uint8Array>> {
@@ -57,11 +54,12 @@ export class S3Store implements ObjectStore {
     }
   }
 
-  async *list(prefix: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
-    for await (const page of this.#pages(prefix, { signal })) {
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+  async *list(prefix: string, { signal, after }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
+    for await (const page of this.#pages(prefix, { signal, after })) {
+      for (const { Key = '', Size, LastModified } of page.Contents ?? []) {
         signal?.throwIfAborted();
-        if (Key) yield { key: this.#calls.own(Key), sizeBytes: Size ?? 0, modifiedAtMs: LastModified?.getTime() ?? 0 };
+        if (Size === undefined || !LastModified) throw notS3(this.url, `lists ${Key} without its size or its time`);
+        yield { key: this.#calls.own(Key), sizeBytes: Size, modifiedAtMs: LastModified.getTime() };
       }
     }
   }
@@ -69,9 +67,7 @@ export class S3Store implements ObjectStore {
   async listNames(prefix: string): Promise<string[]> {
     const names: string[] = [];
     for await (const page of this.#pages(prefix, { delimiter: '/' })) {
-      for (const { Prefix } of page.CommonPrefixes ?? []) {
-        if (Prefix) names.push(this.#calls.own(Prefix).slice(prefix.length, -1));
-      }
+      for (const { Prefix = '' } of page.CommonPrefixes ?? []) names.push(this.#calls.own(Prefix).slice(prefix.length, -1));
     }
     return names;
   }
@@ -109,14 +105,18 @@ export class S3Store implements ObjectStore {
 
   async *#pages(
     prefix: string,
-    { delimiter, signal }: { delimiter?: string; signal?: AbortSignal },
+    { delimiter, signal, after }: ListOptions & { delimiter?: string },
   ): AsyncGenerator<ListObjectsV2CommandOutput> {
     checkPrefix(prefix);
-    const request = { Bucket: this.#calls.bucket, Prefix: this.#calls.full(prefix), Delimiter: delimiter };
+    const StartAfter = after === undefined ? undefined : this.#calls.full(after);
+    const request = { Bucket: this.#calls.bucket, Prefix: this.#calls.full(prefix), Delimiter: delimiter, StartAfter };
+    const progress = new PageProgress(this.url);
     for (let ContinuationToken: string | undefined; ; ) {
       const page = await this.#calls.call({ signal }, (client) =>
         client.send(new ListObjectsV2Command({ ...request, ContinuationToken }), { abortSignal: signal }),
       );
+      const names = [...(page.Contents ?? []).map(({ Key }) => Key), ...(page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix)];
+      progress.see(names, page.IsTruncated ? page.NextContinuationToken : undefined, page.IsTruncated === true);
       yield page;
       if (!page.IsTruncated) return;
       ContinuationToken = page.NextContinuationToken;
@@ -126,13 +126,17 @@ export class S3Store implements ObjectStore {
   async *#uploads(prefix: string): AsyncGenerator<{ key: string; uploadId: string; begunAtMs: number }> {
     checkPrefix(prefix);
     const request = { Bucket: this.#calls.bucket, Prefix: this.#calls.full(prefix) };
+    const progress = new PageProgress(this.url);
     for (let from: { KeyMarker?: string; UploadIdMarker?: string } = {}; ; ) {
       const page = await this.#calls.call({}, (client) => client.send(new ListMultipartUploadsCommand({ ...request, ...from })));
-      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+      const { IsTruncated, NextKeyMarker, NextUploadIdMarker, Uploads = [] } = page;
+      // Several uploads of one key have no order that all servers share: the marker alone says that it goes on.
+      progress.see([], IsTruncated ? NextKeyMarker && `${NextKeyMarker} ${NextUploadIdMarker}` : undefined, IsTruncated === true);
+      for (const { Key, UploadId, Initiated } of Uploads) {
         if (Key && UploadId && Initiated) yield { key: this.#calls.own(Key), uploadId: UploadId, begunAtMs: Initiated.getTime() };
       }
-      if (!page.IsTruncated) return;
-      from = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+      if (!IsTruncated) return;
+      from = { KeyMarker: NextKeyMarker, UploadIdMarker: NextUploadIdMarker };
     }
   }
 }

@@ -34,9 +34,9 @@ export async function size(body: AsyncIterable<Uint8Array>): Promise<number> {
   return total;
 }
 
-export async function keysOf(store: ObjectStore, prefix: string): Promise<string[]> {
+export async function keysOf(store: ObjectStore, prefix: string, after?: string): Promise<string[]> {
   const keys: string[] = [];
-  for await (const { key } of store.list(prefix)) keys.push(key);
+  for await (const { key } of store.list(prefix, { after })) keys.push(key);
   return keys;
 }
 

@@ -15,6 +15,20 @@ export interface SeenRequest {
   headers: IncomingMessage['headers'];
 }
 
+/** What a client gets. Header names in small letters. */
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What a load balancer, a captive portal or a wrong server answers to everything. */
+export const PAGE: Reply = {
+  status: 200,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body>maintenance</body></html>',
+};
+
 /** Which requests a fault hits, and how many of them. Over plain TCP every connection counts as one. */
 export interface When {
   /** Default: every one. */
@@ -33,6 +47,10 @@ export interface FaultProxy extends AsyncDisposable {
   readonly faultsDone: number;
   /** Answers with this status in place of the server; HTTP only. */
   answer(status: number, code: string, when?: When): void;
+  /** Answers with this in place of the server, such as a page; HTTP only. */
+  answerWith(reply: Reply, when?: When): void;
+  /** Changes what the server has answered; HTTP only. */
+  alter(change: (reply: Reply) => Reply, when?: When): void;
   /** Forwards the request and drops the answer: the client never learns that it was done. HTTP only. */
   loseAnswer(when?: When): void;
   /** Cuts the connection after so many bytes of the body (TCP: of the stream). */
@@ -50,7 +68,8 @@ export interface FaultProxy extends AsyncDisposable {
 }
 
 type Fault = { left: number; when: (request: SeenRequest) => boolean } & (
-  | { kind: 'answer'; status: number; code: string }
+  | { kind: 'answer'; reply: Reply }
+  | { kind: 'alter'; change: (reply: Reply) => Reply }
   | { kind: 'loseAnswer' }
   | { kind: 'cut' | 'flip' | 'stall'; at: number; direction: Direction }
 );
@@ -99,7 +118,9 @@ async function start(target: number, mode: 'http' | 'tcp'): Promise<FaultProxy> 
     get faultsDone() {
       return faults.done;
     },
-    answer: (status, code, when) => faults.add({ kind: 'answer', status, code }, when),
+    answer: (status, code, when) => faults.add({ kind: 'answer', reply: s3Error(status, code) }, when),
+    answerWith: (reply, when) => faults.add({ kind: 'answer', reply }, when),
+    alter: (change, when) => faults.add({ kind: 'alter', change }, when),
     loseAnswer: (when) => faults.add({ kind: 'loseAnswer' }, when),
     cutAfter: (at, direction, when) => faults.add({ kind: 'cut', at, direction }, when),
     flipAt: (at, direction, when) => faults.add({ kind: 'flip', at, direction }, when),
@@ -192,8 +213,7 @@ async function forward(
   if (answer) {
     faults.done++;
     for await (const _ of from); // read first: a client that still sends would see a reset, and not the answer
-    to.writeHead(answer.status, { 'content-type': 'application/xml', connection: 'close' });
-    to.end(`<?xml version="1.0"?><Error><Code>${answer.code}</Code><Message>by the fault proxy</Message></Error>`);
+    send(to, answer.reply);
     return;
   }
   try {
@@ -215,11 +235,43 @@ async function forward(
       for await (const _ of back);
       throw new Error('answer lost');
     }
+    const altering = hit.flatMap((fault) => (fault.kind === 'alter' ? [fault.change] : []));
+    if (altering.length > 0) {
+      faults.done++;
+      send(
+        to,
+        altering.reduce((reply, change) => change(reply), await replyOf(back)),
+      );
+      return;
+    }
     to.writeHead(back.statusCode ?? 502, back.headers);
     await pipeline(back, faults.stage(hit, 'response'), to);
   } catch {
     socket.destroy(); // cut, on either side: the client must see what a broken network looks like
   }
+}
+
+const s3Error = (status: number, code: string): Reply => ({
+  status,
+  headers: { 'content-type': 'application/xml' },
+  body: `<?xml version="1.0"?><Error><Code>${code}</Code><Message>by the fault proxy</Message></Error>`,
+});
+
+async function replyOf(back: IncomingMessage): Promise<Reply> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of back) chunks.push(chunk);
+  return {
+    status: back.statusCode ?? 502,
+    headers: back.headers as Record<string, string>,
+    body: Buffer.concat(chunks).toString('latin1'),
+  };
+}
+
+function send(to: ServerResponse, { status, headers, body }: Reply): void {
+  const bytes = Buffer.from(body, 'latin1');
+  const length = to.req.method === 'HEAD' ? headers['content-length'] : `${bytes.length}`;
+  to.writeHead(status, { ...headers, ...(length === undefined ? {} : { 'content-length': length }), connection: 'close' });
+  to.end(to.req.method === 'HEAD' ? undefined : bytes);
 }
 
 const NO_KEEP_ALIVE = new Agent({ keepAlive: false });

@@ -1,7 +1,14 @@
 import { objectExists, objectMissing } from '../../../repository/stores/file-errors.ts';
 import { interruptible } from '../../../repository/stores/interruptible.ts';
 import { checkKey, checkPrefix } from '../../../repository/stores/keys.ts';
-import type { GetOptions, ObjectInfo, ObjectStore, PutOptions, Unfinished } from '../../../repository/stores/object-store.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  Unfinished,
+} from '../../../repository/stores/object-store.ts';
 import { collect } from '../bodies.ts';
 
 /** What a store is about to do: tests make it fail there, or do something else first. */
@@ -49,9 +56,9 @@ export class MemoryStore implements ObjectStore {
     return this.objects.has(key) ? this.#info(key) : undefined;
   }
 
-  async *list(prefix: string, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<ObjectInfo> {
+  async *list(prefix: string, { signal, after = '' }: ListOptions = {}): AsyncGenerator<ObjectInfo> {
     await this.before('list', checkPrefix(prefix));
-    for (const key of [...this.objects.keys()].filter((one) => one.startsWith(prefix)).sort()) {
+    for (const key of [...this.objects.keys()].filter((one) => one.startsWith(prefix) && one > after).sort()) {
       signal?.throwIfAborted();
       if (this.objects.has(key)) yield this.#info(key);
     }

@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { S3Store } from '../../repository/stores/s3.ts';
+import type { S3Tuning } from '../../repository/stores/s3-calls.ts';
+import { type FaultProxy, PAGE, type Reply, type SeenRequest, startHttpFaultProxy } from '../support/fault-proxy.ts';
+import { type S3Server, startS3 } from '../support/s3-server.ts';
+import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
+
+const ALWAYS = Number.POSITIVE_INFINITY;
+const MiB = 1024 * 1024;
+const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, idleMs: 1_500, connectMs: 500, patienceMs: 100 };
+const large = randomBytes(6 * MiB);
+
+const isPut = ({ method }: SeenRequest) => method === 'PUT';
+const isHead = ({ method }: SeenRequest) => method === 'HEAD';
+const isComplete = ({ method, url }: SeenRequest) => method === 'POST' && url.includes('uploadId=');
+const isList = ({ url }: SeenRequest) => url.includes('list-type');
+
+describe('What is no answer of S3', () => {
+  let s3: S3Server;
+  let proxy: FaultProxy;
+  let store: S3Store;
+  let prefix = 0;
+  before(async () => {
+    s3 = await startS3();
+  });
+  after(() => s3.stop());
+  beforeEach(async () => {
+    proxy = await startHttpFaultProxy(s3.port);
+    store = new S3Store({ ...s3.location(`lies-${++prefix}`), endpoint: proxy.endpoint }, TUNING);
+  });
+  afterEach(async () => {
+    store.close();
+    await proxy.stop();
+  });
+  const honest = async <T>(ask: (store: S3Store) => Promise<T>): Promise<T> => {
+    const direct = new S3Store(s3.location(`lies-${prefix}`), TUNING);
+    return ask(direct).finally(() => direct.close());
+  };
+
+  const OTHERS: Record<string, Reply> = {
+    'a page with 200': PAGE,
+    'a page that is no XML': { ...PAGE, body: '<html><br><p>maintenance' },
+    'a page with 404': { ...PAGE, status: 404 },
+    'a page with 404 that says it is XML': { status: 404, headers: { 'content-type': 'application/xml' }, body: '<gone/>' },
+    'a redirect to a page': { status: 302, headers: { location: 'http://127.0.0.1/login' }, body: '' },
+    'nothing with 200': { status: 200, headers: {}, body: '' },
+    'JSON with 200': { status: 200, headers: { 'content-type': 'application/json' }, body: '{"status":"ok"}' },
+    'a static file of a web server': {
+      ...PAGE,
+      headers: { ...PAGE.headers, etag: '"5f3c-1a"', 'last-modified': 'Sun, 29 Nov 2026 10:00:00 GMT' },
+    },
+  };
+  for (const [what, reply] of Object.entries(OTHERS)) {
+    it(`is an error by name, and neither an empty bucket nor a stored object: ${what}`, async () => {
+      await honest((direct) => direct.put('a/x', bytes('there')));
+      proxy.answerWith(reply, { times: ALWAYS });
+      const questions: [string, () => Promise<unknown>][] = [
+        ['probe', () => store.probe()],
+        ['list', () => keysOf(store, '')],
+        ['listNames', () => store.listNames('')],
+        ['get', async () => collect(await store.get('a/x'))],
+        ['get a part', async () => collect(await store.get('a/x', { offset: 2 }))],
+        ['head', () => store.head('a/x')],
+        ['put', () => store.put('a/y', bytes('mine'), { ifAbsent: true })],
+        ['put in parts', () => store.put('a/z', bytes(large), { ifAbsent: true })],
+        ['sweep', () => store.sweepUnfinished('', Date.now())],
+      ];
+      for (const [question, ask] of questions) await refuses(ask, 'STORE_NOT_S3', /no answer of S3/).catch(addText(question));
+      if (reply.body !== '') await refuses(store.delete('a/x'), 'STORE_NOT_S3').catch(addText('delete'));
+      assert.deepEqual(await honest((direct) => keysOf(direct, '')), ['a/x']);
+    });
+  }
+
+  it('stands by its name in the middle of a read, and is over when the store is back', async () => {
+    await store.put('a', bytes(large));
+    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, patienceMs: 6_000 });
+    proxy.answerWith(PAGE, { if: ({ headers }) => headers.range !== undefined && headers['if-match'] !== undefined, times: 2 });
+    assert.ok(large.equals(await collect(await patient.get('a'))));
+    patient.close();
+  });
+
+  it('is waited for by a write: what was acknowledged after it is there', async () => {
+    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, patienceMs: 6_000 });
+    proxy.answerWith(PAGE, { times: 3 });
+    await patient.put('a', bytes('mine'), { ifAbsent: true });
+    patient.close();
+    assert.equal(await honest(async (direct) => text(await direct.get('a'))), 'mine');
+  });
+
+  describe('A write whose answer does not prove it', () => {
+    const opaque = ({ status }: Reply): Reply => ({ status, headers: { etag: '"opaque"' }, body: '' });
+    const DONE = '<CompleteMultipartUploadResult><ETag>opaque</ETag></CompleteMultipartUploadResult>';
+
+    it('is no write where HEAD has nothing', async () => {
+      proxy.answerWith(
+        { status: 200, headers: { etag: '"5d41402abc4b2a76b9719d911017c592"' }, body: '' },
+        { if: isPut, times: ALWAYS },
+      );
+      await refuses(store.put('a', bytes('mine'), { ifAbsent: true }), 'STORE_UNPROVEN', /not there/);
+    });
+
+    it('is no write where parts were taken and never put together', async () => {
+      proxy.answerWith(
+        { status: 200, headers: { 'content-type': 'application/xml' }, body: DONE },
+        { if: isComplete, times: ALWAYS },
+      );
+      await refuses(store.put('a', bytes(large), { ifAbsent: true }), 'STORE_UNPROVEN', /not there/);
+      assert.deepEqual(await store.sweepUnfinished('', Date.now() + 60_000, { dryRun: true }), []);
+    });
+
+    it('is no write where HEAD has other bytes, or as many', async () => {
+      await honest((direct) => direct.put('a', bytes('other')));
+      proxy.answerWith(opaque(PAGE), { if: isPut, times: ALWAYS });
+      await refuses(store.put('a', bytes('mine')), 'STORE_UNPROVEN', /HEAD says 5 bytes, 4 were sent/);
+      await refuses(store.put('a', bytes('mines')), 'OBJECT_CORRUPT', /has the checksum/);
+      const silent = ({ status, headers }: Reply): Reply => {
+        const { 'x-amz-checksum-crc32': _, ...rest } = headers;
+        return { status, headers: rest, body: '' };
+      };
+      proxy.alter(silent, { if: isHead, times: ALWAYS });
+      await refuses(store.put('a', bytes('mines')), 'STORE_UNPROVEN', /neither a checksum nor the ETag/);
+      assert.equal(await text(await store.get('a')), 'other');
+    });
+
+    it('is one where HEAD has the bytes, and only then costs a HEAD', async () => {
+      await store.put('proven', bytes('mine'), { ifAbsent: true });
+      await store.put('in-parts', bytes(large), { ifAbsent: true });
+      assert.equal(proxy.requests.filter(isHead).length, 0);
+      proxy.alter(opaque, { if: isPut });
+      await store.put('a', bytes('mine'), { ifAbsent: true });
+      assert.equal(proxy.requests.filter(isHead).length, 1);
+    });
+  });
+
+  describe('A listing', () => {
+    const listing = (inner: string, truncated: boolean): Reply => ({
+      status: 200,
+      headers: { 'content-type': 'application/xml' },
+      body: `<ListBucketResult><Name>b</Name><IsTruncated>${truncated}</IsTruncated>${inner}</ListBucketResult>`,
+    });
+    const entry = (key: string) =>
+      `<Contents><Key>lies-${prefix}/${key}</Key><LastModified>2026-11-29T10:00:00Z</LastModified><Size>1</Size></Contents>`;
+    const token = (text: string) => `<NextContinuationToken>${text}</NextContinuationToken>`;
+    const refusedBy = async (message: RegExp) => {
+      await refuses(keysOf(store, ''), 'STORE_UNFIT', message);
+    };
+
+    it('that is cut and does not say where it goes on is refused', async () => {
+      proxy.answerWith(listing(entry('a'), true), { if: isList, times: ALWAYS });
+      await refusedBy(/not where/);
+      await refuses(store.listNames(''), 'STORE_UNFIT', /not where/);
+    });
+
+    it('that leads to the same page for ever is refused', async () => {
+      proxy.answerWith(listing(token('t'), true), { if: isList, times: ALWAYS });
+      await refusedBy(/same page/);
+    });
+
+    it('that has the same keys under other tokens, or goes on empty, is refused', async () => {
+      let page = 0;
+      let inner = () => entry('a');
+      proxy.alter(() => listing(inner() + token(`t${++page}`), true), { if: isList, times: ALWAYS });
+      await refusedBy(/goes back/);
+      inner = () => '';
+      await refusedBy(/empty pages/);
+    });
+
+    it('of keys that nobody asked for, or without their size, is no listing', async () => {
+      proxy.alter(() => listing('<Contents><Key>elsewhere/a</Key><Size>1</Size></Contents>', false), { if: isList });
+      await refuses(keysOf(store, ''), 'STORE_NOT_S3');
+      proxy.alter(() => listing(`<Contents><Key>lies-${prefix}/a</Key></Contents>`, false), { if: isList });
+      await refuses(keysOf(store, ''), 'STORE_NOT_S3', /size/);
+    });
+
+    it('of unfinished uploads that goes round is refused, too', async () => {
+      const uploads =
+        '<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker></ListMultipartUploadsResult>';
+      proxy.answerWith({ status: 200, headers: { 'content-type': 'application/xml' }, body: uploads }, { times: ALWAYS });
+      await refuses(store.sweepUnfinished('', 0), 'STORE_UNFIT', /same page/);
+    });
+  });
+
+  it('refuses the beginning of an object where a later part was asked for', async () => {
+    await store.put('a', bytes('0123456789'));
+    proxy.alter(({ headers: { 'content-range': _, ...headers } }) => ({ status: 200, headers, body: '0123456789' }));
+    await refuses(store.get('a', { offset: 5 }), 'STORE_NOT_S3', /all of it/);
+  });
+});
+
+const addText = (question: string) => (error: Error) => {
+  error.message = `${question}: ${error.message}`;
+  throw error;
+};
