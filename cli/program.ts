@@ -53,7 +53,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 /** Errors of the Temporal client, which is not loaded for what else may be wrong. */
 async function translated(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || error.name !== 'ServiceError') return error;
-  const { errorOfTemporal } = await import('./temporal.ts');
+  const { errorOfTemporal } = await import('../worker/temporal-errors.ts');
   return errorOfTemporal(error);
 }
 

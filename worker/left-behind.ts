@@ -8,6 +8,7 @@ import { unfinishedOf } from '../model/left-behind.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { Platform } from '../platforms/platform.ts';
+import { tell } from './log.ts';
 
 /** @throws RecoveryError `LOCKED` while a `restore --direct` is at work in the data directory, where that is on this machine */
 export async function refuseBesideOthers(world: World, instance: string): Promise<void> {
@@ -68,6 +69,3 @@ async function ownPlatform(world: World, instance: string): Promise<Platform | u
   const { process } = await world.instance(instance);
   return process?.host === world.host ? process.open() : undefined;
 }
-
-const tell = (level: 'WARN', message: string): void =>
-  void process.stderr.write(`${JSON.stringify({ time: new Date().toISOString(), level, message })}\n`);

@@ -20,3 +20,6 @@ export const WORKFLOW_OPTIONS = {
 
 /** Activities at a time, by queue. Each transfer holds a few parts of an upload in memory. */
 export const SLOTS = { ops: 20, transfer: 2, host: 4, spareArchives: 2 } as const;
+
+/** Longer than `shutdownForceTime`: a worker of the SDK that has not ended by then does not end. */
+export const REST_MS = 25_000;

@@ -2,12 +2,32 @@ import { DefaultLogger, type LogEntry, Runtime } from '@temporalio/worker';
 import { unnamed } from '../model/deployment.ts';
 
 /** Fields of the SDK's log entries that say which operation a line belongs to. */
-const CONTEXT = ['workflowId', 'runId', 'workflowType', 'activityType', 'attempt', 'taskQueue', 'code', 'error'] as const;
+const CONTEXT = [
+  'workflowId',
+  'runId',
+  'workflowType',
+  'activityType',
+  'attempt',
+  'taskQueue',
+  'code',
+  'error',
+  'state',
+] as const;
+
+/** Warnings that a healthy start brings: only one of our queues has workflows, and the heap of a worker is small by its flags. */
+const OF_NO_ACCOUNT = /^(No (workflows|Nexus services) registered|This program is running inside a containerized environment)/;
 
 /** Logs as JSON lines on stderr. Call once, before any connection. */
 export function installRuntime(level: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' = 'INFO'): void {
-  const logger = new DefaultLogger(level, (entry) => process.stderr.write(`${JSON.stringify(lineOf(entry))}\n`));
+  const logger = new DefaultLogger(level, (entry) => {
+    if (!OF_NO_ACCOUNT.test(entry.message)) process.stderr.write(`${JSON.stringify(lineOf(entry))}\n`);
+  });
   Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: 'WARN' } } });
+}
+
+/** It collects logs as long as it lives, and so keeps the process alive. Nothing happens where it has ended with the last worker. */
+export async function endRuntime(): Promise<void> {
+  await Runtime._instance?.shutdown();
 }
 
 export function lineOf({ level, timestampNanos, message, meta }: LogEntry): Record<string, unknown> {

@@ -1,35 +1,28 @@
-import { Client, Connection } from '@temporalio/client';
-import {
-  type ActivityInterceptorsFactory,
-  NativeConnection,
-  type NativeConnectionOptions,
-  Worker,
-  type WorkerOptions,
-} from '@temporalio/worker';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client } from '@temporalio/client';
+import { type ActivityInterceptorsFactory, Worker, type WorkerOptions } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import { createTargetActivities } from '../activities/target.ts';
 import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
-import { resolveTemporal } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { named } from '../model/deployment.ts';
-import { messageOf, RecoveryError } from '../model/errors.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
 import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
+import { connectPatiently } from './connect.ts';
 import { requireLock } from './fence.ts';
 import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
 import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.ts';
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
-import { COMMON_OPTIONS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
-import { requireNoOther } from './pollers.ts';
+import { COMMON_OPTIONS, REST_MS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
 import { recallQuestions } from './recall-questions.ts';
-import { ensureSearchAttributes, keepSearchAttributes } from './search-attributes.ts';
+import { keepSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
 import { TargetFence } from './target-fence.ts';
-import { connectionOptions } from './temporal-options.ts';
+import { endedByTemporal } from './temporal-errors.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 import { createWorld } from './world.ts';
 
@@ -42,19 +35,23 @@ export interface RunningWorkers {
   shutdown(): void;
 }
 
+export interface StartOptions {
+  /** More interceptors, inside ours: tests make steps slow or deadly with them. */
+  around?: ActivityInterceptorsFactory[];
+  /** Ends the wait for Temporal. */
+  interrupt?: AbortSignal;
+}
+
 /**
- * Connects to Temporal, sees that nothing is missing there, and prepares one worker a queue: decisions and short steps,
- * transfers, and what is bound to this machine. A recovery never waits behind a transfer.
- * @param around - more interceptors, inside ours: tests make steps slow or deadly with them
- * @throws RecoveryError `TEMPORAL_UNREACHABLE`; `CHECK_FAILED` when search attributes are missing and can't be registered
+ * Connects to Temporal, waiting for it, and prepares one worker a queue: decisions and short steps, transfers, and what is bound
+ * to this machine. A recovery never waits behind a transfer.
+ * @throws RecoveryError as `connectPatiently` and `openWebhook` do
  */
-export async function startWorkers(config: Config, around: ActivityInterceptorsFactory[] = []): Promise<RunningWorkers> {
-  const { options, namespace } = connectionOptions(await resolveTemporal(config));
-  await prepareNamespace(config, options, namespace);
-  const { address, tls, apiKey, metadata } = options as NativeConnectionOptions;
-  const connection = await NativeConnection.connect({ address, tls, apiKey, metadata }).catch((error) => {
-    throw unreachable(options.address, error);
-  });
+export async function startWorkers(
+  config: Config,
+  { around = [], interrupt = new AbortController().signal }: StartOptions = {},
+): Promise<RunningWorkers> {
+  const { connection, namespace } = await connectPatiently(config, interrupt);
   const own = (instance: string) => targetOf(config, instance, 'worker');
   const drain = new AbortController();
   const world: World = await createWorld(config, {
@@ -85,7 +82,7 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
     queues: queuesOf(config),
     async run() {
       try {
-        const running = Promise.all(workers.map((worker) => worker.run()));
+        const running = runAll(workers);
         attributes = keepSearchAttributes(connection, namespace);
         if (metrics) void recallQuestions(client, config.deployment);
         await running;
@@ -93,15 +90,32 @@ export async function startWorkers(config: Config, around: ActivityInterceptorsF
         attributes?.close();
         metrics?.close();
         webhook?.close();
-        await connection.close();
+        await connection.close().catch(() => undefined); // a worker that did not come to its end holds it
       }
     },
     shutdown() {
       drain.abort();
       webhook?.close();
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+      shutDown(workers);
     },
   };
+}
+
+/** To the end of all of them. One that fails ends the others, which the SDK does not always bring to an end. */
+async function runAll(workers: readonly Worker[]): Promise<void> {
+  const runs = workers.map((worker) => worker.run().finally(() => shutDown(workers)));
+  try {
+    await Promise.all(runs);
+  } catch (error) {
+    const atRest = new AbortController();
+    const all = Promise.allSettled(runs).then(() => atRest.abort());
+    await Promise.race([all, sleep(REST_MS, undefined, { signal: atRest.signal }).catch(() => undefined)]);
+    throw error;
+  }
+}
+
+function shutDown(workers: readonly Worker[]): void {
+  for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
 }
 
 type CommonOptions = Omit<WorkerOptions, 'taskQueue'>;
@@ -109,12 +123,13 @@ type CommonOptions = Omit<WorkerOptions, 'taskQueue'>;
 /** One a queue, each with its own number of places. */
 async function createWorkers(config: Config, common: CommonOptions): Promise<Worker[]> {
   const [ops, transfer, archive, host] = queuesOf(config);
+  const bundle = await workflowBundle();
   return Promise.all([
     Worker.create({
       ...common,
       ...WORKFLOW_OPTIONS,
       taskQueue: ops,
-      workflowBundle: await workflowBundle(),
+      workflowBundle: bundle,
       sinks: SINKS,
       maxConcurrentActivityTaskExecutions: SLOTS.ops,
     }),
@@ -127,7 +142,9 @@ async function createWorkers(config: Config, common: CommonOptions): Promise<Wor
       maxConcurrentActivityTaskPolls: 2,
     }),
     Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
-  ]);
+  ]).catch((error) => {
+    throw endedByTemporal(error);
+  });
 }
 
 /** Decisions and short steps, transfers, what stays for long, and what is bound to this machine. */
@@ -141,25 +158,3 @@ const archiveSlots = ({ instances }: Config): number => {
   const watched = Object.values(instances).filter(({ watch }) => watch !== undefined).length;
   return Object.keys(instances).length + watched + SLOTS.spareArchives;
 };
-
-async function prepareNamespace(
-  config: Config,
-  options: ReturnType<typeof connectionOptions>['options'],
-  namespace: string,
-): Promise<void> {
-  const connection = await Connection.connect(options).catch((error) => {
-    throw unreachable(options.address, error);
-  });
-  try {
-    await ensureSearchAttributes(connection, namespace);
-    await requireNoOther(config, connection, namespace);
-  } finally {
-    await connection.close();
-  }
-}
-
-const unreachable = (address: string | undefined, error: unknown) =>
-  new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} does not answer: ${messageOf(error)}`, {
-    next: 'Start Temporal, or name its address by temporal.address or TEMPORAL_ADDRESS.',
-    cause: error,
-  });

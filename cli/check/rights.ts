@@ -2,9 +2,10 @@ import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import type { PlaceRights } from '../../model/place-rights.ts';
 import { type StartUser, startUserProblems, startUserText } from '../../model/start-user.ts';
+import { errorOfTemporal } from '../../worker/temporal-errors.ts';
 import { failureOfWorkflow } from '../operations/failures.ts';
 import { startExamine } from '../operations/start.ts';
-import { errorOfTemporal, type TemporalSession } from '../temporal.ts';
+import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 
 const CHECK = 'rights';

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
+import { errorOfTemporal, isAway, unreachable } from '../../worker/temporal-errors.ts';
 import type { OperationStatus, Output } from '../output/output.ts';
-import { errorOfTemporal, isAway, type TemporalSession, unreachable } from '../temporal.ts';
+import type { TemporalSession } from '../temporal.ts';
 import { failureOfWorkflow } from './failures.ts';
 import type { RunningOperation } from './start.ts';
 import { statusOf } from './status.ts';

@@ -1,6 +1,6 @@
 import { type WorkflowExecutionDescription, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { requireSame, TARGET, type Target } from '../../model/deployment.ts';
-import { errorOfTemporal } from '../temporal.ts';
+import { errorOfTemporal } from '../../worker/temporal-errors.ts';
 
 /**
  * What Temporal knows of the newest run under an id; undefined only when it says that there was none: "it does not run" is an

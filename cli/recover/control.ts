@@ -1,8 +1,8 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { isAway, unreachable } from '../../worker/temporal-errors.ts';
 import { type CommandContext, type Given, optionOf } from '../command.ts';
 import { newestRun } from '../operations/newest-run.ts';
-import { isAway, unreachable } from '../temporal.ts';
 
 /** One update of a running recovery, as `temporal workflow update execute` sends it. */
 export interface Control {

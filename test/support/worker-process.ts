@@ -53,7 +53,7 @@ if (process.env.CLOCK_AHEAD_MS) {
   Date.now = () => now() + Number(process.env.CLOCK_AHEAD_MS);
 }
 installRuntime('WARN');
-const workers = await startWorkers(await loadConfig(configFile), [doom]);
+const workers = await startWorkers(await loadConfig(configFile), { around: [doom] });
 process.once('SIGTERM', () => workers.shutdown());
 process.stdout.write('ready\n');
 await workers.run();
