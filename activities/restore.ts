@@ -38,9 +38,10 @@ export const createRestoreActivities = (world: World) => ({
       const info = await client.info('server', 'persistence');
       if (info.get('run_id') !== plan.serverRunId) throw restarted(plan, info.get('run_id'));
       const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
+      signal.throwIfAborted();
       // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
       if (!platform.restartsByItself) await unlessAborted(shutdown(client.command('SHUTDOWN', how)), signal);
-      else if (how === 'SAVE') await client.command('SAVE'); // a supervisor's stop is a signal, which saves only with save points
+      else if (how === 'SAVE') await unlessAborted(client.command('SAVE'), signal); // a supervisor's stop is a signal, which saves only with save points
     }
     await platform.stop(signal);
   },
@@ -93,7 +94,7 @@ export const createRestoreActivities = (world: World) => ({
   },
 });
 
-async function unlessAborted(answer: Promise<void>, signal: AbortSignal): Promise<void> {
+async function unlessAborted(answer: Promise<unknown>, signal: AbortSignal): Promise<void> {
   answer.catch(() => undefined); // nobody listens any more
   const aborted = new Promise<never>((_, reject) =>
     signal.addEventListener('abort', () => reject(signal.reason), { once: true }),

@@ -39,6 +39,7 @@ export const quickInfo = ({ connection }: ProtectedInstance, withinMs?: number):
 export async function endWithoutSave(target: ProtectedInstance, platform: Platform): Promise<void> {
   if ((await platform.status()).running) {
     await quickly(target.connection, async (client) => {
+      currentJob().signal.throwIfAborted();
       if (platform.restartsByItself) await client.configSet('save', '');
       else await shutdown(client.command('SHUTDOWN', 'NOSAVE'));
     });
@@ -63,6 +64,7 @@ export async function endWithSave(
   const how = appendonly && info?.flag('aof_enabled') ? 'NOSAVE' : 'SAVE';
   if (info) {
     using client = await openRedis(target.connection);
+    currentJob().signal.throwIfAborted();
     if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
     else if (how === 'SAVE' && !info.flag('loading')) await client.command('SAVE'); // its stop is a signal, which saves only with save points
   }

@@ -68,6 +68,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     start: async (signal) => {
       const running = await starter.find();
       if (running) return { running: true, pid: running.pid };
+      signal?.throwIfAborted();
       return { running: true, pid: (await untilUp(redis, await starter.begin(), signal)).pid };
     },
     stop: (signal, withinMs = redis.stopTimeoutMs) => stop(redis, withinMs, signal),
@@ -202,6 +203,7 @@ async function stop({ starter, identity }: LocalRedis, withinMs: number, signal?
   const seen = new Set<number>();
   for (;;) {
     const running = await starter.find();
+    signal?.throwIfAborted(); // one that was left to itself must not end what runs by now
     if (running) seen.add(running.pid);
     if (seen.size > MAX_COMEBACKS + 1) throw comesBack(starter, seen);
     const down = !running && (await starter.isDown());
