@@ -1,7 +1,11 @@
-import { messageOf, RecoveryError } from '../model/errors.ts';
+import { setTimeout as after } from 'node:timers/promises';
+import { RecoveryError } from '../model/errors.ts';
+import { runsIn } from '../model/log-signatures.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { discardStaged, hasMoved, putBack } from '../platforms/data-directory.ts';
+import type { Platform } from '../platforms/platform.ts';
 import { openRedis } from '../redis/client.ts';
+import { isStandingRefusal } from '../redis/client-errors.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { awaitServing } from './serving.ts';
@@ -48,10 +52,11 @@ export const createPutBackActivities = (world: World) => ({
     const { open, noProgressMs } = requireProcess(target);
     const platform = open();
     await startWithin(platform, noProgressMs, signal);
-    await awaitServing(target).catch((error) => {
+    await awaitServing(target, { untilRefused: true }).catch(async (error) => {
       // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
       if (!isStandingRefusal(error)) throw error;
-      progress({ stage: 'put back', note: messageOf(error) });
+      progress({ stage: 'put back', note: `it runs, and refuses us: ${error.message}. ${error.next}` });
+      await untilLoadedByItsLog(platform, signal);
     });
   },
 
@@ -61,6 +66,19 @@ export const createPutBackActivities = (world: World) => ({
   },
 });
 
-/** A Redis that answers in this way runs and has its data; only we are not let in. */
-const isStandingRefusal = (error: unknown): boolean =>
-  error instanceof RecoveryError && ['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code);
+const ASK_EVERY_MS = 200;
+const LOG_LINES = 200;
+
+/** One that loads refuses as one that serves does. Where nothing is known of its log, there is nothing to wait for. */
+async function untilLoadedByItsLog(platform: Platform, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const { running } = await platform.status();
+    const run = runsIn(await platform.logs(LOG_LINES)).at(-1);
+    if (!running) throw endedLoading(platform);
+    if (!run || run.ready) return;
+    await after(ASK_EVERY_MS, undefined, { signal });
+  }
+}
+
+const endedLoading = ({ description }: Platform) =>
+  new RecoveryError('START_FAILED', `${description} ended while it was loading its old data`, { next: 'Read its log.' });

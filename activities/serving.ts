@@ -2,6 +2,7 @@ import { RecoveryError } from '../model/errors.ts';
 import { formatDuration } from '../model/format.ts';
 import type { Platform } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client.ts';
+import { isStandingRefusal } from '../redis/client-errors.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { lastLoad } from '../redis/loading.ts';
 import { unknownToServer } from '../redis/log/load-errors.ts';
@@ -26,12 +27,16 @@ const ASK_EVERY_MS = 100;
  * Waits until Redis answers `loading:0`, for as long as the process lives and goes on loading.
  * @throws RecoveryError `LOG_REFUSED` when the process ends for a command that it does not know; `START_FAILED` with the end of its
  *   log when it ends otherwise, or when its load does not go on for `platform.noProgress`. A missing module ends it with code 0.
+ * @param untilRefused - one that takes no more connections, or fails over TLS, is an error at once, as one that refuses our password is
  */
-export async function awaitServing(target: ProtectedInstance): Promise<Serving> {
+export async function awaitServing(
+  target: ProtectedInstance,
+  { untilRefused = false }: { untilRefused?: boolean } = {},
+): Promise<Serving> {
   const { open, noProgressMs } = requireProcess(target);
   const platform = open();
   using server = watchProcess(platform);
-  const load = watchLoad();
+  const load = watchLoad(untilRefused);
   for (;;) {
     const serving = await askLoaded(target, servingOf, load.unanswered, load.seen);
     if (serving) return serving;
@@ -43,7 +48,7 @@ export async function awaitServing(target: ProtectedInstance): Promise<Serving> 
 }
 
 /** Since when a load stands still. A Redis that does not answer is one that stands still. */
-function watchLoad() {
+function watchLoad(untilRefused: boolean) {
   let loaded: number | undefined;
   let movedAt = performance.now();
   let said = 'it is loading';
@@ -53,9 +58,12 @@ function watchLoad() {
       loaded = bytes;
       movedAt = performance.now();
     },
-    unanswered({ message }: RecoveryError): Progress {
+    unanswered(error: RecoveryError): Progress {
+      const { message, next } = error;
+      const stays = isStandingRefusal(error);
+      if (stays && untilRefused) throw error;
       said = message;
-      return { stage: 'loading', note: message };
+      return { stage: 'loading', note: stays ? `${message}. ${next}` : message };
     },
     stillForMs: () => performance.now() - movedAt,
     lastSaid: () => said,

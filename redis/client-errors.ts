@@ -3,6 +3,18 @@ import { describeConnection, type RedisConnection } from './connection.ts';
 
 const NOT_READY = ['LOADING', 'BUSY', 'MASTERDOWN', 'NOMASTERLINK', 'TRYAGAIN', 'CLUSTERDOWN'];
 const AUTH_FAILED = ['NOAUTH', 'WRONGPASS'];
+const TAKES_NO_MORE = 'takes no more connections';
+const TLS_FAILED = 'TLS failed: check the CA, the client certificate, and that this port speaks TLS.';
+
+/**
+ * It answers and does not let us in: user, password, a right, the number of connections, or TLS. Waiting for it changes nothing, and
+ * of a process that is ours it proves that it listens; one that loads refuses in the same way.
+ */
+export const isStandingRefusal = (error: unknown): error is RecoveryError =>
+  error instanceof RecoveryError &&
+  (['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code) ||
+    error.message.includes(TAKES_NO_MORE) ||
+    error.next === TLS_FAILED);
 
 /** The text of an error reply without what must not be shown: Redis repeats the arguments of a command that it doesn't know. */
 export function withoutSecrets(message: string, connection: RedisConnection): string {
@@ -31,7 +43,7 @@ export function errorOfReply(reply: string, did: string, connection: RedisConnec
     });
   }
   if (/max number of clients/i.test(text)) {
-    return new RecoveryError('REDIS_NOT_READY', `${where} takes no more connections: ${text}`, {
+    return new RecoveryError('REDIS_NOT_READY', `${where} ${TAKES_NO_MORE}: ${text}`, {
       next: 'Find what holds the connections (INFO clients), or raise maxclients from a connection that is still open.',
     });
   }
@@ -78,7 +90,7 @@ function nextWhenUnreachable(text: string, code: string | undefined): string {
   if (code === 'ECONNREFUSED') return 'Nothing listens there: check that Redis runs, and its host and port.';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'The host name is not known here: check it and the DNS.';
   if (/certificate|SSL|TLS|unable to verify/i.test(`${text} ${code ?? ''}`)) {
-    return 'TLS failed: check the CA, the client certificate, and that this port speaks TLS.';
+    return TLS_FAILED;
   }
   return 'Check that Redis runs and that the network lets this machine reach it; a loading or blocked Redis is silent too.';
 }

@@ -43,6 +43,7 @@ type Acts = ReturnType<typeof createRecoveryActs>;
 /** A Redis as a worker of its host has it, and a recovery of it: each is another operation. */
 export interface RecoverySite extends AsyncDisposable {
   redis: RedisServer;
+  world: World;
   platform: Platform;
   acts: Acts;
   progress: Progress[];
@@ -72,7 +73,9 @@ export async function recoverySite(
       name: 'main',
       connection,
       recovery: SETTINGS,
-      ...(options.external ? {} : { process: { host: 'here', open: () => doomed(platform, () => site.fate) } }),
+      ...(options.external
+        ? {}
+        : { process: { host: 'here', noProgressMs: 5_000, open: () => doomed(platform, () => site.fate) } }),
     }),
     requireLock: async () => void locks++,
   } as unknown as World;
@@ -81,6 +84,7 @@ export async function recoverySite(
   const operationId = randomUUID();
   const site: RecoverySite = {
     redis,
+    world,
     platform,
     acts,
     progress,
