@@ -1,9 +1,11 @@
 import type { AofManifest } from '../model/aof-manifest.ts';
+import type { ArchiveExtent } from '../model/archive-chain.ts';
 import { inOrder, takenAtMs } from '../model/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
+import { type Restorable, restorableOf } from '../model/restorable.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
@@ -50,6 +52,8 @@ export interface Catalog {
   problems: { shard: string; backupId: string; message: string }[];
   /** Of the continuous log. */
   archive: CatalogedLog[];
+  /** From when to when, by shard. */
+  restorable: ({ shard: string } & Restorable)[];
 }
 
 /** What a shard has of the continuous log. */
@@ -65,7 +69,7 @@ export interface CatalogedLog {
 }
 
 export async function catalogOf(repository: Repository, instance: string, nowMs: number): Promise<Catalog> {
-  const catalog: Catalog = { instance, backups: [], logs: [], problems: [], archive: [] };
+  const catalog: Catalog = { instance, backups: [], logs: [], problems: [], archive: [], restorable: [] };
   const shards = await repository.shards(instance);
   // A directory that isn't mounted lists nothing either, and that must not read as "no backups".
   if (shards.length === 0) await repository.store.probe();
@@ -77,20 +81,26 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
     catalog.problems.push(
       ...[...problems, ...logs.problems].map(({ backupId, error }) => ({ shard, backupId, message: error.message })),
     );
-    catalog.archive.push(...(await archiveOf(repository, instance, shard)));
+    const { extents, archive } = await archiveOf(repository, instance, shard);
+    catalog.archive.push(...archive);
+    catalog.restorable.push({ shard, ...restorableOf(extents, manifests, nowMs) });
   }
   return catalog;
 }
 
-async function archiveOf({ store }: Repository, instance: string, shard: string): Promise<CatalogedLog[]> {
+async function archiveOf(
+  { store }: Repository,
+  instance: string,
+  shard: string,
+): Promise<{ extents: ArchiveExtent[]; archive: CatalogedLog[] }> {
   const { readExtents } = await import('../repository/archive/extents.ts');
   const { extents, damage, gaps, clocks } = await readExtents({ store, instance, shard });
-  if (extents.length === 0 && damage.length === 0) return [];
+  if (extents.length === 0 && damage.length === 0) return { extents, archive: [] };
   const stretches = extents.flatMap((one) => one.stretches);
   const times = stretches.flatMap(({ firstAtMs, lastAtMs, storedAtMs = lastAtMs }) => [
     Math.min(firstAtMs, storedAtMs),
     storedAtMs,
   ]);
   const period = times.length === 0 ? {} : { fromMs: Math.min(...times), toMs: Math.max(...times) };
-  return [{ shard, ...period, damage, gaps, clocks }];
+  return { extents, archive: [{ shard, ...period, damage, gaps, clocks }] };
 }

@@ -7,13 +7,13 @@ import {
   type Place,
   parentOf,
   placesOf,
-  reachOf,
 } from './archive-chain.ts';
 import type { Cut } from './archive-cut.ts';
 import { type Beyond, beyondText } from './beyond.ts';
 import { RecoveryError } from './errors.ts';
 import { formatTime } from './format.ts';
 import type { SnapshotManifest } from './manifest.ts';
+import { type Moment, windowsOf } from './restorable.ts';
 
 /** Where to restore to. `offset`: a boundary of that timeline, such as the `before` of a destructive command. */
 export type ArchiveTarget =
@@ -38,13 +38,6 @@ export interface ArchivePlan {
   logBytes: number;
   /** What came behind the cut and will not come back: from when to when, and how much of it the archive has. */
   lost: { fromMs: number; toMs: number; logBytes: number };
-}
-
-/** A moment that can be restored. */
-export interface Moment {
-  atMs: number;
-  /** A snapshot alone, without any log. */
-  backupId?: string;
 }
 
 /** Why there is no plan. Nothing steps over a gap: what came in it may be what the person wants back. */
@@ -183,15 +176,6 @@ function noBase(oldest: Place, cut: Cut, places: readonly Place[]): Pick<Archive
     `no snapshot lies between ${timeText(beginMs)} and ${timeText(cut.atMs)}, ` +
     (before ? `and before that the archive has a gap since ${timeText(before.lastAtMs)}` : 'where the archive begins');
   return { why, gap: { fromMs: before?.lastAtMs, toMs: beginMs } };
-}
-
-/** From each snapshot on, as far as the log goes on without a gap; of a snapshot that has no log, its own moment. */
-function windowsOf(places: readonly Place[], snapshots: readonly SnapshotManifest[]): { from: Moment; toMs: number }[] {
-  return snapshots.map((snapshot) => {
-    const atMs = Date.parse(snapshot.times.takenAt);
-    const reached = places.filter((place) => isOn(snapshot, place)).map((place) => reachOf(place, places));
-    return { from: { atMs, backupId: snapshot.backupId }, toMs: Math.max(atMs, ...reached) };
-  });
 }
 
 function nearest(

@@ -1,5 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
+import { isBackupId } from '../../model/instance.ts';
 import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
+import { momentOf, OR_A_PLACE } from '../typed-time.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `clone [INSTANCE]`: a Redis to look into, with the data as it was. From the repository alone; changes nothing. */
@@ -11,7 +13,7 @@ export const clone: CommandSpec = {
     {
       flags: '--at <moment>',
       about:
-        '`latest`, the default; a time such as 2026-08-01T10:42:07Z; an offset as `find-destructive` prints it; or a backup id, for that backup alone',
+        '`latest`, the default; a time such as `10m ago` or `2026-08-01 10:42:07`; an offset as `find-destructive` prints it; or a backup id, for that backup alone',
     },
     { flags: '--port <port>', about: 'where it listens, on 127.0.0.1; default: a free one' },
     { flags: '--keep-ttls', about: 'leave times to live as they were; else keys live as long as they had left then' },
@@ -36,7 +38,7 @@ export const clone: CommandSpec = {
     const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
     const wish = {
       instance: settings,
-      at: optionOf(given, 'at') ?? LATEST,
+      at: momentOfClone(context, given),
       keepTtls: given.options.keepTtls === true,
       withPassword: given.options.password !== false,
       foreground: given.options.foreground === true,
@@ -50,6 +52,12 @@ export const clone: CommandSpec = {
     return undefined;
   },
 };
+
+/** A backup id is that backup alone, and no time. @throws RecoveryError `INPUT_INVALID` */
+function momentOfClone(context: CommandContext, given: Given): string {
+  const at = optionOf(given, 'at') ?? LATEST;
+  return isBackupId(at) ? at : momentOf(at, '--at', context, `${OR_A_PLACE}, or a backup id`);
+}
 
 async function untilEnded(
   interrupt: AbortSignal,

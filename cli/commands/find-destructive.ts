@@ -3,11 +3,12 @@ import { type Beyond, beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList, formatTime } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { formatOffset, parseUntil } from '../../model/until.ts';
+import { formatOffset } from '../../model/until.ts';
 import type { DestructiveSearch } from '../../repository/archive/archive.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
-import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
+import { timeOf } from '../typed-time.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -35,14 +36,19 @@ export const findDestructive: CommandSpec = {
     'lists the moments at which much was taken away at once: FLUSHALL, FLUSHDB, SWAPDB, and 100 keys that are deleted, renamed or moved within a second',
   arguments: [ONE_INSTANCE],
   options: [
-    { flags: '--from <time>', about: 'only from this time on, such as 2026-08-01T10:00:00Z; default: one day ago' },
+    { flags: '--from <time>', about: 'only from this time on: `2h ago`, `2026-08-01 10:00`; default: one day ago' },
     { flags: '--to <time>', about: 'only until this time; default: now' },
   ],
   exits:
     '0 all of it was read; 24 something of that time is damaged, missing or not understood, the log ends before it, or begins behind a --from that was given, or there is no log at all',
-  async run({ config, repository, output, now }, given) {
+  async run(context, given) {
+    const { config, repository, output, now } = context;
     const instance = oneInstance(await config(), given.arguments[0], 'find-destructive');
-    const range = { fromMs: timeOf(given, 'from') ?? now() - DAY_MS, toMs: timeOf(given, 'to') ?? now() };
+    const asTyped = (name: 'from' | 'to'): number | undefined => {
+      const text = optionOf(given, name);
+      return text === undefined ? undefined : timeOf(text, `--${name}`, context);
+    };
+    const range = { fromMs: asTyped('from') ?? now() - DAY_MS, toMs: asTyped('to') ?? now() };
     const [{ Archive }, { readExtents }, moments] = await Promise.all([
       import('../../repository/archive/archive.ts'),
       import('../../repository/archive/extents.ts'),
@@ -114,17 +120,6 @@ async function nothingToSearch(store: ObjectStore, instance: string, damage: rea
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** @throws RecoveryError `INPUT_INVALID` */
-function timeOf(given: Given, name: string): number | undefined {
-  const text = optionOf(given, name);
-  if (text === undefined) return undefined;
-  const parsed = parseUntil(text);
-  if (parsed?.kind === 'time') return parsed.atMs;
-  throw new RecoveryError('INPUT_INVALID', `--${name} is "${text}", which is no time`, {
-    next: 'Give a time with its zone, such as 2026-08-01T10:42:07Z.',
-  });
-}
 
 type Looked = Omit<DestructiveSearch, 'found'> & { outside: readonly OutsideLog[] };
 

@@ -5,6 +5,7 @@ import { beyondText } from '../../model/beyond.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { restorableText } from '../../model/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
 import { table } from '../output/table.ts';
@@ -25,7 +26,11 @@ export const list: CommandSpec = {
     const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
     const aofBackups = catalogs.flatMap((one) => one.logs.map(listedLog));
     const archives = catalogs.flatMap((one) => one.archive.map((log) => listedArchive(one.instance, log)));
-    output.result({ backups, aofBackups, problems, archives }, catalogs.map((catalog) => listText(catalog, now())).join('\n'));
+    const restorable = catalogs.flatMap((one) => one.restorable.map((what) => listedRestorable(one.instance, what)));
+    output.result(
+      { backups, aofBackups, problems, archives, restorable },
+      catalogs.map((catalog) => listText(catalog, now())).join('\n'),
+    );
     return undefined;
   },
 };
@@ -69,8 +74,16 @@ const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps, cl
   clocks,
 });
 
+/** `list --json`: any moment of a period, and the moments of backups that lie in none. */
+const listedRestorable = (instance: string, { shard, periods, aloneMs }: Catalog['restorable'][number]) => ({
+  instance,
+  shard,
+  periods: periods.map(({ fromMs, toMs }) => ({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() })),
+  alone: aloneMs.map((atMs) => new Date(atMs).toISOString()),
+});
+
 /** @param now - milliseconds since 1970 */
-export function listText({ instance, backups, logs, problems, archive }: Catalog, now: number): string {
+export function listText({ instance, backups, logs, problems, archive, restorable }: Catalog, now: number): string {
   const rows = backups.map((one) => [
     nameOf(one),
     ageOf(one, now),
@@ -84,10 +97,16 @@ export function listText({ instance, backups, logs, problems, archive }: Catalog
   return [
     rows.length === 0 ? `${instance}: no backups` : `${instance}\n${table([header, ...rows], [1, 2, 3, 4])}`,
     ...(logs.length > 0 ? [logsText(logs, now)] : []),
+    ...restorable.flatMap(restorableLine),
     ...archive.flatMap(archiveText),
     ...clockDoubts([...backups, ...logs], now).map((doubt) => `warning: ${doubt}`),
     ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
   ].join('\n');
+}
+
+function restorableLine({ shard, ...what }: Catalog['restorable'][number]): string[] {
+  const text = restorableText(what);
+  return text === undefined ? [] : [shard === ONLY_SHARD ? text : `shard ${shard} ${text}`];
 }
 
 /** What it covers, and each part that it lacks. */

@@ -1,11 +1,11 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
-import { parseUntil } from '../../model/until.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
 import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
 import { restoreText } from '../restore-text.ts';
+import { momentOf } from '../typed-time.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `restore [INSTANCE] [BACKUP_ID]`: shows the plan, asks, and follows the workflow. Ctrl-C detaches; the restore goes on. */
@@ -20,7 +20,7 @@ export const restore: CommandSpec = {
     {
       flags: '--until <moment>',
       about:
-        'replay the continuous log: `latest`, a time such as 2026-08-01T10:42:07Z, or an offset as `find-destructive` prints it',
+        'replay the continuous log: `latest`, a time such as `10m ago` or `2026-08-01 10:42:07`, or an offset as `find-destructive` prints it',
     },
     {
       flags: '--strategy <strategy>',
@@ -54,7 +54,7 @@ export const restore: CommandSpec = {
   async run(context, given) {
     const { options } = given;
     const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
-    const until = untilOf(given);
+    const until = untilOf(context, given);
     const aofBackup = aofBackupOf(given, named);
     // a log finds its base by itself, and a copy of one has it
     const base = (until === undefined && aofBackup === undefined) || named ? { backupId } : {};
@@ -117,12 +117,9 @@ function strategyOf(given: Given): RestoreInput['strategy'] {
 }
 
 /** @throws RecoveryError `INPUT_INVALID` for what is no moment, before anything is asked or started */
-function untilOf(given: Given): string | undefined {
+function untilOf(context: CommandContext, given: Given): string | undefined {
   const until = optionOf(given, 'until');
-  if (until === undefined || parseUntil(until)) return until;
-  throw new RecoveryError('INPUT_INVALID', `"${until}" is no moment that a log can be replayed until`, {
-    next: 'Give `latest`, a time with its zone such as 2026-08-01T10:42:07Z, or an offset as `redis-backup find-destructive` prints it.',
-  });
+  return until === undefined ? undefined : momentOf(until, '--until', context);
 }
 
 /** @throws RecoveryError `INPUT_INVALID`, `USAGE` */

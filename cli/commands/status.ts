@@ -9,6 +9,7 @@ import { formatCount, formatCountOf, formatDuration } from '../../model/format.t
 import { isEmpty } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { describeOwner, foreignTo } from '../../model/owner.ts';
+import { restorableText } from '../../model/restorable.ts';
 import { holdsAsMuch, toCandidate } from '../../model/retention.ts';
 import { readOwner } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
@@ -62,12 +63,14 @@ export interface BackupState {
   storedBytes?: number;
   /** Of the continuous log, as it tells of them itself. What is damaged of it is a warning. */
   gaps: string[];
+  /** From when to when, in words. */
+  restorable: string[];
   warnings: string[];
 }
 
 export function stateOf(
   config: Config,
-  { instance, backups, problems, archive }: Catalog,
+  { instance, backups, problems, archive, restorable }: Catalog,
   { maxAgeMs, now }: { maxAgeMs?: number; now: number },
 ): BackupState {
   const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
@@ -86,7 +89,12 @@ export function stateOf(
     ...archive.flatMap(({ damage, clocks }) => [...damage, ...clocks].map(beyondText)),
   ];
   const gaps = archive.flatMap((one) => one.gaps.map(beyondText));
-  if (!newest) return { instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps, warnings: found };
+  const period = restorable.map((one) => restorableText(one)).filter((text) => text !== undefined);
+  if (!newest)
+    return {
+      ...{ instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps },
+      ...{ restorable: period, warnings: found },
+    };
   const ageMs = isFuture(newest, now) ? undefined : now - provenAtMs(newest);
   const stale = ageMs === undefined || ageMs > limitMs;
   return {
@@ -99,6 +107,7 @@ export function stateOf(
     keys: newest.rdb.keys,
     storedBytes: newest.stored.bytes,
     gaps,
+    restorable: period,
     warnings: [...warningsOf(newest, regular), ...found],
   };
 }
@@ -136,6 +145,7 @@ export function stateText({
   keys = 0,
   storedBytes = 0,
   gaps,
+  restorable,
   warnings,
 }: BackupState): string {
   const limit = formatDuration(maxAgeSeconds * 1000);
@@ -144,7 +154,7 @@ export function stateText({
   const age = ageSeconds === undefined ? 'of unknown age' : `${formatDuration(ageSeconds * 1000)} old`;
   const text = `${instance}: last good backup ${backupId} is ${age} (limit ${limit})`;
   const figures = `age=${ageSeconds ?? 'U'}${ageSeconds === undefined ? '' : 's'};;${maxAgeSeconds} keys=${keys} stored=${storedBytes}B`;
-  return `REDIS BACKUP ${word} - ${[text, ...warnings, ...gapsText(gaps)].join('; ')} | ${figures}`;
+  return `REDIS BACKUP ${word} - ${[text, ...warnings, ...gapsText(gaps), ...restorable].join('; ')} | ${figures}`;
 }
 
 /** The newest is named: each restart of Redis may leave one. */

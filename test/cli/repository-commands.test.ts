@@ -36,6 +36,7 @@ describe('redis-backup list, show and status', () => {
         'backup                   age       keys    RDB  stored  Redis   reason',
         '20260801T003000Z  8 h 00 min  1,234,567  456 B   123 B  7.0.15  scheduled',
         '20260801T063000Z  2 h 00 min  1,234,600  456 B   123 B  7.0.15  manual',
+        'can be restored: only the moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 06:30:00 UTC',
         'other: no backups',
         '',
       ].join('\n'),
@@ -129,17 +130,19 @@ other (no class)     1            1        0
   });
 
   const fresh =
-    'REDIS BACKUP OK - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min) | age=7200s;;25200 keys=1000 stored=123B\n';
-  const stale =
-    'REDIS BACKUP CRITICAL - main: last good backup 20260801T003000Z is 8 h 00 min old (limit 7 h 00 min) | age=28800s;;25200 keys=1000 stored=123B\n';
+    'REDIS BACKUP OK - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min); can be restored: only the moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 06:30:00 UTC | age=7200s;;25200 keys=1000 stored=123B\n';
+  const staleUntil = (what: string) =>
+    `REDIS BACKUP CRITICAL - main: last good backup 20260801T003000Z is 8 h 00 min old (limit 7 h 00 min); can be restored: only the ${what} | age=28800s;;25200 keys=1000 stored=123B\n`;
+  const stale = staleUntil('moment of 1 backup, 2026-08-01 00:30:00 UTC');
+  const staleBefore = staleUntil('moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 07:30:00 UTC');
   const emptied =
-    'REDIS BACKUP WARNING - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min); it holds 5 keys, and 20260801T003000Z held 1,000: was the data lost in between? | age=7200s;;25200 keys=5 stored=123B\n';
+    'REDIS BACKUP WARNING - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min); it holds 5 keys, and 20260801T003000Z held 1,000: was the data lost in between?; can be restored: only the moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 06:30:00 UTC | age=7200s;;25200 keys=5 stored=123B\n';
   const STATES: [title: string, backups: SnapshotManifest[], code: number, nagios: number, stdout: string][] = [
     ['fresh', [taken(8, 900), taken(2, 1000)], 0, 0, fresh],
     ['stale', [taken(8, 1000)], 61, 2, stale],
     ['none', [], 62, 2, 'REDIS BACKUP CRITICAL - main: no backup (limit 7 h 00 min)\n'],
-    ['stale whatever a restore put into safety', [taken(8, 1000), taken(1, 1000, { reason: 'safety' })], 61, 2, stale],
-    ['stale whatever somebody brought in', [taken(8, 1000), taken(1, 90_000, { reason: 'imported' })], 61, 2, stale],
+    ['stale whatever a restore put into safety', [taken(8, 1000), taken(1, 1000, { reason: 'safety' })], 61, 2, staleBefore],
+    ['stale whatever somebody brought in', [taken(8, 1000), taken(1, 90_000, { reason: 'imported' })], 61, 2, staleBefore],
     ['fresh, with a warning when nine tenths of the keys are gone', [taken(8, 1000), taken(2, 5)], 0, 1, emptied],
   ];
   for (const [title, backups, code, nagios, stdout] of STATES) {

@@ -83,11 +83,17 @@ describe('A restore to a moment of the log', function () {
     assert.match(stderr, /^next: Choose the first after it, /m);
   });
 
+  it('takes a time as people type it, and repeats it in UTC', async () => {
+    const { stderr, code } = await house.command('restore', '--until', '30d ago', '--plan');
+    assert.equal(code, 24, stderr); // understood: it is before the log begins
+    assert.match(stderr, /--until "30d ago" is .*2\d{3}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(\.\d{3})? UTC$/m);
+  });
+
   it('refuses what is no moment', async () => {
-    for (const moment of ['10:42', '2026-02-30T10:00:00Z', 'yesterday']) {
+    for (const moment of ['10', '2026-02-30T10:00:00Z', 'yesterday', '2026-08-01 10:42 CET']) {
       const { code, stderr } = await house.command('restore', '--until', moment, '--plan');
       assert.equal(code, 2);
-      assert.match(stderr, /is no moment that a log can be replayed until/);
+      assert.match(stderr, /--until is ".*", which is no time/);
     }
   });
 });
