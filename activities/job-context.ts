@@ -25,6 +25,8 @@ export interface Progress {
   etaSeconds?: number;
   /** Age of the oldest write that is not stored yet: what would be lost now. */
   rpoSeconds?: number;
+  /** Parts of the continuous log that the store has lost, as far as its archiver has found. */
+  holes?: number;
   note?: string;
 }
 

@@ -79,6 +79,17 @@ export function planArchive(
   return { refusal: withDamage(refusal, damage) };
 }
 
+/** The snapshot from which the log goes on without a gap to its very end. None: what is written now cannot be restored. */
+export function baseOfEnd(
+  extents: readonly ArchiveExtent[],
+  snapshots: readonly SnapshotManifest[],
+): SnapshotManifest | undefined {
+  const places = placesOf(extents);
+  const last = places.at(-1);
+  const chain = last ? chainTo(last, last.end, places) : [];
+  return chain.map(({ place, to }) => newestOn(snapshots, place, to)).findLast((base) => base !== undefined);
+}
+
 /** A moment may be missing only because what had it is damaged: then that is the reason. */
 const withDamage = (refusal: ArchiveRefusal, damage: readonly Beyond[]): ArchiveRefusal =>
   damage.length === 0

@@ -17,6 +17,8 @@ export interface Rpo {
   foreign?: string[];
   /** Since when nothing has been heard from Redis, not even its pings, ISO 8601. Absent: the line is alive. */
   silentSince?: string;
+  /** What the store had lost of the log: what came behind it is restored from the new base that was taken. */
+  hole?: string;
   /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes, and at once when it falls silent. */
   asOf: string;
 }

@@ -31,10 +31,14 @@ export function unusableBackup(backupId: string, why: string): Beyond {
 
 /** The gaps that the timelines themselves tell of. */
 export const gapsOf = (timelines: readonly Timeline[]): Beyond[] =>
-  timelines.flatMap(({ timelineId, startedAt, parent }) => {
+  timelines.flatMap(({ timelineId, startedAt, parent, reason }) => {
     if (!parent?.gap) return [];
     const [fromMs, toMs] = [Date.parse(parent.endedAt), Date.parse(startedAt)];
-    return [{ what: 'gap', id: timelineId, fromMs, toMs, why: 'Redis could not go on where the log ended and sent all anew' }];
+    const why =
+      reason === 'hole'
+        ? 'the store had lost a part of it, and a new base was taken'
+        : 'Redis could not go on where the log ended and sent all anew';
+    return [{ what: 'gap', id: timelineId, fromMs, toMs, why }];
   });
 
 /** Stretches of the log that the store had before the time that they say they are of. */

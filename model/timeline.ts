@@ -30,9 +30,10 @@ export interface Timeline {
 
 /**
  * `first`: the archive begins. `continued`: same history under a new replication id (fail-over, restart of an RDB-only
- * server): nothing is missing. `full-resync`: Redis could not or would not go on where the archive ended.
+ * server): nothing is missing. `full-resync`: Redis could not or would not go on where the archive ended. `hole`: the store
+ * had lost a part of the log, and a new base was asked for.
  */
-export type TimelineReason = 'first' | 'continued' | 'full-resync';
+export type TimelineReason = 'first' | 'continued' | 'full-resync' | 'hole';
 
 export interface ParentTimeline {
   timelineId: string;

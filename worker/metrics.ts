@@ -13,6 +13,10 @@ const gauge = (name: string, help: string): Gauge<'instance'> =>
 
 const rpo = gauge('archive_rpo_seconds', 'Age of the oldest write that is not stored: what would be lost now.');
 const stored = gauge('archive_stored_bytes', 'Bytes of the replication stream that are stored, of the timeline at hand.');
+const holes = gauge(
+  'archive_holes',
+  'Parts of the log that the store has lost, as far as the archiver has found in this stay; a new base was taken behind them.',
+);
 const following = gauge('archive_following', '1 while this worker follows the stream of the instance.');
 const age = gauge('last_backup_age_seconds', 'Age of the newest good backup. Absent where there is none.');
 
@@ -55,9 +59,11 @@ export function observeQuestion(runId: string, instance: string, answerBy?: stri
 export const countRecovery = (instance: string): void => recoveries.inc({ instance });
 
 /** Called with every progress of a step: the log's is what an alert looks at. */
-export function observeProgress(step: string, instance: string, { rpoSeconds, storedBytes, stage }: Progress): void {
+export function observeProgress(step: string, instance: string, { rpoSeconds, storedBytes, stage, holes: lost }: Progress): void {
   if (step === 'watchInstance') observeLook(instance, stage);
-  if (step !== 'followStream' || rpoSeconds === undefined) return;
+  if (step !== 'followStream') return;
+  if (lost !== undefined) holes.set({ instance }, lost);
+  if (rpoSeconds === undefined) return;
   rpo.set({ instance }, rpoSeconds);
   following.set({ instance }, 1);
   if (storedBytes !== undefined) stored.set({ instance }, storedBytes);

@@ -166,12 +166,13 @@ class Archiver {
 
   #show(): void {
     const { instance, phase, rpo } = this.#status;
-    const { foreign = [], silentSince } = rpo ?? {};
+    const { foreign = [], silentSince, hole } = rpo ?? {};
     const silent = phase === 'follow' && silentSince !== undefined;
     const text = silent
       ? `**Nothing heard from Redis since ${silentSince}:** what was written since then is not stored. The line is given up and dialled anew after two and a half of its ping periods.`
       : this.#text;
     const beyond = foreign.length > 0 ? `\n\n**No restore goes beyond commands that nobody replays:** ${foreign.join(', ')}` : '';
-    setCurrentDetails(`**archive of ${instance}: ${phase}**\n\n${text}${beyond}`);
+    const lost = hole === undefined ? '' : `\n\n**The store has lost a part of the log, and a new base was taken:** ${hole}`;
+    setCurrentDetails(`**archive of ${instance}: ${phase}**\n\n${text}${beyond}${lost}`);
   }
 }

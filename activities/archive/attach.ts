@@ -49,26 +49,33 @@ const DIAL_MS = 10_000;
 /**
  * Goes on at the last stored byte. Where Redis can't (its backlog is overrun, it has a new history), a new timeline is opened
  * with a base of its own, and the gap stands in it. Safe to repeat: nothing that is stored changes.
+ * @param hole - what the store has lost: a new base is asked for, though Redis could go on
  */
-export async function attach(world: World, target: ProtectedInstance, archive: Archive, shard: string): Promise<Attached> {
+export async function attach(
+  world: World,
+  target: ProtectedInstance,
+  archive: Archive,
+  { shard, hole }: { shard: string; hole?: string | undefined },
+): Promise<Attached> {
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, world.draining]);
   using client = await openRedis(target.connection, { commandTimeoutMs: DIAL_MS });
   await claimRepository(world, target, client);
   const end = await endOf(world, target.name, archive, { shard, client });
-  await untilWorthFollowing(target, client, end, signal);
+  if (hole !== undefined) progress({ stage: 'attach', holes: 1, note: `a new base is taken: ${hole}` });
+  await untilWorthFollowing(target, client, hole === undefined ? end : undefined, signal);
   const pings = await readPingPeriod(client);
   const follower = await openFollower(target.connection, {
     signal,
     lends: true, // of the snapshot; the compressor copies them
     lendsStream: true, // what is acknowledged is stored
     streamSilenceMs: pings.deadAfterMs,
-    ...(end ? { resume: { replid: end.replid, offset: end.offset } } : {}),
+    ...(end && hole === undefined ? { resume: { replid: end.replid, offset: end.offset } } : {}),
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
     if (follower.kind === 'full')
-      return { ...(await beginAnew(world, target, archive, { shard, client, follower, end })), pings };
+      return { ...(await beginAnew(world, target, archive, { shard, client, follower, end, hole })), pings };
     if (!end) throw new Error('Redis went on where nothing was asked for');
     if (end.timeline && end.replid === follower.replid && !end.blocked)
       return { ...end, timeline: end.timeline, follower, pings };
@@ -171,7 +178,8 @@ async function beginAnew(
     client,
     follower,
     end,
-  }: { shard: string; client: RedisClient; follower: Follower & { kind: 'full' }; end: ArchiveEnd | undefined },
+    hole,
+  }: Pick<Opening, 'shard' | 'client' | 'end'> & { follower: Follower & { kind: 'full' }; hole: string | undefined },
 ): Promise<Omit<Attached, 'pings'>> {
   const takenAtMs = world.now();
   const server = await readServerFacts(client);
@@ -187,7 +195,7 @@ async function beginAnew(
   });
   if (manifest.rdb.keys === 0) throw changedMeanwhile(target.name); // it was not empty a moment ago: it has crashed since
   await (await world.repository()).publish(manifest);
-  const reason = end?.timeline ? 'full-resync' : 'first';
+  const reason = !end?.timeline ? 'first' : hole === undefined ? 'full-resync' : 'hole';
   const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
   return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };
 }

@@ -4,23 +4,30 @@ import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
 import { attach } from './attach.ts';
 import { Stay } from './stay.ts';
+import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
 
-export const createFollowActivities = (world: World) => ({
+/** @param lookEveryMs - how often what was stored is looked for in the store */
+export const createFollowActivities = (world: World, { lookEveryMs = LOOK_EVERY_MS } = {}) => ({
   /**
    * Follows the stream of one Redis into immutable segments until an hour is over, the worker drains, or it is cancelled.
    * Acknowledges only what is stored. A retry goes on at the last stored byte, never at a heartbeat: whatever was not
-   * stored, Redis still has. Two that run at once never both write: each offset is created once.
+   * stored, Redis still has. Where the store has lost a part of what it had taken, a new base is taken at once. Two that run at once never both write: each offset is created once.
    * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
    */
   async followStream({ instance }: { instance: string }): Promise<FollowResult> {
     const target = await world.instance(instance);
     const settings = requireArchive(target);
     const archive = await world.archive(instance, ONLY_SHARD);
-    const attached = await attach(world, target, archive, ONLY_SHARD);
-    try {
-      return await new Stay(world, settings, archive, attached).run();
-    } finally {
-      attached.follower.close();
+    for (let hole: string | undefined; ; ) {
+      const attached = await attach(world, target, archive, { shard: ONLY_SHARD, hole });
+      try {
+        return await new Stay(world, settings, archive, attached, { hole, lookEveryMs }).run();
+      } catch (error) {
+        if (!(error instanceof LogHole)) throw error;
+        hole = error.message;
+      } finally {
+        attached.follower.close();
+      }
     }
   },
 });

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowResult } from '../../model/archiving.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
-import { formatDuration, formatList } from '../../model/format.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/timeline.ts';
 import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
 import { spool } from '../../repository/pipeline/spool.ts';
@@ -10,9 +9,11 @@ import { currentJob } from '../job-context.ts';
 import type { ArchiveSettings, World } from '../world.ts';
 import type { Attached } from './attach.ts';
 import { steadyClock } from './clock.ts';
+import { followReport } from './follow-report.ts';
 import { News } from './news.ts';
 import { RpoTeller } from './rpo-teller.ts';
 import { type SegmentDraft, Segmenter } from './segmenter.ts';
+import { type LogHole, StoredLog } from './stored-log.ts';
 import { StreamTap } from './tap.ts';
 
 /** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */
@@ -26,6 +27,12 @@ const FAREWELL_MS = 8_000;
 const STORE_PAUSE_MS = 1_000;
 /** A put may wait for the store for a minute, and what would be lost grows meanwhile. */
 const REPORT_EVERY_MS = 1_000;
+
+export interface StayOptions {
+  /** What the store had lost, and why this stay has begun with a new base. */
+  hole: string | undefined;
+  lookEveryMs: number;
+}
 
 /** One stay at one Redis: bytes come in on one side and leave as objects on the other. */
 export class Stay {
@@ -42,6 +49,8 @@ export class Stay {
   readonly #leave = new AbortController();
   readonly #giveUp = new AbortController();
   readonly #tooLate = Promise.withResolvers<never>();
+  readonly #log: StoredLog;
+  readonly #options: StayOptions;
   #stored: { offset: number; atMs: number };
   /** Nothing more will come. */
   #ended = false;
@@ -51,7 +60,7 @@ export class Stay {
   /** When the first byte came of the segment that is being stored. */
   #underWayAtMs: number | undefined;
 
-  constructor(world: World, settings: ArchiveSettings, archive: Archive, attached: Attached) {
+  constructor(world: World, settings: ArchiveSettings, archive: Archive, attached: Attached, options: StayOptions) {
     const { offset, state, lastAtMs } = attached;
     this.#world = world;
     this.#settings = settings;
@@ -66,6 +75,8 @@ export class Stay {
       bytes: settings.segmentBytes,
     });
     this.#stored = { offset, atMs: lastAtMs };
+    this.#log = new StoredLog(world, archive, attached.timeline);
+    this.#options = options;
     const { instance } = attached.timeline;
     this.#rpo = new RpoTeller((rpo) => world.archiver.tellRpo(instance, rpo), this.#clock);
     this.#tap = new StreamTap(attached, this.#segmenter, {
@@ -82,6 +93,8 @@ export class Stay {
     using _reporting = every(REPORT_EVERY_MS, () => this.#report());
     this.#attached.follower.acknowledge(this.#stored.offset);
     const receiving = this.#receive();
+    const leaving = new AbortController();
+    const looking = this.#log.watch(leaving.signal, (hole) => this.#leaveFor(hole), this.#options.lookEveryMs);
     try {
       await this.#store();
     } catch (error) {
@@ -89,7 +102,8 @@ export class Stay {
     } finally {
       this.#attached.follower.close();
       this.#end();
-      await receiving;
+      leaving.abort();
+      await Promise.all([receiving, looking]);
       await this.#rpo.tellLast();
     }
     signal.throwIfAborted();
@@ -154,8 +168,15 @@ export class Stay {
     try {
       yield* this.#tap.pass(this.#attached.follower.stream());
     } catch (error) {
-      this.#lost = error;
+      this.#lost ??= error;
     }
+  }
+
+  /** What has come is stored, and then a new base is taken. */
+  #leaveFor(hole: LogHole): void {
+    this.#lost ??= hole;
+    this.#attached.follower.close();
+    this.#end();
   }
 
   #end(): void {
@@ -197,6 +218,7 @@ export class Stay {
     await this.#persistently(() => this.#archive.putSegment(header, pieces, { signal: this.#giveUp.signal }));
     this.#underWayAtMs = undefined;
     this.#stored = { offset: draft.end, atMs: draft.lastAtMs };
+    this.#log.add({ start: draft.start, end: draft.end });
     this.#attached.follower.acknowledge(draft.end);
     this.#news.tell(); // there is room for more
   }
@@ -227,34 +249,19 @@ export class Stay {
   }
 
   #report(): void {
-    const oldest = this.#underWayAtMs ?? this.#segmenter.oldestAtMs;
-    const silentMs = this.#silentMs();
-    const lagMs = Math.max(silentMs ?? 0, oldest === undefined ? 0 : this.#clock() - oldest);
-    const { offset, atMs } = this.#stored;
-    const { first } = this.#attached.timeline;
-    const { foreign } = this.#tap;
-    const notes = [
-      `stored up to offset ${offset}`,
-      ...(silentMs !== undefined
-        ? [`nothing heard from Redis for ${formatDuration(silentMs)}: whether it was written to is not known`]
-        : lagMs > 0
-          ? [`the oldest unstored write is ${formatDuration(lagMs)} old`]
-          : []),
-      ...(foreign.length > 0 ? [`no restore goes beyond what nobody replays: ${formatList(foreign)}`] : []),
-      ...(this.#storeTrouble ? [this.#storeTrouble] : []),
-    ];
-    const told = {
-      ...(foreign.length > 0 ? { foreign } : {}),
-      ...(silentMs !== undefined ? { silentSince: new Date(this.#clock() - silentMs).toISOString() } : {}),
-    };
-    this.#rpo.known({ seconds: lagMs / 1000, storedUpTo: new Date(atMs).toISOString(), ...told });
-    currentJob().progress({
-      stage: 'follow',
-      storedBytes: offset - first,
-      doneBytes: this.#tap.received - first,
-      rpoSeconds: lagMs / 1000,
-      note: notes.join(', '),
+    const { rpo, progress } = followReport({
+      stored: this.#stored,
+      first: this.#attached.timeline.first,
+      received: this.#tap.received,
+      nowMs: this.#clock(),
+      oldestAtMs: this.#underWayAtMs ?? this.#segmenter.oldestAtMs,
+      silentMs: this.#silentMs(),
+      foreign: this.#tap.foreign,
+      storeTrouble: this.#storeTrouble,
+      hole: this.#options.hole,
     });
+    this.#rpo.known(rpo);
+    currentJob().progress(progress);
   }
 }
 

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newestNeeds } from '../../activities/log-needs.ts';
 import type { InstanceConfig } from '../../config/config.ts';
+import { baseOfEnd } from '../../model/archive-plan.ts';
 import { backlogSeconds, wantedBacklogBytes } from '../../model/backlog.ts';
+import { beyondText } from '../../model/beyond.ts';
 import { formatBytes, formatCountOf, formatDuration, formatList, formatRate } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { foreignText } from '../../model/log-needs.ts';
@@ -14,6 +16,7 @@ import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const MEASURE_MS = 1_000;
+const LOST = 'No restore goes into it. Find out who deletes or changes objects in this store.';
 
 /** The continuous log can be kept from this server without harm to it. */
 export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig): Promise<Finding[]> =>
@@ -89,6 +92,27 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
     ),
   ];
 }
+
+/** Each byte of the log is there, and from a backup on to its end. */
+export const checkLog = ({ repository }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+  findings('log', async () => {
+    if (!archive) return [];
+    const opened = await repository();
+    const { extents, damage } = await new Archive(opened.store, name).extents();
+    const lost = damage.map((one) => warning('log', beyondText(one), LOST));
+    if (extents.length === 0) return lost;
+    if (baseOfEnd(extents, await opened.list(name, ONLY_SHARD))) {
+      return lost.length > 0 ? lost : [ok('log', 'it goes on without a hole from a backup to its end')];
+    }
+    return [
+      ...lost,
+      failed(
+        'log',
+        `no backup of ${name} is left from which the log goes on without a gap to its end: nothing that was written since can be restored`,
+        `The archiver takes a new base within a minute; if it does not, take one: redis-backup backup ${name}.`,
+      ),
+    ];
+  });
 
 /** What came since the last base can be replayed: a restore to the end of the log executes all of it. */
 export const checkArchivedCommands = ({ repository }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>

@@ -4,7 +4,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { checkArchivedCommands, checkArchiver, checkArchiveServer } from './archive.ts';
+import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
 import { checkPermissions } from './permissions.ts';
@@ -68,6 +68,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     await add(checkPlatform(world.config, instance, client, rights));
     all.push(...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     if (session) await add(checkSchedule(session, instance, world.apply));
+    await add(checkLog(world, instance));
     await add(checkArchivedCommands(world, instance));
     if (session) await add(checkArchiver(session, instance, world.apply));
     if (session) await add(checkWatcher(session, instance, world.apply));

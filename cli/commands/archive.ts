@@ -44,7 +44,8 @@ export function archiveText(status: ArchiveStatus, now: OperationStatus): string
   const last = rpo && `known at ${rpo.asOf}: ${silent}stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;
   const loss = now.rpoSeconds === undefined ? last : `lost if it failed now: ${lossOf(now.rpoSeconds)}`;
   const problem = now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined;
-  const parts = phase === 'follow' ? [now.note, loss, problem] : [last];
+  const hole = rpo?.hole && `the store had lost a part of the log, and a new base was taken: ${rpo.hole}`;
+  const parts = phase === 'follow' ? [now.note ?? hole, loss, problem] : [last, hole];
   return [headline(status), ...parts.filter((part) => part !== undefined).map((part) => `  ${part}`)].join('\n');
 }
 

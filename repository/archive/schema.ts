@@ -74,7 +74,7 @@ const timelineSchema = z.strictObject({
   replid: z.string(),
   first: count,
   startedAt: time,
-  reason: z.enum(['first', 'continued', 'full-resync']),
+  reason: z.enum(['first', 'continued', 'full-resync', 'hole']),
   server: z.strictObject({ runId: z.string(), version: z.string() }),
   parent: z.strictObject({ timelineId, end: count, endedAt: time, gap: z.boolean() }).optional(),
 }) satisfies z.ZodType<Timeline>;

@@ -23,6 +23,8 @@ export class Following {
   seconds = 0;
   /** Of the clock of the worker. */
   aheadMs = 0;
+  /** How often it looks for what it has stored. */
+  lookEveryMs = 60_000;
   onNote: (note: string) => unknown = () => undefined;
   settings = {
     segmentAgeMs: 1000,
@@ -68,7 +70,9 @@ export class Following {
       this.onNote(note);
     };
     const job = { signal: this.cancel.signal, operationId: 'test', progress };
-    return runAsJob(job, () => createFollowActivities(world as World).followStream({ instance: 'main' }));
+    return runAsJob(job, () =>
+      createFollowActivities(world as World, { lookEveryMs: this.lookEveryMs }).followStream({ instance: 'main' }),
+    );
   }
 
   /** Its promise never goes unhandled: whoever wants to know awaits it. */

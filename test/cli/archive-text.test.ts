@@ -22,6 +22,11 @@ describe('archive --status', () => {
       archiveText({ instance: 'main', phase: 'follow', rpo: silent }, { workflowId }),
       /known at 2026-08-01T10:42:07Z: nothing heard from Redis since 2026-08-01T10:41:55Z, stored up to .*, 12 s of writes not stored$/,
     );
+    const hole = archiveText(
+      { instance: 'main', phase: 'detached', detachedBy: 'ann', rpo: { ...rpo, hole: 'offsets 1 to 2' } },
+      { workflowId },
+    );
+    assert.equal(hole, `${detached}\n  the store had lost a part of the log, and a new base was taken: offsets 1 to 2`);
     const dead = archiveText({ instance: 'main', phase: 'follow', rpo }, { workflowId, note: 'waiting: no worker takes it' });
     assert.equal(dead, `archive of main: follow\n  waiting: no worker takes it\n${known}`);
   });
