@@ -6,19 +6,23 @@ import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../model/merge.ts';
 import { hostQueue } from '../model/operations.ts';
+import { foreignRepository } from '../model/owner.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { latestRefusal } from '../model/plan-beyond.ts';
+import { doubtRefusal, type TargetDoubt } from '../model/target-doubt.ts';
 import { removeScratches } from '../platforms/process/scratch-places.ts';
 import { openRedis } from '../redis/client.ts';
 import { countClasses } from '../redis/count-classes.ts';
+import { KeyKinds } from '../redis/rdb/key-kinds.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
 import { merge, rehearse, scratchHome } from './merge/run.ts';
-import { requireOwnRepository } from './owner.ts';
+import { foreignOwner } from './owner.ts';
 import type { Place } from './places.ts';
 import { chooseFromLog } from './plan-log.ts';
-import type { World } from './world.ts';
+import { doubtTarget } from './target-identity.ts';
+import type { ProtectedInstance, World } from './world.ts';
 
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
@@ -41,24 +45,33 @@ export const createMergeActivities = (world: World) => ({
     const { signal, progress, operationId } = currentJob();
     const target = await world.instance(input.instance);
     const { classes } = target;
-    await requireOwnRepository(world, target, 'nothing of it is brought back');
     refuseUnknown(input, target);
     using client = await openRedis(target.connection);
     const server = await readServerFacts(client);
     await refuseUnfit(client, server, target);
-    const chosen = await choose(world, input);
-    if (!input.planOnly) refuseUnnamed(input, chosen);
+    const kinds = new KeyKinds();
     const now = await countClasses(client, classes, {
       signal,
+      kinds,
       onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
     });
+    const total = now.reduce((sum, { keys }) => sum + keys, 0);
+    const doubt = await doubtTarget(world, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
+    await refuseWrongTarget(world, target, input, doubt);
+    const chosen = await choose(world, input);
+    if (!input.planOnly) refuseUnnamed(input, chosen);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const nowMs = world.now();
     const pin = { planId: operationId, untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { instance, shard, backupId } = chosen.manifest;
     await (await world.repository()).pin({ instance, shard, backupId }, pin);
     const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
-    return { ...plan, ...(input.acceptLoss === undefined ? {} : { acceptLoss: input.acceptLoss }) };
+    return {
+      ...plan,
+      targetDoubts: doubt.doubts,
+      ...(input.acceptLoss === undefined ? {} : { acceptLoss: input.acceptLoss }),
+      ...(input.intoAnother ? { intoAnother: true } : {}),
+    };
   },
 
   /**
@@ -85,6 +98,19 @@ export const createMergeActivities = (world: World) => ({
     await removeScratches(scratchHome(world, operationId));
   },
 });
+
+/** Whoever is reached by a wrong address is not to be told to take over these backups. @throws RecoveryError `TARGET_DOUBTFUL`, `REPOSITORY_FOREIGN` */
+async function refuseWrongTarget(
+  world: World,
+  target: ProtectedInstance,
+  { instance, intoAnother, planOnly }: MergeInput,
+  doubt: TargetDoubt,
+): Promise<void> {
+  const owner = await foreignOwner(world, target.target);
+  const refusal = doubtRefusal(instance, doubt, intoAnother);
+  if (refusal && (owner || !planOnly)) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+  if (owner && target.target) throw foreignRepository(owner, target.target, 'nothing of it is brought back');
+}
 
 interface Chosen {
   manifest: SnapshotManifest;

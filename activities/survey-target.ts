@@ -6,12 +6,14 @@ import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
 import type { DataLayout, Platform } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import { countClasses } from '../redis/count-classes.ts';
+import { KeyKinds } from '../redis/rdb/key-kinds.ts';
 import { countSentinels } from '../redis/sentinels.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { lookAtNextStart } from './next-start.ts';
 import { requireProcess } from './places.ts';
 import { commandsAfterStart } from './survey-commands.ts';
+import { whoAnswers } from './target-identity.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 export const createSurveyActivities = (world: World) => ({
@@ -44,7 +46,8 @@ export const createSurveyActivities = (world: World) => ({
     if (!client) return { ...facts, ...ofNext };
     const sentinels = await countSentinels(client);
     const said = await askServer(client, facts, world.now);
-    return withClasses(target, { ...facts, ...said, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
+    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    return withClasses(target, { ...facts, ...said, identity, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
   },
 });
 
@@ -125,11 +128,13 @@ export async function withClasses<T extends Pick<TargetFacts, 'keysNow' | 'loadi
   const tooLong = AbortSignal.timeout(COUNT_WITHIN_MS);
   try {
     using client = await openRedis(target.connection); // of its own: it is left in some database
+    const kinds = new KeyKinds();
     const classes = await countClasses(client, target.classes, {
+      kinds,
       signal: AbortSignal.any([signal, tooLong]),
       onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
     });
-    return { ...facts, keysNow: { ...keysNow, classes } };
+    return { ...facts, keysNow: { ...keysNow, classes, kinds: kinds.list() } };
   } catch (error) {
     signal.throwIfAborted();
     const isLate = tooLong.aborted;

@@ -11,7 +11,10 @@ interface Planned {
   digest: string;
 }
 
-type Consents = Pick<RestoreInput, 'skipSafetySnapshot' | 'fromAnother' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss'>;
+type Consents = Pick<
+  RestoreInput,
+  'skipSafetySnapshot' | 'fromAnother' | 'intoAnother' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss'
+>;
 
 /** What a person allows by name. */
 export function consentsOf(given: Given): Consents {
@@ -20,6 +23,7 @@ export function consentsOf(given: Given): Consents {
   return {
     ...(options.skipSafetySnapshot === true ? { skipSafetySnapshot: true } : {}),
     ...(options.fromAnother === true ? { fromAnother: true } : {}),
+    ...(options.intoAnother === true ? { intoAnother: true } : {}),
     ...(options.allowUnparsed === true ? { allowUnparsed: true } : {}),
     ...(options.rehearsal === false ? { noRehearsal: true } : {}), // --no-rehearsal
     ...(acceptLoss === undefined ? {} : { acceptLoss }),

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Config, InstanceConfig, TlsConfig } from './config.ts';
-import { instanceOf } from './load.ts';
+import { instanceNames, instanceOf } from './load.ts';
 import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
 
 /** How to reach one Redis, secrets included (the shape of redis/connection.ts). Shows `[secret]` when it is printed. */
@@ -73,6 +73,13 @@ export async function resolveInstance(
     tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
   };
   return { ...instance, connection: hideSecrets(connection, ['password']) };
+}
+
+/** How all other instances are reached, but those whose secrets are not here. */
+export async function reachedBeside(config: Config, own: string): Promise<Pick<ResolvedInstance, 'name' | 'connection'>[]> {
+  const names = instanceNames(config).filter((name) => name !== own);
+  const all = await Promise.all(names.map((name) => resolveInstance(config, name).catch(() => undefined)));
+  return all.filter((one) => one !== undefined);
 }
 
 /** Where backups live. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */

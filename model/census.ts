@@ -1,3 +1,5 @@
+import type { KeyKind } from './key-kind.ts';
+
 /**
  * Counts of the keys of one snapshot, per data class, with what was left of their time to live when it was taken.
  * Plain JSON: it stands in the manifest and crosses Temporal.
@@ -8,6 +10,8 @@ export interface Census {
   keys: number;
   /** In the order of the configured classes; `other` is last and always there. */
   classes: ClassCensus[];
+  /** What their names begin with, the most first. Absent: too few keys, or not noted. */
+  kinds?: KeyKind[];
 }
 
 export interface ClassCensus {

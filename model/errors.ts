@@ -57,6 +57,12 @@ export const ERRORS = {
     title: 'The backups under this name are those of another Redis or deployment',
   },
 
+  TARGET_DOUBTFUL: {
+    exit: 38,
+    retryable: false,
+    title: 'The Redis there may be another one than the backups were taken from',
+  },
+
   // 40-49: a restore
   RESTORE_REFUSED: { exit: 40, retryable: false, title: 'The plan has something that forbids the restore' },
   RESTORE_LOSS: { exit: 40, retryable: false, title: 'Much less would be there than before, and nobody has accepted that' },

@@ -20,6 +20,8 @@ export interface MergeInput {
   until?: string;
   /** The digest of the loss that somebody accepts, as the plan has it. */
   acceptLoss?: string;
+  /** See RestoreInput. */
+  intoAnother?: boolean;
   /** Only say what would be brought back: a copy is loaded for it, and compared with the instance. */
   planOnly?: boolean;
 }
@@ -41,6 +43,9 @@ export interface MergePlan {
   rehearsal?: MergeRehearsal;
   /** See MergeInput. */
   acceptLoss?: string;
+  intoAnother?: boolean;
+  /** See RestorePlan. */
+  targetDoubts: string[];
   /** Where the replayed log takes much at once, oldest first. */
   moments?: PlannedMoment[];
   /** Most of what the backup has is gone from the log, or nobody can tell. */
@@ -167,6 +172,7 @@ export function planMerge(facts: MergeFacts): MergePlan {
     ...(log ? { log } : {}),
     beyond: facts.beyond,
     classes: planned,
+    targetDoubts: [],
     refusals: [],
     warnings: warningsOf(facts, planned),
   };

@@ -152,6 +152,8 @@ export interface RestoreInput {
   allowUnparsed?: boolean;
   /** The data of another Redis, or of another deployment, is wanted here. */
   fromAnother?: boolean;
+  /** It is meant for the Redis that answers, though that seems to be another one than the backups were taken from. */
+  intoAnother?: boolean;
   /** Do not try base and log in a throw-away Redis first: what comes out is then an estimate. */
   noRehearsal?: boolean;
   /** Digest of the loss that is accepted, as the refusal has printed it: less than half of what was there comes back. */

@@ -21,6 +21,7 @@ export function restoreCommand({ instance, backupId, until, aofBackup, isLive = 
     ...(options.skipSafetySnapshot ? ['--skip-safety-snapshot'] : []),
     ...(options.allowUnparsed ? ['--allow-unparsed'] : []),
     ...(options.fromAnother ? ['--from-another'] : []),
+    ...(options.intoAnother ? ['--into-another'] : []),
     ...(options.noRehearsal ? ['--no-rehearsal'] : []),
     ...(options.acceptLoss === undefined ? [] : [`--accept-loss ${options.acceptLoss}`]),
   ].join(' ');

@@ -1,4 +1,5 @@
 import { formatCountOf } from './format.ts';
+import type { KeyKind } from './key-kind.ts';
 import type { ServerFacts } from './manifest.ts';
 import type { NextStart } from './next-start.ts';
 import type { Server } from './rdb-versions.ts';
@@ -35,6 +36,8 @@ export interface TargetFacts {
     databases: { db: number; keys: number }[];
     /** Counted one by one (SCAN). Absent when that could not be done in time: `uncounted` says why. */
     classes?: ClassKeys[];
+    /** What their names begin with. Absent as `classes` is. */
+    kinds?: KeyKind[];
     uncounted?: string;
   };
   /** From the configuration file: what the next start will read. */
@@ -101,6 +104,12 @@ export interface TargetIdentity {
   /** INFO process_id of the server that answers. */
   serverPid?: number;
   runId?: string;
+  /** `master_replid` and `master_replid2`: of the history that its data is of, and of the one before. */
+  replids?: string[];
+  /** Other configured instances that the same process answers for. */
+  sameAs?: { name: string; configFile?: string }[];
+  /** redis.conf of the process that is configured, and whether that is the one that answers: `no` says why. Absent: not known. */
+  managed?: { configFile: string; yes: true } | { configFile: string; yes: false; why: string };
 }
 
 export const sentinelsWatch = (count: number): string => formatCountOf(count, 'Sentinel watches', 'Sentinels watch');

@@ -13,6 +13,7 @@ import { lossRefusal } from './plan-loss.ts';
 import { asStartedNext, nextStartRefusals } from './plan-next-start.ts';
 import { ownerRefusal } from './plan-owner.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
+import { doubtRefusal, type TargetDoubt, targetDoubt } from './target-doubt.ts';
 
 /** TIME of the server and ours may differ by so much: a restore takes seconds, and TTLs are counted in them. */
 export const MAX_CLOCK_OFFSET_MS = 2_000;
@@ -24,6 +25,7 @@ export const MAXMEMORY_TOLERANCE = 1.05;
 export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   const { live, instance } = input;
   return [
+    doubtRefusal(instance, doubtOf(input), input.options?.intoAnother),
     ownerRefusal(input),
     beyondRefusal(input),
     ...(live
@@ -43,6 +45,10 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     ...(live ? [] : [memoryRefusal(input, plan), spaceRefusal(input, plan)]),
   ].filter((refusal) => refusal !== undefined);
 }
+
+/** Whether another Redis answers than is meant. */
+export const doubtOf = ({ instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
+  targetDoubt({ instance, identity: target.identity, keysNow: target.keysNow, backups: [manifest, ...others], nowMs });
 
 /** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
 export function believedServer({ target, manifest, others, nowMs }: PlanInput): {

@@ -4,10 +4,12 @@ import type { PlannedLog, RestorePlan } from './plan.ts';
 import { beyondLines } from './plan-beyond.ts';
 import { lossSection, momentSection, outcomeTables, untriedSection } from './plan-outcome-text.ts';
 import { ownerLine } from './plan-owner.ts';
+import { doubtLine } from './target-doubt.ts';
 
 /** What `restore --plan` prints: what takes data away and what is lost first, then what happens. Lines end without blanks; no colour. */
 export function renderPlan(plan: RestorePlan): string {
   const sections = [
+    doubtLine({ doubts: plan.targetDoubts }),
     ownerLine(plan),
     headline(plan),
     beyondLines(plan),

@@ -63,6 +63,8 @@ export interface PlanOptions {
   skipSafetySnapshot?: boolean;
   /** The data of another Redis, or of another deployment, is wanted here. */
   fromAnother?: boolean;
+  /** It is meant for the Redis that answers, though that seems to be another one than the backups were taken from. */
+  intoAnother?: boolean;
 }
 
 /** The part of the continuous log that is replayed over the backup. */
@@ -100,6 +102,8 @@ export interface RestorePlan {
   strategy: 'replace' | 'live';
   /** Whose the backups are, if they are somebody else's. */
   foreignOwner?: Owner;
+  /** Why the Redis that answers may be another one than is meant, each as a clause. None: no reason. */
+  targetDoubts: string[];
   /** With strategy `live`. */
   live?: PlannedLive;
   mode: RestoreMode;

@@ -9,10 +9,11 @@ import { sentinelsWatch } from './plan-facts.ts';
 import { whatIsLoaded } from './plan-loads.ts';
 import { commandWarnings } from './plan-log-needs.ts';
 import { nextStartWarnings } from './plan-next-start.ts';
-import { believedServer, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
+import { believedServer, doubtOf, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
 import { holdsAsMuch, toCandidate } from './retention.ts';
 import { startUserProblems } from './start-user.ts';
+import { alsoOfWarning } from './target-doubt.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
 const OTHER_SHARE = 0.2;
@@ -23,6 +24,7 @@ const MEMORY_HEADROOM = { 'rdb-file': 1.3, 'append-only-directory': 2 } as const
 /** What does not forbid the restore and should be known before it is approved. */
 export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
+    ...alsoOfWarning(input.instance, doubtOf(input)),
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
     ...nextStartWarnings(input),

@@ -7,7 +7,7 @@ import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimat
 import { whatIsLoaded } from './plan-loads.ts';
 import { consentTo, plannedLoss } from './plan-loss.ts';
 import { asStartedNext } from './plan-next-start.ts';
-import { appendFormOf, refusalsOf } from './plan-refusals.ts';
+import { appendFormOf, doubtOf, refusalsOf } from './plan-refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './plan-steps.ts';
 import type { PlanInput, PlannedLosses, PlannedMoment, RestoreMode, RestorePlan } from './plan-types.ts';
 import { warningsOf } from './plan-warnings.ts';
@@ -57,6 +57,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     keysInBackup: manifest.rdb.keys,
     parsed: manifest.rdb.parsed,
     ...(input.foreignOwner ? { foreignOwner: input.foreignOwner } : {}),
+    targetDoubts: doubtOf(input).doubts,
     ...(input.log ? { log: input.log } : {}),
     ...(input.aofBackup ? { aofBackup: true as const } : {}),
     ...(input.rehearsal ? { rehearsal: input.rehearsal } : {}),

@@ -3,12 +3,15 @@ import { RecoveryError } from '../model/errors.ts';
 import type { ClassKeys, DatabaseKeys } from '../model/rehearsal.ts';
 import type { RedisClient } from './client.ts';
 import { KeyClasses } from './rdb/key-classes.ts';
+import type { KeyKinds } from './rdb/key-kinds.ts';
 
 const SCAN_COUNT = '1000';
 
 export interface CountOptions {
   signal?: AbortSignal;
   onProgress?: (keys: number) => void;
+  /** Where what their names begin with is noted, too. */
+  kinds?: KeyKinds;
 }
 
 /**
@@ -34,9 +37,9 @@ export async function countClasses(
 export async function countDatabases(
   client: RedisClient,
   classes: readonly DataClass[],
-  { signal, onProgress }: CountOptions = {},
+  { signal, onProgress, kinds }: CountOptions = {},
 ): Promise<DatabaseKeys[]> {
-  const known = new KeyClasses(classes);
+  const known = new KeyClasses(classes, kinds);
   const found: DatabaseKeys[] = [];
   let before = 0;
   for (const { db } of await client.dbsizes()) {

@@ -2,6 +2,7 @@ import { type DataClass, OTHER } from '../model/data-class.ts';
 import { RecoveryError } from '../model/errors.ts';
 import type { RedisClient } from './client.ts';
 import { KeyClasses } from './rdb/key-classes.ts';
+import type { KeyKinds } from './rdb/key-kinds.ts';
 
 /** How many keys a server has of one class, as a sample tells. */
 export interface SampledClass {
@@ -29,13 +30,14 @@ const Z = 3;
  * Estimates the keys of each data class by a few SCAN calls: keys lie in the order of their hashes, so the first ones are a
  * sample of all. Some 20,000 keys are looked at, whatever the number. Changes nothing; ends in database 0.
  * @param calls - over all databases, at least two each
+ * @param kinds - where what the names that are looked at begin with is noted, too
  */
 export async function sampleClasses(
   client: RedisClient,
   classes: readonly DataClass[],
-  { signal, calls = CALLS }: { signal?: AbortSignal; calls?: number } = {},
+  { signal, calls = CALLS, kinds }: { signal?: AbortSignal; calls?: number; kinds?: KeyKinds } = {},
 ): Promise<ClassSample> {
-  const known = new KeyClasses(classes);
+  const known = new KeyClasses(classes, kinds);
   const expiredBefore = await expiredKeys(client);
   const names = [...classes.map(({ name }) => name), OTHER];
   const totals = names.map((name): SampledClass => ({ name, keys: 0, atLeast: 0, atMost: 0 }));

@@ -72,6 +72,7 @@ export const census = z.strictObject({
   takenAtMs: count,
   keys: count,
   classes: z.array(z.strictObject({ name: z.string(), keys: count, persistent: count, expired: count, ttl: z.array(count) })),
+  kinds: z.array(z.strictObject({ name: z.string(), keys: count })).optional(),
 });
 
 export const ttlBoundsSeconds = z.array(z.number().positive());

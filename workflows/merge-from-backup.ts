@@ -18,7 +18,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
     'mergeFromBackup',
     input,
     { instance: CHECKS.instance, classes: CHECKS.names },
-    { backupId: CHECKS.backupId, until: CHECKS.until, acceptLoss: CHECKS.text, planOnly: CHECKS.flag },
+    { backupId: CHECKS.backupId, until: CHECKS.until, acceptLoss: CHECKS.text, intoAnother: CHECKS.flag, planOnly: CHECKS.flag },
   );
   const { instance } = input;
   const hint = `To stop it: \`temporal workflow cancel --workflow-id ${workflowInfo().workflowId}\`. Keys that are back by then stay.`;

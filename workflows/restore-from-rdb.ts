@@ -60,6 +60,7 @@ const COMMON_CHECKS = {
   planOnly: CHECKS.flag,
   skipSafetySnapshot: CHECKS.flag,
   fromAnother: CHECKS.flag,
+  intoAnother: CHECKS.flag,
   noRehearsal: CHECKS.flag,
   acceptLoss: CHECKS.text,
   allowUnparsed: CHECKS.flag,

@@ -8,6 +8,7 @@ import { ownAddressTowards } from '../../redis/live/own-address.ts';
 import { dryReachability } from '../../redis/live/reachability.ts';
 import { commandsNow } from '../survey-commands.ts';
 import { askServer, withClasses } from '../survey-target.ts';
+import { whoAnswers } from '../target-identity.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 /** What a live restore has to know beforehand. */
@@ -28,8 +29,10 @@ export const createLiveSurveyActivities = (world: World) => ({
     const workerAddress = world.live?.address ?? (await ownAddressTowards(target.connection));
     const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(world, client, workerAddress) : undefined;
     const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
+    const said = await askServer(client, facts, world.now);
+    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
     return {
-      target: await withClasses(target, { ...facts, ...(await askServer(client, facts, world.now)) }),
+      target: await withClasses(target, { ...facts, ...said, identity }),
       live: { ...conditions, ...(await diskOf(world, target)), workerAddress, ...(path ? { path } : {}) },
     };
   },

@@ -3,24 +3,32 @@ import type { MergePlan, MergeRehearsal } from '../../model/merge.ts';
 import { lostByLog, type MergeLoss, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
 import { roomRefusals } from '../../model/merge-room.ts';
 import type { PlannedMoment, Refusal } from '../../model/plan-types.ts';
+import { doubtRefusal } from '../../model/target-doubt.ts';
 import { formatOffset } from '../../model/until.ts';
+import type { RedisClient } from '../../redis/client.ts';
 import { currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
+import { doubtTarget } from '../target-identity.ts';
+import type { ProtectedInstance, World } from '../world.ts';
 
 /** What forbids a merge, after its copy was compared with the living Redis. */
 export async function judge(
   world: World,
   plan: MergePlan,
   rehearsal: MergeRehearsal,
+  { target, to }: { target: ProtectedInstance; to: RedisClient },
 ): Promise<{ refusals: Refusal[]; moments: PlannedMoment[]; loss?: MergeLoss }> {
-  const refusals = roomRefusals(plan.instance, rehearsal.needs);
+  const { doubts } = await doubtTarget(world, target, to); // on its own machine, where more can be told
+  const doubt = { doubts: [...new Set([...plan.targetDoubts, ...doubts])], alsoOf: [] };
+  const wrong = doubtRefusal(plan.instance, doubt, plan.intoAnother);
+  const identity = wrong ? [wrong] : [];
+  const room = roomRefusals(plan.instance, rehearsal.needs);
   const moments = await momentsOf(world, plan);
   const classes = lostByLog(plan, rehearsal, moments);
-  if (classes.length === 0) return { refusals, moments };
+  if (classes.length === 0) return { refusals: [...identity, ...room], moments };
   const digest = digestOf(mergeLossSource(plan, { classes, moments }));
   const loss: MergeLoss = { classes, moments, digest, accepted: plan.acceptLoss === digest };
   const refusal = mergeLossRefusal(plan, loss, rehearsal);
-  return { refusals: [...(refusal ? [refusal] : []), ...refusals], moments, loss };
+  return { refusals: [...identity, ...(refusal ? [refusal] : []), ...room], moments, loss };
 }
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

@@ -43,7 +43,7 @@ interface Copied {
 export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
   withCopy(world, plan, async (copied) => {
     const rehearsal = await compared(world, plan, copied);
-    const judged = await judge(world, plan, rehearsal);
+    const judged = await judge(world, plan, rehearsal, copied);
     return { ...plan, rehearsal, ...judged, warnings: [...plan.warnings, ...mergeMomentWarnings(plan, judged.moments)] };
   });
 
@@ -52,7 +52,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
   withCopy(world, plan, async (copied) => {
     const { signal, progress } = currentJob();
     const before = await compared(world, plan, copied);
-    const { refusals, moments } = await judge(world, plan, before);
+    const { refusals, moments } = await judge(world, plan, before, copied);
     const [refusal] = refusals;
     if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
     const { from, to, target, manifest } = copied;

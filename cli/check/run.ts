@@ -7,6 +7,7 @@ import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
+import { checkIdentity } from './identity.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
@@ -54,6 +55,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   try {
     if (client) {
       await add(checkServer(client));
+      await add(checkIdentity(world, name, client));
       await add(checkPermissions(client, instance, world));
       await add(checkClock(client, world.now));
       await add(checkPolicy(client, instance, world));

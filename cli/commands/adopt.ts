@@ -1,7 +1,11 @@
+import type { Config } from '../../config/config.ts';
+import { reachedBeside, resolveInstance } from '../../config/resolve.ts';
 import { targetOf } from '../../config/target.ts';
 import { formatTarget } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/owner.ts';
+import { doubtOfRivals, doubtRefusal } from '../../model/target-doubt.ts';
+import { runIdAt, sameServers } from '../../redis/same-server.ts';
 import { readOwner, replaceOwner } from '../../repository/owner.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -24,6 +28,7 @@ export const adopt: CommandSpec = {
       output.result({ instance, owner, changed: false }, `the backups of ${instance} belong to this one already`);
       return undefined;
     }
+    await refuseRedisOfAnother(loaded, instance);
     const at = new Date(now()).toISOString();
     const next = owner ? takenOver(owner, target, at, why) : ownerOf(target, at);
     await replaceOwner(store, next);
@@ -35,6 +40,18 @@ export const adopt: CommandSpec = {
     return undefined;
   },
 };
+
+/** Who does not answer, or cannot be asked, stands in nobody's way. @throws RecoveryError `TARGET_DOUBTFUL` */
+async function refuseRedisOfAnother(config: Config, instance: string): Promise<void> {
+  const { connection } = await resolveInstance(config, instance);
+  const runId = await runIdAt(connection);
+  const same = runId === undefined ? [] : await sameServers(runId, connection, await reachedBeside(config, instance));
+  const refusal = doubtRefusal(instance, { doubts: same.length > 0 ? [doubtOfRivals(instance, same)] : [], alsoOf: [] });
+  if (!refusal) return;
+  throw new RecoveryError(refusal.code, `${refusal.message}: nothing was taken over`, {
+    next: `Correct the url of ${instance} in redis-backup.yaml; \`redis-backup check ${instance}\` shows who answers.`,
+  });
+}
 
 const noReason = (instance: string, now: string) =>
   new RecoveryError('USAGE', `a reason is wanted for taking over the backups of ${instance}; ${now}`, {

@@ -46,6 +46,10 @@ export const restore: CommandSpec = {
     },
     { flags: '--allow-unparsed', about: 'restore a backup whose keys could not all be counted, so that nobody can prove them' },
     { flags: '--from-another', about: 'restore the data of another Redis or deployment, whose backups these are' },
+    {
+      flags: '--into-another',
+      about: 'restore into the Redis that answers, though it seems to be another one than the backups were taken from',
+    },
     { flags: '--skip-safety-snapshot', about: 'take no backup of what is there now; its files are kept aside in any case' },
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],
@@ -64,7 +68,9 @@ export const restore: CommandSpec = {
       const classes = only.split(',').map((name) => name.trim());
       const acceptLoss = optionOf(given, 'acceptLoss');
       const accepted = acceptLoss === undefined ? {} : { acceptLoss };
-      return runMerge(context, given, { instance, classes, ...base, ...(until === undefined ? {} : { until }), ...accepted });
+      const moment = until === undefined ? {} : { until };
+      const into = options.intoAnother === true ? { intoAnother: true } : {};
+      return runMerge(context, given, { instance, classes, ...base, ...moment, ...accepted, ...into });
     }
     const input: RestoreInput = {
       instance,

@@ -2,6 +2,7 @@ import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } fr
 import type { MergedReport, MergePlan } from '../../model/merge.ts';
 import { momentOf } from '../../model/merge-outcome.ts';
 import { beyondLines } from '../../model/plan-beyond.ts';
+import { doubtLine } from '../../model/target-doubt.ts';
 import { table } from '../output/table.ts';
 
 /** What `restore --only … --plan` prints. */
@@ -9,6 +10,7 @@ export function mergePlanText(plan: MergePlan): string {
   const { instance, backupId, takenAt, plannedAt, log, beyond, classes, refusals, warnings } = plan;
   const atMs = log?.untilMs ?? Date.parse(takenAt);
   return [
+    ...doubtLine({ doubts: plan.targetDoubts }),
     `Merge into ${instance} what it lacks of ${classes.map(({ name }) => name).join(', ')}, as it was ${momentOf(plan)}, ${formatDuration(Date.parse(plannedAt) - atMs)} ago`,
     `from backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}${log ? `, and ${formatBytes(log.bytes)} of log` : ''}`,
     ...(beyond.length > 0 ? ['', ...beyondLines({ beyond })] : []),

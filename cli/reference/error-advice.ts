@@ -48,6 +48,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   STORE_UNPROVEN:
     'Nothing counts as stored, and it is tried again. If it comes back, the store gives neither checksums nor ETags that are the MD5 of the bytes: try another `repository.checksum`, or use another store.',
 
+  TARGET_DOUBTFUL:
+    'Correct `url` of the instance: `redis-backup check` shows who answers. A Redis that is empty or was restarted is no doubt. If that very Redis is meant: `--into-another`, or field `intoAnother`.',
   REPOSITORY_FOREIGN:
     'Give this one a repository (prefix) of its own, or take the backups over: `redis-backup adopt`. To restore their data: `--from-another`.',
   RESTORE_REFUSED: 'Read the plan (`redis-backup restore --plan`): it names everything that forbids the restore.',

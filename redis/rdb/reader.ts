@@ -6,6 +6,7 @@ import type { DatabaseKeys } from '../../model/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
 import { HEADER_BYTES, isProven, TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
+import { KeyKinds } from './key-kinds.ts';
 import { Tally } from './tally.ts';
 import { checksumMismatch, foreign, malformed, RdbTrouble } from './trouble.ts';
 import { Walker } from './walker.ts';
@@ -63,6 +64,7 @@ const EOF_OPCODE = 255;
 
 class StreamingReader implements RdbReader {
   readonly #tally: Tally;
+  readonly #kinds = new KeyKinds();
   readonly #walker: Walker;
   readonly #crc = new Crc64();
   /** The last bytes so far, which may be the trailer and so are not summed yet. */
@@ -75,7 +77,7 @@ class StreamingReader implements RdbReader {
   constructor({ classes, takenAtMs, expiryTimeline = false }: RdbReaderOptions) {
     const names = classes.map(({ name }) => name);
     this.#tally = new Tally(names, takenAtMs, expiryTimeline === true ? {} : expiryTimeline || undefined);
-    this.#walker = new Walker(new KeyClasses(classes), this.#tally);
+    this.#walker = new Walker(new KeyClasses(classes, this.#kinds), this.#tally);
   }
 
   write(chunk: Buffer): void {
@@ -194,7 +196,9 @@ class StreamingReader implements RdbReader {
       ...numberOf('replOffset', aux['repl-offset']),
     };
     const expiries = tally.expiries();
-    return { facts, census: tally.census(), alive: tally.alive(), ...(expiries ? { expiries } : {}), aux };
+    const kinds = this.#kinds.list();
+    const census = { ...tally.census(), ...(kinds.length > 0 ? { kinds } : {}) };
+    return { facts, census, alive: tally.alive(), ...(expiries ? { expiries } : {}), aux };
   }
 }
 

@@ -97,4 +97,63 @@ describe('One repository prefix for two environments', function () {
     assert.equal((await staging.command('backup', 'main')).code, 0);
     assert.equal((await production.command('backup', 'main')).code, 37);
   });
+
+  describe('and an instance whose url points at the Redis of another one by a slip', () => {
+    const fill = (house: House, name: string) =>
+      house.ask('EVAL', `for i=1,300 do redis.call('SET', '${name}:'..i, 'of ${name}') end`, '0');
+    const asOrders = (house: House) => ({ url: `redis://127.0.0.1:${house.redis.port}`, platform: { type: 'external' } });
+    before(async () => {
+      await Promise.all([production, staging].map((house) => house.ask('FLUSHALL')));
+      await fill(production, 'session');
+      await fill(staging, 'order');
+      await production.reconfigure((config) => {
+        config.instances.orders = asOrders(staging);
+      });
+      assert.equal((await production.command('backup', 'orders')).code, 0);
+      await production.reconfigure((config) => {
+        config.instances.orders = asOrders(production); // the slip
+      });
+    });
+
+    it('touches nothing of it by any strategy, and says whose Redis it is', async () => {
+      for (const how of ['--strategy live --yes', '--only other --yes', '--strategy live --plan']) {
+        const { code, stdout, stderr } = await production.command('restore', 'orders', ...how.split(' '));
+        assert.equal(code, 38, `${how}: ${stdout}${stderr}`);
+        assert.match(`${stdout}${stderr}`, /the Redis that answers for orders is that of main, too/, how);
+        assert.match(`${stdout}${stderr}`, /300 session….* orders are of others \(300 order…\)/, how);
+        assert.match(`${stdout}${stderr}`, /--into-another/, how);
+      }
+      assert.equal(await production.ask('DBSIZE'), 300);
+      assert.equal(await production.ask('EXISTS', 'order:1'), 0);
+    });
+
+    it('check refuses both, and adopt takes nothing over', async () => {
+      const { code, stdout } = await production.command('check');
+      assert.equal(code, 60);
+      assert.match(stdout, /^failed {3}main identity: the Redis that answers for main is that of orders, too/m);
+      assert.match(stdout, /^failed {3}orders identity: the Redis that answers for orders is that of main, too/m);
+      const adopted = await production.command('adopt', 'orders', '--why', 'it has moved');
+      assert.equal(adopted.code, 38, adopted.stderr);
+      assert.match(adopted.stderr, /the Redis that answers for orders is that of main, too/);
+    });
+
+    it('is seen by its keys alone, too, where the other instance is not configured', async () => {
+      await production.reconfigure((config) => {
+        delete config.instances.main;
+      });
+      const { code, stderr } = await production.command('restore', 'orders', '--strategy', 'live', '--yes');
+      assert.equal(code, 38, stderr);
+      assert.match(stderr, /it holds 300 keys \(300 session…\), and the backups of orders are of others/);
+    });
+
+    it('does it where that is meant, which stands in the first line of the plan', async () => {
+      const meant = ['restore', 'orders', '--strategy', 'live', '--from-another', '--into-another'];
+      const plan = await production.command(...meant, '--plan');
+      assert.match(plan.stdout, /^INTO ANOTHER REDIS\? it holds 300 keys/);
+      const [, carryOut = ''] = /^ {2}redis-backup (restore .*)$/m.exec(plan.stdout) ?? []; // the loss of what is there, too
+      const { code, stderr } = await production.command(...carryOut.split(' '));
+      assert.equal(code, 0, stderr);
+      assert.equal(await production.ask('EXISTS', 'order:1'), 1);
+    });
+  });
 });

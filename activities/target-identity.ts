@@ -1,0 +1,79 @@
+import { realpath } from 'node:fs/promises';
+import { RecoveryError } from '../model/errors.ts';
+import type { TargetFacts, TargetIdentity } from '../model/plan-facts.ts';
+import { type TargetDoubt, targetDoubt } from '../model/target-doubt.ts';
+import { pidsOf } from '../platforms/process/process-table.ts';
+import type { RedisClient } from '../redis/client.ts';
+import type { RedisInfo } from '../redis/info.ts';
+import { sameServers } from '../redis/same-server.ts';
+import type { ProtectedInstance, World } from './world.ts';
+
+/** Who answers: its run id and history, the instances that it answers for besides, and whether it is the managed process. Read-only. */
+export async function whoAnswers(
+  world: World,
+  target: ProtectedInstance,
+  client: RedisClient,
+): Promise<Pick<TargetIdentity, 'runId' | 'replids' | 'sameAs' | 'managed'>> {
+  const info = await client.info('server', 'replication');
+  const runId = info.get('run_id') ?? '';
+  const replids = [info.get('master_replid'), info.get('master_replid2')].filter((id) => id !== undefined && /[1-9a-f]/.test(id));
+  const managed = await managedBy(world, target, info);
+  const others = await othersOf(world, target.name);
+  const same = await sameServers(runId, target.connection, others);
+  const sameAs = others
+    .filter(({ name }) => same.includes(name))
+    .map(({ name, target: of }) => ({ name, ...(of?.configFile ? { configFile: of.configFile } : {}) }));
+  return { runId, replids: replids as string[], sameAs, ...(managed ? { managed } : {}) };
+}
+
+/** The same, judged by what the repository has of this instance. @param keysNow - absent: its keys say nothing */
+export async function doubtTarget(
+  world: World,
+  target: ProtectedInstance,
+  client: RedisClient,
+  keysNow?: TargetFacts['keysNow'],
+): Promise<TargetDoubt> {
+  const identity = { expectedPort: target.connection.port, ...(await whoAnswers(world, target, client)) };
+  const backups = await (await world.repository()).list(target.name);
+  return targetDoubt({ instance: target.name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) });
+}
+
+/** One whose secret is not here cannot be asked. */
+async function othersOf(world: World, own: string): Promise<ProtectedInstance[]> {
+  const names = world.instances().filter((name) => name !== own);
+  const all = await Promise.all(names.map((name) => world.instance(name).catch(() => undefined)));
+  return all.filter((one) => one !== undefined);
+}
+
+/** Only on the machine of the process: elsewhere the same path is of another file. */
+async function managedBy(
+  world: World,
+  { process, target }: ProtectedInstance,
+  info: RedisInfo,
+): Promise<TargetIdentity['managed']> {
+  const configFile = target?.configFile;
+  if (!process || process.host !== world.host || configFile === undefined) return undefined;
+  const said = info.number('process_id');
+  const itsFile = info.get('config_file') || undefined;
+  const its = itsFile === undefined ? '' : ` of ${itsFile}`;
+  const pid = await runningPid(process.open());
+  if (pid !== undefined && said !== undefined) {
+    if ((await pidsOf(pid))?.includes(said) || pid === said) return { configFile, yes: true };
+    return { configFile, yes: false, why: `process ${said}${its} answers, and that of ${configFile} is process ${pid}` };
+  }
+  if (itsFile === undefined) return undefined;
+  if ((await real(itsFile)) === (await real(configFile))) return { configFile, yes: true };
+  return { configFile, yes: false, why: `process ${said ?? ''}${its} answers, and ${configFile} is configured` };
+}
+
+/** Undefined: none runs, or which one that is cannot be told. */
+async function runningPid(platform: ReturnType<NonNullable<ProtectedInstance['process']>['open']>): Promise<number | undefined> {
+  try {
+    return (await platform.status()).pid;
+  } catch (error) {
+    if (error instanceof RecoveryError && error.code === 'TARGET_IDENTITY') return undefined;
+    throw error;
+  }
+}
+
+const real = (path: string): Promise<string> => realpath(path).catch(() => path);

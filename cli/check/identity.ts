@@ -1,0 +1,46 @@
+import { reachedBeside } from '../../config/resolve.ts';
+import { OTHER } from '../../model/data-class.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { formatList } from '../../model/format.ts';
+import type { TargetFacts } from '../../model/plan-facts.ts';
+import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/target-doubt.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
+import { sameServers } from '../../redis/same-server.ts';
+import { sampleClasses } from '../../redis/sample-classes.ts';
+import { type CheckWorld, type Finding, failed, findings } from './finding.ts';
+
+/** The Redis that answers for an instance is no other instance's, and holds what its backups are of. */
+export const checkIdentity = (world: CheckWorld, name: string, client: RedisClient): Promise<Finding[]> =>
+  findings('identity', async () => {
+    const info = await client.info('server', 'replication');
+    const runId = info.get('run_id') ?? '';
+    const same = await sameServers(runId, client.connection, await reachedBeside(world.config, name));
+    if (same.length > 0) {
+      const message = `${doubtOfRivals(name, same)}: a restore of the one replaces the other`;
+      return [failed('identity', message, `Correct the url of ${name}, or of ${formatList(same)}, or remove one of them.`)];
+    }
+    const repository = await world.repository().catch(() => undefined); // told by the check of the repository
+    const backups = (await repository?.list(name)) ?? [];
+    if (backups.length === 0) return [];
+    const replids = [info.get('master_replid') ?? '', info.get('master_replid2') ?? ''];
+    const keysNow = await lookAtKeys(world, name, client);
+    const identity = { expectedPort: client.connection.port, runId, replids };
+    const facts = { instance: name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) };
+    const refusal = doubtRefusal(name, targetDoubt(facts));
+    return refusal ? [failed('identity', `${refusal.message}. A restore is refused`, refusal.next)] : [];
+  });
+
+/** Undefined when the user may not SCAN. */
+async function lookAtKeys({ config }: CheckWorld, name: string, client: RedisClient): Promise<TargetFacts['keysNow']> {
+  const kinds = new KeyKinds();
+  const classes = config.instances[name]?.dataClasses ?? [];
+  try {
+    const { classes: sampled, keysLooked } = await sampleClasses(client, classes, { kinds });
+    const named = sampled.filter(({ name, atLeast }) => name !== OTHER && atLeast > 0);
+    return { total: keysLooked, databases: [], classes: named.map(({ name, keys }) => ({ name, keys })), kinds: kinds.list() };
+  } catch (error) {
+    if (error instanceof RecoveryError && ['REDIS_PERMISSION_DENIED', 'REDIS_NOT_READY'].includes(error.code)) return undefined;
+    throw error;
+  }
+}
