@@ -8,7 +8,7 @@ import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
 describe('A selective restore', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let backupId = '';
   let beforeFlush = '';
