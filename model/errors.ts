@@ -58,7 +58,7 @@ export const ERRORS = {
   },
 
   TARGET_DOUBTFUL: {
-    exit: 38,
+    exit: 39,
     retryable: false,
     title: 'The Redis there may be another one than the backups were taken from',
   },
