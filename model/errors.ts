@@ -19,6 +19,11 @@ export const ERRORS = {
   REPLICATION_PROTOCOL: { exit: 13, retryable: false, title: 'The server spoke another replication protocol than expected' },
   BGSAVE_FAILED: { exit: 14, retryable: true, title: 'BGSAVE was refused, failed, or left an old file' },
   CLOCK_SKEW: { exit: 15, retryable: false, title: "The server's clock and ours are more than 2 s apart" },
+  TARGET_DOUBTFUL: {
+    exit: 16,
+    retryable: false,
+    title: 'The Redis there may be another one than the backups were taken from',
+  },
 
   // 20-29: what is in a backup
   BACKUP_MISSING: { exit: 20, retryable: false, title: 'There is no such backup' },
@@ -55,12 +60,6 @@ export const ERRORS = {
     exit: 37,
     retryable: false,
     title: 'The backups under this name are those of another Redis or deployment',
-  },
-
-  TARGET_DOUBTFUL: {
-    exit: 39,
-    retryable: false,
-    title: 'The Redis there may be another one than the backups were taken from',
   },
 
   // 40-49: a restore

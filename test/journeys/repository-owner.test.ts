@@ -118,7 +118,7 @@ describe('One repository prefix for two environments', function () {
     it('touches nothing of it by any strategy, and says whose Redis it is', async () => {
       for (const how of ['--strategy live --yes', '--only other --yes', '--strategy live --plan']) {
         const { code, stdout, stderr } = await production.command('restore', 'orders', ...how.split(' '));
-        assert.equal(code, 39, `${how}: ${stdout}${stderr}`);
+        assert.equal(code, 16, `${how}: ${stdout}${stderr}`);
         assert.match(`${stdout}${stderr}`, /the Redis that answers for orders is that of main, too/, how);
         assert.match(`${stdout}${stderr}`, /300 session….* orders are of others \(300 order…\)/, how);
         assert.match(`${stdout}${stderr}`, /--into-another/, how);
@@ -133,7 +133,7 @@ describe('One repository prefix for two environments', function () {
       assert.match(stdout, /^failed {3}main identity: the Redis that answers for main is that of orders, too/m);
       assert.match(stdout, /^failed {3}orders identity: the Redis that answers for orders is that of main, too/m);
       const adopted = await production.command('adopt', 'orders', '--why', 'it has moved');
-      assert.equal(adopted.code, 39, adopted.stderr);
+      assert.equal(adopted.code, 16, adopted.stderr);
       assert.match(adopted.stderr, /the Redis that answers for orders is that of main, too/);
     });
 
@@ -142,7 +142,7 @@ describe('One repository prefix for two environments', function () {
         delete config.instances.main;
       });
       const { code, stderr } = await production.command('restore', 'orders', '--strategy', 'live', '--yes');
-      assert.equal(code, 39, stderr);
+      assert.equal(code, 16, stderr);
       assert.match(stderr, /it holds 300 keys \(300 session…\), and the backups of orders are of others/);
     });
 
