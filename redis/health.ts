@@ -12,9 +12,9 @@ export interface LookOptions {
 
 /**
  * A write that writes nothing: Redis takes it for a write, refuses it as it would refuse any other (MISCONF, OOM, READONLY), and
- * neither makes the key nor tells its replicas.
+ * neither makes the key nor tells its replicas. Without `+setrange` (MINIMUM_ACL.recovery) a refusal of writes goes unseen.
  */
-const EMPTY_WRITE = ['SETRANGE', 'redis-backup:probe', '0', ''] as const;
+const EMPTY_WRITE = ['SETRANGE', '__redis-backup:probe:look', '0', ''] as const;
 
 /** Kept back for a second, silent connection. */
 const LISTEN_MS = 300;

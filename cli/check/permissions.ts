@@ -1,6 +1,6 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { MINIMUM_ACL } from '../../redis/acl.ts';
+import { inOrder, MINIMUM_ACL } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -29,8 +29,11 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '+del': ['DEL', '__probe:x'],
   '~__probe:*': ['SET', '__probe:x', ''],
   '+get': ['GET', '__redis-backup:probe:x'],
+  '+setrange': ['SETRANGE', '__redis-backup:probe:x', '0', ''],
   '~__redis-backup:probe:*': ['SET', '__redis-backup:probe:x', ''],
   '+script|kill': ['SCRIPT', 'KILL'],
+  '+function|kill': ['FUNCTION', 'KILL'],
+  '+acl|list': ['ACL', 'LIST'],
   '+memory|usage': ['MEMORY', 'USAGE', ANY_KEY],
   '+select': ['SELECT', '0'],
   '+scan': ['SCAN', '0', 'COUNT', '1'],
@@ -41,7 +44,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
 /** Those that may really be run when the server cannot be asked what is permitted. */
 const HARMLESS = new Set([
   ...['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list'],
-  ...['+pubsub|numsub', '+ping', '+select', '+scan'],
+  ...['+pubsub|numsub', '+ping', '+select', '+scan', '+acl|list'],
 ]);
 
 interface Job {
@@ -52,7 +55,7 @@ interface Job {
 }
 
 /** What the configuration asks for, and the ways to restore that it makes possible. */
-function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] {
+function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig, hasFunctions: boolean): Job[] {
   const { backup, archive, watch, platform, applications, dataClasses } = instance;
   const isProcess = platform.type === 'process';
   /** Whoever only takes backups of a Redis elsewhere gives no user the right to change it. */
@@ -74,59 +77,109 @@ function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig): Job[] 
     isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
     isRestored && { name: 'counting what a restore replaces', rules: MINIMUM_ACL.classes, isExtra: true },
     isProcess && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
+    isProcess && hasFunctions && { name: 'recoveries', rules: MINIMUM_ACL.recoveryOfFunctions, isExtra: true },
     isProcess && 'systemd' in platform.start && { name: 'recoveries', rules: MINIMUM_ACL.recoveryBySystemd, isExtra: true },
     isProcess && dataClasses.length > 0 && { name: 'counting lost sessions', rules: MINIMUM_ACL.sessions, isExtra: true },
+    isProcess && { name: 'what a restart takes back', rules: MINIMUM_ACL.nextStart, isExtra: true },
   ].filter((job) => job !== false && job !== undefined);
 }
 
-/** The user may run every command that the configured jobs need. ACL DRYRUN is asked where it can be; what is harmless is tried. */
+/**
+ * The user may run every command that the configured jobs need. ACL DRYRUN is asked where it can be; what is harmless is tried.
+ * The line to run has all of it at once, in the order that Redis accepts.
+ */
 export const checkPermissions = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
   findings('permissions', async () => {
     const user = instance.redis.username ?? 'default';
-    const denied: Missing[] = [];
-    const unknown: Missing[] = [];
-    const asked = new Set<string>();
-    for (const { name, rules, isExtra = false } of jobsOf(world, instance)) {
-      for (const rule of rules) {
-        if (asked.has(rule)) continue;
-        asked.add(rule);
-        const verdict = await isPermitted(client, user, rule);
-        if (verdict === 'denied') denied.push({ rule, job: name, isExtra });
-        if (verdict === 'unknown') unknown.push({ rule, job: name, isExtra });
-      }
-    }
-    const isExtra = (one: Missing): boolean => one.isExtra;
-    const found = [
+    const missing = await missingOf(client, user, jobsOf(world, instance, (await majorOf(client)) >= 7));
+    if (missing.length === 0) return ok('permissions', `user "${user}" may do all that is needed`);
+    const denied = missing.filter(({ verdict }) => verdict === 'denied');
+    const unknown = missing.filter(({ verdict }) => verdict === 'unknown');
+    const line = await grantLine(client, user, missing);
+    return [
       ...lacks(
         failed,
         user,
-        denied.filter((one) => !isExtra(one)),
+        denied.filter(({ isExtra }) => !isExtra),
+        line,
       ),
-      ...lacks(warning, user, denied.filter(isExtra)),
-      ...notKnown(user, unknown, instance.name),
+      ...lacks(
+        warning,
+        user,
+        denied.filter(({ isExtra }) => isExtra),
+        line,
+      ),
+      ...notKnown(user, unknown, { line, instance: instance.name }),
     ];
-    return found.length > 0 ? found : ok('permissions', `user "${user}" may do all that is needed`);
   });
+
+/** By HELLO, which no ACL refuses: the user may lack INFO. */
+async function majorOf(client: RedisClient): Promise<number> {
+  const said = ((await client.command('HELLO')) as unknown[]).map(String);
+  return Number.parseInt(said[said.indexOf('version') + 1] ?? '', 10);
+}
 
 interface Missing {
   rule: string;
   job: string;
   isExtra: boolean;
+  verdict: Verdict;
+}
+
+async function missingOf(client: RedisClient, user: string, jobs: readonly Job[]): Promise<Missing[]> {
+  const missing: Missing[] = [];
+  const asked = new Set<string>();
+  for (const { name: job, rules, isExtra = false } of jobs) {
+    for (const rule of rules) {
+      if (asked.has(rule)) continue;
+      asked.add(rule);
+      const verdict = await isPermitted(client, user, rule);
+      if (verdict !== 'permitted') missing.push({ rule, job, isExtra, verdict });
+    }
+  }
+  return missing;
 }
 
 const listed = (missing: readonly Missing[]): string => missing.map(({ rule, job }) => `${rule} (${job})`).join(', ');
 
-function lacks(level: typeof failed, user: string, denied: readonly Missing[]): Finding[] {
+/** All at once, with the right to be asked about the rest: nobody goes round twice. */
+async function grantLine(client: RedisClient, user: string, missing: readonly Missing[]): Promise<string> {
+  const canAsk = missing.some(({ verdict }) => verdict === 'unknown') && (await majorOf(client)) >= 7;
+  const rules = [...missing.map(({ rule }) => rule), ...(canAsk ? MINIMUM_ACL.check : [])];
+  const hasAllKeys = await mayUseAllKeys(client, user);
+  // Who may run nothing that names a key loses nothing by `resetkeys`; and behind `~*` no other pattern is accepted.
+  const anew = hasAllKeys === undefined && rules.some((rule) => rule.startsWith('~')) ? ['resetkeys'] : [];
+  return `ACL SETUSER ${user} ${[...anew, ...inOrder(rules, hasAllKeys)].join(' ')}`;
+}
+
+/** What names a key and does nothing. */
+const ON_ANY_KEY = [['SETRANGE', ANY_KEY, '0', ''], ...['EXISTS', 'GET', 'TYPE', 'TTL'].map((name) => [name, ANY_KEY])];
+
+/** @returns undefined when nothing shows it: the user may run no such command */
+async function mayUseAllKeys(client: RedisClient, user: string): Promise<boolean | undefined> {
+  for (const command of ON_ANY_KEY) {
+    const dry = await answerOf(client, ['ACL', 'DRYRUN', user, ...command]);
+    const isDry = typeof dry === 'string';
+    const answer = isDry ? dry : await answerOf(client, command);
+    const refusal = answer instanceof RecoveryError ? answer.message : isDry && dry !== 'OK' ? dry : undefined;
+    if (refusal === undefined) return true;
+    if (/\bkeys?\b/.test(refusal)) return false;
+  }
+  return undefined;
+}
+
+function lacks(level: typeof failed, user: string, denied: readonly Missing[], line: string): Finding[] {
   if (denied.length === 0) return [];
-  const rules = denied.map(({ rule }) => rule).join(' ');
-  const next = `Run in Redis: ACL SETUSER ${user} ${rules} (and ACL SAVE or CONFIG REWRITE to keep it).`;
+  const next = `Run in Redis: ${line} (and ACL SAVE or CONFIG REWRITE to keep it).`;
   return [level('permissions', `user "${user}" lacks ${listed(denied)}`, next)];
 }
 
-function notKnown(user: string, unknown: readonly Missing[], instance: string): Finding[] {
+function notKnown(user: string, unknown: readonly Missing[], { line, instance }: { line: string; instance: string }): Finding[] {
   if (unknown.length === 0) return [];
   const message = `user "${user}" could not be asked about ${listed(unknown)}: nothing harmless shows whether it is permitted`;
-  const next = `Permit ACL DRYRUN to it (+acl|dryrun, Redis 7), or take a first backup with \`redis-backup backup ${instance}\`.`;
+  const next = line.includes(MINIMUM_ACL.check[0])
+    ? `Run in Redis: ${line} (Redis 7), then check again; or take a first backup with \`redis-backup backup ${instance}\`.`
+    : `Permit it: ${line}; or take a first backup with \`redis-backup backup ${instance}\`. This Redis cannot be asked.`;
   return [warning('permissions', message, next)];
 }
 

@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '../../model/errors.ts';
+import { inOrder, OPERATIONS } from '../../redis/acl.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { GLOBAL_OPTIONS } from '../program.ts';
 import { ERROR_ADVICE } from './error-advice.ts';
@@ -13,6 +14,14 @@ export function errorTable(): string {
     return row(`<a id="${name}"></a>${code(name)}`, String(exit), title, retryable ? 'yes' : 'no', ERROR_ADVICE[name]);
   });
   return ['| code | exit | what it means | tried again by itself | what to do |', '|---|---|---|---|---|', ...rows].join('\n');
+}
+
+/** The lines of docs/permissions.md: for a new user, or for one whose rights are all replaced. */
+export function permissionLines(): string {
+  return OPERATIONS.map(
+    ({ name, rules }) =>
+      `${name}:\n\n\`\`\`\nACL SETUSER redis-backup on ><password> resetkeys resetchannels -@all ${inOrder(rules).join(' ')}\n\`\`\``,
+  ).join('\n\n');
 }
 
 /** The sections of docs/commands.md, from the table of commands. */

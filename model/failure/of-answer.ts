@@ -48,7 +48,7 @@ export function failureOfAnswer(signs: Signs, look: RedisLook): Found {
       return found(
         'password-refused',
         [said],
-        ['Give the user of redis-backup what looking needs: ACL SETUSER <user> +info +ping +setrange ~redis-backup:*'],
+        ['Give the user of redis-backup what looking needs: ACL SETUSER <user> +info +ping +setrange ~__redis-backup:probe:*'],
       );
     case 'clients-full':
       return found(

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lookAtPlace } from '../../activities/recovery/look-from-place.ts';
-import { MINIMUM_ACL } from '../../redis/acl.ts';
+import { OPERATIONS } from '../../redis/acl.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from './support/recovery-site.ts';
 
@@ -188,7 +188,7 @@ describe('Serving again', function () {
   });
 
   it('needs no more permissions than are documented, leaves no key, and says when it may not write', async () => {
-    const rules = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.restore, ...MINIMUM_ACL.recovery];
+    const rules = OPERATIONS.find(({ name }) => name === '`recover`, Redis started by a command')?.rules ?? [];
     const user = (permitted: readonly string[]) => `on >secret resetchannels resetkeys -@all ${permitted.join(' ')}`;
     const users = { able: user(rules), unable: user(rules.filter((rule) => rule !== '+set')) };
     for (const username of ['able', 'unable']) {
@@ -198,9 +198,17 @@ describe('Serving again', function () {
       assert.deepEqual(warnings, username === 'able' ? [] : [said]);
       assert.equal(await site.ask('DBSIZE'), 0);
       const input = await assessed(site);
+      assert.deepEqual(await refusedTo(site), username === 'able' ? [] : ['set']);
       await site.during((acts) => acts.restartServer(input));
       await site.during((acts) => acts.makePrimary({ instance: 'main' }));
       await site.during((acts) => acts.killScript({ instance: 'main' }));
+      assert.deepEqual(await refusedTo(site), []);
     }
   });
 });
+
+/** The commands that Redis has refused to a user since it runs. */
+async function refusedTo(site: RecoverySite): Promise<unknown[]> {
+  const entries = (await site.ask('ACL', 'LOG')) as unknown[][];
+  return [...new Set(entries.map((fields) => fields[fields.indexOf('object') + 1]))];
+}

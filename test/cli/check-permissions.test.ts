@@ -110,6 +110,28 @@ describe('redis-backup check of the permissions of its user', function () {
     });
   });
 
+  describe('print a line that Redis accepts, after which nothing is missing', () => {
+    const PROCESS = 'platform: { type: process, configFile: /etc/redis.conf, start: { systemd: redis.service } }';
+    for (const [what, rights] of Object.entries({
+      'of a user who may do nothing': '-@all +ping',
+      'of one who may do nothing, with all keys': '-@all +ping ~*',
+      'of one who has some keys': '-@all +ping +get +acl|dryrun ~session:*',
+      'of one who has all keys': '-@all +ping +get +info +config ~*',
+      'of one who may do nearly all': '+@all -replicaof -function -setrange ~session:*',
+    }))
+      it(what, async () => {
+        await using here = await stage.siteWith(
+          { users: { backup: `on >hunter2 resetkeys ${rights}` } },
+          `${asBackup}, ${PROCESS}`,
+        );
+        const [finding] = await found(here.site, 'permissions');
+        const line = /^(?:Run in Redis|Permit it): (ACL SETUSER backup [^(;]*)/.exec(finding?.next ?? '')?.[1]?.trim() ?? '';
+        assert.notEqual(line, '', JSON.stringify(finding));
+        assert.equal(String(await here.redis.command(...(line.split(' ') as [string, ...string[]]))), 'OK');
+        assert.deepEqual((await found(here.site, 'permissions')).map(({ level }) => level), ['ok'], line); // biome-ignore format: one line
+      });
+  });
+
   for (const binary of redisBinaries()) {
     const knows = isAtLeast(binary, 7);
     it(`${knows ? 'asks' : 'tries what is harmless, and names the rest, on'} ${binary.product} ${binary.version}`, async () => {

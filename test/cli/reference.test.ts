@@ -4,7 +4,7 @@ import path from 'node:path';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
 import { FAILURE_ADVICE, failureTable } from '../../cli/reference/failure-classes.ts';
-import { commandSections, errorTable } from '../../cli/reference/tables.ts';
+import { commandSections, errorTable, permissionLines } from '../../cli/reference/tables.ts';
 import { ERRORS } from '../../model/errors.ts';
 import { planActs } from '../../model/failure/plan-acts.ts';
 import type { FailureClass } from '../../model/failure-class.ts';
@@ -40,6 +40,8 @@ describe('the reference', () => {
   it('has an advice for every error and no other', () => {
     assert.deepEqual(Object.keys(ERROR_ADVICE).sort(), Object.keys(ERRORS).sort());
   });
+
+  it('has the whole line of permissions for each operation', () => assertGenerated('docs/permissions.md', permissionLines()));
 
   it('lists every command with its arguments and options', () => assertGenerated('docs/commands.md', commandSections()));
 
