@@ -23,10 +23,11 @@ export async function lookAtNextStart(
 }
 
 /** Signs in as we do with the real one: what it would not take then, it does not take here. */
-async function askNext({ username, password }: RedisConnection, socketPath: string): Promise<Said> {
+async function askNext({ username, password, commands, conf }: RedisConnection, socketPath: string): Promise<Said> {
   const credentials = { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  const names = { ...(commands ? { commands } : {}), ...(conf ? { conf } : {}) };
   try {
-    using client = await openRedis({ host: 'localhost', port: 0, socketPath, ...credentials }, TIMEOUTS);
+    using client = await openRedis({ host: 'localhost', port: 0, socketPath, ...credentials, ...names }, TIMEOUTS);
     return { state: await readStartState(client) };
   } catch (error) {
     if (!(error instanceof RecoveryError) || !REFUSALS.has(error.code)) throw error;

@@ -6,6 +6,7 @@ import { loadsLog } from '../model/rehearsal.ts';
 import { finish, moveAside, replaceWithRdb } from '../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
+import { isCommandMissing } from '../redis/renames.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { putBackAll } from './recovery/put-back-data.ts';
@@ -40,8 +41,8 @@ export const createRestoreActivities = (world: World) => ({
       const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
       signal.throwIfAborted();
       // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
-      if (!platform.restartsByItself) await unlessAborted(shutdown(client.command('SHUTDOWN', how)), signal);
-      else if (how === 'SAVE') await unlessAborted(client.command('SAVE'), signal); // a supervisor's stop is a signal, which saves only with save points
+      const saved = async () => how === 'SAVE' && (await client.command('SAVE')); // a signal saves only with save points
+      await unlessAborted(platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved), signal);
     }
     await platform.stop(signal);
   },
@@ -103,13 +104,17 @@ async function unlessAborted(answer: Promise<unknown>, signal: AbortSignal): Pro
   await Promise.race([answer, aborted]);
 }
 
-/** Redis answers SHUTDOWN by closing the connection; an answer is a refusal. */
-export async function shutdown(answer: Promise<unknown>): Promise<void> {
+/**
+ * Redis answers SHUTDOWN by closing the connection; an answer is a refusal.
+ * @param beforeSignal - what is to be done where the command is disabled and the platform's signal will end it
+ */
+export async function shutdown(answer: Promise<unknown>, beforeSignal: () => Promise<unknown>): Promise<void> {
   try {
     await answer;
   } catch (error) {
     if (error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE') return;
-    throw error;
+    if (!isCommandMissing(error)) throw error;
+    await beforeSignal();
   }
   await after(0);
 }

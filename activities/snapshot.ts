@@ -8,6 +8,7 @@ import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../model/man
 import { hostQueue } from '../model/operations.ts';
 import { takeBgsave } from '../redis/bgsave.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
+import { ifKnown } from '../redis/renames.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import type { SnapshotRef } from '../repository/repository.ts';
@@ -55,8 +56,10 @@ export const createSnapshotActivities = (world: World) => ({
     if (info.get('role') === 'slave')
       warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
     const place = target.backup.method === 'bgsave' && target.process ? { place: hostQueue(target.process.host) } : {};
-    const uncompressedFork = target.backup.uncompressedFork && (await compresses(client));
-    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork }] };
+    const compressed = target.backup.uncompressedFork ? await compresses(client) : false;
+    if (compressed === undefined)
+      warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
+    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork: compressed ?? false }] };
   },
 
   /**
@@ -119,15 +122,18 @@ export const createSnapshotActivities = (world: World) => ({
   },
 });
 
-/** Where it is off already there is nothing to turn off, and nothing of ours to put back. */
-const compresses = async (client: RedisClient): Promise<boolean> =>
-  (await client.configGet('rdbcompression')).rdbcompression === 'yes';
+/** Where it is off already there is nothing to turn off, and nothing of ours to put back. Undefined: CONFIG is not there. */
+async function compresses(client: RedisClient): Promise<boolean | undefined> {
+  const settings = await ifKnown(client.configGet('rdbcompression'));
+  return settings && !client.unasked.has('CONFIG GET') ? settings.rdbcompression === 'yes' : undefined;
+}
 
 const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
 
 /** Only on the machine of the Redis: the same path elsewhere is another disk. */
 async function freeDiskBytes(world: World, target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
   if (target.process?.host !== world.host) return undefined;
+  if (server.policy.dir === '') return undefined;
   const { bavail, bsize } = await statfs(server.policy.dir);
   return bavail * bsize;
 }

@@ -64,7 +64,15 @@ export interface TemporalConfig {
 
 export interface InstanceConfig {
   name: string;
-  redis: { host: string; port: number; username?: string; password?: SecretRef; tls?: TlsConfig };
+  redis: {
+    host: string;
+    port: number;
+    username?: string;
+    password?: SecretRef;
+    tls?: TlsConfig;
+    /** By their real names in capitals. */
+    commands?: Readonly<Record<string, string>>;
+  };
   platform: PlatformConfig;
   backup: BackupConfig;
   /** Absent: no continuous log. */

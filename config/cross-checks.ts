@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
+import { NEVER_RENAMED, SENT_COMMANDS } from '../model/sent-commands.ts';
 import type { Problem } from './problems.ts';
 import { checkRecovery } from './recovery-checks.ts';
 import type { RawConfig } from './schema.ts';
@@ -49,6 +50,16 @@ function checkInstance(instance: RawInstance, path: PropertyKey[], find: Find): 
   if (instance.tls && instance.url.startsWith('redis:')) find([...path, 'tls'], 'needs a url that begins with rediss://');
   if (instance.tls) checkPair(instance.tls, 'cert', 'key', [...path, 'tls'], find);
   if (instance.username && !instance.password) find([...path, 'username'], 'needs password beside it');
+  for (const name of Object.keys(instance.commands ?? {})) {
+    const upper = name.toUpperCase();
+    if (upper === NEVER_RENAMED)
+      find(
+        [...path, 'commands', name],
+        'works under its own name only: Redis takes a renamed one for SYNC; remove its rename-command line',
+      );
+    else if (!SENT_COMMANDS.includes(upper))
+      find([...path, 'commands', name], `is no command that is sent to a Redis; these are: ${SENT_COMMANDS.join(', ')}`);
+  }
   if (instance.backup.every % 60_000 !== 0) find([...path, 'backup', 'every'], 'is not a whole number of minutes');
   if (instance.backup.method === 'bgsave' && instance.platform.type !== 'process') {
     find([...path, 'backup', 'method'], 'is bgsave, which needs platform.type process: the worker must see the data directory');

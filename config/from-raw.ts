@@ -68,6 +68,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
       username: raw.username,
       password: raw.password,
       tls: url.protocol === 'rediss:' ? (raw.tls ?? {}) : undefined,
+      ...(raw.commands ? { commands: inCapitals(raw.commands) } : {}),
     },
     platform: toPlatform(raw.platform, host),
     backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
@@ -80,6 +81,9 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     ...(raw.watch ? { watch: toWatch(raw.watch) } : {}),
   };
 }
+
+const inCapitals = (commands: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(commands).map(([real, name]) => [real.toUpperCase(), name]));
 
 function toArchive(raw: NonNullable<RawInstance['archive']>): ArchiveConfig {
   const { segmentAge, segmentSize, restartDelay, compactAfter, ...rest } = raw;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { application } from './application-schema.ts';
 import { archive, backup, policy, retention } from './backup-schema.ts';
 import { dataClass } from './data-class-schema.ts';
-import { list, secret, section, text, url } from './fields.ts';
+import { field, list, secret, section, text, url } from './fields.ts';
 import { platform } from './platform-schema.ts';
 import { recovery, watch } from './recovery-schema.ts';
 import { tls } from './tls-schema.ts';
@@ -26,6 +26,11 @@ export const instance = z.strictObject({
   username: text('ACL user. Absent: the default user.').optional(),
   password: secret('Password of the user.').optional(),
   tls: tls('TLS to Redis. Only with `rediss://`.'),
+  commands: field(z.record(z.string().min(1), z.string().min(1)).optional(), {
+    about:
+      'What `rename-command` calls commands on this server. Not needed on its own machine, where redis.conf tells. Names that stand here are no secret any more.',
+    allowed: 'a section of real name and new name, such as { CONFIG: hidden-config }',
+  }),
   platform: section('What runs this Redis.', platform).prefault({ type: 'external' }),
   backup: section('When and how backups are taken.', backup).prefault({}),
   archive: section('The continuous log: every write, seconds old, in the repository. Absent: none is kept.', archive).optional(),

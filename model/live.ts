@@ -19,6 +19,8 @@ export interface LiveFacts {
   isTlsReplication: boolean;
   minReplicasToWrite: number;
   settings: { masterauth: 'none' | 'known' | 'unknown' };
+  /** CONFIG is disabled there, or has a name that nobody knows: nothing can be set for the load. */
+  lacksConfig?: true;
   appendonly?: boolean;
   save?: string;
   /** Of its own files, where they are on the machine of the worker. Absent: not known. */
@@ -73,6 +75,11 @@ export function liveRefusals(
       unmet(`${instance} is a node of a Redis Cluster, which refuses REPLICAOF`, 'Restore into a Redis outside the cluster.'),
     facts.role === 'slave' &&
       unmet(`${instance} is a replica, and would be taken from its primary`, 'Restore the instance of its primary.'),
+    facts.lacksConfig === true &&
+      unmet(
+        `${instance} has no CONFIG under that name (rename-command), by which a live load sets how it follows the worker`,
+        'Say what it is called by `commands` of the instance.',
+      ),
     facts.isLoading && unmet(`${instance} is loading its own data`, 'Wait until it has loaded.'),
     sentinels > 0 &&
       unmet(

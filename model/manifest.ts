@@ -54,6 +54,8 @@ export interface ServerFacts {
   databases: number;
   modules: { name: string; version: number }[];
   policy: PersistencePolicy;
+  /** What the server could not be asked (`rename-command`), such as `CONFIG GET`: its settings are empty then, or those of `from`. */
+  unasked?: { commands: string[]; from?: 'redis.conf' };
 }
 
 /** CONFIG values that decide what survives. As text, the way CONFIG GET answers. */

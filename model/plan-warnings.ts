@@ -2,7 +2,7 @@ import { clockDoubt, isFuture, takenAtMs, wasServerAhead } from './backup-time.t
 import { OTHER } from './data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import { liveWarnings } from './live.ts';
-import type { SnapshotManifest } from './manifest.ts';
+import type { ServerFacts, SnapshotManifest } from './manifest.ts';
 import type { PlanInput, RestorePlan } from './plan.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
@@ -101,7 +101,8 @@ function serverWarnings(input: PlanInput): string[] {
   }
   if (target.clockOffsetMs === undefined)
     found.push("the server's clock could not be compared with ours; it is compared before the counts are judged");
-  const { policy } = target.server ?? {};
+  if (target.server?.unasked) found.push(unaskedText(target.server.unasked));
+  const policy = target.server?.policy.appendonly ? target.server.policy : undefined; // empty: it could not be asked
   if (input.live) return found; // nobody starts it, so its configuration file says nothing
   if (policy && (policy.appendonly === 'yes') !== target.layout.appendonly) {
     found.push(
@@ -114,7 +115,7 @@ function serverWarnings(input: PlanInput): string[] {
     );
   }
   const changed = (['save', 'appendonly', 'appendfsync'] as const).filter(
-    (name) => policy && policy[name] !== manifest.server.policy[name],
+    (name) => policy && manifest.server.policy.appendonly && policy[name] !== manifest.server.policy[name],
   );
   if (policy && changed.length > 0) {
     found.push(
@@ -123,6 +124,12 @@ function serverWarnings(input: PlanInput): string[] {
   }
   return found;
 }
+
+/** What a server could not be asked, and what stands in its place. */
+export const unaskedText = ({ commands, from }: NonNullable<ServerFacts['unasked']>): string =>
+  `${formatList(commands)} is disabled there, or has another name: ${
+    from ? `settings are those of its ${from}, as they were at its start` : 'its settings are not known'
+  }`;
 
 function aroundWarnings({ target, instance }: PlanInput): string[] {
   const found: string[] = [];

@@ -48,7 +48,9 @@ export function errorOfReply(reply: string, did: string, connection: RedisConnec
     });
   }
   return new RecoveryError('REDIS_REFUSED', `${where} refused ${did}: ${text}`, {
-    next: 'Read the answer of Redis above; if the command is renamed or disabled there, this operation cannot use it.',
+    next: /^ERR unknown command/i.test(text)
+      ? `If rename-command gave it another name there, say so in the configuration of the instance: \`commands: { ${did.split(' ')[0]}: <name> }\`; where it is disabled, this operation cannot be done: \`redis-backup check\` names all.`
+      : 'Read the answer of Redis above.',
   });
 }
 

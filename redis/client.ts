@@ -3,6 +3,7 @@ import { RecoveryError } from '../model/errors.ts';
 import { errorOfConnection, errorOfReply } from './client-errors.ts';
 import { describeConnection, type RedisConnection } from './connection.ts';
 import { type Keyspace, parseInfo, type RedisInfo } from './info.ts';
+import { isCommandMissing, Renames } from './renames.ts';
 
 export interface RedisModule {
   name: string;
@@ -18,10 +19,17 @@ export interface RedisClient {
   readonly connection: RedisConnection;
   /** @param sections - INFO's own names; all of its default ones when left out */
   info(...sections: string[]): Promise<RedisInfo>;
-  /** CONFIG GET of each name. A name that the server doesn't know is not in the answer. */
+  /**
+   * CONFIG GET of each name. A name that the server doesn't know is not in the answer. A server without CONFIG is answered for by its
+   * redis.conf where that is at hand: see `unasked`.
+   */
   configGet(...names: string[]): Promise<Record<string, string>>;
   configSet(name: string, value: string): Promise<void>;
   configRewrite(): Promise<void>;
+  /** Questions that this server does not know, and that redis.conf or INFO answered for it, such as `CONFIG GET`. */
+  readonly unasked: ReadonlySet<string>;
+  /** What a command is called there, as far as the configuration or its redis.conf tells; empty: disabled. */
+  called(name: string): Promise<string>;
   /** The server's clock, milliseconds since 1970. */
   time(): Promise<number>;
   /** @throws RecoveryError `REDIS_NOT_READY` while it loads, `REDIS_REFUSED` with MISCONF when it cannot write its data */
@@ -109,18 +117,11 @@ async function signIn(client: RedisClient): Promise<void> {
   }
 }
 
-function clientOf(redis: Redis, connection: RedisConnection, lastError: () => unknown): RedisClient {
-  const command = async (...args: string[]): Promise<unknown> => {
-    const [name = '', ...rest] = args;
-    try {
-      return await redis.call(name, ...rest);
-    } catch (error) {
-      throw translate(error, lastError(), nameOf(args), connection);
-    }
-  };
-  const batch = async (commands: readonly Command[]): Promise<BatchReply[]> => {
+/** What the server did not know is sent again under the name that redis.conf gives it; the others have been done. */
+function batchOf(redis: Redis, connection: RedisConnection, renames: Renames, lastError: () => unknown): RedisClient['batch'] {
+  const send = async (commands: readonly Command[]): Promise<BatchReply[]> => {
     const pipeline = redis.pipeline();
-    for (const [name, ...args] of commands) pipeline.callBuffer(name, args);
+    for (const [name, ...args] of commands) pipeline.callBuffer(renames.sent(name), args);
     const replies = (await pipeline.exec()) ?? [];
     return replies.map(([error, reply], at) => {
       if (!error) return reply;
@@ -129,6 +130,38 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
       return refused;
     });
   };
+  return async (commands) => {
+    const replies = await send(commands);
+    const again: number[] = [];
+    const learned = new Set<string>();
+    for (const [at, reply] of replies.entries()) {
+      const name = commands[at]?.[0] ?? '';
+      if (!isCommandMissing(reply)) continue;
+      if (!learned.has(name) && !(await renames.learn(name))) continue;
+      learned.add(name);
+      again.push(at);
+    }
+    if (again.length === 0) return replies;
+    const others = await send(again.map((at) => commands[at] as Command));
+    for (const [i, at] of again.entries()) replies[at] = others[i];
+    return replies;
+  };
+}
+
+function clientOf(redis: Redis, connection: RedisConnection, lastError: () => unknown): RedisClient {
+  const renames = new Renames(connection);
+  const unasked = new Set<string>();
+  const command = async (...args: string[]): Promise<unknown> => {
+    const [name = '', ...rest] = args;
+    try {
+      return await redis.call(renames.sent(name), ...rest);
+    } catch (error) {
+      const refused = translate(error, lastError(), nameOf(args), connection);
+      if (isCommandMissing(refused) && (await renames.learn(name))) return command(...args);
+      throw refused;
+    }
+  };
+  const batch = batchOf(redis, connection, renames, lastError);
   const text = async (...args: string[]) => String(await command(...args));
   const info = async (...sections: string[]) => parseInfo(await infoText(text, sections));
   const close = () => redis.disconnect();
@@ -139,7 +172,13 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
     info,
     async configGet(...names) {
       // One by one: Redis 6.2 takes one pattern.
-      const pairs = await Promise.all(names.map((name) => command('CONFIG', 'GET', name) as Promise<string[]>));
+      const asked = Promise.all(names.map((name) => command('CONFIG', 'GET', name) as Promise<string[]>));
+      const pairs = await asked.catch(async (error) => {
+        const settings = isCommandMissing(error) ? (await renames.conf())?.settings : undefined;
+        if (!settings) throw error;
+        unasked.add('CONFIG GET');
+        return names.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]]));
+      });
       return Object.fromEntries(pairs.filter((pair) => pair.length >= 2).map(([name, value]) => [name, value]));
     },
     async configSet(name, value) {
@@ -149,14 +188,28 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
       await command('CONFIG', 'REWRITE');
     },
     async time() {
-      const [seconds, micros] = (await command('TIME')) as [string, string];
+      const answer = command('TIME') as Promise<[string, string]>;
+      const [seconds, micros] = await answer.catch(async (error) => {
+        const usec = isCommandMissing(error) ? (await info('server')).number('server_time_usec') : undefined;
+        if (usec === undefined) throw error;
+        return [0, usec] as const;
+      });
       return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     },
+    unasked,
+    called: (name) => renames.called(name),
     async ping() {
       await command('PING');
     },
     dbsizes: async () => (await info('keyspace')).keyspace(),
-    moduleList: async () => ((await command('MODULE', 'LIST')) as unknown[][]).map(moduleOf),
+    async moduleList() {
+      try {
+        return ((await command('MODULE', 'LIST')) as unknown[][]).map(moduleOf);
+      } catch (error) {
+        if (isCommandMissing(error)) return modulesIn(await infoText(text, ['modules']));
+        throw error;
+      }
+    },
     clientList: async () => (await text('CLIENT', 'LIST')).split('\n').filter(Boolean).map(clientLine),
     close,
     [Symbol.dispose]: close,
@@ -168,6 +221,13 @@ async function infoText(text: (...args: string[]) => Promise<string>, sections: 
   if (sections.length === 0) return text('INFO');
   return (await Promise.all(sections.map((section) => text('INFO', section)))).join('\n');
 }
+
+/** `module:name=ReJSON,ver=20008,api=1,…` */
+const modulesIn = (info: string): RedisModule[] =>
+  [...info.matchAll(/^module:name=([^,\r\n]+),ver=(\d+)/gm)].map(([, name = '', version]) => ({
+    name,
+    version: Number(version),
+  }));
 
 function moduleOf(fields: unknown[]): RedisModule {
   const at = (name: string) => fields[fields.findIndex((field) => String(field) === name) + 1];

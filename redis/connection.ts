@@ -9,6 +9,18 @@ export interface RedisConnection {
   password?: string;
   /** Present, even empty, means TLS. Certificates and keys are PEM texts. */
   tls?: RedisTls;
+  /** What `rename-command` calls commands there, by their real names in capitals. */
+  commands?: Readonly<Record<string, string>>;
+  /** Reads its redis.conf, where that is on this machine: for a server that has renamed or disabled a command. */
+  conf?: () => Promise<ConfKnowledge>;
+}
+
+/** What redis.conf says of a server that cannot be asked. The names of its commands are secrets: never shown. */
+export interface ConfKnowledge {
+  /** By their real names in capitals; empty: disabled. */
+  commands: Readonly<Record<string, string>>;
+  /** As CONFIG GET would answer, but for what was set since the start. Without secrets. */
+  settings: Readonly<Record<string, string>>;
 }
 
 export interface RedisTls {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../model/errors.ts';
 import type { RedisConnection } from './connection.ts';
+import { sentName } from './renames.ts';
 
 /** A text, or the words of a refusal. */
 export type Reply = string | { error: string };
@@ -49,7 +50,7 @@ export function exchange(
     });
     socket.once(connection.tls ? 'secureConnect' : 'connect', () => {
       secured = true;
-      socket.write(commands.map(encode).join(''));
+      socket.write(commands.map(([name = '', ...args]) => encode([sentName(connection, name), ...args])).join(''));
     });
     socket.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);

@@ -1,5 +1,6 @@
 import { runningChild } from './children.ts';
 import type { RedisClient } from './client.ts';
+import { ifKnown } from './renames.ts';
 
 export type RdbCompressionVerdict = { ok: true } | { ok: false; why: string };
 
@@ -16,9 +17,10 @@ export async function canTurnOffRdbCompression(
 ): Promise<RdbCompressionVerdict> {
   const [info, settings] = await Promise.all([
     client.info('persistence', 'memory', 'replication'),
-    client.configGet('rdbcompression', 'repl-diskless-sync', 'save', 'appendonly'),
+    ifKnown(client.configGet('rdbcompression', 'repl-diskless-sync', 'save', 'appendonly')),
   ]);
   const refuse = (why: string): RdbCompressionVerdict => ({ ok: false, why });
+  if (!settings || client.unasked.has('CONFIG GET')) return refuse('CONFIG is disabled there, or has another name');
   if (settings.rdbcompression !== 'yes') return refuse('rdbcompression is off already, or not a setting of this server');
   if (settings['repl-diskless-sync'] !== 'yes')
     return refuse('repl-diskless-sync is no: our snapshot would be its dump.rdb on disk');

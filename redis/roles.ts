@@ -58,9 +58,12 @@ export async function follow(client: RedisClient, { host, port }: { host: string
 
 /** A neighbour at `host:port`, `[::1]:6379` too, reached as this Redis is: same user, password and TLS. */
 export const neighbour = (connection: RedisConnection, address: string): RedisConnection => ({
-  ...connection,
+  ...withoutConf(connection),
   ...hostAndPort(address),
 });
+
+/** Its redis.conf is another one. */
+const withoutConf = ({ conf: _, ...connection }: RedisConnection): RedisConnection => connection;
 
 /** @throws RecoveryError `INPUT_INVALID` */
 export function hostAndPort(address: string): { host: string; port: number } {

@@ -1,5 +1,6 @@
 import type { Room } from '../model/merge-room.ts';
 import type { RedisClient } from './client.ts';
+import { ifKnown } from './renames.ts';
 
 /** Reads how full a Redis is. What INFO does not have counts as full use: Redis before 4.0 has no `mem_not_counted_for_evict`. */
 export async function readRoom(client: RedisClient): Promise<Room> {
@@ -25,9 +26,10 @@ const LEAST_BATCH_BYTES = 64 * 1024;
 /** Of maxmemory and of `maxmemory-clients`: what is under way counts against both. */
 const BATCH_SHARE = 1 / 64;
 
-/** Reads from the settings of a Redis how much may be sent to it at once. */
+/** Reads from the settings of a Redis how much may be sent to it at once; by Redis' defaults where it cannot be asked. */
 export async function readSendLimits(client: RedisClient): Promise<SendLimits> {
-  const settings = await client.configGet('maxmemory', 'maxmemory-clients', 'client-query-buffer-limit', 'proto-max-bulk-len');
+  const asked = client.configGet('maxmemory', 'maxmemory-clients', 'client-query-buffer-limit', 'proto-max-bulk-len');
+  const settings: Record<string, string> = (await ifKnown(asked)) ?? {};
   const maxmemory = Number(settings.maxmemory ?? 0);
   const share = /^(\d+)%$/.exec(settings['maxmemory-clients'] ?? '');
   const ofClients = share ? (maxmemory * Number(share[1])) / 100 : Number(settings['maxmemory-clients'] ?? 0);

@@ -1,9 +1,10 @@
 import { RecoveryError } from '../model/errors.ts';
 import type { RedisClient } from './client.ts';
+import { isCommandMissing } from './renames.ts';
 
 /**
  * How many Sentinels watch this Redis, primary or replica: each listens on this channel of every Redis that it knows.
- * Undefined when the user may not ask (`+pubsub|numsub`): that is not known, and never 0.
+ * Undefined when nobody may ask (`+pubsub|numsub`, or PUBSUB is disabled): that is not known, and never 0.
  * @see redis src/sentinel.c, SENTINEL_HELLO_CHANNEL
  */
 export async function countSentinels(client: RedisClient): Promise<number | undefined> {
@@ -11,7 +12,7 @@ export async function countSentinels(client: RedisClient): Promise<number | unde
     const [, count] = (await client.command('PUBSUB', 'NUMSUB', '__sentinel__:hello')) as [string, number];
     return Number(count);
   } catch (error) {
-    if (error instanceof RecoveryError && error.code === 'REDIS_PERMISSION_DENIED') return undefined;
+    if (error instanceof RecoveryError && (error.code === 'REDIS_PERMISSION_DENIED' || isCommandMissing(error))) return undefined;
     throw error;
   }
 }

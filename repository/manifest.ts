@@ -40,6 +40,7 @@ export const server = z.strictObject({
   databases: count,
   modules: z.array(z.strictObject({ name: z.string(), version: z.number() })),
   policy,
+  unasked: z.strictObject({ commands: z.array(z.string()), from: z.literal('redis.conf').optional() }).optional(),
 });
 
 export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported', 'recovery']);

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { ProtectedInstance, World } from '../activities/world.ts';
-import type { ApplicationConfig, Config, ProcessConfig } from '../config/config.ts';
+import type { ApplicationConfig, Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
+import type { RedisConnection } from '../redis/connection.ts';
 import { Archive } from '../repository/archive/archive.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
@@ -32,7 +33,10 @@ export async function createWorld(
     operations,
     draining,
     archive: async (instance, shard) => new Archive((await world.repository()).store, instance, shard),
-    instance: async (name) => ({ ...protectedInstance(await resolveInstance(config, name)), ...targetPart(config, name) }),
+    instance: async (name) => ({
+      ...protectedInstance(await resolveInstance(config, name), config.worker.host),
+      ...targetPart(config, name),
+    }),
     instances: () => instanceNames(config),
     repository() {
       repository ??= openRepository().catch((error) => {
@@ -50,22 +54,14 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
   return target ? { target } : {};
 }
 
-function protectedInstance({
-  name,
-  connection,
-  dataClasses,
-  backup,
-  retention,
-  archive,
-  applications,
-  recovery,
-  watch,
-  platform,
-}: ResolvedInstance): ProtectedInstance {
+function protectedInstance(
+  { name, connection, dataClasses, backup, retention, archive, applications, recovery, watch, platform }: ResolvedInstance,
+  host: string,
+): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
   return {
     name,
-    connection,
+    connection: connectionHere(connection, platform, host),
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },
     retention,
@@ -84,6 +80,12 @@ function protectedInstance({
         }
       : {}),
   };
+}
+
+/** On its own machine redis.conf tells what commands are called, and what the settings are of a Redis that may not be asked. */
+function connectionHere(connection: RedisConnection, platform: PlatformConfig, host: string): RedisConnection {
+  if (platform.type !== 'process' || platform.host !== host) return connection;
+  return Object.assign(connection, { conf: () => openPlatform(platform, connection.port).confKnowledge() });
 }
 
 function probeOf(application: ApplicationConfig): ApplicationProbe {

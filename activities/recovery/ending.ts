@@ -40,8 +40,9 @@ export async function endWithoutSave(target: ProtectedInstance, platform: Platfo
   if ((await platform.status()).running) {
     await quickly(target.connection, async (client) => {
       currentJob().signal.throwIfAborted();
-      if (platform.restartsByItself) await client.configSet('save', '');
-      else await shutdown(client.command('SHUTDOWN', 'NOSAVE'));
+      const unsaved = () => client.configSet('save', '');
+      if (platform.restartsByItself) await unsaved();
+      else await shutdown(client.command('SHUTDOWN', 'NOSAVE'), unsaved);
     });
   }
   await platform.stop(currentJob().signal);
@@ -65,8 +66,10 @@ export async function endWithSave(
   if (info) {
     using client = await openRedis(target.connection);
     currentJob().signal.throwIfAborted();
-    if (!platform.restartsByItself) await shutdown(client.command('SHUTDOWN', how));
-    else if (how === 'SAVE' && !info.flag('loading')) await client.command('SAVE'); // its stop is a signal, which saves only with save points
+    // A signal saves only with save points.
+    const saved = async () => how === 'SAVE' && !info.flag('loading') && (await client.command('SAVE'));
+    if (platform.restartsByItself) await saved();
+    else await shutdown(client.command('SHUTDOWN', how), saved);
   }
   await stopHeeding(platform, info ? undefined : kill ? HEED_AGAIN_WITHIN_MS : HEED_WITHIN_MS);
 }

@@ -9,6 +9,7 @@ import { ONLY_SHARD } from '../../model/instance.ts';
 import { foreignText } from '../../model/log-needs.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
+import { ifKnown } from '../../redis/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { newestRun, startArchive } from '../operations/index.ts';
@@ -43,7 +44,9 @@ export const checkArchiver = (session: TemporalSession, { name, archive }: Insta
 /** The backlog covers the archiver being away for two minutes; proposed with the memory that it takes, and never set. */
 async function backlogFinding(client: RedisClient): Promise<Finding[]> {
   const rate = await writeRate(client);
-  const { 'repl-backlog-size': size = '0', maxmemory = '0' } = await client.configGet('repl-backlog-size', 'maxmemory');
+  const settings = await ifKnown(client.configGet('repl-backlog-size', 'maxmemory'));
+  if (!settings) return [];
+  const { 'repl-backlog-size': size = '0', maxmemory = '0' } = settings;
   const wanted = wantedBacklogBytes(rate);
   const lasts = backlogSeconds(Number(size), rate);
   const now = `writes of ${formatRate(rate)} now`;
@@ -70,7 +73,7 @@ async function writeRate(client: RedisClient): Promise<number> {
 }
 
 async function replicasFinding(client: RedisClient, { archive }: InstanceConfig): Promise<Finding[]> {
-  const { 'min-replicas-to-write': least = '0' } = await client.configGet('min-replicas-to-write');
+  const { 'min-replicas-to-write': least = '0' } = (await ifKnown(client.configGet('min-replicas-to-write'))) ?? {};
   if (Number(least) === 0 || archive?.allowMinReplicas) return [];
   return [
     failed(

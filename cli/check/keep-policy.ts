@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { lookAtNextStart } from '../../activities/next-start.ts';
 import type { Config, InstanceConfig } from '../../config/config.ts';
-import { resolveInstance } from '../../config/resolve.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { harmful, type NextStart } from '../../model/next-start.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
+import { instanceHere } from '../connection.ts';
 
 /**
  * Writes the settings of a Redis into its redis.conf and proves by a start beside it that the next one has them. Where that start
@@ -16,7 +16,7 @@ export async function keepPolicy(config: Config, instance: InstanceConfig, clien
   const { platform } = instance;
   if (platform.type !== 'process' || platform.host !== config.worker.host) return client.configRewrite();
   const opened = openProcessPlatform({ ...platform, port: instance.redis.port });
-  const { connection } = await resolveInstance(config, instance.name);
+  const { connection } = await instanceHere(config, instance.name);
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();
   if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));

@@ -1,6 +1,5 @@
 import { access, constants, realpath } from 'node:fs/promises';
 import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.ts';
-import { resolveInstance } from '../../config/resolve.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { PlaceRights } from '../../model/place-rights.ts';
@@ -8,6 +7,8 @@ import { spaceReport } from '../../platforms/data-directory.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
+import { ifKnown } from '../../redis/renames.ts';
+import { instanceHere } from '../connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { checkNextStart } from './next-start.ts';
@@ -33,7 +34,7 @@ export async function checkPlatform(
   }
   const found = await findings('platform', () => lookAtProcess(platform, instance, client, rights));
   const opened = openProcessPlatform({ ...platform, port: instance.redis.port });
-  const { connection } = await resolveInstance(config, instance.name);
+  const { connection } = await instanceHere(config, instance.name);
   return [...found, ...(await checkNextStart(instance.name, opened, connection, client))];
 }
 
@@ -112,8 +113,8 @@ async function sameDirectory(
   layout: DataLayout,
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
-  if (!client) return [];
-  const { dir = '' } = await client.configGet('dir');
+  const dir = client && (await ifKnown(client.configGet('dir')))?.dir;
+  if (dir === undefined || client?.unasked.has('CONFIG GET')) return []; // what is told of itself by its own file proves nothing
   const [said, configured] = await Promise.all([real(dir), real(layout.dir)]);
   if (said === configured) return [];
   const message = `the server that answers keeps its data in ${said}, and ${configFile} names ${configured}: is it another Redis?`;

@@ -2,6 +2,7 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { formatList } from '../../model/format.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence-policy.ts';
+import { ifKnown } from '../../redis/renames.ts';
 import { readPersistencePolicy } from '../../redis/server-facts.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { keepPolicy } from './keep-policy.ts';
@@ -10,14 +11,18 @@ import { keepPolicy } from './keep-policy.ts';
 export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
   findings('policy', async () => {
     const { policy } = instance;
+    const now = await ifKnown(readPersistencePolicy(client));
+    if (!now) return [];
     const failing = await failingSaves(client);
-    const differing = comparePolicy(await readPersistencePolicy(client), {
+    const differing = comparePolicy(now, {
       save: policy.save,
       appendonly: policy.appendonly,
       appendfsync: policy.appendfsync,
     });
     if (differing.length > 0) return [...failing, await differs(client, instance, { world, differing })];
-    return failing.length > 0 ? failing : ok('policy', `${policyText(policy)}, as wanted`);
+    return failing.length > 0
+      ? failing
+      : ok('policy', `${policyText(policy)}, as wanted${client.unasked.has('CONFIG GET') ? ', by its redis.conf' : ''}`);
   });
 
 async function differs(
@@ -25,6 +30,10 @@ async function differs(
   instance: InstanceConfig,
   { world: { config, apply }, differing }: { world: CheckWorld; differing: PolicyDifference[] },
 ): Promise<Finding> {
+  if (client.unasked.has('CONFIG GET')) {
+    const message = `its redis.conf does not persist as wanted, and CONFIG cannot be asked: ${differencesText(differing)}`;
+    return failed('policy', message, 'Write the settings into redis.conf, and restart Redis when it may be.');
+  }
   if (!apply) {
     return failed(
       'policy',

@@ -1,10 +1,11 @@
 import { instanceOf } from '../../config/load.ts';
-import { resolveInstance } from '../../config/resolve.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { instanceHere } from '../connection.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
+import { checkCommands } from './commands.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
 import { checkIdentity } from './identity.ts';
@@ -45,7 +46,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   const { platform } = instance;
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
-    const { connection } = await resolveInstance(world.config, name);
+    const { connection } = await instanceHere(world.config, name);
     using first = await openRedis(connection, { ...TIMEOUTS, commandTimeoutMs: FIRST_ANSWER_MS });
     await first.info('server').catch(unlessAnswered);
     client = await openRedis(connection, TIMEOUTS);
@@ -56,6 +57,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     if (client) {
       await add(checkServer(client));
       await add(checkIdentity(world, name, client));
+      await add(checkCommands(client, instance, world));
       await add(checkPermissions(client, instance, world));
       await add(checkClock(client, world.now));
       await add(checkPolicy(client, instance, world));

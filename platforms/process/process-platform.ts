@@ -8,6 +8,7 @@ import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
 import { commandStarter, maySignal, sendSignal } from './command-starter.ts';
+import { settingsOf } from './conf-settings.ts';
 import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
 import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
@@ -78,6 +79,11 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     dataLayout: async () => layoutOf(await redis.conf()),
     databases: async () => (await redis.conf()).databases,
     renamedCommands: async () => (await redis.conf()).renamed,
+    confKnowledge: async () => {
+      const conf = await redis.conf();
+      const commands = Object.fromEntries(Object.entries(conf.renamed).map(([real, { name }]) => [real, name]));
+      return { commands, settings: settingsOf(conf) };
+    },
     proveStart: (ask, signal) => proveStart(redis, ask, signal),
     loadDirectives: async () => (await redis.conf()).loadDirectives,
     trace: async () => {

@@ -15,6 +15,8 @@ export interface RedisConf extends DataLayout {
   logfile?: string;
   pidfile?: string;
   databases: number;
+  /** Of all `save` lines, as CONFIG GET says it; empty for none. Absent: Redis' own. */
+  savePoints?: string;
   /** By real name, in capitals. */
   renamed: Record<string, RenamedCommand>;
   /** Every directive, by its name in lower case, as it is set last. */
@@ -39,6 +41,7 @@ interface Reading {
   directives: Map<string, Directive>;
   renamed: Map<string, RenamedCommand>;
   usersIn: Set<string>;
+  savePoints?: string[];
   modulePaths: string[];
   loadDirectives: [string, ...string[]][];
 }
@@ -127,6 +130,7 @@ function apply(reading: Reading, directive: string, values: string[], from: stri
   if (value === undefined) return;
   if (LOADING.has(directive)) reading.loadDirectives.push([directive, ...values]);
   if (directive === 'dir') reading.cwd = resolve(reading.cwd, value);
+  else if (directive === 'save') reading.savePoints = value === '' ? [] : [...(reading.savePoints ?? []), ...values];
   else if (directive === 'user') reading.usersIn.add(from);
   else if (directive === 'loadmodule') reading.modulePaths.push(value);
   reading.directives.set(directive, { values, from });
@@ -151,7 +155,7 @@ async function includes(reading: Reading, [pattern]: string[], from: string, lin
   return found.sort();
 }
 
-function confOf({ cwd, directives, renamed, usersIn, modulePaths, loadDirectives }: Reading): RedisConf {
+function confOf({ cwd, directives, renamed, usersIn, savePoints, modulePaths, loadDirectives }: Reading): RedisConf {
   const value = (name: string) => directives.get(name)?.values[0];
   // The log is opened after all is read, in the final directory; an empty name means standard output.
   const path = (name: string) => (value(name) ? resolve(cwd, value(name) ?? '') : undefined);
@@ -170,6 +174,7 @@ function confOf({ cwd, directives, renamed, usersIn, modulePaths, loadDirectives
     logfile: path('logfile'),
     pidfile: path('pidfile'),
     databases: Number(value('databases') ?? 16),
+    ...(savePoints ? { savePoints: savePoints.join(' ') } : {}),
     renamed: Object.fromEntries(renamed),
     directives,
     usersIn,

@@ -1,6 +1,7 @@
 import { runningChild } from '../children.ts';
 import type { RedisClient } from '../client.ts';
 import type { RedisInfo } from '../info.ts';
+import { ifKnown } from '../renames.ts';
 import { countSentinels } from '../sentinels.ts';
 import { productOf } from '../server-facts.ts';
 import { type FollowSettings, type KnownSecrets, readFollowSettings } from './settings.ts';
@@ -42,30 +43,33 @@ export interface LiveConditions {
   /** Commands of a log that Redis could not execute are only counted here. Absent before 6.2. */
   unexpectedErrorReplies?: number;
   settings: FollowSettings;
+  /** CONFIG is disabled there, or has a name that nobody knows: nothing can be set for the load. */
+  lacksConfig?: true;
 }
 
 /** Asks all of it, changes nothing. Needs `+info +config|get +module|list`, and `+pubsub|numsub` for Sentinel. */
 export async function readLiveConditions(client: RedisClient, known: KnownSecrets = {}): Promise<LiveConditions> {
   const [info, config, modules, sentinels, settings] = await Promise.all([
     client.info(),
-    client.configGet('maxmemory', 'maxmemory-policy', 'tls-replication', 'min-replicas-to-write', 'appendonly', 'save'),
+    ifKnown(client.configGet('maxmemory', 'maxmemory-policy', 'tls-replication', 'min-replicas-to-write', 'appendonly', 'save')),
     client.moduleList(),
     countSentinels(client),
-    readFollowSettings(client, known),
+    ifKnown(readFollowSettings(client, known)),
   ]);
   return {
     ...productOf(info),
     ...historyOf(info),
     ...stateOf(info),
-    maxmemoryBytes: Number(config.maxmemory ?? 0),
-    maxmemoryPolicy: config['maxmemory-policy'] ?? '',
+    maxmemoryBytes: info.number('maxmemory') ?? Number(config?.maxmemory ?? 0),
+    maxmemoryPolicy: info.get('maxmemory_policy') ?? config?.['maxmemory-policy'] ?? '',
     modules: modules.map(({ name }) => name),
     ...(sentinels === undefined ? {} : { sentinels }),
-    isTlsReplication: config['tls-replication'] === 'yes',
-    minReplicasToWrite: Number(config['min-replicas-to-write'] ?? 0),
-    appendonly: config.appendonly === 'yes',
-    save: config.save ?? '',
-    settings,
+    isTlsReplication: config?.['tls-replication'] === 'yes',
+    minReplicasToWrite: Number(config?.['min-replicas-to-write'] ?? 0),
+    appendonly: config?.appendonly === 'yes',
+    save: config?.save ?? '',
+    settings: settings ?? { values: {}, masterauth: 'none' },
+    ...(config && !client.unasked.has('CONFIG GET') ? {} : { lacksConfig: true }),
   };
 }
 

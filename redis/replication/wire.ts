@@ -2,6 +2,7 @@ import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorOfConnection } from '../client-errors.ts';
 import type { RedisConnection } from '../connection.ts';
+import { sentName } from '../renames.ts';
 import { Silence } from './silence.ts';
 import { type Lending, Slabs } from './slabs.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
@@ -94,7 +95,8 @@ export class Wire {
     return this.#silence.ms;
   }
 
-  send(...args: string[]): void {
+  send(...named: string[]): void {
+    const args = named.map((word, at) => (at === 0 ? sentName(this.#connection, word) : word));
     const parts = args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`);
     this.#socket.write(`*${args.length}\r\n${parts.join('')}`);
   }

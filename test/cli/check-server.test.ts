@@ -57,6 +57,26 @@ describe('redis-backup check of a server', function () {
     assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
   });
 
+  it('says which commands are disabled or renamed, and what falls with each, unless the configuration names them', async () => {
+    const config = { 'rename-command': ['CONFIG ""', 'PSYNC hidden-psync', 'BGSAVE hidden-bgsave'] };
+    await using here = await stage.siteWith({ config });
+    const [bgsave, config_, psync, ...more] = await found(here.site, 'commands');
+    assert.deepEqual([bgsave?.level, config_?.level, psync?.level, more], ['warning', 'warning', 'failed', []]);
+    assert.match(
+      config_?.message ?? '',
+      /^CONFIG is disabled there, .* cannot be done without it: .*restores \(live\).*; else settings are/,
+    );
+    assert.match(psync?.message ?? '', /cannot be done without it: backups by replication and the continuous log$/);
+    assert.match(psync?.next ?? '', /^Remove the rename-command line of PSYNC/);
+    assert.match(bgsave?.next ?? '', /instances\.main\.commands: \{ BGSAVE: <name> \}/);
+    const named = await stage.siteOf(here.redis, 'commands: { bgsave: hidden-bgsave }');
+    assert.deepEqual(
+      (await found(named, 'commands')).map(({ level }) => level),
+      ['warning', 'failed'],
+    );
+    await named[Symbol.asyncDispose]();
+  });
+
   it('says how far the clocks are apart', async () => {
     await using here = await stage.siteWith({});
     assert.deepEqual(await found(here.site, 'clock'), [{ level: 'ok', message: 'the clocks agree' }]);

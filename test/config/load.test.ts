@@ -5,6 +5,7 @@ import path from 'node:path';
 import { instanceNames, instanceOf, loadConfig, parseConfig } from '../../config/load.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import { SENT_COMMANDS } from '../../model/sent-commands.ts';
 
 const HEAD = 'repository: { url: file:///backups }\n';
 const one = (fields: string) => `${HEAD}instances:\n  main:\n    url: redis://127.0.0.1\n    ${fields}\n`;
@@ -77,6 +78,16 @@ describe('redis-backup.yaml', () => {
   const refuse = (title: string, text: string, message: string) => REFUSED.push([title, text, message]);
   const DURATION = 'a whole number and s, m, h or d, such as 90s, 6h or 7d, from 1m to 7d';
   const SECRET = '{env: NAME} or {file: /path}; the secret itself never stands in the configuration';
+  refuse(
+    'another name for a command that is never sent',
+    one('commands: { GETSET: x }'),
+    `:5: instances.main.commands.GETSET is no command that is sent to a Redis; these are: ${SENT_COMMANDS.join(', ')}`,
+  );
+  refuse(
+    'another name for PSYNC',
+    one('commands: { psync: x }'),
+    ':5: instances.main.commands.psync works under its own name only: Redis takes a renamed one for SYNC; remove its rename-command line',
+  );
   refuse(
     'a duration without its unit',
     one('backup: { every: 6 }'),

@@ -12,6 +12,7 @@ async function fill(house: House): Promise<void> {
 const MODES: [string, HouseOptions][] = [
   ['appendonly no', { redis: { config: { appendonly: 'no' } } }],
   ['appendonly yes', { redis: { config: { appendonly: 'yes' } } }],
+  ['CONFIG and SHUTDOWN disabled', { redis: { config: { appendonly: 'yes', 'rename-command': ['CONFIG ""', 'SHUTDOWN ""'] } } }],
   [
     'names of its own for everything',
     {

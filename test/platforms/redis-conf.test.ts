@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { settingsOf } from '../../platforms/process/conf-settings.ts';
 import { readRedisConf, splitCommand } from '../../platforms/process/redis-conf.ts';
 import { quoteArg, splitArgs } from '../../platforms/process/split-args.ts';
 
@@ -47,6 +48,18 @@ describe('redis.conf', () => {
       CONFIG: { name: 'second', by: `line 2 of ${join(root, 'redis.conf')}` },
       KEYS: { name: '', by: 'the command line' },
     });
+  });
+
+  it('answers for a server that cannot be asked, as CONFIG GET would right after a start', async () => {
+    const byDefault = settingsOf(await conf(''));
+    assert.deepEqual([byDefault.save, byDefault.appendonly, byDefault.maxmemory], ['3600 1 300 100 60 10000', 'no', '0']);
+    const said = settingsOf(await conf('save 900 1\nsave 60 5\nmaxmemory 2gb\nappendonly YES\nrepl-ping-slave-period 3\n'));
+    assert.deepEqual(
+      [said.save, said.maxmemory, said.appendonly, said['repl-ping-replica-period'], said.dir],
+      ['900 1 60 5', '2147483648', 'yes', '3', root],
+    );
+    assert.equal(settingsOf(await conf('save 900 1\nsave ""\n')).save, '');
+    assert.equal(settingsOf(await conf('requirepass x\nmasterauth y\n')).masterauth, undefined, 'no secret');
   });
 
   it('reads quotes, escapes, upper case and what CONFIG REWRITE makes of umlauts', async () => {
