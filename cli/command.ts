@@ -35,8 +35,8 @@ export interface CommandContext {
   output: Output;
   /** Ctrl-C. */
   interrupt: AbortSignal;
-  /** Whether a person can be asked, and how. Absent: nobody is there. */
-  ask?: (question: string) => Promise<string>;
+  /** Whether a person can be asked, and how. Absent: nobody is there. `over` takes the question away, and is an empty answer. */
+  ask?: (question: string, over?: AbortSignal) => Promise<string>;
   now(): number;
   /** Path given by --config. */
   configFile?: string;

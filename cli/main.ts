@@ -12,6 +12,11 @@ process.exitCode = await main(process.argv.slice(2), {
   streams,
   interrupt,
   ...(input.isTTY && output.isTTY
-    ? { ask: (question) => askAtTerminal(question, { input, output, interrupt, onInterrupt }) }
+    ? {
+        ask: (question, over) => {
+          const either = over ? AbortSignal.any([interrupt, over]) : interrupt;
+          return askAtTerminal(question, { input, output, interrupt: either, onInterrupt });
+        },
+      }
     : {}),
 });

@@ -13,7 +13,7 @@ export interface Surroundings {
   streams: Streams;
   interrupt: AbortSignal;
   /** Absent: nobody can be asked. */
-  ask?: (question: string) => Promise<string>;
+  ask?: (question: string, over?: AbortSignal) => Promise<string>;
   now?: () => number;
 }
 

@@ -62,7 +62,7 @@ const WIDEST_TITLE = Math.max(...Object.values(STEPS).map(({ title }) => title.l
 export function runbookText(status: RunbookStatus, running?: string): string {
   const { instance, clients, question, outcome, summary, now, held, worstLoss, changed, applications, steps } = status;
   const you = question
-    ? `${question.text} By ${question.answerBy.slice(11, 19)} UTC, else: ${question.otherwise}\n           redis-backup recover ${instance} --approve ${question.plan}   (or --decline)`
+    ? `${question.text} By ${question.answerBy.slice(11, 19)} UTC, else: ${question.otherwise}\n           redis-backup recover ${instance} --approve ${question.plan}   (no: --decline ${question.plan})`
     : 'nothing to do';
   const lines = [
     `${instance}: ${clients}`,
@@ -82,6 +82,16 @@ export function runbookText(status: RunbookStatus, running?: string): string {
   return [...lines, ...rows].join('\n');
 }
 
+/** What is left where nothing is to be done to Redis itself. */
+function withoutActs({ failure }: Assessment): string {
+  if (failure === 'cut-off') return 'touch nothing: only this worker is cut off';
+  if (SERVING.includes(failure)) return 'change nothing at first: Redis serves. It would count what is missing of the data';
+  return 'change nothing at first, and wait until Redis serves';
+}
+
+/** In these reads and writes are answered. */
+const SERVING: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored'];
+
 /** What a dry run says. */
 export function assessmentText(assessment: Assessment): string {
   const { instance, failure, evidence, clients, acts, advice, changed, worstLoss, restartHelps } = assessment;
@@ -92,7 +102,7 @@ export function assessmentText(assessment: Assessment): string {
     `  at worst lost: ${worstLoss}`,
     `  changed: ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
     `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
-    acts.length > 0 ? 'a recovery would:' : 'a recovery would change nothing at first, and wait until Redis serves',
+    acts.length > 0 ? 'a recovery would:' : `a recovery would ${withoutActs(assessment)}`,
     ...acts.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
     ...advice.map((one) => `to do: ${one}`),
   ].join('\n');

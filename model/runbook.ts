@@ -118,15 +118,20 @@ export function renderRunbook(status: RunbookStatus): string {
 function pageOf(status: RunbookStatus, width: number): string {
   const { instance, deployment, clients, question, outcome, worstLoss, changed, applications, held, steps } = status;
   const id = named(deployment, `recover/${instance}`);
+  const answer = (plan: string, no: string) =>
+    `\`temporal workflow update execute -w ${id} --name approve --input '{"by":"you","plan":"${plan}"${no}}'\``;
   const lines = [
     `**${instance}: ${short(clients, 2 * width)}**`,
     '',
     question
       ? `❗ **You**: ${short(question.text, 3 * width)} By ${clock(question.answerBy)} UTC, else: ${short(question.otherwise, width)}`
       : '**You**: nothing to do.',
-    question ? `Approve: update \`approve\` \`{"by":"you","plan":"${question.plan}"}\`` : '',
+    question ? `Yes: ${answer(question.plan, '')}` : '',
+    question ? `No: ${answer(question.plan, ',"decline":true')}` : '',
     `**${outcome ? `Ended, ${outcome}` : 'Now'}**: ${short(status.summary ?? status.now, 3 * width)}`,
-    held ? `✋ **Held** by ${short(held.by, 30)}: ${short(held.reason, width)}. Go on: update \`resume\`.` : '',
+    held
+      ? `✋ **Held** by ${short(held.by, 30)}: ${short(held.reason, width)}. Go on: \`temporal workflow update execute -w ${id} --name resume --input '{"by":"you","reason":"…"}'\``
+      : '',
     `**Loss at worst**: ${short(worstLoss, 2 * width)}`,
     changed.length > 0 ? `**Changed**: ${short(changed.join('; '), 2 * width)}` : '**Changed**: nothing seen.',
     `**Applications**: ${applications.length > 0 ? short(applications.join(', '), width) : 'none configured'}`,

@@ -46,6 +46,12 @@ export async function archiveContinuously(input: ArchiveInput): Promise<void> {
   await continueAsNew<typeof archiveContinuously>(archiver.input);
 }
 
+/** When it was so, too: the page is told once a minute while anything changes. */
+const storedText = (rpo: Rpo | undefined): string =>
+  rpo
+    ? `\n\nAt ${rpo.asOf.slice(0, 19).replace('T', ' ')} UTC: stored up to ${rpo.storedUpTo.slice(11, 19)}, the oldest write that was not stored was ${rpo.seconds} s old.`
+    : '';
+
 class Archiver {
   readonly #status: ArchiveStatus;
   #text = '';
@@ -170,7 +176,7 @@ class Archiver {
     const silent = phase === 'follow' && silentSince !== undefined;
     const text = silent
       ? `**Nothing heard from Redis since ${silentSince}:** what was written since then is not stored. The line is given up and dialled anew after two and a half of its ping periods.`
-      : this.#text;
+      : `${this.#text}${phase === 'follow' ? storedText(rpo) : ''}`;
     const beyond = foreign.length > 0 ? `\n\n**No restore goes beyond commands that nobody replays:** ${foreign.join(', ')}` : '';
     const lost = hole === undefined ? '' : `\n\n**The store has lost a part of the log, and a new base was taken:** ${hole}`;
     setCurrentDetails(`**archive of ${instance}: ${phase}**\n\n${text}${beyond}${lost}`);

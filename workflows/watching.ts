@@ -8,6 +8,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import { resultLines } from '../model/operation-page.ts';
 import { type OperationName, PHASES, type Phase, SEARCH_ATTRIBUTES } from '../model/operations.ts';
 
 /** What query `status` answers. */
@@ -29,6 +30,8 @@ export class Watching {
   readonly #status: OperationStatus;
   readonly #hint: string;
   #question: string | undefined;
+  /** What came of it, when it has ended. */
+  #result: string[] = [];
 
   /** Call before the first await: a query handler that comes later is refused. */
   constructor(instance: string, operation: OperationName, hint: string) {
@@ -74,6 +77,7 @@ export class Watching {
     const last = this.#status.steps.at(-1);
     if (last) last.seconds = secondsBetween(last.startedAt, now());
     this.#status.outcome = outcome;
+    this.#result = resultLines(result);
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: ['done'], [SEARCH_ATTRIBUTES.outcome]: [outcome] });
     upsertMemo({ report: result });
     setCurrentDetails(this.#details());
@@ -90,16 +94,19 @@ export class Watching {
     const coming = outcome ? [] : PHASES[operation].filter((step) => !passed.has(step)).map((step) => `| ⬜ | ${step} | | |`);
     const head = `**${operation} of ${instance}: ${outcome ?? phase}**`;
     const asked = this.#question === undefined ? [] : [`❗ **You**: ${this.#question}`, ''];
-    return [head, '', ...asked, '| | step | began (UTC) | took |', '|-|-|-|-|', ...rows, ...coming, '', this.#hint].join('\n');
+    const said = this.#result.flatMap((line) => [line, '']);
+    const table = ['| | step | began (UTC) | took |', '|-|-|-|-|', ...rows, ...coming];
+    return [head, '', ...asked, ...said, ...table, ...(outcome ? [] : ['', this.#hint])].join('\n');
   }
 }
 
 /** What a person needs of a failure: the code, and the message at its bottom. */
-function deepest(error: unknown): { code?: string; message: string } {
+function deepest(error: unknown): { code?: string; message: string; next?: string } {
   let at = error;
   while (at instanceof Error && at.cause instanceof Error) at = at.cause;
   const code = at instanceof ApplicationFailure ? at.type : undefined;
-  return { message: at instanceof Error ? at.message : String(at), ...(code ? { code } : {}) };
+  const { next } = (at instanceof ApplicationFailure ? (at.details?.[0] ?? {}) : {}) as { next?: string };
+  return { message: at instanceof Error ? at.message : String(at), ...(code ? { code } : {}), ...(next ? { next } : {}) };
 }
 
 const now = (): string => new Date(Date.now()).toISOString();

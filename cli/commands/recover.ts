@@ -1,6 +1,7 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { RecoveryInput } from '../../model/recovery.ts';
 import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 const SETTINGS = { onDamage: ['serve-empty', 'ask'], restore: ['never', 'ask', 'auto'] } as const;
@@ -27,7 +28,7 @@ export const recover: CommandSpec = {
   exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
   async run(context, given) {
     const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
-    const by = optionOf(given, 'by') ?? process.env.USER ?? 'somebody';
+    const by = optionOf(given, 'by') ?? loginName();
     const { controlRecovery, controlOf } = await import('../recover/control.ts');
     const control = controlOf(given, by);
     if (control) return controlRecovery(context, instance, control);

@@ -1,10 +1,11 @@
-import { named } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { WatchStatus } from '../../model/watch.ts';
-import { type CommandSpec, oneInstance } from '../command.ts';
+import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
 import type { OperationStatus } from '../output/output.ts';
+import type { Control } from '../recover/control.ts';
+import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `watch [INSTANCE]`: starts the watcher, or says that it runs; with --status only looks, with --stop ends it. */
@@ -14,15 +15,24 @@ export const watch: CommandSpec = {
   arguments: [ONE_INSTANCE],
   options: [
     { flags: '--status', about: 'only say whether it is watched, what is seen, and what is asked' },
+    { flags: '--approve <incident>', about: 'answer its question with yes: start the recovery' },
+    { flags: '--decline <incident>', about: 'answer it with no, until Redis has served again' },
+    { flags: '--by <name>', about: 'who you are; your login name when left out' },
     { flags: '--stop', about: 'watch it no longer; a recovery that runs goes on' },
   ],
   exits: '60 with --status when nobody watches',
-  async run({ config, temporal, output, now }, given) {
+  async run(context, given) {
+    const { config, temporal, output, now } = context;
     const { status: onlyStatus, stop } = given.options;
-    if (onlyStatus === true && stop === true) throw twoWishes();
+    const answer = answerOf(given);
+    if ([onlyStatus === true, stop === true, answer !== undefined].filter(Boolean).length > 1) throw twoWishes();
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'watch');
     if (!loaded.instances[instance]?.watch && stop !== true) throw notConfigured(instance);
+    if (answer) {
+      const { answerWatcher } = await import('../recover/control.ts');
+      return answerWatcher(context, instance, answer);
+    }
     const session = await temporal();
     const workflowId = session.named(WORKFLOW_IDS.watch(instance));
     const { newestRun, startWatch, statusOf } = await import('../operations/index.ts');
@@ -47,18 +57,27 @@ export const watch: CommandSpec = {
   },
 };
 
-/** Who sees what, and what a person is to do. */
+/** @throws RecoveryError `USAGE` for a yes and a no at once */
+function answerOf(given: Given): Control | undefined {
+  const [yes, no] = [optionOf(given, 'approve'), optionOf(given, 'decline')];
+  if (yes !== undefined && no !== undefined) throw twoWishes();
+  const incident = yes ?? no;
+  if (incident === undefined) return undefined;
+  return { name: yes === undefined ? 'decline' : 'approve', message: { by: optionOf(given, 'by') ?? loginName(), incident } };
+}
+
+/** Who sees what, and what a person is to do. What is seen now goes before what was decided by an older look. */
 export function watchText(status: WatchStatus, now: OperationStatus): string {
-  const { instance, deployment, phase, text, failingSince, sides, question } = status;
+  const { instance, phase, text, failingSince, sides, question } = status;
   const answers = question
     ? [
-        `  answer: temporal workflow update execute -w ${named(deployment, WORKFLOW_IDS.watch(instance))} --name approve --input '{"by":"you","incident":"${question.incident}"}'`,
-        '  or the same with --name decline',
+        `  yes: redis-backup watch ${instance} --approve ${question.incident}`,
+        `  no:  redis-backup watch ${instance} --decline ${question.incident}`,
       ]
     : [];
   return [
     `watch of ${instance}: ${phase}`,
-    `  ${text}`,
+    ...(phase === 'watching' && now.note ? [] : [`  ${text}`]),
     ...(failingSince ? [`  fails since ${formatTime(Date.parse(failingSince), 'seconds')}`] : []),
     ...Object.entries(failingSince && sides ? sides : {}).map(([side, view]) => `  ${side}: ${view.verdict}, ${view.detail}`),
     ...(now.note ? [`  seen now: ${now.note}`] : []),
@@ -66,7 +85,8 @@ export function watchText(status: WatchStatus, now: OperationStatus): string {
   ].join('\n');
 }
 
-const twoWishes = () => new RecoveryError('USAGE', '--status and --stop exclude each other', { next: 'Give one of them.' });
+const twoWishes = () =>
+  new RecoveryError('USAGE', '--status, --stop, --approve and --decline exclude each other', { next: 'Give one of them.' });
 
 const notConfigured = (instance: string) =>
   new RecoveryError('CONFIG_INVALID', `${instance} is not configured to be watched`, {

@@ -4,6 +4,17 @@ import { isAway, unreachable } from '../../worker/temporal-errors.ts';
 import { type CommandContext, type Given, optionOf } from '../command.ts';
 import { newestRun } from '../operations/newest-run.ts';
 
+/** Whom it is told, and in words. */
+export interface Told {
+  workflowId: string;
+  /** `recovery` or `watcher`. */
+  what: string;
+  /** The command that shows it. */
+  look: string;
+  /** The command that starts one. */
+  start: string;
+}
+
 /** One update of a running recovery, as `temporal workflow update execute` sends it. */
 export interface Control {
   name: string;
@@ -33,34 +44,54 @@ export function controlOf(given: Given, by: string): Control | undefined {
 }
 
 /** Tells a running recovery, and prints what it answers. @throws RecoveryError `USAGE` when it refuses, or none runs */
-export async function controlRecovery(
+export const controlRecovery = (
+  context: Pick<CommandContext, 'temporal' | 'output'>,
+  instance: string,
+  control: Control,
+): Promise<undefined> =>
+  tell(context, instance, control, {
+    ...{ workflowId: WORKFLOW_IDS.recover(instance), what: 'recovery' },
+    ...{ look: `redis-backup recover ${instance} --watch`, start: `redis-backup recover ${instance}` },
+  });
+
+/** Answers the question of a watcher. @throws RecoveryError `USAGE` when it refuses, or none runs */
+export const answerWatcher = (
+  context: Pick<CommandContext, 'temporal' | 'output'>,
+  instance: string,
+  control: Control,
+): Promise<undefined> =>
+  tell(context, instance, control, {
+    ...{ workflowId: WORKFLOW_IDS.watch(instance), what: 'watcher' },
+    ...{ look: `redis-backup watch ${instance} --status`, start: `redis-backup watch ${instance}` },
+  });
+
+async function tell(
   { temporal, output }: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
   { name, message }: Control,
+  told: Told,
 ): Promise<undefined> {
   const session = await temporal();
-  const workflowId = session.named(WORKFLOW_IDS.recover(instance));
+  const workflowId = session.named(told.workflowId);
   const handle = session.client.workflow.getHandle(workflowId);
   await newestRun(handle, session.targetOf(instance));
   try {
-    const answer = await handle.executeUpdate<string, [object]>(name, { args: [message] });
-    output.result({ workflowId, update: name, answer }, answer);
+    const answer = await handle.executeUpdate<string | { text: string }, [object]>(name, { args: [message] });
+    output.result({ workflowId, update: name, answer }, typeof answer === 'string' ? answer : answer.text);
     return undefined;
   } catch (error) {
     if (isAway(error)) throw unreachable(session.address, error);
-    throw refusal(instance, name, error);
+    throw refusal(instance, name, told, error);
   }
 }
 
-function refusal(instance: string, name: string, error: unknown): unknown {
+function refusal(instance: string, name: string, { what, look, start }: Told, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (/not found|already completed/i.test(error.message)) {
-    return new RecoveryError('USAGE', `no recovery of ${instance} runs`, {
-      next: `Start one: redis-backup recover ${instance}.`,
-    });
+    return new RecoveryError('USAGE', `no ${what} of ${instance} runs`, { next: `Start one: ${start}.` });
   }
   const { cause } = error as { cause?: { message?: string; details?: { next?: string }[] } };
   if (!cause?.message) return error;
-  const next = cause.details?.[0]?.next ?? `Look at it: redis-backup recover ${instance} --watch.`;
+  const next = cause.details?.[0]?.next ?? `Look at it: ${look}.`;
   return new RecoveryError('USAGE', `${name} was refused: ${cause.message}`, { next });
 }

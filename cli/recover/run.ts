@@ -67,7 +67,9 @@ async function showPage({ output, now }: CommandContext, handle: WorkflowHandle,
     handle.query<RunbookStatus>('status').catch(() => undefined), // no worker at this moment
     statusOf(handle, now()).catch(() => undefined),
   ]);
-  if (!status || asker.isAsking || asker.isStopped) return;
+  if (!status || asker.isStopped) return;
+  asker.seen(status);
+  if (asker.isAsking) return;
   const running = step?.note ?? (step?.problem ? `attempt ${step.attempt} after: ${step.problem}` : undefined);
   output.page({ text: runbookText(status, running), notes: status.notes, json: { ...status, ...(step ? { step } : {}) } });
   if (status.question) void asker.ask(status.question);
@@ -75,8 +77,8 @@ async function showPage({ output, now }: CommandContext, handle: WorkflowHandle,
 
 /** Puts the question of the page to the person at the terminal, once each. */
 class Asker {
-  isAsking = false;
   isStopped = false;
+  #open: { plan: string; over: AbortController } | undefined;
   readonly #context: CommandContext;
   readonly #instance: string;
   readonly #by: string;
@@ -92,10 +94,15 @@ class Asker {
     const { ask, output } = this.#context;
     if (!ask || this.#asked.has(plan)) return;
     this.#asked.add(plan);
-    this.isAsking = true;
+    const over = new AbortController();
+    this.#open = { plan, over };
     output.note(`\n${text}\nUntil ${answerBy.slice(11, 19)} UTC; if nobody answers: ${otherwise}.`);
-    const answer = await Promise.race([ask('yes or no? '), this.#until(Date.parse(answerBy))]).catch(() => undefined);
-    this.isAsking = false;
+    const time = this.#until(Date.parse(answerBy), over);
+    const answer = await ask('yes or no? ', over.signal).catch(() => undefined);
+    this.#open = undefined;
+    if (over.signal.aborted) return output.note(String(over.signal.reason));
+    over.abort();
+    await time;
     const decline = /^n(o)?$/i.test(answer?.trim() ?? '');
     if (this.isStopped || (!decline && !/^y(es)?$/i.test(answer?.trim() ?? ''))) return;
     const message = { by: this.#by, plan, ...(decline ? { decline } : {}) };
@@ -105,13 +112,25 @@ class Asker {
     );
   }
 
-  stop(): void {
-    this.isStopped = true;
+  get isAsking(): boolean {
+    return this.#open !== undefined;
   }
 
-  async #until(ms: number): Promise<undefined> {
-    while (!this.isStopped && Date.now() < ms) await sleep(200);
-    return undefined;
+  /** A prompt goes when somebody else has answered, or nothing is asked any more. */
+  seen({ question, notes }: RunbookStatus): void {
+    const { plan, over } = this.#open ?? {};
+    if (plan !== undefined && question?.plan !== plan) over?.abort(`answered already: ${notes.at(-1) ?? ''}`);
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    this.#open?.over.abort('nothing is asked any more');
+  }
+
+  /** Takes the question away when the time to answer it is over. */
+  async #until(ms: number, over: AbortController): Promise<void> {
+    await sleep(Math.max(0, ms - Date.now()), undefined, { signal: over.signal }).catch(() => undefined);
+    over.abort('nobody answered in time');
   }
 }
 

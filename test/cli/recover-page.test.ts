@@ -7,17 +7,27 @@ import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 const SEARCH = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 2]));
 
 /** A Temporal whose answer to a query takes longer than the recovery that is asked about, which no real one can be made to do. */
-function slowQueries() {
+function slowQueries(status: () => object = () => ({ notes: [] }), lastsMs = 1_300) {
   const seen: string[] = [];
   let underWay = 0;
   const handle = {
-    result: () => after(1_300, { outcome: 'joined', because: 'another recovery runs' }),
+    result: () => after(lastsMs, { outcome: 'joined', because: 'another recovery runs' }),
     describe: async () => ({ workflowId: 'recover/main', searchAttributes: {}, raw: {}, taskQueue: 'redis-ops' }),
     async query() {
       underWay += 1;
       await after(600);
       underWay -= 1;
-      return { instance: 'main', steps: [], notes: [], now: 'looking' };
+      return {
+        instance: 'main',
+        clients: '',
+        worstLoss: '',
+        changed: [],
+        applications: [],
+        steps: [],
+        notes: [],
+        now: 'looking',
+        ...status(),
+      };
     },
   };
   const call = (_: unknown, made: () => unknown) => made();
@@ -42,6 +52,38 @@ function slowQueries() {
   } as unknown as CommandContext;
   return { context, interrupt, seen, underWay: () => underWay };
 }
+
+describe('The question of redis-backup recover', () => {
+  it('goes away when somebody else has answered', async () => {
+    const notes: string[] = [];
+    let asked = 0;
+    let over: AbortSignal | undefined;
+    const { context } = slowQueries(
+      () => ({
+        ...(over && asked++ > 0
+          ? {}
+          : {
+              question: {
+                plan: 'f00d',
+                text: 'Start empty?',
+                answerBy: new Date(Date.now() + 60_000).toISOString(),
+                otherwise: 'it waits',
+              },
+            }),
+        notes: asked > 0 ? ['10:42:07 bob approved: Start empty?'] : [],
+      }),
+      5_000,
+    );
+    const ask = (_: string, signal?: AbortSignal) => {
+      over = signal;
+      return new Promise<string>((resolve) => signal?.addEventListener('abort', () => resolve('')));
+    };
+    const output = { ...context.output, note: (text: string) => void notes.push(text) };
+    await runRecovery({ ...context, ask, output }, { instance: 'main' });
+    assert.equal(over?.aborted, true);
+    assert.equal(notes.at(-1), 'answered already: 10:42:07 bob approved: Start empty?');
+  });
+});
 
 describe('The page of redis-backup recover', () => {
   it('is not shown behind the result, and leaves no call under way to a connection that is closed then', async () => {

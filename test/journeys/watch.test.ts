@@ -65,9 +65,16 @@ describe('An outage at night', function () {
     const { stdout } = await house.command('watch', '--status');
     assert.match(stdout, /^watch of main: asks\n {2}Redis main has failed since .*Start its recovery\?\n/);
     assert.match(stdout, /\n {2}platform: fails, there is no process on here\n/);
-    assert.match(stdout, /\n {2}answer: temporal workflow update execute -w watch\/main --name approve --input /);
+    const [, incident = ''] =
+      /\n {2}yes: redis-backup watch main --approve (\S+)\n {2}no: {2}redis-backup watch main --decline \S+\n/.exec(stdout) ?? [];
+    assert.match(incident, /^\d{8}T\d{6}Z$/, stdout);
+    const other = await house.command('watch', '--approve', '20200101T000000Z');
+    assert.equal(other.code, 2);
+    assert.match(other.stderr, /^error: approve was refused: the question is about incident \d{8}T\d{6}Z\n/);
     assert.match(await metrics(), /redis_backup_watch_failing\{instance="main"\} 1/);
     assert.deepEqual([await alert('f00d'), await alert('f00d')], [['asked'], ['already handled']]);
+    const declined = await house.command('watch', '--decline', incident, '--by', 'ann');
+    assert.equal(declined.stdout, 'A recovery is held back: declined by ann until it has served again.\n');
     await house.redis.restart();
     await untilPhase('watching');
   });

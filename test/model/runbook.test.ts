@@ -56,6 +56,31 @@ describe('the page of a recovery', () => {
     );
   });
 
+  it('has whole commands for yes and no, and none that stops it when it has ended', () => {
+    const question = { plan: 'f00d', text: 'Start empty?', answerBy: '2026-08-01T03:05:00.000Z', otherwise: 'wait' };
+    const open: RunbookStatus = {
+      instance: 'main',
+      startedAt: '2026-08-01T03:00:00.000Z',
+      ...{
+        clients: 'dead',
+        question,
+        now: 'waiting for your answer',
+        worstLoss: '1 s',
+        changed: [],
+        applications: [],
+        steps: [],
+        notes: [],
+      },
+    };
+    const page = renderRunbook(open);
+    const command = "`temporal workflow update execute -w recover/main --name approve --input '";
+    assert.ok(page.includes(`Yes: ${command}{"by":"you","plan":"f00d"}'\``), page);
+    assert.ok(page.includes(`No: ${command}{"by":"you","plan":"f00d","decline":true}'\``), page);
+    assert.match(page, /--name hold/);
+    const { question: _, ...ended }: RunbookStatus = { ...open, outcome: 'serving', summary: 'main serves' };
+    assert.doesNotMatch(renderRunbook(ended), /temporal workflow/);
+  });
+
   it('names on a terminal the command that answers, and the one that stops everything', () => {
     const page = runbookText({
       instance: 'main',
@@ -72,7 +97,7 @@ describe('the page of a recovery', () => {
     assert.deepEqual(page.split('\n').slice(0, 3), [
       'main: connections are refused',
       'you        Start empty? By 03:05:00 UTC, else: it starts empty',
-      '           redis-backup recover main --approve f00d   (or --decline)',
+      '           redis-backup recover main --approve f00d   (no: --decline f00d)',
     ]);
     assert.match(page, /^stop {7}redis-backup recover main --hold REASON$/m);
     assert.match(page, /^\+ Assess +0\.3 s {2}the log is damaged$/m);

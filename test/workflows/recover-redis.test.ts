@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RunbookStatus } from '../../model/runbook.ts';
 import { PAGE_BYTES } from '../../model/runbook.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { assessment, forever, healthy, lost, PlayedRecovery, serves } from '../support/played-recovery.ts';
@@ -62,7 +63,12 @@ describe('recoverRedis', function () {
 
   it('asks before it starts empty where that is configured, and does as it is told', async () => {
     const ask = { question: 'Start empty?', otherwise: 'proceed' } as const;
-    const running = await played.start({ assessFailure: () => damaged(ask) });
+    let during: RunbookStatus | undefined;
+    const startEmpty = async () => {
+      during = await running.status();
+      return { beforeMs: Date.now() };
+    };
+    const running = await played.start({ assessFailure: () => damaged(ask), startEmpty });
     const question = await running.question();
     assert.equal(question.text, 'Start empty?');
     assert.match(await said(running.update('approve', { by: 'ann', plan: 'another' })), /not what is asked/);
@@ -73,6 +79,7 @@ describe('recoverRedis', function () {
     assert.equal(await running.update('approve', { by: 'ann', plan: question.plan, note: 'ok' }), 'approved by ann');
     const report = await running.report();
     assert.equal(played.times('startEmpty'), 1);
+    assert.deepEqual([during?.question, during?.now], [undefined, 'start without it'], 'nobody is asked any more');
     assert.deepEqual(report.decisions, [{ question: 'Start empty?', answer: 'approved', by: 'ann', note: 'ok' }]);
   });
 

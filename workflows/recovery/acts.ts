@@ -72,6 +72,7 @@ async function carryOutOne(
     end('skipped', `not allowed: ${withoutStop(planned.text)}`);
     return allowed === 'stop' ? 'stopped' : 'left';
   }
+  if (step !== 'serving') page.say(withoutStop(planned.text)); // a question may have stood there
   if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
     return 'failed';
   await startLater(run, assessment, planned.act);

@@ -133,6 +133,7 @@ export class Controls {
         const open = this.#question;
         const answer = decline ? 'declined' : 'approved';
         if (open) open.answer = { answer, by, ...(note ? { note } : {}) };
+        this.#page.asks(undefined); // at once: nobody is asked for what is answered
         this.#page.note(`${by} ${answer}: ${open?.question.text ?? ''}`);
         return `${answer} by ${by}`;
       },

@@ -110,7 +110,10 @@ export class Page {
     if (question) {
       this.#status.question = question;
       this.#status.now = 'waiting for your answer';
-    } else delete this.#status.question;
+    } else if (this.#status.question) {
+      delete this.#status.question;
+      this.#status.now = 'going on';
+    }
     this.#publish();
   }
 
