@@ -3,6 +3,7 @@ import { createFollowActivities } from './archive/follow-stream.ts';
 import { createTidyActivities } from './archive/tidy.ts';
 import { createAofBackupActivities } from './backup-aof.ts';
 import { createExamineActivities } from './examine-place.ts';
+import { createLoadBackActivities } from './live/load-back.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
 import { createMergeActivities } from './merge.ts';
@@ -39,6 +40,7 @@ export const createActivities = (world: World) => ({
   ...createPutBackActivities(world),
   ...createLiveSurveyActivities(world),
   ...createLiveActivities(world),
+  ...createLoadBackActivities(world),
   ...createFollowActivities(world),
   ...createTidyActivities(world),
   ...createArchiverControl(world),

@@ -50,6 +50,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   readLiveSettings: { preset: 'place' },
   loadLive: { preset: 'place' }, // a cancellation before Redis has the data is obeyed, one after it ignored, by the step itself
   putBackLive: { preset: 'undo' },
+  loadSafetyBack: { preset: 'undo' },
   verifyLive: { preset: 'place' },
   awaitOwnPersistence: { preset: 'place' },
   followStream: { preset: 'archive' },

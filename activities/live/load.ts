@@ -116,13 +116,19 @@ export class Load {
   /** The same error, and what stands there after it. A cancellation stays what it is: then it is the old data. */
   #saying(error: Error, stands: Standing): Error {
     if (!(error instanceof RecoveryError)) return error;
-    const { instance, backupId } = this.#loading.plan;
+    const { instance, backupId, safetySnapshot } = this.#loading.plan;
     const holds = {
       old: `${instance} has its old data, and takes writes`,
       part: `${instance} holds backup ${backupId} and a part of the log`,
       new: `${instance} holds the restored data`,
     }[stands];
-    const next = stands === 'old' ? '' : ' Its data before is in the safety snapshot (`redis-backup list`), if one was taken.';
+    const { taken } = safetySnapshot;
+    const next =
+      stands === 'old'
+        ? ''
+        : stands === 'part' && taken
+          ? ' Its data before is being loaded back from the safety snapshot.'
+          : ` Its data before is ${taken ? 'in the safety snapshot (`redis-backup list`)' : 'gone: no safety snapshot was taken'}.`;
     return new RecoveryError(error.code, `${error.message}; ${holds}`, { next: `${error.next}${next}`, cause: error });
   }
 }

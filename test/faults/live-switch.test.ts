@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { RestoreReport } from '../../model/operations.ts';
+import { openRedis } from '../../redis/client.ts';
+import { OFFSET_LEAP } from '../../redis/live/standing.ts';
+import { Archived } from '../support/archived.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
 const KEYS = 50_000;
+/** More than the sockets between worker and Redis hold. */
+const LOG_MB = 100;
 
 /** Where a live restore is met. */
 const POINTS = ['before REPLICAOF', 'during the RDB', 'after the promotion'] as const;
@@ -115,5 +120,34 @@ describe('A live restore ends with the old data or the new, and never in between
       /^somebody ran CONFIG REWRITE during the load, which wrote .*replicaof.*: it was written anew/,
     );
     assert.doesNotMatch(await readFile(house.redis.configFile, 'utf8'), /^(replicaof|masterauth|masteruser) /m);
+  });
+
+  it('and where it applies a log and is terminated in the middle of that, the old data is loaded back', async () => {
+    await house.reconfigure(({ instances }) => {
+      Object.assign(instances.main ?? {}, { archive: { segmentAge: '1s', restartDelay: '1s' } });
+    });
+    const archived = new Archived(house);
+    await archived.start();
+    await until(async () => (await archived.note()).includes('stored up to'), { what: 'it follows' });
+    for (let i = 0; i < LOG_MB; i++) await house.ask('SET', `big:${i}`, 'x'.repeat(1 << 20));
+    await archived.untilCaughtUp();
+    const { timelineId = '' } = (await archived.archive.newestTimeline()) ?? {};
+    const { offset } = await archived.end();
+    await house.ask('SET', 'later', 'than the moment');
+    oldData = await digest();
+    const how = ['--until', `${timelineId}@${offset}`, '--strategy', 'live', '--no-rehearsal', '--yes'];
+    const running = house.command('restore', 'main', ...how);
+    using client = await openRedis(house.redis.connection);
+    const applied = async () => ((await client.info('replication')).number('master_repl_offset') ?? 0) - OFFSET_LEAP;
+    while ((await applied()) < 0); // it takes some tenths of a second
+    process.kill(house.workerPid ?? 0, 'SIGSTOP');
+    await handle().terminate('test');
+    await house.killWorker();
+    assert.notEqual(await digest(), oldData);
+    assert.equal(await house.ask('EXISTS', `big:${LOG_MB - 1}`), 0, 'not all of the log was applied');
+    await house.startWorker();
+    assert.equal((await running).code, 52);
+    await untilOver();
+    assert.equal(await digest(), oldData);
   });
 });

@@ -52,6 +52,15 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
   await detachArchiver(conduct, instance);
   const before = await conduct.act('readLiveSettings', { plan }, at(`note the settings of ${instance} that the load changes`));
   conduct.enter('load');
+  const { logBytes } = staged;
+  if (logBytes !== undefined && safety !== undefined)
+    await conduct.undoLater({
+      step: 'loadSafetyBack',
+      args: { plan, before, logBytes, safetyBackupId: safety, operationId },
+      when: 'unlessSucceeded',
+      place,
+      summary: `load safety snapshot ${safety} back if only a part of the log was applied`,
+    });
   await conduct.undoLater({
     step: 'putBackLive',
     args: { instance, before },
