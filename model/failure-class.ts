@@ -48,6 +48,12 @@ export const FAILURE_CLASSES = {
     process: 'either',
     data: 'unread',
   },
+  'newer-ignored': {
+    title: 'Redis is not running, and its next start would not load its newest data: appendonly was switched while it ran',
+    restartHelps: false,
+    process: 'either',
+    data: 'unread',
+  },
   'rdb-ignored': {
     title: 'Redis started empty: it loads only its append-only directory, and there is only a dump.rdb',
     restartHelps: false,

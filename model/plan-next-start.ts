@@ -9,16 +9,26 @@ import { startUserProblems } from './start-user.ts';
 const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
-export function nextStartRefusals({ instance, target: { nextStart, mayNotEnd, identity, startUser } }: PlanInput): Refusal[] {
+export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
+  const { nextStart, mayNotEnd, identity, startUser, server, layout } = target;
   if (mayNotEnd) return [notOurs(instance, identity.platformPid)];
   if (startUser?.refused)
     return startUserProblems(startUser)
       .slice(0, 1)
       .map(({ message, next }) => refuse('RESTORE_REFUSED', message, next));
   if (nextStart?.outcome === 'fails') return [unstartable(instance, nextStart.lastLines)];
+  if (server?.policy.appendonly === 'no' && layout.appendonly) return [loadsOldLog(instance)];
   if (nextStart?.outcome !== 'starts') return [];
   return [followsAnother(instance, nextStart), lockedOut(instance, nextStart)].filter((one) => one !== undefined);
 }
+
+/** Put back and started again, it would not have what it has now. */
+const loadsOldLog = (instance: string): Refusal =>
+  refuse(
+    'RESTORE_REFUSED',
+    `appendonly is no in ${instance} and yes in its redis.conf: if the restore fails, the old data that is put back would be that of a log that is written no more`,
+    'Make them one: `CONFIG SET appendonly yes`, or CONFIG REWRITE. Or restore with --strategy live.',
+  );
 
 const notOurs = (instance: string, pid = 0): Refusal =>
   refuse(

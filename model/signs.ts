@@ -76,6 +76,8 @@ export interface AofSigns {
   /** Data files: base and incr. */
   files: number;
   bytes: number;
+  /** The newest of them, ISO 8601. Absent: there are none. */
+  writtenAt?: string;
   /** Data files that the manifest does not name: Redis ignores them. */
   orphans: string[];
   orphanBytes: number;

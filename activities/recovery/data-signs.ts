@@ -97,13 +97,18 @@ async function filesOf(layout: DataLayout): Promise<AofSigns | undefined> {
   if (names) return multiPartSigns(directory, appendfilename, names);
   const single = await ifThere(stat(join(dir, appendfilename)));
   if (!single?.isFile()) return undefined;
-  return { form: 'single-file', manifest: 'present', files: 1, bytes: single.size, orphans: [], orphanBytes: 0, missing: [] };
+  const writtenAt = single.mtime.toISOString();
+  return { form: 'single-file', manifest: 'present', files: 1, bytes: single.size, writtenAt, ...NONE_LEFT };
 }
+
+const NONE_LEFT = { orphans: [], orphanBytes: 0, missing: [] };
 
 async function multiPartSigns(directory: string, appendfilename: string, names: readonly string[]): Promise<AofSigns> {
   const isData = (name: string) => name.startsWith(`${appendfilename}.`) && /\.\d+\.(?:base|incr)\.(?:rdb|aof)$/.test(name);
   const data = names.filter(isData).sort();
-  const sizes = await Promise.all(data.map(async (name) => (await ifThere(stat(join(directory, name))))?.size ?? 0));
+  const found = await Promise.all(data.map((name) => ifThere(stat(join(directory, name)))));
+  const sizes = found.map((stats) => stats?.size ?? 0);
+  const writtenMs = Math.max(0, ...found.map((stats) => stats?.mtimeMs ?? 0));
   const named = await namedFiles(join(directory, `${appendfilename}.manifest`));
   const known = Array.isArray(named) ? named.map(({ name }) => name) : [];
   const isOrphan = (name: string) => !known.includes(name);
@@ -113,6 +118,7 @@ async function multiPartSigns(directory: string, appendfilename: string, names: 
     manifest: Array.isArray(named) ? 'present' : named,
     files: data.length,
     bytes: sum(sizes),
+    ...(writtenMs > 0 ? { writtenAt: new Date(writtenMs).toISOString() } : {}),
     orphans: data.filter(isOrphan),
     orphanBytes: sum(sizes.filter((_, index) => isOrphan(data[index] ?? ''))),
     missing: known.filter((name) => !names.includes(name)),

@@ -30,6 +30,14 @@ function foundOf(instance: string, next: NextStart): Finding[] {
   return startedFindings(instance, next);
 }
 
+/** A recovery sees it, and asks; a supervisor that starts Redis by itself does not. */
+const loadsTheOlder = ({ what, cure }: NextStarted['differences'][number]): Finding =>
+  failed(
+    CHECK,
+    `after a crash it loads the older of its files: appendonly was switched while it ran, and not in redis.conf (${what})`,
+    `To keep it: ${cure}.`,
+  );
+
 function startedFindings(instance: string, next: NextStarted): Finding[] {
   const refusal = lockedOut(instance, next);
   const found = [
@@ -43,6 +51,7 @@ function startedFindings(instance: string, next: NextStarted): Finding[] {
           ),
         ]
       : []),
+    ...next.differences.filter(({ kind, name }) => kind === 'setting' && name === 'appendonly').map(loadsTheOlder),
     ...restartLosses(next).map(({ text, cure }) =>
       warning(CHECK, `a restart takes back what was set at run time: ${text}`, `To keep it: ${cure}.`),
     ),

@@ -20,6 +20,11 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
     byItself: 'Puts the data back and starts Redis. Waits for an operation that is still at work.',
     asked: 'The same, if it has taken keys since; a snapshot of them is taken first.',
   },
+  'newer-ignored': {
+    byItself: 'Keeps a copy of all its data files; where all data can be made again, starts it.',
+    asked: 'Starts it with the older data.',
+    you: 'Set `appendonly` in redis.conf as it was in Redis, and recover; or `redis-backup import` the copy, and `restore`.',
+  },
   'rdb-ignored': {
     byItself: 'Keeps a copy of dump.rdb.',
     you: 'Do not restart; `redis-backup import` the copy, and `restore`.',

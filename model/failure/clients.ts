@@ -9,6 +9,7 @@ export const CLIENTS: Record<FailureClass, string> = {
   'rdb-damaged': 'Connections are refused.',
   'aof-damaged': 'Connections are refused.',
   'aof-manifest-lost': 'The data is missing: connections are refused, or answered from an empty Redis.',
+  'newer-ignored': 'Connections are refused.',
   'data-aside': 'The data is missing: connections are refused, or answered from a Redis without it.',
   'rdb-ignored': 'Reads and writes are answered, from a Redis that came up empty.',
   'data-too-new': 'Connections are refused.',

@@ -5,6 +5,7 @@ import { endedDrained } from '../log-signatures.ts';
 import type { Assessment } from '../recovery.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import type { Signs } from '../signs.ts';
+import { newerIgnored } from './newer-ignored.ts';
 import { startsEmpty } from './of-end.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
@@ -62,6 +63,9 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
   }
   const damage = failure === 'aof-damaged' ? data?.aof?.damage : undefined;
   if (damage?.where === 'end' && damage.unmendable === undefined) return `Of its log ${cutText(damage)}.`;
+  const newer = data && failure === 'newer-ignored' ? newerIgnored(data) : undefined;
+  if (newer)
+    return `Out of service, and not lost: what was written up to ${newer.writtenAt} and is only in the files that a start does not load.`;
   if (failure === 'data-aside') return 'Nothing that was on its disk when that was moved away, once it is put back.';
   if (failure === 'aof-manifest-lost')
     return `About 1 s of writes, if its append-only files are whole; else ${fromStored(signs, log)}`;

@@ -6,6 +6,7 @@ import { damageText, isCutByRedis } from '../log-damage.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
 import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
+import { newerIgnored } from './newer-ignored.ts';
 
 /** Less than this is full: Redis needs room for the next part of its log, and a save needs as much as the data. */
 export const DISK_FULL_BYTES = 1 << 20;
@@ -27,6 +28,8 @@ export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
     return found('directory-unusable', [`${data.dir}: ${data.unusable}.`, gone], [ADVICE['directory-unusable']]);
   const lost = lostManifest(data);
   if (lost) return found('aof-manifest-lost', [lost, gone]);
+  const newer = data && newerIgnored(data);
+  if (newer) return found('newer-ignored', [newer.text, gone, endOf(place), oomDoubt(place)], [takeOver(newer.ignored)]);
   const broken = damageBeforeStart(data);
   if (broken) return found('aof-damaged', [broken, gone, endOf(place)], whatStandsBefore(data));
   const memory = outOfMemory(place);
@@ -85,6 +88,10 @@ function atItsEnd(place: PlaceSigns): PlaceSigns {
   const isOnItsWay = server.crashLoop && earlierRun !== undefined && !earlierRun.ready && fatalSign(run) === undefined;
   return isOnItsWay ? { ...place, run: earlierRun } : place;
 }
+
+/** For the one that decides, and for the next time. */
+const takeOver = (ignored: 'log' | 'rdb'): string =>
+  `Its newest data was not loaded and is kept: \`redis-backup import PATH\` makes a backup of it, which \`restore\` brings back. Set appendonly ${ignored === 'log' ? 'yes' : 'no'} in redis.conf, or as it shall be both there and in Redis (CONFIG REWRITE).`;
 
 const ADVICE = {
   'oom-killed':

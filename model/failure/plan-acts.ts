@@ -4,6 +4,7 @@ import { unfinishedOf } from '../left-behind.ts';
 import { damageText, type LogDamage } from '../log-damage.ts';
 import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
+import { newerIgnored } from './newer-ignored.ts';
 import { isRightlyReplica } from './of-answer.ts';
 import { ignoresRdb, mendedSince, startsEmpty } from './of-end.ts';
 
@@ -39,6 +40,8 @@ export function planActs(failure: FailureClass, signs: Signs): PlannedAct[] {
       return place ? [...protectReplicas(signs), setAside(failure), startEmpty(signs)] : [];
     case 'aof-manifest-lost':
       return place ? planRebuild(signs) : [];
+    case 'newer-ignored':
+      return place ? planOlder(signs) : [];
     case 'data-aside':
       return place ? planPutBack(signs) : [];
     case 'rdb-ignored':
@@ -200,6 +203,21 @@ function planRebuild(signs: Signs): PlannedAct[] {
     `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`,
     (act) => act === 'set-aside',
   );
+}
+
+/** The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of redis.conf. */
+function planOlder(signs: Signs): PlannedAct[] {
+  const { settings, place } = signs;
+  const newer = place?.data && newerIgnored(place.data);
+  const keep: PlannedAct = {
+    act: 'set-aside',
+    text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
+  };
+  const restart: PlannedAct = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
+  if (!newer || settings.onDamage === 'serve-empty') return [keep, restart];
+  const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
+  const question = `${newer.text} Start it with the older data? Declined, Redis stays down: set \`${line}\` in its redis.conf, and start the recovery again. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first; the newer files are kept.`;
+  return [keep, { ...restart, ask: { question, otherwise: 'proceed' } }];
 }
 
 /** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */

@@ -9,9 +9,10 @@ import { ERRORS } from '../../model/errors.ts';
 import { planActs } from '../../model/failure/plan-acts.ts';
 import type { FailureClass } from '../../model/failure-class.ts';
 import { STEP_IDS, STEPS } from '../../model/runbook.ts';
-import { cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
+import { aof, cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 
+const NEWER_LOG = data({ appendonly: false, aof: aof({ writtenAt: '2026-02-14T11:59:00.000Z' }) });
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 describe('the reference', () => {
@@ -61,9 +62,11 @@ describe('the reference', () => {
           ? orphaned
           : failure === 'silent'
             ? { place: place(true) }
-            : failure === 'data-aside'
-              ? down({ data: data({ leftBehind: [cutOff()] }) })
-              : down();
+            : failure === 'newer-ignored'
+              ? { ...down({ data: NEWER_LOG }), settings: { ...signs({}).settings, onDamage: 'ask' as const } }
+              : failure === 'data-aside'
+                ? down({ data: data({ leftBehind: [cutOff()] }) })
+                : down();
       const settled = { ...signs(parts), replicas: [] };
       const acts = planActs(failure as FailureClass, settled);
       const written = planActs(failure as FailureClass, { ...settled, worker: look('serves', { keys: 5 }) });

@@ -18,6 +18,8 @@ const MOVED_AWAY: LeftBehind = {
   ...{ bytes: 2_000_000, asideBytes: 1_900_000, asideKeys: 20_001, unfinished: true },
 };
 
+const [AN_HOUR_AGO, A_MINUTE_AGO] = [ago(3_600_000), ago(60_000)];
+
 const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts: string[]][] = [
   ['one that serves', 'healthy', {}, []],
   ['a process that is gone', 'dead', down(), ['restart']],
@@ -36,6 +38,34 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
     'data-aside',
     down({ data: data({ leftBehind: [MOVED_AWAY] }) }),
     ['put-back-data', 'restart'],
+  ],
+  [
+    'a log that appendonly no would not load, and that is newer than the RDB',
+    'newer-ignored',
+    down({
+      data: data({ appendonly: false, rdb: { bytes: 9_000, modifiedAt: AN_HOUR_AGO }, aof: aof({ writtenAt: A_MINUTE_AGO }) }),
+    }),
+    ['set-aside', 'restart'],
+  ],
+  [
+    'an RDB that is newer and larger than the log that would be loaded',
+    'newer-ignored',
+    down({ data: data({ rdb: { bytes: 9_000, modifiedAt: A_MINUTE_AGO }, aof: aof({ writtenAt: AN_HOUR_AGO }) }) }),
+    ['set-aside', 'restart'],
+  ],
+  [
+    'an RDB that was saved later than anything was written to the log',
+    'dead',
+    down({ data: data({ rdb: { bytes: 1_500, modifiedAt: A_MINUTE_AGO }, aof: aof({ writtenAt: AN_HOUR_AGO }) }) }),
+    ['restart'],
+  ],
+  [
+    'a log that was written before appendonly no, and an RDB since',
+    'dead',
+    down({
+      data: data({ appendonly: false, rdb: { bytes: 9_000, modifiedAt: A_MINUTE_AGO }, aof: aof({ writtenAt: AN_HOUR_AGO }) }),
+    }),
+    ['restart'],
   ],
   ['a damaged log', 'aof-damaged', failedStart('aof-format'), ['set-aside', 'start-empty']],
   ['a damaged base of a log', 'aof-damaged', failedStart('rdb-short'), ['set-aside', 'start-empty']],

@@ -94,7 +94,7 @@ async function awaitServes(
 }
 
 /** These serve, and what a person should do about them stays to be done. */
-const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'oom-killed', 'aof-damaged'];
+const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'newer-ignored', 'oom-killed', 'aof-damaged'];
 
 function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
   if (ADVISED.includes(failure)) found.toDo.push(...advice);
