@@ -52,6 +52,7 @@ export const createAofBackupActivities = (world: World) => ({
     const { signal, progress, operationId } = currentJob();
     const began = world.now();
     const target = await world.instance(instance);
+    await (await world.repository()).requireFence(began);
     using client = await openRedis(target.connection);
     await claimRepository(world, target, client);
     const server = await readServerFacts(client);

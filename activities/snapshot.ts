@@ -76,6 +76,7 @@ export const createSnapshotActivities = (world: World) => ({
     const target = await world.instance(input.instance);
     const repository = await world.repository();
     const began = world.now();
+    await repository.requireFence(began);
     const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
     using client = await openRedis(target.connection);
     await refuseAnothersRepository(world, target, client);

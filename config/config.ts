@@ -33,7 +33,7 @@ export interface ConfigOrigin {
 }
 
 export type RepositoryConfig =
-  | { kind: 'file'; directory: string }
+  | { kind: 'file'; directory: string; conditionalPut?: 'if-none-match' | 'none' }
   | {
       kind: 's3';
       bucket: string;
@@ -41,6 +41,8 @@ export type RepositoryConfig =
       endpoint?: string;
       region?: string;
       forcePathStyle?: boolean;
+      conditionalPut?: 'if-none-match' | 'none';
+      checksum?: 'crc32' | 'sha256' | 'md5';
       accessKeyId?: SecretRef;
       secretAccessKey?: SecretRef;
       sessionToken?: SecretRef;

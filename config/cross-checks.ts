@@ -18,6 +18,9 @@ export function crossChecks(raw: RawConfig): Problem[] {
   if (Object.keys(raw.instances).length === 0) find(['instances'], 'has no entry; name at least one Redis');
   for (const [name, instance] of Object.entries(raw.instances)) {
     checkInstance(instance, ['instances', name], find);
+    if (instance.archive && raw.repository.conditionalPut === 'none') {
+      find(['instances', name, 'archive'], 'needs a store with conditional writes, and repository.conditionalPut is none');
+    }
     const classes = instance.dataClasses ?? raw.dataClasses ?? DEFAULT_DATA_CLASSES;
     checkRecovery(instance.recovery, classes, ['instances', name, 'recovery'], find);
   }
@@ -39,7 +42,7 @@ function checkPair<T extends object>(
 function checkRepository(repository: RawConfig['repository'], find: Find): void {
   if (repository.url.startsWith('file:')) {
     for (const field of Object.keys(repository)) {
-      if (field !== 'url') find(['repository', field], 'is only for a repository on s3://');
+      if (field !== 'url' && field !== 'conditionalPut') find(['repository', field], 'is only for a repository on s3://');
     }
   }
   checkPair(repository, 'accessKeyId', 'secretAccessKey', ['repository'], find);

@@ -47,7 +47,10 @@ function thisHost(): string {
 
 function toRepository({ url, ...s3 }: RawConfig['repository']): RepositoryConfig {
   const parsed = new URL(url);
-  if (parsed.protocol === 'file:') return { kind: 'file', directory: withoutSlashes(fileURLToPath(parsed)) };
+  if (parsed.protocol === 'file:') {
+    const { conditionalPut } = s3;
+    return { kind: 'file', directory: withoutSlashes(fileURLToPath(parsed)), ...(conditionalPut && { conditionalPut }) };
+  }
   const prefix = withoutSlashes(decodeURIComponent(parsed.pathname)).replace(/^\/+/, '');
   const path = s3.endpoint ? { forcePathStyle: true, region: 'us-east-1' } : {};
   return { kind: 's3', bucket: parsed.host, prefix, ...path, ...s3 };

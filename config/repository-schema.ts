@@ -22,6 +22,18 @@ export const repository = z.strictObject({
     allowed: 'true or false',
     byDefault: 'true with an `endpoint`, else false',
   }),
+  conditionalPut: field(z.enum(['if-none-match', 'none']).optional(), {
+    about:
+      'How a key that is taken is refused. `none`: for a store without conditional writes, or a directory without hard links; we look before, and of two that write in the same moment the later one wins. For snapshots only, without `archive`.',
+    allowed: 'if-none-match or none',
+    byDefault: 'if-none-match',
+  }),
+  checksum: field(z.enum(['crc32', 'sha256', 'md5']).optional(), {
+    about:
+      'Which checksum goes with the bytes. `md5`: Content-MD5, for stores that know no `x-amz-checksum-…`. Only with `s3://`.',
+    allowed: 'crc32, sha256 or md5',
+    byDefault: 'crc32',
+  }),
   accessKeyId: secret("Absent: the AWS SDK's own chain (environment, profile, role).").optional(),
   secretAccessKey: secret('Goes with `accessKeyId`.').optional(),
   sessionToken: secret('For temporary credentials.').optional(),

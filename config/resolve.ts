@@ -23,7 +23,7 @@ export interface ResolvedTls {
 
 /** Where the repository is, secrets included (the shape of repository/open-store.ts). */
 export type ResolvedStore =
-  | { kind: 'file'; directory: string }
+  | { kind: 'file'; directory: string; conditionalPut?: 'if-none-match' | 'none' }
   | {
       kind: 's3';
       bucket: string;
@@ -31,8 +31,18 @@ export type ResolvedStore =
       endpoint?: string;
       region?: string;
       forcePathStyle?: boolean;
-      credentials?: { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
+      conditionalPut?: 'if-none-match' | 'none';
+      checksum?: 'crc32' | 'sha256' | 'md5';
+      credentials?: StoreCredentials;
+      /** Reads the secrets anew, when those above were refused. */
+      readCredentials?: () => Promise<StoreCredentials | undefined>;
     };
+
+export interface StoreCredentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
 
 export interface ResolvedInstance extends InstanceConfig {
   connection: ResolvedConnection;
@@ -89,18 +99,18 @@ export async function resolveStore(config: Config, env: NodeJS.ProcessEnv = proc
   if (config.repository.kind === 'file') return config.repository;
   const { accessKeyId, secretAccessKey, sessionToken, ...place } = config.repository;
   const read = reader(config, env);
-  const [id, key, token] = await Promise.all([
-    read(accessKeyId, 'repository', 'accessKeyId'),
-    read(secretAccessKey, 'repository', 'secretAccessKey'),
-    read(sessionToken, 'repository', 'sessionToken'),
-  ]);
-  if (id === undefined || key === undefined) return place;
-  const credentials = hideSecrets({ accessKeyId: id, secretAccessKey: key, sessionToken: token }, [
-    'accessKeyId',
-    'secretAccessKey',
-    'sessionToken',
-  ]);
-  return { ...place, credentials };
+  const readCredentials = async (): Promise<StoreCredentials | undefined> => {
+    const [id, key, token] = await Promise.all([
+      read(accessKeyId, 'repository', 'accessKeyId'),
+      read(secretAccessKey, 'repository', 'secretAccessKey'),
+      read(sessionToken, 'repository', 'sessionToken'),
+    ]);
+    if (id === undefined || key === undefined) return undefined;
+    const credentials = { accessKeyId: id, secretAccessKey: key, sessionToken: token };
+    return hideSecrets(credentials, ['accessKeyId', 'secretAccessKey', 'sessionToken']);
+  };
+  const credentials = await readCredentials();
+  return { ...place, ...(credentials && { credentials }), readCredentials };
 }
 
 /** How to reach Temporal. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */

@@ -7,5 +7,5 @@ export type { FileLocation, S3Location, StoreLocation } from './stores/location.
 
 /** Opens the store of a repository. Asks it nothing: `probe()` says whether it is there. */
 export function openStore(location: StoreLocation): ObjectStore {
-  return location.kind === 'file' ? new FileStore(location.directory) : new S3Store(location);
+  return location.kind === 'file' ? new FileStore(location.directory, location) : new S3Store(location);
 }

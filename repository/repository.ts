@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { RecoveryError } from '../model/errors.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import {
   instancePrefix,
@@ -14,7 +13,8 @@ import {
 import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
 import { type ManifestKind, type ManifestProblem, Manifests } from './manifests.ts';
 import { type Pin, readPins, writePin } from './pins.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { probeFence, probeWrites } from './probe-writes.ts';
+import { textBody } from './small-objects.ts';
 import {
   offsetFrom,
   openCompressed,
@@ -45,10 +45,13 @@ const KIND: ManifestKind<SnapshotManifest> = {
   objects: (manifest) => [{ key: snapshotKey(manifest, manifest.stored.file), bytes: manifest.stored.bytes }],
 };
 
+const FENCE_MS = 3_600_000;
+
 /** Backups at rest: what stands in docs/repository-format.md, over any store. */
 export class Repository {
   readonly store: ObjectStore;
   readonly #manifests: Manifests<SnapshotManifest>;
+  #fence: { atMs: number; probed: Promise<void> } | undefined;
 
   constructor(store: ObjectStore) {
     this.store = store;
@@ -155,31 +158,27 @@ export class Repository {
    * Writes, reads, lists and deletes a small object, and sees an overwrite refused.
    * @throws RecoveryError those of the store, and `STORE_UNFIT`
    */
-  async probeWritable(): Promise<void> {
-    const key = probeKey(randomUUID());
-    const { store } = this;
-    await store.probe();
-    await store.put(key, textBody(key), { ifAbsent: true });
-    try {
-      if ((await readText(store, key, 1024)) !== key) throw unfit(store, 'gives back other bytes than were put');
-      const again = await store.put(key, textBody('other'), { ifAbsent: true }).catch((error) => error);
-      if (!hasCode(again, 'OBJECT_EXISTS'))
-        throw again instanceof Error ? again : unfit(store, 'overwrites in spite of If-None-Match');
-      const listed: string[] = [];
-      for await (const object of store.list(key)) listed.push(object.key);
-      if (listed.length !== 1) throw unfit(store, 'does not list what was put');
-    } finally {
-      await store.delete(key);
-    }
-    if (await store.head(key)) throw unfit(store, 'still has what was deleted');
+  probeWritable(): Promise<void> {
+    return probeWrites(this.store);
+  }
+
+  /**
+   * What every job that writes leans on, asked when it starts: a store that overwrites mixes two writers up without a word.
+   * Asked once an hour.
+   * @throws RecoveryError as `probeWritable`
+   */
+  async requireFence(nowMs: number): Promise<void> {
+    if (this.#fence && nowMs - this.#fence.atMs < FENCE_MS) return this.#fence.probed;
+    const probed = probeFence(this.store);
+    const fence = { atMs: nowMs, probed };
+    this.#fence = fence;
+    await probed.catch((error) => {
+      if (this.#fence === fence) this.#fence = undefined;
+      throw error;
+    });
   }
 
   close(): void {
     this.store.close();
   }
 }
-
-const unfit = (store: ObjectStore, why: string): RecoveryError =>
-  new RecoveryError('STORE_UNFIT', `${store.url} ${why}`, {
-    next: 'Use a store with strong consistency and conditional writes.',
-  });

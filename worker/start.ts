@@ -14,6 +14,7 @@ import { connectPatiently } from './connect.ts';
 import { requireLock } from './fence.ts';
 import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
+import { keepApiKey } from './keep-api-key.ts';
 import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.ts';
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
@@ -77,6 +78,7 @@ export async function startWorkers(
     },
   };
   let attributes: ReturnType<typeof keepSearchAttributes> | undefined;
+  let endKey = (): void => undefined;
   const workers = await createWorkers(config, common);
   return {
     queues: queuesOf(config),
@@ -84,10 +86,12 @@ export async function startWorkers(
       try {
         const running = runAll(workers);
         attributes = keepSearchAttributes(connection, namespace);
+        endKey = keepApiKey(connection, config);
         if (metrics) void recallQuestions(client, config.deployment);
         await running;
       } finally {
         attributes?.close();
+        endKey();
         metrics?.close();
         webhook?.close();
         await connection.close().catch(() => undefined); // a worker that did not come to its end holds it

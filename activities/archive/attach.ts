@@ -60,6 +60,7 @@ export async function attach(
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, world.draining]);
   using client = await openRedis(target.connection, { commandTimeoutMs: DIAL_MS });
+  await (await world.repository()).requireFence(world.now());
   await claimRepository(world, target, client);
   const end = await endOf(world, target.name, archive, { shard, client });
   if (hole !== undefined) progress({ stage: 'attach', holes: 1, note: `a new base is taken: ${hole}` });

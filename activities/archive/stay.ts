@@ -235,7 +235,7 @@ export class Stay {
         return;
       } catch (error) {
         this.#giveUp.signal.throwIfAborted();
-        if (!(error instanceof RecoveryError && ERRORS[error.code].retryable)) throw error;
+        if (!isPassing(error)) throw error;
         this.#storeTrouble = messageOf(error);
         await sleep(STORE_PAUSE_MS, undefined, { signal: this.#giveUp.signal });
       }
@@ -264,6 +264,10 @@ export class Stay {
     currentJob().progress(progress);
   }
 }
+
+/** Keys that were rotated are refused until somebody writes the new ones, which each try reads. */
+const isPassing = (error: unknown): boolean =>
+  error instanceof RecoveryError && (ERRORS[error.code].retryable || error.code === 'STORE_DENIED');
 
 function every(ms: number, work: () => void): Disposable {
   const timer = setInterval(work, ms);

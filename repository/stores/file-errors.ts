@@ -29,6 +29,12 @@ export const rootMissing = (root: string): RecoveryError =>
     next: `Mount the disk that it is on, or make it: mkdir -p ${root}`,
   });
 
+export const noHardLinks = (root: string, cause: unknown): RecoveryError =>
+  new RecoveryError('STORE_UNFIT', `file://${root} is on a file system without hard links: ${messageOf(cause)}`, {
+    next: 'Use one that has them (ext4, XFS, NFS), or set repository.conditionalPut: none, for snapshots only.',
+    cause,
+  });
+
 export const objectMissing = (url: string, key: string): RecoveryError =>
   new RecoveryError('OBJECT_MISSING', `${url}/${key} does not exist`, {
     next: 'List what is there; it may have been deleted by retention or by hand.',

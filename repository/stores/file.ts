@@ -3,23 +3,37 @@ import { createReadStream } from 'node:fs';
 import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { giveBackChunk } from '../pipeline/give-back.ts';
-import { fileError, objectExists, objectMissing, rootMissing } from './file-errors.ts';
+import { fileError, noHardLinks, objectExists, objectMissing, rootMissing } from './file-errors.ts';
 import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
 import { interruptible } from './interruptible.ts';
 import { checkKey, checkPrefix } from './keys.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, Unfinished } from './object-store.ts';
+import type { ConditionalPut } from './location.ts';
+import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, StoreSetting, Unfinished } from './object-store.ts';
 
 /** Files under way lie here, one level, so that no listing shows them and a link or rename stays in one file system. */
 const UNFINISHED = '.unfinished';
 const READ_BYTES = 512 * 1024;
 
+interface FileStoreOptions {
+  conditionalPut?: ConditionalPut;
+  link?: typeof link;
+}
+
+/** Of link(2) on FAT, exFAT, and many FUSE and SMB mounts. We may write there: the temporary file beside it is ours. */
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']);
+
 /** Backups in a directory: a local disk, or a network mount that has hard links and fsync. */
 export class FileStore implements ObjectStore {
   readonly url: string;
   readonly #root: string;
+  readonly #hasFence: boolean;
+  readonly #link: typeof link;
 
-  constructor(directory: string) {
+  /** @param options - `link` is for tests: link(2) of a file system that has none */
+  constructor(directory: string, { conditionalPut, link: makeLink = link }: FileStoreOptions = {}) {
     this.#root = resolve(directory);
+    this.#hasFence = conditionalPut !== 'none';
+    this.#link = makeLink;
     this.url = `file://${this.#root}`;
   }
 
@@ -127,7 +141,7 @@ export class FileStore implements ObjectStore {
       const firstMade = await mkdir(dirname(path), { recursive: true });
       try {
         // link(2) refuses a name that is taken, atomically; rename(2) replaces it, atomically.
-        await (ifAbsent ? link(temporary, path) : rename(temporary, path));
+        await (ifAbsent ? this.#createFrom(temporary, path, key) : rename(temporary, path));
       } catch (error) {
         if (codeOf(error) === 'EEXIST') throw objectExists(this.url, key);
         if (codeOf(error) !== 'ENOENT') throw error;
@@ -140,6 +154,22 @@ export class FileStore implements ObjectStore {
         if (folder === upTo) return;
       }
     }
+  }
+
+  /** Without hard links we look before: of two that write in the same moment the later one wins. */
+  async #createFrom(temporary: string, path: string, key: string): Promise<void> {
+    if (this.#hasFence) {
+      await this.#link(temporary, path).catch((error) => {
+        throw NO_LINKS.has(codeOf(error) ?? '') ? noHardLinks(this.#root, error) : error;
+      });
+      return;
+    }
+    if (await stat(path).catch(unlessMissing)) throw objectExists(this.url, key);
+    await rename(temporary, path);
+  }
+
+  async settingFor(): Promise<StoreSetting | undefined> {
+    return this.#hasFence ? { text: 'repository.conditionalPut: none', isFence: true } : undefined;
   }
 
   /** Names in one folder, folders with a `/` behind, in the byte order of the keys: `a-b` < `a/b` < `ab`. */

@@ -17,6 +17,13 @@ export interface PutOptions {
   onProgress?: (storedBytes: number) => void;
 }
 
+/** A setting as a person writes it, such as `repository.checksum: md5`. */
+export interface StoreSetting {
+  text: string;
+  /** It gives up that two writers are kept apart. */
+  isFence: boolean;
+}
+
 export interface GetOptions {
   signal?: AbortSignal;
   /** First byte wanted; at or past the end is an empty body. */
@@ -73,5 +80,10 @@ export interface ObjectStore {
   sweepUnfinished(prefix: string, beforeMs: number, options?: { dryRun?: boolean }): Promise<Unfinished[]>;
   /** Proves that the bucket or directory exists and may be read. Throws STORE_MISSING, STORE_DENIED or STORE_UNREACHABLE. */
   probe(): Promise<void>;
+  /**
+   * Which setting of `repository` would make the store take what we write, when it has refused a small object. Writes under
+   * `key`, and deletes it. Undefined: none of ours.
+   */
+  settingFor?(key: string): Promise<StoreSetting | undefined>;
   close(): void;
 }

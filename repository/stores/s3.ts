@@ -7,9 +7,19 @@ import {
   type ListObjectsV2CommandOutput,
 } from '@aws-sdk/client-s3';
 import { RecoveryError } from '../../model/errors.ts';
+import { textBody } from '../small-objects.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import type { S3Location } from './location.ts';
-import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, StoredInfo, Unfinished } from './object-store.ts';
+import type {
+  GetOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  StoredInfo,
+  StoreSetting,
+  Unfinished,
+} from './object-store.ts';
 import { PageProgress } from './page-progress.ts';
 import { notS3 } from './s3-answers.ts';
 import { DEFAULT_TUNING, S3Calls, type S3Tuning } from './s3-calls.ts';
@@ -17,15 +27,31 @@ import { download } from './s3-download.ts';
 import { BufferPool } from './s3-parts.ts';
 import { upload } from './s3-upload.ts';
 
+/** What stores are known to want, from what gives up nothing to what gives up most. */
+const DIALECTS: readonly Pick<S3Location, 'checksum' | 'conditionalPut'>[] = [
+  { checksum: 'md5' },
+  { checksum: 'sha256' },
+  { conditionalPut: 'none' },
+  { checksum: 'md5', conditionalPut: 'none' },
+  { checksum: 'sha256', conditionalPut: 'none' },
+];
+
+const textOf = (settings: object): string =>
+  Object.entries(settings)
+    .map(([name, value]) => `repository.${name}: ${value}`)
+    .join(' and ');
+
 /** Backups in a bucket of Amazon S3, or of any server that speaks its protocol. */
 export class S3Store implements ObjectStore {
   readonly url: string;
+  readonly #location: S3Location;
   readonly #calls: S3Calls;
   readonly #pool: BufferPool;
 
   constructor(location: S3Location, tuning: Partial<S3Tuning> = {}) {
     const prefix = location.prefix.replace(/^\/+|\/+$/g, '');
     checkPrefix(prefix);
+    this.#location = location;
     this.#calls = new S3Calls({ ...location, prefix }, { ...DEFAULT_TUNING, ...tuning });
     this.#pool = new BufferPool(this.#calls.tuning.concurrency + 1);
     this.url = this.#calls.url;
@@ -97,6 +123,22 @@ export class S3Store implements ObjectStore {
   async probe(): Promise<void> {
     const request = { Bucket: this.#calls.bucket, Prefix: this.#calls.full(''), MaxKeys: 1 };
     await this.#calls.call({}, (client) => client.send(new ListObjectsV2Command(request)));
+  }
+
+  async settingFor(key: string): Promise<StoreSetting | undefined> {
+    for (const settings of DIALECTS) {
+      const other = new S3Store({ ...this.#location, ...settings }, this.#calls.tuning);
+      try {
+        await other.put(key, textBody(key), { ifAbsent: true });
+        await other.delete(key);
+        return { text: textOf(settings), isFence: settings.conditionalPut !== undefined };
+      } catch {
+        // Not this one: what the store said to the settings in force is what a person is told.
+      } finally {
+        other.close();
+      }
+    }
+    return undefined;
   }
 
   close(): void {

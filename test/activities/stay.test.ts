@@ -263,6 +263,21 @@ describe('A stay of the archiver', function () {
     await assert.rejects(ended, { code: 'ARCHIVER_REPLACED' });
   });
 
+  it('holds on while the store refuses its keys: they may be rotated', async () => {
+    const { ended } = await begun();
+    let puts = 0;
+    following.store.before = (operation) => {
+      if (operation !== 'put' || ++puts > 2) return;
+      throw new RecoveryError('STORE_DENIED', 'the keys are refused', { next: 'Write the new ones.' });
+    };
+    await redis.command('SET', 'third', 'value');
+    const wanted = await following.sourceAt();
+    await until(async () => (await following.end()) >= wanted, { what: 'it is stored', seconds: 10 });
+    assert.ok(following.notes.some((note) => note.includes('the keys are refused')));
+    following.drain.abort();
+    await ended;
+  });
+
   it('holds on while the store is away, and stores what it holds when Redis is gone meanwhile', async () => {
     const { ended } = await begun();
     let isAway = true;

@@ -169,6 +169,16 @@ describe('redis-backup.yaml', () => {
     ':1: repository.region is only for a repository on s3://',
   );
   refuse(
+    'a checksum for a directory',
+    one('').replace('backups }', 'backups, checksum: md5 }'),
+    ':1: repository.checksum is only for a repository on s3://',
+  );
+  refuse(
+    'a continuous log in a store that cannot keep two writers apart',
+    one('archive: {}').replace('backups }', 'backups, conditionalPut: none }'),
+    ':5: instances.main.archive needs a store with conditional writes, and repository.conditionalPut is none',
+  );
+  refuse(
     'the same class twice',
     `${one('')}dataClasses:\n  - &a { name: a, pattern: "*", whenLost: x }\n  - *a\n`,
     ':8: dataClasses[1].name is "a" for the second time',

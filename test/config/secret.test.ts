@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { parseConfig } from '../../config/load.ts';
-import { resolveInstance, resolveStore, resolveTemporal } from '../../config/resolve.ts';
+import { type ResolvedStore, resolveInstance, resolveStore, resolveTemporal } from '../../config/resolve.ts';
+
+type S3 = Extract<ResolvedStore, { kind: 's3' }>;
 
 const TEXT = `
 repository: { url: s3://bucket, accessKeyId: { env: KEY_ID }, secretAccessKey: { env: KEY } }
@@ -44,12 +46,21 @@ describe('a secret', () => {
   });
 
   it('is read from the environment', async () => {
-    assert.deepEqual(await resolveStore(config(), ENV), {
+    const { readCredentials: _, ...store } = (await resolveStore(config(), ENV)) as S3;
+    assert.deepEqual(store, {
       kind: 's3',
       bucket: 'bucket',
       prefix: '',
       credentials: { accessKeyId: 'AKIA', secretAccessKey: 'hunter2-key', sessionToken: undefined },
     });
+  });
+
+  it('of the store is read anew where it was refused', async () => {
+    const text = TEXT.replaceAll('{ env: KEY }', '{ file: password }');
+    const store = (await resolveStore(parseConfig(text, path.join(directory, 'redis-backup.yaml')), ENV)) as S3;
+    await writeFile(path.join(directory, 'password'), 'rotated\n');
+    assert.equal(store.credentials?.secretAccessKey, 'hunter2');
+    assert.equal((await store.readCredentials?.())?.secretAccessKey, 'rotated');
   });
 
   it('does not show when what holds it is printed or becomes JSON', async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { openStore } from '../../repository/open-store.ts';
+import { Repository } from '../../repository/repository.ts';
 import { FileStore } from '../../repository/stores/file.ts';
 import { bytes, refuses, text } from './bodies.ts';
 
@@ -104,6 +105,25 @@ describe('FileStore on a directory that is not as it should be', () => {
     assert.deepEqual(await store.sweepUnfinished('main/', before), named);
     assert.equal((await readdir(join(directory, '.unfinished'))).length, 2);
     assert.equal(await text(await store.get('main/a')), 'x');
+  });
+
+  describe('on a file system without hard links', () => {
+    const link = async () => {
+      throw Object.assign(new Error('EPERM: operation not permitted, link'), { code: 'EPERM', syscall: 'link' });
+    };
+
+    it('says so, and which setting helps', async () => {
+      const repository = new Repository(new FileStore(directory, { link }));
+      const error = await refuses(repository.requireFence(0), 'STORE_UNFIT', /without hard links/);
+      assert.match(error.next, /Set repository\.conditionalPut: none: for snapshots only/);
+    });
+
+    it('takes snapshots with that setting, and refuses a key that is taken', async () => {
+      const store = new FileStore(directory, { link, conditionalPut: 'none' });
+      await new Repository(store).probeWritable();
+      await store.put('without-links', bytes('first'), { ifAbsent: true });
+      await refuses(store.put('without-links', bytes('second'), { ifAbsent: true }), 'OBJECT_EXISTS');
+    });
   });
 });
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { Repository } from '../../repository/repository.ts';
 import { S3Store } from '../../repository/stores/s3.ts';
 import type { S3Tuning } from '../../repository/stores/s3-calls.ts';
 import { type FaultProxy, PAGE, type Reply, type SeenRequest, startHttpFaultProxy } from '../support/fault-proxy.ts';
@@ -178,6 +179,62 @@ describe('What is no answer of S3', () => {
         '<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker></ListMultipartUploadsResult>';
       proxy.answerWith({ status: 200, headers: { 'content-type': 'application/xml' }, body: uploads }, { times: ALWAYS });
       await refuses(store.sweepUnfinished('', 0), 'STORE_UNFIT', /same page/);
+    });
+  });
+
+  describe('A store that lacks what jobs lean on is refused when they start, and the setting that helps is named', () => {
+    const has = (name: RegExp) => (seen: SeenRequest) => Object.keys(seen.headers).some((header) => name.test(header));
+    const isFenced = has(/^if-none-match$/);
+    const isSummed = has(/^x-amz-(sdk-)?checksum/);
+    const WANTS: [string, (seen: SeenRequest) => boolean, [number, string], RegExp][] = [
+      ['If-None-Match', isFenced, [501, 'NotImplemented'], /Set repository\.conditionalPut: none: for snapshots only/],
+      ['CRC32', isSummed, [501, 'NotImplemented'], /Set repository\.checksum: md5\.$/],
+      [
+        'CRC32, and nothing but SHA-256',
+        (seen) => !has(/checksum-sha256$/)(seen),
+        [400, 'InvalidRequest'],
+        /Set repository\.checksum: sha256\.$/,
+      ],
+      [
+        'either',
+        (seen) => isFenced(seen) || isSummed(seen),
+        [501, 'NotImplemented'],
+        /Set repository\.checksum: md5 and repository\.conditionalPut: none: for/,
+      ],
+    ];
+    for (const [what, which, [status, code], next] of WANTS) {
+      it(`knows not ${what}`, async () => {
+        proxy.answer(status, code, { if: (seen) => isPut(seen) && which(seen), times: ALWAYS });
+        const repository = new Repository(store);
+        for (const ask of [() => repository.requireFence(0), () => repository.probeWritable()]) {
+          assert.match((await refuses(ask, 'STORE_UNFIT')).next, next);
+        }
+        assert.deepEqual(await honest((direct) => keysOf(direct, '')), [], 'nothing is left over');
+      });
+    }
+
+    it('ignores If-None-Match', async () => {
+      // The header is signed, so that no front can take it away: this one says what such a store would say.
+      const etag = `"${createHash('md5').update('other').digest('hex')}"`;
+      proxy.alter((reply) => (reply.status === 412 ? { status: 200, headers: { etag }, body: '' } : reply), {
+        if: isPut,
+        times: ALWAYS,
+      });
+      const error = await refuses(new Repository(store).requireFence(0), 'STORE_UNFIT', /overwrites in spite of/);
+      assert.match(error.next, /conditionalPut: none, for snapshots only/);
+    });
+
+    it('is asked once an hour, and again after it has failed', async () => {
+      const repository = new Repository(store);
+      proxy.answer(501, 'NotImplemented', { if: isPut, times: 8 });
+      await refuses(repository.requireFence(0), 'STORE_UNFIT');
+      await repository.requireFence(1).catch(() => undefined);
+      await repository.requireFence(2);
+      const asked = proxy.requests.length;
+      await repository.requireFence(3_000_000);
+      assert.equal(proxy.requests.length, asked);
+      await repository.requireFence(3_600_002);
+      assert.ok(proxy.requests.length > asked);
     });
   });
 

@@ -39,6 +39,8 @@ export interface S3Server extends AsyncDisposable {
   location(prefix: string): S3Location;
   /** Makes a user who owns nothing, so that every bucket of ours is forbidden to them. */
   addUser(accessKeyId: string, secretAccessKey: string): Promise<S3Credentials>;
+  /** Begins anew with other keys of its owner: the old ones are refused. */
+  rotate(credentials: S3Credentials): Promise<void>;
   /** Stops the process (it may be started again with `start`), keeping its data. */
   pause(): Promise<void>;
   start(): Promise<void>;
@@ -57,13 +59,13 @@ export async function startS3(): Promise<S3Server> {
   for (const folder of ['data', 'iam']) await mkdir(join(dir, folder));
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
-  const credentials = { accessKeyId: 'testing', secretAccessKey: 'testing-secret' };
+  let credentials = { accessKeyId: 'testing', secretAccessKey: 'testing-secret' };
   // A copy: the SDK writes into the object that it is given.
   const client = new S3Client({
     endpoint,
     region: REGION,
     forcePathStyle: true,
-    credentials: { ...credentials },
+    credentials: async () => ({ ...credentials, expiration: new Date() }),
     maxAttempts: 1,
   });
   let child: ChildProcess | undefined;
@@ -102,7 +104,9 @@ export async function startS3(): Promise<S3Server> {
   return {
     endpoint,
     port,
-    credentials,
+    get credentials() {
+      return credentials;
+    },
     dir,
     get pid() {
       return child?.pid ?? 0;
@@ -110,6 +114,11 @@ export async function startS3(): Promise<S3Server> {
     bucket,
     location: (prefix) => ({ kind: 's3', bucket: BUCKET, prefix, endpoint, region: REGION, forcePathStyle: true, credentials }),
     addUser: (accessKeyId, secretAccessKey) => addUser(binary, endpoint, credentials, { accessKeyId, secretAccessKey }),
+    rotate: async (keys) => {
+      await pause();
+      credentials = keys;
+      await start();
+    },
     pause,
     start,
     stop,
