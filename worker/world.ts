@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { openArchive } from '../activities/open-archive.ts';
 import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { ApplicationConfig, Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
@@ -7,7 +8,6 @@ import { targetOf } from '../config/target.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/connection.ts';
-import { Archive } from '../repository/archive/archive.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 
@@ -32,7 +32,10 @@ export async function createWorld(
     archiver,
     operations,
     draining,
-    archive: async (instance, shard) => new Archive((await world.repository()).store, instance, shard),
+    archive: async (name, shard) => {
+      const { archive } = config.instances[name] ?? {};
+      return openArchive((await world.repository()).store, { name, shard, archive });
+    },
     instance: async (name) => ({
       ...protectedInstance(await resolveInstance(config, name), config.worker.host),
       ...targetPart(config, name),

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newestNeeds } from '../../activities/log-needs.ts';
+import { openArchive } from '../../activities/open-archive.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { baseOfEnd } from '../../model/archive-plan.ts';
 import { backlogSeconds, wantedBacklogBytes } from '../../model/backlog.ts';
@@ -11,7 +12,6 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { ifKnown } from '../../redis/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { newestRun, startArchive } from '../operations/index.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
@@ -122,7 +122,11 @@ export const checkArchivedCommands = ({ repository }: CheckWorld, { name, archiv
   findings('archived commands', async () => {
     if (!archive) return [];
     const opened = await repository();
-    const needs = await newestNeeds(new Archive(opened.store, name), await opened.list(name, ONLY_SHARD), archive);
+    const needs = await newestNeeds(
+      openArchive(opened.store, { name, shard: ONLY_SHARD, archive }),
+      await opened.list(name, ONLY_SHARD),
+      archive,
+    );
     if (!needs || needs.foreign.length === 0) return [];
     return [
       warning(

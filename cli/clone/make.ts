@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openArchive } from '../../activities/open-archive.ts';
 import { openScratch } from '../../activities/scratch/open.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
@@ -9,7 +10,7 @@ import { requireFreePort, type Scratch } from '../../platforms/process/scratch-s
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { openRedis } from '../../redis/client.ts';
 import { countClasses } from '../../redis/count-classes.ts';
-import { Archive } from '../../repository/archive/archive.ts';
+import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Output } from '../output/output.ts';
 import { cloneDirectory } from './directory.ts';
@@ -45,7 +46,7 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
   const { interrupt, output, repository } = deps;
   if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
-  const archive = new Archive(repository.store, wish.instance.name, ONLY_SHARD);
+  const archive = openArchive(repository.store, { ...wish.instance, shard: ONLY_SHARD });
   const chosen = await chooseMoment({ repository, archive, nowMs: deps.now() }, wish.at, interrupt);
   const directory = await cloneDirectory(wish.directory);
   let scratch: Scratch | undefined;

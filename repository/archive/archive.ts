@@ -13,6 +13,7 @@ import { type Extents, readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { type DestructiveSearch, findCut, findDestructive } from './moments.ts';
 import { type ArchivePosition, findPosition } from './position.ts';
+import type { ProveSegment } from './prove.ts';
 import { type ArchiveRange, openRange, type RangeOptions } from './range.ts';
 import { type RetainedArchive, type RetainOptions, retainArchive } from './retain.ts';
 import { encodeSegment, type NewSegment } from './segment-format.ts';
@@ -42,10 +43,14 @@ export class Archive {
   readonly instance: string;
   readonly shard: string;
 
-  constructor(store: ObjectStore, instance: string, shard = '0') {
+  readonly prove: ProveSegment | undefined;
+
+  /** @param prove - compares the bytes of each segment that is read, or made one with others, with its header */
+  constructor(store: ObjectStore, instance: string, shard = '0', prove?: ProveSegment) {
     this.store = store;
     this.instance = instance;
     this.shard = shard;
+    this.prove = prove;
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { SegmentHeader } from '../../model/timeline.ts';
 import type { ArchiveSegment } from './listing.ts';
+import { proven } from './prove.ts';
 import { collectFrame, decodeBody, unpackFrame } from './segment-format.ts';
 import { type ArchivePlace, onceMore, openFrame, urlOf } from './segments.ts';
 
@@ -8,6 +9,7 @@ export interface Loaded {
   header: SegmentHeader;
   /** Memory that it takes until it has been read. */
   heldBytes: number;
+  /** @throws RecoveryError `ARCHIVE_CORRUPT` after the last byte at the latest: also for a header that the bytes contradict */
   body: () => AsyncGenerator<Buffer>;
 }
 
@@ -25,7 +27,8 @@ export function loadSegment(place: ArchivePlace, segment: ArchiveSegment, signal
 async function load(place: ArchivePlace, segment: ArchiveSegment, signal?: AbortSignal): Promise<Loaded> {
   const where = urlOf(place, segment);
   const { header, frame } = await openFrame(place, segment, signal);
-  if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => decodeBody(frame, header, where) };
+  const body = (raw: AsyncGenerator<Buffer>) => proven(raw, header, where, place.prove);
+  if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => body(decodeBody(frame, header, where)) };
   const held = await collectFrame(frame, header, where);
-  return { header, heldBytes: header.stored.bytes, body: () => unpackFrame(held, header, where) };
+  return { header, heldBytes: header.stored.bytes, body: () => body(unpackFrame(held, header, where)) };
 }

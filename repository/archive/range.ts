@@ -7,7 +7,7 @@ import { refuseHole } from './holes.ts';
 import { type ArchiveSegment, listSegments, nextRaw, nextStart, type SegmentListing, segmentAt } from './listing.ts';
 import { type Loaded, loadSegment, MOST_HELD_BYTES } from './load.ts';
 import { archiveCorrupt } from './schema.ts';
-import { type ArchivePlace, isDamage, timelineRef, urlOf } from './segments.ts';
+import { type ArchivePlace, isDamage, readHeader, timelineRef, urlOf } from './segments.ts';
 
 /** Raw bytes of one timeline, from a segment's beginning to an offset. */
 export interface ArchiveRange {
@@ -85,7 +85,9 @@ class RangeReader {
   async open(): Promise<Loaded> {
     await this.#list();
     try {
-      return await this.#next(this.#from);
+      const first = await this.#next(this.#from);
+      await this.#mustFollow(first.header);
+      return first;
     } catch (error) {
       await this.#close();
       throw error;
@@ -141,6 +143,14 @@ class RangeReader {
     }
   }
 
+  /** What the first one begins in is proven by no byte of it, and said by the one before. A damaged one is not needed. */
+  async #mustFollow({ start, startState }: SegmentHeader): Promise<void> {
+    const segment = segmentAt(this.#listing, start - 1, { inside: true });
+    const header = segment && (await readHeader(this.#place, segment, this.#signal).catch(ignored));
+    if (!header || header.end !== start || isDeepStrictEqual(header.endState, startState)) return;
+    throw archiveCorrupt(urlOf(this.#place, segment), 'ends in another state of the stream than the segment behind it begins in');
+  }
+
   /** Nothing usable has this offset: because of damage, or because nothing is there. */
   async #refuse(offset: number, previous?: SegmentHeader): Promise<never> {
     const damaged = [...this.#damaged].filter(([key]) => this.#hasOffset(key, offset));
@@ -189,6 +199,10 @@ class RangeReader {
     await Promise.allSettled([...this.#ahead.values()].map(({ loading }) => loading));
     this.#ahead.clear();
   }
+}
+
+function ignored(error: unknown): undefined {
+  if (!isDamage(error) && !hasCode(error, 'OBJECT_MISSING', 'MANIFEST_VERSION_UNKNOWN')) throw error;
 }
 
 /** Bytes `from` to `to` (exclusive) of a body. Reads it to its end: only there it is known to be the right one. */

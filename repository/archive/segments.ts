@@ -4,6 +4,7 @@ import type { TimelineRef } from '../layout.ts';
 import { hasCode } from '../small-objects.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ArchiveSegment } from './listing.ts';
+import type { ProveSegment } from './prove.ts';
 import { archiveCorrupt } from './schema.ts';
 import { decodeBody, decodeHeader, headerBytes, splitSegment } from './segment-format.ts';
 
@@ -12,6 +13,7 @@ export interface ArchivePlace {
   store: ObjectStore;
   instance: string;
   shard: string;
+  prove?: ProveSegment | undefined;
 }
 
 /** A segment that is being read. */

@@ -5,6 +5,7 @@ import { StreamTap } from '../../activities/archive/tap.ts';
 import { NO_NEEDS } from '../../model/log-needs.ts';
 import { isBoundary, STREAM_BEGIN } from '../../model/stream-state.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
+import { SegmentProof } from '../../redis/log/segment-proof.ts';
 
 const RUNS = Number(process.env.CASES) || 150;
 const START = 1000;
@@ -107,6 +108,9 @@ function assertWhole(stream: Buffer, { drafts, wasFull, atMs }: Came): void {
     assert.deepEqual(reader.state(), draft.endState);
     if (!isBoundary(draft.endState)) assert.ok(wasFull[i], 'cut in the middle of a command although there was room');
     assertMarks(draft, atMs);
+    const proof = new SegmentProof(draft);
+    for (const piece of draft.pieces) proof.see(piece);
+    assert.equal(proof.problem(), undefined, 'a header as an archiver writes it');
     [at, state, lastAtMs] = [draft.end, draft.endState, draft.lastAtMs];
   });
   const joined = Buffer.concat(drafts.flatMap(({ pieces }) => pieces));
