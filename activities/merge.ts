@@ -18,6 +18,7 @@ import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
 import { merge, rehearse, scratchHome } from './merge/run.ts';
+import { readNamed } from './named-backup.ts';
 import { foreignOwner } from './owner.ts';
 import type { Place } from './places.ts';
 import { chooseFromLog } from './plan-log.ts';
@@ -134,9 +135,8 @@ function refuseUnnamed({ instance, classes, backupId, until }: MergeInput, { man
 async function choose(world: World, { instance, backupId, until }: MergeInput): Promise<Chosen> {
   const repository = await world.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
+  if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
   if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
-  if (until === undefined && named !== undefined)
-    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId: named }), beyond: [] };
   const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   if (until !== undefined) {

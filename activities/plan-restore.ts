@@ -8,11 +8,13 @@ import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
 import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import { restoreCommand } from '../model/plan-commands.ts';
 import type { RehearsalOutcome } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
+import { readNamed } from './named-backup.ts';
 import { foreignOwner } from './owner.ts';
 import { chooseFromLog, momentsIn } from './plan-log.ts';
 import type { World } from './world.ts';
@@ -85,7 +87,7 @@ export const createPlanActivities = (world: World) => ({
   async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
     if (input.plan && input.plan !== digest) {
       throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
-        next: `Look at it with \`redis-backup restore ${input.instance} ${sourceText(input)} --plan\` and approve that one.`,
+        next: `Look at it with \`${askedAgain(input)} --plan\` and approve that one.`,
       });
     }
     const [refusal, ...others] = plan.refusals;
@@ -95,10 +97,15 @@ export const createPlanActivities = (world: World) => ({
   },
 });
 
-const sourceText = ({ until, aofBackup, backupId }: RestoreInput): string => {
-  if (aofBackup !== undefined) return `--aof-backup ${aofBackup}`;
-  return until ? `--until ${until}` : (backupId ?? '');
-};
+const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options }: RestoreInput): string =>
+  restoreCommand({
+    instance,
+    ...(backupId === undefined || (isLatest(backupId) && until !== undefined) ? {} : { backupId }),
+    ...(until === undefined ? {} : { until }),
+    ...(aofBackup === undefined ? {} : { aofBackup }),
+    isLive: strategy === 'live',
+    options,
+  });
 
 /** The backup that is meant, and the stretch of the log if one is wanted. */
 async function choose(
@@ -151,8 +158,3 @@ const pin = (repository: Repository, instance: string, backupId: string, untilMs
     { instance, shard: ONLY_SHARD, backupId },
     { planId: currentJob().operationId, untilMs, reason: 'a restore plan names it' },
   );
-
-async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
-  timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  return repository.readManifest({ instance, shard: ONLY_SHARD, backupId });
-}

@@ -1,8 +1,8 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
-import { rehearsedResult } from '../model/rehearsal.ts';
+import { type RehearsedMoment, rehearsedResult } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
-import { asSnapshot, openAofBase, openAofLog } from './aof/material.ts';
+import { asSnapshot, openAofBase, openAofLog, placeInCopy } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
 import { openRehearsed } from './rehearsal/home.ts';
 import { type ReplayOptions, replayedLog } from './replay-log.ts';
@@ -13,8 +13,9 @@ export interface StagedSource {
   manifest: SnapshotManifest;
   /** Of no use before their ends; chunks are only good until the next one is asked for. */
   openBase(): AsyncIterable<Buffer>;
-  /** A copied log has no moments that it could be cut at: a finder sees nothing of it. */
   openLog(log: PlannedLog, options?: Omit<ReplayOptions, 'signal'>): AsyncIterable<Buffer>;
+  /** Of a copied log, which has no moments that it could be cut at: the file that has this byte of it. */
+  placeInLog?(offset: number): NonNullable<RehearsedMoment['place']>;
 }
 
 /**
@@ -46,7 +47,7 @@ async function storedSource(world: World, plan: RestorePlan): Promise<StagedSour
   return {
     manifest: asSnapshot(copied),
     openBase: () => openAofBase(backups, copied, signal),
-    openLog: (_log, { onNeeds } = {}) =>
-      openAofLog(backups, copied, target.archive ?? {}, { signal, ...(onNeeds ? { onNeeds } : {}) }),
+    openLog: (_log, options = {}) => openAofLog(backups, copied, target.archive ?? {}, { signal, ...options }),
+    placeInLog: (offset) => placeInCopy(copied, offset),
   };
 }

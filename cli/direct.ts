@@ -17,14 +17,18 @@ export function conductDirectly(
     let phase: string | undefined;
     const show = (fields: object) =>
       output.status({ workflowId: `direct/${input.instance}`, ...(phase ? { phase } : {}), ...fields });
-    return restoreDirectly(config, input, {
-      signal: interrupt,
-      onPhase(next) {
-        phase = next;
-        show({});
+    return restoreDirectly(
+      config,
+      { ...input, direct: true },
+      {
+        signal: interrupt,
+        onPhase(next) {
+          phase = next;
+          show({});
+        },
+        onProgress: show,
       },
-      onProgress: show,
-    });
+    );
   };
   return {
     async plan(input) {

@@ -13,7 +13,7 @@ interface Planned {
 
 type Consents = Pick<
   RestoreInput,
-  'skipSafetySnapshot' | 'fromAnother' | 'intoAnother' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss'
+  'skipSafetySnapshot' | 'fromAnother' | 'intoAnother' | 'allowUnparsed' | 'noRehearsal' | 'acceptLoss' | 'direct'
 >;
 
 /** What a person allows by name. */
@@ -27,27 +27,24 @@ export function consentsOf(given: Given): Consents {
     ...(options.allowUnparsed === true ? { allowUnparsed: true } : {}),
     ...(options.rehearsal === false ? { noRehearsal: true } : {}), // --no-rehearsal
     ...(acceptLoss === undefined ? {} : { acceptLoss }),
+    ...(options.direct === true ? { direct: true } : {}),
   };
 }
 
 /** What `--plan` prints. @returns the exit code when the plan refuses */
 export function showPlan({ output }: CommandContext, { plan, digest }: Planned, given: Given): number | undefined {
-  const text = planText(plan, digest, { consents: consentsOf(given), isDirect: given.options.direct === true });
+  const text = planText(plan, digest, { consents: consentsOf(given) });
   output.result({ outcome: 'planned', digest, plan }, text);
   const [refusal] = plan.refusals;
   return refusal && ERRORS[refusal.code].exit;
 }
 
 /** The plan, and how to carry out exactly this one. */
-export function planText(
-  plan: RestorePlan,
-  digest: string,
-  { consents = {}, isDirect = false }: { consents?: Consents; isDirect?: boolean } = {},
-): string {
+export function planText(plan: RestorePlan, digest: string, { consents = {} }: { consents?: Consents } = {}): string {
   const { instance, strategy, loss, refusals } = plan;
   const options = { ...consents, ...(loss ? { acceptLoss: loss.digest } : {}) };
   const asked = restoreCommand({ instance, ...exactSource(plan), isLive: strategy === 'live', options });
-  const command = `${asked}${isDirect ? ' --direct' : ''} --yes --expect-plan ${digest}`;
+  const command = `${asked} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${howToGoOn(refusals, loss)}${mayGoOn(refusals) ? `\n  ${command}` : ''}\n`;
 }
 

@@ -56,7 +56,7 @@ export function mergeLossRefusal(
   const causes = loss.moments.length > 0 ? `; the log has ${namedMoments(loss.moments)}` : '';
   const worst = worstOf(loss.moments);
   const other = worst
-    ? `To have ${worst.command} undone: \`${onlyCommand(plan, worst.until)}\`.`
+    ? `To have ${worst.command} undone: \`${onlyCommand(plan, worst)}\`.`
     : `Choose another backup or moment (\`redis-backup list ${instance}\`, \`redis-backup find-destructive ${instance}\`).`;
   return {
     code: 'RESTORE_LOSS',
@@ -94,12 +94,12 @@ export function mergeMomentWarnings(plan: MergePlan, moments: readonly PlannedMo
   const worst = worstOf(moments);
   if (!worst) return [];
   return [
-    `the log that was replayed takes much at once: ${namedMoments(moments)}; to have ${worst.command} undone: \`${onlyCommand(plan, worst.until)}\``,
+    `the log that was replayed takes much at once: ${namedMoments(moments)}; to have ${worst.command} undone: \`${onlyCommand(plan, worst)}\``,
   ];
 }
 
-const onlyCommand = ({ instance, classes }: MergePlan, until: string): string =>
-  `redis-backup restore ${instance} --only ${classes.map(({ name }) => name).join(',')} --until ${until}`;
+const onlyCommand = ({ instance, classes, intoAnother }: MergePlan, { until }: PlannedMoment): string =>
+  `redis-backup restore ${instance} --only ${classes.map(({ name }) => name).join(',')}${until === undefined ? '' : ` --until ${until}`}${intoAnother ? ' --into-another' : ''}`;
 
 /** What takes a whole database takes most; of equals the last. */
 const worstOf = (moments: readonly PlannedMoment[]): PlannedMoment | undefined =>

@@ -1,7 +1,7 @@
 import { formatCount, formatCountOf, formatTime } from './format.ts';
 import type { MergedKeys, MergedReport, MergeOutcome, MergePlan } from './merge.ts';
 import { mergeMomentWarnings } from './merge-loss.ts';
-import { maxmemoryFor } from './merge-room.ts';
+import { maxmemoryFor, unknownRoom } from './merge-room.ts';
 import { formatOffset } from './until.ts';
 
 /** So few, or this part of them, may have been deleted by the applications themselves while keys came back. */
@@ -22,7 +22,12 @@ export function reportOfMerge(plan: MergePlan, outcome: MergeOutcome): MergedRep
     classes: outcome.classes,
     evicted: outcome.evicted,
     toDo,
-    warnings: [...plan.warnings, ...mergeMomentWarnings(plan, outcome.moments), ...outcome.classes.flatMap(deletedMeanwhile)],
+    warnings: [
+      ...plan.warnings,
+      ...unknownRoom(instance, outcome.needs),
+      ...mergeMomentWarnings(plan, outcome.moments),
+      ...outcome.classes.flatMap(deletedMeanwhile),
+    ],
   };
 }
 
@@ -43,10 +48,10 @@ export function mergeToDo(plan: MergePlan, outcome: MergeOutcome): string[] {
 }
 
 /** Carries out this very plan. */
-export function mergeCommand({ instance, backupId, log, classes }: MergePlan): string {
+export function mergeCommand({ instance, backupId, log, classes, intoAnother }: MergePlan): string {
   const last = log?.ranges.at(-1);
   const until = log && last ? ` --until ${formatOffset(last.timelineId, last.to)}` : '';
-  return `redis-backup restore ${instance} ${backupId} --only ${classes.map(({ name }) => name).join(',')}${until} --yes`;
+  return `redis-backup restore ${instance} ${backupId} --only ${classes.map(({ name }) => name).join(',')}${until}${intoAnother ? ' --into-another' : ''} --yes`;
 }
 
 function isShort({ failed, promised, standing }: MergedKeys): boolean {

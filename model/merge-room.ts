@@ -1,4 +1,4 @@
-import { formatBytes, formatCount } from './format.ts';
+import { formatBytes, formatCount, formatList } from './format.ts';
 import type { Refusal } from './plan.ts';
 
 /** Memory of a living Redis, as it is at one moment. */
@@ -19,7 +19,9 @@ export interface MergeNeeds {
   room: Room;
   /** What the machine of Redis could give. Absent: not known from here. */
   machine?: { freeBytes: number; why: string };
-  /** Where Redis writes its log. Absent: it writes none, or not known from here. */
+  /** Redis writes a log, which grows by at most so much. */
+  logs?: { logBytes: number };
+  /** Where it writes it. Absent: it writes none, or not known from here. */
   disk?: { freeBytes: number; directory: string; logBytes: number };
 }
 
@@ -45,6 +47,18 @@ export function roomRefusals(instance: string, needs: MergeNeeds): Refusal[] {
   return [maxmemoryRefusal(instance, needs), machineRefusal(instance, needs), diskRefusal(instance, needs)].filter(
     (refusal) => refusal !== undefined,
   );
+}
+
+/** What nobody could compare: said, because the lines above look as if all had been. */
+export function unknownRoom(instance: string, { memoryBytes, machine, disk, logs }: MergeNeeds): string[] {
+  const unknown = [
+    ...(machine ? [] : ['the memory of its machine']),
+    ...(disk || !logs ? [] : [`the disk of its log (up to ${formatBytes(logs.logBytes)} more)`]),
+  ];
+  if (memoryBytes === 0 || unknown.length === 0) return [];
+  return [
+    `${formatList(unknown)} could not be looked at from here, so nobody knows whether there is room for the ${formatBytes(memoryBytes)} that come back into ${instance}`,
+  ];
 }
 
 function maxmemoryRefusal(instance: string, { room, memoryBytes }: MergeNeeds): Refusal | undefined {

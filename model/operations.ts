@@ -158,6 +158,8 @@ export interface RestoreInput {
   noRehearsal?: boolean;
   /** Digest of the loss that is accepted, as the refusal has printed it: less than half of what was there comes back. */
   acceptLoss?: string;
+  /** `restore --direct`, without a workflow: so that the commands that are printed say so. */
+  direct?: boolean;
   /** How long a person is asked whether the restored data stays when applications do not come back. Default 5 minutes; then it stays. */
   askForMs?: number;
 }

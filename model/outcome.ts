@@ -2,7 +2,7 @@ import { OTHER } from './data-class.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import type { PlanInput } from './plan.ts';
+import type { PlanInput, PlannedLog } from './plan.ts';
 import type { ClassKeys, Rehearsal } from './rehearsal.ts';
 
 /**
@@ -59,8 +59,15 @@ const whyUntried = ({ rehearsal }: PlanInput): string => (rehearsal && !rehearsa
 const exactly = (keys: number): Bounds => ({ atLeast: keys, atMost: keys });
 
 /** Of a log that was not tried and has a FLUSHALL or the like in it, the backup tells nothing. */
-const canBeTold = ({ rehearsal, moments = [], manifest }: PlanInput): boolean =>
-  rehearsal?.done === true || moments.every(({ named }) => named !== undefined && named * 2 < manifest.rdb.keys);
+const canBeTold = ({ rehearsal, moments = [], manifest, aofBackup, log }: PlanInput): boolean =>
+  rehearsal?.done === true ||
+  (moments.every(({ named }) => named !== undefined && named * 2 < manifest.rdb.keys) && !(aofBackup && mayEmpty(log)));
+
+/** Nobody has noted the moments of a copied log: only which commands it has, and mostly that. */
+const mayEmpty = (log: PlannedLog | undefined): boolean =>
+  log !== undefined && log.bytes > 0 && (log.needs?.commands.some((name) => EMPTYING.has(name)) ?? true);
+
+const EMPTYING: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
 
 function row(name: string, inBackup: number, inRedisNow: number | undefined, afterRestore: Bounds | undefined): OutcomeRow {
   return { name, inBackup, ...(inRedisNow === undefined ? {} : { inRedisNow }), ...(afterRestore ? { afterRestore } : {}) };

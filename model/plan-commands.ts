@@ -1,4 +1,5 @@
-import type { PlannedLog, PlanOptions, RestorePlan } from './plan.ts';
+import { formatCount } from './format.ts';
+import type { PlannedLog, PlannedMoment, PlanOptions, RestorePlan } from './plan.ts';
 import { formatOffset } from './until.ts';
 
 interface AskedRestore {
@@ -7,7 +8,7 @@ interface AskedRestore {
   until?: string;
   aofBackup?: string;
   isLive?: boolean;
-  options?: PlanOptions;
+  options?: PlanOptions | undefined;
 }
 
 /** The complete command of a restore, up to `--yes`. */
@@ -24,7 +25,18 @@ export function restoreCommand({ instance, backupId, until, aofBackup, isLive = 
     ...(options.intoAnother ? ['--into-another'] : []),
     ...(options.noRehearsal ? ['--no-rehearsal'] : []),
     ...(options.acceptLoss === undefined ? [] : [`--accept-loss ${options.acceptLoss}`]),
+    ...(options.direct ? ['--direct'] : []),
   ].join(' ');
+}
+
+/** How what stood there before a moment of the log comes back. */
+export function undoOf(
+  { instance, strategy, consents }: Pick<RestorePlan, 'instance' | 'strategy' | 'consents'>,
+  { until, place }: PlannedMoment,
+): string {
+  if (until !== undefined) return `\`${restoreCommand({ instance, until, isLive: strategy === 'live', options: consents })}\``;
+  const where = place ? `cut ${place.file} to its first ${formatCount(place.bytes)} bytes` : 'cut its log before that command';
+  return `unpack the copy, which is restored whole, ${where}, and \`redis-backup import\` the result`;
 }
 
 type Source = Pick<AskedRestore, 'backupId' | 'until' | 'aofBackup'>;
@@ -39,4 +51,11 @@ export function exactSource({ backupId, log, aofBackup }: Pick<RestorePlan, 'bac
 function exactUntil({ ranges, until }: PlannedLog): string {
   const last = ranges.at(-1);
   return last ? formatOffset(last.timelineId, last.to) : until;
+}
+
+/** What a person has allowed by name, but for a loss: of that each has a digest of its own. */
+export function consentsIn(options: PlanOptions = {}): Pick<RestorePlan, 'consents'> {
+  const names = ['allowUnparsed', 'noRehearsal', 'skipSafetySnapshot', 'fromAnother', 'intoAnother', 'direct'] as const;
+  const given = names.filter((name) => options[name]).map((name) => [name, true]);
+  return given.length > 0 ? { consents: Object.fromEntries(given) } : {};
 }

@@ -1,7 +1,7 @@
 import { formatBounds, formatCount, formatCountOf, formatTime } from './format.ts';
 import type { OutcomeRow } from './outcome.ts';
 import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
-import { exactSource, restoreCommand } from './plan-commands.ts';
+import { exactSource, restoreCommand, undoOf } from './plan-commands.ts';
 import { refuse } from './plan-identity.ts';
 import type { KeysAfter } from './stands-check.ts';
 
@@ -65,7 +65,15 @@ const lossDigestSource = (
   kinds: LossKind[],
   plan: Pick<RestorePlan, 'moments' | 'moreMoments'>,
 ): string =>
-  JSON.stringify(['loss', instance, shard, manifest.backupId, kinds, plan.moments.map(({ until }) => until), plan.moreMoments]);
+  JSON.stringify([
+    'loss',
+    instance,
+    shard,
+    manifest.backupId,
+    kinds,
+    plan.moments.map(({ until, place }) => until ?? place),
+    plan.moreMoments,
+  ]);
 
 type Causes = Pick<RestorePlan, 'moments' | 'moreMoments'>;
 
@@ -90,7 +98,7 @@ export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Ref
   const { inRedisNow = 0, inBackup } = outcome.all;
   const isEmpty = keys === 0 && functionsInBackup === 0;
   if (!isEmpty && keys >= inRedisNow * HALF && keys >= inBackup * HALF) return undefined;
-  const options = { noRehearsal: true, acceptLoss: unforeseen.digest };
+  const options = { ...plan.consents, noRehearsal: true, acceptLoss: unforeseen.digest };
   // exactly: Redis has been started anew since, and with it its log
   const meant = restoreCommand({ instance, ...exactSource(plan), isLive: plan.strategy === 'live', options });
   return {
@@ -120,7 +128,7 @@ export function lossRefusal(input: PlanInput, plan: RestorePlan): Refusal | unde
   const worst = worstMoment(moments);
   const causes = moments.length === 0 ? '' : `; the log has ${listed(moments, plan.moreMoments)}`;
   const other = worst
-    ? `To have ${worst.command} undone: \`${restoreCommand({ instance, until: worst.until, isLive })}\`.`
+    ? `To have ${worst.command} undone: ${undoOf(plan, worst)}.`
     : `Choose another backup${log ? ' or moment' : ''} (\`redis-backup list ${instance}\`).`;
   const what = plan.aofBackup ? { aofBackup: plan.backupId } : { backupId: plan.backupId, ...(log ? { until: log.until } : {}) };
   const meant = restoreCommand({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.digest } });
@@ -165,17 +173,22 @@ function listed(moments: readonly PlannedMoment[], moreMoments: number): string 
   const most = [...moments].sort((a, b) => tookOf(b) - tookOf(a)).slice(0, NAMED);
   const worst = moments.filter((one) => most.includes(one));
   const more = moments.length + moreMoments - worst.length;
-  const named = worst.map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}${tookText(one)}`);
+  const named = worst.map((one) => `${one.command} ${one.place ? '' : 'at '}${whenOf(one)}${tookText(one)}`);
   return `${named.join(', ')}${more > 0 ? `, and ${formatCount(more)} more` : ''}`;
 }
 
 /** Said of every restore, whatever stands there: who typed `--yes` has seen no plan. */
-export function momentWarnings({ instance, moments, moreMoments, strategy }: RestorePlan): string[] {
+export function momentWarnings(plan: RestorePlan): string[] {
+  const { moments, moreMoments } = plan;
   const worst = worstMoment(moments);
   if (!worst) return [];
-  const undo = restoreCommand({ instance, until: worst.until, isLive: strategy === 'live' });
-  return [`the log that was replayed has ${listed(moments, moreMoments)}; to have ${worst.command} undone: \`${undo}\``];
+  return [
+    `the log that was replayed has ${listed(moments, moreMoments)}; to have ${worst.command} undone: ${undoOf(plan, worst)}`,
+  ];
 }
+
+/** A copied log does not say when: only until when it was copied. */
+export const whenOf = ({ atMs, place }: PlannedMoment): string => `${place ? 'before ' : ''}${formatTime(atMs, 'milliseconds')}`;
 
 /** `, which took 2,000 of 2,000 keys (sessions 2,000)`. */
 export function tookText({ keysBefore, keysAfter, took }: PlannedMoment): string {

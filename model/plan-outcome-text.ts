@@ -1,8 +1,8 @@
 import { formatBounds, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
 import type { OutcomeRow } from './outcome.ts';
 import type { PlannedMoment, RestorePlan } from './plan.ts';
-import { restoreCommand } from './plan-commands.ts';
-import { tookText } from './plan-loss.ts';
+import { undoOf } from './plan-commands.ts';
+import { tookText, whenOf } from './plan-loss.ts';
 
 /** Where the log that is replayed takes much away, and how each is undone. */
 export function momentSection(plan: RestorePlan): string[] {
@@ -11,7 +11,7 @@ export function momentSection(plan: RestorePlan): string[] {
   const title = `Destructive moments in the log that is replayed: ${formatCount(moments.length + moreMoments)}`;
   return [
     rehearsal?.done ? title : `${title} (not rehearsed: what each takes is not known)`,
-    ...moments.flatMap((moment) => [`  ${momentText(moment)}`, `    undone by: ${undoCommand(plan, moment)}`]),
+    ...moments.flatMap((moment) => [`  ${momentText(moment)}`, `    undone by: ${undoOf(plan, moment).replaceAll('`', '')}`]),
     ...(moreMoments > 0
       ? [
           `  and ${formatCount(moreMoments)} more${rehearsal?.done ? ' that took less or were not counted' : ''}: \`redis-backup find-destructive ${plan.instance}\` lists them`,
@@ -22,13 +22,10 @@ export function momentSection(plan: RestorePlan): string[] {
 
 const momentText = (moment: PlannedMoment): string => {
   const named = moment.named === undefined ? '' : ` of ${formatCountOf(moment.named, 'key')}`;
-  return `${formatTime(moment.atMs, 'milliseconds')}  ${moment.command}${named} in database ${moment.db}${tookText(moment)}${wroteText(moment)}`;
+  return `${whenOf(moment)}  ${moment.command}${named} in database ${moment.db}${tookText(moment)}${wroteText(moment)}`;
 };
 
 const wroteText = ({ wrote = 0 }: PlannedMoment): string => (wrote > 0 ? `, and wrote ${formatCountOf(wrote, 'other')}` : '');
-
-const undoCommand = (plan: RestorePlan, { until }: PlannedMoment): string =>
-  restoreCommand({ instance: plan.instance, until, isLive: plan.strategy === 'live' });
 
 /** Said first where a log was not tried: all that follows is then less sure than it looks. */
 export const untriedSection = ({ outcome }: RestorePlan): string[] =>

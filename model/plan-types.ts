@@ -65,6 +65,8 @@ export interface PlanOptions {
   fromAnother?: boolean;
   /** It is meant for the Redis that answers, though that seems to be another one than the backups were taken from. */
   intoAnother?: boolean;
+  /** Without Temporal: the commands that are printed are for that, too. */
+  direct?: boolean;
 }
 
 /** The part of the continuous log that is replayed over the backup. */
@@ -85,7 +87,7 @@ export interface PlannedLog {
 
 /** A command of the log that takes many keys at once. What it takes is only known when it was tried. */
 export interface PlannedMoment
-  extends Pick<RehearsedMoment, 'command' | 'atMs' | 'db' | 'until'>,
+  extends Pick<RehearsedMoment, 'command' | 'atMs' | 'db' | 'until' | 'place'>,
     Partial<Pick<RehearsedMoment, 'keysBefore' | 'keysAfter' | 'took' | 'wrote'>> {
   /** Keys that it names; absent where the log does not say. */
   named?: number;
@@ -124,6 +126,8 @@ export interface RestorePlan {
   log?: PlannedLog;
   /** Base and log are those of this AOF backup. */
   aofBackup?: true;
+  /** What was allowed by name, but for a loss: for the commands that are printed. Absent: nothing. */
+  consents?: Omit<PlanOptions, 'acceptLoss'>;
   /** What came out of base and log, or why that was not tried. */
   rehearsal?: RehearsalOutcome;
   functionsInBackup: number;

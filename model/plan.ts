@@ -3,6 +3,7 @@ import { TTL_BOUNDS_SECONDS } from './census.ts';
 import { plannedLive } from './live.ts';
 import { type ClassLoss, classLosses } from './loss.ts';
 import { plannedOutcome } from './outcome.ts';
+import { consentsIn } from './plan-commands.ts';
 import { mayEvict, memoryFor, safetySnapshotFor, spaceFor } from './plan-estimates.ts';
 import { whatIsLoaded } from './plan-loads.ts';
 import { consentTo, plannedLoss } from './plan-loss.ts';
@@ -60,6 +61,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     targetDoubts: doubtOf(input).doubts,
     ...(input.log ? { log: input.log } : {}),
     ...(input.aofBackup ? { aofBackup: true as const } : {}),
+    ...consentsIn(input.options),
     ...(input.rehearsal ? { rehearsal: input.rehearsal } : {}),
     functionsInBackup: manifest.rdb.functions,
     ...foreseen,

@@ -21,10 +21,13 @@ export interface Rehearsal {
 /** A command of the log that took many keys at once, and what it took. */
 export interface RehearsedMoment {
   command: string;
+  /** With `place` nobody knows: before this time. */
   atMs: number;
   db: number;
-  /** `<timeline>@<offset>`: what `--until` takes to have it undone. */
-  until: string;
+  /** `<timeline>@<offset>`: what `--until` takes to have it undone. Absent with `place`. */
+  until?: string;
+  /** In a copy of a server's own log: the file, and how many bytes of it lie before the command. */
+  place?: { file: string; bytes: number };
   keysBefore: number;
   /** Of `keysBefore`, those that it left. */
   keysAfter: number;

@@ -64,12 +64,14 @@ export async function* openAofLog(
   backups: AofBackups,
   manifest: AofManifest,
   { renamedCommands, moduleCommands }: CommandNames,
-  { signal, onNeeds }: Omit<ReplayOptions, 'finder'> = {},
+  { signal, finder, onNeeds }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   const { bytes } = logOf(manifest);
   if (bytes === 0) return;
   const until = bytes + SELECT_0.length * (filesBehindBase(manifest).length - 1);
-  yield* replayable(rawLog(backups, manifest, signal), {
+  const range = { timelineId: '', start: 0, startState: FILE_BEGIN, from: 0, to: until };
+  const raw = rawLog(backups, manifest, signal);
+  yield* replayable(finder ? finder.watch(raw, range) : raw, {
     ...{ state: FILE_BEGIN, startOffset: 0, from: 0, until },
     renamed: renamedCommands,
     allowed: moduleCommands,
@@ -84,6 +86,20 @@ const SELECT_0 = Buffer.from('*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n');
 function filesBehindBase({ files, base }: AofManifest): AofManifest['files'] {
   const [first, ...others] = files;
   return first && base?.rdb.bytes === first.bytes ? others : files;
+}
+
+/** The file that has this byte of what `openAofLog` reads, and how many of its bytes lie before it: where a person would cut it. */
+export function placeInCopy(manifest: AofManifest, offset: number): { file: string; bytes: number } {
+  const files = filesBehindBase(manifest);
+  let skipped = files.length < manifest.files.length ? 0 : (manifest.base?.rdb.bytes ?? 0);
+  let from = 0;
+  for (const { name, bytes } of files) {
+    const own = bytes - skipped;
+    if (offset < from + own || name === files.at(-1)?.name) return { file: name, bytes: skipped + Math.max(0, offset - from) };
+    from += own + SELECT_0.length;
+    skipped = 0;
+  }
+  throw new RangeError('a copy without a log');
 }
 
 async function* rawLog(backups: AofBackups, manifest: AofManifest, signal?: AbortSignal): AsyncGenerator<Buffer> {

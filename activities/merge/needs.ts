@@ -17,8 +17,15 @@ export async function readNeeds(
   const isHere = target.process !== undefined && target.process.host === world.host;
   const pid = isHere ? (await to.info('server')).number('process_id') : undefined;
   const machine = pid === undefined ? undefined : await machineOf(pid);
-  const disk = isHere && server.policy.appendonly === 'yes' ? await diskOf(server.policy.dir, missing.logBytes) : undefined;
-  return { memoryBytes: missing.memoryBytes, room, ...(machine ? { machine } : {}), ...(disk ? { disk } : {}) };
+  const logs = server.policy.appendonly === 'yes' ? { logBytes: missing.logBytes } : undefined;
+  const disk = isHere && logs ? await diskOf(server.policy.dir, missing.logBytes) : undefined;
+  return {
+    memoryBytes: missing.memoryBytes,
+    room,
+    ...(logs ? { logs } : {}),
+    ...(machine ? { machine } : {}),
+    ...(disk ? { disk } : {}),
+  };
 }
 
 async function machineOf(pid: number): Promise<NonNullable<MergeNeeds['machine']>> {

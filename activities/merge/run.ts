@@ -6,6 +6,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { ServerFacts, SnapshotManifest } from '../../model/manifest.ts';
 import type { MergeOutcome, MergePlan, MergeRehearsal } from '../../model/merge.ts';
 import { mergeMomentWarnings } from '../../model/merge-loss.ts';
+import { unknownRoom } from '../../model/merge-room.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
@@ -44,7 +45,12 @@ export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
   withCopy(world, plan, async (copied) => {
     const rehearsal = await compared(world, plan, copied);
     const judged = await judge(world, plan, rehearsal, copied);
-    return { ...plan, rehearsal, ...judged, warnings: [...plan.warnings, ...mergeMomentWarnings(plan, judged.moments)] };
+    return {
+      ...plan,
+      rehearsal,
+      ...judged,
+      warnings: [...plan.warnings, ...unknownRoom(plan.instance, rehearsal.needs), ...mergeMomentWarnings(plan, judged.moments)],
+    };
   });
 
 /** Loads a copy, merges what there is room for, counts what stands, and removes the copy. See `mergeClasses`. */

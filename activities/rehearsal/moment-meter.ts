@@ -10,6 +10,8 @@ export interface MomentMeterOptions {
   count(): Promise<DatabaseKeys[]>;
   /** For all counts together; what is suspected behind that is not looked at closely. Default 2 minutes. */
   budgetMs?: number;
+  /** Where it lies, and when it came. Default: in a timeline. */
+  placeOf?(suspect: Suspect): Pick<RehearsedMoment, 'atMs' | 'until' | 'place'>;
   /** Milliseconds of any clock. */
   now?(): number;
 }
@@ -94,7 +96,12 @@ export class MomentMeter {
     }
     const taken = takenBetween(before.databases, await count());
     if (!taken) return;
-    const { command, atMs, timelineId, before: offset } = suspect;
-    this.#found.push({ command, atMs, until: formatOffset(timelineId, offset), ...taken });
+    const { placeOf = inTimeline } = this.#options;
+    this.#found.push({ command: suspect.command, ...placeOf(suspect), ...taken });
   }
 }
+
+const inTimeline = ({ atMs, timelineId, before }: Suspect): Pick<RehearsedMoment, 'atMs' | 'until'> => ({
+  atMs,
+  until: formatOffset(timelineId, before),
+});

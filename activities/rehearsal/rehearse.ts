@@ -11,7 +11,7 @@ import type { Rehearsal, RehearsalOutcome } from '../../model/rehearsal.ts';
 import { manyOf } from '../../model/rehearsed-moments.ts';
 import { type HostMemory, hostMemory } from '../../platforms/host-memory.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
-import { MomentFinder } from '../../redis/log/moments.ts';
+import { MomentFinder, type Suspect } from '../../redis/log/moments.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
 import { stagingPlaceIn } from '../live/spool-directory.ts';
 import { requireMemory } from '../scratch/open.ts';
@@ -70,7 +70,7 @@ async function tryIt(
   const { log } = plan;
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
   const instance = await world.instance(plan.instance);
-  const { manifest } = await sourceOf(world, plan);
+  const { manifest, placeInLog } = await sourceOf(world, plan);
   const { binary, server } = await binaryFor(world, instance, manifest);
   await requireMemory({ manifest, log });
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
@@ -84,7 +84,9 @@ async function tryIt(
   try {
     const countedAtMs = Math.round(world.now() + (target.clockOffsetMs ?? 0));
     const report = byteProgress('rehearse', world.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
-    const options = { classes: instance.classes, aliveAtMs: countedAtMs, guard, onProgress: (bytes: number) => report(bytes) };
+    const onProgress = (bytes: number) => report(bytes);
+    const placeOf = placeInLog && (({ before }: Suspect) => ({ atMs: log.untilMs, place: placeInLog(before) }));
+    const options = { classes: instance.classes, aliveAtMs: countedAtMs, guard, onProgress, ...(placeOf ? { placeOf } : {}) };
     const replayed = await replay(throwAway, { ...material, ...options, signal: guard.signal });
     const names = [...instance.classes.map(({ name }) => name), OTHER];
     const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });

@@ -11,7 +11,7 @@ import { refuseLoadErrors } from '../scratch/load-errors.ts';
 import type { StagedFile } from '../stage.ts';
 import { type Counted, type CountOptions, countBySaving } from './count.ts';
 import type { Guard } from './guard.ts';
-import { MomentMeter } from './moment-meter.ts';
+import { MomentMeter, type MomentMeterOptions } from './moment-meter.ts';
 import { pausedLog } from './paused-log.ts';
 import type { ThrowAway } from './throw-away.ts';
 
@@ -21,6 +21,7 @@ export interface ReplayOptions extends CountOptions {
   /** That has seen this log. */
   finder: MomentFinder;
   guard: Guard;
+  placeOf?: MomentMeterOptions['placeOf'];
   onProgress(doneBytes: number): void;
 }
 
@@ -46,6 +47,7 @@ export async function replay({ client, scratch }: ThrowAway, options: ReplayOpti
   const meter = new MomentMeter(finder.suspects(), finder.dropped, {
     total: async () => (await client.dbsizes()).reduce((sum, { keys }) => sum + keys, 0),
     count: async () => (await countBySaving(client, scratch.directory, options)).databases,
+    ...(options.placeOf ? { placeOf: options.placeOf } : {}),
   });
   const onStop = async (commands: number, bytes: number): Promise<void> => {
     await untilApplied(client, bytes, signal);

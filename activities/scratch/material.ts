@@ -2,6 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { AofManifest } from '../../model/aof-manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
@@ -10,8 +11,10 @@ import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { shiftExpiries } from '../../redis/log/shift-expiries.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
+import { AofBackups } from '../../repository/aof-backups.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
+import { openAofBase, openAofLog } from '../aof/material.ts';
 import { refuseUnlike } from '../compare-backup.ts';
 import { type CommandNames, type ReplayOptions, replayedRanges } from '../replay-log.ts';
 
@@ -19,6 +22,8 @@ import { type CommandNames, type ReplayOptions, replayedRanges } from '../replay
 export interface Material {
   manifest: SnapshotManifest;
   log?: PlannedLog;
+  /** Both are those of this copy of a server's own log. */
+  copied?: AofManifest;
 }
 
 /** Where it comes from. */
@@ -80,13 +85,14 @@ export async function fetchMaterial(
 
 function openBase(
   { repository }: MaterialSource,
-  { manifest }: Material,
+  { manifest, copied }: Material,
   { signal, shiftMs = 0, onProgress }: FetchOptions,
 ): AsyncIterable<Buffer> {
   const reader = createRdbReader({ classes: [], takenAtMs: manifest.census.takenAtMs });
-  const counted = counting(repository.openSnapshot(manifest, { signal }), (done) =>
-    onProgress?.('download', done, manifest.rdb.bytes),
-  );
+  const stored = copied
+    ? openAofBase(new AofBackups(repository.store), copied, signal)
+    : repository.openSnapshot(manifest, { signal });
+  const counted = counting(stored, (done) => onProgress?.('download', done, manifest.rdb.bytes));
   const rdb = comparing(readRdbInPassing(counted, reader), () => refuseUnlike(manifest, reader.end()));
   return shiftMs === 0 ? rdb : shiftRdbExpiries(rdb, shiftMs);
 }
@@ -97,12 +103,15 @@ async function* comparing(rdb: AsyncIterable<Buffer>, atEnd: () => void): AsyncG
 }
 
 function openLog(
-  { archive, commands = {} }: MaterialSource,
-  { log }: Material,
+  { repository, archive, commands = {} }: MaterialSource,
+  { log, copied }: Material,
   { signal, shiftMs = 0, onProgress, onNeeds }: FetchOptions & Pick<ReplayOptions, 'onNeeds'>,
 ): AsyncIterable<Buffer> | undefined {
   if (!log) return undefined;
-  const stream = replayedRanges(archive, log.ranges, commands, { signal, onNeeds });
+  const options = { signal, onNeeds };
+  const stream = copied
+    ? openAofLog(new AofBackups(repository.store), copied, commands, options)
+    : replayedRanges(archive, log.ranges, commands, options);
   const counted = counting(stream, (done) => onProgress?.('download the log', done, log.bytes));
   return shiftMs === 0 ? counted : shiftExpiries(counted, shiftMs);
 }

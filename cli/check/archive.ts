@@ -101,7 +101,7 @@ export const checkLog = ({ repository }: CheckWorld, { name, archive }: Instance
   findings('log', async () => {
     if (!archive) return [];
     const opened = await repository();
-    const { extents, damage } = await new Archive(opened.store, name).extents();
+    const { extents, damage } = await openArchive(opened.store, { name, shard: ONLY_SHARD }).extents();
     const lost = damage.map((one) => warning('log', beyondText(one), LOST));
     if (extents.length === 0) return lost;
     if (baseOfEnd(extents, await opened.list(name, ONLY_SHARD))) {

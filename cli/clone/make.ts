@@ -47,7 +47,11 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
   if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
   const archive = openArchive(repository.store, { ...wish.instance, shard: ONLY_SHARD });
-  const chosen = await chooseMoment({ repository, archive, nowMs: deps.now() }, wish.at, interrupt);
+  const chosen = await chooseMoment(
+    { repository, archive, commands: wish.instance.archive ?? {}, nowMs: deps.now() },
+    wish.at,
+    interrupt,
+  );
   const directory = await cloneDirectory(wish.directory);
   let scratch: Scratch | undefined;
   let isKept = false;
@@ -123,7 +127,7 @@ function reportOf(
     instance: instance.name,
     at: new Date(atMs).toISOString(),
     backupId: manifest.backupId,
-    ...(log && last ? { log: { timelineId: last.timelineId, offset: last.to, bytes: log.bytes } } : {}),
+    ...(log ? { log: { ...(last ? { timelineId: last.timelineId, offset: last.to } : {}), bytes: log.bytes } } : {}),
     ...access,
     pid,
     directory,

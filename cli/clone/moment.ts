@@ -1,3 +1,5 @@
+import { asSnapshot, logOf } from '../../activities/aof/material.ts';
+import type { CommandNames } from '../../activities/replay-log.ts';
 import type { Material } from '../../activities/scratch/material.ts';
 import { takenAtMs } from '../../model/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/beyond.ts';
@@ -8,7 +10,7 @@ import { parseUntil } from '../../model/until.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
 import type { Repository } from '../../repository/repository.ts';
-import { findBackup } from '../catalog.ts';
+import { findAofBackup, findBackup } from '../catalog.ts';
 import { LATEST } from '../command.ts';
 
 /** What a clone is made of. */
@@ -20,13 +22,18 @@ export interface ChosenMoment extends Material {
 }
 
 /**
- * Finds the data of a moment: a backup alone for its id, else a backup and the log. `latest` of an instance without a log is
+ * Finds the data of a moment: a backup alone for its id, or a copy of a log, whole; else a backup and the log. `latest` of an instance without a log is
  * its newest backup.
  * @throws RecoveryError `INPUT_INVALID`, `BACKUP_MISSING`, `BACKUP_NONE`, `ARCHIVE_GAP`; `RESTORE_REFUSED` for a
  *   `latest` that leaves out what cannot be used
  */
 export async function chooseMoment(
-  { repository, archive, nowMs }: { repository: Repository; archive: Archive; nowMs: number },
+  {
+    repository,
+    archive,
+    commands = {},
+    nowMs,
+  }: { repository: Repository; archive: Archive; commands?: CommandNames; nowMs: number },
   moment: string,
   signal: AbortSignal,
 ): Promise<ChosenMoment> {
@@ -35,6 +42,8 @@ export async function chooseMoment(
   if (!target && !isBackupId(moment)) throw noMoment(moment);
   const alone = !target || (moment === LATEST && (await archive.timelines()).length === 0);
   if (alone) {
+    const copied = await findAofBackup(repository, instance, moment);
+    if (copied) return momentOf({ manifest: asSnapshot(copied), log: logOf(copied, commands), copied }, takenAtMs(copied));
     const { manifest, beyond } = await findBackup(repository, instance, moment, nowMs);
     if (moment === LATEST) refuseUnnamed(instance, { manifest, beyond });
     return momentOf({ manifest }, Date.parse(manifest.times.takenAt));

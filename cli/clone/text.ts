@@ -9,8 +9,8 @@ export interface CloneReport {
   /** As of when the data is. ISO 8601. */
   at: string;
   backupId: string;
-  /** Absent: the backup alone. */
-  log?: { timelineId: string; offset: number; bytes: number };
+  /** Absent: the backup alone. Without a timeline: the log of a copy of an append-only log, whole. */
+  log?: { timelineId?: string; offset?: number; bytes: number };
   host: string;
   port: number;
   /** Absent: everybody on this machine may look into it. */

@@ -13,7 +13,7 @@ export const clone: CommandSpec = {
     {
       flags: '--at <moment>',
       about:
-        '`latest`, the default; a time such as `10m ago` or `2026-08-01 10:42:07`; an offset as `find-destructive` prints it; or a backup id, for that backup alone',
+        '`latest`, the default; a time such as `10m ago` or `2026-08-01 10:42:07`; an offset as `find-destructive` prints it; or a backup id, for that backup alone; that of a copied log brings the copy whole',
     },
     { flags: '--port <port>', about: 'where it listens, on 127.0.0.1; default: a free one' },
     { flags: '--keep-ttls', about: 'leave times to live as they were; else keys live as long as they had left then' },

@@ -6,13 +6,21 @@ import { wrongAnswer } from '../restore-conduct.ts';
 import { mergedText, mergePlanText } from './text.ts';
 
 /** Options of `restore` that mean nothing where nothing is replaced. */
-const FOREIGN = { direct: '--direct', expectPlan: '--expect-plan', skipSafetySnapshot: '--skip-safety-snapshot' } as const;
+const FOREIGN: readonly [flag: string, isGiven: (options: Given['options']) => boolean][] = [
+  ['--direct', ({ direct }) => direct !== undefined],
+  ['--expect-plan', ({ expectPlan }) => expectPlan !== undefined],
+  ['--skip-safety-snapshot', ({ skipSafetySnapshot }) => skipSafetySnapshot !== undefined],
+  ['--strategy', ({ strategy }) => strategy !== undefined],
+  ['--no-rehearsal', ({ rehearsal }) => rehearsal === false], // a copy is loaded in any case: the keys come from it
+  ['--allow-unparsed', ({ allowUnparsed }) => allowUnparsed !== undefined], // what comes back is counted in that copy
+  ['--from-another', ({ fromAnother }) => fromAnother !== undefined],
+];
 
 /** `restore --only`: shows what would come back, asks, and follows the workflow. Ctrl-C detaches; the merge goes on. */
 export async function runMerge(context: CommandContext, given: Given, input: MergeInput): Promise<number | undefined> {
   const { output } = context;
-  const foreign = Object.entries(FOREIGN).find(([name]) => given.options[name] !== undefined);
-  if (foreign) throw notWithOnly(foreign[1]);
+  const foreign = FOREIGN.find(([, isGiven]) => isGiven(given.options));
+  if (foreign) throw notWithOnly(foreign[0]);
   const asksNobody = given.options.plan === true || given.options.yes === true;
   if (!asksNobody && !context.ask) throw nobodyThere(input);
   if (given.options.plan === true) {
@@ -65,7 +73,11 @@ async function askFor(context: CommandContext, input: MergeInput): Promise<Merge
 }
 
 const notWithOnly = (flag: string): RecoveryError =>
-  new RecoveryError('USAGE', `${flag} has no meaning with --only, which replaces nothing`, { next: `Leave ${flag} out.` });
+  new RecoveryError(
+    'USAGE',
+    `${flag} has no meaning with --only, which replaces nothing and brings keys out of a copy that it loads`,
+    { next: `Leave ${flag} out.` },
+  );
 
 const nobodyThere = ({ classes }: MergeInput): RecoveryError =>
   new RecoveryError('USAGE', 'a merge brings keys back into a living Redis, and nobody is there to be asked', {

@@ -87,11 +87,17 @@ const whatIsPlanned = ({
   allowUnparsed,
   noRehearsal,
   acceptLoss,
+  fromAnother,
+  intoAnother,
+  skipSafetySnapshot,
 }: RestoreInput): string[] => [
   until ?? (aofBackup ? `aof/${aofBackup}` : (backupId ?? 'latest')),
   ...(strategy === 'live' ? ['live'] : []),
   ...(allowUnparsed ? ['unparsed'] : []),
   ...(noRehearsal ? ['unrehearsed'] : []),
+  ...(fromAnother ? ['from-another'] : []),
+  ...(intoAnother ? ['into-another'] : []),
+  ...(skipSafetySnapshot ? ['unsaved'] : []),
   ...(acceptLoss === undefined ? [] : [`accepted-${acceptLoss}`]),
 ];
 

@@ -7,7 +7,7 @@ import { verdictOf } from './write-commands.ts';
 /** A stretch of the log that may have taken many keys at once: from the boundary before it to the one behind it. */
 export interface Suspect {
   command: string;
-  /** What `--until` takes to have it undone. */
+  /** What `--until` takes to have it undone; of a log without times the bytes before it. */
   timelineId: string;
   before: number;
   atMs: number;
@@ -43,9 +43,12 @@ export interface WatchedRange {
   /** What is replayed of it. */
   from: number;
   to: number;
-  /** When the piece had come that was given last. */
-  atMs(): number;
+  /** When the piece had come that was given last. Absent: the log does not say. */
+  atMs?(): number;
 }
+
+/** In a log without times what lies within so many bytes is taken for a millisecond: a hundred deletes with little in between are one run. */
+const BYTES_PER_MS = 16;
 
 const EMPTYING = 'mass emptying';
 const ENDING = 'mass write with a short expiry';
@@ -129,12 +132,12 @@ export class MomentFinder {
     const { name, isBoundary } = command;
     if (verdictOf(name, this.#allowed) !== 'replay') return;
     if (name !== 'SELECT') this.#commands += 1;
-    const atMs = range.atMs();
+    const atMs = range.atMs?.() ?? Math.floor((command.start - range.start) / BYTES_PER_MS);
+    const isSoon = (): boolean => range.atMs !== undefined && expiry.isSoon(name, atMs);
     if (AT_ONCE.has(name)) {
       this.#add(this.#suspect(command, range, { command: name, atMs, keys: Number.POSITIVE_INFINITY }));
       this.#runs.clear(); // what it took is not theirs
-    } else if (Object.hasOwn(IN_A_ROW, name) && (!TIMED.has(name) || expiry.isSoon(name, atMs)))
-      this.#inARow(command, range, atMs);
+    } else if (Object.hasOwn(IN_A_ROW, name) && (!TIMED.has(name) || isSoon())) this.#inARow(command, range, atMs);
     if (isBoundary) this.#boundary();
   }
 

@@ -3,11 +3,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asSnapshot, logOf, openAofBase, openAofLog } from '../../activities/aof/material.ts';
+import { asSnapshot, logOf, openAofBase, openAofLog, placeInCopy } from '../../activities/aof/material.ts';
 import { type AofFileToStore, storeAof } from '../../activities/aof/store.ts';
 import type { AofManifest } from '../../model/aof-manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { emptyRdb } from '../../redis/aof/source.ts';
+import { MomentFinder } from '../../redis/log/moments.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
 import { openStore } from '../../repository/open-store.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
@@ -85,6 +86,31 @@ describe('A copied log as what a restore needs', () => {
     assert.equal(await textOf(openAofLog(backups, manifest, {})), SELECT + one + SELECT + two);
     const silent = await store('single-file', { 'appendonly.aof': two });
     assert.deepEqual(logOf(silent).needs, { commands: ['SET'], highestDb: 0, foreign: [] });
+  });
+
+  it('tells of a moment in it the file, and how many bytes of that lie before', async () => {
+    const one = SELECT + command('SET', 'a', '1') + command('FLUSHALL') + command('SET', 'c', '1');
+    const two = command('SET', 'b', '2') + command('FLUSHDB');
+    const placesIn = async (manifest: AofManifest) => {
+      const finder = new MomentFinder({ keys: 10 });
+      await textOf(openAofLog(backups, manifest, {}, { finder }));
+      return finder.suspects().map(({ command: name, before }) => ({ name, ...placeInCopy(manifest, before) }));
+    };
+    const parts = await store('multi-part', { 'a.1.base.rdb': emptyRdb(), 'a.1.incr.aof': one, 'a.2.incr.aof': two });
+    assert.deepEqual(await placesIn(parts), [
+      { name: 'FLUSHALL', file: 'a.1.incr.aof', bytes: one.indexOf(command('FLUSHALL')) },
+      { name: 'FLUSHDB', file: 'a.2.incr.aof', bytes: two.indexOf(command('FLUSHDB')) },
+    ]);
+  });
+
+  it('tells the place in one file behind its RDB', async () => {
+    const log = SELECT + command('SET', 'a', '1') + command('FLUSHALL');
+    const whole = Buffer.concat([emptyRdb(), Buffer.from(log)]);
+    const manifest = await store('single-file', { 'appendonly.aof': whole });
+    assert.deepEqual(placeInCopy(manifest, log.indexOf(command('FLUSHALL'))), {
+      file: 'appendonly.aof',
+      bytes: whole.indexOf(command('FLUSHALL')),
+    });
   });
 
   it('says what its commands ask of a target, by the names that are known today', async () => {

@@ -216,7 +216,7 @@ function itRehearses(binary: RedisBinary): void {
 
   it('names each disaster, what it took, and the --until before it', () => {
     const { moments, moreMoments } = end;
-    const found = undo.map((moment) => moments.find((one) => offsetOf(one.until) >= offsetOf(moment)));
+    const found = undo.map((moment) => moments.find((one) => offsetOf(one.until ?? '') >= offsetOf(moment)));
     assert.deepEqual(
       found.map((moment) => seen(moment)),
       DISASTERS.map(({ command, keysAfter = 0, wrote }) => ({
@@ -233,7 +233,7 @@ function itRehearses(binary: RedisBinary): void {
 
   for (const [index, { title }] of DISASTERS.entries()) {
     it(`undoes ${title} by the moment that it names`, async () => {
-      const moment = end.moments.find((one) => offsetOf(one.until) >= offsetOf(undo[index] ?? ''));
+      const moment = end.moments.find((one) => offsetOf(one.until ?? '') >= offsetOf(undo[index] ?? ''));
       const before = await rehearsing.rehearsed(moment?.until ?? '');
       assert.deepEqual([before.keys, before.classes[0]?.keys], [205, 200]);
     }).timeout(60_000);

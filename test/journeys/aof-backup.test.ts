@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CloneReport } from '../../cli/clone/text.ts';
 import type { AofBackupResult } from '../../model/aof-backup.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
 import { House } from '../support/house.ts';
 
 describe('A backup of the append-only log', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let backups: AofBackups;
   before(async () => {
@@ -76,10 +77,35 @@ describe('A backup of the append-only log', function () {
     const plan = await house.command('restore', '--aof-backup', backup.backupId, '--plan');
     assert.match(plan.stdout, /^from AOF backup \S+, taken .+: a base of .+, and .+ of log$/m);
     assert.match(plan.stdout, /redis-backup restore main --aof-backup \S+ --yes --expect-plan [0-9a-f]{16}/);
+    const named = await house.command('restore', backup.backupId, '--plan');
+    assert.match(
+      named.stderr,
+      /is no snapshot but a copy of its append-only log\nnext: .*`redis-backup restore main --aof-backup \S+`/,
+    );
+    const clone = await house.command('clone', '--at', backup.backupId, '--json');
+    assert.equal(clone.code, 0, clone.stderr);
+    const { directory, keys } = JSON.parse(clone.stdout.trim().split('\n').at(-1) ?? '') as CloneReport;
+    assert.equal((await house.command('clone', '--stop', directory)).code, 0);
+    assert.equal(keys, 301, 'base and log');
     const report = await restored('--aof-backup', backup.backupId);
     assert.equal(await digest(), wanted);
     assert.match(report.proof, /301 keys are there \(sessions 300/);
     assert.equal(await house.ask('EXISTS', 'written:after'), 0);
+  });
+
+  it('names what its log takes, and where in it, before it is restored, and asks', async () => {
+    await house.ask('MSET', ...Array.from({ length: 50 }, (_, i) => [`session:late:${i}`, 'token']).flat());
+    await house.ask('FLUSHALL');
+    await house.ask('SET', 'written:after', '1');
+    const { stdout } = await house.command('backup', '--aof', '--json');
+    const { backup } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { backup: { backupId: string } };
+    const plan = await house.command('restore', '--aof-backup', backup.backupId, '--plan');
+    assert.equal(plan.code, 40, plan.stdout);
+    assert.match(plan.stdout, /before \S+ \S+ UTC {2}FLUSHALL in database 0, which took \d+ of \d+ keys \(sessions 350/);
+    assert.match(plan.stdout, /undone by: unpack the copy, .+, cut appendonly\.aof\.\d\.incr\.aof to its first [\d,]+ bytes/);
+    const untried = await house.command('restore', '--aof-backup', backup.backupId, '--no-rehearsal', '--plan');
+    assert.equal(untried.code, 40, untried.stdout);
+    assert.match(untried.stdout, /cannot be told: the log was not rehearsed/);
   });
 
   it('is refused for an input with both a moment and a copy, or neither', async () => {

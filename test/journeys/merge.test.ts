@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { backupIdAt } from '../../model/instance.ts';
 import type { MergedReport, MergePlan } from '../../model/merge.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { House } from '../support/house.ts';
@@ -209,7 +210,35 @@ describe('A selective restore', function () {
       (await house.command('restore', '--only', 'sessions', '--direct', '--yes')).stderr,
       /--direct has no meaning with --only/,
     );
+    for (const flags of [
+      ['--no-rehearsal'],
+      ['--allow-unparsed'],
+      ['--from-another'],
+      ['--strategy', 'live'],
+      ['--skip-safety-snapshot'],
+    ]) {
+      const refused = await house.command('restore', '--only', 'sessions', ...flags, '--plan');
+      assert.equal(refused.code, 2, refused.stdout);
+      assert.ok(refused.stderr.includes(`${flags[0]} has no meaning with --only`), refused.stderr);
+    }
     assert.match((await house.command('restore', '--only', 'sessions')).stderr, /nobody is there to be asked/);
+  });
+
+  it('asks to name the backup where a newer one is damaged, and restores the one that is named', async () => {
+    const damaged = backupIdAt(Date.now());
+    const folder = join(house.dir, 'backups/main/0/snapshots', damaged);
+    await mkdir(folder);
+    await writeFile(join(folder, 'manifest.json'), '{"formatVersion": 1');
+    const plan = await house.command('restore', '--only', 'sessions', '--plan');
+    assert.match(plan.stdout, new RegExp(`backup ${damaged}`), 'in the plan');
+    const { code, stderr } = await house.command('restore', '--only', 'sessions', '--yes');
+    assert.equal(code, 40, stderr);
+    assert.match(stderr, new RegExp(damaged));
+    const named = /`redis-backup (restore main \d{8}T\d{6}Z --only sessions)`/.exec(stderr)?.[1]?.split(' ') ?? [];
+    assert.equal(named[2], backupId, stderr);
+    const { classes } = await restore<MergedReport>(...named.slice(1), '--yes');
+    assert.equal(classes[0]?.restored, 99);
+    await rm(folder, { recursive: true });
   });
 
   it('needs of the ACL what is written down, and no more', async () => {

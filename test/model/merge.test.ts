@@ -3,6 +3,7 @@ import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import { type MergeFacts, planMerge, unknownClasses } from '../../model/merge.ts';
 import { lostByLog, mergeLossRefusal } from '../../model/merge-loss.ts';
 import { reportOfMerge } from '../../model/merge-outcome.ts';
+import type { MergeNeeds } from '../../model/merge-room.ts';
 import * as fixtures from './plan-fixtures.ts';
 
 const facts = (overrides: Partial<MergeFacts> = {}): MergeFacts => ({
@@ -69,6 +70,20 @@ describe('the plan of a merge', () => {
       warnings.join(),
       /FLUSHALL at .+; to have FLUSHALL undone: `redis-backup restore main --only sessions --until t@5`/,
     );
+  });
+
+  it('says of a Redis elsewhere that nobody knows whether there is room, and of one here nothing', () => {
+    const room = { maxmemoryBytes: 0, countedBytes: 0, policy: 'noeviction', evictedKeys: 0 };
+    const far = { memoryBytes: 4096, room, logs: { logBytes: 8192 } };
+    const warnings = (needs: MergeNeeds) => reportOfMerge(planMerge(facts()), { classes: [], evicted: 0, needs }).warnings.join();
+    assert.match(
+      warnings(far),
+      /the memory of its machine and the disk of its log \(up to 8.2 kB more\) could not be looked at from here, so nobody knows whether there is room for the 4.1 kB that come back into main/,
+    );
+    assert.match(warnings({ memoryBytes: 4096, room }), /the memory of its machine could not be looked at/);
+    const machine = { freeBytes: 1e9, why: 'available on the host' };
+    assert.doesNotMatch(warnings({ memoryBytes: 4096, room, machine }), /could not be looked at/);
+    assert.doesNotMatch(warnings({ ...far, memoryBytes: 0 }), /could not be looked at/);
   });
 
   it('knows every configured class, and the rest as other', () => {

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import type { PlanInput } from '../../model/plan.ts';
 import { planDigestSource } from '../../model/plan.ts';
 import { momentWarnings } from '../../model/plan-loss.ts';
+import { renderPlan } from '../../model/plan-text.ts';
 import { always } from '../support/always.ts';
 import {
   appendOnly,
@@ -65,6 +66,44 @@ describe('A restore that loses much', () => {
       `To have FLUSHALL undone: \`redis-backup restore main --until ${TIMELINE}@70000000\`. If the loss is meant: \`redis-backup restore main 20260801T060000Z --until latest --accept-loss ${loss.digest} --yes\`.`,
     );
     assert.equal(loss.phrase, 'leave main empty');
+  });
+
+  it('of a copied log names the file and the place in it, and says how that is undone', () => {
+    const place = { file: 'appendonly.aof.2.incr.aof', bytes: 12_345 };
+    const { until: _, ...moment } = flushed({ atMs: NOW_MS });
+    const copied = { ...emptied, aofBackup: true as const, rehearsal: rehearsed(0, { moments: [{ ...moment, place }] }) };
+    const { message, next } = lossOf(copied);
+    assert.match(message, /the log has FLUSHALL before 2026-08-01 08:30:00.000 UTC, which took 180,000 of 180,000 keys/);
+    assert.match(
+      next,
+      /^To have FLUSHALL undone: unpack the copy, which is restored whole, cut appendonly.aof.2.incr.aof to its first 12,345 bytes, and `redis-backup import` the result\. If the loss is meant: `redis-backup restore main --aof-backup /,
+    );
+    const lines = renderPlan(planOf(copied));
+    assert.match(lines, /before 2026-08-01 08:30:00.000 UTC {2}FLUSHALL in database 0, which took 180,000 of 180,000 keys/);
+    const other = rehearsed(0, { moments: [{ ...moment, place: { ...place, bytes: 1 } }] });
+    assert.notEqual(lossOf({ ...copied, rehearsal: other }).loss.digest, lossOf(copied).loss.digest);
+  });
+
+  it('of a copied log that nobody tried cannot be told where a command of it may empty a database', () => {
+    const copied = { target: holding(0), aofBackup: true as const };
+    const needs = (...commands: string[]) => ({ needs: { commands, highestDb: 0, foreign: [] } });
+    assert.deepEqual(kindsOf({ ...copied, log: { ...log(), ranges: [], ...needs('FLUSHALL', 'SET') } }), ['untold']);
+    assert.deepEqual(kindsOf({ ...copied, log: { ...log(), ranges: [], ...needs('SELECT', 'SET') } }), []);
+    const { needs: _, ...unread } = log();
+    assert.deepEqual(kindsOf({ ...copied, log: { ...unread, ranges: [] } }), ['untold']);
+    assert.deepEqual(kindsOf({ ...copied, log: { ...unread, ranges: [], bytes: 0 } }), []);
+  });
+
+  it('prints commands with all that was allowed, and as it was asked: also without Temporal', () => {
+    const asked = { ...emptied, options: { direct: true, skipSafetySnapshot: true, fromAnother: true } };
+    const { next } = lossOf(asked);
+    const tail = '--skip-safety-snapshot --from-another';
+    assert.ok(next.includes(`--until ${TIMELINE}@70000000 ${tail} --direct\``), next);
+    assert.match(next, new RegExp(`--until latest ${tail} --accept-loss [0-9a-f]{16} --direct --yes`));
+    const plan = planOf(asked);
+    assert.match(renderPlan(plan), new RegExp(`undone by: redis-backup restore main --until .+ ${tail} --direct\n`));
+    assert.match(momentWarnings(plan).join(), new RegExp(`undone: \`redis-backup restore main --until .+ ${tail} --direct\``));
+    assert.equal(planDigestSource(plan), planDigestSource(planOf(emptied)));
   });
 
   it('goes on when somebody accepts that loss, and no other', () => {

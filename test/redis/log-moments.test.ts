@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { STREAM_BEGIN } from '../../model/stream-state.ts';
 import { byWeight, MomentFinder, type Suspect } from '../../redis/log/moments.ts';
+import { FILE_BEGIN } from '../../redis/log/needs.ts';
+import { streamOf } from './support/log-bytes.ts';
 
 const command = (...args: string[]): string =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
@@ -40,6 +42,26 @@ describe('Places of a log where much may have gone at once', () => {
         ['SWAPDB', SELECT.length + 2 * set.length + command('FLUSHALL').length, 3, 4],
       ],
     );
+  });
+
+  it('are found in a log without times, too: what lies close together in it', async () => {
+    const untimed = async (text: string): Promise<Suspect[]> => {
+      const finder = new MomentFinder({ keys: 10 });
+      const bytes = Buffer.from(text);
+      const range = { timelineId: '', start: 0, startState: FILE_BEGIN, from: 0, to: bytes.length };
+      for await (const _ of finder.watch(streamOf(bytes, 1000), range));
+      return finder.suspects();
+    };
+    const dels = many((i) => ['DEL', `k${i}`]);
+    const far = many((i) => ['SET', `k${i}`, 'v'.repeat(4_000)]);
+    const scattered = Array.from({ length: 10 }, (_, i) => far + command('DEL', `k${i}`)).join('');
+    const past = many((i) => ['SET', `k${i}`, 'v', 'PXAT', '1000']); // whether that was over when it was written, nobody knows
+    const names = (suspects: Suspect[]) => suspects.map(({ command: name, before }) => [name, before]);
+    assert.deepEqual(names(await untimed(far + dels + command('FLUSHALL'))), [
+      ['mass delete', far.length],
+      ['FLUSHALL', far.length + dels.length],
+    ]);
+    assert.deepEqual(names(await untimed(scattered + past)), []);
   });
 
   it('are as long as the transaction that they stand in', async () => {

@@ -1,0 +1,24 @@
+import { RecoveryError } from '../model/errors.ts';
+import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
+import type { SnapshotManifest } from '../model/manifest.ts';
+import { AofBackups } from '../repository/aof-backups.ts';
+import type { Repository } from '../repository/repository.ts';
+import { hasCode } from '../repository/small-objects.ts';
+
+/**
+ * The manifest of the snapshot that a person has named.
+ * @throws RecoveryError `INPUT_INVALID` for what is no id; `BACKUP_MISSING`, which says what to do with the id of a copied log
+ */
+export async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
+  timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
+  const ref = { instance, shard: ONLY_SHARD, backupId };
+  try {
+    return await repository.readManifest(ref);
+  } catch (error) {
+    if (!hasCode(error, 'BACKUP_MISSING') || !(await new AofBackups(repository.store).isTaken(ref))) throw error;
+    throw new RecoveryError('BACKUP_MISSING', `${backupId} of ${instance} is no snapshot but a copy of its append-only log`, {
+      next: `Restore it whole with \`redis-backup restore ${instance} --aof-backup ${backupId}\`, or look into it with \`redis-backup clone ${instance} --at ${backupId}\`.`,
+      cause: error,
+    });
+  }
+}
