@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AofManifest } from '../model/aof-manifest.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { BackupInput } from '../model/operations.ts';
+import { takenFromOf } from '../model/owner.ts';
 import { ownWorkDirectory } from '../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
 import { pinAof } from '../redis/aof/copy.ts';
@@ -72,6 +73,7 @@ export const createAofBackupActivities = (world: World) => ({
           ...{ instance, shard: ONLY_SHARD, reason, server, replication, form, clockOffsetMs },
           files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
           ...(redisManifest === undefined ? {} : { redisManifest }),
+          ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
           softwareVersion: world.softwareVersion,
           takenAtMs: began,
         },

@@ -1,4 +1,4 @@
-import type { Target } from '../model/deployment.ts';
+import { ANY_HOST, type Target } from '../model/deployment.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
@@ -36,11 +36,17 @@ export async function refuseAnothersRepository(
 }
 
 async function requireOurs(world: World, target: Target, client: RedisClient, owner: Owner): Promise<void> {
-  if (foreignTo(owner, target).length === 0) return;
+  if (foreignTo(owner, target).length === 0) return sharpen(world, owner, target);
   const repository = await world.repository();
   const at = new Date(world.now()).toISOString();
   if (!(await isKnown(repository, owner, await signsOf(client)))) throw foreignRepository(owner, target, 'nothing is stored');
   await replaceOwner(repository.store, takenOver(owner, target, at, 'the same Redis, by its run id or replication id'));
+}
+
+/** A command, which may be run anywhere, has claimed them; the machine is known here. */
+async function sharpen(world: World, owner: Owner, { host }: Target): Promise<void> {
+  if (owner.host === ANY_HOST && host !== undefined && host !== ANY_HOST)
+    await replaceOwner((await world.repository()).store, { ...owner, host });
 }
 
 /** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused */

@@ -7,6 +7,7 @@ import {
   type SnapshotMethod,
   type SnapshotReason,
 } from '../model/manifest.ts';
+import { takenFromOf } from '../model/owner.ts';
 import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
 import type { Repository, SnapshotRef } from '../repository/repository.ts';
 import { byteProgress, currentJob } from './job-context.ts';
@@ -60,6 +61,7 @@ export async function storeRdb(
       method,
       software: { name: 'redis-backup', version: world.softwareVersion },
       server,
+      ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
       replication,
       times: {
         takenAt: new Date(source.takenAtMs).toISOString(),

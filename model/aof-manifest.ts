@@ -1,6 +1,7 @@
 import type { Census } from './census.ts';
 import type { LogNeeds } from './log-needs.ts';
 import type { MANIFEST_FORMAT_VERSION, RdbFacts, ServerFacts, SnapshotReason } from './manifest.ts';
+import type { TakenFrom } from './owner.ts';
 
 /** The manifest of one AOF backup: a copy of a server's own append-only log. Last object written, as that of a snapshot. */
 export interface AofManifest {
@@ -13,6 +14,8 @@ export interface AofManifest {
   reason: SnapshotReason;
   software: { name: 'redis-backup'; version: string };
   server: ServerFacts;
+  /** See SnapshotManifest. */
+  takenFrom?: TakenFrom;
   /** Seen just before: what was written up to there is in the copy. */
   replication: { replid: string; offset: number };
   times: {

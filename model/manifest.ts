@@ -1,4 +1,5 @@
 import type { Census } from './census.ts';
+import type { TakenFrom } from './owner.ts';
 
 /** The only format version that this software writes and reads. */
 export const MANIFEST_FORMAT_VERSION = 1;
@@ -24,6 +25,8 @@ export interface SnapshotManifest {
   method: SnapshotMethod;
   software: { name: 'redis-backup'; version: string };
   server: ServerFacts;
+  /** As the configuration named it. Absent: of an import, or nobody has said. */
+  takenFrom?: TakenFrom;
   replication: { replid: string; offset: number };
   times: {
     /** Fork, by the worker's clock. ISO 8601. */

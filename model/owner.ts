@@ -13,17 +13,28 @@ export interface Owner {
   before: { deployment?: string; address: string; host?: string; until: string; why: string }[];
 }
 
+/** Where a backup was taken: of the Redis, without a secret. */
+export type TakenFrom = Pick<Target, 'deployment' | 'address' | 'host'>;
+
+export const takenFromOf = ({ deployment, address, host }: Target): TakenFrom => ({
+  ...(deployment === undefined ? {} : { deployment }),
+  address,
+  ...(host === undefined ? {} : { host }),
+});
+
+/** In words. */
+export const placeText = ({ deployment, address, host }: TakenFrom): string =>
+  `${address}${host && host !== ANY_HOST ? ` on ${host}` : ''}${deployment ? `, deployment ${deployment}` : ''}`;
+
 /** Signs that survive a move to another address: of the process, and of its history. */
 export interface Signs {
   runId: string;
   replid: string;
 }
 
-export const ownerOf = ({ instance, deployment, address, host }: Target, since: string): Owner => ({
-  instance,
-  ...(deployment === undefined ? {} : { deployment }),
-  address,
-  ...(host === undefined ? {} : { host }),
+export const ownerOf = (target: Target, since: string): Owner => ({
+  instance: target.instance,
+  ...takenFromOf(target),
   since,
   before: [],
 });
@@ -37,8 +48,8 @@ export function takenOver({ before, since: _, instance: __, ...old }: Owner, tar
 export const foreignTo = (owner: Owner, { repository, configFile: _, ...target }: Target): string[] =>
   differencesOf({ ...owner, repository }, { ...target, repository });
 
-export const describeOwner = ({ instance, deployment, address, host, since }: Owner): string =>
-  `${instance} at ${address}${host && host !== ANY_HOST ? ` on ${host}` : ''}${deployment ? `, deployment ${deployment}` : ''}, since ${since.slice(0, 10)}`;
+export const describeOwner = ({ instance, since, ...place }: Owner): string =>
+  `${instance} at ${placeText(place)}, since ${since.slice(0, 10)}`;
 
 /** @param what - what is refused, such as `no backup is taken` */
 export const foreignRepository = (owner: Owner, target: Target, what: string): RecoveryError =>

@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration, formatTime } from './format.ts';
 import type { PlannedLive } from './live.ts';
+import { placeText } from './owner.ts';
 import type { PlannedLog, RestorePlan } from './plan.ts';
 import { beyondLines } from './plan-beyond.ts';
 import { lossSection, momentSection, outcomeTables, untriedSection } from './plan-outcome-text.ts';
@@ -35,6 +36,7 @@ const headline = (plan: RestorePlan): string[] => [
     ? `Restore ${name(plan)} as it was ${formatTime(plan.log.untilMs, 'milliseconds')}, ${formatDuration(plan.ageSeconds * 1000)} ago`
     : `Restore ${name(plan)} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
   ...(plan.log ? [fromLog(plan, plan.log)] : []),
+  ...(plan.takenFrom ? [`taken of the Redis at ${placeText(plan.takenFrom)}`] : []),
   plan.live ? `into the running ${plan.target}` : `into ${plan.target}`,
 ];
 

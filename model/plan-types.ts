@@ -5,7 +5,7 @@ import type { LiveFacts, PlannedLive } from './live.ts';
 import type { LogNeeds } from './log-needs.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { PlannedOutcome } from './outcome.ts';
-import type { Owner } from './owner.ts';
+import type { Owner, TakenFrom } from './owner.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
 import type { PlannedLoss } from './plan-loss.ts';
 import type { RehearsalOutcome, RehearsedMoment } from './rehearsal.ts';
@@ -115,6 +115,8 @@ export interface RestorePlan {
   target: string;
   /** ISO 8601, the fork. */
   takenAt: string;
+  /** Of which Redis, as the configuration of that time named it. */
+  takenFrom?: TakenFrom;
   plannedAt: string;
   ageSeconds: number;
   rdbBytes: number;

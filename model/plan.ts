@@ -51,6 +51,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     layout: target.layout,
     target: target.description,
     takenAt: manifest.times.takenAt,
+    ...(manifest.takenFrom ? { takenFrom: manifest.takenFrom } : {}),
     plannedAt: new Date(nowMs).toISOString(),
     ageSeconds: losses.writes.seconds,
     rdbBytes: manifest.rdb.bytes,

@@ -4,7 +4,19 @@ import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
 import type { AofBackupRef } from './aof-layout.ts';
 import { needs } from './archive/schema.ts';
 import { isBackupId } from './layout.ts';
-import { census, count, parseAs, rdb, reason, server, software, storedObject, times, ttlBoundsSeconds } from './manifest.ts';
+import {
+  census,
+  count,
+  parseAs,
+  rdb,
+  reason,
+  server,
+  software,
+  storedObject,
+  takenFrom,
+  times,
+  ttlBoundsSeconds,
+} from './manifest.ts';
 import { formatStored } from './manifest-digest.ts';
 
 /** A path from a repository is never trusted: this one is made into a file on the machine of a Redis. */
@@ -29,6 +41,7 @@ const schema = z
     reason,
     software,
     server,
+    takenFrom,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
     times,
     form: z.enum(['multi-part', 'single-file']),

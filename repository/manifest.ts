@@ -43,6 +43,10 @@ export const server = z.strictObject({
   unasked: z.strictObject({ commands: z.array(z.string()), from: z.literal('redis.conf').optional() }).optional(),
 });
 
+export const takenFrom = z
+  .strictObject({ deployment: z.string().optional(), address: z.string(), host: z.string().optional() })
+  .optional();
+
 export const reason = z.enum(['scheduled', 'manual', 'safety', 'archive', 'imported', 'recovery']);
 export const software = z.strictObject({ name: z.literal('redis-backup'), version: z.string() });
 export const storedObject = z.strictObject({
@@ -89,6 +93,7 @@ const schema = z
     method: z.enum(['replication', 'bgsave', 'import']),
     software,
     server,
+    takenFrom,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
     times,
     stored: storedObject,

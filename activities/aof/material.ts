@@ -15,12 +15,13 @@ import type { CommandNames, ReplayOptions } from '../replay-log.ts';
 
 /** The base of a copied log as the snapshot that it is, so that it is planned, staged and counted as one. */
 export function asSnapshot(manifest: AofManifest): SnapshotManifest {
-  const { instance, shard, backupId, reason, software, server, replication, times, formatVersion, files } = manifest;
+  const { instance, shard, backupId, reason, software, server, replication, times, formatVersion, files, takenFrom } = manifest;
   const { rdb, census, ttlBoundsSeconds } = manifest.base ?? noBase(Date.parse(times.takenAt) + times.clockOffsetMs);
   const digest = createHash('sha256');
   for (const { stored } of files) digest.update(stored.sha256);
   return {
     ...{ formatVersion, kind: 'snapshot', instance, shard, backupId, reason, method: 'import' },
+    ...(takenFrom ? { takenFrom } : {}),
     ...{ software, server, replication, times, rdb, census, ttlBoundsSeconds },
     stored: { file: 'manifest', bytes: aofStoredBytes(manifest), sha256: digest.digest('hex'), compression: 'zstd' },
   };

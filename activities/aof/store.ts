@@ -13,7 +13,7 @@ import type { AofBackupRef, AofBackups } from '../../repository/aof-backups.ts';
 export type AofFileToStore = Pick<StoredAofFile, 'name' | 'type' | 'seq' | 'startOffset' | 'bytes'> & { path: string };
 
 export interface AofToStore
-  extends Pick<AofManifest, 'instance' | 'shard' | 'reason' | 'server' | 'replication' | 'form' | 'redisManifest'> {
+  extends Pick<AofManifest, 'instance' | 'shard' | 'reason' | 'server' | 'replication' | 'form' | 'redisManifest' | 'takenFrom'> {
   softwareVersion: string;
   takenAtMs: number;
   clockOffsetMs: number;

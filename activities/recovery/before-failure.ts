@@ -4,12 +4,14 @@ import { cameAfter, endOfFailed, type KnownFailure, type ServingProcess } from '
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { latestBackup } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { Owner } from '../../model/owner.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import type { Assessment } from '../../model/recovery.ts';
 import { formatOffset } from '../../model/until.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
 import { currentJob } from '../job-context.ts';
+import { foreignOwner } from '../owner.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 /** Redis tells its age in whole seconds, of a clock that it looks at now and then. */
@@ -22,6 +24,8 @@ export interface BeforeFailure {
   log?: PlannedLog;
   /** Why there is none, of an instance that keeps one. */
   logProblem?: string;
+  /** Whose the backups are, if they are somebody else's: nothing of them counts. */
+  foreignOwner?: Owner;
 }
 
 /** The process that serves now. */
@@ -40,6 +44,8 @@ export async function beforeFailure(
   assessment: Assessment,
   serving: ServingProcess,
 ): Promise<BeforeFailure> {
+  const owner = await foreignOwner(world, target.target);
+  if (owner) return { foreignOwner: owner };
   const all = await (await world.repository()).list(target.name, ONLY_SHARD);
   const base = baseOf(all, assessment, serving, world.now());
   const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type DataFacts, decideOnData, isConclusive, offerDigestSource, type PresentKeys } from '../../model/data-decision.ts';
+import { ownerLine } from '../../model/plan-owner.ts';
 import type { Assessment, DataDecision, SignInForecast } from '../../model/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery-settings.ts';
 import { forecastSignIns } from '../../model/sign-in-forecast.ts';
@@ -42,7 +43,7 @@ export const createDataActivities = (world: World) => ({
     const target = await world.instance(instance);
     using client = await openRedis(target.connection);
     const serving = await servingProcess(client, world.now());
-    const { base, log, logProblem } = await beforeFailure(world, target, assessment, serving);
+    const { base, log, logProblem, foreignOwner } = await beforeFailure(world, target, assessment, serving);
     const nowMs = await client.time();
     const servedMs = world.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
     const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(world, target, client, log, nowMs) : undefined;
@@ -59,7 +60,10 @@ export const createDataActivities = (world: World) => ({
     };
     const decided = decideOnData({ ...facts, ...(await lookAtPresent(client, target, facts, signal)) });
     const digest = decided.offer && digestOf(offerDigestSource(instance, decided.offer));
-    return { ...decided, ...(digest === undefined ? {} : { digest }) };
+    const text = foreignOwner
+      ? `${ownerLine({ foreignOwner }).join()}, and nothing of it counts here. ${decided.text}`
+      : decided.text;
+    return { ...decided, text, ...(digest === undefined ? {} : { digest }) };
   },
 
   /**

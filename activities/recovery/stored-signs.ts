@@ -1,6 +1,7 @@
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { latestBackup } from '../../model/latest.ts';
 import type { LogSigns, StoredSigns } from '../../model/signs.ts';
+import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 
@@ -22,6 +23,7 @@ export async function storedSigns(world: World, instance: string, hasArchive: bo
 
 async function newestBackup(world: World, instance: string): Promise<NonNullable<StoredSigns['backup']> | null> {
   const repository = await world.repository();
+  await requireOwnRepository(world, await world.instance(instance), 'nothing of it counts here');
   const found = latestBackup(await repository.list(instance, ONLY_SHARD), world.now());
   if (!found) return null;
   const { backupId, times, rdb, server } = found;
@@ -29,6 +31,7 @@ async function newestBackup(world: World, instance: string): Promise<NonNullable
 }
 
 async function newestLog(world: World, instance: string): Promise<LogSigns | null> {
+  await requireOwnRepository(world, await world.instance(instance), 'nothing of it counts here');
   const archive = await world.archive(instance, ONLY_SHARD);
   const timeline = await archive.newestTimeline();
   if (!timeline) return null;

@@ -13,11 +13,14 @@ import { countClasses } from '../../redis/count-classes.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Output } from '../output/output.ts';
+import type { Whose } from '../whose.ts';
 import { cloneDirectory } from './directory.ts';
 import { type ChosenMoment, chooseMoment } from './moment.ts';
 import { type CloneReport, cloneText } from './text.ts';
 
 export interface CloneWish {
+  /** Whose the data is. */
+  whose: Whose;
   instance: InstanceConfig;
   at: string;
   port?: number;
@@ -62,7 +65,7 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
     const access: Access = { host: scratch.host, port: scratch.port, ...(password === undefined ? {} : { password }) };
     const classes = await count(access, wish, interrupt);
     const report = reportOf(wish, chosen, { access, scratch, shiftMs, classes });
-    output.result(report, cloneText(report));
+    output.result(report, [...wish.whose.lines, cloneText(report)].join('\n'));
     if (wish.foreground) await ended(scratch, interrupt);
     else isKept = true;
   } finally {
@@ -112,7 +115,7 @@ async function count(access: Access, { instance }: CloneWish, signal: AbortSigna
 }
 
 function reportOf(
-  { instance, foreground }: CloneWish,
+  { instance, foreground, whose }: CloneWish,
   { manifest, log, atMs }: ChosenMoment,
   {
     access,
@@ -125,6 +128,7 @@ function reportOf(
   return {
     outcome: 'cloned',
     instance: instance.name,
+    ...(whose.foreignOwner ? { foreignOwner: whose.foreignOwner } : {}),
     at: new Date(atMs).toISOString(),
     backupId: manifest.backupId,
     ...(log ? { log: { ...(last ? { timelineId: last.timelineId, offset: last.to } : {}), bytes: log.bytes } } : {}),

@@ -1,11 +1,14 @@
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
+import type { Owner } from '../../model/owner.ts';
 import { table } from '../output/table.ts';
 
 /** What `clone` has made, and the result line of `clone --json`. */
 export interface CloneReport {
   outcome: 'cloned';
   instance: string;
+  /** Whose the data is, if it is somebody else's. */
+  foreignOwner?: Owner;
   /** As of when the data is. ISO 8601. */
   at: string;
   backupId: string;

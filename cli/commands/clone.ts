@@ -2,6 +2,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId } from '../../model/instance.ts';
 import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
 import { momentOf, OR_A_PLACE } from '../typed-time.ts';
+import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `clone [INSTANCE]`: a Redis to look into, with the data as it was. From the repository alone; changes nothing. */
@@ -36,7 +37,9 @@ export const clone: CommandSpec = {
     if (!settings) throw new Error(`${instance} has just been found`);
     const { makeClone } = await import('../clone/make.ts');
     const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
+    const whose = await whoseBackups(config, await context.repository(), instance);
     const wish = {
+      whose,
       instance: settings,
       at: momentOfClone(context, given),
       keepTtls: given.options.keepTtls === true,

@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
 import { timeOf } from '../typed-time.ts';
+import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -43,7 +44,8 @@ export const findDestructive: CommandSpec = {
     '0 all of it was read; 24 something of that time is damaged, missing or not understood, the log ends before it, or begins behind a --from that was given, or there is no log at all',
   async run(context, given) {
     const { config, repository, output, now } = context;
-    const instance = oneInstance(await config(), given.arguments[0], 'find-destructive');
+    const loaded = await config();
+    const instance = oneInstance(loaded, given.arguments[0], 'find-destructive');
     const asTyped = (name: 'from' | 'to'): number | undefined => {
       const text = optionOf(given, name);
       return text === undefined ? undefined : timeOf(text, `--${name}`, context);
@@ -55,6 +57,7 @@ export const findDestructive: CommandSpec = {
       import('../../repository/archive/moments.ts'),
     ]);
     const store = (await repository()).store;
+    const { lines, ...whose } = await whoseBackups(loaded, await repository(), instance);
     const archive = new Archive(store, instance, ONLY_SHARD);
     const extents = await readExtents(archive);
     if (extents.extents.length === 0) throw await nothingToSearch(store, instance, extents.damage);
@@ -74,8 +77,8 @@ export const findDestructive: CommandSpec = {
     const notLogged = outside.map(({ why, fromMs, toMs }) => ({ why, from: iso(fromMs), to: iso(toMs) }));
     const asked = { from: iso(range.fromMs), to: iso(range.toMs) };
     output.result(
-      { instance, ...asked, found, searched, notLogged, unread, unknownCommands },
-      destructiveText(instance, { ...search, found, outside }, range),
+      { instance, ...whose, ...asked, found, searched, notLogged, unread, unknownCommands },
+      [...lines, destructiveText(instance, { ...search, found, outside }, range)].join('\n'),
     );
     const isMissed = outside.some(({ why }) => why === 'ends' || optionOf(given, 'from') !== undefined);
     return isComplete(search) && !isMissed ? undefined : ERRORS.ARCHIVE_GAP.exit;

@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
 import { targetOf } from '../../config/target.ts';
 import { aofBytes } from '../../model/aof-backup.ts';
+import type { Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
-import { requireOwn } from '../../repository/owner.ts';
+import { ownerOf } from '../../model/owner.ts';
+import { claimOwner, requireOwn } from '../../repository/owner.ts';
+import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
 import type { Imported } from '../import/run.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -34,6 +37,7 @@ export const importCommand: CommandSpec = {
     try {
       const imported = await importData(resolve(path), {
         ...{ repository: await repository(), instance: settings, softwareVersion: version, now, signal: interrupt },
+        onRead: async () => claimForImport(store, targetOf(loaded, instance, 'command'), now()),
         upToDamage: given.options.upToDamage === true,
         onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
       });
@@ -46,6 +50,13 @@ export const importCommand: CommandSpec = {
     return undefined;
   },
 };
+
+/** The first to store claims the backups. @throws RecoveryError `REPOSITORY_FOREIGN` where another one was faster */
+async function claimForImport(store: ObjectStore, target: Target | undefined, nowMs: number): Promise<void> {
+  if (!target) return;
+  await claimOwner(store, ownerOf(target, new Date(nowMs).toISOString()));
+  await requireOwn(store, target, 'nothing is stored');
+}
 
 async function softwareOf(): Promise<{ version: string }> {
   const { softwareVersion } = await import('../program.ts');

@@ -9,6 +9,7 @@ import { restorableText } from '../../model/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
 import { table } from '../output/table.ts';
+import { whoseBackups } from '../whose.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** `list [INSTANCE]`: what can be restored, from the repository alone. */
@@ -19,17 +20,23 @@ export const list: CommandSpec = {
   options: [],
   exits: '0 also when there is none; ask `status` whether the last one is fresh',
   async run({ config, repository, output, now }, given) {
-    const instances = someInstances(await config(), given.arguments[0]);
+    const loaded = await config();
+    const instances = someInstances(loaded, given.arguments[0]);
     const store = await repository();
     const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance, now())));
+    const whose = await Promise.all(instances.map((instance) => whoseBackups(loaded, store, instance)));
     const backups = catalogs.flatMap((one) => one.backups.map(listed));
     const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
     const aofBackups = catalogs.flatMap((one) => one.logs.map(listedLog));
     const archives = catalogs.flatMap((one) => one.archive.map((log) => listedArchive(one.instance, log)));
     const restorable = catalogs.flatMap((one) => one.restorable.map((what) => listedRestorable(one.instance, what)));
+    const foreign = instances.flatMap((instance, at) => {
+      const { foreignOwner } = whose[at] ?? {};
+      return foreignOwner ? [{ instance, owner: foreignOwner }] : [];
+    });
     output.result(
-      { backups, aofBackups, problems, archives, restorable },
-      catalogs.map((catalog) => listText(catalog, now())).join('\n'),
+      { backups, aofBackups, problems, archives, restorable, ...(foreign.length > 0 ? { foreign } : {}) },
+      catalogs.map((catalog, at) => [...(whose[at]?.lines ?? []), listText(catalog, now())].join('\n')).join('\n'),
     );
     return undefined;
   },

@@ -5,9 +5,11 @@ import type { Census } from '../../model/census.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
+import { placeText } from '../../model/owner.ts';
 import { findAofBackup, findBackup } from '../catalog.ts';
 import { type CommandSpec, instanceAndBackup } from '../command.ts';
 import { table } from '../output/table.ts';
+import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `show [INSTANCE] [BACKUP_ID]`: the manifest of one backup. */
@@ -20,15 +22,18 @@ export const show: CommandSpec = {
   ],
   options: [],
   async run({ config, repository, output, now }, given) {
-    const { instance, backupId } = instanceAndBackup(await config(), given, 'show');
+    const loaded = await config();
+    const { instance, backupId } = instanceAndBackup(loaded, given, 'show');
+    const { lines, ...whose } = await whoseBackups(loaded, await repository(), instance);
+    const first = lines.map((line) => `${line}\n`).join('');
     const log = await findAofBackup(await repository(), instance, backupId);
     if (log) {
-      output.result({ ...log }, showAofText(log, now()));
+      output.result({ ...log, ...whose }, `${first}${showAofText(log, now())}`);
       return undefined;
     }
     const { manifest, beyond } = await findBackup(await repository(), instance, backupId, now());
     for (const one of beyond) output.note(`warning: not the newest: ${beyondText(one)}`);
-    output.result({ ...manifest }, showText(manifest, now()));
+    output.result({ ...manifest, ...whose }, `${first}${showText(manifest, now())}`);
     return undefined;
   },
 };
@@ -41,6 +46,7 @@ export function showText(manifest: SnapshotManifest, now: number): string {
     ['taken', `${formatTime(takenMs, 'seconds')}, ${ageText(manifest, now)}; ${reason}, by ${method}`],
     ...clockFact(manifest, now),
     ['server', `${server.product} ${server.version}, run ${server.runId}`],
+    ...(manifest.takenFrom ? [['of', placeText(manifest.takenFrom)]] : []),
     ['replication', `${replication.replid}, offset ${replication.offset}`],
     [
       'keys',

@@ -25,6 +25,8 @@ export interface ImportDeps {
   onProgress(stage: 'check' | 'store', doneBytes: number): void;
   /** See `readAofSource`. */
   upToDamage?: boolean;
+  /** All of it was read, and nothing is stored yet. */
+  onRead(): Promise<void>;
 }
 
 export type Imported =
@@ -51,6 +53,7 @@ async function importRdb(path: string, bytes: number, deps: ImportDeps): Promise
   const { repository, instance, softwareVersion, now, signal, onProgress } = deps;
   const reading = await readRdb(path, bytes, deps);
   const takenAtMs = await takenAt([path], reading);
+  await deps.onRead();
   const manifest = await repository.withClaim(place(instance), takenAtMs, async (ref): Promise<SnapshotManifest> => {
     const reader = createRdbReader({ classes: instance.dataClasses, takenAtMs });
     const stored = await repository.writeSnapshot(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
@@ -84,6 +87,7 @@ async function importAof(source: AofSource, deps: ImportDeps): Promise<Imported>
   const { base } = source;
   const reading = base?.kind === 'rdb' ? await readRdb(base.path, base.bytes, deps) : undefined;
   const backups = new AofBackups(repository.store);
+  await deps.onRead();
   const manifest = await storeAof(
     backups,
     {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createMergeActivities } from '../../activities/merge.ts';
 import { createDataActivities } from '../../activities/recovery/data.ts';
+import { ownerOf } from '../../model/owner.ts';
 import type { Assessment, DataDecision } from '../../model/recovery.ts';
+import { claimOwner } from '../../repository/owner.ts';
 import { Recovering } from '../support/recovering.ts';
 import { type RedisOptions, startRedis } from '../support/redis-server.ts';
 
@@ -65,6 +67,27 @@ describe('The data of a Redis that serves again', function () {
       createDataActivities(recovering.world).forecastSignIns({ instance: 'main', assessment, decision: nothing }),
     );
     assert.equal(none, undefined);
+  });
+
+  it('is not measured by the backups of another Redis, and nothing of them is offered', async () => {
+    await using redis = await startRedis(NO_SAVES);
+    const recovering = new Recovering(redis);
+    await recovering.signIn(0, 300);
+    await recovering.backup();
+    await redis.command('FLUSHALL');
+    const target = { instance: 'main', address: '10.0.0.5:6379', repository: recovering.repository.store.url };
+    await claimOwner(recovering.repository.store, ownerOf({ ...target, address: '10.0.0.6:6379' }, '2026-08-01T06:00:00.000Z'));
+    const world = {
+      ...recovering.world,
+      instance: async (name: string) => ({ ...(await recovering.world.instance(name)), target }),
+    };
+    const assessment = recovering.assessment();
+    const decision = await recovering.job(() => createDataActivities(world).decideData({ instance: 'main', assessment }));
+    assert.deepEqual([decision.verdict, decision.decision, decision.offer], ['unknown', 'go-on', undefined]);
+    assert.match(
+      decision.text,
+      /^DATA OF ANOTHER: these are the backups of main at 10\.0\.0\.6:6379, since 2026-08-01, and nothing/,
+    );
   });
 
   it('is brought back from where the log of the failed process ends, and not from what the archiver follows now', async () => {

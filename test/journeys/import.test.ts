@@ -3,6 +3,7 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RestoreReport } from '../../model/operations.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
+import { readOwner } from '../../repository/owner.ts';
 import { House } from '../support/house.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -47,6 +48,7 @@ describe('Data that somebody has in hand', function () {
       await redis.stop();
       const { kind, backupId } = await imported(join(redis.dir, 'appendonly.aof'));
       assert.equal(kind, 'aof');
+      assert.equal((await readOwner(house.repository.store, 'main'))?.address, `127.0.0.1:${house.redis.port}`); // claimed
       await restored('--aof-backup', backupId);
       assert.equal(await digest(), wanted);
       const snapshot = await imported(join(redis.dir, 'dump.rdb'));

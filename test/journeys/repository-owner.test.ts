@@ -52,10 +52,21 @@ describe('One repository prefix for two environments', function () {
     assert.deepEqual([await ids(), await objects()], before);
   });
 
-  it('check and status say so', async () => {
+  it('check, status, list, show and clone say so', async () => {
     const owned = new RegExp(`the backups of main in .* are those of main at 127.0.0.1:${production.redis.port} on here`);
     assert.match((await staging.command('check', 'main')).stdout, owned);
     assert.match((await staging.command('status', 'main')).stdout, /these are the backups of another: main at/);
+    const first = new RegExp(`^DATA OF ANOTHER: these are the backups of main at 127.0.0.1:${production.redis.port} on here`);
+    const clone = join(staging.dir, 'clone');
+    for (const command of ['list', 'show', `clone main --directory ${clone}`]) {
+      const { stdout, stderr } = await staging.command(...command.split(' '));
+      assert.match(stdout, first, `${command}: ${stderr}`);
+    }
+    assert.equal((await staging.command('clone', '--stop', clone)).code, 0);
+    assert.match(
+      (await production.command('show')).stdout,
+      new RegExp(`^ {2}of +127.0.0.1:${production.redis.port} on here$`, 'm'),
+    );
     assert.match(
       (await production.command('check', 'main')).stdout,
       /^ok {7}main owner: the backups of main are its own, since /m,

@@ -57,6 +57,7 @@ export class Recovering {
     const world: Partial<World> = {
       softwareVersion: '0.1.0',
       now: Date.now,
+      instances: () => ['main'],
       requireLock: async () => undefined,
       instance: async () => target as ProtectedInstance,
       repository: async () => this.repository,
