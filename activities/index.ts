@@ -15,6 +15,7 @@ import { createAssessActivities } from './recovery/assess.ts';
 import { createAuthenticationActivities } from './recovery/authentication.ts';
 import { createBaselineActivities } from './recovery/baseline.ts';
 import { createDataActivities } from './recovery/data.ts';
+import { createHolderActivities } from './recovery/holder.ts';
 import { createPlaceLookActivities } from './recovery/look-from-place.ts';
 import { createStillServesActivities } from './recovery/still-serves.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
@@ -50,6 +51,7 @@ export const createActivities = (world: World) => ({
   ...createBaselineActivities(world),
   ...createDataActivities(world),
   ...createStillServesActivities(world),
+  ...createHolderActivities(world),
   ...createWarmupActivities(world),
   ...createAuthenticationActivities(world),
   ...createWatchActivities(world),

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../activities/world.ts';
+import { formatDuration } from '../model/format.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch.ts';
@@ -22,6 +23,18 @@ export const operations: World['operations'] = {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
+  },
+
+  async doing({ workflowId, runId }) {
+    const { raw } = await Context.current().client.workflow.getHandle(workflowId, runId).describe();
+    const steps = (raw.pendingActivities ?? []).map((step) => {
+      const sinceMs = Number(step.lastStartedTime?.seconds ?? step.scheduledTime?.seconds ?? 0) * 1000;
+      const name = step.activityType?.name ?? 'a step';
+      const tries = (step.attempt ?? 1) > 1 ? `, attempt ${step.attempt}` : '';
+      const why = step.lastFailure?.message ? `, after: ${step.lastFailure.message}` : '';
+      return `${name}, for ${formatDuration(Math.max(0, Date.now() - sinceMs))}${tries}${why}`;
+    });
+    return steps.length > 0 ? steps.join('; ') : undefined;
   },
 
   async recoveries(instance) {

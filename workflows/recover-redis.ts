@@ -5,9 +5,11 @@ import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '
 import { summaryOf } from '../model/recovery-text.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import type { LockReport } from './lock-messages.ts';
 import { bringBack, type Service } from './recovery/bring-back.ts';
 import { Aborted, Controls } from './recovery/controls.ts';
 import { aftercare, connectivity, data } from './recovery/data.ts';
+import { HolderQuestion } from './recovery/holder.ts';
 import { Page } from './recovery/page.ts';
 import { assess, type LockedRun, type Run, reasonOf } from './recovery/run.ts';
 import { watchAfterwards } from './recovery/watches.ts';
@@ -64,11 +66,18 @@ async function recover(run: Run): Promise<RecoveryResult> {
     return { outcome: 'planned', instance, assessment };
   }
   page.begin('lock', `waiting until nothing else changes ${instance}`);
-  const service = await controls.unlessAborted(() =>
-    withInstanceLock({ instance, kind: 'recovery', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
-      underLock({ ...run, held }, assessment),
-    ),
-  );
+  const service = await controls.unlessAborted(async () => {
+    const question = new HolderQuestion(run, assessment);
+    const onWait = (report: LockReport) => question.about(report);
+    try {
+      return await withInstanceLock({ instance, kind: 'recovery', waitSeconds: LOCK_WAIT_SECONDS, onWait }, (held) => {
+        question.over();
+        return underLock({ ...run, held }, assessment);
+      });
+    } finally {
+      question.over();
+    }
+  });
   if (typeof service === 'object') return notHeld(run, service);
   if (service === 'serving' && run.found.assessment?.failure !== 'cut-off') {
     const failed = await controls.unlessAborted(() => watchAfterwards(run, assessment));

@@ -68,6 +68,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   mergeClasses: { preset: 'copy' },
   removeScratch: { preset: 'undo' },
   lookFromPlace: { preset: 'glance' },
+  lookAtHolder: { preset: 'glance' },
   assessFailure: { preset: 'patient' },
   setAside: { preset: 'recovery', destructive: true },
   putBackAside: { preset: 'undo' },

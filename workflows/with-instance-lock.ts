@@ -39,6 +39,8 @@ export interface LockOptions {
   kind: OperationKind;
   /** How long to wait while another operation holds it, seconds. Past that the outcome is `skipped`. */
   waitSeconds: number;
+  /** Told what holds it, again and again, while it is waited for. */
+  onWait?: (report: LockReport) => void;
 }
 
 /**
@@ -140,7 +142,7 @@ function tell(instance: string, { blocked, holder, phase }: LockReport): void {
 }
 
 async function acquire(
-  { instance, kind, waitSeconds }: LockOptions,
+  { instance, kind, waitSeconds, onWait }: LockOptions,
   holder: LockHolder,
   entries?: UndoEntry[],
   always?: 'wait',
@@ -170,6 +172,7 @@ async function acquire(
     if (conflict === 'join') return { outcome: 'joined', because };
     if (conflict === 'refuse') throw refused(instance, because);
     if (Date.now() >= deadline) return { outcome: 'skipped', because };
+    if (conflict === 'wait') onWait?.(seen);
     await condition(() => report?.free === true, Math.max(1, Math.min(30_000, deadline - Date.now())));
   }
 }

@@ -34,7 +34,11 @@ class Watching {
       now: Date.now,
       draining: this.drain.signal,
       instances: () => Object.keys(this.servers),
-      operations: { lockHolder: async (name) => (name === 'main' ? this.holder : undefined), recoveries: async () => [] },
+      operations: {
+        lockHolder: async (name) => (name === 'main' ? this.holder : undefined),
+        doing: async () => undefined,
+        recoveries: async () => [],
+      },
       instance: async (name) => {
         const { applications, process } = this;
         return { name, connection: this.servers[name]?.connection, watch: SETTINGS, applications, process } as never;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RunbookStatus } from '../../model/runbook.ts';
 import { filesIn, isKept, KEYS, quickRecovery, SESSIONS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
@@ -209,7 +210,7 @@ describe('A recovery that is disturbed', function () {
     assert.equal((await merge.describe()).status.name, 'CANCELLED');
   });
 
-  it('waits for a restore that holds the lock, and says so', async () => {
+  it('names a restore that holds the lock, and what it does, and ends it when a person says so', async () => {
     await redis.stand({ config: WITH_LOG });
     await redis.house.killWorker();
     await redis.house.startWorker('hold:awaitServing');
@@ -217,10 +218,14 @@ describe('A recovery that is disturbed', function () {
     const restore = await redis.house.startRestore();
     await begun('awaitServing', before);
     const running = await redis.start();
-    await redis.untilNow(/waiting until nothing else changes main/);
+    const asked = async () => (await running.query<RunbookStatus>('status').catch(() => undefined))?.question;
+    await until(async () => (await asked()) !== undefined, { what: 'it asks what is to become of the restore' });
+    const { text = '', plan } = (await asked()) ?? {};
+    assert.match(text, /^restore\/main holds main, and is at this: awaitServing, for .+\. Cancel it\? It puts back/);
     assert.ok(!redis.house.steps.slice(before).includes('restartServer'));
-    await restore.cancel();
+    await running.executeUpdate('approve', { args: [{ by: 'ann', plan }] });
     await restore.result().catch(() => undefined);
+    assert.equal((await restore.describe()).status.name, 'CANCELLED');
     const report = (await running.result()) as RecoveryReport;
     assert.equal(report.outcome, 'serving');
     assert.equal(report.serving?.keys, KEYS);

@@ -1,0 +1,60 @@
+import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workflow';
+import type { Assessment } from '../../model/recovery.ts';
+import type { LockReport } from '../lock-messages.ts';
+import { act } from '../steps.ts';
+import { type Run, softly } from './run.ts';
+
+/** So much of a run id tells one run from the next of the same name. */
+const RUN_ID_CHARS = 8;
+
+/**
+ * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a person is
+ * asked at once whether it is to be ended. Without an answer it is waited for.
+ */
+export class HolderQuestion {
+  readonly #run: Run;
+  readonly #isDown: boolean;
+  readonly #asked = new Set<string>();
+  readonly #scope = new CancellationScope();
+  #blocked: string | undefined;
+
+  constructor(run: Run, { failure }: Assessment) {
+    this.#run = run;
+    this.#isDown = failure !== 'healthy' && failure !== 'loading';
+  }
+
+  /** Told again and again while the lock is held. */
+  about(report: LockReport): void {
+    const { holder, blocked, ending } = report;
+    if (blocked && blocked.because !== this.#blocked)
+      this.#run.page.say(`${holder.workflowId} ${blocked.because}. ${blocked.next}`);
+    this.#blocked = blocked?.because;
+    if (ending || !this.#isDown || this.#asked.has(holder.runId)) return;
+    this.#asked.add(holder.runId);
+    this.#scope.run(() => this.#ask(report)).catch(() => undefined); // the lock is free, or all is aborted: nobody is asked any more
+  }
+
+  /** The lock is ours, or nobody waits for it any more. */
+  over(): void {
+    this.#scope.cancel();
+  }
+
+  async #ask({ holder }: LockReport): Promise<void> {
+    const { page, controls, input, found } = this.#run;
+    const { instance } = input;
+    const { workflowId, runId } = holder;
+    const asked = act('lookAtHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
+    const doing = (await softly(page, `what ${workflowId} does`, asked))?.doing;
+    const limitMs = found.assessment?.settings.askForMs ?? 0;
+    const text = `${workflowId} holds ${instance}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;
+    const answerBy = new Date(Date.now() + limitMs).toISOString();
+    const plan = `cancel-${runId.slice(0, RUN_ID_CHARS)}`;
+    const answer = await controls.ask({ plan, text, answerBy, otherwise: 'it is waited for' }, limitMs);
+    page.say(`waiting until ${workflowId} lets go of ${instance}`);
+    if (answer !== 'approved') return;
+    page.note(`${workflowId} is cancelled`);
+    await getExternalWorkflowHandle(workflowId, runId)
+      .cancel()
+      .catch(() => undefined); // it ended in this moment
+  }
+}
