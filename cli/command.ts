@@ -12,6 +12,8 @@ export interface CommandSpec {
   about: string;
   arguments: readonly { name: string; about: string; required?: boolean }[];
   options: readonly OptionSpec[];
+  /** What to do meanwhile, when Temporal does not answer. */
+  withoutTemporal?: string;
   /** Exit codes that need a word beyond docs/errors.md. */
   exits?: string;
   /** Returns the exit code when it isn't 0. */

@@ -46,7 +46,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help, --version
-    return output.failure(error instanceof CommanderError ? usageError(error, args) : await translated(error));
+    return output.failure(error instanceof CommanderError ? usageError(error, args) : withAdvice(await translated(error), args));
   }
 }
 
@@ -55,6 +55,13 @@ async function translated(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || error.name !== 'ServiceError') return error;
   const { errorOfTemporal } = await import('../worker/temporal-errors.ts');
   return errorOfTemporal(error);
+}
+
+/** What this command has to say when there is no Temporal. */
+function withAdvice(error: unknown, [name]: readonly string[]): unknown {
+  const advice = COMMANDS.find((spec) => spec.name === name)?.withoutTemporal;
+  if (advice === undefined || !(error instanceof RecoveryError) || error.code !== 'TEMPORAL_UNREACHABLE') return error;
+  return new RecoveryError(error.code, error.message, { next: `${error.next} ${advice}`, cause: error.cause });
 }
 
 type Run = (spec: CommandSpec, given: Given) => Promise<void>;

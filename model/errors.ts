@@ -86,7 +86,7 @@ export const ERRORS = {
   LOCK_LOST: { exit: 51, retryable: false, title: 'This run is not, or no longer, the holder of the lock' },
   CANCELLED: { exit: 52, retryable: false, title: 'The operation was cancelled' },
   PLATFORM_UNSUPPORTED: { exit: 53, retryable: false, title: 'This platform cannot do that' },
-  PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker polls the queue of that place' },
+  PLACE_UNREACHABLE: { exit: 54, retryable: false, title: 'No worker answers, or none at that place' },
   RESTART_TOO_SOON: { exit: 57, retryable: false, title: 'A recovery has restarted this Redis a short while ago' },
   TEMPORAL_UNREACHABLE: { exit: 55, retryable: true, title: 'Temporal does not answer' },
   TEMPORAL_FORGOT: { exit: 55, retryable: false, title: 'Temporal no longer knows the operation, or its namespace' },

@@ -48,7 +48,7 @@ export function unreachable(address: string | undefined, error: unknown): Recove
     });
   }
   return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal${where} does not answer: ${cause?.details || messageOf(error)}`, {
-    next: 'Start it, or name it by temporal.address or TEMPORAL_ADDRESS. To restore without it: `redis-backup restore INSTANCE --direct`.',
+    next: 'Start it, or name it by temporal.address or TEMPORAL_ADDRESS.',
   });
 }
 

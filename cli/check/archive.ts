@@ -3,6 +3,7 @@ import { newestNeeds } from '../../activities/log-needs.ts';
 import { openArchive } from '../../activities/open-archive.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { baseOfEnd } from '../../model/archive-plan.ts';
+import type { ArchiveStatus } from '../../model/archiving.ts';
 import { backlogSeconds, wantedBacklogBytes } from '../../model/backlog.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { formatBytes, formatCountOf, formatDuration, formatList, formatRate } from '../../model/format.ts';
@@ -12,7 +13,8 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { ifKnown } from '../../redis/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
-import { newestRun, startArchive } from '../operations/index.ts';
+import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
+import type { OperationStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -36,10 +38,31 @@ export const checkArchiver = (session: TemporalSession, { name, archive }: Insta
       await startArchive(session, { instance: name });
       return [ok('archiver', `started ${workflowId}: Temporal knew of none`)];
     }
-    return run?.status.name === 'RUNNING'
-      ? [ok('archiver', `${workflowId} runs; \`redis-backup archive ${name} --status\` says how far it is`)]
-      : [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];
+    if (run?.status.name !== 'RUNNING')
+      return [failed('archiver', `${workflowId} does not run: nothing is archived`, `Run \`redis-backup archive ${name}\`.`)];
+    const handle = session.client.workflow.getHandle(workflowId);
+    const [said, now] = await Promise.all([askWithin<ArchiveStatus>(session, handle, 'status'), statusOf(handle, Date.now())]);
+    return [archiverFinding(workflowId, said, now)];
   });
+
+/** What the archiver says itself, and whether a worker does what it has asked for. */
+export function archiverFinding(workflowId: string, said: ArchiveStatus, now: OperationStatus): Finding {
+  const { instance, phase, detachedBy, trouble, rpo } = said;
+  const look = `\`redis-backup archive ${instance} --status\` says how far it is`;
+  if (phase === 'detached')
+    return warning(
+      'archiver',
+      `${workflowId} has let go of Redis for ${detachedBy}: nothing is archived`,
+      `It comes back when that has ended; ${look}.`,
+    );
+  const wrong =
+    trouble ??
+    (now.waits ? `${now.note}: nothing is archived` : undefined) ??
+    (now.problem === undefined || now.rpoSeconds !== undefined ? undefined : `attempt ${now.attempt} after: ${now.problem}`) ??
+    (rpo?.silentSince === undefined ? undefined : `nothing heard from Redis since ${rpo.silentSince}`);
+  if (wrong === undefined) return ok('archiver', `${workflowId} runs and answers; ${look}`);
+  return failed('archiver', `${workflowId} does not follow: ${wrong}`, `See whether Redis and the worker are there: ${look}.`);
+}
 
 /** The backlog covers the archiver being away for two minutes; proposed with the memory that it takes, and never set. */
 async function backlogFinding(client: RedisClient): Promise<Finding[]> {

@@ -40,14 +40,14 @@ export async function checkPlatform(
 
 async function lookAtProcess(
   config: ProcessConfig,
-  { redis }: InstanceConfig,
+  { redis, name }: InstanceConfig,
   client: RedisClient | undefined,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
   const opened = openProcessPlatform({ ...config, port: redis.port });
   const layout = await opened.dataLayout();
   return [
-    ...(await processFindings(opened)),
+    ...(await processFindings(opened, name)),
     ...(await directoryFindings(config, layout, rights)),
     ...(await checkLeftovers(layout)),
     ...(await sameDirectory(config, layout, client)),
@@ -55,10 +55,10 @@ async function lookAtProcess(
   ];
 }
 
-async function processFindings(opened: Platform): Promise<Finding[]> {
+async function processFindings(opened: Platform, instance: string): Promise<Finding[]> {
   const { running, pid } = await opened.status();
   if (!running)
-    return [warning('platform', `${opened.description} does not run`, 'Start it, or restore into it: `redis-backup restore`.')];
+    return [warning('platform', `${opened.description} does not run`, `Bring it back: \`redis-backup recover ${instance}\`.`)];
   const runs = ok('platform', `${opened.description} runs as process ${pid}`);
   return (await opened.logs(1)).length > 0 ? [runs] : [runs, UNREADABLE_LOG];
 }

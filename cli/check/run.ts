@@ -1,3 +1,4 @@
+import type { InstanceConfig } from '../../config/config.ts';
 import { instanceOf } from '../../config/load.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { hostQueue } from '../../model/operations.ts';
@@ -7,7 +8,7 @@ import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
 import { checkCommands } from './commands.ts';
 import { checkDataClasses } from './data-classes.ts';
-import { type CheckWorld, type Finding, findings, ok } from './finding.ts';
+import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
 import { checkIdentity } from './identity.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
@@ -79,5 +80,27 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   } finally {
     client?.close();
   }
-  return all;
+  return [...all, ...notLookedAt(instance, { redis: client !== undefined, temporal: session !== undefined })];
+}
+
+/** What could not be asked is not well: it is not known. */
+export function notLookedAt(
+  { platform, archive, watch }: Pick<InstanceConfig, 'platform' | 'archive' | 'watch'>,
+  answers: { redis: boolean; temporal: boolean },
+): Finding[] {
+  const ofRedis = ['permissions', 'clock', 'persistence policy', archive && 'what the continuous log needs'];
+  const isProcess = platform.type === 'process';
+  const ofTemporal = [
+    'schedule',
+    isProcess && 'whether a worker is at its place, and what it may do there',
+    archive && 'archiver',
+    watch && 'watcher',
+  ];
+  const say = (who: string, what: (string | false | undefined)[]) =>
+    warning(
+      'not looked at',
+      `${who} does not answer, so nothing is known of this: ${what.filter((one) => one).join(', ')}`,
+      'Check again when it answers.',
+    );
+  return [...(answers.redis ? [] : [say('Redis', ofRedis)]), ...(answers.temporal ? [] : [say('Temporal', ofTemporal)])];
 }

@@ -77,12 +77,8 @@ const quarrel = (session: TemporalSession, config: Config, queue: string, worker
 export const checkPlace = ({ connection, namespace, named }: TemporalSession, place: string): Promise<Finding[]> =>
   findings('place', async () => {
     const queue = named(place);
-    const { pollers } = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name: queue },
-      taskQueueType: QUEUE_TYPE.activity,
-    });
-    if (pollers && pollers.length > 0) return ok('place', `a worker polls ${queue}`);
+    const pollers = await pollersOf(connection, namespace, queue, QUEUE_TYPE.activity, Date.now());
+    if (pollers.length > 0) return ok('place', `a worker polls ${queue}`);
     const host = place.replace(/^host\//, '');
     return warning(
       'place',

@@ -1,6 +1,7 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
-import { newestRun, startWatch } from '../operations/index.ts';
+import type { WatchStatus } from '../../model/watch.ts';
+import { askWithin, newestRun, startWatch, statusOf } from '../operations/index.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok } from './finding.ts';
 
@@ -14,7 +15,13 @@ export const checkWatcher = (session: TemporalSession, { name, watch }: Instance
       await startWatch(session, { instance: name });
       return [ok('watcher', `started ${workflowId}: Temporal knew of none`)];
     }
-    return run?.status.name === 'RUNNING'
-      ? [ok('watcher', `${workflowId} runs; \`redis-backup watch ${name} --status\` says what it sees`)]
-      : [failed('watcher', `${workflowId} does not run: nobody notices an outage`, `Run \`redis-backup watch ${name}\`.`)];
+    if (run?.status.name !== 'RUNNING')
+      return [failed('watcher', `${workflowId} does not run: nobody notices an outage`, `Run \`redis-backup watch ${name}\`.`)];
+    const handle = session.client.workflow.getHandle(workflowId);
+    const [, now] = await Promise.all([askWithin<WatchStatus>(session, handle, 'status'), statusOf(handle, Date.now())]);
+    if (now.waits)
+      return [
+        failed('watcher', `${workflowId}: ${now.note}: nobody notices an outage`, 'Run `redis-backup worker`, as a service.'),
+      ];
+    return [ok('watcher', `${workflowId} runs and answers; \`redis-backup watch ${name} --status\` says what it sees`)];
   });

@@ -12,13 +12,13 @@ export const archive: CommandSpec = {
   about: 'starts the continuous log of a Redis, which then follows it for ever; or says how far it is',
   arguments: [ONE_INSTANCE],
   options: [{ flags: '--status', about: 'only say whether it runs, and what would be lost now' }],
-  exits: '62 with --status when no archiver runs',
+  exits: '62 with --status when no archiver runs, 54 when no worker answers for it',
   async run({ config, temporal, output, now }, given) {
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'archive');
     if (!loaded.instances[instance]?.archive) throw notConfigured(instance);
     const session = await temporal();
-    const { newestRun, startArchive, statusOf } = await import('../operations/index.ts');
+    const { askWithin, newestRun, startArchive, statusOf } = await import('../operations/index.ts');
     const workflowId = session.named(WORKFLOW_IDS.archive(instance));
     if (given.options.status !== true) {
       const { joined } = await startArchive(session, { instance });
@@ -29,7 +29,7 @@ export const archive: CommandSpec = {
     const handle = session.client.workflow.getHandle(workflowId);
     const run = await newestRun(handle, session.targetOf(instance));
     if (run?.status.name !== 'RUNNING') throw notRunning(instance);
-    const [status, now_] = await Promise.all([handle.query<ArchiveStatus>('status'), statusOf(handle, now())]);
+    const [status, now_] = await Promise.all([askWithin<ArchiveStatus>(session, handle, 'status'), statusOf(handle, now())]);
     output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));
     return undefined;
   },

@@ -25,6 +25,8 @@ export const recover: CommandSpec = {
     { flags: '--abort <reason>', about: 'end it: what has begun has 3 s to finish, what can be put back is' },
     { flags: '--by <name>', about: 'who you are, for the report; your login name when left out' },
   ],
+  withoutTemporal:
+    'Nobody recovers without it, but Redis starts without it: read its log, copy its data directory where that speaks of damage, and start it as its machine does, such as `systemctl start redis-server`.',
   exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
   async run(context, given) {
     const instance = oneInstance(await context.config(), given.arguments[0], 'recover');

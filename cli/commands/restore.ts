@@ -2,6 +2,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
+import type { Output } from '../output/output.ts';
 import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
 import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
 import { restoreText } from '../restore-text.ts';
@@ -53,6 +54,7 @@ export const restore: CommandSpec = {
     { flags: '--skip-safety-snapshot', about: 'take no backup of what is there now; its files are kept aside in any case' },
     { flags: '--direct', about: 'without Temporal, in this process: for when Temporal itself is down; not durable' },
   ],
+  withoutTemporal: 'To restore without it, on the machine of the Redis: `redis-backup restore INSTANCE --direct`.',
   exits:
     'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on; 52 with --direct, when everything was put back',
   async run(context, given) {
@@ -139,10 +141,22 @@ function aofBackupOf(given: Given, isSnapshotNamed: boolean): string | undefined
   });
 }
 
+/** Nobody may know that it goes without a worker, too. */
+const namingDirect = (output: Output): Output => ({
+  ...output,
+  status: ({ note, ...status }) =>
+    output.status({
+      ...status,
+      ...(note === undefined
+        ? {}
+        : { note: status.waits ? `${note}; without any: --direct, on the machine of the Redis` : note }),
+    }),
+});
+
 async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreConduct> {
   const session = await temporal();
   const { startPlan, startRestore, follow } = await import('../operations/index.ts');
-  const options = { session, output, interrupt };
+  const options = { session, output: namingDirect(output), interrupt };
   return {
     async plan(input) {
       const result = await follow<RestoreResult>(await startPlan(session, input), options);

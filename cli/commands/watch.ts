@@ -20,7 +20,7 @@ export const watch: CommandSpec = {
     { flags: '--by <name>', about: 'who you are; your login name when left out' },
     { flags: '--stop', about: 'watch it no longer; a recovery that runs goes on' },
   ],
-  exits: '60 with --status when nobody watches',
+  exits: '60 with --status when nobody watches, 54 when no worker answers for the watcher',
   async run(context, given) {
     const { config, temporal, output, now } = context;
     const { status: onlyStatus, stop } = given.options;
@@ -35,7 +35,7 @@ export const watch: CommandSpec = {
     }
     const session = await temporal();
     const workflowId = session.named(WORKFLOW_IDS.watch(instance));
-    const { newestRun, startWatch, statusOf } = await import('../operations/index.ts');
+    const { askWithin, newestRun, startWatch, statusOf } = await import('../operations/index.ts');
     if (onlyStatus !== true && stop !== true) {
       const { joined } = await startWatch(session, { instance });
       const text = joined ? `${workflowId} runs already` : `started ${workflowId}: ${instance} is watched from now on`;
@@ -51,7 +51,7 @@ export const watch: CommandSpec = {
       return undefined;
     }
     if (!runs) throw notRunning(instance);
-    const [status, seen] = await Promise.all([handle.query<WatchStatus>('status'), statusOf(handle, now())]);
+    const [status, seen] = await Promise.all([askWithin<WatchStatus>(session, handle, 'status'), statusOf(handle, now())]);
     output.result({ ...status, now: seen }, watchText(status, seen));
     return undefined;
   },

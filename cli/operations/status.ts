@@ -26,7 +26,7 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     ...(typeof description.memo?.question === 'string' ? { question: description.memo.question } : {}),
     ...(failing ? { note: `it cannot go on: ${failing}; it is tried again` } : {}),
     ...(!failing && nobodyTakes(description.raw.pendingWorkflowTask, now)
-      ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\`` }
+      ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\``, waits: true }
       : {}),
   };
 }
@@ -62,7 +62,7 @@ function activityStatus(activity: PendingActivity, now: number): Partial<Operati
     ...(isPast ? {} : { ...(note === undefined ? {} : { note }), ...(rpoSeconds === undefined ? {} : { rpoSeconds }) }),
     ...(attempt > 1 ? { attempt } : {}),
     ...(attempt > 1 && problem ? { problem } : {}),
-    ...(waits ? { note: `waiting: no worker takes it${queue ? ` from ${queue}` : ''}` } : {}),
+    ...(waits ? { note: `waiting: no worker takes it${queue ? ` from ${queue}` : ''}`, waits: true } : {}),
   };
 }
 

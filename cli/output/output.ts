@@ -19,6 +19,8 @@ export interface OperationStatus {
   /** Of the continuous log: age of the oldest write that is not stored. */
   rpoSeconds?: number;
   note?: string;
+  /** No worker takes what is next, which `note` says. */
+  waits?: boolean;
   /** From 2 on: the step is being tried again, and this is why. */
   attempt?: number;
   problem?: string;

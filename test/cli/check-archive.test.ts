@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { archiverFinding } from '../../cli/check/archive.ts';
+import { notLookedAt } from '../../cli/check/run.ts';
+import type { OperationStatus } from '../../cli/output/output.ts';
+import type { ArchiveStatus } from '../../model/archiving.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
-import { CheckStage, found, POLICY } from './support/check-stage.ts';
+import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';
 
 describe('redis-backup check of the continuous log', function () {
   this.timeout(60_000);
@@ -25,6 +29,54 @@ describe('redis-backup check of the continuous log', function () {
         next: 'Run `redis-backup archive main`.',
       },
     ]);
+  });
+
+  it('calls no archiver and no watcher well for which no worker answers, and tells whoever asks for their status within seconds', async () => {
+    await using here = await stage.siteWith({ config: POLICY }, 'archive: {}, watch: {}');
+    const { workflow } = await stage.temporal.client();
+    const handles = [];
+    for (const [workflowId, type] of [['archive/main', 'archiveContinuously'], ['watch/main', 'watchRedis']] as const) // biome-ignore format: one line
+      handles.push(await workflow.start(type, { workflowId, taskQueue: 'redis-ops', args: [{ instance: 'main' }] }));
+    const { findings } = await here.site.json<CheckResult>('check');
+    for (const check of ['archiver', 'watcher']) {
+      const finding = findings.find((one) => one.check === check);
+      assert.equal(finding?.level, 'failed');
+      assert.match(finding?.message ?? '', /^PLACE_UNREACHABLE: .* no worker answers for it: it does nothing meanwhile/);
+      assert.match(finding?.next ?? '', /redis-backup worker/);
+    }
+    for (const command of ['archive', 'watch']) {
+      const { code, stderr } = await here.site.run(`${command} main --status`);
+      assert.equal(code, 54, stderr);
+      assert.match(stderr, /^error: .*\/main is known to Temporal, but no worker answers for it/);
+    }
+    for (const handle of handles) await handle.terminate();
+  });
+
+  it('calls an archiver well only when it follows', () => {
+    const said = { instance: 'main', phase: 'follow' } as const;
+    const of = (status: Partial<ArchiveStatus>, now: Partial<OperationStatus> = {}) =>
+      archiverFinding('archive/main', { ...said, ...status }, { workflowId: 'archive/main', ...now });
+    const rpo = { seconds: 0, storedUpTo: '2026-08-01T10:41:55Z', asOf: '2026-08-01T10:42:07Z' };
+    assert.equal(of({ rpo }, { rpoSeconds: 0 }).level, 'ok');
+    assert.equal(of({ phase: 'detached', detachedBy: 'restore/main' }).level, 'warning');
+    for (const [bad, words] of [
+      [of({ phase: 'trouble', trouble: 'Redis does not answer' }), /Redis does not answer/],
+      [of({ rpo: { ...rpo, silentSince: rpo.storedUpTo } }), /nothing heard from Redis since/],
+      [of({}, { waits: true, note: 'waiting: no worker takes it' }), /no worker takes it/],
+      [of({}, { attempt: 2, problem: 'heartbeat timeout' }), /attempt 2 after: heartbeat timeout/],
+    ] as const) {
+      assert.equal(bad.level, 'failed');
+      assert.match(bad.message, words);
+    }
+  });
+
+  it('says what nobody has looked at, when Redis or Temporal does not answer', () => {
+    const instance = { platform: { type: 'process' }, archive: {}, watch: {} } as Parameters<typeof notLookedAt>[0];
+    assert.deepEqual(notLookedAt(instance, { redis: true, temporal: true }), []);
+    const words = notLookedAt(instance, { redis: false, temporal: false }).map(({ message }) => message);
+    for (const what of ['permissions', 'clock', 'persistence policy', 'continuous log'])
+      assert.ok(words[0]?.includes(what), words[0]);
+    for (const what of ['schedule', 'place', 'archiver', 'watcher']) assert.ok(words[1]?.includes(what), words[1]);
   });
 
   it('proposes a backlog for two minutes of the writes that it measures, with the memory that it takes', async () => {

@@ -206,6 +206,13 @@ describe('redis-backup backup, through a real Temporal', function () {
     stage.play = async () => STORED;
     const stderr = new Captured();
     const running = site.run('backup', { stderr });
+    const planned = new Captured();
+    const leave = new AbortController();
+    const planning = site.run('restore --plan', { stderr: planned, interrupt: leave.signal });
+    await until(() => planned.text.includes('no worker polls redis-ops'), { what: 'a word about the worker' });
+    assert.match(planned.text, /; without any: --direct, on the machine of the Redis$/m);
+    leave.abort();
+    assert.equal((await planning).code, 130);
     await until(() => stderr.text.includes('no worker'), { what: 'a word about the worker' });
     assert.match(stderr.text, /^backup\/main: waiting: no worker polls redis-ops; start one with `redis-backup worker`$/m);
     await stage.startWorker();
@@ -234,13 +241,20 @@ describe('redis-backup backup, through a real Temporal', function () {
     await using lonely = await openSite(
       `temporal: { address: "127.0.0.1:${port}" }\ninstances: { main: { url: redis://127.0.0.1:1 } }`,
     );
-    const { code, stderr } = await lonely.run('backup');
-    assert.equal(code, 55);
-    assert.match(stderr, new RegExp(`^error: Temporal at 127.0.0.1:${port} does not answer: `));
-    assert.match(
-      stderr,
-      /^next: Start it, or name it by temporal.address or TEMPORAL_ADDRESS. To restore without it: `redis-backup restore INSTANCE --direct`.$/m,
-    );
+    const SAYS = {
+      backup: /^next: Start it, or name it by temporal.address or TEMPORAL_ADDRESS.$/m,
+      'restore --plan':
+        /TEMPORAL_ADDRESS. To restore without it, on the machine of the Redis: `redis-backup restore INSTANCE --direct`.$/m,
+      recover:
+        /TEMPORAL_ADDRESS. Nobody recovers without it, but Redis starts without it: read its log, .* start it as its machine does/m,
+    };
+    for (const [command, next] of Object.entries(SAYS)) {
+      const { code, stderr } = await lonely.run(command);
+      assert.equal(code, 55);
+      assert.match(stderr, new RegExp(`^error: Temporal at 127.0.0.1:${port} does not answer: `));
+      assert.match(stderr, next);
+      if (command === 'recover') assert.doesNotMatch(stderr, /restore/);
+    }
   });
 
   it('names a namespace that Temporal does not have', async () => {
