@@ -1,5 +1,6 @@
 import { readFile, realpath } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { isIP } from 'node:net';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import {
   cwdOf,
@@ -20,6 +21,8 @@ export interface RedisIdentity {
   /** Absolute. */
   configFile?: string;
   pidFile?: string;
+  /** The addresses that it binds, by redis.conf. Absent: any, or a name. */
+  addresses?: readonly string[];
   /** Its data directory, the program that it is started with, and whom its data belongs to: they tell one from another. */
   dir?: string;
   program?: string;
@@ -28,8 +31,8 @@ export interface RedisIdentity {
 
 const SERVER = /^(?:redis|valkey)-server/;
 // What Redis makes of its arguments: `/usr/bin/redis-server 127.0.0.1:6379`, `redis-server *:6379 [cluster]`
-const SERVER_TITLE = /(?:redis|valkey)-server[^/\s]* \S*:(\d+)(?: \[\w+\])?\s*$/;
-const CHILD_TITLE = /(?:redis|valkey)-(?:rdb-bgsave|aof-rewrite)\S* \S*:(\d+)(?: \[\w+\])?\s*$/;
+const SERVER_TITLE = /(?:redis|valkey)-server[^/\s]* (?<address>\S*):(?<port>\d+)(?: \[\w+\])?\s*$/;
+const CHILD_TITLE = /(?:redis|valkey)-(?:rdb-bgsave|aof-rewrite)\S* (?<address>\S*):(?<port>\d+)(?: \[\w+\])?\s*$/;
 
 /**
  * Finds the Redis server that is meant, and never another process: it is a redis-server or valkey-server, and it listens on the
@@ -42,29 +45,71 @@ export async function findRedis(identity: RedisIdentity): Promise<ProcessEntry |
   const servers = serversOf(await readProcesses());
   if (servers.length === 0) return undefined;
   const listening = await listenersAmong(servers, identity.ports);
-  if (listening.length > 0) return theOne(listening, identity);
+  if (listening.length > 0) return theOne(await notOthers(listening, identity), identity);
   const named: ProcessEntry[] = [];
   const pid = await pidFrom(identity.pidFile);
   for (const server of servers) {
     if (!(await isNamed(server, identity, pid))) continue;
     if (await sharesOurNetwork(server.pid)) named.push(server);
   }
-  return theOne(named, identity);
+  return theOne(await notOthers(named, identity), identity);
 }
+
+/**
+ * Without those that say that they are another: on another address of the same port, or of another configuration file. One
+ * that stands in our data directory is ours all the same.
+ */
+async function notOthers(found: readonly ProcessEntry[], identity: RedisIdentity): Promise<ProcessEntry[]> {
+  const home = await real(identity.dir);
+  const isOurs = await Promise.all(
+    found.map(async ({ pid, args }) => {
+      const cwd = await cwdOf(pid);
+      return (home !== undefined && cwd === home) || !isAnother(args, cwd, identity);
+    }),
+  );
+  return found.filter((_, index) => isOurs[index]);
+}
+
+function isAnother(args: readonly string[], cwd: string | undefined, { addresses, configFile }: RedisIdentity): boolean {
+  const title = (SERVER_TITLE.exec(args.join(' ')) ?? CHILD_TITLE.exec(args.join(' ')))?.groups;
+  if (title) return addresses !== undefined && isAddress(title.address) && !addresses.includes(plain(title.address));
+  const [, file] = args;
+  if (file === undefined || file.startsWith('-') || configFile === undefined) return false;
+  if (!isAbsolute(file) && cwd === undefined) return false;
+  return resolve(cwd ?? '/', file) !== configFile && basename(file) !== basename(configFile);
+}
+
+/** Redis writes the first address that it binds into its title, and `*` for any. */
+const isAddress = (text = ''): text is string => isIP(plain(text)) !== 0 && !['0.0.0.0', '::'].includes(plain(text));
+
+/** `-::1`: Redis goes on without it. */
+const plain = (address: string): string => address.replace(/^-/, '');
+
+/** What `bind` says, if that is addresses alone. */
+export function boundAddresses(values: readonly string[] | undefined): string[] | undefined {
+  return values && values.length > 0 && values.every(isAddress) ? values.map(plain) : undefined;
+}
+
+/** Absolute and real, or undefined. */
+const real = async (path: string | undefined): Promise<string | undefined> =>
+  path?.startsWith('/') ? realpath(path).catch(() => path) : undefined;
 
 /**
  * Children that go on saving although their server is gone, after a kill -9 for instance. Left alone, such a child renames its
  * file over whatever stands there when it is done, a restored dump.rdb too.
  */
-export async function findOrphans({ ports }: RedisIdentity): Promise<ProcessEntry[]> {
+export async function findOrphans(identity: RedisIdentity): Promise<ProcessEntry[]> {
   const processes = await readProcesses();
   const servers = new Set(serversOf(processes).map(({ pid }) => pid));
   const orphans = processes.filter(({ args, parentPid }) => {
-    const port = CHILD_TITLE.exec(args.join(' '))?.[1];
-    return port !== undefined && ports.includes(Number(port)) && !servers.has(parentPid);
+    const port = CHILD_TITLE.exec(args.join(' '))?.groups?.port;
+    return port !== undefined && identity.ports.includes(Number(port)) && !servers.has(parentPid);
   });
   const ours = await Promise.all(orphans.map(({ pid }) => sharesOurNetwork(pid)));
-  return orphans.filter((_, index) => ours[index]);
+  return notOthers(
+    orphans.filter((_, index) => ours[index]),
+    identity,
+  );
 }
 
 function serversOf(processes: readonly ProcessEntry[]): ProcessEntry[] {
@@ -86,7 +131,7 @@ async function listenersAmong(servers: readonly ProcessEntry[], ports: readonly 
 }
 
 async function isNamed({ pid, args }: ProcessEntry, { ports, configFile }: RedisIdentity, pidOfFile?: number): Promise<boolean> {
-  const titled = SERVER_TITLE.exec(args.join(' '))?.[1];
+  const titled = SERVER_TITLE.exec(args.join(' '))?.groups?.port;
   if (titled !== undefined) return ports.includes(Number(titled));
   const [, file] = args;
   if (file !== undefined && !file.startsWith('-')) return resolve((await cwdOf(pid)) ?? '/', file) === configFile;
@@ -117,7 +162,6 @@ type Sign = (pid: number) => Promise<boolean>;
 
 /** The surest first: a container has PIDs of its own, and Redis stands in its data directory. */
 async function signsOf({ dir, pidFile, program, uid }: RedisIdentity): Promise<Sign[]> {
-  const real = (path: string | undefined) => (path?.startsWith('/') ? realpath(path).catch(() => path) : undefined);
   const [home, exe, named] = await Promise.all([real(dir), real(program), pidFrom(pidFile)]);
   return [
     async (pid) => ((await pidsOf(pid)) ?? [pid]).length === 1,

@@ -9,7 +9,7 @@ import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
 import { commandStarter, maySignal, sendSignal } from './command-starter.ts';
 import { settingsOf } from './conf-settings.ts';
-import { findOrphans, listens, type RedisIdentity } from './find-redis.ts';
+import { boundAddresses, findOrphans, listens, type RedisIdentity } from './find-redis.ts';
 import { reasonIn } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
@@ -127,6 +127,7 @@ function localRedis(config: ProcessPlatformConfig): LocalRedis {
       ports: ports.length === 0 && port !== undefined ? [port] : ports,
       configFile: fileOf(command, cwd),
       pidFile: pidFile ?? read.pidfile,
+      addresses: boundAddresses(read.directives.get('bind')?.values),
       dir: read.dir,
       program: command[serverAt(command)],
       uid: async () => (await ownerOf(realFiles, read.dir, decisiveNames(layoutOf(read)))).uid,

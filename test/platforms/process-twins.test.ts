@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
@@ -50,6 +50,20 @@ describe('Of two Redis servers on one port', function () {
   it('the one that stands in the data directory of its redis.conf is meant', async () => {
     const [one, other] = [await start('127.0.0.1', join(home, 'one')), await start('127.0.0.2', join(home, 'other'))];
     assert.deepEqual([await found(one.conf), await found(other.conf)], [one.pid, other.pid]);
+  });
+
+  it('the one that is left is not meant where ours is down: it serves on another address, from another directory', async () => {
+    const [one, other] = [await start('127.0.0.1', join(home, 'one')), await start('127.0.0.2', join(home, 'other'))];
+    running[0]?.kill('SIGKILL');
+    await until(() => running[0]?.signalCode !== null, { what: 'ours is gone' });
+    assert.deepEqual([await found(one.conf), await found(other.conf)], [undefined, other.pid]);
+  });
+
+  it('the one that stands in the data directory is meant, though somebody has bound it to another address since', async () => {
+    const one = await start('127.0.0.2', join(home, 'one'));
+    const conf = join(home, 'edited.conf');
+    writeFileSync(conf, readFileSync(one.conf, 'utf8').replace('127.0.0.2', '127.0.0.1'));
+    assert.equal(await found(conf), one.pid);
   });
 
   it('the one of a container, which has process ids of its own, is not meant', async function () {
