@@ -3,6 +3,7 @@ import { createFollowActivities } from './archive/follow-stream.ts';
 import { createTidyActivities } from './archive/tidy.ts';
 import { createAofBackupActivities } from './backup-aof.ts';
 import { createExamineActivities } from './examine-place.ts';
+import { createExamineStoreActivities } from './examine-store.ts';
 import { createLoadBackActivities } from './live/load-back.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
@@ -58,6 +59,7 @@ export const createActivities = (world: World) => ({
   ...createPlaceLookActivities(world),
   ...createAssessActivities(world),
   ...createExamineActivities(world),
+  ...createExamineStoreActivities(world),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -4,6 +4,7 @@ export { archiveContinuously } from './archive-continuously.ts';
 export { backupAof } from './backup-aof.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { examinePlace } from './examine-place.ts';
+export { examineStore } from './examine-store.ts';
 export { instanceLock } from './instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
 export { recoverRedis } from './recover-redis.ts';

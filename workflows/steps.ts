@@ -26,6 +26,7 @@ const STEPS: Record<StepName, { preset: keyof typeof PRESETS; destructive?: true
   putBackRdbCompression: { preset: 'undo' },
   applyRetention: { preset: 'transfer' },
   examinePlace: { preset: 'glance' },
+  examineStore: { preset: 'quick' },
   openPlace: { preset: 'patient' },
   surveyTarget: { preset: 'place' },
   planRestore: { preset: 'quick' },

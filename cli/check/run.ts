@@ -20,6 +20,7 @@ import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
 import { checkPlace, checkTemporal } from './temporal.ts';
 import { checkWatcher } from './watch.ts';
+import { checkWorkerStore } from './worker-store.ts';
 
 const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
 /** A firewall may swallow all that is said behind an open connection: that is one finding, and no other question is asked. */
@@ -31,6 +32,9 @@ export async function* runChecks(world: CheckWorld, instances: readonly string[]
   yield* await checkRepository(world);
   const { session, found } = await checkTemporal(world);
   yield* found;
+  const [first] = instances;
+  const hasWorker = found.some(({ check, level }) => check === 'worker' && level === 'ok');
+  if (session && first !== undefined && hasWorker) yield* await checkWorkerStore(session, first);
   yield* await checkWebhook(world);
   for (const instance of instances) {
     for (const finding of await checkInstance(world, instance, session)) yield { ...finding, instance };

@@ -174,6 +174,21 @@ export const startExamine = (
     ifRunning: 'join',
   });
 
+/** Asks a worker what its own store says to it; ends unanswered after so long. */
+export const startExamineStore = (
+  session: TemporalSession,
+  input: { instance: string },
+  withinMs: number,
+): Promise<RunningOperation> =>
+  start(session, {
+    type: 'examineStore',
+    workflowId: WORKFLOW_IDS.examineStore(input.instance),
+    input,
+    summary: 'what the store says to its worker',
+    endsWithinMs: withinMs,
+    ifRunning: 'join',
+  });
+
 /** Never joins: the one that runs may be no dry run. @throws RecoveryError `LOCKED` */
 export const startRetention = (session: TemporalSession, input: RetentionInput): Promise<RunningOperation> =>
   start(session, {

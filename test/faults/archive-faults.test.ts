@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Finding } from '../../cli/check/finding.ts';
 import { openRedis } from '../../redis/client.ts';
 import { ArchiveLoad, countedIn } from '../support/archive-load.ts';
 import { Archived, peakMb } from '../support/archived.ts';
@@ -22,6 +23,11 @@ describe('A continuous log whose object store is slow, away, or has large things
   let house: House;
   let archived: Archived;
 
+  const writeKeys = () => {
+    writeFileSync(join(house.dir, 'key'), s3.credentials.accessKeyId);
+    writeFileSync(join(house.dir, 'secret'), s3.credentials.secretAccessKey);
+  };
+
   before(async () => {
     s3 = await startS3();
     proxy = await startHttpFaultProxy(s3.port);
@@ -30,8 +36,11 @@ describe('A continuous log whose object store is slow, away, or has large things
       redis: { config: { appendonly: 'yes', 'repl-backlog-size': '1mb' } },
       instance: { archive: { segmentAge: '1s', restartDelay: '2s' } },
     });
+    writeKeys();
     await house.reconfigure((config) => {
       config.repository.endpoint = proxy.endpoint; // for the worker; we look at the store itself
+      config.repository.accessKeyId = { file: 'key' };
+      config.repository.secretAccessKey = { file: 'secret' };
       Object.assign(config, { worker: { host: 'here', spool: { directory: house.dir, maxBytes: '1GiB' } } });
     });
     archived = new Archived(house);
@@ -44,6 +53,28 @@ describe('A continuous log whose object store is slow, away, or has large things
     await proxy?.stop();
     await s3?.stop();
   });
+
+  it('goes on with keys that were rotated, once they are written, and check asks the worker whether it can', async () => {
+    const ofWorker = async () => {
+      const { stdout } = await house.command('check', 'main', '--json');
+      const { findings } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { findings: Finding[] };
+      return findings.find(({ check }) => check === 'worker store');
+    };
+    const old = s3.credentials;
+    await s3.rotate({ accessKeyId: 'new-key', secretAccessKey: 'new-secret' });
+    await house.ask('SET', 'rotated', 'value');
+    await until(async () => /403/.test(await archived.note()), { what: 'it says that it is refused', seconds: 60 });
+    const refused = await ofWorker();
+    assert.deepEqual([refused?.level, /STORE_DENIED/.test(refused?.message ?? '')], ['failed', true]);
+    writeKeys();
+    await until(async () => Number(await house.ask('WAIT', '1', '2000')) === 1, { what: 'the write is stored', seconds: 60 });
+    const taken = await ofWorker();
+    assert.equal(taken?.level, 'ok', taken?.message);
+    await s3.rotate(old);
+    writeKeys();
+    await house.ask('SET', 'rotated', 'back');
+    await until(async () => Number(await house.ask('WAIT', '1', '2000')) === 1, { what: 'the write is stored', seconds: 60 });
+  }).timeout(240_000); // three commands and two starts of the store
 
   it('holds what comes while the store is away, with the times at which it came, and stores it when the store is back', async () => {
     const { timelineId } = await archived.newest();
