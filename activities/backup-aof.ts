@@ -8,6 +8,7 @@ import { ownWorkDirectory } from '../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
 import { pinAof } from '../redis/aof/copy.ts';
 import { openRedis } from '../redis/client.ts';
+import { requireLink } from '../redis/roles.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import { storeAof } from './aof/store.ts';
@@ -55,6 +56,7 @@ export const createAofBackupActivities = (world: World) => ({
     const target = await world.instance(instance);
     await (await world.repository()).requireFence(began);
     using client = await openRedis(target.connection);
+    await requireLink(client);
     await claimRepository(world, target, client);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());

@@ -43,7 +43,7 @@ export const createMergeActivities = (world: World) => ({
    * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
    */
   async planMerge(input: MergeInput): Promise<MergePlan> {
-    const { signal, progress, operationId } = currentJob();
+    const { signal, progress } = currentJob();
     const target = await world.instance(input.instance);
     const { classes } = target;
     refuseUnknown(input, target);
@@ -63,7 +63,7 @@ export const createMergeActivities = (world: World) => ({
     if (!input.planOnly) refuseUnnamed(input, chosen);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const nowMs = world.now();
-    const pin = { planId: operationId, untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
+    const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { instance, shard, backupId } = chosen.manifest;
     await (await world.repository()).pin({ instance, shard, backupId }, pin);
     const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });

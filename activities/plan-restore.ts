@@ -13,7 +13,6 @@ import type { RehearsalOutcome } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
-import { currentJob } from './job-context.ts';
 import { readNamed } from './named-backup.ts';
 import { foreignOwner } from './owner.ts';
 import { chooseFromLog, momentsIn } from './plan-log.ts';
@@ -153,8 +152,6 @@ type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[];
 const isLatest = (backupId: string | undefined): backupId is 'latest' | undefined =>
   backupId === undefined || backupId === 'latest';
 
+/** One for all plans of a backup: people look at a plan many times, and each lasts longer than the one before. */
 const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
-  repository.pin(
-    { instance, shard: ONLY_SHARD, backupId },
-    { planId: currentJob().operationId, untilMs, reason: 'a restore plan names it' },
-  );
+  repository.pin({ instance, shard: ONLY_SHARD, backupId }, { planId: 'restore', untilMs, reason: 'a restore plan names it' });

@@ -15,3 +15,18 @@ export const wantedBacklogBytes = (bytesPerSecond: number): number =>
 /** For how long a backlog lasts, seconds. */
 export const backlogSeconds = (backlogBytes: number, bytesPerSecond: number): number =>
   bytesPerSecond <= 0 ? Number.POSITIVE_INFINITY : backlogBytes / bytesPerSecond;
+
+/** For so long an archiver may pause (its machine, the network) before it is looked after. */
+export const PAUSE_SECONDS = 10;
+
+/**
+ * What Redis collects for a replica before it cuts it off within such a pause, from `client-output-buffer-limit` as CONFIG GET says it; 0: no limit.
+ * Redis never takes less than its backlog.
+ * @see redis 7.0.15 src/networking.c, checkClientOutputBufferLimits
+ */
+export function replicaBufferBytes(setting: string, backlogBytes: number): { hardBytes: number; text: string } {
+  const [, hard = '0', soft = '0', seconds = '0'] = /(?:slave|replica) (\d+) (\d+) (\d+)/.exec(setting) ?? [];
+  const limits = [Number(hard), Number(seconds) <= PAUSE_SECONDS ? Number(soft) : 0].filter((bytes) => bytes > 0);
+  const hardBytes = limits.length === 0 ? 0 : Math.max(Math.min(...limits), backlogBytes);
+  return { hardBytes, text: `replica ${hard} ${soft} ${seconds}` };
+}

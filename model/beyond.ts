@@ -31,15 +31,25 @@ export function unusableBackup(backupId: string, why: string): Beyond {
 
 /** The gaps that the timelines themselves tell of. */
 export const gapsOf = (timelines: readonly Timeline[]): Beyond[] =>
-  timelines.flatMap(({ timelineId, startedAt, parent, reason }) => {
+  timelines.flatMap((timeline) => {
+    const { timelineId, startedAt, parent, reason } = timeline;
     if (!parent?.gap) return [];
+    const before = timelines.find((one) => one.timelineId === parent.timelineId);
     const [fromMs, toMs] = [Date.parse(parent.endedAt), Date.parse(startedAt)];
     const why =
       reason === 'hole'
         ? 'the store had lost a part of it, and a new base was taken'
-        : 'Redis could not go on where the log ended and sent all anew';
+        : `Redis could not go on where the log ended and sent all anew${before ? `: ${gapCause(timeline, before)}` : ''}`;
     return [{ what: 'gap', id: timelineId, fromMs, toMs, why }];
   });
+
+/** Why a timeline could not go on where the one before it ended. */
+function gapCause(timeline: Timeline, before: Timeline): string {
+  if (timeline.replid === before.replid) return 'what came in between was no longer in its backlog';
+  return timeline.server.runId === before.server.runId
+    ? 'it has another history, as after a failover'
+    : 'it was restarted, or another one stands in its place';
+}
 
 /** Stretches of the log that the store had before the time that they say they are of. */
 export const clocksOf = (extents: readonly ArchiveExtent[]): Beyond[] =>

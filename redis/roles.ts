@@ -36,6 +36,22 @@ export async function readRole(client: RedisClient): Promise<RoleFacts> {
   };
 }
 
+/**
+ * Refuses a replica without a link to its primary: it holds nothing, or what it had when the link broke. Redis itself refuses a
+ * replication then, but neither a save nor a copy of its files.
+ * @throws RecoveryError `REDIS_NOT_READY`
+ */
+export async function requireLink(client: RedisClient): Promise<void> {
+  const info = await client.info('replication');
+  if (info.get('role') !== 'slave' || info.get('master_link_status') === 'up') return;
+  const primary = `${info.get('master_host')}:${info.get('master_port')}`;
+  throw new RecoveryError(
+    'REDIS_NOT_READY',
+    `${nameOfClient(client)} is a replica whose link to ${primary} is down: it holds nothing, or old data`,
+    { next: 'It is a replica without a link to its primary: mend the link, or use the primary.' },
+  );
+}
+
 /** REPLICAOF NO ONE, and looks that it worked. Keeps the data. Idempotent. Needs `+replicaof +info`. */
 export async function becomePrimary(client: RedisClient): Promise<RoleFacts> {
   await client.command('REPLICAOF', 'NO', 'ONE');

@@ -17,6 +17,7 @@ import { askWithin, newestRun, startArchive, statusOf } from '../operations/inde
 import type { OperationStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { bufferFinding, refusedResyncs } from './resyncs.ts';
 
 const MEASURE_MS = 1_000;
 const LOST = 'No restore goes into it. Find out who deletes or changes objects in this store.';
@@ -25,7 +26,14 @@ const LOST = 'No restore goes into it. Find out who deletes or changes objects i
 export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig): Promise<Finding[]> =>
   findings('archive', async () => {
     if (!instance.archive) return [];
-    return [...(await backlogFinding(client)), ...(await replicasFinding(client, instance)), ...(await versionFinding(client))];
+    const rate = await writeRate(client);
+    return [
+      ...(await backlogFinding(client, rate)),
+      ...(await bufferFinding(client, rate)),
+      ...refusedResyncs(await client.info('server', 'stats')),
+      ...(await replicasFinding(client, instance)),
+      ...(await versionFinding(client)),
+    ];
   });
 
 /** The archiver runs. */
@@ -65,8 +73,7 @@ export function archiverFinding(workflowId: string, said: ArchiveStatus, now: Op
 }
 
 /** The backlog covers the archiver being away for two minutes; proposed with the memory that it takes, and never set. */
-async function backlogFinding(client: RedisClient): Promise<Finding[]> {
-  const rate = await writeRate(client);
+async function backlogFinding(client: RedisClient, rate: number): Promise<Finding[]> {
   const settings = await ifKnown(client.configGet('repl-backlog-size', 'maxmemory'));
   if (!settings) return [];
   const { 'repl-backlog-size': size = '0', maxmemory = '0' } = settings;

@@ -15,6 +15,7 @@ import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
 import { checkRecovery, checkWebhook } from './recovery.ts';
 import { checkBackups, checkOwner, checkRepository } from './repository.ts';
+import { checkGaps } from './resyncs.ts';
 import { askWorker, rightsFindings } from './rights.ts';
 import { checkSchedule } from './schedule.ts';
 import { checkClock, checkServer } from './server.ts';
@@ -76,8 +77,9 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
     await add(checkPlatform(world.config, instance, client, rights));
     all.push(...place, ...(rights === undefined ? [] : rightsFindings(rights)));
-    if (session) await add(checkSchedule(session, instance, world.apply));
+    if (session) await add(checkSchedule(session, instance, world));
     await add(checkLog(world, instance));
+    await add(checkGaps(world, instance));
     await add(checkArchivedCommands(world, instance));
     if (session) await add(checkArchiver(session, instance, world.apply));
     if (session) await add(checkWatcher(session, instance, world.apply));

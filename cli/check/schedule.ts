@@ -4,10 +4,15 @@ import { differences } from '../schedules/difference.ts';
 import { describeSchedule, ensureSchedule } from '../schedules/ensure.ts';
 import { scheduleIdOf, wantedSchedule } from '../schedules/wanted.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { runFindings } from './runs.ts';
 
 /** The schedule is there, as `redis-backup schedules` makes it, and runs. */
-export const checkSchedule = (session: TemporalSession, { name, backup }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
+export const checkSchedule = (
+  session: TemporalSession,
+  { name, backup }: InstanceConfig,
+  { apply, now }: CheckWorld,
+): Promise<Finding[]> =>
   findings('schedule', async () => {
     const deployment = session.targetOf(name)?.deployment;
     const scheduleId = scheduleIdOf(name, deployment);
@@ -35,5 +40,6 @@ export const checkSchedule = (session: TemporalSession, { name, backup }: Instan
       const what = changes.map(({ field, from, to }) => `${field}: ${from} -> ${to}`).join('; ');
       all.push(warning('schedule', `${scheduleId} differs from the configuration: ${what}`, make));
     }
-    return all.length > 0 ? all : [ok('schedule', `${scheduleId} runs every ${formatDuration(backup.everyMs)}`)];
+    const runs = found.state.paused ? [] : await runFindings(session, found, { everyMs: backup.everyMs, nowMs: now() });
+    return [...(all.length > 0 ? all : [ok('schedule', `${scheduleId} runs every ${formatDuration(backup.everyMs)}`)]), ...runs];
   });

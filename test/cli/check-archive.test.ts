@@ -3,6 +3,11 @@ import { archiverFinding } from '../../cli/check/archive.ts';
 import { notLookedAt } from '../../cli/check/run.ts';
 import type { OperationStatus } from '../../cli/output/output.ts';
 import type { ArchiveStatus } from '../../model/archiving.ts';
+import { openFollower } from '../../redis/replication/follow.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { timelineIdOf } from '../../repository/layout.ts';
+import { openStore } from '../../repository/open-store.ts';
+import { sampleTimeline } from '../repository/archive/fixtures.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';
@@ -90,14 +95,45 @@ describe('redis-backup check of the continuous log', function () {
     const written = (async () => {
       while (writing) await writer.command('SET', 'k', 'x'.repeat(100_000));
     })();
-    const [finding] = await found(here.site, 'backlog');
+    await here.redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'replica 1mb 1mb 0');
+    const { findings } = await here.site.json<CheckResult>('check');
+    const [finding] = findings.filter(({ check }) => check === 'backlog');
+    const [limit] = findings.filter(({ check }) => check === 'buffer limit');
     writing = false;
     await written;
     assert.equal(finding?.level, 'warning');
+    assert.match(
+      limit?.message ?? '',
+      /^client-output-buffer-limit replica 1048576 1048576 0 is reached in .* cuts an archiver off/,
+    );
+    assert.match(limit?.next ?? '', /CONFIG SET client-output-buffer-limit "replica \d+ 0 0"/);
     assert.match(finding?.message ?? '', /repl-backlog-size 1\.0 MB is overrun in/);
     assert.match(
       finding?.next ?? '',
       /Set repl-backlog-size to \d+ \(.* of memory, which counts against maxmemory \(1\.1 GB\)\)/,
+    );
+  });
+
+  it('says which replicas could not go on, and each gap of the last day with its cause', async () => {
+    await using here = await stage.siteWith({ config: POLICY }, 'archive: {}');
+    assert.deepEqual(await found(here.site, 'resynchronizations'), []);
+    (await openFollower(here.redis.connection, { resume: { replid: 'f'.repeat(40), offset: 16 } })).close();
+    const [refused] = await found(here.site, 'resynchronizations');
+    assert.match(refused?.message ?? '', /^1 replica wanted to go on since it started .*\(sync_partial_err; sync_full is/);
+    const archive = new Archive(openStore({ kind: 'file', directory: here.site.dir }), 'main');
+    const now = Date.now();
+    const first = sampleTimeline({ startedAt: new Date(now - 3_600_000).toISOString() });
+    await archive.createTimeline(first);
+    assert.equal((await found(here.site, 'gaps'))[0]?.level, 'ok');
+    const parent = { timelineId: first.timelineId, end: 1500, endedAt: new Date(now - 1_800_000).toISOString(), gap: true };
+    const timelineId = timelineIdOf(first.replid, 9000);
+    const startedAt = new Date(now - 60_000).toISOString();
+    await archive.createTimeline(sampleTimeline({ timelineId, first: 9000, startedAt, reason: 'full-resync', parent }));
+    const [gaps] = await found(here.site, 'gaps');
+    assert.equal(gaps?.level, 'warning');
+    assert.match(
+      gaps?.message ?? '',
+      /^1 full resynchronization of the archiver in the last day, .*: what came in between was no longer in its backlog$/,
     );
   });
 

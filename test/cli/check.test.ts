@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startFakePrimary } from '../redis/support/fake-primary.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
 import { freePort } from '../support/temporal.ts';
+import { until } from '../support/until.ts';
 import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';
 import { openSite } from './support/command.ts';
 
@@ -112,6 +113,16 @@ instances:
     await here.site.run('schedules');
     assert.deepEqual(await found(here.site, 'schedule'), [{ level: 'ok', message: 'redis-backup-main runs every 6 h 00 min' }]);
     const handle = (await stage.temporal.client()).schedule.getHandle('redis-backup-main');
+    const later = { now: () => Date.now() + 20 * 3_600_000 };
+    await handle.trigger(); // nobody takes it
+    await until(async () => (await handle.describe()).info.recentActions.length > 0, { what: 'the run' });
+    const runs = await found(here.site, 'scheduled runs', 'check', later);
+    assert.deepEqual(
+      runs.map(({ level }) => level),
+      ['failed', 'warning'],
+    );
+    assert.match(runs[0]?.message ?? '', /^backup\/main-.* has run for 20 h 00 min: while it does no other begins$/);
+    assert.match(runs[1]?.message ?? '', /^2 runs of redis-backup-main did not begin since/);
     await handle.pause('moving house');
     await handle.update((one) => ({ ...one, policies: { ...one.policies, pauseOnFailure: true } }));
     const all = await found(here.site, 'schedule');

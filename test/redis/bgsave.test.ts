@@ -7,6 +7,7 @@ import { takeBgsave } from '../../redis/bgsave.ts';
 import { createRdbReader } from '../../redis/rdb/reader.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 
 async function keysIn(path: string): Promise<number> {
@@ -36,6 +37,25 @@ describe('a snapshot taken by BGSAVE', () => {
       );
     });
   }
+
+  it('is refused by a replica that has never had its primary, or has lost it, as a replication is', async () => {
+    await using primary = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
+    await primary.command('SET', 'a', '1');
+    await using replica = await startRedis({ config: { replicaof: `127.0.0.1 ${await freePort()}` } });
+    const client = await replica.client();
+    const refused = { code: 'REDIS_NOT_READY', message: /is a replica whose link to 127\.0\.0\.1:\d+ is down/ };
+    await assert.rejects(takeBgsave(client, { dir: replica.dir }), refused);
+    await replica.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    await until(async () => /master_link_status:up/.test(String(await replica.command('INFO', 'replication'))), {
+      what: 'linked',
+    });
+    await (await takeBgsave(client, { dir: replica.dir })).release();
+    await primary.stop();
+    await until(async () => /master_link_status:down/.test(String(await replica.command('INFO', 'replication'))), {
+      what: 'lost',
+    });
+    await assert.rejects(takeBgsave(client, { dir: replica.dir }), refused);
+  });
 
   it('waits for a save that runs already, and then takes one of its own', async () => {
     await using redis = await startRedis({ config: { 'rdb-key-save-delay': '2000' } });

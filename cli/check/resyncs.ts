@@ -1,0 +1,62 @@
+import type { InstanceConfig } from '../../config/config.ts';
+import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/backlog.ts';
+import { beyondText, gapsOf } from '../../model/beyond.ts';
+import { formatBytes, formatCountOf, formatDuration, formatRate } from '../../model/format.ts';
+import type { RedisClient } from '../../redis/client.ts';
+import type { RedisInfo } from '../../redis/info.ts';
+import { ifKnown } from '../../redis/renames.ts';
+import { Archive } from '../../repository/archive/archive.ts';
+import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+
+const DAY_MS = 86_400_000;
+const RAISE =
+  'Raise repl-backlog-size and client-output-buffer-limit replica, and find out what stalls the worker or the network.';
+
+/** What has happened to the log in the last day: gaps, each with its cause. */
+export const checkGaps = ({ repository, now }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+  findings('gaps', async () => {
+    if (!archive) return [];
+    const { store } = await repository();
+    const gaps = gapsOf(await new Archive(store, name).timelines()).filter(({ toMs = 0 }) => now() - toMs < DAY_MS);
+    if (gaps.length === 0) return ok('gaps', 'the log has had none in the last day');
+    const all = gaps.map(beyondText).join('; ');
+    const message = `${formatCountOf(gaps.length, 'full resynchronization')} of the archiver in the last day, each with a gap that no restore goes into: ${all}`;
+    return [
+      warning('gaps', message, `Where it was restarted: a Redis with appendonly yes always begins a new history. Else: ${RAISE}`),
+    ];
+  });
+
+/** What Redis counts itself since its start: replicas that wanted to go on, and could not. */
+export function refusedResyncs(info: RedisInfo): Finding[] {
+  const refused = info.number('sync_partial_err') ?? 0;
+  if (refused === 0) return [];
+  const since = formatDuration((info.number('uptime_in_seconds') ?? 0) * 1000);
+  const message = `${formatCountOf(refused, 'replica')} wanted to go on since it started ${since} ago, and got all data anew, because its backlog or history had no longer what was missing (sync_partial_err; sync_full is ${info.number('sync_full') ?? 0})`;
+  return [warning('resynchronizations', message, RAISE)];
+}
+
+/** Whether Redis would cut the archiver off: it collects what a follower has not taken, up to a limit. */
+export async function bufferFinding(client: RedisClient, bytesPerSecond: number): Promise<Finding[]> {
+  const settings = await ifKnown(client.configGet('client-output-buffer-limit', 'repl-backlog-size'));
+  const limit = settings?.['client-output-buffer-limit'];
+  if (limit === undefined) return [];
+  const { hardBytes, text } = replicaBufferBytes(limit, Number(settings?.['repl-backlog-size'] ?? 0));
+  const largest = (await client.info('clients')).number('client_recent_max_input_buffer') ?? 0;
+  const pause = bytesPerSecond * PAUSE_SECONDS;
+  const wanted = Math.max(largest, pause);
+  if (hardBytes === 0 || wanted < hardBytes)
+    return [
+      ok('buffer limit', `client-output-buffer-limit ${text} is enough for ${PAUSE_SECONDS} s of ${formatRate(bytesPerSecond)}`),
+    ];
+  const why =
+    largest >= hardBytes
+      ? `is less than what one client sent in the last seconds (${formatBytes(largest)})`
+      : `is reached in ${formatDuration((hardBytes / bytesPerSecond) * 1000)} at writes of ${formatRate(bytesPerSecond)} now`;
+  return [
+    warning(
+      'buffer limit',
+      `client-output-buffer-limit ${text} ${why}: Redis cuts an archiver off that pauses for ${PAUSE_SECONDS} s, and it may need a new base, with a gap`,
+      `Set its first number to ${2 * wanted} or more (${formatBytes(2 * wanted)}): CONFIG SET client-output-buffer-limit "replica ${2 * wanted} 0 0", and in redis.conf.`,
+    ),
+  ];
+}
