@@ -44,9 +44,10 @@ export async function momentsIn(
   const { found } = await findDestructive(archive, await readExtents(archive, signal), period, signal);
   const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>
     log.ranges.some((range) => range.timelineId === timelineId && range.from <= before && after <= range.to);
-  return found.filter(isReplayed).map(({ command, atMs, db, keys, timelineId, before }) => ({
+  return found.filter(isReplayed).map(({ command, atMs, sinceMs, db, keys, timelineId, before }) => ({
     command,
     atMs,
+    ...(sinceMs === undefined ? {} : { sinceMs }),
     db,
     until: formatOffset(timelineId, before),
     ...(keys === undefined ? {} : { named: keys }),

@@ -31,8 +31,8 @@ export async function* replayedRanges(
 ): AsyncGenerator<Buffer> {
   for (const { timelineId, from, to } of ranges) {
     if (from === to) continue;
-    const { start, startState, body, atMs } = await archive.openRange(timelineId, from, to, { signal });
-    const seen = finder ? finder.watch(body, { timelineId, start, startState, from, to, atMs }) : body;
+    const { start, startState, body, atMs, sinceMs } = await archive.openRange(timelineId, from, to, { signal });
+    const seen = finder ? finder.watch(body, { timelineId, start, startState, from, to, atMs, sinceMs }) : body;
     const commands = replayable(seen, {
       state: startState,
       startOffset: start,

@@ -16,6 +16,8 @@ export interface Stretch {
   /** When its first and its last byte came, milliseconds since 1970. */
   firstAtMs: number;
   lastAtMs: number;
+  /** Its first bytes came late: they may be of any time since. */
+  sinceMs?: number;
   /** When the store had all of it, by its own clock, where that is before `lastAtMs`: no time in it is certain. */
   storedAtMs?: number;
   /** The last place where it may be cut. */
@@ -55,7 +57,9 @@ export function parentOf(place: Place, places: readonly Place[]): Place | undefi
   return places.find((one) => one.timeline.timelineId === parent.timelineId && one.from <= first && first <= one.end);
 }
 
-const childrenOf = (place: Place, places: readonly Place[]): Place[] => places.filter((one) => parentOf(one, places) === place);
+/** The stretches that go on from this one without a gap. */
+export const childrenOf = (place: Place, places: readonly Place[]): Place[] =>
+  places.filter((one) => parentOf(one, places) === place);
 
 /** All that lies before an offset of a stretch without a gap, the oldest first; the last ends at the offset. */
 export function chainTo(place: Place, offset: number, places: readonly Place[]): { place: Place; to: number }[] {

@@ -88,6 +88,7 @@ export function mergedHeader(headers: readonly SegmentHeader[], attempt: string)
   return {
     ...{ formatVersion, kind, timelineId, instance, shard, start, end, startState, endState, firstAtMs, lastAtMs },
     marks: thinned(headers.flatMap(({ marks }) => marks)),
+    late: headers.flatMap(({ late }) => late),
     destructive: distinctDestructive(headers.flatMap(({ destructive }) => destructive)),
     unknownCommands: [...new Set(headers.flatMap(({ unknownCommands }) => unknownCommands))].sort(),
     needs: joinedNeeds(headers.map(({ needs }) => needs)),

@@ -67,3 +67,9 @@ export function formatList(items: readonly string[]): string {
   if (items.length < 2) return items[0] ?? '';
   return `${items.slice(0, -1).join(', ')} and ${items[items.length - 1]}`;
 }
+
+/** When something passed: a moment, or, for what came late to the archive, the time that it passed in. */
+export const passedText = (atMs: number, sinceMs: number | undefined): string =>
+  sinceMs === undefined
+    ? formatTime(atMs, 'milliseconds')
+    : `between ${formatTime(sinceMs, 'seconds')} and ${formatTime(atMs, 'seconds')}`;

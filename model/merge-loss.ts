@@ -1,4 +1,4 @@
-import { formatCount, formatList, formatTime } from './format.ts';
+import { formatCount, formatList, passedText } from './format.ts';
 import type { MergePlan, MergeRehearsal, PlannedMerge } from './merge.ts';
 import { mergeCommand } from './merge-outcome.ts';
 import type { PlannedMoment, Refusal } from './plan-types.ts';
@@ -84,7 +84,9 @@ const untoldText = (lost: readonly PlannedMerge[], rehearsed: MergeRehearsal['cl
     );
 
 function namedMoments(moments: readonly PlannedMoment[]): string {
-  const named = moments.slice(-MOST_NAMED).map((one) => `${one.command} at ${formatTime(one.atMs, 'milliseconds')}`);
+  const named = moments
+    .slice(-MOST_NAMED)
+    .map((one) => `${one.command} ${one.sinceMs ? '' : 'at '}${passedText(one.atMs, one.sinceMs)}`);
   const more = moments.length - named.length;
   return `${named.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}`;
 }

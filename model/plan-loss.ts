@@ -1,4 +1,4 @@
-import { formatBounds, formatCount, formatCountOf, formatTime } from './format.ts';
+import { formatBounds, formatCount, formatCountOf, passedText } from './format.ts';
 import type { OutcomeRow } from './outcome.ts';
 import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
 import { exactSource, restoreCommand, undoOf } from './plan-commands.ts';
@@ -173,7 +173,7 @@ function listed(moments: readonly PlannedMoment[], moreMoments: number): string 
   const most = [...moments].sort((a, b) => tookOf(b) - tookOf(a)).slice(0, NAMED);
   const worst = moments.filter((one) => most.includes(one));
   const more = moments.length + moreMoments - worst.length;
-  const named = worst.map((one) => `${one.command} ${one.place ? '' : 'at '}${whenOf(one)}${tookText(one)}`);
+  const named = worst.map((one) => `${one.command} ${one.place || one.sinceMs ? '' : 'at '}${whenOf(one)}${tookText(one)}`);
   return `${named.join(', ')}${more > 0 ? `, and ${formatCount(more)} more` : ''}`;
 }
 
@@ -188,7 +188,8 @@ export function momentWarnings(plan: RestorePlan): string[] {
 }
 
 /** A copied log does not say when: only until when it was copied. */
-export const whenOf = ({ atMs, place }: PlannedMoment): string => `${place ? 'before ' : ''}${formatTime(atMs, 'milliseconds')}`;
+export const whenOf = ({ atMs, sinceMs, place }: PlannedMoment): string =>
+  `${place ? 'before ' : ''}${passedText(atMs, sinceMs)}`;
 
 /** `, which took 2,000 of 2,000 keys (sessions 2,000)`. */
 export function tookText({ keysBefore, keysAfter, took }: PlannedMoment): string {

@@ -87,7 +87,7 @@ export interface PlannedLog {
 
 /** A command of the log that takes many keys at once. What it takes is only known when it was tried. */
 export interface PlannedMoment
-  extends Pick<RehearsedMoment, 'command' | 'atMs' | 'db' | 'until' | 'place'>,
+  extends Pick<RehearsedMoment, 'command' | 'atMs' | 'sinceMs' | 'db' | 'until' | 'place'>,
     Partial<Pick<RehearsedMoment, 'keysBefore' | 'keysAfter' | 'took' | 'wrote'>> {
   /** Keys that it names; absent where the log does not say. */
   named?: number;

@@ -23,6 +23,8 @@ export interface RehearsedMoment {
   command: string;
   /** With `place` nobody knows: before this time. */
   atMs: number;
+  /** It came late to the archive: it passed at any time since. */
+  sinceMs?: number;
   db: number;
   /** `<timeline>@<offset>`: what `--until` takes to have it undone. Absent with `place`. */
   until?: string;

@@ -63,6 +63,8 @@ export interface SegmentHeader {
   lastAtMs: number;
   /** Boundaries (see isBoundary) inside, ascending, about four a second: `[offset, milliseconds since 1970]`. */
   marks: [offset: number, atMs: number][];
+  /** Parts of it that came later than they were written, ascending. */
+  late: LateArrival[];
   /** FLUSHALL and the like that passed, so that they are found without reading the data. */
   destructive: DestructiveCommand[];
   /** Command names that are no known write command, if any came: replay refuses them. As typed. */
@@ -75,6 +77,17 @@ export interface SegmentHeader {
   attempt: string;
 }
 
+/**
+ * Bytes that waited in Redis while nobody read them: the archiver was away, took a base, or did not run. Their times are
+ * those of their arrival, `atMs` at the latest; they were written at any time since `sinceMs`.
+ */
+export interface LateArrival {
+  from: number;
+  to: number;
+  sinceMs: number;
+  atMs: number;
+}
+
 /** A command, or a run of them, that took away much at once. */
 export interface DestructiveCommand {
   /** `FLUSHALL`, `FLUSHDB`, `SWAPDB`, `mass delete`, `mass rename` or `mass move`. */
@@ -83,7 +96,10 @@ export interface DestructiveCommand {
   before: number;
   /** The first boundary behind it. */
   after: number;
+  /** When it came. */
   atMs: number;
+  /** It came late: it passed at any time since. */
+  sinceMs?: number;
   db: number;
   /** Keys named by a run of DEL, UNLINK, RENAME, RENAMENX or MOVE; absent where the stream does not say. */
   keys?: number;

@@ -15,6 +15,7 @@ import { currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
 import { storeRdb } from '../store-rdb.ts';
 import type { ProtectedInstance, World } from '../world.ts';
+import { LATE_MS, type Late } from './lateness.ts';
 
 /** The place where the archive of an instance goes on, and the connection that brings what comes next. */
 export interface Attached {
@@ -25,7 +26,11 @@ export interface Attached {
   state: StreamState;
   lastAtMs: number;
   pings: PingPeriod;
+  /** What was written while nobody followed. */
+  late?: Late;
 }
+
+type Begun = Omit<Attached, 'pings' | 'late'>;
 
 /** Where the archive ends: a stored segment, or the snapshot that a first timeline can begin at. */
 interface ArchiveEnd {
@@ -75,19 +80,35 @@ export async function attach(
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
-    if (follower.kind === 'full')
-      return { ...(await beginAnew(world, target, archive, { shard, client, follower, end, hole })), pings };
-    if (!end) throw new Error('Redis went on where nothing was asked for');
-    if (end.timeline && end.replid === follower.replid && !end.blocked)
-      return { ...end, timeline: end.timeline, follower, pings };
-    if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
-    const reason = end.timeline ? 'continued' : 'first';
-    const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
-    return { ...end, timeline, follower, pings };
+    const begun = await begin(world, target, archive, { shard, client, follower, end, hole });
+    return { ...begun, pings, ...(await lateAt(world, client, begun.lastAtMs)) };
   } catch (error) {
     follower.close();
     throw error;
   }
+}
+
+/** Goes on where the archive ends, in the same timeline or in another, or with a new base. */
+async function begin(
+  world: World,
+  target: ProtectedInstance,
+  archive: Archive,
+  at: { shard: string; client: RedisClient; follower: Follower; end: ArchiveEnd | undefined; hole: string | undefined },
+): Promise<Begun> {
+  const { follower, end } = at;
+  if (follower.kind === 'full') return beginAnew(world, target, archive, { ...at, follower });
+  if (!end) throw new Error('Redis went on where nothing was asked for');
+  if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
+  if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
+  const reason = end.timeline ? 'continued' : 'first';
+  return { ...end, timeline: await openTimeline(world, archive, { ...at, reason, at: follower }), follower };
+}
+
+/** What Redis has written since the last byte that the archive has, or since the fork of its base. */
+async function lateAt(world: World, client: RedisClient, sinceMs: number): Promise<{ late?: Late }> {
+  if (world.now() - sinceMs <= LATE_MS) return {};
+  const to = (await client.info('replication')).number('master_repl_offset');
+  return { late: { to: to ?? Number.POSITIVE_INFINITY, sinceMs } };
 }
 
 async function endOf(
@@ -181,7 +202,7 @@ async function beginAnew(
     end,
     hole,
   }: Pick<Opening, 'shard' | 'client' | 'end'> & { follower: Follower & { kind: 'full' }; hole: string | undefined },
-): Promise<Omit<Attached, 'pings'>> {
+): Promise<Begun> {
   const takenAtMs = world.now();
   const server = await readServerFacts(client);
   const clockOffsetMs = Math.round((await client.time()) - world.now());

@@ -3,6 +3,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
 import { attach } from './attach.ts';
+import { readSourceOffset } from './lateness.ts';
 import { Stay } from './stay.ts';
 import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
 
@@ -21,7 +22,8 @@ export const createFollowActivities = (world: World, { lookEveryMs = LOOK_EVERY_
     for (let hole: string | undefined; ; ) {
       const attached = await attach(world, target, archive, { shard: ONLY_SHARD, hole });
       try {
-        return await new Stay(world, settings, archive, attached, { hole, lookEveryMs }).run();
+        const sourceOffset = () => readSourceOffset(target.connection);
+        return await new Stay(world, settings, archive, attached, { hole, lookEveryMs, sourceOffset }).run();
       } catch (error) {
         if (!(error instanceof LogHole)) throw error;
         hole = error.message;

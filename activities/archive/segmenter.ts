@@ -1,13 +1,23 @@
 import { distinctDestructive } from '../../model/destructive.ts';
 import { isWithin, joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
 import type { StreamState } from '../../model/stream-state.ts';
-import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
+import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/timeline.ts';
 
 /** What is to be stored as one object, but for where and by whom. */
 export interface SegmentDraft
   extends Pick<
     SegmentHeader,
-    'start' | 'end' | 'startState' | 'endState' | 'firstAtMs' | 'lastAtMs' | 'marks' | 'destructive' | 'unknownCommands' | 'needs'
+    | 'start'
+    | 'end'
+    | 'startState'
+    | 'endState'
+    | 'firstAtMs'
+    | 'lastAtMs'
+    | 'marks'
+    | 'late'
+    | 'destructive'
+    | 'unknownCommands'
+    | 'needs'
   > {
   /** The raw stream from `start` to `end`. */
   pieces: Buffer[];
@@ -21,6 +31,8 @@ export interface Sighting {
   /** Whether the stream may be cut at `offset` and go on from there with a database number alone. */
   boundary: boolean;
   atMs: number;
+  /** It came late: it was written at any time since. */
+  sinceMs?: number | undefined;
   /** Something came that changes data: PING and GETACK alone are not worth an object. */
   worth: boolean;
   destructive: DestructiveCommand[];
@@ -173,6 +185,7 @@ export class Segmenter {
       firstAtMs: seen[0]?.firstAtMs ?? this.#lastAtMs,
       lastAtMs: last.atMs,
       marks: marksOf(seen),
+      late: lateOf(seen),
       destructive: distinctDestructive(seen.flatMap(({ destructive }) => destructive)),
       unknownCommands: [...new Set(seen.flatMap(({ unknownCommands }) => unknownCommands))],
       needs: joinedNeeds(seen.map(({ needs }) => needs)),
@@ -202,7 +215,10 @@ export class Segmenter {
 
 /** A boundary is given up only for a later one. */
 const belongTogether = (last: Seen, next: Seen): boolean =>
-  (next.boundary || !last.boundary) && next.offset - last.from <= JOINED_BYTES && next.atMs - last.firstAtMs < MARK_EVERY_MS;
+  (next.boundary || !last.boundary) &&
+  next.sinceMs === last.sinceMs &&
+  next.offset - last.from <= JOINED_BYTES &&
+  next.atMs - last.firstAtMs < MARK_EVERY_MS;
 
 const joined = (last: Seen, next: Seen): Seen => ({
   ...next,
@@ -214,6 +230,18 @@ const joined = (last: Seen, next: Seen): Seen => ({
   unknownCommands: [...new Set([...last.unknownCommands, ...next.unknownCommands])],
   needs: isWithin(next.needs, last.needs) ? last.needs : joinedNeeds([last.needs, next.needs]),
 });
+
+/** Pings that waited are no news. */
+function lateOf(seen: readonly Seen[]): LateArrival[] {
+  const late: LateArrival[] = [];
+  for (const { sinceMs, worth, from, offset: to, atMs } of seen) {
+    if (sinceMs === undefined || !worth) continue;
+    const last = late.at(-1);
+    if (last?.to === from && last.sinceMs === sinceMs) Object.assign(last, { to, atMs });
+    else late.push({ from, to, sinceMs, atMs });
+  }
+  return late;
+}
 
 /** Thinned: the last boundary of each quarter of a second, and the last of all. */
 function marksOf(seen: readonly Seen[]): [number, number][] {

@@ -10,6 +10,7 @@ import type { ArchiveSettings, World } from '../world.ts';
 import type { Attached } from './attach.ts';
 import { steadyClock } from './clock.ts';
 import { followReport } from './follow-report.ts';
+import { Lateness } from './lateness.ts';
 import { News } from './news.ts';
 import { RpoTeller } from './rpo-teller.ts';
 import { type SegmentDraft, Segmenter } from './segmenter.ts';
@@ -32,6 +33,7 @@ export interface StayOptions {
   /** What the store had lost, and why this stay has begun with a new base. */
   hole: string | undefined;
   lookEveryMs: number;
+  sourceOffset: () => Promise<number | undefined>;
 }
 
 /** One stay at one Redis: bytes come in on one side and leave as objects on the other. */
@@ -42,6 +44,7 @@ export class Stay {
   readonly #attached: Attached;
   readonly #segmenter: Segmenter;
   readonly #tap: StreamTap;
+  readonly #lateness: Lateness;
   readonly #clock: () => number;
   readonly #attempt = randomUUID();
   readonly #rpo: RpoTeller;
@@ -79,9 +82,12 @@ export class Stay {
     this.#options = options;
     const { instance } = attached.timeline;
     this.#rpo = new RpoTeller((rpo) => world.archiver.tellRpo(instance, rpo), this.#clock);
+    const { sourceOffset } = options;
+    this.#lateness = new Lateness({ clock: this.#clock, sourceOffset, late: attached.late });
     this.#tap = new StreamTap(attached, this.#segmenter, {
       settings,
       clock: this.#clock,
+      lateness: this.#lateness,
       onGetAck: (offset) => this.#segmenter.flush(offset),
     });
   }
@@ -166,7 +172,7 @@ export class Stay {
   /** The end of the connection is an end like others for what has come before it: that must be stored. */
   async *#untilLost(): AsyncGenerator<Buffer> {
     try {
-      yield* this.#tap.pass(this.#attached.follower.stream());
+      yield* this.#tap.pass(this.#lateness.watch(this.#attached.follower.stream()));
     } catch (error) {
       this.#lost ??= error;
     }

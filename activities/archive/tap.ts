@@ -7,19 +7,21 @@ import { NeedsWatch } from '../../redis/log/needs.ts';
 import { verdictOf } from '../../redis/log/write-commands.ts';
 import type { ArchiveSettings } from '../world.ts';
 import type { Attached } from './attach.ts';
+import type { Lateness } from './lateness.ts';
 import type { Segmenter } from './segmenter.ts';
 
 export interface TapOptions {
   settings: ArchiveSettings;
   /** Milliseconds since 1970, never back. */
   clock: () => number;
+  lateness: Pick<Lateness, 'since'>;
   /** Somebody wants an acknowledgement of everything up to here: a shutdown of Redis, or WAIT. */
   onGetAck: (offset: number) => void;
 }
 
 /**
  * Reads the stream as it comes, before it waits for the store: the times in the archive are those of the arrival, also when
- * the store is away for a minute. Passes every byte on unchanged.
+ * the store is away for a minute, and what came late is marked. Passes every byte on unchanged.
  * @throws RecoveryError `LOG_MALFORMED` with the offset
  */
 export class StreamTap {
@@ -29,6 +31,7 @@ export class StreamTap {
   readonly #watch: DestructiveWatch;
   readonly #allowed: ReadonlySet<string>;
   #atMs = 0;
+  #sinceMs: number | undefined;
   #worth = false;
   #destructive: DestructiveCommand[] = [];
   #unknown = new Set<string>();
@@ -66,6 +69,7 @@ export class StreamTap {
 
   #read(piece: Buffer): void {
     this.#atMs = this.#options.clock();
+    this.#sinceMs = this.#options.lateness.since(this.#reader.offset);
     const cut = this.#reader.read(piece);
     const boundary = cut > 0;
     this.#watch.tellRuns();
@@ -75,6 +79,7 @@ export class StreamTap {
       state: boundary ? this.#reader.boundaryState() : this.#reader.state(),
       boundary,
       atMs: this.#atMs,
+      sinceMs: this.#sinceMs,
       worth: this.#worth,
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
@@ -86,7 +91,7 @@ export class StreamTap {
   }
 
   #command(command: LoggedCommand): void {
-    this.#watch.see(command, this.#atMs);
+    this.#watch.see(command, this.#atMs, this.#sinceMs);
     const verdict = verdictOf(command.name, this.#allowed);
     if (verdict !== 'drop') this.#needs.see(command);
     if (verdict === 'foreign') {

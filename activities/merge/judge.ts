@@ -44,8 +44,9 @@ async function momentsOf(world: World, { instance, shard, takenAt, log }: MergeP
     .filter(({ timelineId, before }) =>
       log.ranges.some((one) => one.timelineId === timelineId && one.from <= before && before < one.to),
     )
-    .map(({ timelineId, before, atMs, command, db, keys }) => ({
+    .map(({ timelineId, before, atMs, sinceMs, command, db, keys }) => ({
       atMs,
+      ...(sinceMs === undefined ? {} : { sinceMs }),
       command,
       db,
       until: formatOffset(timelineId, before),

@@ -101,7 +101,8 @@ export class MomentMeter {
   }
 }
 
-const inTimeline = ({ atMs, timelineId, before }: Suspect): Pick<RehearsedMoment, 'atMs' | 'until'> => ({
+const inTimeline = ({ atMs, sinceMs, timelineId, before }: Suspect): Pick<RehearsedMoment, 'atMs' | 'sinceMs' | 'until'> => ({
   atMs,
+  ...(sinceMs === undefined ? {} : { sinceMs }),
   until: formatOffset(timelineId, before),
 });

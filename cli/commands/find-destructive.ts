@@ -1,7 +1,7 @@
 import { type ArchiveExtent, beginOf, placesOf } from '../../model/archive-chain.ts';
 import { type Beyond, beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import { formatCount, formatCountOf, formatDuration, formatList, formatTime } from '../../model/format.ts';
+import { formatCount, formatCountOf, formatDuration, formatList, formatTime, passedText } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { formatOffset } from '../../model/until.ts';
 import type { DestructiveSearch } from '../../repository/archive/archive.ts';
@@ -20,8 +20,10 @@ const MOST_RUNS = 20;
 
 /** One moment, with what brings the data back as it was right before it. */
 export interface DestructiveMoment {
-  /** ISO 8601. */
+  /** When it came to the archive. ISO 8601. */
   at: string;
+  /** It came late: it passed at any time since. */
+  since?: string;
   command: string;
   db: number;
   /** Keys that were named; absent where the log doesn't say. */
@@ -63,8 +65,9 @@ export const findDestructive: CommandSpec = {
     if (extents.extents.length === 0) throw await nothingToSearch(store, instance, extents.damage);
     const search = await moments.findDestructive(archive, extents, range);
     const found = search.found.map(
-      ({ atMs, command, db, keys, before, timelineId }): DestructiveMoment => ({
+      ({ atMs, sinceMs, command, db, keys, before, timelineId }): DestructiveMoment => ({
         at: iso(atMs),
+        ...(sinceMs === undefined ? {} : { since: iso(sinceMs) }),
         command,
         db,
         ...(keys === undefined ? {} : { keys }),
@@ -141,8 +144,8 @@ export function destructiveText(
     return [...(search.searched.length > 0 ? [nothing, rest] : []), ...coverage].join('\n');
   }
   const shown = shownOf(found);
-  const rows = shown.map(({ at, command, db, keys, until }) => [
-    formatTime(Date.parse(at), 'milliseconds'),
+  const rows = shown.map(({ at, since, command, db, keys, until }) => [
+    passedText(Date.parse(at), since === undefined ? undefined : Date.parse(since)),
     command,
     `db${db}`,
     keys === undefined ? '' : `${formatCount(keys)} keys`,

@@ -47,11 +47,14 @@ export class DestructiveWatch {
     this.#withinMs = withinMs;
   }
 
-  /** @param atMs - when it came; never less than the time before */
-  see(command: LoggedCommand, atMs: number): void {
+  /**
+   * @param atMs - when it came; never less than the time before
+   * @param sinceMs - where it came late: it was written at any time since
+   */
+  see(command: LoggedCommand, atMs: number, sinceMs?: number): void {
     if (this.#runs.size > 0 && !command.inTransaction) this.#endRuns(atMs - this.#withinMs);
-    if (AT_ONCE.has(command.name)) this.#takeAll(command, atMs);
-    else this.#takeSome(command, atMs);
+    if (AT_ONCE.has(command.name)) this.#takeAll(command, atMs, sinceMs);
+    else this.#takeSome(command, atMs, sinceMs);
     if (this.#waiting.length > 0 && command.isBoundary) this.#boundary(command.end);
   }
 
@@ -62,12 +65,12 @@ export class DestructiveWatch {
   tellRuns(): void {
     if (this.#waiting.length > 0) return;
     for (const { kind, run, keys, after, db } of this.#grown)
-      if (run) this.#onFound({ command: kind, before: run.before, after, atMs: run.atMs, db, keys });
+      if (run) this.#onFound({ command: kind, before: run.before, after, ...timesOf(run), db, keys });
     this.#grown.clear();
   }
 
-  #takeAll({ name, boundary: before, end: after, db, isBoundary }: LoggedCommand, atMs: number): void {
-    const found = { command: name, before, after, atMs, db };
+  #takeAll({ name, boundary: before, end: after, db, isBoundary }: LoggedCommand, atMs: number, sinceMs?: number): void {
+    const found = { command: name, before, after, ...timesOf({ atMs, sinceMs }), db };
     if (isBoundary) this.#onFound(found);
     else {
       this.#waiting.push(found);
@@ -75,14 +78,14 @@ export class DestructiveWatch {
     }
   }
 
-  #takeSome(command: LoggedCommand, atMs: number): void {
+  #takeSome(command: LoggedCommand, atMs: number, sinceMs?: number): void {
     const kind = IN_A_ROW.get(command.name);
     if (kind === undefined) return;
-    const taking = this.#add(command, kind, atMs);
+    const taking = this.#add(command, kind, { atMs, sinceMs });
     if (!command.isBoundary) this.#waiting.push(taking);
   }
 
-  #add({ name, argCount, boundary, end, db }: LoggedCommand, kind: string, atMs: number): Taking {
+  #add({ name, argCount, boundary, end, db }: LoggedCommand, kind: string, { atMs, sinceMs }: Came): Taking {
     const id = `${kind} ${db}`;
     const taking = this.#takings.get(id) ?? { kind, db, window: [], inWindow: 0, keys: 0, after: end };
     this.#takings.set(id, taking);
@@ -91,7 +94,7 @@ export class DestructiveWatch {
     const keys = OF_KEYS_ONLY.has(name) ? argCount - 1 : 1;
     const last = window.at(-1);
     if (last?.atMs === atMs) last.keys += keys;
-    else window.push({ atMs, keys, before: boundary });
+    else window.push({ atMs, sinceMs, keys, before: boundary });
     taking.inWindow += keys;
     taking.after = end;
     if (taking.run) taking.keys += keys;
@@ -125,17 +128,25 @@ export class DestructiveWatch {
   }
 }
 
+interface Came {
+  atMs: number;
+  sinceMs?: number | undefined;
+}
+
+const timesOf = ({ atMs, sinceMs }: Came): { atMs: number; sinceMs?: number } =>
+  sinceMs === undefined ? { atMs } : { atMs, sinceMs };
+
 /** The commands of one kind in one database. */
 interface Taking {
   /** `mass delete`. */
   kind: string;
   db: number;
   /** Those of late, together for each moment. */
-  window: { atMs: number; keys: number; before: number }[];
+  window: (Came & { keys: number; before: number })[];
   /** Keys in the window. */
   inWindow: number;
   /** Where it began, if there are many. */
-  run?: { atMs: number; before: number };
+  run?: Came & { before: number };
   /** Keys of the run. */
   keys: number;
   after: number;

@@ -11,6 +11,8 @@ export interface Suspect {
   timelineId: string;
   before: number;
   atMs: number;
+  /** It came late: it passed at any time since. */
+  sinceMs?: number;
   /** The database of its first command. */
   db: number;
   /** Keys that it names; infinite for a command that needs to name none. */
@@ -45,6 +47,8 @@ export interface WatchedRange {
   to: number;
   /** When the piece had come that was given last. Absent: the log does not say. */
   atMs?(): number;
+  /** Since when it may have been written, where it came late. */
+  sinceMs?(): number | undefined;
 }
 
 /** In a log without times what lies within so many bytes is taken for a millisecond: a hundred deletes with little in between are one run. */
@@ -143,10 +147,19 @@ export class MomentFinder {
 
   #suspect(
     { boundary, db }: LoggedCommand,
-    { timelineId }: WatchedRange,
+    { timelineId, sinceMs }: WatchedRange,
     what: Pick<Suspect, 'command' | 'atMs' | 'keys'>,
   ): Suspect {
-    return { ...what, timelineId, before: boundary, db, fromCommand: this.#atBoundary, toCommand: -1 };
+    const late = sinceMs?.();
+    return {
+      ...what,
+      ...(late === undefined ? {} : { sinceMs: late }),
+      timelineId,
+      before: boundary,
+      db,
+      fromCommand: this.#atBoundary,
+      toCommand: -1,
+    };
   }
 
   #inARow(command: LoggedCommand, range: WatchedRange, atMs: number): void {

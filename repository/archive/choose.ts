@@ -3,8 +3,10 @@ import type { Cut } from '../../model/archive-cut.ts';
 import { type ArchiveTarget, planArchive, refusalError } from '../../model/archive-plan.ts';
 import { type Beyond, beyondText, newerThan } from '../../model/beyond.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import { formatBytes, formatTime } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
+import type { LateArrival } from '../../model/timeline.ts';
 import { parseUntil } from '../../model/until.ts';
 import type { Archive } from './archive.ts';
 import { readExtents } from './extents.ts';
@@ -55,7 +57,7 @@ export async function chooseFromLog(
 
 /** A stretch with a clock that was ahead may be the one that a time lies in, if it was stored after that time. */
 function doubtsAbout(
-  { timelineId, offset }: Cut,
+  { timelineId, offset, late = [] }: Cut,
   target: ArchiveTarget,
   extents: readonly ArchiveExtent[],
   clocks: readonly Beyond[],
@@ -65,12 +67,24 @@ function doubtsAbout(
       ({ timeline, stretches }) =>
         timeline.timelineId === id && stretches.some((one) => one.from === from && (one.storedAtMs ?? 0) >= atMs),
     );
-  return clocks
-    .filter((one) => {
-      const { id, from = 0, to = 0 } = one;
-      return (id === timelineId && from <= offset && offset <= to) || (target.kind === 'time' && storedAfter(target.atMs, one));
-    })
-    .map((one) => `the moment is not certain: ${beyondText(one)}`);
+  const isOfTheMoment = (one: Beyond): boolean => {
+    const { id, from = 0, to = 0 } = one;
+    return (id === timelineId && from <= offset && offset <= to) || (target.kind === 'time' && storedAfter(target.atMs, one));
+  };
+  const whys = [...clocks.filter(isOfTheMoment).map(beyondText), ...lateText(late)];
+  return whys.map((why) => `the moment is not certain: ${why}`);
+}
+
+/** What came too late to be dated is left out, and how to take it in. */
+function lateText(late: readonly LateArrival[]): string[] {
+  if (late.length === 0) return [];
+  const bytes = late.reduce((sum, { from, to }) => sum + to - from, 0);
+  const atMs = Math.max(...late.map((one) => one.atMs));
+  const sinceMs = Math.min(...late.map((one) => one.sinceMs));
+  return [
+    `${formatBytes(bytes)} of the log behind it came late, by ${formatTime(atMs, 'seconds')}, and were written at any time since ` +
+      `${formatTime(sinceMs, 'seconds')}: they are left out; \`--until ${new Date(atMs).toISOString()}\` takes them in`,
+  ];
 }
 
 const noMoment = (until: string): RecoveryError =>

@@ -127,7 +127,9 @@ async function stretchOf(run: readonly ArchiveSegment[], headers: SomeHeaders): 
   const boundary = await lastCut(run, headers);
   const isAhead = end.lastAtMs > last.modifiedAtMs + CLOCK_DOUBT_MS;
   const { firstAtMs } = begin;
-  const stretch = { from: begin.start, end: end.end, firstAtMs, lastAtMs: end.lastAtMs, boundary };
+  const sinceMs = begin.late.find(({ from }) => from === begin.start)?.sinceMs;
+  const times = { firstAtMs, lastAtMs: end.lastAtMs, ...(sinceMs === undefined ? {} : { sinceMs }) };
+  const stretch = { from: begin.start, end: end.end, ...times, boundary };
   return isAhead ? { ...stretch, storedAtMs: last.modifiedAtMs } : stretch;
 }
 

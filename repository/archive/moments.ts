@@ -1,12 +1,12 @@
 import type { ArchiveExtent } from '../../model/archive-chain.ts';
-import { beginOf, type Place, parentOf, placesOf } from '../../model/archive-chain.ts';
+import { beginOf, childrenOf, type Place, parentOf, placesOf } from '../../model/archive-chain.ts';
 import { type Cut, cutIn } from '../../model/archive-cut.ts';
 import { type ArchiveTarget, targetPlace } from '../../model/archive-plan.ts';
 import { type Beyond, within } from '../../model/beyond.ts';
 import { distinctDestructive } from '../../model/destructive.ts';
 import { messageOf } from '../../model/errors.ts';
 import { isBoundary } from '../../model/stream-state.ts';
-import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
+import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
 import type { Extents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
@@ -21,6 +21,7 @@ const HEADERS_AT_ONCE = 8;
 
 /**
  * The place to cut for a target: the last boundary at or before its moment. Reads O(log n) headers.
+ * For a time, what came late is told with it: it may have been written before.
  * @returns undefined for a moment that the archive does not have; planArchive says why
  */
 export async function findCut(
@@ -39,7 +40,10 @@ export async function findCut(
     const { atMs } = target;
     const where = place;
     const cut = await unlessOvertaken(() => cutInPlace(archive, where, atMs, signal));
-    if (cut) return cut;
+    if (!cut) continue;
+    const late = [...cut.late, ...(await lateIn(archive, childrenOf(found, places), atMs, signal))];
+    const { timelineId, offset } = cut;
+    return { timelineId, offset, atMs: cut.atMs, ...(late.length > 0 ? { late } : {}) };
   }
   return undefined;
 }
@@ -74,9 +78,9 @@ export async function findDestructive(
     unknownCommands: [],
   };
   const touched = placesOf(extents).filter(
-    (place) => isUncertain(place) || (place.firstAtMs <= toMs && place.lastAtMs >= fromMs),
+    (place) => isUncertain(place) || (mayBeginMs(place) <= toMs && place.lastAtMs >= fromMs),
   );
-  const inTime = ({ atMs }: DestructiveCommand): boolean => fromMs <= atMs && atMs <= toMs;
+  const inTime = ({ atMs, sinceMs = atMs }: DestructiveCommand): boolean => fromMs <= atMs && sinceMs <= toMs;
   for (const place of touched) {
     const { timelineId } = place.timeline;
     try {
@@ -90,7 +94,7 @@ export async function findDestructive(
       search.found.push(...passed.map((one) => ({ timelineId, ...one })));
       search.unknownCommands.push(...all.flatMap(({ unknownCommands }) => unknownCommands));
       if (isUncertain(place)) continue;
-      search.searched.push({ fromMs: Math.max(fromMs, place.firstAtMs), toMs: Math.min(toMs, place.lastAtMs) });
+      search.searched.push({ fromMs: Math.max(fromMs, mayBeginMs(place)), toMs: Math.min(toMs, place.lastAtMs) });
     } catch (error) {
       if (!isDamage(error)) throw error;
       const { from, end, firstAtMs, lastAtMs } = place;
@@ -103,27 +107,46 @@ export async function findDestructive(
 
 /** Its clock was ahead: what passed in it may have passed in any time. */
 const isUncertain = ({ storedAtMs }: Place): boolean => storedAtMs !== undefined;
+/** What waited in Redis may have been written before it came. */
+const mayBeginMs = ({ firstAtMs, sinceMs = firstAtMs }: Place): number => Math.min(firstAtMs, sinceMs);
 const EVER = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<SegmentHeader[]> {
   const first = Math.max(0, await headers.lastBegunBy(fromMs));
-  const last = await headers.lastBegunBy(toMs);
+  const last = await headers.lastBefore(toMs);
   const indexes = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
   return inParallel(indexes, HEADERS_AT_ONCE, (at) => headers.at(at));
 }
 
-async function cutInPlace(archive: ArchivePlace, place: Place, atMs: number, signal?: AbortSignal): Promise<Cut | undefined> {
+async function cutInPlace(
+  archive: ArchivePlace,
+  place: Place,
+  atMs: number,
+  signal?: AbortSignal,
+): Promise<Required<Cut> | undefined> {
   const { timelineId } = place.timeline;
   const segments = await segmentsOf(archive, place, signal);
   const headers = new Headers(archive, segments, signal);
-  for (let at = await headers.lastBegunBy(atMs); at >= 0; at--) {
+  const begun = await headers.lastBegunBy(atMs);
+  const late = await headers.lateBehind(begun, atMs);
+  for (let at = begun; at >= 0; at--) {
     const cut = cutIn(await headers.at(at), atMs);
-    if (cut) return { timelineId, ...cut };
+    if (cut) return { timelineId, ...cut, late };
   }
   // Opened, but no byte has come yet: the state is that of its beginning.
   const first = segments.length > 0 ? await headers.at(0) : undefined;
   const begins = first && isBoundary(first.startState) && beginOf(place) <= atMs;
-  return begins ? { timelineId, offset: first.start, atMs: beginOf(place) } : undefined;
+  return begins ? { timelineId, offset: first.start, atMs: beginOf(place), late } : undefined;
+}
+
+/** What came late in the timelines that begin behind a moment, and may have been written before it. */
+async function lateIn(archive: ArchivePlace, children: readonly Place[], atMs: number, signal?: AbortSignal) {
+  const late: LateArrival[] = [];
+  for (const child of children.filter((one) => mayBeginMs(one) <= atMs && one.firstAtMs > atMs)) {
+    const read = async () => new Headers(archive, await segmentsOf(archive, child, signal), signal).lateBehind(-1, atMs);
+    late.push(...(await unlessOvertaken(read)));
+  }
+  return late;
 }
 
 /** When the byte at an offset came, as nearly as the marks tell. */
@@ -178,5 +201,24 @@ class Headers {
       else high = middle;
     }
     return low - 1;
+  }
+
+  /** The last segment that may have been written by then; those that came late have come behind those that had come. */
+  async lastBefore(atMs: number): Promise<number> {
+    let last = await this.lastBegunBy(atMs);
+    while (last + 1 < this.#segments.length && (await this.#lateBy(last + 1, atMs)).length > 0) last += 1;
+    return last;
+  }
+
+  /** What came after a moment and may have been written before it, from the last segment on that begins before it. */
+  async lateBehind(begun: number, atMs: number): Promise<LateArrival[]> {
+    const last = await this.lastBefore(atMs);
+    const late: LateArrival[] = [];
+    for (let at = Math.max(0, begun); at <= last; at++) late.push(...(await this.#lateBy(at, atMs)));
+    return late;
+  }
+
+  async #lateBy(index: number, atMs: number): Promise<LateArrival[]> {
+    return (await this.at(index)).late.filter((one) => one.sinceMs <= atMs && one.atMs > atMs);
   }
 }

@@ -22,6 +22,8 @@ export interface ArchiveRange {
   body: AsyncGenerator<Buffer>;
   /** When the piece had come, milliseconds since 1970, that the body gave last; 0 before the first. Late by at most a mark. */
   atMs(): number;
+  /** Since when that piece may have been written, where it came late. */
+  sinceMs(): number | undefined;
 }
 
 export interface RangeOptions {
@@ -50,12 +52,22 @@ export async function openRange(
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to < from) {
     throw new RecoveryError('INPUT_INVALID', `there are no offsets from ${from} to ${to}`, { next: 'Report this.' });
   }
-  if (from === to) return { timelineId, start: from, startState: STREAM_BEGIN, end: to, body: nothing(), atMs: () => 0 };
+  if (from === to) return { timelineId, start: from, startState: STREAM_BEGIN, end: to, body: nothing(), ...UNDATED };
   const reader = new RangeReader(place, timelineId, { from, to, signal });
   const first = await reader.open();
   const { start, startState } = first.header;
-  return { timelineId, start, startState, end: to, body: reader.read(first), atMs: () => reader.atMs };
+  return {
+    timelineId,
+    start,
+    startState,
+    end: to,
+    body: reader.read(first),
+    atMs: () => reader.atMs,
+    sinceMs: () => reader.sinceMs,
+  };
 }
+
+const UNDATED = { atMs: () => 0, sinceMs: () => undefined };
 
 async function* nothing(): AsyncGenerator<Buffer> {}
 
@@ -68,6 +80,7 @@ class RangeReader {
   readonly #signal: AbortSignal;
   /** Of the piece that was read last. */
   atMs = 0;
+  sinceMs: number | undefined;
   #listing: SegmentListing = { raw: [], compacted: [] };
   /** By key: under way, or waiting to be read. */
   readonly #ahead = new Map<string, { sizeBytes: number; loading: Promise<Loaded> }>();
@@ -101,8 +114,11 @@ class RangeReader {
         const { start, end } = loaded.header;
         this.#loadAhead(loaded);
         const wanted = cutOut(loaded.body(), at - start, Math.min(end, this.#to) - start);
+        let begins = at;
         for await (const [piece, atMs] of timed(wanted, at, loaded.header)) {
           this.atMs = atMs;
+          this.sinceMs = lateness(loaded.header, begins, begins + piece.length);
+          begins += piece.length;
           yield piece;
         }
         at = end;
@@ -204,6 +220,10 @@ class RangeReader {
 function ignored(error: unknown): undefined {
   if (!isDamage(error) && !hasCode(error, 'OBJECT_MISSING', 'MANIFEST_VERSION_UNKNOWN')) throw error;
 }
+
+/** A piece that came late in part came late: it ends where its last command does. */
+const lateness = ({ late }: SegmentHeader, from: number, to: number): number | undefined =>
+  late.find((one) => one.from < to && from < one.to)?.sinceMs;
 
 /** Bytes `from` to `to` (exclusive) of a body. Reads it to its end: only there it is known to be the right one. */
 async function* cutOut(body: AsyncIterable<Buffer>, from: number, to: number): AsyncGenerator<Buffer> {

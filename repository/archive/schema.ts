@@ -29,6 +29,7 @@ const destructive = z.strictObject({
   before: count,
   after: count,
   atMs: z.number(),
+  sinceMs: z.number().optional(),
   db: z.int().min(-1),
   keys: count.optional(),
 });
@@ -50,6 +51,7 @@ const segmentSchema = z
     firstAtMs: z.number(),
     lastAtMs: z.number(),
     marks: z.array(z.tuple([count, z.number()])),
+    late: z.array(z.strictObject({ from: count, to: count, sinceMs: z.number(), atMs: z.number() })),
     destructive: z.array(destructive),
     unknownCommands: z.array(z.string()),
     needs,

@@ -52,6 +52,7 @@ async function archived(
   const tap = new StreamTap({ offset: START, state: STREAM_BEGIN }, segmenter, {
     settings,
     clock: () => nowMs,
+    lateness: { since: () => undefined },
     onGetAck: (offset) => segmenter.flush(offset),
   });
   const came: Came = { atMs: [], drafts: [], wasFull: [] };
@@ -180,6 +181,7 @@ describe('The segmenter', () => {
     state: { db: 0, inTransaction: false },
     boundary: true,
     worth: true,
+    late: [],
     destructive: [],
     unknownCommands: [],
     needs: NO_NEEDS,

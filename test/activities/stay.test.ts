@@ -77,6 +77,35 @@ describe('A stay of the archiver', function () {
     assert.deepEqual(other.rpo?.foreign, ['HIDDEN1 (renamed by the source, of a module or of a newer Redis)']);
   });
 
+  it('marks what was written while nobody followed: when it came says nothing of when it was written', async () => {
+    const { ended } = await begun();
+    await redis.command('SET', 'by', 'the way');
+    await redis.command('WAIT', '1', '5000');
+    const leftMs = Date.now();
+    following.drain.abort();
+    await ended;
+    await redis.command('FLUSHALL');
+    const other = new Following(redis);
+    Object.assign(other, { store: following.store, archive: following.archive, aheadMs: 60_000 });
+    const again = other.begin();
+    await other.untilFollowing();
+    await redis.command('WAIT', '1', '5000'); // what was written meanwhile is stored
+    await redis.command('SET', 'in', 'time');
+    await redis.command('WAIT', '1', '5000');
+    other.cancel.abort();
+    await again.ended.catch(() => undefined);
+    const period = { fromMs: leftMs, toMs: leftMs + 30_000 };
+    const { found } = await following.archive.destructive(await following.archive.extents(), period);
+    assert.deepEqual(
+      found.map(({ command, sinceMs = Number.POSITIVE_INFINITY, atMs }) => [command, sinceMs <= leftMs, atMs > period.toMs]),
+      [['FLUSHALL', true, true]],
+    );
+    const timelineId = (await following.archive.newestTimeline())?.timelineId ?? '';
+    const last = (await following.archive.segments(timelineId)).at(-1);
+    assert.ok(last);
+    assert.deepEqual((await following.archive.header(last)).late, [], 'what came in time has its time');
+  });
+
   it('never says that less would be lost than it has heard nothing, and gives a dead line up', async () => {
     await redis.command('CONFIG', 'SET', 'repl-ping-replica-period', '1');
     const figures: { note: string; seconds: number }[] = [];

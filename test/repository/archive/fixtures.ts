@@ -43,6 +43,7 @@ export const sampleSegment = (start: number, end: number, parts: Partial<NewSegm
   firstAtMs: BEGUN + start,
   lastAtMs: BEGUN + end,
   marks: [[end, BEGUN + end]],
+  late: [],
   destructive: [],
   unknownCommands: [],
   needs: { commands: ['SET'], highestDb: 0 },

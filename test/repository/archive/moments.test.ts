@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import { planArchive } from '../../../model/archive-plan.ts';
 import type { DestructiveCommand } from '../../../model/timeline.ts';
 import { Archive, type NewSegment } from '../../../repository/archive/archive.ts';
+import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { timelineIdOf } from '../../../repository/layout.ts';
 import { type Random, randomFrom } from '../../support/random.ts';
 import { sampleManifest } from '../sample-manifest.ts';
@@ -139,5 +140,86 @@ describe('destructive commands', () => {
     assert.deepEqual(await named(3051, 4049), []);
     assert.deepEqual(await named(9600, 9700), []);
     assert.equal((await between(0, 2000)).found[0]?.timelineId, timelineIdOf(REPLID, 1000));
+  });
+
+  it('that came late are found by any time at which they may have passed, and the cut for such a time says what it leaves out', async () => {
+    const archive = new Archive(new MemoryStore(), 'main');
+    const [awayMs, backMs] = [BEGUN + 1100, BEGUN + 61_000];
+    const late = { sinceMs: awayMs, atMs: backMs };
+    const came = { firstAtMs: backMs, lastAtMs: backMs };
+    const flush = { command: 'FLUSHALL', before: 1210, after: 1240, db: 0, ...late };
+    await store(archive, [
+      sampleSegment(1000, 1100, { startState: BETWEEN, endState: BETWEEN }),
+      sampleSegment(1100, 1200, {
+        ...came,
+        startState: BETWEEN,
+        endState: BETWEEN,
+        marks: [],
+        late: [{ from: 1100, to: 1200, ...late }],
+      }),
+      sampleSegment(1200, 1300, {
+        ...came,
+        startState: BETWEEN,
+        endState: BETWEEN,
+        marks: [],
+        late: [{ from: 1200, to: 1250, ...late }],
+        destructive: [flush],
+      }),
+      sampleSegment(1300, 1400, {
+        firstAtMs: backMs + 500,
+        lastAtMs: backMs + 900,
+        startState: BETWEEN,
+        endState: BETWEEN,
+        marks: [],
+      }),
+    ]);
+    const all = await archive.extents();
+    const between = async (fromMs: number, toMs: number) => (await archive.destructive(all, { fromMs, toMs })).found;
+    assert.deepEqual(await between(awayMs + 10_000, awayMs + 20_000), [{ timelineId: TIMELINE_ID, ...flush }]);
+    assert.deepEqual(await between(backMs - 1, backMs + 1), [{ timelineId: TIMELINE_ID, ...flush }]);
+    assert.deepEqual(await between(BEGUN, awayMs - 1), []);
+    assert.deepEqual(await between(backMs + 1, backMs + 2_000), []);
+    const cutAt = async (atMs: number) => archive.findCut(all.extents, { kind: 'time', atMs });
+    const cut = await cutAt(awayMs + 10_000);
+    assert.equal(cut?.offset, 1100);
+    assert.deepEqual(
+      cut.late?.map(({ from, to }) => [from, to]),
+      [
+        [1100, 1200],
+        [1200, 1250],
+      ],
+    );
+    assert.deepEqual(await cutAt(backMs + 100), { timelineId: TIMELINE_ID, offset: 1300, atMs: backMs });
+    const chosen = await chooseFromLog(archive, {
+      until: new Date(awayMs + 10_000).toISOString(),
+      snapshots: [sampleManifest({ replication: { replid: REPLID, offset: 1010 } })],
+    });
+    assert.match(
+      chosen.doubts.join(),
+      /not certain: 150 B of the log behind it came late, .* since .*: they are left out; `--until .*` takes them in/,
+    );
+  });
+
+  it('that came late to a timeline that continues another are found by the time before it, too', async () => {
+    const archive = new Archive(new MemoryStore(), 'main');
+    await store(archive, [sampleSegment(1000, 1100, { startState: BETWEEN, endState: BETWEEN })]);
+    const [awayMs, backMs] = [BEGUN + 1100, BEGUN + 61_000];
+    const parent = { timelineId: TIMELINE_ID, end: 1100, endedAt: new Date(awayMs).toISOString(), gap: false };
+    const startedAt = new Date(backMs).toISOString();
+    const next = sampleTimeline({ replid: 'f'.repeat(40), first: 1100, startedAt, reason: 'continued', parent });
+    await archive.createTimeline(next);
+    const { timelineId } = next;
+    const late = { sinceMs: awayMs, atMs: backMs };
+    const flush = { command: 'FLUSHALL', before: 1110, after: 1140, db: 0, ...late };
+    const came = { firstAtMs: backMs, lastAtMs: backMs, marks: [], late: [{ from: 1100, to: 1200, ...late }] };
+    await archive.putSegment(
+      sampleSegment(1100, 1200, { timelineId, startState: BETWEEN, endState: BETWEEN, ...came, destructive: [flush] }),
+      [Buffer.alloc(100)],
+    );
+    const all = await archive.extents();
+    const { found } = await archive.destructive(all, { fromMs: awayMs + 10_000, toMs: awayMs + 20_000 });
+    assert.deepEqual(found, [{ timelineId, ...flush }]);
+    const cut = await archive.findCut(all.extents, { kind: 'time', atMs: awayMs + 10_000 });
+    assert.deepEqual(cut, { timelineId: TIMELINE_ID, offset: 1100, atMs: BEGUN + 1100, late: came.late });
   });
 });
