@@ -87,7 +87,7 @@ function outcomeClasses(input: PlanInput, ofBackup: readonly ClassLoss[], tried:
         : undefined;
     return {
       ...row(name, counted?.keysInBackup ?? 0, inRedisNow, after),
-      ...(inRedisNow !== undefined && after ? { lost: lostOf(inRedisNow, after) } : {}),
+      ...(inRedisNow !== undefined && after && (tried || !input.log) ? { lost: lostOf(inRedisNow, after) } : {}), // a log adds what it likes
       expiry: counted?.expiry ?? 'unknown',
       sensitive: counted?.sensitive ?? input.classes.find((one) => one.name === name)?.sensitive ?? false,
       whenLost: counted?.whenLost ?? 'unknown',

@@ -62,7 +62,7 @@ export function lossSection({ losses, outcome, safetySnapshot, layout, live }: R
 }
 
 /** Where as many come out as are there now, nobody has compared whether they are the same. */
-function signInLines({ classes }: RestorePlan['outcome']): string[] {
+function signInLines({ classes, known }: RestorePlan['outcome']): string[] {
   const sensitive = classes.filter((one) => one.sensitive && (one.inRedisNow ?? 0) > 0);
   const lines = sensitive.flatMap(({ name, lost, inRedisNow = 0, afterRestore }) => {
     if (!lost || !afterRestore || afterRestore.atLeast >= inRedisNow) return [];
@@ -70,8 +70,10 @@ function signInLines({ classes }: RestorePlan['outcome']): string[] {
       ? [`  Of these at least ${formatCount(lost.atLeast)} ${name} do not come back: so many sign in again.`]
       : [`  At most ${formatCount(inRedisNow - afterRestore.atLeast)} fewer ${name} come out: so many sign in again.`];
   });
-  const since = sensitive.some(({ lost }) => lost) ? ['  Sign-ins since then: whoever signed in anew signs in once more.'] : [];
-  return [...lines, ...since];
+  const untold = known === 'estimate' && sensitive.length > 0 ? ['  How many must sign in again is not known: nobody has tried the log.'] : [];
+  const isTold = known === 'estimate' ? sensitive.length > 0 : sensitive.some(({ lost }) => lost);
+  const since = isTold ? ['  Sign-ins since then: whoever signed in anew signs in once more.'] : [];
+  return [...lines, ...untold, ...since];
 }
 
 /** By class, and by database where there are several: in the backup, now, afterwards. Rows without any key are left out. */

@@ -78,6 +78,13 @@ describe('A plan whose log was not rehearsed', () => {
     assert.match(text, /see that the 200,000 keys of the base were loaded, and count what stands after the log/);
   });
 
+  it('does not say how many sign in again: the log may bring all of them back', () => {
+    const keysNow = { total: 300_000, databases: [{ db: 0, keys: 300_000 }], classes: [{ name: 'sessions', keys: 300_000 }] };
+    const text = renderPlan(planOf({ ...UNTRIED, target: target({ keysNow }) }));
+    assert.doesNotMatch(text, /do not come back|fewer sessions/);
+    assert.match(text, /How many must sign in again is not known: nobody has tried the log\.\n {2}Sign-ins since then/);
+  });
+
   it('knows nothing of what is left after a FLUSHALL, and does not go on before somebody accepts that', () => {
     const moments = [{ command: 'FLUSHALL', atMs: NOW_MS - 1000, db: 0, until: `${TIMELINE}@70000000` }];
     const plan = planOf({ ...UNTRIED, moments });
