@@ -70,7 +70,8 @@ function signInLines({ classes, known }: RestorePlan['outcome']): string[] {
       ? [`  Of these at least ${formatCount(lost.atLeast)} ${name} do not come back: so many sign in again.`]
       : [`  At most ${formatCount(inRedisNow - afterRestore.atLeast)} fewer ${name} come out: so many sign in again.`];
   });
-  const untold = known === 'estimate' && sensitive.length > 0 ? ['  How many must sign in again is not known: nobody has tried the log.'] : [];
+  const untold =
+    known === 'estimate' && sensitive.length > 0 ? ['  How many must sign in again is not known: nobody has tried the log.'] : [];
   const isTold = known === 'estimate' ? sensitive.length > 0 : sensitive.some(({ lost }) => lost);
   const since = isTold ? ['  Sign-ins since then: whoever signed in anew signs in once more.'] : [];
   return [...lines, ...untold, ...since];

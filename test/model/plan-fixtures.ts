@@ -92,10 +92,15 @@ export function manifest({
   };
 }
 
+/** Of a Redis with a log. */
+export const appending = (overrides: Partial<ServerFacts> = {}): ServerFacts =>
+  server({ policy: { ...server().policy, appendonly: 'yes' }, ...overrides });
+
+/** It persists as its redis.conf says. */
 export const target = (overrides: Partial<TargetFacts> = {}): TargetFacts => ({
   description: 'redis-server /etc/redis.conf on host db1',
   reachable: true,
-  server: server(),
+  server: overrides.layout?.appendonly ? appending() : server(),
   clusterMode: false,
   replicas: [],
   clockOffsetMs: 3,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { LackingCommand, PlannedLog, TargetFacts } from '../../model/plan.ts';
-import { appendOnly, log, planOf, server, target } from './plan-fixtures.ts';
+import { appending, appendOnly, log, planOf, target } from './plan-fixtures.ts';
 
 const needing = (needs: Partial<NonNullable<PlannedLog['needs']>>): PlannedLog =>
   log({ needs: { commands: ['SELECT', 'SET'], highestDb: 0, foreign: [], ...needs } });
@@ -28,7 +28,7 @@ describe('A plan with a log', () => {
 
   it('counts the databases of the next start, which redis.conf may have been given since', () => {
     assert.deepEqual(refusalsOf(needing({ highestDb: 20 }), { databases: 32 }), []);
-    assert.equal(refusalsOf(needing({ highestDb: 8 }), { databases: 4, server: server({ databases: 16 }) }).length, 1);
+    assert.equal(refusalsOf(needing({ highestDb: 8 }), { databases: 4, server: appending({ databases: 16 }) }).length, 1);
   });
 
   it('refuses a command that the target does not execute, by name, with the line that takes it away', () => {

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { type PlanInput, planDigestSource } from '../../model/plan.ts';
-import { appendOnly, down, manifest, NOW_MS, planOf, server, TAKEN_AT_MS, target, withServer } from './plan-fixtures.ts';
+import {
+  appending,
+  appendOnly,
+  down,
+  manifest,
+  NOW_MS,
+  planOf,
+  server,
+  TAKEN_AT_MS,
+  target,
+  withServer,
+} from './plan-fixtures.ts';
 
 describe('restore plan', () => {
   it('refuses nothing where everything fits, and survives JSON', () => {
@@ -36,7 +47,7 @@ describe('restore plan', () => {
   });
 
   it('makes the one-file log of a Redis before 7.0, which knows no directory', () => {
-    const old = { ...target({ layout: appendOnly() }), server: server({ version: '6.2.14' }) };
+    const old = { ...target({ layout: appendOnly() }), server: appending({ version: '6.2.14' }) };
     const plan = planOf({ manifest: manifest({ rdb: { version: 9 } }), target: old });
     assert.deepEqual([plan.mode, plan.appendForm, plan.refusals], ['append-only-directory', 'single-file', []]);
     assert.match(
