@@ -17,13 +17,16 @@ export async function whoAnswers(
   const info = await client.info('server', 'replication');
   const runId = info.get('run_id') ?? '';
   const replids = [info.get('master_replid'), info.get('master_replid2')].filter((id) => id !== undefined && /[1-9a-f]/.test(id));
+  const known = { runId, replids: replids as string[] };
+  // Which of two instances has the wrong address is told by its process: on its own machine.
+  if (target.process && target.process.host !== world.host) return known;
   const managed = await managedBy(world, target, info);
   const others = await othersOf(world, target.name);
   const same = await sameServers(runId, target.connection, others);
   const sameAs = others
     .filter(({ name }) => same.includes(name))
     .map(({ name, target: of }) => ({ name, ...(of?.configFile ? { configFile: of.configFile } : {}) }));
-  return { runId, replids: replids as string[], sameAs, ...(managed ? { managed } : {}) };
+  return { ...known, sameAs, ...(managed ? { managed } : {}) };
 }
 
 /** The same, judged by what the repository has of this instance. @param keysNow - absent: its keys say nothing */
