@@ -32,15 +32,17 @@ export const createPutBackActivities = (world: World) => ({
     if (!(await hasMoved(plan.layout, operationId))) return void (await putBack(plan.layout, operationId));
     if ((await platform.status()).running && !platform.restartsByItself) {
       // What it holds is the refused data: nothing of it is worth a save.
-      await openRedis(target.connection)
+      await openRedis(target.connection, { connectTimeoutMs: HANGS_AFTER_MS, commandTimeoutMs: HANGS_AFTER_MS })
         .then((client) => client.command('SHUTDOWN', 'NOSAVE'))
         .catch(() => undefined); // it went, or doesn't listen: the platform ends it
     }
-    await platform.stop(signal, platform.restartsByItself ? undefined : noProgressMs).catch(async (error) => {
-      const { pid } = await platform.status();
-      if (pid === undefined || !(error instanceof RecoveryError && error.code === 'STOP_FAILED')) throw error;
-      await platform.kill(pid, signal); // it hangs on the refused data
-    });
+    await platform
+      .stop(signal, platform.restartsByItself ? undefined : Math.min(noProgressMs, END_WITHIN_MS))
+      .catch(async (error) => {
+        const { pid } = await platform.status();
+        if (pid === undefined || !(error instanceof RecoveryError && error.code === 'STOP_FAILED')) throw error;
+        await platform.kill(pid, signal); // it hangs on the refused data
+      });
     await putBack(plan.layout, operationId);
   },
 
@@ -66,6 +68,9 @@ export const createPutBackActivities = (world: World) => ({
   },
 });
 
+/** One with refused data is worth no patience: clients wait, and it is killed then. */
+const HANGS_AFTER_MS = 3_000;
+const END_WITHIN_MS = 10_000;
 const ASK_EVERY_MS = 200;
 const LOG_LINES = 200;
 

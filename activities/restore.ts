@@ -1,9 +1,10 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
+import { formatBytes } from '../model/format.ts';
 import type { RestoreReport } from '../model/operations.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { loadsLog } from '../model/rehearsal.ts';
-import { finish, moveAside, replaceWithRdb } from '../platforms/data-directory.ts';
+import { finish, moveAside, replaceWithRdb, spaceReport } from '../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
 import { isCommandMissing } from '../redis/renames.ts';
@@ -26,7 +27,7 @@ export const createRestoreActivities = (world: World) => ({
 
   /**
    * Ends Redis so that its files hold all it had: put back, they are what clients saw last. Without an append-only file
-   * that takes a save. A retry finds it ended. Refuses another process than the planned one.
+   * that takes a save. A retry finds it ended. Refuses another process than the planned one, and a disk that has filled since the plan.
    */
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
     await world.requireLock(plan.instance);
@@ -34,6 +35,7 @@ export const createRestoreActivities = (world: World) => ({
     const target = await world.instance(plan.instance);
     const platform = requireProcess(target).open();
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
+    await refuseWithoutRoom(plan);
     if ((await platform.status()).running && plan.serverRunId) {
       using client = await openRedis(target.connection);
       const info = await client.info('server', 'persistence');
@@ -117,6 +119,21 @@ export async function shutdown(answer: Promise<unknown>, beforeSignal: () => Pro
     await beforeSignal();
   }
   await after(0);
+}
+
+/** For the journal, the manifest, an empty log: what is written between the stop and the start. */
+const SMALL_FILES_BYTES = 1 << 20;
+
+/** A Redis that serves is not stopped where what comes next has no room. */
+async function refuseWithoutRoom({ instance, layout, serverRunId }: RestorePlan): Promise<void> {
+  const { freeBytes, dataBytes } = await spaceReport(layout);
+  const saves = serverRunId !== undefined && !layout.appendonly ? dataBytes : 0; // beside the RDB that it replaces
+  if (freeBytes >= SMALL_FILES_BYTES + saves) return;
+  throw new RecoveryError(
+    'TARGET_DISK_FULL',
+    `${layout.dir} has ${formatBytes(freeBytes)} free, and the files of ${instance} cannot be replaced there: it was not stopped`,
+    { next: `Free ${formatBytes(SMALL_FILES_BYTES + saves - freeBytes)} there, then start the restore again.` },
+  );
 }
 
 const restarted = ({ instance, serverRunId }: RestorePlan, found: string | undefined) =>

@@ -8,12 +8,19 @@ const SMALL_FILES_BYTES = 1_000_000;
 /**
  * Bytes that must be free in the file system of `dir`. Existing data is kept aside and frees nothing. With `appendonly yes`
  * the server soon rewrites its log, which writes the whole data set once more beside the base; without, it saves what it
- * has when it is stopped, beside the file that the save replaces.
+ * has when it is stopped, beside the file that the save replaces. Where the log is one file, RDB and log are joined in a third once
+ * Redis is stopped: the room for that is asked for before.
  */
-export function spaceFor({ rdb, log }: Loads, mode: RestoreMode, target: TargetFacts): RestorePlan['space'] {
+export function spaceFor(
+  { rdb, log }: Loads,
+  { mode, appendForm }: Pick<RestorePlan, 'mode' | 'appendForm'>,
+  target: TargetFacts,
+): RestorePlan['space'] {
   const rewrite = mode === 'append-only-directory' ? rdb.bytes : savedAtStop(mode, target);
+  const staged = rdb.bytes + (log?.bytes ?? 0);
+  const joined = log && appendForm === 'single-file' ? staged : 0;
   return {
-    neededBytes: rdb.bytes + (log?.bytes ?? 0) + rewrite + SMALL_FILES_BYTES,
+    neededBytes: staged + Math.max(rewrite, joined) + SMALL_FILES_BYTES,
     freeBytes: target.disk.freeBytes,
     keptAsideBytes: target.disk.existingBytes,
   };

@@ -72,7 +72,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     refusals: [],
     warnings: [],
     steps,
-    space: spaceFor(loads, mode, target),
+    space: spaceFor(loads, { mode, appendForm }, target),
     memory: memoryFor(loads, target),
     evictionsAnnounced: mayEvict(loads, target),
     downtimeSeconds: input.live ? 0 : downtimeOf(steps),

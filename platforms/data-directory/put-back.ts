@@ -22,18 +22,29 @@ export interface PutBack {
  * @throws RecoveryError `DATA_DIRECTORY` if an original is nowhere to be found; all others are back then
  */
 export async function putBack(layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<PutBack> {
+  const NOTHING: PutBack = { changed: false, restored: [] };
+  return forgivingFullDisk(NOTHING, (see) =>
+    inOperation(layout, operationId, options, async (operation) => {
+      const journal = see(await readJournal(operation.files, operation.home));
+      if (journal?.phase === 'set-aside') return NOTHING; // no restore moved that: see putBackSetAside
+      return putBackFrom(operation, journal);
+    }),
+  );
+}
+
+/** Where nothing was moved, all that fails on a full disk is the note that says so: no reason to hold a lock, or to leave a person without a Redis. */
+async function forgivingFullDisk<T>(
+  nothing: T,
+  body: (see: (journal: Journal | undefined) => Journal | undefined) => Promise<T>,
+): Promise<T> {
   let nothingMoved = true;
   try {
-    return await inOperation(layout, operationId, options, async (operation) => {
-      const journal = await readJournal(operation.files, operation.home);
+    return await body((journal) => {
       nothingMoved = journal === undefined;
-      if (journal?.phase === 'set-aside') return { changed: false, restored: [] }; // no restore moved that: see putBackSetAside
-      return putBackFrom(operation, journal);
+      return journal;
     });
   } catch (error) {
-    // Where nothing was moved, all that failed is the note that says so: no reason to leave a person without a Redis.
-    if (nothingMoved && error instanceof RecoveryError && error.code === 'TARGET_DISK_FULL')
-      return { changed: false, restored: [] };
+    if (nothingMoved && error instanceof RecoveryError && error.code === 'TARGET_DISK_FULL') return nothing;
     throw error;
   }
 }
@@ -50,10 +61,12 @@ export const hasMoved = (layout: DataLayout, operationId: string, options: DataD
  * so Redis may run.
  */
 export const discardStaged = (layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<void> =>
-  inOperation(layout, operationId, options, async (operation) => {
-    await operation.files.rm(operation.staged, { recursive: true, force: true });
-    if ((await readJournal(operation.files, operation.home)) === undefined) await putBackFrom(operation, undefined);
-  });
+  forgivingFullDisk(undefined, (see) =>
+    inOperation(layout, operationId, options, async (operation) => {
+      await operation.files.rm(operation.staged, { recursive: true, force: true });
+      if (see(await readJournal(operation.files, operation.home)) === undefined) await putBackFrom(operation, undefined);
+    }),
+  );
 
 export async function putBackFrom(operation: Operation, known: Journal | undefined): Promise<PutBack> {
   const { files, id, staged } = operation;

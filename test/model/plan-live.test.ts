@@ -123,6 +123,12 @@ describe('A plan with a log', () => {
     assert.equal(difference, log().bytes);
   });
 
+  it('wants the room in which a Redis before 7.0 has both joined', () => {
+    const old = { target: target({ layout: appendOnly(), server: server({ version: '6.2.14' }) }) };
+    const { rdbBytes, space } = plan({ ...old, log: log() });
+    assert.ok(space.neededBytes >= 2 * (rdbBytes + log().bytes));
+  });
+
   it('refuses a server that starts without append-only file, and names strategy live', () => {
     const { refusals } = plan({ log: log() });
     assert.match(refusals[0]?.message ?? '', /starts with appendonly no/);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { realFiles } from '../../platforms/data-directory/files.ts';
 import {
   copyAside,
+  discardStaged,
   moveAside,
   permitEmptyStart,
   putBack,
@@ -37,6 +38,16 @@ describe('a full disk under the data directory', () => {
       assert.deepEqual(await readdir(join(layout.dir, '.redis-backup', 'op', 'staged')), []);
       assert.deepEqual(await contents(layout.dir), OLD);
       assert.equal((await stageRdb(layout, 'op', megabytes(2))).bytes, 2 * MB); // the room is free again
+    });
+  });
+
+  it('does not keep anybody from discarding what was downloaded', async function () {
+    if (!mayMount) return this.skip();
+    await onSmallDisk(async (layout) => {
+      await fill(layout.dir);
+      await discardStaged(layout, 'op');
+      await rm(join(layout.dir, 'filler'));
+      assert.deepEqual(await contents(layout.dir), OLD);
     });
   });
 
