@@ -5,6 +5,7 @@ import { spaceReport } from '../platforms/data-directory.ts';
 import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
 import type { DataLayout, Platform } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
+import { ownPortOf } from '../redis/connection.ts';
 import { countClasses } from '../redis/count-classes.ts';
 import { KeyKinds } from '../redis/rdb/key-kinds.ts';
 import { countSentinels } from '../redis/sentinels.ts';
@@ -31,7 +32,7 @@ export const createSurveyActivities = (world: World) => ({
       layout,
       disk: { freeBytes: space.freeBytes, existingBytes: space.dataBytes },
       memory: await memoryFacts(status.pid),
-      identity: { expectedPort: target.connection.port, ...(status.pid ? { platformPid: status.pid } : {}) },
+      identity: { expectedPort: ownPortOf(target.connection), ...(status.pid ? { platformPid: status.pid } : {}) },
       startUser: await platform.startUser(),
       processRunning: status.running,
       ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),

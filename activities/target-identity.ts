@@ -4,6 +4,7 @@ import type { TargetFacts, TargetIdentity } from '../model/plan-facts.ts';
 import { type TargetDoubt, targetDoubt } from '../model/target-doubt.ts';
 import { pidsOf } from '../platforms/process/process-table.ts';
 import type { RedisClient } from '../redis/client.ts';
+import { ownPortOf } from '../redis/connection.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { sameServers } from '../redis/same-server.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -36,7 +37,7 @@ export async function doubtTarget(
   client: RedisClient,
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
-  const identity = { expectedPort: target.connection.port, ...(await whoAnswers(world, target, client)) };
+  const identity = { expectedPort: ownPortOf(target.connection), ...(await whoAnswers(world, target, client)) };
   const backups = await (await world.repository()).list(target.name);
   return targetDoubt({ instance: target.name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) });
 }

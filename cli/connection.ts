@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { type ResolvedInstance, resolveInstance } from '../config/resolve.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
 
 /** One instance as it is reached from here: on its own machine redis.conf tells what its commands are called. Holds secrets. */
 export async function instanceHere(
@@ -11,6 +11,6 @@ export async function instanceHere(
   const resolved = await resolveInstance(config, name);
   const { platform, connection } = resolved;
   if (platform.type !== 'process' || platform.host !== config.worker.host) return resolved;
-  const conf = () => openProcessPlatform({ ...platform, port: connection.port }).confKnowledge();
+  const conf = () => openProcessPlatform({ ...platform, port: ownPortOf(connection) }).confKnowledge();
   return Object.assign(resolved, { connection: Object.assign(connection, { conf }) });
 }

@@ -72,6 +72,8 @@ export interface InstanceConfig {
     username?: string;
     password?: SecretRef;
     tls?: TlsConfig;
+    /** Of Redis itself, where `port` is that of a TLS terminator, for example. */
+    ownPort?: number;
     /** By their real names in capitals. */
     commands?: Readonly<Record<string, string>>;
   };
@@ -98,6 +100,8 @@ export interface ProcessConfig {
   hostIsNamed: boolean;
   configFile: string;
   start: { command: string[]; cwd?: string; logFile?: string } | { systemd: string };
+  /** Of Redis itself, where the url is that of something before it. */
+  port?: number;
   pidFile?: string;
   /** How long a started Redis may stand still on its way to serving. */
   noProgressMs: number;

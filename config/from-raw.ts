@@ -71,6 +71,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
       username: raw.username,
       password: raw.password,
       tls: url.protocol === 'rediss:' ? (raw.tls ?? {}) : undefined,
+      ...(raw.platform.type === 'process' && raw.platform.port !== undefined ? { ownPort: raw.platform.port } : {}),
       ...(raw.commands ? { commands: inCapitals(raw.commands) } : {}),
     },
     platform: toPlatform(raw.platform, host),

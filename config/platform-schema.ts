@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { absolutePath, command, duration, field, matching, NAME_ALLOWED, name, section } from './fields.ts';
+import { absolutePath, command, duration, field, matching, NAME_ALLOWED, name, section, wholeNumber } from './fields.ts';
 
 const start = z.strictObject({
   command: command('Starts Redis by this command, without a shell.').optional(),
@@ -29,6 +29,11 @@ export const platform = z.discriminatedUnion('type', [
       '/etc/redis/redis.conf',
     ),
     start: section('How Redis is started: exactly one of `command` and `systemd`.', start),
+    port: wholeNumber(
+      'Port of Redis itself, where the url is that of something before it, such as a TLS terminator.',
+      1,
+      65_535,
+    ).optional(),
     pidFile: absolutePath('File with the process id, when the process cannot be found by its port.').optional(),
     noProgress: duration(
       'How long a Redis that a restore has started may stand still on its way to serving, with no progress of its load: then everything is put back.',

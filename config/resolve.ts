@@ -10,6 +10,7 @@ export interface ResolvedConnection {
   username?: string;
   password?: string;
   tls?: ResolvedTls;
+  ownPort?: number;
   commands?: Readonly<Record<string, string>>;
 }
 
@@ -75,13 +76,14 @@ export async function resolveInstance(
 ): Promise<ResolvedInstance> {
   const instance = instanceOf(config, name);
   const read = reader(config, env);
-  const { host, port, username, password, tls, commands } = instance.redis;
+  const { host, port, username, password, tls, ownPort, commands } = instance.redis;
   const connection = {
     host,
     port,
     username,
     password: await read(password, 'instances', name, 'password'),
     tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
+    ...(ownPort === undefined ? {} : { ownPort }),
     ...(commands ? { commands } : {}),
   };
   return { ...instance, connection: hideSecrets(connection, ['password']) };

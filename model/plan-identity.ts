@@ -38,7 +38,7 @@ function otherServer({ target }: PlanInput): string | undefined {
     return `it says that it is process ${serverPid}, and the managed process is ${platformPid}`;
   }
   if (foundPort !== undefined && foundPort !== expectedPort)
-    return `it says port ${foundPort}, and ${expectedPort} is configured`;
+    return `it says port ${foundPort}, and ${expectedPort} is configured (platform.port, where something stands before it)`;
   if (foundDir !== undefined && plain(foundDir) !== plain(target.layout.dir)) {
     return `it keeps its data in ${foundDir}, and the configuration file says ${target.layout.dir}`;
   }

@@ -9,6 +9,8 @@ export interface RedisConnection {
   password?: string;
   /** Present, even empty, means TLS. Certificates and keys are PEM texts. */
   tls?: RedisTls;
+  /** Of Redis itself, where host and port are those of something before it. */
+  ownPort?: number;
   /** What `rename-command` calls commands there, by their real names in capitals. */
   commands?: Readonly<Record<string, string>>;
   /** Reads its redis.conf, where that is on this machine: for a server that has renamed or disabled a command. */
@@ -31,6 +33,9 @@ export interface RedisTls {
   /** Default true. False accepts any certificate, so anybody may answer. */
   rejectUnauthorized?: boolean;
 }
+
+/** The port that Redis itself says that it has. */
+export const ownPortOf = ({ ownPort, port }: Pick<RedisConnection, 'ownPort' | 'port'>): number => ownPort ?? port;
 
 /** `redis://host:port`, or `rediss://` with TLS: for messages, without user or password. */
 export const describeConnection = ({ host, port, tls, socketPath }: RedisConnection): string =>

@@ -78,8 +78,8 @@ export const neighbour = (connection: RedisConnection, address: string): RedisCo
   ...hostAndPort(address),
 });
 
-/** Its redis.conf is another one. */
-const withoutConf = ({ conf: _, ...connection }: RedisConnection): RedisConnection => connection;
+/** Its redis.conf and port are others. */
+const withoutConf = ({ conf: _, ownPort: __, ...connection }: RedisConnection): RedisConnection => connection;
 
 /** @throws RecoveryError `INPUT_INVALID` */
 export function hostAndPort(address: string): { host: string; port: number } {

@@ -7,7 +7,7 @@ import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/
 import { targetOf } from '../config/target.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 
@@ -78,7 +78,7 @@ function protectedInstance(
           process: {
             host: platform.host,
             noProgressMs: platform.noProgressMs,
-            open: () => openPlatform(platform, connection.port),
+            open: () => openPlatform(platform, ownPortOf(connection)),
           },
         }
       : {}),
@@ -88,7 +88,7 @@ function protectedInstance(
 /** On its own machine redis.conf tells what commands are called, and what the settings are of a Redis that may not be asked. */
 function connectionHere(connection: RedisConnection, platform: PlatformConfig, host: string): RedisConnection {
   if (platform.type !== 'process' || platform.host !== host) return connection;
-  return Object.assign(connection, { conf: () => openPlatform(platform, connection.port).confKnowledge() });
+  return Object.assign(connection, { conf: () => openPlatform(platform, ownPortOf(connection)).confKnowledge() });
 }
 
 function probeOf(application: ApplicationConfig): ApplicationProbe {

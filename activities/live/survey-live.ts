@@ -3,6 +3,7 @@ import type { LiveFacts } from '../../model/live.ts';
 import type { TargetFacts } from '../../model/plan.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { ownPortOf } from '../../redis/connection.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../redis/live/own-address.ts';
 import { dryReachability } from '../../redis/live/reachability.ts';
@@ -68,7 +69,7 @@ const factsWithoutFiles = ({ connection, applications }: ProtectedInstance): Tar
   layout: { dir: '/', dbfilename: '', appendonly: false, appenddirname: '', appendfilename: '' },
   disk: { freeBytes: 0, existingBytes: 0 },
   memory: {},
-  identity: { expectedPort: connection.port },
+  identity: { expectedPort: ownPortOf(connection) },
   processRunning: true,
   applications: applications.map(({ name }) => name),
 });

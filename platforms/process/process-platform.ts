@@ -158,7 +158,7 @@ const otherPort = (port: number, ports: readonly number[]) =>
     'TARGET_IDENTITY',
     `the instance is reached at port ${port}, but its redis.conf says ${ports.join(' and ')}`,
     {
-      next: 'Make url and configFile of the instance in redis-backup.yaml name the same Redis.',
+      next: 'Make url and configFile of the instance in redis-backup.yaml name the same Redis; where something stands before it, such as a TLS terminator, name its own port by platform.port.',
     },
   );
 

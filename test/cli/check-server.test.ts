@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { mkdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startForwarder } from '../support/forwarder.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { CheckStage, found, processOf } from './support/check-stage.ts';
@@ -167,6 +168,23 @@ describe('redis-backup check of a server', function () {
       const [finding] = await found(same, 'log');
       assert.equal(finding?.level, 'warning');
       assert.match(finding?.next ?? '', /^Set `logfile`/);
+    });
+
+    it('is the same Redis behind something that has another port, once its own is named', async () => {
+      await using redis = await startRedis({ config: { save: '3600 1' } });
+      await using before = await startForwarder();
+      before.pointTo(redis.port);
+      const wrong = await stage.siteOf(before, processOf(redis));
+      const [other] = await found(wrong, 'platform');
+      assert.match(other?.next ?? '', /name its own port by platform\.port/);
+      await wrong[Symbol.asyncDispose]();
+      const right = await stage.siteOf(before, processOf(redis).replace('type: process,', `type: process, port: ${redis.port},`));
+      assert.deepEqual(
+        (await found(right, 'platform')).map(({ level }) => level),
+        ['ok'],
+      );
+      assert.deepEqual(await found(right, 'identity'), []);
+      await right[Symbol.asyncDispose]();
     });
 
     it('is another Redis than the one that answers', async () => {
