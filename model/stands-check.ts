@@ -14,8 +14,10 @@ export interface StandsFacts {
   expected?: readonly ExpectedKeys[];
   /** Counted in the living Redis. */
   found: readonly DatabaseKeys[];
-  /** So many may be gone for a reason that is known: evicted as announced, empty, hashes of which every field has expired. */
+  /** So many may be gone for a reason that is known: evicted as announced, or empty. */
   mayLack: number;
+  /** Redis 7.4: fields that had a time to live of their own, and went by it since the start. A hash goes with its last one. */
+  fieldsExpired?: number;
   /** Somebody has changed keys since the load, or that cannot be told. */
   writesSeen: boolean;
 }
@@ -27,6 +29,8 @@ export interface KeysAfter {
   promised?: Bounds;
   classes: StandingKeys[];
   databases: StandingKeys[];
+  /** Some of those promised may have gone with these fields of hashes. */
+  fieldsExpired?: number;
   /** They could not be counted by class: why. */
   uncounted?: string;
 }
@@ -48,7 +52,7 @@ export interface StandsVerdict {
 
 /** Is what stands there what was loaded? While clients write it may differ, and the message says by how much. */
 export function checkStands(facts: StandsFacts): StandsVerdict {
-  const { expected, found, mayLack, writesSeen } = facts;
+  const { expected, found, mayLack, fieldsExpired = 0, writesSeen } = facts;
   const after = keysAfter(facts);
   if (!expected) return { ok: true, exact: false, after, message: `${standing(after)}; nobody could compare that with anything` };
   const differing = differencesOf(expected, found);
@@ -60,6 +64,8 @@ export function checkStands(facts: StandsFacts): StandsVerdict {
     .filter(Boolean)
     .join(', ');
   if (writesSeen) return { ok: true, exact: false, after, message: `${there}; clients may have written meanwhile: ${by}` };
+  if (extra === 0 && lacking > 0 && fieldsExpired > 0)
+    return { ok: true, exact: false, after, message: `${there}; ${by} (${namesOf(differing)}): ${byFields(fieldsExpired)}` };
   if (extra === 0 && lacking <= mayLack)
     return { ok: true, exact: false, after, message: `${there}; ${by}, as Redis evicts, or drops what is empty` };
   return { ok: false, exact: false, after, message: `${there}, and nobody has written: ${by} (${namesOf(differing)})` };
@@ -99,7 +105,7 @@ const namesOf = (differing: readonly Difference[]): string => {
   return `${named.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}`;
 };
 
-function keysAfter({ expected, found }: StandsFacts): KeysAfter {
+function keysAfter({ expected, found, fieldsExpired = 0 }: StandsFacts): KeysAfter {
   const names = [
     ...new Set([...(expected ?? []).map(({ name }) => name), ...found.flatMap(({ classes }) => classes.map(({ name }) => name))]),
   ];
@@ -115,6 +121,7 @@ function keysAfter({ expected, found }: StandsFacts): KeysAfter {
   return {
     keys: sumOf(found.map(({ keys }) => keys)),
     ...promisedIf(() => true),
+    ...(fieldsExpired > 0 ? { fieldsExpired } : {}),
     classes: names.map((name) => ({ name, keys: counted(undefined, name), ...promisedIf((one) => one.name === name) })),
     databases: dbs.map((db) => ({
       name: `db${db}`,
@@ -145,9 +152,18 @@ const ofPromised = ({ keys, promised }: Pick<StandingKeys, 'keys' | 'promised'>)
   promised ? `${formatCount(keys)} of ${formatBounds(promised)}` : formatCount(keys);
 
 /** Less than was promised is never left for somebody to find out. */
-export function shortfall({ keys, promised }: KeysAfter): string[] {
+export function shortfall({ keys, promised, classes, fieldsExpired = 0 }: KeysAfter): string[] {
   if (!promised || keys >= promised.atLeast) return [];
-  return [
-    `${formatCountOf(promised.atLeast - keys, 'key')} fewer than promised were there when they were counted: something has deleted or evicted them since the load`,
+  const lacking = promised.atLeast - keys;
+  const where = classes.filter((one) => one.keys < (one.promised?.atLeast ?? 0)).map(({ name }) => name);
+  const reasons = [
+    fieldsExpired > 0 && byFields(fieldsExpired),
+    fieldsExpired < lacking && 'something has deleted or evicted them since the load',
   ];
+  const counted = `${formatCountOf(lacking, 'key')} fewer than promised were there when they were counted`;
+  return [`${counted} (${where.join(', ')}): ${reasons.filter(Boolean).join(', or ')}`];
 }
+
+/** The moments of fields are no part of what is promised of keys. */
+const byFields = (fields: number): string =>
+  `a hash goes with its last field, and Redis has expired ${formatCountOf(fields, 'field')} of hashes since it started`;

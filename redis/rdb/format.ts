@@ -88,16 +88,16 @@ const DEFINITIONS: readonly Definition[] = [
   both(19, stream(2), 10),
   both(20, oneString, 11), // set: listpack
   both(21, stream(3), 11),
-  redis(12, 22, [key, many(length, string, string)]), // hash with field TTLs, 7.4 RC
-  redis(12, 23, oneString), // the same as listpack
-  redis(12, 24, [key, bytes(8), many(length, string, string)]), // hash with field TTLs
-  redis(12, 25, [key, bytes(8), string]), // the same as listpack
+  redis(12, 22, [key, many(DO.fieldExpireLength, string, string)]), // hash with field TTLs, 7.4 RC
+  redis(12, 23, [key, DO.fieldListpack]), // the same as listpack
+  redis(12, 24, [key, DO.fieldExpireMs, many(length, string, string)]), // hash with field TTLs, which count from the first
+  redis(12, 25, [key, DO.fieldExpireMs, DO.fieldListpack]), // the same as listpack; its moments are whole
   redis(13, 26, stream(4)),
   redis(14, 27, stream(5)),
   redis(14, 28, [key, loop(DO.array, length, DO.tagged)]),
   redis(15, 30, oneString), // hash of a template, as listpack
   redis(15, 32, [key, loop(DO.templateValues, string)]), // hash of a template
-  valkey(80, 22, [key, many(string, string, bytes(8))]), // hash with field TTLs
+  valkey(80, 22, [key, many(string, string, DO.fieldExpireMs)]), // hash with field TTLs
 
   redis(15, 242, [loop(DO.template, string)]),
   redis(13, 243, [many(DO.metadataClass, moduleValue)]), // module metadata of the key that follows

@@ -48,6 +48,12 @@ export const DO = {
   trailer: 24,
   /** Nothing may follow. */
   nothing: 25,
+  /** When fields of a hash expire, in milliseconds: eight bytes. */
+  fieldExpireMs: 26,
+  /** The same as a length. */
+  fieldExpireLength: 27,
+  /** A listpack of (field, value, when it expires). */
+  fieldListpack: 28,
 } as const;
 
 export type Operation = (typeof DO)[keyof typeof DO];

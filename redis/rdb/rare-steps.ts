@@ -40,6 +40,12 @@ const STEPS: { readonly [operation: number]: Step } = {
   [DO.templateValues]: templateValues,
   [DO.array]: array,
   [DO.tagged]: tagged,
+  [DO.fieldExpireMs]: (walker, { offset }) => {
+    walker.onExpiry?.('fieldMs', offset, 8);
+    return walker.skip(8);
+  },
+  [DO.fieldExpireLength]: fieldExpireLength,
+  [DO.fieldListpack]: fieldListpack,
   [DO.trailer]: (walker) => walker.skip(walker.header ? trailerBytesOf(walker.header) : TRAILER_BYTES),
 };
 
@@ -70,8 +76,22 @@ const textDoubleBytes = (length: number): number => (length < 253 ? 1 + length :
 function expireSeconds(walker: Walker, cursor: Cursor): boolean {
   if (cursor.position + 4 > cursor.end) return false;
   walker.expireAtMs = (cursor.littleEndian(cursor.position) | 0) * 1000;
-  walker.onExpiry?.(cursor.offset, 4);
+  walker.onExpiry?.('seconds', cursor.offset, 4);
   return walker.skip(4);
+}
+
+function fieldExpireLength(walker: Walker, cursor: Cursor): boolean {
+  const at = cursor.offset;
+  if (!cursor.length()) return false;
+  walker.onExpiry?.('fieldLength', at, cursor.offset - at);
+  return walker.skip(0);
+}
+
+function fieldListpack(walker: Walker, cursor: Cursor): boolean {
+  const at = cursor.offset;
+  if (!cursor.stringHead()) return false;
+  walker.onExpiry?.('listpack', at, cursor.offset - at + cursor.value);
+  return walker.skip(cursor.value);
 }
 
 /** Auxiliary fields that are kept. Others are read over: KeyDB writes some with each key, 6.2 whole scripts. */

@@ -2,15 +2,15 @@ import { RecoveryError } from '../../model/errors.ts';
 import { Crc64 } from './crc64.ts';
 import { TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
+import { shiftListpack } from './shift-listpack.ts';
 import { Tally } from './tally.ts';
 import { checksumMismatch, malformed, RdbTrouble } from './trouble.ts';
-import { Walker } from './walker.ts';
+import { type ExpiryForm, Walker } from './walker.ts';
 
 /**
- * Moves the expiry of every key of an RDB as it goes by, for a clone that is to look as if its data were of today, and gives
- * it the CRC64 that it then has. The size stays. What would come out before 1970 becomes 1 ms after it. Times to live of
- * single hash fields stay as they are: they stand within values that are not looked at, and may make those fields expire.
- * Memory: two chunks and 192 KiB.
+ * Moves the expiry of every key and of every hash field of an RDB as it goes by, for a clone that is to look as if its data
+ * were of today, and gives it the CRC64 that it then has. What would come out before 1970 becomes 1 ms after it. The size
+ * stays, but for hashes that are packed by LZF: those come out unpacked. Memory: two chunks, 192 KiB, and such a hash twice.
  * @param deltaMs - added to each; may be negative
  * @throws RecoveryError `RDB_MALFORMED`, `RDB_FOREIGN`; `RDB_CHECKSUM_MISMATCH` before the last eight bytes go out, so that
  *   no damaged RDB gets a right checksum; `RESTORE_REFUSED` when it has something that is not understood
@@ -25,9 +25,13 @@ export async function* shiftRdbExpiries(rdb: AsyncIterable<Buffer>, deltaMs: num
 }
 
 interface Expiry {
+  form: ExpiryForm;
   offset: number;
-  bytes: 4 | 8;
+  bytes: number;
 }
+
+/** A hash of more fields than `hash-max-listpack-entries`, 512, is none, nor is one with a value of more than 64 bytes. */
+const LARGEST_LISTPACK_BYTES = 64 * 1024 ** 2;
 
 class Shift {
   readonly #deltaMs: number;
@@ -41,7 +45,10 @@ class Shift {
 
   constructor(deltaMs: number) {
     this.#deltaMs = deltaMs;
-    this.#walker.onExpiry = (offset, bytes) => this.#expiries.push({ offset, bytes });
+    this.#walker.onExpiry = (form, offset, bytes) => {
+      if (bytes > LARGEST_LISTPACK_BYTES) throw unmovable(`at byte ${offset} is a hash of ${bytes} bytes in one piece`);
+      this.#expiries.push({ form, offset, bytes });
+    };
   }
 
   pass(chunk: Buffer): Buffer {
@@ -78,9 +85,7 @@ class Shift {
     } catch (error) {
       if (!(error instanceof RdbTrouble)) throw error;
       if (error.kind === 'broken') throw malformed(error.message);
-      throw new RecoveryError('RESTORE_REFUSED', `the expiries of this RDB cannot be moved: ${error.message}`, {
-        next: 'Restore it with its own times to live.',
-      });
+      throw unmovable(error.message);
     }
   }
 
@@ -91,17 +96,42 @@ class Shift {
     const inside = this.#expiries.splice(0, count < 0 ? this.#expiries.length : count);
     if (inside.length === 0) return bytes;
     const moved = Buffer.from(bytes);
-    for (const expiry of inside) this.#move(moved, expiry.offset - this.#heldAt, expiry.bytes);
-    return moved;
+    const out: Buffer[] = [];
+    let from = 0;
+    for (const { form, offset, bytes: size } of inside) {
+      const at = offset - this.#heldAt;
+      if (form !== 'listpack') {
+        this.#move(moved, at, { form, size });
+        continue;
+      }
+      const listpack = shiftListpack(bytes.subarray(at, at + size), (atMs) => this.#at(atMs));
+      if (!listpack) throw malformed(`damaged listpack of hash fields at byte ${offset}`);
+      out.push(moved.subarray(from, at), listpack);
+      from = at + size;
+    }
+    return from === 0 ? moved : Buffer.concat([...out, moved.subarray(from)]);
   }
 
-  #move(bytes: Buffer, at: number, size: 4 | 8): void {
-    if (size === 8) {
-      const atMs = Number(bytes.readBigInt64LE(at)) + this.#deltaMs;
-      bytes.writeBigInt64LE(BigInt(Math.max(1, atMs)), at);
-    } else {
+  #move(bytes: Buffer, at: number, { form, size }: { form: ExpiryForm; size: number }): void {
+    if (form === 'seconds') {
       const seconds = bytes.readInt32LE(at) + Math.round(this.#deltaMs / 1000);
       bytes.writeInt32LE(Math.min(2 ** 31 - 1, Math.max(1, seconds)), at);
+    } else if (form === 'fieldLength') {
+      if (size === 9) bytes.writeBigInt64BE(this.#at(bytes.readBigInt64BE(at + 1)), at + 1); // shorter: there is none
+    } else {
+      const atMs = bytes.readBigInt64LE(at);
+      const isNone = form === 'fieldMs' && atMs <= 0n; // 0 in Redis, -1 in Valkey
+      if (!isNone) bytes.writeBigInt64LE(this.#at(atMs), at);
     }
   }
+
+  #at(atMs: bigint): bigint {
+    const moved = atMs + BigInt(Math.round(this.#deltaMs));
+    return moved > 0n ? moved : 1n;
+  }
 }
+
+const unmovable = (why: string): RecoveryError =>
+  new RecoveryError('RESTORE_REFUSED', `the expiries of this RDB cannot be moved: ${why}`, {
+    next: 'Restore it with its own times to live.',
+  });

@@ -11,6 +11,9 @@ import { RdbTrouble } from './trouble.ts';
 const CARRY_BYTES = 2 * LONGEST_KEY_BYTES;
 const LONGEST_NUMBER_BYTES = 11;
 
+/** `listpack`: a string, with its head, that is a listpack of (field, value, moment). */
+export type ExpiryForm = 'ms' | 'seconds' | 'fieldMs' | 'fieldLength' | 'listpack';
+
 /**
  * Follows the structure of an RDB through chunks that may end anywhere, and tells the tally what it meets. Values are stepped
  * over without being looked at. Memory: 192 KiB, whatever the file; nothing is made for the single key.
@@ -26,8 +29,8 @@ export class Walker {
   auxName = '';
   /** Of the key to come; NaN: it has none. */
   expireAtMs: number = Number.NaN;
-  /** Told at which byte of the RDB an expiry stands: milliseconds in eight bytes, or seconds in four. */
-  onExpiry: ((offset: number, bytes: 4 | 8) => void) | undefined;
+  /** Told where in the RDB an expiry stands, of a key or of hash fields. */
+  onExpiry: ((form: ExpiryForm, offset: number, bytes: number) => void) | undefined;
   readonly #cursor = new Cursor();
   readonly #classes: KeyClasses;
   #step: number = START;
@@ -175,7 +178,7 @@ export class Walker {
     const { position } = cursor;
     if (position + 8 > cursor.end) return false;
     this.expireAtMs = cursor.littleEndian(position) + (cursor.littleEndian(position + 4) | 0) * 2 ** 32;
-    if (this.onExpiry !== undefined) this.onExpiry(cursor.offset, 8);
+    if (this.onExpiry !== undefined) this.onExpiry('ms', cursor.offset, 8);
     return this.skip(8);
   }
 

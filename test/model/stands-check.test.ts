@@ -65,7 +65,7 @@ describe('What stands after a restore', () => {
   it('is a warning of the report when it is less than promised, whoever took it', () => {
     const fewer = [database(0, { sessions: 400, other: 150 }), database(3, { other: 50 })];
     assert.deepEqual(shortfall(check({ found: fewer, writesSeen: true }).after), [
-      '600 keys fewer than promised were there when they were counted: something has deleted or evicted them since the load',
+      '600 keys fewer than promised were there when they were counted (sessions): something has deleted or evicted them since the load',
     ]);
     assert.deepEqual(shortfall(check({}).after), []);
     assert.deepEqual(shortfall(check({ expected: undefined }).after), []);
@@ -77,6 +77,24 @@ describe('What stands after a restore', () => {
     assert.equal(check({ found: fewer, mayLack: 9 }).ok, false);
     const more = [database(0, { sessions: 1_001, other: 150 }), database(3, { other: 50 })];
     assert.equal(check({ found: more, mayLack: 1_000 }).ok, false);
+  });
+
+  it('names the hashes that went with their last field, and blames no eviction for them', () => {
+    const fewer = [database(0, { sessions: 950, other: 150 }), database(3, { other: 50 })];
+    const verdict = check({ found: fewer, fieldsExpired: 100 });
+    assert.deepEqual([verdict.ok, verdict.exact], [true, false]);
+    const why = 'a hash goes with its last field, and Redis has expired 100 fields of hashes since it started';
+    assert.equal(
+      verdict.message,
+      `1,150 of 1,200 keys are there (sessions 950 of 1,000, other 200 of 200); 50 fewer (sessions in database 0): ${why}`,
+    );
+    assert.deepEqual(shortfall(verdict.after), [
+      `50 keys fewer than promised were there when they were counted (sessions): ${why}`,
+    ]);
+    assert.deepEqual(shortfall(check({ found: fewer, fieldsExpired: 49 }).after), [
+      `50 keys fewer than promised were there when they were counted (sessions): ${why.replace('100', '49')}, or something has deleted or evicted them since the load`,
+    ]);
+    assert.deepEqual(check({ fieldsExpired: 7 }).exact, true);
   });
 
   it('takes what can have expired while it was counted for either', () => {
