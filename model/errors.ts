@@ -76,7 +76,6 @@ export const ERRORS = {
   START_FAILED: { exit: 45, retryable: false, title: 'Redis did not start' },
   COUNT_MISMATCH: { exit: 46, retryable: false, title: 'The restored Redis does not hold the keys of the backup' },
   APPLICATIONS_UNCONNECTED: { exit: 47, retryable: false, title: 'Applications do not reach the restored Redis' },
-  PUT_BACK: { exit: 48, retryable: false, title: 'The restore failed and everything was put back as it was' },
 
   LIVE_FAILED: { exit: 65, retryable: false, title: 'Redis did not take over the data of a live restore' },
   ARCHIVER_REPLACED: { exit: 56, retryable: false, title: 'Another archiver has taken over this instance' },

@@ -11,7 +11,7 @@ import { commandWarnings } from './plan-log-needs.ts';
 import { nextStartWarnings } from './plan-next-start.ts';
 import { believedServer, doubtOf, MAXMEMORY_TOLERANCE, versionJudgement } from './plan-refusals.ts';
 import { compareVersions } from './rdb-versions.ts';
-import { holdsAsMuch, toCandidate } from './retention.ts';
+import { holdsAsMuch, lostClasses, type RetentionCandidate, toCandidate } from './retention.ts';
 import { startUserProblems } from './start-user.ts';
 import { alsoOfWarning } from './target-doubt.ts';
 
@@ -80,9 +80,20 @@ function fullerBackup({ manifest, others }: PlanInput): string[] {
     .map(toCandidate)
     .filter((one) => one.reason !== 'safety' && one.takenAtMs < chosen.takenAtMs && !holdsAsMuch(chosen, one))
     .sort((a, b) => b.takenAtMs - a.takenAtMs);
-  if (!fuller) return [];
+  if (!fuller) return withClasses(chosen, others.map(toCandidate));
   return [
     `an older backup, ${fuller.backupId}, holds ${formatCountOf(fuller.keys, 'key')} and this one ${formatCount(chosen.keys)}; Redis may have lost its data in between`,
+  ];
+}
+
+function withClasses(chosen: RetentionCandidate, others: readonly RetentionCandidate[]): string[] {
+  const before = others
+    .filter((one) => one.reason !== 'safety' && one.takenAtMs < chosen.takenAtMs && lostClasses(chosen, one).length > 0)
+    .sort((a, b) => b.takenAtMs - a.takenAtMs)[0];
+  if (!before) return [];
+  const lost = (before.classes ?? []).filter(({ name }) => lostClasses(chosen, before).includes(name));
+  return [
+    `an older backup, ${before.backupId}, holds ${formatList(lost.map(({ name, keys }) => `${formatCount(keys)} ${name}`))}, and this one less than a tenth of them: were they lost in between?`,
   ];
 }
 

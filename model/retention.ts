@@ -1,6 +1,8 @@
 import { CLOCK_DOUBT_MS, takenAtMs, wasServerAhead } from './backup-time.ts';
+import { aliveAfter, type ClassCensus } from './census.ts';
+import { OTHER } from './data-class.ts';
 import { RecoveryError } from './errors.ts';
-import { formatCountOf, formatDuration, formatTime } from './format.ts';
+import { formatCountOf, formatDuration, formatList, formatTime } from './format.ts';
 import type { SnapshotManifest, SnapshotReason } from './manifest.ts';
 
 /** How many snapshots stay. A snapshot stays when any of the rules wants it. */
@@ -25,6 +27,10 @@ export interface RetentionCandidate {
   parsed: boolean;
   /** Of the raw RDB. */
   rdbBytes: number;
+  /** How many keys of each data class, with their times to live. */
+  classes?: readonly ClassCensus[];
+  /** Bounds of their times to live, seconds. */
+  ttlBoundsSeconds?: readonly number[];
   /** The clock of its Redis was ahead by minutes or more: see `wasServerAhead`. */
   serverAhead?: boolean;
 }
@@ -52,6 +58,8 @@ export const toCandidate = (manifest: SnapshotManifest): RetentionCandidate => (
   keys: manifest.rdb.keys,
   parsed: manifest.rdb.parsed,
   rdbBytes: manifest.rdb.bytes,
+  classes: manifest.census.classes,
+  ttlBoundsSeconds: manifest.ttlBoundsSeconds,
   ...(wasServerAhead(manifest) ? { serverAhead: true } : {}),
 });
 
@@ -67,7 +75,7 @@ const DAY_MS = 86_400_000;
  *
  * A snapshot is counted against an older one only if it can take its place (`takesPlaceOf`). So a Redis that came up empty,
  * or with a handful of new keys, and is snapshotted for weeks never pushes out the backups from before: they even stop
- * ageing. Each order of magnitude keeps its own `keepLast`.
+ * ageing. Each order of magnitude keeps its own `keepLast`. So does a backup of which a newer one has lost a whole data class.
  * @throws RecoveryError `CONFIG_INVALID` for a policy that is no policy; a wrong number must not remove backups
  */
 export function planRetention(
@@ -112,6 +120,29 @@ export function holdsAsMuch(newer: Content, older: Content): boolean {
   return newer.rdbBytes >= older.rdbBytes * PLACE_TAKING_SHARE;
 }
 
+/** Fewer than these were no loss that anybody names. */
+const LEAST_LOST = 10;
+
+/**
+ * The data classes of which `newer` has less than a tenth of what `older` had and must still have been alive then: 360 keys of a cache
+ * are no backup of 1,000 sessions. Of a class that only one of them knows nothing is said, nor of keys without a class.
+ */
+export function lostClasses(newer: RetentionCandidate, older: RetentionCandidate): string[] {
+  if (!newer.parsed || !older.parsed) return [];
+  const elapsedSeconds = (newer.takenAtMs - older.takenAtMs) / 1000;
+  return (older.classes ?? [])
+    .filter((before) => {
+      const after = newer.classes?.find(({ name }) => name === before.name);
+      if (!after || before.name === OTHER) return false;
+      const { atLeast } = aliveAfter(before, elapsedSeconds, older.ttlBoundsSeconds);
+      return atLeast >= LEAST_LOST && after.keys < atLeast * PLACE_TAKING_SHARE;
+    })
+    .map(({ name }) => name);
+}
+
+const pushesOut = (newer: RetentionCandidate, older: RetentionCandidate): boolean =>
+  takesPlaceOf(newer, older) && lostClasses(newer, older).length === 0;
+
 function reasonsToKeep(
   one: RetentionCandidate,
   regular: readonly RetentionCandidate[],
@@ -119,10 +150,11 @@ function reasonsToKeep(
   nowMs: number,
 ): string[] {
   const newer = newerThan(one, regular);
-  const successors = newer.filter((other) => takesPlaceOf(other, one));
+  const successors = newer.filter((other) => pushesOut(other, one));
   const keepLast = Math.max(1, Math.floor(policy.keepLast));
   const because: string[] = [];
-  if (successors.length < keepLast) because.push(lastReason(keepLast, newer.length, successors.length));
+  if (successors.length < keepLast)
+    because.push(lastReason(keepLast, { newer: newer.length, successors: successors.length, lost: lostIn(newer, one) }));
   const newest = successors[successors.length - 1] ?? one;
   if (Math.min(newest.takenAtMs, nowMs) - one.takenAtMs <= policy.keepWithinMs) {
     because.push(`within ${formatDuration(policy.keepWithinMs)} of the newest`);
@@ -149,15 +181,22 @@ function reasonsToKeepSafety(
   if (nowMs - one.takenAtMs <= withinMs) return [`safety snapshot of the last ${formatDuration(withinMs)}`];
   if (one.parsed && one.keys === 0) return [];
   const others = [...kept, ...newerThan(one, safety)];
-  return others.some((other) => takesPlaceOf(other, one)) ? [] : ['no other backup holds that much'];
+  return others.some((other) => pushesOut(other, one)) ? [] : ['no other backup holds that much'];
 }
 
-const lastReason = (keepLast: number, newer: number, successors: number): string => {
+const lostIn = (newer: readonly RetentionCandidate[], one: RetentionCandidate): string[] => [
+  ...new Set(newer.filter((other) => takesPlaceOf(other, one)).flatMap((other) => lostClasses(other, one))),
+];
+
+function lastReason(
+  keepLast: number,
+  { newer, successors, lost }: { newer: number; successors: number; lost: readonly string[] },
+): string {
   const rule = keepLast === 1 ? 'the last good one' : `one of the last ${keepLast}`;
-  return newer < keepLast
-    ? rule
-    : `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of it`;
-};
+  if (newer < keepLast) return rule;
+  const of = lost.length > 0 ? `, or of its ${formatList(lost)}` : '';
+  return `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of it${of}`;
+}
 
 const newerThan = (one: RetentionCandidate, oldestFirst: readonly RetentionCandidate[]): readonly RetentionCandidate[] =>
   oldestFirst.slice(oldestFirst.indexOf(one) + 1);

@@ -5,19 +5,20 @@ import { DURATION_ALLOWED, parseDuration } from '../../config/units.ts';
 import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import { formatCount, formatCountOf, formatDuration } from '../../model/format.ts';
+import { formatCount, formatCountOf, formatDuration, formatList } from '../../model/format.ts';
 import { isEmpty } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { describeOwner, foreignTo } from '../../model/owner.ts';
 import { restorableText } from '../../model/restorable.ts';
-import { holdsAsMuch, toCandidate } from '../../model/retention.ts';
+import { holdsAsMuch, lostClasses, toCandidate } from '../../model/retention.ts';
 import { readOwner } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
-import { type CommandSpec, optionOf, someInstances } from '../command.ts';
+import { type CommandContext, type CommandSpec, type Given, optionOf, someInstances } from '../command.ts';
+import { failureOf } from '../output/output.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** What monitoring plugins understand; anything else they call unknown. */
-const NAGIOS = { ok: 0, warning: 1, critical: 2 } as const;
+const NAGIOS = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
 /** `status [INSTANCE]`: is the last good backup fresh? From the repository alone: neither Temporal nor Redis is asked. */
 export const status: CommandSpec = {
@@ -26,30 +27,49 @@ export const status: CommandSpec = {
   arguments: [SOME_INSTANCES],
   options: [
     { flags: '--max-age <duration>', about: 'age from which it is stale; default: `backup.maxAge` of the instance' },
-    { flags: '--nagios', about: 'exit with 2 instead of 61 and 62, and with 1 for a warning, as monitoring plugins do' },
+    {
+      flags: '--nagios',
+      about:
+        'exit with 2 instead of 61 and 62, with 1 for a warning and 3 when it cannot be known, in one line on stdout, as monitoring plugins do',
+    },
   ],
   exits: '0 fresh, 61 stale, 62 no backup; of several instances the worst',
-  async run({ config, repository, output, now }, given) {
-    const loaded = await config();
-    const maxAgeMs = maxAgeOf(optionOf(given, 'maxAge'));
-    const store = await repository();
-    const names = someInstances(loaded, given.arguments[0]);
-    const states = await Promise.all(
-      names.map(async (name) => stateOf(loaded, await catalogOf(store, name, now()), { maxAgeMs, now: now() })),
-    );
-    for (const state of states) {
-      const target = targetOf(loaded, state.instance, 'command');
-      const owner = await readOwner(store.store, state.instance);
-      if (owner && target && foreignTo(owner, target).length > 0)
-        state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
+  async run(context, given) {
+    if (given.options.nagios !== true) return say(context, given);
+    try {
+      return await say(context, given);
+    } catch (error) {
+      // A monitoring plugin is read on stdout; without a line there the page says nothing.
+      const { code, message, next } = failureOf(error);
+      context.output.result(
+        { state: 'unknown', code, message, next },
+        `REDIS BACKUP UNKNOWN - ${code}: ${message.replaceAll('\n', ' ')}`,
+      );
+      return NAGIOS.unknown;
     }
-    output.result({ instances: states }, states.map(stateText).join('\n'));
-    const worst = Math.max(0, ...states.map(({ exit }) => exit));
-    if (given.options.nagios !== true) return worst;
-    if (worst > 0) return NAGIOS.critical;
-    return states.some(({ warnings }) => warnings.length > 0) ? NAGIOS.warning : NAGIOS.ok;
   },
 };
+
+async function say({ config, repository, output, now }: CommandContext, given: Given): Promise<number> {
+  const loaded = await config();
+  const maxAgeMs = maxAgeOf(optionOf(given, 'maxAge'));
+  const store = await repository();
+  const names = someInstances(loaded, given.arguments[0]);
+  const states = await Promise.all(
+    names.map(async (name) => stateOf(loaded, await catalogOf(store, name, now()), { maxAgeMs, now: now() })),
+  );
+  for (const state of states) {
+    const target = targetOf(loaded, state.instance, 'command');
+    const owner = await readOwner(store.store, state.instance);
+    if (owner && target && foreignTo(owner, target).length > 0)
+      state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
+  }
+  output.result({ instances: states }, states.map(stateText).join('\n'));
+  const worst = Math.max(0, ...states.map(({ exit }) => exit));
+  if (given.options.nagios !== true) return worst;
+  if (worst > 0) return NAGIOS.critical;
+  return states.some(({ warnings }) => warnings.length > 0) ? NAGIOS.warning : NAGIOS.ok;
+}
 
 /** How one instance is backed up. */
 export interface BackupState {
@@ -129,6 +149,15 @@ function warningsOf(newest: SnapshotManifest, regular: readonly SnapshotManifest
   if (fuller) {
     warnings.push(
       `it holds ${formatCountOf(newest.rdb.keys, 'key')}, and ${fuller.backupId} held ${formatCount(fuller.rdb.keys)}: was the data lost in between?`,
+    );
+  }
+  const now = toCandidate(newest);
+  const before = regular.findLast((one) => one !== newest && lostClasses(now, toCandidate(one)).length > 0);
+  if (!fuller && before) {
+    const lost = lostClasses(now, toCandidate(before));
+    const held = before.census.classes.filter(({ name }) => lost.includes(name));
+    warnings.push(
+      `it has less than a tenth of the ${formatList(held.map(({ name, keys }) => `${formatCount(keys)} ${name}`))} of ${before.backupId}: were they lost in between?`,
     );
   }
   if (!newest.rdb.parsed) warnings.push('its keys could not all be counted');

@@ -67,7 +67,6 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   START_FAILED: "Look at the last lines of Redis' log in the message; the old data is put back.",
   COUNT_MISMATCH: 'The old data was put back. Restore another backup, and keep this one for a look.',
   APPLICATIONS_UNCONNECTED: 'Look at the applications that the message names: can they reach Redis, with which password?',
-  PUT_BACK: 'Redis runs with its old data. The message says what failed: mend it, then restore again.',
 
   LIVE_FAILED:
     'The message says whether Redis holds its old data or the restored data. Read why, or restore with strategy `replace`.',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { Archive } from '../../repository/archive/archive.ts';
@@ -152,6 +153,36 @@ other (no class)     1            1        0
       assert.deepEqual(await site.run('status main --nagios', { now }), { code: nagios, stdout, stderr: '' });
     });
   }
+
+  it('status says in one line on stdout, for Nagios, that it cannot be known', async () => {
+    await using lost = await openSite('instances: { main: { url: redis://127.0.0.1:1 } }');
+    await rm(lost.dir, { recursive: true });
+    const { code, stdout, stderr } = await lost.run('status main --nagios', { now });
+    assert.equal(code, 3);
+    assert.match(stdout, /^REDIS BACKUP UNKNOWN - \w+: .*\n$/);
+    assert.equal(stderr, '');
+    assert.notEqual((await lost.run('status main', { now })).code, 0);
+  });
+
+  it('status says that a data class was lost, however many keys are there', async () => {
+    const census = (sessions: number, apiCache: number) => {
+      const { census: sample } = taken(2, 1000);
+      const of = (name: string, keys: number) => ({ ...emptyClassCensus(name), keys, persistent: keys });
+      return {
+        ...sample,
+        keys: sessions + apiCache,
+        classes: [of('sessions', sessions), of('apiCache', apiCache), of('other', 0)],
+      };
+    };
+    const ttlBoundsSeconds = [...TTL_BOUNDS_SECONDS];
+    await site.publish(
+      { ...taken(8, 1200), ttlBoundsSeconds, census: census(1000, 200) },
+      { ...taken(2, 360), ttlBoundsSeconds, census: census(0, 360) },
+    );
+    const { code, stdout } = await site.run('status main --nagios', { now });
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /it has less than a tenth of the 1,000 sessions of 20260801T003000Z: were they lost in between\?/);
+  });
 
   it('status and list name a date in the future, which is never fresh', async () => {
     await site.publish(taken(8, 1000), taken(-1440, 1000));

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { emptyClassCensus } from '../../model/census.ts';
 import { DAY, every6h, ids, kept, NOW, plan, snapshot } from './retention-fixtures.ts';
 
 describe('retention', () => {
@@ -61,6 +62,24 @@ describe('retention', () => {
     const crashed = every6h(50, 0, 5);
     const before = every6h(3, 50 * 6).map((one) => ({ ...one, keys: 0, parsed: false }));
     assert.deepEqual(kept(plan([...before, ...crashed])).slice(0, 3), ids(before));
+  });
+
+  it('never lets snapshots that have lost a data class push out those that have it', () => {
+    const class_ = (name: string, keys: number, more = {}) => ({ ...emptyClassCensus(name), keys, persistent: keys, ...more });
+    const of = (sessions: object, cache: number) => [
+      { ...class_('sessions', 0), ...sessions },
+      class_('apiCache', cache),
+      class_('other', 0),
+    ];
+    const full = snapshot(48, 1_360, { classes: of(class_('sessions', 1_000), 360) });
+    const cacheOnly = every6h(6, 0, 360).map((one) => ({ ...one, classes: of({}, 360) }));
+    const { keep } = plan([full, ...cacheOnly]);
+    assert.equal(keep[0]?.backupId, full.backupId);
+    assert.match(keep[0]?.because[0] ?? '', /6 newer ones hold less than a tenth of it, or of its sessions/);
+    // Those that have lived out their time are no loss, nor is a handful, nor a class that is no longer configured.
+    const expired = { keys: 1_000, persistent: 0, ttl: [1_000, ...emptyClassCensus('sessions').ttl.slice(1)] };
+    for (const classes of [of(expired, 360), of(class_('sessions', 9), 360), [class_('gone', 1_000), ...of({}, 360)]])
+      assert.notEqual(plan([{ ...full, classes }, ...cacheOnly]).keep[0]?.backupId, full.backupId);
   });
 
   it('leaves alone what a plan has pinned, until the pin ends', () => {
