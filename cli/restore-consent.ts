@@ -42,7 +42,7 @@ export function showPlan({ output }: CommandContext, { plan, digest }: Planned, 
 /** The plan, and how to carry out exactly this one. */
 export function planText(plan: RestorePlan, digest: string, { consents = {} }: { consents?: Consents } = {}): string {
   const { instance, strategy, loss, refusals } = plan;
-  const options = { ...consents, ...(loss ? { acceptLoss: loss.digest } : {}) };
+  const options = { ...consents, ...(loss ? { acceptLoss: loss.token } : {}) };
   const asked = restoreCommand({ instance, ...exactSource(plan), isLive: strategy === 'live', options });
   const command = `${asked} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${howToGoOn(refusals, loss)}${mayGoOn(refusals) ? `\n  ${command}` : ''}\n`;
@@ -85,7 +85,7 @@ export async function askFor(
     loss ? `This loses data. Only if that is meant, type "${wanted}": ` : `Type ${wanted} to restore it: `,
   );
   if (answer !== undefined && asTyped(answer) === asTyped(wanted))
-    return { ...approved, ...(loss ? { acceptLoss: loss.digest } : {}) };
+    return { ...approved, ...(loss ? { acceptLoss: loss.token } : {}) };
   throw new RecoveryError(
     'CANCELLED',
     `nothing was restored: the answer was not ${loss ? `"${wanted}"` : 'the name of the instance'}`,

@@ -9,7 +9,7 @@ export interface MergeLoss {
   classes: string[];
   /** What the log has that takes much at once, oldest first. */
   moments: PlannedMoment[];
-  /** What `--accept-loss` takes. The same as long as the same classes are lost by the same moments. */
+  /** What `--accept-loss` takes: of the same classes, by the same moments, and of how many keys. */
   digest: string;
   accepted: boolean;
 }
@@ -32,6 +32,16 @@ const isLess = ({ name, aliveNow }: PlannedMerge, rehearsed: MergeRehearsal['cla
   aliveOf(rehearsed, name) < aliveNow.atLeast * HALF;
 
 const isUntold = ({ aliveNow }: PlannedMerge): boolean => aliveNow.atLeast === 0;
+
+/** How many keys the log has taken, as far as that can be told. */
+export const keysLostByLog = (
+  { classes }: Pick<MergePlan, 'classes'>,
+  { classes: rehearsed }: Pick<MergeRehearsal, 'classes'>,
+  lost: readonly string[],
+): number =>
+  classes
+    .filter(({ name }) => lost.includes(name))
+    .reduce((sum, { name, aliveNow }) => sum + Math.max(0, aliveNow.atLeast - aliveOf(rehearsed, name)), 0);
 
 const aliveOf = (rehearsed: MergeRehearsal['classes'], name: string): number =>
   rehearsed.find((one) => one.name === name)?.alive ?? 0;

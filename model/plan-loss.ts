@@ -1,3 +1,4 @@
+import { isAccepted, lossToken } from './accepted-loss.ts';
 import { formatBounds, formatCount, formatCountOf, passedText } from './format.ts';
 import type { OutcomeRow } from './outcome.ts';
 import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
@@ -16,8 +17,10 @@ type Against = 'now' | 'backup' | 'log';
 /** A restore after which much less is there than before, or than in its backup. */
 export interface PlannedLoss {
   kinds: LossKind[];
-  /** What `--accept-loss` takes. The same as long as the loss is of the same kind, by the same moments. */
+  /** The same as long as the loss is of the same kind, by the same moments. */
   digest: string;
+  /** What `--accept-loss` takes: that digest, and how many keys it costs. */
+  token: string;
   accepted: boolean;
   /** What a person types at the question, who means it. */
   phrase: string;
@@ -77,9 +80,29 @@ const lossDigestSource = (
 
 type Causes = Pick<RestorePlan, 'moments' | 'moreMoments'>;
 
-export function consentTo(input: PlanInput, kinds: LossKind[], causes: Causes): Pick<PlannedLoss, 'digest' | 'accepted'> {
-  const digest = input.digestOf(lossDigestSource(input, kinds, causes));
-  return { digest, accepted: input.options?.acceptLoss === digest };
+export type Consent = Pick<PlannedLoss, 'digest' | 'token' | 'accepted'>;
+
+export function consentTo(input: PlanInput, kinds: LossKind[], plan: Causes & Pick<RestorePlan, 'outcome'>): Consent {
+  const digest = input.digestOf(lossDigestSource(input, kinds, plan));
+  const keys = kinds.reduce((sum, kind) => sum + lostKeys(kind, plan), 0);
+  return { digest, token: lossToken(digest, keys), accepted: isAccepted(input.options?.acceptLoss, digest, keys) };
+}
+
+/** What it costs; where that cannot be told, all that stands there. */
+function lostKeys(kind: LossKind, { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>): number {
+  const { all } = outcome;
+  if (kind === 'untold' || kind === 'unforeseen') return all.inRedisNow ?? 0;
+  if (kind === 'nothing') return Math.max(all.inRedisNow ?? 0, all.inBackup, inLog(moments));
+  const { before, after } = comparedBy(kind, { outcome, moments });
+  return Math.max(0, before - after);
+}
+
+/** The two numbers of a kind that has some. */
+function comparedBy(kind: LossKind, { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>) {
+  const [against, name] = kind.split(' of ');
+  const { inRedisNow = 0, inBackup, afterRestore } = outcome.classes.find((one) => one.name === name) ?? outcome.all;
+  const before = against === 'now' ? inRedisNow : against === 'log' ? inLog(moments, name) : inBackup;
+  return { name, before, after: afterRestore?.atMost ?? 0 };
 }
 
 export function plannedLoss(input: PlanInput, plan: Causes & Pick<RestorePlan, 'outcome'>): PlannedLoss | undefined {
@@ -98,7 +121,7 @@ export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Ref
   const { inRedisNow = 0, inBackup } = outcome.all;
   const isEmpty = keys === 0 && functionsInBackup === 0;
   if (!isEmpty && keys >= inRedisNow * HALF && keys >= inBackup * HALF) return undefined;
-  const options = { ...plan.consents, noRehearsal: true, acceptLoss: unforeseen.digest };
+  const options = { ...plan.consents, noRehearsal: true, acceptLoss: unforeseen.token };
   // exactly: Redis has been started anew since, and with it its log
   const meant = restoreCommand({ instance, ...exactSource(plan), isLive: plan.strategy === 'live', options });
   return {
@@ -108,15 +131,11 @@ export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Ref
 }
 
 /** Says the loss itself: who types a name has not read what it costs. */
-function phraseOf(instance: string, [kind]: LossKind[], { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>): string {
-  const { all, classes } = outcome;
+function phraseOf(instance: string, [kind]: LossKind[], plan: Pick<RestorePlan, 'outcome' | 'moments'>): string {
   if (kind === 'nothing') return `leave ${instance} empty`;
   if (kind === 'untold' || kind === undefined) return `lose what cannot be told of ${instance}`;
-  const [against = '', name] = kind.split(' of ');
-  const { inRedisNow = 0, inBackup, afterRestore } = classes.find((one) => one.name === name) ?? all;
-  const before = against === 'now' ? inRedisNow : against === 'log' ? inLog(moments, name) : inBackup;
-  const lost = before - (afterRestore?.atMost ?? 0);
-  return `lose ${formatCount(lost)} ${name ?? 'keys'} of ${instance}`;
+  const { name, before, after } = comparedBy(kind, plan);
+  return `lose ${formatCount(before - after)} ${name ?? 'keys'} of ${instance}`;
 }
 
 /** Nobody may find out afterwards. */
@@ -131,7 +150,7 @@ export function lossRefusal(input: PlanInput, plan: RestorePlan): Refusal | unde
     ? `To have ${worst.command} undone: ${undoOf(plan, worst)}.`
     : `Choose another backup${log ? ' or moment' : ''} (\`redis-backup list ${instance}\`).`;
   const what = plan.aofBackup ? { aofBackup: plan.backupId } : { backupId: plan.backupId, ...(log ? { until: log.until } : {}) };
-  const meant = restoreCommand({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.digest } });
+  const meant = restoreCommand({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.token } });
   return refuse(
     'RESTORE_LOSS',
     `${sentence(instance, loss, outcome, plan)}${causes}`,

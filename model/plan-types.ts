@@ -7,7 +7,7 @@ import type { SnapshotManifest } from './manifest.ts';
 import type { PlannedOutcome } from './outcome.ts';
 import type { Owner, TakenFrom } from './owner.ts';
 import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
-import type { PlannedLoss } from './plan-loss.ts';
+import type { Consent, PlannedLoss } from './plan-loss.ts';
 import type { RehearsalOutcome, RehearsedMoment } from './rehearsal.ts';
 
 /** `rdb-file`: the server loads dump.rdb. `append-only-directory`: it loads a multi-part directory whose base is the RDB. */
@@ -141,7 +141,7 @@ export interface RestorePlan {
   /** Much less is there afterwards: refused until somebody accepts it. */
   loss?: PlannedLoss;
   /** What comes out is only known when it is there: much less is put back then, unless somebody has accepted that. */
-  unforeseen?: Pick<PlannedLoss, 'digest' | 'accepted'>;
+  unforeseen?: Consent;
   losses: PlannedLosses;
   /** What is newer than the chosen moment, and damaged or missing. */
   beyond: readonly Beyond[];

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
+import { isAccepted, lossToken } from '../../model/accepted-loss.ts';
 import type { MergePlan, MergeRehearsal } from '../../model/merge.ts';
-import { lostByLog, type MergeLoss, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
+import { keysLostByLog, lostByLog, type MergeLoss, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
 import { roomRefusals } from '../../model/merge-room.ts';
 import type { PlannedMoment, Refusal } from '../../model/plan-types.ts';
 import { doubtRefusal } from '../../model/target-doubt.ts';
@@ -26,7 +27,9 @@ export async function judge(
   const classes = lostByLog(plan, rehearsal, moments);
   if (classes.length === 0) return { refusals: [...identity, ...room], moments };
   const digest = digestOf(mergeLossSource(plan, { classes, moments }));
-  const loss: MergeLoss = { classes, moments, digest, accepted: plan.acceptLoss === digest };
+  const keys = keysLostByLog(plan, rehearsal, classes);
+  const accepted = isAccepted(plan.acceptLoss, digest, keys);
+  const loss: MergeLoss = { classes, moments, digest: lossToken(digest, keys), accepted };
   const refusal = mergeLossRefusal(plan, loss, rehearsal);
   return { refusals: [...identity, ...(refusal ? [refusal] : []), ...room], moments, loss };
 }

@@ -38,8 +38,9 @@ export const restore: CommandSpec = {
     { flags: '--yes', about: 'do not ask' },
     { flags: '--expect-plan <digest>', about: 'refuse unless the plan is this one, as --plan printed it' },
     {
-      flags: '--accept-loss <digest>',
-      about: 'restore although much less is there afterwards: the digest of that loss, as the refusal prints it',
+      flags: '--accept-loss <loss>',
+      about:
+        'restore although much less is there afterwards: what the refusal prints, which names the loss and how many keys it costs',
     },
     {
       flags: '--no-rehearsal',

@@ -194,15 +194,15 @@ warning: a replica was left behind
       questions.push(question);
       return answer;
     };
-    for (const answer of ['main', 'yes', LOSSY.loss?.digest ?? '']) {
+    for (const answer of ['main', 'yes', LOSSY.loss?.token ?? '']) {
       const { code, stderr } = await site.run('restore', { ask: answering(answer) });
       assert.equal(code, 52);
       assert.match(stderr, /^error: nothing was restored: the answer was not "lose 825,000 keys of main"$/m);
-      assert.match(stderr, /^next: Choose another backup .*--accept-loss [0-9a-f]{16} --yes`\.$/m);
+      assert.match(stderr, /^next: Choose another backup .*--accept-loss [0-9a-f]{16}-\d+ --yes`\.$/m);
     }
     assert.equal((await site.run('restore', { ask: answering(' Lose 825000 keys of main\n') })).code, 0);
     assert.equal(questions.at(-1), 'This loses data. Only if that is meant, type "lose 825,000 keys of main": ');
-    assert.deepEqual(inputs.at(-1), { ...asked, backupId: BACKUP_ID, plan: DIGEST, acceptLoss: LOSSY.loss?.digest });
+    assert.deepEqual(inputs.at(-1), { ...asked, backupId: BACKUP_ID, plan: DIGEST, acceptLoss: LOSSY.loss?.token });
   });
 
   it('--plan prints the command that accepts the loss of this plan, with the options that it was made with', async () => {
@@ -211,7 +211,7 @@ warning: a replica was left behind
     assert.equal(code, 40);
     assert.ok(
       stdout.endsWith(
-        `\nPlan ${DIGEST}. It loses what stands above. If that is meant, carry it out with:\n  redis-backup restore main ${BACKUP_ID} --allow-unparsed --no-rehearsal --accept-loss ${LOSSY.loss?.digest} --yes --expect-plan ${DIGEST}\n`,
+        `\nPlan ${DIGEST}. It loses what stands above. If that is meant, carry it out with:\n  redis-backup restore main ${BACKUP_ID} --allow-unparsed --no-rehearsal --accept-loss ${LOSSY.loss?.token} --yes --expect-plan ${DIGEST}\n`,
       ),
       stdout,
     );

@@ -36,7 +36,7 @@ describe('A restore after which much less would be there', function () {
     [, undo = ''] = /To have FLUSHALL undone: `([^`]+)`/.exec(stderr) ?? [];
     [, meant = ''] = /If the loss is meant: `([^`]+)`/.exec(stderr) ?? [];
     assert.match(undo, /^redis-backup restore main --until [0-9a-f]{40}-\d{16}@\d+$/);
-    assert.match(meant, /^redis-backup restore main \d{8}T\d{6}Z --until latest --accept-loss [0-9a-f]{16} --yes$/);
+    assert.match(meant, /^redis-backup restore main \d{8}T\d{6}Z --until latest --accept-loss [0-9a-f]{16}-\d+ --yes$/);
     assert.equal(await runId(), before);
   });
 
@@ -45,7 +45,7 @@ describe('A restore after which much less would be there', function () {
     assert.equal(code, 40);
     assert.ok(stdout.indexOf('Destructive moments in the log that is replayed: 1') < stdout.indexOf('What is lost'));
     assert.ok(stdout.includes(`    undone by: ${undo}\n`), stdout);
-    assert.match(stdout, /--accept-loss [0-9a-f]{16} --yes --expect-plan [0-9a-f]{16}\n$/);
+    assert.match(stdout, /--accept-loss [0-9a-f]{16}-\d+ --yes --expect-plan [0-9a-f]{16}\n$/);
   });
 
   it('is carried out when that loss is accepted, and its report says that nothing is there', async () => {

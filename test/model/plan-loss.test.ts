@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { isAccepted, lossToken } from '../../model/accepted-loss.ts';
 import type { PlanInput } from '../../model/plan.ts';
 import { planDigestSource } from '../../model/plan.ts';
 import { momentWarnings } from '../../model/plan-loss.ts';
@@ -63,7 +64,7 @@ describe('A restore that loses much', () => {
     );
     assert.equal(
       next,
-      `To have FLUSHALL undone: \`redis-backup restore main --until ${TIMELINE}@70000000\`. If the loss is meant: \`redis-backup restore main 20260801T060000Z --until latest --accept-loss ${loss.digest} --yes\`.`,
+      `To have FLUSHALL undone: \`redis-backup restore main --until ${TIMELINE}@70000000\`. If the loss is meant: \`redis-backup restore main 20260801T060000Z --until latest --accept-loss ${loss.token} --yes\`.`,
     );
     assert.equal(loss.phrase, 'leave main empty');
   });
@@ -99,7 +100,7 @@ describe('A restore that loses much', () => {
     const { next } = lossOf(asked);
     const tail = '--skip-safety-snapshot --from-another';
     assert.ok(next.includes(`--until ${TIMELINE}@70000000 ${tail} --direct\``), next);
-    assert.match(next, new RegExp(`--until latest ${tail} --accept-loss [0-9a-f]{16} --direct --yes`));
+    assert.match(next, new RegExp(`--until latest ${tail} --accept-loss [0-9a-f]{16}-\\d+ --direct --yes`));
     const plan = planOf(asked);
     assert.match(renderPlan(plan), new RegExp(`undone by: redis-backup restore main --until .+ ${tail} --direct\n`));
     assert.match(momentWarnings(plan).join(), new RegExp(`undone: \`redis-backup restore main --until .+ ${tail} --direct\``));
@@ -108,7 +109,7 @@ describe('A restore that loses much', () => {
 
   it('goes on when somebody accepts that loss, and no other', () => {
     const { loss } = lossOf(emptied);
-    assert.deepEqual(planOf({ ...emptied, options: { acceptLoss: loss.digest } }).refusals, []);
+    assert.deepEqual(planOf({ ...emptied, options: { acceptLoss: loss.token } }).refusals, []);
     lossOf({ ...emptied, options: { acceptLoss: '0123456789abcdef' } });
   });
 
@@ -135,7 +136,7 @@ describe('A restore that loses much', () => {
     );
     assert.match(next, /^To have FLUSHALL undone: `redis-backup restore main --until /);
     assert.equal(loss.phrase, 'lose 179,999 keys of main');
-    assert.deepEqual(planOf({ ...wiped, options: { acceptLoss: loss.digest } }).refusals, []);
+    assert.deepEqual(planOf({ ...wiped, options: { acceptLoss: loss.token } }).refusals, []);
     const refilled = { ...wiped, rehearsal: rehearsed(60_000, { moments: [flushed()] }) };
     assert.deepEqual(kindsOf(refilled), []);
     assert.match(
@@ -159,7 +160,7 @@ describe('A restore that loses much', () => {
     assert.match(message, /^main would be left with less than half: 175,000 keys of the 350,001 that it holds now$/);
     assert.match(
       next,
-      /^Choose another backup \(`redis-backup list main`\)\. If the loss is meant: `redis-backup restore main 20260801T060000Z --accept-loss [0-9a-f]{16} --yes`\.$/,
+      /^Choose another backup \(`redis-backup list main`\)\. If the loss is meant: `redis-backup restore main 20260801T060000Z --accept-loss [0-9a-f]{16}-\d+ --yes`\.$/,
     );
   });
 
@@ -202,6 +203,31 @@ describe('A restore that loses much', () => {
   });
 });
 
+describe('What accepts a loss', () => {
+  const lossOfNow = (keys: number, token?: string) =>
+    planOf({ target: holding(keys), options: token === undefined ? {} : { acceptLoss: token } }).loss;
+
+  it('accepts it as it was read, and a little more, and none that is greater', () => {
+    const { token = '', kinds, digest } = lossOfNow(400_000) ?? {};
+    assert.deepEqual(kinds?.includes('now'), true);
+    assert.match(token, /^[0-9a-f]{16}-\d+$/);
+    const accepted = (keys: number) => [lossOfNow(keys, token)?.digest === digest, lossOfNow(keys, token)?.accepted];
+    assert.deepEqual(accepted(400_000), [true, true]);
+    assert.deepEqual(accepted(405_000), [true, true]);
+    assert.deepEqual(accepted(600_000), [true, false], 'the same kind, and half as much again');
+    assert.equal(lossOfNow(400_000, digest)?.accepted, false, 'without the number nobody has read what it costs');
+  });
+
+  it('never accepts more than a tenth above what was read, or ten keys', () => {
+    always(
+      fc.property(fc.nat(1e7), fc.nat(1e7), (read, now) => {
+        assert.equal(isAccepted(lossToken('ab', read), 'ab', now), now <= read + Math.max(10, read / 10));
+        assert.equal(isAccepted(lossToken('ab', read), 'ac', now), false);
+      }),
+    );
+  });
+});
+
 describe('The digest of a loss', () => {
   const digest = (overrides: Overrides) => planOf(overrides).loss?.digest;
   const lossy = { ...WITH_LOG, target: holding(0), rehearsal: rehearsed(0, { moments: [flushed()] }) };
@@ -235,7 +261,8 @@ describe('The digest of a loss', () => {
 
   it('is part of the plan that is approved, accepted or not', () => {
     const source = (overrides: Overrides) => planDigestSource(planOf(overrides));
-    const accepted = { ...lossy, options: { acceptLoss: digest(lossy) as string } };
+    const accepted = { ...lossy, options: { acceptLoss: planOf(lossy).loss?.token as string } };
+    assert.equal(planOf(accepted).loss?.accepted, true);
     assert.equal(source(accepted), source(lossy));
     assert.notEqual(source({ ...lossy, rehearsal: rehearsed(130_000) }), source(lossy));
     assert.equal(source({ ...lossy, rehearsal: rehearsed(0, { moments: [flushed({ keysBefore: 5 })] }) }), source(lossy));

@@ -17,14 +17,11 @@ export async function planLiveLoad(conduct: PlanConduct, input: RestoreInput): P
     { instance },
     { summary: `find a worker that ${instance} can follow` },
   );
-  const { target, live } = await conduct.act(
-    'surveyLive',
-    { instance },
-    { place, summary: `look at ${instance}, and try the way from it to the worker` },
-  );
+  const look = () =>
+    conduct.act('surveyLive', { instance }, { place, summary: `look at ${instance}, and try the way from it to the worker` });
   const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
   const summary = `plan the live restore of ${what} and what it loses`;
-  const planned = await planRehearsed(conduct, { input, target, live }, { place, summary });
+  const planned = await planRehearsed(conduct, { input, place, summary, look });
   return { ...planned, input, place };
 }
 

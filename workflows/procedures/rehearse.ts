@@ -11,17 +11,28 @@ const FINAL: readonly ErrorCode[] = [
   'LOG_FOREIGN_COMMAND',
 ];
 
+type Looked = Pick<PlanRestoreInput, 'target' | 'live'>;
+
+export interface RehearsedPlanning {
+  input: PlanRestoreInput['input'];
+  place: string;
+  summary: string;
+  /** At the target, as it is now. */
+  look(): Promise<Looked>;
+}
+
 /**
  * Plans a restore; with a log, it is tried in a throw-away Redis first, and planned again by what came out. What that has
- * left, kept or not, is gone when the operation has ended.
+ * left, kept or not, is gone when the operation has ended. What would be a loss is looked at again: keys that live for seconds
+ * have ended by themselves meanwhile.
  */
 export async function planRehearsed(
   conduct: PlanConduct,
-  asked: PlanRestoreInput,
-  { place, summary }: { place: string; summary: string },
+  { input, place, summary, look }: RehearsedPlanning,
 ): Promise<ApprovablePlan> {
-  const { input, target } = asked;
-  const draft = await conduct.act('planRestore', asked, { summary });
+  const looked = await look();
+  const { target } = looked;
+  const draft = await conduct.act('planRestore', { input, ...looked }, { summary });
   const { plan } = draft;
   if (!plan.log || input.noRehearsal || plan.refusals.some(({ code }) => FINAL.includes(code))) return draft;
   conduct.enter('rehearse');
@@ -31,5 +42,8 @@ export async function planRehearsed(
     { plan, target, keep: !input.planOnly },
     { place, summary: `load ${plan.backupId} and its log into a throw-away Redis, and count what comes out` },
   );
-  return conduct.act('planRestore', { ...asked, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
+  const planBy = (seen: Looked): Promise<ApprovablePlan> =>
+    conduct.act('planRestore', { input, ...seen, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
+  const planned = await planBy(looked);
+  return planned.plan.refusals.some(({ code }) => code === 'RESTORE_LOSS') ? planBy(await look()) : planned;
 }

@@ -23,14 +23,12 @@ export async function planReplacement(conduct: PlanConduct, input: RestoreInput)
   const { instance } = input;
   conduct.enter('plan');
   const { queue: place } = await conduct.act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
-  const target = await conduct.act(
-    'surveyTarget',
-    { instance },
-    { place, summary: `look at ${instance} and its data directory` },
-  );
+  const look = async () => ({
+    target: await conduct.act('surveyTarget', { instance }, { place, summary: `look at ${instance} and its data directory` }),
+  });
   const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
   const summary = `plan the restore of ${what} and what it loses`;
-  const planned = await planRehearsed(conduct, { input, target }, { place, summary });
+  const planned = await planRehearsed(conduct, { input, place, summary, look });
   return { ...planned, input, place };
 }
 
