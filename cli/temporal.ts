@@ -12,6 +12,8 @@ export interface TemporalSession {
   connection: Connection;
   address: string;
   namespace: string;
+  /** Of this configuration. Absent: it has no name. */
+  deployment?: string;
   /** Whom this configuration means by an instance. */
   targetOf(instance: string): Target | undefined;
   /** The full name of a queue, a workflow or a schedule in this deployment. */
@@ -48,6 +50,7 @@ export async function openTemporal(config: Config): Promise<TemporalSession> {
     connection,
     address,
     namespace,
+    ...(config.deployment === undefined ? {} : { deployment: config.deployment }),
     targetOf: (instance) => targetOf(config, instance, 'command'),
     named: (name) => named(config.deployment, name),
     commandLine: (command) => `temporal ${command}${flags}`,

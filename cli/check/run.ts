@@ -9,6 +9,7 @@ import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } fr
 import { checkCommands } from './commands.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+import { checkForgotten } from './forgotten.ts';
 import { checkIdentity } from './identity.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
@@ -37,6 +38,7 @@ export async function* runChecks(world: CheckWorld, instances: readonly string[]
   const hasWorker = found.some(({ check, level }) => check === 'worker' && level === 'ok');
   if (session && first !== undefined && hasWorker) yield* await checkWorkerStore(session, first);
   yield* await checkWebhook(world);
+  if (session) yield* await checkForgotten(world, session);
   for (const instance of instances) {
     for (const finding of await checkInstance(world, instance, session)) yield { ...finding, instance };
   }

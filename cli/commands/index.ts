@@ -9,6 +9,7 @@ import { importCommand } from './import.ts';
 import { leftovers } from './leftovers.ts';
 import { list } from './list.ts';
 import { recover } from './recover.ts';
+import { remove } from './remove.ts';
 import { restore } from './restore.ts';
 import { retention } from './retention.ts';
 import { schedules } from './schedules.ts';
@@ -35,5 +36,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   retention,
   adopt,
   schedules,
+  remove,
   worker,
 ];

@@ -16,6 +16,7 @@ export const schedules: CommandSpec = {
     const dryRun = given.options.dryRun === true;
     const session = await temporal();
     const { ensureSchedule, orphanedSchedules } = await import('../schedules/ensure.ts');
+    const { SCHEDULE_PREFIX } = await import('../schedules/wanted.ts');
     const { ensureSearchAttributes } = await import('../../worker/search-attributes.ts');
     // A scheduled run whose search attributes are unknown would never start, and nobody would see why.
     if (!dryRun) await ensureSearchAttributes(session.connection, session.namespace);
@@ -27,7 +28,7 @@ export const schedules: CommandSpec = {
     const orphans = await orphanedSchedules(session, instanceNames(loaded));
     const texts = [
       ...ensured.map((one) => scheduleText(one, dryRun, session.commandLine)),
-      ...orphans.map((id) => orphanText(id, session.commandLine)),
+      ...orphans.map((id) => orphanText(id, session.named(SCHEDULE_PREFIX))),
     ];
     output.result({ dryRun, schedules: ensured, orphans }, texts.join('\n'));
     return undefined;
@@ -52,5 +53,5 @@ export function scheduleText(schedule: EnsuredSchedule, dryRun: boolean, command
   return lines.join('\n');
 }
 
-const orphanText = (scheduleId: string, commandLine: (command: string) => string): string =>
-  `warning: ${scheduleId} is there for an instance that the configuration does not have; delete it with: ${commandLine(`schedule delete --schedule-id ${scheduleId}`)}`;
+const orphanText = (scheduleId: string, prefix: string): string =>
+  `warning: ${scheduleId} is there for an instance that the configuration does not have; end all that goes on for it with: redis-backup remove ${scheduleId.slice(prefix.length)}`;

@@ -68,7 +68,7 @@ describe('The page of a recovery in the Temporal Web UI', function () {
     const order = [
       'main: reads and writes',
       'You',
-      'Approve',
+      'Yes: ',
       'Now',
       'Loss at worst',
       'Changed',

@@ -141,9 +141,50 @@ describe('redis-backup schedules, in a real Temporal', function () {
     );
     assert.ok(
       last.includes(
-        `warning: redis-backup-gone is there for an instance that the configuration does not have; delete it with: temporal schedule delete --schedule-id redis-backup-gone --address ${temporal.address}\n`,
+        'warning: redis-backup-gone is there for an instance that the configuration does not have; end all that goes on for it with: redis-backup remove gone\n',
       ),
     );
+  });
+
+  it('ends all that goes on for an instance that is configured no more, says what stays, and does nothing with --dry-run', async () => {
+    await using old = await siteOf(one('retired'));
+    await old.run('schedules');
+    const client = await temporal.client();
+    const memo = { redisTarget: { instance: 'retired', address: '127.0.0.1:1', repository: 'file:///old' } };
+    const start = { taskQueue: 'redis-ops', workflowId: 'archive/retired', args: [{ instance: 'retired' }], memo };
+    const archive = await client.workflow.start('archiveContinuously', start);
+    await using site = await siteOf(one('main'));
+    const dry = await site.run('remove retired --dry-run');
+    assert.deepEqual(dry.stdout.split('\n'), [
+      'remove retired:',
+      '  ends: redis-backup-retired: no backups are taken any more',
+      '  ends: archive/retired (retired at 127.0.0.1:1, repository file:///old): nothing is archived any more',
+      `  stays: 0 backups in file://${site.dir}, which no retention touches any more`,
+      '',
+    ]);
+    assert.equal((await site.run('remove retired')).code, 2, 'nobody is there to be asked');
+    assert.equal((await site.run('remove retired', { ask: async () => 'yes' })).code, 52);
+    await (await handleOf('retired')).describe();
+    const check = await site.json<{ findings: { check: string; message: string; next?: string }[] }>('check');
+    const forgotten = check.findings.filter((finding) => finding.check === 'forgotten instances');
+    assert.ok(
+      forgotten.some(
+        ({ message, next = '' }) => message.includes('goes on for retired,') && next.includes('redis-backup remove retired'),
+      ),
+      JSON.stringify(forgotten),
+    );
+    const { stopped } = await site.json<{ stopped: { id: string; state: string }[] }>('remove retired --yes');
+    assert.deepEqual(
+      stopped.map(({ id, state }) => [id, state]),
+      [
+        ['redis-backup-retired', 'ended'],
+        ['archive/retired', 'ending'], // no worker is there that could answer
+      ],
+    );
+    await assert.rejects((await handleOf('retired')).describe(), { name: 'ScheduleNotFoundError' });
+    await archive.terminate('over');
+    assert.match((await site.run('remove retired --yes')).stdout, /^nothing goes on for retired: no schedule, no archiver/);
+    assert.equal((await site.run('remove ../retired')).code, 2);
   });
 });
 

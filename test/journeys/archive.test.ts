@@ -107,4 +107,13 @@ describe('The continuous log of a Redis', function () {
     assert.match(text, /^redis_backup_last_backup_age_seconds\{instance="main"\} \d/m);
     assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
   });
+
+  it('ends for good when its instance is removed, and its backups stay', async () => {
+    const { stdout, code, stderr } = await house.command('remove', 'main', '--yes');
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /^removed main:\n(?: {2}ended: \S+\n)* {2}ended: archive\/main\n/);
+    assert.match(stdout, /\n {2}stays: \d+ backups?, and the continuous log in \S+, which no retention touches any more\n/);
+    assert.match(stdout, /take instances\.main out of \S+redis-backup\.yaml/);
+    assert.equal((await house.command('archive', '--status')).code, 62);
+  });
 });

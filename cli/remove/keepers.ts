@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowExecutionDescription } from '@temporalio/client';
+import { formatTarget, TARGET, type Target } from '../../model/deployment.ts';
+import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { newestRun } from '../operations/newest-run.ts';
+import { describeSchedule, orphanedSchedules } from '../schedules/ensure.ts';
+import { SCHEDULE_PREFIX, scheduleIdOf } from '../schedules/wanted.ts';
+import type { TemporalSession } from '../temporal.ts';
+
+/** What goes on for ever for one instance. */
+export interface Keeper {
+  kind: 'schedule' | 'archive' | 'watcher';
+  id: string;
+  /** Whom it is for, in words, where it says so. */
+  for?: string;
+}
+
+/** What became of one. `ending`: Temporal has the request, and no worker has answered it yet. */
+export interface Stopped extends Keeper {
+  state: 'ended' | 'ending';
+}
+
+/** A worker answers a cancellation in seconds. */
+const ENDS_WITHIN_MS = 10_000;
+const POLL_MS = 250;
+
+/** The schedule, the archiver and the watcher of an instance, as far as there are any; it need not be configured any more. */
+export async function keepersOf(session: TemporalSession, instance: string): Promise<Keeper[]> {
+  const scheduleId = scheduleIdOf(instance, session.deployment);
+  const keepers: Keeper[] = (await describeSchedule(session, scheduleId)) ? [{ kind: 'schedule', id: scheduleId }] : [];
+  for (const [kind, name] of [
+    ['archive', WORKFLOW_IDS.archive(instance)],
+    ['watcher', WORKFLOW_IDS.watch(instance)],
+  ] as const) {
+    const run = await runOf(session, instance, name);
+    if (run?.status.name !== 'RUNNING') continue;
+    const target = run.memo?.[TARGET] as Target | undefined;
+    keepers.push({ kind, id: session.named(name), ...(target ? { for: formatTarget(target) } : {}) });
+  }
+  return keepers;
+}
+
+/** Operations that run, which go on: they end by themselves. */
+export async function operationsOf(session: TemporalSession, instance: string): Promise<string[]> {
+  const names = [WORKFLOW_IDS.backup, WORKFLOW_IDS.backupAof, WORKFLOW_IDS.restore, WORKFLOW_IDS.recover, WORKFLOW_IDS.lock];
+  const running: string[] = [];
+  for (const name of names) {
+    const run = await runOf(session, instance, name(instance));
+    if (run?.status.name === 'RUNNING') running.push(session.named(name(instance)));
+  }
+  return running;
+}
+
+/** Deletes the schedule, and lets archiver and watcher come to rest. Safe to repeat. */
+export async function stopKeeper(session: TemporalSession, keeper: Keeper): Promise<Stopped> {
+  if (keeper.kind === 'schedule') {
+    await session.client.schedule.getHandle(keeper.id).delete();
+    return { ...keeper, state: 'ended' };
+  }
+  const handle = session.client.workflow.getHandle(keeper.id);
+  await handle.cancel();
+  const deadlineMs = Date.now() + ENDS_WITHIN_MS;
+  while (Date.now() < deadlineMs) {
+    if ((await handle.describe()).status.name !== 'RUNNING') return { ...keeper, state: 'ended' };
+    await sleep(POLL_MS);
+  }
+  return { ...keeper, state: 'ending' };
+}
+
+/** Instances that something goes on for, and that the configuration does not have. */
+export async function forgottenInstances(session: TemporalSession, instances: readonly string[]): Promise<string[]> {
+  const found = new Set<string>();
+  const prefix = session.named(SCHEDULE_PREFIX);
+  for (const id of await orphanedSchedules(session, instances)) found.add(id.slice(prefix.length));
+  const query = "WorkflowType IN ('archiveContinuously', 'watchRedis') AND ExecutionStatus = 'Running'";
+  for await (const { workflowId } of session.client.workflow.list({ query })) {
+    const [, name] = workflowId.split('/');
+    const isOwn =
+      name !== undefined && [WORKFLOW_IDS.archive(name), WORKFLOW_IDS.watch(name)].map(session.named).includes(workflowId);
+    if (isOwn && !instances.includes(name)) found.add(name);
+  }
+  return [...found].sort();
+}
+
+const runOf = (session: TemporalSession, instance: string, name: string): Promise<WorkflowExecutionDescription | undefined> =>
+  newestRun(session.client.workflow.getHandle(session.named(name)), session.targetOf(instance));
