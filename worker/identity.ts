@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
+import { fingerprintOf } from '../config/fingerprint.ts';
 import { instanceNames } from '../config/load.ts';
 import { targetOf } from '../config/target.ts';
 import type { Target } from '../model/deployment.ts';
@@ -16,17 +17,24 @@ export interface WorkerIdentity {
   /** What the machine calls itself. */
   machine: string;
   deployment?: string;
-  instances: { instance: string; address: string; host?: string; rest: string }[];
+  /** Of what all its instances share. */
+  shared: string;
+  /** As many as fit. */
+  instances: { instance: string; address: string; host?: string; rest: string; settings: string }[];
+  /** Not all of its instances fit. */
+  cut?: true;
 }
 
-/** `here:4711@db1 main=127.0.0.1:6379/here/1a2b3c4d`: who polls, and whom it means by each instance. As many as fit. */
+/** `here:4711@db1 config=9f2c0d1e main=127.0.0.1:6379/here/1a2b3c4d/5e6f7a8b`: who polls, and whom it means by each instance. As many as fit. */
 export function identityOf(config: Config): string {
   const { deployment } = config;
-  let text = `${config.worker.host}:${process.pid}@${hostname()}${deployment ? ` deployment=${deployment}` : ''}`;
+  const { shared, instances } = fingerprintOf(config);
+  let text = `${config.worker.host}:${process.pid}@${hostname()}${deployment ? ` deployment=${deployment}` : ''} config=${shared}`;
   for (const name of instanceNames(config)) {
     const target = targetOf(config, name, 'worker');
-    const more = target ? ` ${entryOf(target)}` : '';
-    if (text.length + more.length <= MOST_CHARACTERS) text += more;
+    const more = target ? ` ${entryOf(target)}/${instances[name]}` : '';
+    if (text.length + more.length > MOST_CHARACTERS) return `${text} …`;
+    text += more;
   }
   return text;
 }
@@ -42,12 +50,15 @@ export function parseIdentity(text: string): WorkerIdentity | undefined {
   const [head = '', ...words] = text.split(' ');
   const [, name, pid, machine] = /^([^@]*:(\d+))@(.+)$/.exec(head) ?? [];
   if (name === undefined || machine === undefined) return undefined;
-  const identity: WorkerIdentity = { name, pid: Number(pid), machine, instances: [] };
+  const identity: WorkerIdentity = { name, pid: Number(pid), machine, shared: '', instances: [] };
   for (const word of words) {
     const [, key = '', value = ''] = /^([^=]+)=(.*)$/.exec(word) ?? [];
     if (key === 'deployment' && !value.includes('/')) identity.deployment = value;
-    const [, address, host, rest] = /^(.+)\/([^/]*)\/([0-9a-f]{8})$/.exec(value) ?? [];
-    if (address && rest) identity.instances.push({ instance: key, address, ...(host ? { host } : {}), rest });
+    if (key === 'config') identity.shared = value;
+    if (word === '…') identity.cut = true;
+    const [, address, host, rest, settings] = /^(.+)\/([^/]*)\/([0-9a-f]{8})\/([0-9a-f]{8})$/.exec(value) ?? [];
+    if (address && rest && settings)
+      identity.instances.push({ instance: key, address, ...(host ? { host } : {}), rest, settings });
   }
   return identity;
 }

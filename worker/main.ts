@@ -1,9 +1,12 @@
+import type { Config } from '../config/config.ts';
+import { wholeFingerprint } from '../config/fingerprint.ts';
 import { loadConfig } from '../config/load.ts';
 import { messageOf } from '../model/errors.ts';
+import { changedConfig } from './changed-config.ts';
 import { tell } from './log.ts';
 import { REST_MS } from './options.ts';
 import { endRuntime, installRuntime } from './runtime.ts';
-import { startWorkers } from './start.ts';
+import { type RunningWorkers, startWorkers } from './start.ts';
 import { endedByTemporal } from './temporal-errors.ts';
 
 export interface WorkerSurroundings {
@@ -20,18 +23,66 @@ export async function runWorker({ configFile, interrupt }: WorkerSurroundings): 
   const config = await loadConfig(configFile);
   installRuntime();
   try {
-    const workers = await unlessInterrupted(startWorkers(config, { interrupt }), interrupt);
-    if (!workers) return;
-    interrupt.addEventListener('abort', () => workers.shutdown(), { once: true });
-    tell('INFO', 'worker is ready', { queues: workers.queues });
+    await runUntilInterrupted(config, interrupt);
+  } finally {
+    await endRuntime();
+  }
+}
+
+/** A worker that cannot reach Temporal with a changed file goes back to the one that it had. */
+const TAKE_OVER_MS = 30_000;
+
+/** One configuration after the other: a file that has changed is taken over, as a restart would do it. */
+async function runUntilInterrupted(first: Config, interrupt: AbortSignal): Promise<void> {
+  const refused = new Set<string>();
+  let config = first;
+  let next = await unlessInterrupted(startWorkers(config, { interrupt }), interrupt);
+  while (next) {
+    const known = wholeFingerprint(config);
+    tell('INFO', 'worker is ready', { queues: next.queues, config: known });
+    const changed = await runUntilChanged(next, config, { known, refused, interrupt });
+    if (!changed) return;
+    const wanted = wholeFingerprint(changed);
+    tell('INFO', `${config.origin.file} has changed and is taken over`, { config: wanted });
+    const limit = AbortSignal.any([interrupt, AbortSignal.timeout(TAKE_OVER_MS)]);
+    try {
+      next = await unlessInterrupted(startWorkers(changed, { interrupt: limit }), interrupt);
+      config = changed;
+    } catch (error) {
+      refused.add(wanted);
+      tell('WARN', `the changed file was not taken over, the worker goes on with what it had: ${messageOf(error)}`);
+      next = await unlessInterrupted(startWorkers(config, { interrupt }), interrupt);
+    }
+  }
+}
+
+/** @returns the configuration to go on with; undefined when it was interrupted, or Temporal ended it */
+async function runUntilChanged(
+  workers: RunningWorkers,
+  config: Config,
+  { known, refused, interrupt }: { known: string; refused: ReadonlySet<string>; interrupt: AbortSignal },
+): Promise<Config | undefined> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([interrupt, over.signal]);
+  const onInterrupt = () => workers.shutdown();
+  interrupt.addEventListener('abort', onInterrupt, { once: true });
+  let changed: Config | undefined;
+  const watching = changedConfig(config, { known, refused, signal: stop }).then((one) => {
+    changed = one;
+    if (one) workers.shutdown();
+  });
+  try {
     const running = workers.run().catch((error) => {
-      if (!interrupt.aborted) throw endedByTemporal(error);
+      if (!interrupt.aborted && !changed) throw endedByTemporal(error);
       tell('WARN', `steps did not come to rest and are begun anew by another worker: ${messageOf(error)}`);
     });
     await Promise.race([running, untilGivenUp(interrupt)]);
   } finally {
-    await endRuntime();
+    over.abort();
+    interrupt.removeEventListener('abort', onInterrupt);
+    await watching;
   }
+  return interrupt.aborted ? undefined : changed;
 }
 
 /** Told to end while it starts, it has nothing yet that must come to rest: what it puts back is taken up by whoever starts next. */

@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
 import type { Connection } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
+import { fingerprintOf } from '../config/fingerprint.ts';
 import { instanceNames } from '../config/load.ts';
 import { targetOf } from '../config/target.ts';
 import { ANY_HOST, formatTarget, named, type Target } from '../model/deployment.ts';
 import { RecoveryError } from '../model/errors.ts';
+import { formatList } from '../model/format.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
 import { parseIdentity, restOf, type WorkerIdentity } from './identity.ts';
 
@@ -23,11 +25,16 @@ export async function pollersOf(
   now: number,
 ): Promise<WorkerIdentity[]> {
   const { pollers } = await workflowService.describeTaskQueue({ namespace, taskQueue: { name: queue }, taskQueueType });
-  return (pollers ?? []).flatMap(({ identity, lastAccessTime }) => {
+  const newest = new Map<string, { worker: WorkerIdentity; atMs: number }>();
+  for (const { identity, lastAccessTime } of pollers ?? []) {
     const worker = parseIdentity(identity ?? '');
-    const isOld = now - Number(lastAccessTime?.seconds ?? 0) * 1000 > GONE_AFTER_MS;
-    return worker && !isOld && !hasEnded(worker) ? [worker] : [];
-  });
+    const atMs = Number(lastAccessTime?.seconds ?? 0) * 1000 + Number(lastAccessTime?.nanos ?? 0) / 1e6;
+    if (!worker || now - atMs > GONE_AFTER_MS || hasEnded(worker)) continue;
+    // One process that has taken a changed configuration over is listed as two for a while.
+    const process = `${worker.name}@${worker.machine}`;
+    if (atMs >= (newest.get(process)?.atMs ?? 0)) newest.set(process, { worker, atMs });
+  }
+  return [...newest.values()].map(({ worker }) => worker);
 }
 
 /** Known of processes of this very machine only. */
@@ -63,6 +70,7 @@ export function viewOf(worker: WorkerIdentity, target: Target): { same: boolean;
 export async function requireNoOther(config: Config, connection: Connection, namespace: string): Promise<void> {
   for (const [name, type] of queuesToAsk(config)) {
     for (const worker of await pollersOf(connection, namespace, name, type, Date.now())) {
+      if (worker.machine === hostname() && worker.pid === process.pid) continue; // ourselves, before a change was taken over
       const quarrel = quarrelWith(config, worker);
       if (quarrel) throw differs(name, worker, quarrel);
     }
@@ -73,6 +81,22 @@ const queuesToAsk = ({ deployment, worker }: Config): [string, number][] => [
   [named(deployment, QUEUES.ops), QUEUE_TYPE.workflow],
   [named(deployment, hostQueue(worker.host)), QUEUE_TYPE.activity],
 ];
+
+/** What a worker has otherwise than this configuration, in words; empty for nothing. */
+export function configDifferences(config: Config, { shared, instances, cut }: WorkerIdentity): string[] {
+  const own = fingerprintOf(config);
+  const theirs = new Map(instances.map(({ instance, settings }) => [instance, settings]));
+  const names = Object.keys(own.instances);
+  const lacks = cut ? [] : names.filter((name) => !theirs.has(name));
+  const more = [...theirs.keys()].filter((name) => !names.includes(name));
+  const other = names.filter((name) => theirs.has(name) && theirs.get(name) !== own.instances[name]);
+  return [
+    ...(shared === own.shared ? [] : ['another repository, deployment or Temporal section']),
+    ...(lacks.length > 0 ? [`it does not know ${formatList(lacks)}`] : []),
+    ...(more.length > 0 ? [`it has ${formatList(more)}, too`] : []),
+    ...(other.length > 0 ? [`other settings of ${formatList(other)}`] : []),
+  ];
+}
 
 /** An instance that both have and mean differently. */
 export function quarrelWith(config: Config, worker: WorkerIdentity): { mine: string; theirs: string } | undefined {

@@ -5,6 +5,7 @@ import type { ApplicationConfig, Config, PlatformConfig, ProcessConfig } from '.
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
+import { RecoveryError } from '../model/errors.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
@@ -37,7 +38,12 @@ export async function createWorld(
       return openArchive((await world.repository()).store, { name, shard, archive });
     },
     instance: async (name) => ({
-      ...protectedInstance(await resolveInstance(config, name), config.worker.host),
+      ...protectedInstance(
+        await resolveInstance(config, name).catch((error) => {
+          throw asReadBy(config, name, error);
+        }),
+        config.worker.host,
+      ),
       ...targetPart(config, name),
     }),
     instances: () => instanceNames(config),
@@ -51,6 +57,19 @@ export async function createWorld(
   };
   return world;
 }
+
+/** The file may have it by now, or another file of that name: what counts is what this worker has read. */
+const asReadBy = ({ worker, origin }: Config, name: string, error: unknown): unknown =>
+  error instanceof RecoveryError && error.code === 'INSTANCE_UNKNOWN'
+    ? new RecoveryError(
+        'INSTANCE_UNKNOWN',
+        `there is no instance "${name}" in ${origin.file}, as the worker on ${worker.host} has read it`,
+        {
+          next: `${error.next} A file that has changed is taken over within 10 s; \`redis-backup check\` says what a worker has otherwise.`,
+          cause: error,
+        },
+      )
+    : error;
 
 function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'target'> {
   const target = targetOf(config, name, 'worker');

@@ -3,7 +3,7 @@ import { instanceNames } from '../../config/load.ts';
 import { formatTarget } from '../../model/deployment.ts';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { WorkerIdentity } from '../../worker/identity.ts';
-import { pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
+import { configDifferences, pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
 import { ensureSearchAttributes, missingSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
@@ -50,11 +50,27 @@ async function worker({ config, now }: CheckWorld, session: TemporalSession): Pr
     const name = session.named(queue);
     const pollers = await pollersOf(connection, namespace, name, type, now());
     if (pollers.length === 0) lacking.push(name);
-    if (queue === QUEUES.ops) found.push(...pollers.flatMap((one) => quarrel(session, config, name, one)));
+    if (queue === QUEUES.ops) found.push(...pollers.flatMap((one) => hasWhat(session, config, name, one)));
   }
-  if (lacking.length === 0) return found.length > 0 ? found : [ok('worker', 'a worker is there, with this configuration')];
+  if (lacking.length === 0) return found;
   const message = `no worker polls ${lacking.join(' and ')}: operations wait until one does`;
   return [...found, failed('worker', message, 'Run `redis-backup worker`, as a service.')];
+}
+
+/** Which worker has which configuration. */
+function hasWhat(session: TemporalSession, config: Config, queue: string, worker: WorkerIdentity): Finding[] {
+  const quarrels = quarrel(session, config, queue, worker);
+  if (quarrels.length > 0) return quarrels;
+  const who = `worker ${worker.name} on ${worker.machine}`;
+  const differences = configDifferences(config, worker);
+  if (differences.length === 0) return [ok('worker', `${who} has this configuration (${worker.shared})`)];
+  return [
+    warning(
+      'worker',
+      `${who} has another configuration (${worker.shared}) than ${config.origin.file}: ${differences.join('; ')}`,
+      'It takes a changed file over within 10 s. If this stays, it reads another file, or its log says what is wrong with it.',
+    ),
+  ];
 }
 
 /** A worker that means another Redis or repository by a name of ours: a step may come to either. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
@@ -10,6 +10,7 @@ import { planActs } from '../../model/failure/plan-acts.ts';
 import type { FailureClass } from '../../model/failure-class.ts';
 import { STEP_IDS, STEPS } from '../../model/runbook.ts';
 import { aof, cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
+import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 
 const NEWER_LOG = data({ appendonly: false, aof: aof({ writtenAt: '2026-02-14T11:59:00.000Z' }) });
@@ -81,6 +82,15 @@ describe('the reference', () => {
       const { title, criterion } = STEPS[step];
       assert.ok(text.includes(`| ${title} (\`${step}\`) | ${criterion} |`), step);
     }
+  });
+
+  it('has an architecture page that names files that are there, every room and every workflow', async () => {
+    const text = await readFile(path.join(ROOT, 'docs/architecture.md'), 'utf8');
+    for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) await access(path.join(ROOT, 'docs', link));
+    for (const room of Object.keys(ROOMS)) assert.ok(text.includes(`[${room}/](../${room})`), room);
+    const index = await readFile(path.join(ROOT, 'workflows/index.ts'), 'utf8');
+    for (const [, names = ''] of index.matchAll(/export \{ ([^}]+) \}/g))
+      for (const name of names.split(', ')) assert.ok(text.includes(`\`${name}\``), name);
   });
 
   it('leads from page to page without a dead link', async () => {

@@ -35,7 +35,7 @@ const NOT_IN_THE_SANDBOX = [
 const IMPURE = ['Date.now', 'new Date()', 'Math.random', 'setTimeout', 'console'];
 const CAPABILITIES = ['redis', 'repository', 'platforms', 'probes'];
 
-/** The arrows of DESIGN section 3. */
+/** The arrows of docs/architecture.md. */
 export const ROOMS: Record<string, Room> = {
   model: { rooms: [], node: false, packages: [], without: [...NOT_IN_THE_SANDBOX, ...IMPURE] },
   config: { rooms: ['model'], node: true, packages: ['yaml', 'zod'] },
