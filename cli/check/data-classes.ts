@@ -1,7 +1,7 @@
 import type { InstanceConfig } from '../../config/config.ts';
-import { OTHER } from '../../model/data-class.ts';
+import { type DataClass, OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { formatCount, formatCountOf } from '../../model/format.ts';
+import { formatCount, formatCountOf, formatList } from '../../model/format.ts';
 import { latestBackup } from '../../model/latest.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
@@ -13,10 +13,26 @@ const OTHER_SHARE = 0.2;
 const SAMPLE_KEYS = 10_000;
 const SCAN_COUNT = 1_000;
 
+/** Keys that live no longer may all be gone at one look: it takes several to say that there are none. */
+const SHORT_LIVED_SECONDS = 3600;
+const ENOUGH_LOOKS = 3;
+/** Of a sample, the least share of keys of one prefix that is worth naming, and how many prefixes are named. */
+const PREFIX_SHARE = 0.01;
+const MOST_PREFIXES = 5;
+
 interface Counts {
   source: string;
   total: number;
   byName: Map<string, number>;
+  /** Classes that an older backup has keys of. */
+  seenBefore: ReadonlySet<string>;
+  /** So many backups were looked into; 1 for the server. */
+  looks: number;
+}
+
+/** Keys of the server, counted by class, and those of no class by the begin of their names. */
+interface Sample extends Counts {
+  prefixes: Map<string, number>;
 }
 
 /** Each data class matches keys, and few keys match none. Counted in the last backup, else in a sample of the server's keys. */
@@ -26,19 +42,26 @@ export const checkDataClasses = (
   instance: InstanceConfig,
 ): Promise<Finding[]> =>
   findings('data classes', async () => {
-    const counts = (await fromLastBackup(world, instance)) ?? (client && (await fromSample(client, instance)));
+    const sample = client && (await fromSample(client, instance));
+    const counts = (await fromLastBackup(world, instance)) ?? sample;
     if (!counts) return [];
     if (counts.total === 0) return ok('data classes', `${counts.source} holds no keys: nothing to compare the classes with`);
-    return [...unmatched(counts, instance), ...others(counts), ...allWell(counts, instance)];
+    const found = [...unmatched(counts, instance), ...others(counts), ...(sample ? unnamed(sample) : [])];
+    return found.length > 0 ? found : [allWell(counts, instance)];
   });
 
-const unmatched = ({ source, byName }: Counts, { dataClasses }: InstanceConfig): Finding[] =>
+const isAbsent = ({ byName }: Counts, { name }: DataClass): boolean => (byName.get(name) ?? 0) === 0;
+const isShortLived = ({ ttlSeconds = Number.POSITIVE_INFINITY }: DataClass): boolean => ttlSeconds <= SHORT_LIVED_SECONDS;
+
+const unmatched = (counts: Counts, { dataClasses }: InstanceConfig): Finding[] =>
   dataClasses
-    .filter(({ name }) => (byName.get(name) ?? 0) === 0)
+    .filter(
+      (one) => isAbsent(counts, one) && (!isShortLived(one) || counts.looks >= ENOUGH_LOOKS) && !counts.seenBefore.has(one.name),
+    )
     .map(({ name, pattern }) =>
       warning(
         'data classes',
-        `no key of ${source} is of class ${name} (${pattern}): its loss would be reported as nothing`,
+        `no key of ${counts.source} is of class ${name} (${pattern}): its loss would be reported as nothing`,
         `Is "${pattern}" how the application names its keys? Correct or remove the class.`,
       ),
     );
@@ -50,9 +73,29 @@ function others({ source, total, byName }: Counts): Finding[] {
   return [warning('data classes', message, 'Look at their names (SCAN), and add classes for them.')];
 }
 
-function allWell(counts: Counts, instance: InstanceConfig): Finding[] {
-  if (unmatched(counts, instance).length + others(counts).length > 0) return [];
-  return [ok('data classes', `all ${instance.dataClasses.length} match keys of ${counts.source}`)];
+/** `cart:*`: a kind of key that somebody has forgotten, or that is new. */
+function unnamed({ source, total, prefixes }: Sample): Finding[] {
+  const many = [...prefixes].filter(([, keys]) => keys >= Math.max(10, total * PREFIX_SHARE)).sort((a, b) => b[1] - a[1]);
+  if (many.length === 0) return [];
+  const shown = many.slice(0, MOST_PREFIXES).map(([prefix, keys]) => `${prefix} (${formatCountOf(keys, 'key')})`);
+  const more = many.length > MOST_PREFIXES ? ` and ${many.length - MOST_PREFIXES} other prefixes` : '';
+  return [
+    warning(
+      'data classes',
+      `${source} has keys that no data class matches: ${shown.join(', ')}${more}`,
+      'Add a class for each, so that plans and reports say what their loss means.',
+    ),
+  ];
+}
+
+function allWell(counts: Counts, { dataClasses }: InstanceConfig): Finding {
+  const absent = dataClasses.filter((one) => isAbsent(counts, one)).map(({ name }) => name);
+  if (absent.length === 0) return ok('data classes', `all ${dataClasses.length} match keys of ${counts.source}`);
+  const why = 'short-lived, or in older backups';
+  return ok(
+    'data classes',
+    `${dataClasses.length - absent.length} of ${dataClasses.length} match keys of ${counts.source}; without one now: ${formatList(absent)} (${why})`,
+  );
 }
 
 /** Counts every key, but by the classes of its time: of use only if they are the same. */
@@ -68,13 +111,17 @@ async function fromLastBackup({ repository }: CheckWorld, { name, dataClasses }:
   if (!latest?.rdb.parsed) return undefined;
   const byName = new Map(latest.census.classes.map((one) => [one.name, one.keys]));
   if (dataClasses.some((one) => !byName.has(one.name))) return undefined;
-  return { source: `backup ${latest.backupId}`, total: latest.census.keys, byName };
+  const all = manifests.flatMap(({ census }) => census.classes);
+  const seenBefore = new Set(all.filter(({ keys }) => keys > 0).map((one) => one.name));
+  return { source: `backup ${latest.backupId}`, total: latest.census.keys, byName, seenBefore, looks: manifests.length };
 }
 
 /** `undefined` when the user may not SCAN: no job needs it. */
-async function fromSample(client: RedisClient, { dataClasses }: InstanceConfig): Promise<Counts | undefined> {
+async function fromSample(client: RedisClient, { dataClasses }: InstanceConfig): Promise<Sample | undefined> {
   const classes = new KeyClasses(dataClasses);
   const byName = new Map<string, number>();
+  const prefixes = new Map<string, number>();
+  const add = (counts: Map<string, number>, name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
   let total = 0;
   try {
     for (const { db } of await client.dbsizes()) {
@@ -85,7 +132,9 @@ async function fromSample(client: RedisClient, { dataClasses }: InstanceConfig):
         for (const key of keys) {
           const bytes = Buffer.from(key);
           const name = dataClasses[classes.classOf(bytes, 0, bytes.length, true)]?.name ?? OTHER;
-          byName.set(name, (byName.get(name) ?? 0) + 1);
+          add(byName, name);
+          const prefix = name === OTHER ? prefixOf(key) : undefined;
+          if (prefix !== undefined) add(prefixes, prefix);
         }
         total += keys.length;
         cursor = next;
@@ -95,5 +144,12 @@ async function fromSample(client: RedisClient, { dataClasses }: InstanceConfig):
     if (error instanceof RecoveryError && error.code === 'REDIS_PERMISSION_DENIED') return undefined;
     throw error;
   }
-  return { source: total < SAMPLE_KEYS ? 'the server' : `a sample of ${formatCount(total)} keys`, total, byName };
+  const source = total < SAMPLE_KEYS ? 'the server' : `a sample of ${formatCount(total)} keys`;
+  return { source, total, byName, prefixes, seenBefore: new Set(), looks: 1 };
 }
+
+/** What stands before the first colon; never a whole name, which may be a secret. */
+const prefixOf = (key: string): string | undefined => {
+  const [, prefix] = /^([\w.{}-]{1,40}):/.exec(key) ?? [];
+  return prefix === undefined ? undefined : `${prefix}:*`;
+};

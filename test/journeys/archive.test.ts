@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { parse, stringify } from 'yaml';
 import type { ArchiveStatus } from '../../model/archiving.ts';
 import { openRedis } from '../../redis/client.ts';
 import { Archive } from '../../repository/archive/archive.ts';
@@ -108,29 +106,6 @@ describe('The continuous log of a Redis', function () {
     assert.match(text, /^redis_backup_archive_following\{instance="main"\} 1$/m);
     assert.match(text, /^redis_backup_last_backup_age_seconds\{instance="main"\} \d/m);
     assert.equal((await fetch(`http://127.0.0.1:${port}/`)).status, 404);
-  });
-
-  it('goes on when its worker takes a changed configuration over, without a restart of the process', async () => {
-    const text = readFileSync(house.configFile, 'utf8');
-    const other = { url: 'redis://127.0.0.1:1' };
-    const changed = parse(text) as { instances: Record<string, object> };
-    changed.instances.other = other;
-    writeFileSync(house.configFile, stringify(changed));
-    const worker = async () => {
-      const { findings } = JSON.parse(
-        (await house.command('check', 'other', '--json')).stdout.trimEnd().split('\n').at(-1) ?? '',
-      ) as {
-        findings: { check: string; message: string; level: string }[];
-      };
-      return findings.find(({ check }) => check === 'worker');
-    };
-    await until(async () => /has this configuration/.test((await worker())?.message ?? ''), {
-      what: 'the worker has it',
-      seconds: 60,
-    });
-    await house.ask('SET', 'after-the-change', 'value');
-    const written = await offset();
-    await until(async () => (await stored()) >= written, { seconds: 30, what: 'the write is stored' });
   });
 
   it('ends for good when its instance is removed, and its backups stay', async () => {

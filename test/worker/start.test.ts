@@ -71,6 +71,26 @@ describe('A worker that cannot live', function () {
     assert.equal(await new Started(wrong).ended, 2);
   });
 
+  it('takes a changed file over without a restart, and no wrong one', async () => {
+    const file = path.join(dir, 'changes.yaml');
+    const write = (instances: object) =>
+      writeFileSync(
+        file,
+        JSON.stringify({ repository: { url: `file://${dir}/r` }, temporal: { address: temporal.address }, instances }),
+      );
+    const main = { url: 'redis://127.0.0.1:1' };
+    write({ main });
+    const worker = new Started(file);
+    const ready = () => worker.log.split('"worker is ready"').length - 1;
+    await until(() => ready() === 1, { what: 'it is ready', seconds: 60 });
+    write({ main: { url: 17 } });
+    await until(() => worker.log.includes('is not taken over'), { what: 'the wrong file is named', seconds: 60 });
+    write({ main, cache: { url: 'redis://127.0.0.1:2' } });
+    await until(() => ready() === 2, { what: 'it is ready with the other one', seconds: 60 });
+    assert.match(worker.log, /changes\.yaml has changed and is taken over/);
+    await worker.endsBy('SIGTERM');
+  });
+
   it('tries on while Temporal is away, says so, and ends by a signal', async () => {
     const config = configFor(`127.0.0.1:${await freePort()}`);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
