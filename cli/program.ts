@@ -7,6 +7,7 @@ import { openContext } from './context.ts';
 import { jsonOutput } from './output/json.ts';
 import type { Streams } from './output/output.ts';
 import { textOutput } from './output/text.ts';
+import { completing, withConfig } from './output/with-config.ts';
 
 /** What surrounds a call of the command; tests hand in their own. */
 export interface Surroundings {
@@ -31,10 +32,14 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
 export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { streams, now = Date.now } = surroundings;
   // Asked before parsing: a call that cannot be parsed must fail in the right language.
-  const output = args.includes('--json') ? jsonOutput(streams, now) : textOutput(streams, now);
+  let output = args.includes('--json') ? jsonOutput(streams, now) : textOutput(streams, now);
   let exitCode = 0;
   const program = buildProgram(streams, async (spec, given) => {
-    const context = openContext({ ...surroundings, now, output, configFile: given.options.config as string | undefined });
+    const configFile = given.options.config as string | undefined;
+    const printed = configFile === undefined ? undefined : { configFile, names: COMMANDS.map(({ name }) => name) };
+    if (printed) output = withConfig(output, printed);
+    const asked = printed && surroundings.ask ? { ask: askingWith(surroundings.ask, completing(printed)) } : {};
+    const context = openContext({ ...surroundings, ...asked, now, output, configFile });
     try {
       exitCode = (await spec.run(context, given)) ?? 0;
     } finally {
@@ -49,6 +54,11 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     return output.failure(error instanceof CommanderError ? usageError(error, args) : withAdvice(await translated(error), args));
   }
 }
+
+const askingWith =
+  (ask: NonNullable<Surroundings['ask']>, complete: (text: string) => string): NonNullable<Surroundings['ask']> =>
+  (question, over) =>
+    ask(complete(question), over);
 
 /** Errors of the Temporal client, which is not loaded for what else may be wrong. */
 async function translated(error: unknown): Promise<unknown> {

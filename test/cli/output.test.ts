@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { COMMANDS } from '../../cli/commands/index.ts';
 import { jsonOutput } from '../../cli/output/json.ts';
 import type { OperationStatus } from '../../cli/output/output.ts';
 import { statusText } from '../../cli/output/status-text.ts';
 import { table } from '../../cli/output/table.ts';
 import { textOutput } from '../../cli/output/text.ts';
+import { withConfig } from '../../cli/output/with-config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { Captured } from './support/command.ts';
 
@@ -145,5 +147,47 @@ describe('what the command prints', () => {
       ),
       'backup   keys\na       5,000\nbb',
     );
+  });
+
+  it('has in every command that it names the configuration that it was given, quoted for the shell', () => {
+    const names = COMMANDS.map(({ name }) => name);
+    const printed = (configFile: string, text: string) => {
+      const both = streams();
+      withConfig(textOutput(both), { configFile, names }).result({}, text);
+      return both.stdout.text.trimEnd();
+    };
+    const TEXTS: [text: string, wanted: string][] = [
+      [
+        'Carry it out with: redis-backup restore main --until latest --yes --expect-plan 4f',
+        'Carry it out with: redis-backup restore --config /etc/s.yaml main --until latest --yes --expect-plan 4f',
+      ],
+      [
+        '`redis-backup list`; `redis-backup find-destructive main`',
+        '`redis-backup list --config /etc/s.yaml`; `redis-backup find-destructive --config /etc/s.yaml main`',
+      ],
+      ...[
+        'redis-backup keeps what redis-backup made',
+        'see /etc/redis-backup/redis-backup.yaml',
+        'redis-backup list-of-all',
+        'redis-backup check --config /etc/other.yaml',
+      ].map((text): [string, string] => [text, text]),
+    ];
+    for (const [text, wanted] of TEXTS) assert.equal(printed('/etc/s.yaml', text), wanted);
+    for (const name of names) assert.equal(printed('/a', `\`redis-backup ${name}\``), `\`redis-backup ${name} --config /a\``);
+    assert.equal(printed("/it's mine/s.yaml", 'redis-backup list'), "redis-backup list --config '/it'\\''s mine/s.yaml'");
+    assert.equal(printed('s.yaml', 'redis-backup list'), `redis-backup list --config ${process.cwd()}/s.yaml`);
+  });
+
+  it('has it in what a failure, a note, a page and a status say, in text and JSON', () => {
+    const error = new RecoveryError('BACKUP_MISSING', 'no such backup', { next: 'Look at `redis-backup list`.' });
+    for (const make of [textOutput, jsonOutput]) {
+      const both = streams();
+      const output = withConfig(make(both), { configFile: '/s.yaml', names: ['list'] });
+      assert.equal(output.failure(error), 20);
+      output.note(`redis-backup list`);
+      output.status({ workflowId: 'w', phase: 'p', note: 'redis-backup list' });
+      const all = both.stdout.text + both.stderr.text;
+      assert.equal(all.split('redis-backup list --config /s.yaml').length, 4, all);
+    }
   });
 });
