@@ -8,7 +8,7 @@ import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '.
 import { hostQueue } from '../model/operations.ts';
 import { foreignRepository } from '../model/owner.ts';
 import type { PlannedLog } from '../model/plan.ts';
-import { latestRefusal } from '../model/plan-beyond.ts';
+import { latestRefusal, type Naming } from '../model/plan-beyond.ts';
 import { doubtRefusal, type TargetDoubt } from '../model/target-doubt.ts';
 import { removeScratches } from '../platforms/process/scratch-places.ts';
 import { openRedis } from '../redis/client.ts';
@@ -122,17 +122,18 @@ interface Chosen {
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
 function refuseUnnamed({ instance, classes, backupId, until }: MergeInput, { manifest, log, beyond }: Chosen): void {
   if (until === undefined ? backupId !== undefined && backupId !== 'latest' : until !== 'latest') return;
-  const command = `redis-backup restore ${instance}`;
-  const only = `--only ${classes.join(',')}`;
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
-  const refusal = latestRefusal(chosen, {
-    until: (offset) => `${command} --until ${offset} ${only}`,
-    backup: (id) => `${command} ${id} ${only}`,
-  });
+  const refusal = latestRefusal(chosen, namingOf(instance, classes));
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
 }
 
-async function choose(world: World, { instance, backupId, until }: MergeInput): Promise<Chosen> {
+function namingOf(instance: string, classes: readonly string[]): Naming {
+  const command = `redis-backup restore ${instance}`;
+  const only = `--only ${classes.join(',')}`;
+  return { until: (moment) => `${command} --until ${moment} ${only}`, backup: (id) => `${command} ${id} ${only}` };
+}
+
+async function choose(world: World, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
   const repository = await world.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
   if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
@@ -141,7 +142,15 @@ async function choose(world: World, { instance, backupId, until }: MergeInput): 
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   if (until !== undefined) {
     const only = named === undefined ? {} : { only: named };
-    const chosen = await chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
+    const chosen = await chooseFromLog(world, {
+      instance,
+      shard: ONLY_SHARD,
+      until,
+      all,
+      ...only,
+      unusable,
+      naming: namingOf(instance, classes),
+    });
     return { ...chosen, beyond: [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond] };
   }
   const manifest = latestBackup(all, world.now());

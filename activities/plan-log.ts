@@ -1,7 +1,7 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, PlannedMoment } from '../model/plan.ts';
 import { formatOffset } from '../model/until.ts';
-import { chooseFromLog as choose, type LogChoice } from '../repository/archive/choose.ts';
+import { type ChooseOptions, chooseFromLog as choose, type LogChoice } from '../repository/archive/choose.ts';
 import { readExtents } from '../repository/archive/extents.ts';
 import { findDestructive } from '../repository/archive/moments.ts';
 import { currentJob } from './job-context.ts';
@@ -18,13 +18,16 @@ export async function chooseFromLog(
     shard,
     until,
     all,
-    only,
-  }: { instance: string; shard: string; until: string; all: SnapshotManifest[]; only?: string },
+    ...options
+  }: { instance: string; shard: string; until: string; all: SnapshotManifest[] } & Pick<
+    ChooseOptions,
+    'only' | 'unusable' | 'naming'
+  >,
 ): Promise<LogChoice> {
   const { signal, progress } = currentJob();
   progress({ stage: 'plan', note: 'looking for the moment in the log' });
   const archive = await world.archive(instance, shard);
-  const chosen = await choose(archive, { until, snapshots: all, signal, ...(only === undefined ? {} : { only }) });
+  const chosen = await choose(archive, { until, snapshots: all, signal, ...options });
   const { archive: commands = {} } = await world.instance(instance);
   return { ...chosen, log: await withNeeds(archive, chosen.log, commands, signal) };
 }

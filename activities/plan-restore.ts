@@ -8,6 +8,7 @@ import type { LiveFacts } from '../model/live.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { RestoreInput } from '../model/operations.ts';
 import { type PlannedLog, planDigestSource, planRestore, type RestorePlan, type TargetFacts } from '../model/plan.ts';
+import type { Naming } from '../model/plan-beyond.ts';
 import { restoreCommand } from '../model/plan-commands.ts';
 import type { RehearsalOutcome } from '../model/rehearsal.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
@@ -106,17 +107,18 @@ const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options
     options,
   });
 
+const namingOf = ({ backupId: _, until: __, ...input }: RestoreInput): Naming => ({
+  until: (until) => askedAgain({ ...input, until }),
+  backup: (backupId) => askedAgain({ ...input, backupId }),
+});
+
 /** The backup that is meant, and the stretch of the log if one is wanted. */
-async function choose(
-  world: World,
-  { instance, backupId, until, aofBackup }: RestoreInput,
-  all: SnapshotManifest[],
-  unusable: readonly Beyond[],
-): Promise<Choice> {
+async function choose(world: World, input: RestoreInput, all: SnapshotManifest[], unusable: readonly Beyond[]): Promise<Choice> {
+  const { instance, backupId, until, aofBackup } = input;
   if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
   if (until !== undefined) {
     const only = isLatest(backupId) ? {} : { only: backupId };
-    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only });
+    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only, unusable, naming: namingOf(input) });
   }
   if (isLatest(backupId)) {
     const manifest = latestBackup(all, world.now());

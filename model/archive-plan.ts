@@ -9,10 +9,11 @@ import {
   placesOf,
 } from './archive-chain.ts';
 import type { Cut } from './archive-cut.ts';
-import { type Beyond, beyondText } from './beyond.ts';
+import { type Beyond, beyondText, within } from './beyond.ts';
 import { RecoveryError } from './errors.ts';
 import { formatTime } from './format.ts';
 import type { SnapshotManifest } from './manifest.ts';
+import type { Naming } from './plan-beyond.ts';
 import { type Moment, windowsOf } from './restorable.ts';
 
 /** Where to restore to. `offset`: a boundary of that timeline, such as the `before` of a destructive command. */
@@ -26,6 +27,8 @@ export interface ArchiveFacts {
   snapshots: readonly SnapshotManifest[];
   /** What of the archive is damaged or missing: where it seems to end, it may not. */
   damage?: readonly Beyond[];
+  /** Backups that cannot be used: one of them may be the base that is missing. */
+  unusable?: readonly Beyond[];
 }
 
 /** A snapshot, and the log to execute on top of it. */
@@ -57,7 +60,7 @@ export type ArchiveDecision = { plan: ArchivePlan } | { refusal: ArchiveRefusal 
  * @param cut - of the target, found in the headers of the segments; none where `targetPlace` finds none
  */
 export function planArchive(
-  { extents, snapshots, damage = [] }: ArchiveFacts,
+  { extents, snapshots, damage = [], unusable = [] }: ArchiveFacts,
   target: ArchiveTarget,
   cut?: Cut,
 ): ArchiveDecision {
@@ -75,7 +78,7 @@ export function planArchive(
     const base = link && newestOn(usable, link.place, link.to);
     if (link && base) return { plan: planFrom(base, chain.slice(at), cut, places) };
   }
-  const refusal = { ...noBase(chain[0]?.place ?? place, cut, places), ...nearest(places, usable, cut.atMs) };
+  const refusal = { ...noBase(chain[0]?.place ?? place, cut, { places, unusable }), ...nearest(places, usable, cut.atMs) };
   return { refusal: withDamage(refusal, damage) };
 }
 
@@ -119,10 +122,10 @@ export function targetPlace(places: readonly Place[], target: ArchiveTarget): Pl
 }
 
 /** What a person is told in place of a plan. */
-export function refusalError(instance: string, { why, before, after }: ArchiveRefusal): RecoveryError {
+export function refusalError(instance: string, { why, before, after }: ArchiveRefusal, naming?: Naming): RecoveryError {
   const choices = [
-    before && `the last moment before it, ${momentText(before)}`,
-    after && `the first after it, ${momentText(after)}`,
+    before && `the last moment before it, ${momentText(before, naming)}`,
+    after && `the first after it, ${momentText(after, naming)}`,
   ];
   const known = choices.filter((choice) => choice !== undefined);
   return new RecoveryError('ARCHIVE_GAP', `${instance} cannot be restored to that moment: ${why}`, {
@@ -180,13 +183,18 @@ const newestOn = (snapshots: readonly SnapshotManifest[], place: Place, to: numb
       undefined,
     );
 
-function noBase(oldest: Place, cut: Cut, places: readonly Place[]): Pick<ArchiveRefusal, 'why' | 'gap'> {
+function noBase(
+  oldest: Place,
+  cut: Cut,
+  { places, unusable }: { places: readonly Place[]; unusable: readonly Beyond[] },
+): Pick<ArchiveRefusal, 'why' | 'gap'> {
   const before = places[places.indexOf(oldest) - 1];
   const beginMs = beginOf(oldest);
+  const damaged = within(unusable, { fromMs: beginMs, toMs: cut.atMs });
   const why =
-    `no snapshot lies between ${timeText(beginMs)} and ${timeText(cut.atMs)}, ` +
+    `no snapshot${damaged.length > 0 ? ' that can be used' : ''} lies between ${timeText(beginMs)} and ${timeText(cut.atMs)}, ` +
     (before ? `and before that the archive has a gap since ${timeText(before.lastAtMs)}` : 'where the archive begins');
-  return { why, gap: { fromMs: before?.lastAtMs, toMs: beginMs } };
+  return { why: [why, ...damaged.map(beyondText)].join('; '), gap: { fromMs: before?.lastAtMs, toMs: beginMs } };
 }
 
 function nearest(
@@ -209,4 +217,8 @@ function nearest(
 
 const timeOf = (target: ArchiveTarget): number | undefined => (target.kind === 'time' ? target.atMs : undefined);
 const timeText = (ms: number): string => formatTime(ms, 'seconds');
-const momentText = ({ atMs, backupId }: Moment): string => timeText(atMs) + (backupId ? ` (snapshot ${backupId} alone)` : '');
+
+function momentText({ atMs, backupId }: Moment, naming: Naming | undefined): string {
+  const command = backupId ? naming?.backup(backupId) : naming?.until(new Date(atMs).toISOString());
+  return `${timeText(atMs)}${backupId ? ` (snapshot ${backupId} alone)` : ''}${command ? `: \`${command}\`` : ''}`;
+}

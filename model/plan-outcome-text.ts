@@ -6,7 +6,7 @@ import { tookText, whenOf } from './plan-loss.ts';
 
 /** Where the log that is replayed takes much away, and how each is undone. */
 export function momentSection(plan: RestorePlan): string[] {
-  const { moments, moreMoments, rehearsal } = plan;
+  const { moments, moreMoments, rehearsal, log } = plan;
   if (moments.length === 0) return [];
   const title = `Destructive moments in the log that is replayed: ${formatCount(moments.length + moreMoments)}`;
   return [
@@ -15,6 +15,11 @@ export function momentSection(plan: RestorePlan): string[] {
     ...(moreMoments > 0
       ? [
           `  and ${formatCount(moreMoments)} more${rehearsal?.done ? ' that took less or were not counted' : ''}: \`redis-backup find-destructive ${plan.instance}\` lists them`,
+        ]
+      : []),
+    ...(rehearsal?.done && log?.ranges.length
+      ? [
+          `  those that took less than a tenth of the keys, and less than 1,000, are not among them: \`redis-backup find-destructive ${plan.instance}\` lists them from 100 keys on`,
         ]
       : []),
   ];

@@ -5,7 +5,7 @@ import { takenAtMs } from '../../model/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/beyond.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId, ONLY_SHARD } from '../../model/instance.ts';
-import { latestRefusal } from '../../model/plan-beyond.ts';
+import { latestRefusal, type Naming } from '../../model/plan-beyond.ts';
 import { parseUntil } from '../../model/until.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
@@ -49,8 +49,8 @@ export async function chooseMoment(
     return momentOf({ manifest }, Date.parse(manifest.times.takenAt));
   }
   const { manifests: snapshots, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
-  const chosen = await chooseFromLog(archive, { until: moment, snapshots, signal });
   const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
+  const chosen = await chooseFromLog(archive, { until: moment, snapshots, unusable, naming: namingOf(instance), signal });
   const beyond = [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond];
   if (moment === LATEST) refuseUnnamed(instance, { ...chosen, beyond });
   // Nothing was written between the cut and the moment that was asked for, but keys went on expiring.
@@ -60,9 +60,13 @@ export async function chooseMoment(
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
 function refuseUnnamed(instance: string, { manifest, log, beyond }: Material & { beyond: readonly Beyond[] }): void {
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
-  const named = (at: string): string => `redis-backup clone ${instance} --at ${at}`;
-  const refusal = latestRefusal(chosen, { until: named, backup: named });
+  const refusal = latestRefusal(chosen, namingOf(instance));
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+}
+
+function namingOf(instance: string): Naming {
+  const named = (at: string): string => `redis-backup clone ${instance} --at ${at}`;
+  return { until: named, backup: named };
 }
 
 const momentOf = (material: Material, atMs: number): ChosenMoment => ({

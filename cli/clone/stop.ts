@@ -2,18 +2,24 @@ import { resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { findScratchByPort } from '../../platforms/process/scratch-places.ts';
 import { findScratch, type Scratch } from '../../platforms/process/scratch-server.ts';
+import { removeAbandoned } from './directory.ts';
+
+/** What is gone. Without a process: the clone was killed before its Redis ran. */
+export type Stopped = Pick<Scratch, 'directory'> & Partial<Pick<Scratch, 'pid' | 'port'>>;
 
 /** Ends a clone and removes its directory. @throws RecoveryError `INPUT_INVALID` where there is none */
-export async function stopClone({ directory, port }: { directory?: string; port?: number }): Promise<Scratch> {
+export async function stopClone({ directory, port }: { directory?: string; port?: number }): Promise<Stopped> {
   const scratch = await find({ directory, port });
-  if (!scratch) {
-    const where = directory === undefined ? `on port ${port}` : `in ${directory}`;
-    throw new RecoveryError('INPUT_INVALID', `there is no clone ${where}`, {
-      next: 'Give the directory that `clone` printed. A clone that was stopped is gone already.',
-    });
+  if (scratch) {
+    await scratch.stop();
+    return scratch;
   }
-  await scratch.stop();
-  return scratch;
+  const abandoned = directory === undefined ? undefined : await removeAbandoned(resolve(directory));
+  if (abandoned !== undefined) return { directory: abandoned };
+  const where = directory === undefined ? `on port ${port}` : `in ${directory}`;
+  throw new RecoveryError('INPUT_INVALID', `there is no clone ${where}`, {
+    next: 'Give the directory that `clone` printed. A clone that was stopped is gone already.',
+  });
 }
 
 async function find({ directory, port }: { directory?: string; port?: number }): Promise<Scratch | undefined> {

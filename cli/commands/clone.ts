@@ -88,8 +88,9 @@ async function stop({ output }: CommandContext, directory: string | undefined, p
   }
   const { stopClone } = await import('../clone/stop.ts');
   const stopped = await stopClone({ directory, port });
-  const { pid, directory: removed } = stopped;
-  output.result({ outcome: 'stopped', pid, port: stopped.port, directory: removed }, `stopped, and removed ${removed}`);
+  const { pid, port: stoppedPort, directory: removed } = stopped;
+  const text = pid === undefined ? `no Redis ran there yet; removed ${removed}` : `stopped, and removed ${removed}`;
+  output.result({ outcome: 'stopped', pid, port: stoppedPort, directory: removed }, text);
 }
 
 /** @throws RecoveryError `USAGE` */

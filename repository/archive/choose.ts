@@ -6,6 +6,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatTime } from '../../model/format.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { PlannedLog } from '../../model/plan.ts';
+import type { Naming } from '../../model/plan-beyond.ts';
 import type { LateArrival } from '../../model/timeline.ts';
 import { parseUntil } from '../../model/until.ts';
 import type { Archive } from './archive.ts';
@@ -29,6 +30,10 @@ export interface ChooseOptions {
   snapshots: readonly SnapshotManifest[];
   /** Begin with this backup and with no other. */
   only?: string;
+  /** Backups that cannot be used, to name them where one is missing. */
+  unusable?: readonly Beyond[];
+  /** How the command is typed that names another moment. */
+  naming?: Naming;
   signal?: AbortSignal;
 }
 
@@ -38,15 +43,15 @@ export interface ChooseOptions {
  */
 export async function chooseFromLog(
   archive: Archive,
-  { until, snapshots: all, only, signal }: ChooseOptions,
+  { until, snapshots: all, only, unusable = [], naming, signal }: ChooseOptions,
 ): Promise<LogChoice> {
   const target = parseUntil(until);
   if (!target) throw noMoment(until);
   const { extents, damage, clocks } = await readExtents(archive, signal);
   const cut = await findCut(archive, extents, target, signal);
   const snapshots = only === undefined ? all : all.filter(({ backupId }) => backupId === only);
-  const decision = planArchive({ extents, snapshots, damage: [...damage, ...clocks] }, target, cut);
-  if ('refusal' in decision) throw refusalError(archive.instance, decision.refusal);
+  const decision = planArchive({ extents, snapshots, damage: [...damage, ...clocks], unusable }, target, cut);
+  if ('refusal' in decision) throw refusalError(archive.instance, decision.refusal, naming);
   const { base, slices, logBytes, cut: chosen, lost } = decision.plan;
   const manifest = snapshots.find(({ backupId }) => backupId === base.backupId);
   if (!manifest) throw new RecoveryError('BACKUP_MISSING', `backup ${base.backupId} is gone`, { next: 'Plan again.' });

@@ -192,4 +192,25 @@ describe('A clone of the data as it was', function () {
     assert.match(said(), /error: the clone of main was interrupted, and nothing of it is left/);
     assert.equal(existsSync(directory), false);
   });
+
+  it('is removed by --stop when it was killed before its Redis ran, and nobody else is', async () => {
+    const directory = join(house.dir, 'killed');
+    const large = (await house.repository.list('main')).at(-1)?.backupId ?? ''; // of the test before
+    const { child, exit } = spawned('--at', large, '--directory', directory);
+    await until(() => existsSync(join(directory, '.redis-backup-clone.json')), { what: 'its directory is marked' });
+    child.kill('SIGSTOP');
+    assert.equal(existsSync(join(directory, 'scratch.json')), false, 'its Redis does not run yet');
+    const early = await house.command('clone', '--stop', directory);
+    assert.deepEqual([early.code, existsSync(directory)], [2, true]);
+    assert.match(early.stderr, /is being made, by process \d+\nnext: Wait for it/);
+    child.kill('SIGKILL');
+    await exit;
+    const again = await house.command('clone', '--at', backupId, '--directory', directory);
+    assert.match(again.stderr, /is not empty.*\nnext: .*`redis-backup clone --stop .*killed` removes it/);
+    assert.match((await house.command('clone', '--stop', directory)).stdout, /^no Redis ran there yet; removed /);
+    assert.equal(existsSync(directory), false);
+    const foreign = await house.command('clone', '--stop', house.dir);
+    assert.match(foreign.stderr, /there is no clone in/);
+    assert.ok(existsSync(house.dir));
+  });
 });

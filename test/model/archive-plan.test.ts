@@ -8,6 +8,7 @@ import {
   planArchive,
   refusalError,
 } from '../../model/archive-plan.ts';
+import { unusableBackup } from '../../model/beyond.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
@@ -143,6 +144,24 @@ describe('the plan of a restore from the archive', () => {
       error.next,
       /2026-08-01 14:00:00 UTC, or the first after it, .*14:15:00 UTC \(snapshot 20260801T141500Z alone\)/,
     );
+  });
+
+  it('names the base that cannot be used, and types the command of the nearest moments', () => {
+    const snapshots = [snapshotAt('a', 10, 0), snapshotAt('c', 5 * MINUTE, 155)];
+    const unusable = [131, 170].map((minute) => unusableBackup(backupIdAt(at(minute)), 'its object has 0 bytes'));
+    const cut = { timelineId: idOf('c', 7), offset: 100, atMs: at(140) };
+    const decision = planArchive({ extents: ALL, snapshots, unusable }, offset('c', 7, 100), cut);
+    assert.ok('refusal' in decision);
+    const error = refusalError('main', decision.refusal, {
+      until: (moment) => `redis-backup restore main --until ${moment}`,
+      backup: (id) => `redis-backup restore main ${id}`,
+    });
+    assert.match(
+      error.message,
+      /no snapshot that can be used lies between .* gap since .*; backup 20260801T141100Z, taken .*, cannot be used: its object has 0 bytes$/,
+    );
+    assert.match(error.next, /before it, .*: `redis-backup restore main --until 2026-08-01T14:00:00.000Z`, or the first/);
+    assert.match(error.next, /: `redis-backup restore main 20260801T143500Z`\.$/);
   });
 
   it('refuses a moment before and behind all that is archived', () => {

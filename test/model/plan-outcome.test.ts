@@ -32,16 +32,17 @@ describe('A plan whose log was rehearsed', () => {
     });
     const plan = planOf({ ...WITH_LOG, rehearsal: rehearsed(130_000, { moments: [flushed(), swapped], moreMoments: 4 }) });
     const lines = renderPlan(plan).split('\n');
-    assert.deepEqual(lines.slice(4, 11), [
+    assert.deepEqual(lines.slice(4, 12), [
       'Destructive moments in the log that is replayed: 6',
       '  2026-08-01 08:00:00.000 UTC  FLUSHALL in database 0, which took 180,000 of 180,000 keys (sessions 105,000, other 75,000)',
       `    undone by: redis-backup restore main --until ${TIMELINE}@70000000`,
       '  2026-08-01 08:00:00.000 UTC  SWAPDB in database 2, which took 1 of 10 keys, and wrote 3 others',
       `    undone by: redis-backup restore main --until ${TIMELINE}@71000000`,
       '  and 4 more that took less or were not counted: `redis-backup find-destructive main` lists them',
+      '  those that took less than a tenth of the keys, and less than 1,000, are not among them: `redis-backup find-destructive main` lists them from 100 keys on',
       '',
     ]);
-    assert.equal(lines[11], 'What is lost');
+    assert.equal(lines[12], 'What is lost');
   });
 
   it('loads the one RDB that came out: room, versions and steps are those of that', () => {
