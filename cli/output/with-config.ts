@@ -27,7 +27,10 @@ export function withConfig(output: Output, printed: PrintedCommands): Output {
 /** Puts the configuration into every command of a text that has none. */
 export function completing({ configFile, names }: PrintedCommands): (text: string) => string {
   const option = ` --config ${shellWord(resolve(configFile))}`;
-  const command = new RegExp(`(?<![\\w./-])redis-backup (?:${names.join('|')})(?![\\w-])(?![^\\n\`]* --config[ =])`, 'g');
+  const command = new RegExp(
+    `(?<![\\w./-])redis-backup (?:${names.join('|')})(?![\\w-])(?! --help)(?![^\\n\`]* --config[ =])`,
+    'g',
+  );
   return (text) => text.replace(command, (found) => found + option);
 }
 

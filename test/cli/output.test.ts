@@ -169,6 +169,7 @@ describe('what the command prints', () => {
         'redis-backup keeps what redis-backup made',
         'see /etc/redis-backup/redis-backup.yaml',
         'redis-backup list-of-all',
+        'See `redis-backup status --help`.',
         'redis-backup check --config /etc/other.yaml',
       ].map((text): [string, string] => [text, text]),
     ];

@@ -58,7 +58,11 @@ export async function openSite(yaml = 'instances: { main: { url: redis://127.0.0
   const configFile = join(dir, 'redis-backup.yaml');
   await writeFile(configFile, `repository: { url: "file://${dir}" }\n${yaml}\n`);
   const repository = new Repository(openStore({ kind: 'file', directory: dir }));
-  const call = (args: string, options?: Options) => run([...args.split(' '), '--config', configFile], options);
+  const plain = (text: string) => text.replaceAll(` --config ${configFile}`, ''); // each printed command has it, see output.test.ts
+  const call = async (args: string, options?: Options): Promise<Said> => {
+    const { code, stdout, stderr } = await run([...args.split(' '), '--config', configFile], options);
+    return { code, stdout: plain(stdout), stderr: plain(stderr) };
+  };
   return {
     dir,
     configFile,
