@@ -214,7 +214,9 @@ describe('redis-backup backup, through a real Temporal', function () {
     leave.abort();
     assert.equal((await planning).code, 130);
     await until(() => stderr.text.includes('no worker'), { what: 'a word about the worker' });
-    assert.match(stderr.text, /^backup\/main: waiting: no worker polls redis-ops; start one with `redis-backup worker`$/m);
+    const start = `redis-backup worker --config ${site.configFile}`;
+    const waiting = `backup/main: waiting: no worker polls redis-ops; start one with \`${start}\``;
+    assert.ok(stderr.text.split('\n').includes(waiting), stderr.text);
     await stage.startWorker();
     assert.equal((await running).code, 0);
   });
