@@ -24,7 +24,8 @@ export const remove: CommandSpec = {
     const loaded = await config();
     const configured = instanceNames(loaded).includes(instance);
     const session = await temporal();
-    const { keepersOf, operationsOf, stopKeeper } = await import('../remove/keepers.ts');
+    const { keepersOf, operationsOf, requireNobodyElses, stopKeeper } = await import('../remove/keepers.ts');
+    await requireNobodyElses(session, instance);
     const keepers = await keepersOf(session, instance);
     const running = await operationsOf(session, instance);
     const stays = await staysOf(context, instance);

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { formatTarget, TARGET, type Target } from '../../model/deployment.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { QUEUES, WORKFLOW_IDS } from '../../model/operations.ts';
+import { pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
 import { newestRun } from '../operations/newest-run.ts';
 import { describeSchedule, orphanedSchedules } from '../schedules/ensure.ts';
 import { SCHEDULE_PREFIX, scheduleIdOf } from '../schedules/wanted.ts';
@@ -67,7 +69,29 @@ export async function stopKeeper(session: TemporalSession, keeper: Keeper): Prom
   return { ...keeper, state: 'ending' };
 }
 
-/** Instances that something goes on for, and that the configuration does not have. */
+/**
+ * What goes on for an instance may be another configuration's that shares the namespace: then its worker lives, and has it.
+ * @throws RecoveryError `DEPLOYMENT_DIFFERS`
+ */
+export async function requireNobodyElses(session: TemporalSession, instance: string): Promise<void> {
+  const target = session.targetOf(instance);
+  for (const worker of await workersOf(session)) {
+    const has = worker.instances.find((one) => one.instance === instance);
+    if (!has || (target && viewOf(worker, target)?.same)) continue;
+    throw new RecoveryError(
+      'DEPLOYMENT_DIFFERS',
+      `worker ${worker.name} on ${worker.machine} has ${instance}, at ${has.address}, in its configuration, which is not this one: nothing of it was ended`,
+      {
+        next: `Run it with the configuration of that worker. If ${instance} was taken out of that: a worker takes a changed file over within 10 s, or its log says why not.`,
+      },
+    );
+  }
+}
+
+const workersOf = ({ connection, namespace, named }: TemporalSession) =>
+  pollersOf(connection, namespace, named(QUEUES.ops), QUEUE_TYPE.workflow, Date.now());
+
+/** Instances that something goes on for, and that neither this configuration nor that of a living worker has. */
 export async function forgottenInstances(session: TemporalSession, instances: readonly string[]): Promise<string[]> {
   const found = new Set<string>();
   const prefix = session.named(SCHEDULE_PREFIX);
@@ -79,7 +103,8 @@ export async function forgottenInstances(session: TemporalSession, instances: re
       name !== undefined && [WORKFLOW_IDS.archive(name), WORKFLOW_IDS.watch(name)].map(session.named).includes(workflowId);
     if (isOwn && !instances.includes(name)) found.add(name);
   }
-  return [...found].sort();
+  const had = new Set((await workersOf(session)).flatMap((worker) => worker.instances.map((one) => one.instance)));
+  return [...found].filter((name) => !had.has(name)).sort();
 }
 
 const runOf = (session: TemporalSession, instance: string, name: string): Promise<WorkflowExecutionDescription | undefined> =>

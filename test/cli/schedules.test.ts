@@ -186,6 +186,27 @@ describe('redis-backup schedules, in a real Temporal', function () {
     assert.match((await site.run('remove retired --yes')).stdout, /^nothing goes on for retired: no schedule, no archiver/);
     assert.equal((await site.run('remove ../retired')).code, 2);
   });
+
+  it('ends nothing of an instance that the worker of another configuration has, and calls it no forgotten one', async () => {
+    await using other = await siteOf(one('shared'));
+    await other.run('schedules');
+    const { connection } = await temporal.client();
+    const identity = 'there:1@another-machine config=0a1b2c3d shared=10.0.0.9:6379//0a1b2c3d/0a1b2c3d';
+    const taskQueue = { name: 'redis-ops' };
+    const poll = () => connection.workflowService.pollWorkflowTaskQueue({ namespace: 'default', taskQueue, identity });
+    const polling = connection.withDeadline(Date.now() + 60_000, poll).catch(() => undefined);
+    await using site = await siteOf(one('main'));
+    await until(async () => (await site.run('remove shared --dry-run')).code === 64, { what: 'the poll is known' });
+    const { code, stderr } = await site.run('remove shared --yes');
+    assert.equal(code, 64);
+    assert.match(stderr, /worker there:1 on another-machine has shared, at 10\.0\.0\.9:6379, .*: nothing of it was ended/);
+    await (await handleOf('shared')).describe();
+    const { findings } = await site.json<{ findings: { check: string; message: string }[] }>('check');
+    const forgotten = findings.filter(({ check, message }) => check === 'forgotten instances' && message.includes('shared'));
+    assert.deepEqual(forgotten, []);
+    await (await temporal.client()).workflow.start('nothing', { taskQueue: 'redis-ops', workflowId: 'ends-the-poll' });
+    await polling;
+  });
 });
 
 describe('the turn of an instance', () => {
