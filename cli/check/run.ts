@@ -49,7 +49,8 @@ function unlessAnswered(error: unknown): void {
   if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
 }
 
-async function checkInstance(world: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
+async function checkInstance(given: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
+  let world = given;
   const instance = instanceOf(world.config, name);
   const { platform } = instance;
   let client: RedisClient | undefined;
@@ -62,9 +63,17 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   });
   const add = async (more: Promise<Finding[]>) => void all.push(...(await more));
   try {
+    const place = session && platform.type === 'process' ? await checkPlace(session, hostQueue(platform.host)) : [];
+    const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
+    const onPlatform = await checkPlatform(world.config, instance, client, rights);
     if (client) {
       await add(checkServer(client));
-      await add(checkIdentity(world, name, client));
+      const identity = await checkIdentity(world, name, client);
+      all.push(...identity);
+      if (world.apply && [...identity, ...onPlatform].some(isAnother)) {
+        world = { ...world, apply: false };
+        all.push(nothingApplied(name));
+      }
       await add(checkCommands(client, instance, world));
       await add(checkPermissions(client, instance, world));
       await add(checkClock(client, world.now));
@@ -75,10 +84,7 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
     await add(checkBackups(world, name));
     await add(checkDataClasses(world, client, instance));
     await add(checkRecovery(world, name, client));
-    const place = session && platform.type === 'process' ? await checkPlace(session, hostQueue(platform.host)) : [];
-    const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
-    await add(checkPlatform(world.config, instance, client, rights));
-    all.push(...place, ...(rights === undefined ? [] : rightsFindings(rights)));
+    all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     if (session) await add(checkSchedule(session, instance, world));
     await add(checkLog(world, instance));
     await add(checkGaps(world, instance));
@@ -90,6 +96,16 @@ async function checkInstance(world: CheckWorld, name: string, session: TemporalS
   }
   return [...all, ...notLookedAt(instance, { redis: client !== undefined, temporal: session !== undefined })];
 }
+
+const isAnother = ({ check, level }: Finding): boolean => check === 'identity' && level === 'failed';
+
+/** What was meant for one Redis is done to no other. */
+const nothingApplied = (name: string): Finding =>
+  warning(
+    'apply',
+    `nothing was changed for ${name}: the Redis that answers may be another one`,
+    'Mend what `identity` says, then repeat the command.',
+  );
 
 /** What could not be asked is not well: it is not known. */
 export function notLookedAt(

@@ -211,6 +211,19 @@ describe('redis-backup check of a server', function () {
       assert.match(finding?.message ?? '', /^the server that answers keeps its data in .*: is it another Redis\?$/);
     });
 
+    it('is changed by --apply only where it is the Redis that answers', async () => {
+      await using here = await stage.siteWith({ config: { appendonly: 'no' } });
+      await using other = await startRedis({ config: { port: String(here.redis.port) }, until: 'started' });
+      await other.kill('SIGKILL');
+      await using mixed = await stage.siteOf(here.redis, processOf(other));
+      const { findings } = await mixed.json<{ findings: { check: string; message: string }[] }>('check --apply');
+      assert.deepEqual(
+        findings.filter(({ check }) => check === 'apply').map(({ message }) => message),
+        ['nothing was changed for main: the Redis that answers may be another one'],
+      );
+      assert.deepEqual(await here.redis.command('CONFIG', 'GET', 'appendonly'), ['appendonly', 'no']);
+    });
+
     it('has no configuration file that can be read', async () => {
       await using here = await stage.siteWith(
         {},
