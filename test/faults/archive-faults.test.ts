@@ -17,7 +17,7 @@ const MB = 1024 * 1024;
 const PEAK_MB = 320;
 
 describe('A continuous log whose object store is slow, away, or has large things to take', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let s3: S3Server;
   let proxy: FaultProxy;
   let house: House;
@@ -153,7 +153,7 @@ describe('A continuous log whose object store is slow, away, or has large things
 });
 
 describe('A continuous log whose worker or Redis fails', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let forwarder: Forwarder;
   let house: House;
   let archived: Archived;

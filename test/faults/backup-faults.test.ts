@@ -11,7 +11,7 @@ const SLOW = ['CONFIG', 'SET', 'rdb-key-save-delay', '3000'] as const; // 9 s fo
 const FAST = ['CONFIG', 'SET', 'rdb-key-save-delay', '0'] as const;
 
 describe('A backup that is disturbed', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let house: House;
 
   before(async () => {

@@ -11,7 +11,7 @@ const KEYS = 300_000;
 
 /** As over ssh: when the connection is lost nobody hears it any more, and it gets SIGHUP. */
 describe('restore --direct', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({ redis: { config: { appendonly: 'yes' } } });

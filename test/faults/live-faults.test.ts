@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 const KEYS = 200_000;
 
 describe('A live restore that is disturbed', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let house: House;
   before(async () => {
     house = await House.open({ redis: { config: { appendonly: 'yes', save: '' } } });

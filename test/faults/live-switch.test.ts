@@ -16,7 +16,7 @@ const POINTS = ['before REPLICAOF', 'during the RDB', 'after the promotion'] as 
 type Point = (typeof POINTS)[number];
 
 describe('A live restore ends with the old data or the new, and never in between,', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let house: House;
   let newData = '';
   let oldData = '';

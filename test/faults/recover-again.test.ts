@@ -4,7 +4,7 @@ import { KEYS, quickRecovery, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
 describe('A Redis that dies again while its recovery watches', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let redis: Troubled;
   before(async () => {
     const warmup = { window: '1s', windows: 50, minLookups: 1, target: 1, limit: '100s' };

@@ -8,7 +8,7 @@ const WITH_LOG = { appendonly: 'yes' };
 
 /** Failures of the process, and of the files that it loads. */
 describe('A recovery of a Redis that is down', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let redis: Troubled;
   before(async () => {
     redis = await Troubled.open();

@@ -14,7 +14,7 @@ import { until } from '../support/until.ts';
 
 /** Failures of a Redis whose process lives: a restart of most of them loses what still works. */
 describe('A recovery of a Redis that lives', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let redis: Troubled;
   const shop = createServer((_, response) => response.end('ok'));
   before(async () => {

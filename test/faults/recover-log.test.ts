@@ -5,7 +5,7 @@ import { until } from '../support/until.ts';
 
 /** Redis keeps nothing on its disk here: what comes back comes from the continuous log. */
 describe('A recovery with a continuous log', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let redis: Troubled;
   let log: Archived;
   before(async () => {

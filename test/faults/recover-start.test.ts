@@ -13,7 +13,7 @@ const WITH_LOG = { appendonly: 'yes' };
 
 /** Failures that stand in the way of a start, and those of Redis and its surroundings together. */
 describe('A recovery of a Redis that does not come up', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let redis: Troubled;
   let replica: RedisServer;
   before(async () => {

@@ -16,7 +16,7 @@ const MENDED = ['mendLog', 'restartServer'];
 const DAMAGED = ['setAside', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat(['mergeClasses', 'removeScratch']);
 
 describe('A recovery that is disturbed', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let redis: Troubled;
   const took: string[] = [];
   before(async () => {

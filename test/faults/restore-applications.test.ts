@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 const KEYS = 100;
 
 describe('A restore whose applications do not come back', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     const applications = [{ name: 'shop', kind: 'command', command: ['false'], timeout: '1s' }];

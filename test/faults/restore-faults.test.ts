@@ -26,7 +26,7 @@ async function assertOldDataServed(house: House): Promise<void> {
 }
 
 describe('A restore that is disturbed', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let house: House;
   before(async () => {
     house = await houseWithBackup();

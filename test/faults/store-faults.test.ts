@@ -18,7 +18,7 @@ const isCompletion = ({ method, url }: SeenRequest) => method === 'POST' && url.
 const isDownload = ({ method, url }: SeenRequest) => method === 'GET' && url.includes('dump.rdb.zst');
 
 describe('An object store that misbehaves', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let s3: S3Server;
   let proxy: FaultProxy;
   let house: House;

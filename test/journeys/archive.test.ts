@@ -7,7 +7,7 @@ import { freePort } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 describe('The continuous log of a Redis', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   let archive: Archive;
   before(async () => {

@@ -24,7 +24,7 @@ const MODES: [string, HouseOptions][] = [
 ];
 
 describe('A snapshot and back from it', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
 
   for (const [mode, options] of MODES) {
     it(`brings back every key, and keeps what stood there, with ${mode}`, async () => {

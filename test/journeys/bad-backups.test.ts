@@ -9,7 +9,7 @@ import { Attempts, type Refusal } from '../support/refusals.ts';
 const KEYS = 300;
 
 describe('A bad backup is refused, and Redis was never touched:', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let attempts: Attempts;
   let forger: Forger;

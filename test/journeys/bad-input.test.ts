@@ -7,7 +7,7 @@ import { Attempts, type Refusal } from '../support/refusals.ts';
 import { startS3 } from '../support/s3-server.ts';
 
 describe('Bad input is refused, says why and what to do, and changes nothing:', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let stranger: RedisServer;
   let attempts: Attempts;

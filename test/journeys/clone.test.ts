@@ -16,7 +16,7 @@ const FLAG_MS = 8_000;
 const MAIN = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 describe('A clone of the data as it was', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let beforeFlush = '';
   let backupId = '';

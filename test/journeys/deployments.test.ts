@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const populate = (house: House, keys: number) => house.ask('DEBUG', 'POPULATE', String(keys), 'key', '10');
 
 describe('Two configurations in one namespace, both with an instance main', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let production: House;
   let staging: House;
   before(async () => {

@@ -10,7 +10,7 @@ import { startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 describe('Data that somebody has in hand', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({ redis: { config: { appendonly: 'yes' } } });

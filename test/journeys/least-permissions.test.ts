@@ -17,7 +17,7 @@ const user = (permitted: readonly string[]) => `on >secret resetchannels resetke
 const without = (rule: string) => rules.filter((other) => other !== rule);
 
 describe('A user with the least permissions, over TLS,', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let attempts: Attempts;
 

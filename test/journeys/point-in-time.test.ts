@@ -7,7 +7,7 @@ import { until } from '../support/until.ts';
 const digest = async (house: House): Promise<string> => String(await house.ask('DEBUG', 'DIGEST'));
 
 describe('A restore to a moment of the log', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({

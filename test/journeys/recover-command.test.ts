@@ -9,7 +9,7 @@ import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 
 describe('redis-backup recover', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   let metricsPort: number;
   before(async () => {

@@ -6,7 +6,7 @@ import { House } from '../support/house.ts';
 const populate = (house: House, keys: number) => house.ask('DEBUG', 'POPULATE', String(keys), 'key', '10');
 
 describe('One repository prefix for two environments', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let production: House;
   let staging: House;
   before(async () => {

@@ -6,7 +6,7 @@ import { until } from '../support/until.ts';
 const SESSIONS = 500;
 
 describe('A restore after which much less would be there', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({
@@ -80,7 +80,7 @@ describe('A restore after which much less would be there', function () {
 });
 
 describe('A log that nobody has tried', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({
@@ -120,7 +120,7 @@ describe('A log that nobody has tried', function () {
 });
 
 describe('A restore of what the log itself had filled, and taken away', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({

@@ -16,7 +16,7 @@ import { listed, objectsOf } from '../support/stored-backups.ts';
 const HOUR_MS = 3_600_000;
 
 describe('Retention', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let house: House;
   let forger: Forger;
   let rdb: Buffer;

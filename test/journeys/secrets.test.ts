@@ -11,7 +11,7 @@ const PASSWORD = 'hunter2-of-redis';
 const WRONG = 'hunter3-was-rotated';
 
 describe('A secret', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({

@@ -3,7 +3,7 @@ import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
 describe('A Temporal that comes back without its memory', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   before(async () => {
     house = await House.open({ redis: { config: { appendonly: 'yes' } }, instance: { archive: {}, watch: {} } });

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts';
 const TOKEN = 'a-token-of-a-journey';
 
 describe('An outage at night', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let house: House;
   let metricsPort: number;
   let webhookPort: number;

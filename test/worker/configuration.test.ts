@@ -48,7 +48,7 @@ describe('Which configuration a worker has', () => {
 });
 
 describe('A configuration file that changes under a worker', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let dir: string;
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'redis-backup-changed-'));

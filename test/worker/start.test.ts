@@ -35,7 +35,7 @@ class Started {
 }
 
 describe('A worker that cannot live', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const dir = mkdtempSync(path.join(tmpdir(), 'redis-backup-start-'));
   let temporal: TemporalServer;
   let silent: Server;

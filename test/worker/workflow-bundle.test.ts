@@ -16,7 +16,7 @@ const IN_A_WORKER = `
   console.log(JSON.stringify({ codePath, bundler }));`;
 
 describe('The bundle of the workflows', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let directory: string;
   before(() => {
     directory = mkdtempSync(fileURLToPath(new URL('../../.cache/bundle-', import.meta.url))); // where it finds the SDK

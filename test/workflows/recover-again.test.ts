@@ -4,7 +4,7 @@ import { forever, PlayedRecovery } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
 
 describe('recoverRedis, of a Redis that fails again while it is watched', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let played: PlayedRecovery;
   before(async () => {
     played = await PlayedRecovery.open();

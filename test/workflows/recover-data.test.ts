@@ -5,7 +5,7 @@ import type { RecoveryReport } from '../../model/recovery.ts';
 import { assessment, lost, merged, PlayedRecovery } from '../support/played-recovery.ts';
 
 describe('recoverRedis, of lost keys', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let played: PlayedRecovery;
   before(async () => {
     played = await PlayedRecovery.open();

@@ -47,7 +47,7 @@ function gate<T>(answer: T) {
 }
 
 describe('recoverRedis, steered', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let played: PlayedRecovery;
   let beforeTask: () => Promise<unknown>;
   beforeEach(() => {

@@ -22,7 +22,7 @@ const damaged = (ask?: { question: string; otherwise: 'skip' | 'proceed' | 'stop
   });
 
 describe('recoverRedis', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let played: PlayedRecovery;
   before(async () => {
     played = await PlayedRecovery.open();

@@ -7,7 +7,7 @@ const SINKS = { watch: { recoveryStarted: { fn: () => undefined } }, recovery: {
 const HISTORIES = new URL('../histories/', import.meta.url);
 
 describe('A workflow that runs while a new version is deployed', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   before(() => Runtime.install({ logger: new DefaultLogger('ERROR') }));
   for (const file of readdirSync(HISTORIES).filter((name) => name.endsWith('.json'))) {
     it(`goes on as it began: ${file.replace('.json', '').replaceAll('-', ' ')}`, async () => {

@@ -3,7 +3,7 @@ import { until } from '../support/until.ts';
 import { FAILS, SERVES, UNKNOWN, WatchStage } from './support/watch-stage.ts';
 
 describe('A watcher', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let stage: WatchStage;
   before(async () => {
     stage = await WatchStage.open();
