@@ -311,8 +311,10 @@ describe('recoverRedis, steered', function () {
       },
       awaitServesAgain: serves,
     });
-    await running.update('approve', { by: 'ann', plan: (await running.question()).plan });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan });
     await running.see(({ question }) => question?.text.includes('kill -9') === true, 'the second question');
+    await assert.rejects(running.update('approve', { by: 'bob', plan }), 'a yes to the restart is no yes to that');
     await running.update('approve', { by: 'ann', plan: (await running.question()).plan });
     assert.equal((await soon(running.report())).outcome, 'serving');
     assert.deepEqual(given, [

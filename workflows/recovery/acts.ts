@@ -118,18 +118,22 @@ async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
 
 type Allowed = 'go' | 'approved' | 'skip' | 'stop';
 
-/** @param approved - questions that were approved for this assessment: one that stands for several acts is asked once */
+/**
+ * @param approved - questions that were approved for this assessment: one that stands for several acts is asked once
+ * @param what - is allowed: a yes to a restart is none to kill -9
+ */
 async function mayDo(
   run: LockedRun,
   { digest, settings, instance }: Assessment,
   { act: name, text, ask }: PlannedAct,
   approved: Set<string>,
+  what: string = name,
 ): Promise<Allowed> {
   if (!ask) return 'go';
   const { page, controls } = run;
   const { question, otherwise } = ask;
   if (approved.has(question)) return 'approved';
-  const plan = `${digest}/${name}`;
+  const plan = `${digest}/${what}`;
   const unanswered = {
     skip: 'it is left undone',
     proceed: `${withoutStop(text)}, all the same`,
@@ -176,6 +180,8 @@ const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
   STOP_FAILED: 'End it by kill -9, and start it?',
 };
 
+const QUESTION_NAMES: Readonly<Record<string, string>> = { STOP_FAILED: 'kill' };
+
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { place, found } = run;
   const { instance } = assessment;
@@ -192,7 +198,9 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
       if (question === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
       const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${question}`, otherwise: 'skip' } as const;
       const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
-      const allowed = await run.controls.skippable('restart', () => mayDo(run, assessment, planned, new Set()));
+      const allowed = await run.controls.skippable('restart', () =>
+        mayDo(run, assessment, planned, new Set(), QUESTION_NAMES[code]),
+      );
       return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
     }
   };
