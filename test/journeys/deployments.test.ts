@@ -46,7 +46,7 @@ describe('Two configurations in one namespace, both with an instance main', func
     assert.match(stdout, /^failed {3}worker: worker here:\d+ on \S+ polls redis-ops and means main at 127\.0\.0\.1:\d+ on here/m);
     assert.match(
       (await production.command('check', 'main')).stdout,
-      /^ok {7}worker: a worker is there, with this configuration$/m,
+      /^ok {7}worker: worker here:\d+ on \S+ has this configuration \([0-9a-f]+\)$/m,
     );
   });
 
