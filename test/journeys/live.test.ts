@@ -105,13 +105,11 @@ describe('A live restore', function () {
   it('plans: what clients will feel, and each condition that is not met', async () => {
     const plan = await house.command('restore', '--strategy', 'live', '--plan');
     assert.equal(plan.code, 0, plan.stderr);
+    const pinned = await house.repository.pins('main');
+    assert.ok(pinned.some(({ reason }) => /restore plan/.test(reason)));
     await house.command('restore', '--strategy', 'live', '--plan');
-    const pins = await house.repository.pins('main');
-    assert.equal(
-      pins.filter(({ reason }) => /restore plan/.test(reason)).length,
-      1,
-      'a plan that is looked at again is no other pin',
-    );
+    const again = await house.repository.pins('main');
+    assert.equal(again.length, pinned.length, 'a plan that is looked at again is no other pin');
     assert.match(plan.stdout, /Reads are served from the old data all the time\. Writes get READONLY for about \d+ s/);
     await house.ask('CONFIG', 'SET', 'masterauth', 'somebody-elses');
     const refused = await house.command('restore', '--strategy', 'live', '--plan');
