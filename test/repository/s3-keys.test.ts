@@ -50,16 +50,17 @@ describe('Keys of the store that are rotated', () => {
   });
 
   it('are read anew in the middle of an upload', async () => {
-    let current = s3.credentials;
+    const rotated = Promise.withResolvers<void>(); // a part under way may be refused before the new keys are known
+    const readCredentials = () => rotated.promise.then(() => s3.credentials);
     const store = new S3Store(
-      { ...s3.location('middle'), credentials: s3.credentials, readCredentials: async () => current },
-      TUNING,
+      { ...s3.location('middle'), credentials: s3.credentials, readCredentials },
+      { ...TUNING, patienceMs: 20_000 },
     );
     const large = randomBytes(12 * MiB);
     const body = (async function* () {
       yield large.subarray(0, 6 * MiB);
       await s3.rotate({ accessKeyId: 'new-key', secretAccessKey: 'new-secret' });
-      current = s3.credentials;
+      rotated.resolve();
       yield large.subarray(6 * MiB);
     })();
     await store.put('large', body, { ifAbsent: true });
