@@ -100,7 +100,10 @@ export const createMergeActivities = (world: World) => ({
   },
 });
 
-/** Whoever is reached by a wrong address is not to be told to take over these backups. @throws RecoveryError `TARGET_DOUBTFUL`, `REPOSITORY_FOREIGN` */
+/**
+ * Whoever is reached by a wrong address is not to be told to take over these backups.
+ * @throws RecoveryError `TARGET_DOUBTFUL`, `REPOSITORY_FOREIGN`
+ */
 async function refuseWrongTarget(
   world: World,
   target: ProtectedInstance,

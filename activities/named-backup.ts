@@ -1,9 +1,8 @@
-import { RecoveryError } from '../model/errors.ts';
+import { hasCode, RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
-import { hasCode } from '../repository/small-objects.ts';
 
 /**
  * The manifest of the snapshot that a person has named.

@@ -3,7 +3,7 @@ import type { PlannedLog, PlannedMoment } from '../model/plan.ts';
 import { formatOffset } from '../model/until.ts';
 import { type ChooseOptions, chooseFromLog as choose, type LogChoice } from '../repository/archive/choose.ts';
 import { readExtents } from '../repository/archive/extents.ts';
-import { findDestructive } from '../repository/archive/moments.ts';
+import { type FoundDestructive, findDestructive } from '../repository/archive/moments.ts';
 import { currentJob } from './job-context.ts';
 import { withNeeds } from './log-needs.ts';
 import type { World } from './world.ts';
@@ -47,12 +47,15 @@ export async function momentsIn(
   const { found } = await findDestructive(archive, await readExtents(archive, signal), period, signal);
   const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>
     log.ranges.some((range) => range.timelineId === timelineId && range.from <= before && after <= range.to);
-  return found.filter(isReplayed).map(({ command, atMs, sinceMs, db, keys, timelineId, before }) => ({
-    command,
-    atMs,
-    ...(sinceMs === undefined ? {} : { sinceMs }),
-    db,
-    until: formatOffset(timelineId, before),
-    ...(keys === undefined ? {} : { named: keys }),
-  }));
+  return found.filter(isReplayed).map(plannedMoment);
 }
+
+/** What passed in the log as a plan tells of it. */
+export const plannedMoment = ({ command, atMs, sinceMs, db, keys, timelineId, before }: FoundDestructive): PlannedMoment => ({
+  command,
+  atMs,
+  ...(sinceMs === undefined ? {} : { sinceMs }),
+  db,
+  until: formatOffset(timelineId, before),
+  ...(keys === undefined ? {} : { named: keys }),
+});

@@ -27,7 +27,8 @@ export const createRestoreActivities = (world: World) => ({
 
   /**
    * Ends Redis so that its files hold all it had: put back, they are what clients saw last. Without an append-only file
-   * that takes a save. A retry finds it ended. Refuses another process than the planned one, and a disk that has filled since the plan.
+   * that takes a save. A retry finds it ended. Refuses another process than the planned one, and a disk that has filled since
+   * the plan.
    */
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
     await world.requireLock(plan.instance);

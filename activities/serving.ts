@@ -27,7 +27,8 @@ const ASK_EVERY_MS = 100;
  * Waits until Redis answers `loading:0`, for as long as the process lives and goes on loading.
  * @throws RecoveryError `LOG_REFUSED` when the process ends for a command that it does not know; `START_FAILED` with the end of its
  *   log when it ends otherwise, or when its load does not go on for `platform.noProgress`. A missing module ends it with code 0.
- * @param untilRefused - one that takes no more connections, or fails over TLS, is an error at once, as one that refuses our password is
+ * @param untilRefused - one that takes no more connections, or fails over TLS, is an error at once, as one that refuses our
+ *   password is
  */
 export async function awaitServing(
   target: ProtectedInstance,

@@ -9,7 +9,10 @@ import type { RedisInfo } from '../redis/info.ts';
 import { sameServers } from '../redis/same-server.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
-/** Who answers: its run id and history, the instances that it answers for besides, and whether it is the managed process. Read-only. */
+/**
+ * Who answers: its run id and history, the instances that it answers for besides, and whether it is the managed process.
+ * Read-only.
+ */
 export async function whoAnswers(
   world: World,
   target: ProtectedInstance,

@@ -22,8 +22,8 @@ export const TIMES_ALLOWED =
   '`10m ago`, `1h 30m ago`, `10:42`, `yesterday 10:42`, `2026-08-01 10:42:07`, each of them with a zone (`UTC`, `+02:00`, `Europe/Berlin`) or in that of this terminal';
 
 /**
- * Our own parser: a library for times in plain language takes the part that it knows of what it does not know, and a restore to a time
- * that was guessed loses data.
+ * Our own parser: a library for times in plain language takes the part that it knows of what it does not know, and a restore
+ * to a time that was guessed loses data.
  * @param zone - of the terminal: what a time without one is of
  * @returns undefined for what is no time
  * @throws RecoveryError `INPUT_INVALID` for a time of day that its zone has twice or never, when clocks are set
@@ -51,8 +51,8 @@ export function parseTypedTime(text: string, nowMs: number, zone: string = termi
 }
 
 /**
- * How far a log is replayed, as an option gives it: `latest`, an offset, or any time that people type, as the text that workflows take.
- * What was not typed in UTC is repeated in both.
+ * How far a log is replayed, as an option gives it: `latest`, an offset, or any time that people type, as the text that
+ * workflows take. What was not typed in UTC is repeated in both.
  * @throws RecoveryError `INPUT_INVALID`
  */
 export function momentOf(
@@ -105,7 +105,10 @@ function amountOf(text: string): number {
   return Math.round(ms);
 }
 
-/** As Intl calls it; undefined for a name that it does not know. Abbreviations such as CET and IST mean several, and are not taken. */
+/**
+ * As Intl calls it; undefined for a name that it does not know. Abbreviations such as CET and IST mean several, and are not
+ * taken.
+ */
 function zoneOf(text: string): string | undefined {
   if (/^(z|utc|gmt)$/i.test(text)) return 'UTC';
   const [, sign, hours, minutes = '00'] = OFFSET.exec(text) ?? [];

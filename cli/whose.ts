@@ -6,7 +6,10 @@ import { ownerLine } from '../model/plan-owner.ts';
 import { foreignOwnerOf } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 
-/** Whose the backups of an instance are, where they are somebody else's; and the line that says so, for the first one of an answer. */
+/**
+ * Whose the backups of an instance are, where they are somebody else's; and the line that says so, for the first one of an
+ * answer.
+ */
 export interface Whose {
   foreignOwner?: Owner;
   lines: string[];

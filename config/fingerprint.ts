@@ -9,7 +9,10 @@ export interface Fingerprint {
   instances: Readonly<Record<string, string>>;
 }
 
-/** Comments, order and defaults that are written out make no difference. Says nothing of secrets: only where they are goes into it. */
+/**
+ * Comments, order and defaults that are written out make no difference. Says nothing of secrets: only where they are goes into
+ * it.
+ */
 export function fingerprintOf({ deployment, repository, temporal, instances }: Config): Fingerprint {
   const entries = Object.entries(instances).map(([name, instance]) => [name, digestOf(onAnyMachine(instance))] as const);
   return { shared: digestOf({ deployment, repository, temporal }), instances: Object.fromEntries(entries) };

@@ -19,7 +19,10 @@ export interface Rpo {
   silentSince?: string;
   /** What the store had lost of the log: what came behind it is restored from the new base that was taken. */
   hole?: string;
-  /** When this was so, ISO 8601. Not older than about a minute while it follows and anything changes, and at once when it falls silent. */
+  /**
+   * When this was so, ISO 8601. Not older than about a minute while it follows and anything changes, and at once when it falls
+   * silent.
+   */
   asOf: string;
 }
 

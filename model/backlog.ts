@@ -20,8 +20,8 @@ export const backlogSeconds = (backlogBytes: number, bytesPerSecond: number): nu
 export const PAUSE_SECONDS = 10;
 
 /**
- * What Redis collects for a replica before it cuts it off within such a pause, from `client-output-buffer-limit` as CONFIG GET says it; 0: no limit.
- * Redis never takes less than its backlog.
+ * What Redis collects for a replica before it cuts it off within such a pause, from `client-output-buffer-limit` as CONFIG GET
+ * says it; 0: no limit. Redis never takes less than its backlog.
  * @see redis 7.0.15 src/networking.c, checkClientOutputBufferLimits
  */
 export function replicaBufferBytes(setting: string, backlogBytes: number): { hardBytes: number; text: string } {

@@ -124,5 +124,9 @@ export class RecoveryError extends Error {
   }
 }
 
+/** Whether something that was thrown is ours, and says one of these. */
+export const hasCode = (error: unknown, ...codes: ErrorCode[]): error is RecoveryError =>
+  error instanceof RecoveryError && codes.includes(error.code);
+
 /** The text of anything that was thrown, without its stack. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

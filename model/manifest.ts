@@ -57,7 +57,10 @@ export interface ServerFacts {
   databases: number;
   modules: { name: string; version: number }[];
   policy: PersistencePolicy;
-  /** What the server could not be asked (`rename-command`), such as `CONFIG GET`: its settings are empty then, or those of `from`. */
+  /**
+   * What the server could not be asked (`rename-command`), such as `CONFIG GET`: its settings are empty then, or those of
+   * `from`.
+   */
   unasked?: { commands: string[]; from?: 'redis.conf' };
 }
 

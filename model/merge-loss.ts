@@ -1,6 +1,7 @@
-import { formatCount, formatList, passedText } from './format.ts';
+import { formatCount, formatList } from './format.ts';
 import type { MergePlan, MergeRehearsal, PlannedMerge } from './merge.ts';
 import { mergeCommand } from './merge-outcome.ts';
+import { atWhen } from './plan-loss.ts';
 import type { PlannedMoment, Refusal } from './plan-types.ts';
 
 /** A merge that brings back much less than its backup has: the log behind it has taken the keys away. */
@@ -94,9 +95,7 @@ const untoldText = (lost: readonly PlannedMerge[], rehearsed: MergeRehearsal['cl
     );
 
 function namedMoments(moments: readonly PlannedMoment[]): string {
-  const named = moments
-    .slice(-MOST_NAMED)
-    .map((one) => `${one.command} ${one.sinceMs ? '' : 'at '}${passedText(one.atMs, one.sinceMs)}`);
+  const named = moments.slice(-MOST_NAMED).map((one) => `${one.command} ${atWhen(one)}`);
   const more = moments.length - named.length;
   return `${named.join(', ')}${more > 0 ? ` and ${formatCount(more)} more` : ''}`;
 }

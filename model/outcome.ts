@@ -1,4 +1,5 @@
 import { OTHER } from './data-class.ts';
+import { AT_ONCE } from './destructive.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
@@ -65,9 +66,7 @@ const canBeTold = ({ rehearsal, moments = [], manifest, aofBackup, log }: PlanIn
 
 /** Nobody has noted the moments of a copied log: only which commands it has, and mostly that. */
 const mayEmpty = (log: PlannedLog | undefined): boolean =>
-  log !== undefined && log.bytes > 0 && (log.needs?.commands.some((name) => EMPTYING.has(name)) ?? true);
-
-const EMPTYING: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
+  log !== undefined && log.bytes > 0 && (log.needs?.commands.some((name) => AT_ONCE.has(name)) ?? true);
 
 function row(name: string, inBackup: number, inRedisNow: number | undefined, afterRestore: Bounds | undefined): OutcomeRow {
   return { name, inBackup, ...(inRedisNow === undefined ? {} : { inRedisNow }), ...(afterRestore ? { afterRestore } : {}) };

@@ -8,8 +8,8 @@ const SMALL_FILES_BYTES = 1_000_000;
 /**
  * Bytes that must be free in the file system of `dir`. Existing data is kept aside and frees nothing. With `appendonly yes`
  * the server soon rewrites its log, which writes the whole data set once more beside the base; without, it saves what it
- * has when it is stopped, beside the file that the save replaces. Where the log is one file, RDB and log are joined in a third once
- * Redis is stopped: the room for that is asked for before.
+ * has when it is stopped, beside the file that the save replaces. Where the log is one file, RDB and log are joined in a third
+ * once Redis is stopped: the room for that is asked for before.
  */
 export function spaceFor(
   { rdb, log }: Loads,

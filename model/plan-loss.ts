@@ -192,7 +192,7 @@ function listed(moments: readonly PlannedMoment[], moreMoments: number): string 
   const most = [...moments].sort((a, b) => tookOf(b) - tookOf(a)).slice(0, NAMED);
   const worst = moments.filter((one) => most.includes(one));
   const more = moments.length + moreMoments - worst.length;
-  const named = worst.map((one) => `${one.command} ${one.place || one.sinceMs ? '' : 'at '}${whenOf(one)}${tookText(one)}`);
+  const named = worst.map((one) => `${one.command} ${atWhen(one)}${tookText(one)}`);
   return `${named.join(', ')}${more > 0 ? `, and ${formatCount(more)} more` : ''}`;
 }
 
@@ -209,6 +209,9 @@ export function momentWarnings(plan: RestorePlan): string[] {
 /** A copied log does not say when: only until when it was copied. */
 export const whenOf = ({ atMs, sinceMs, place }: PlannedMoment): string =>
   `${place ? 'before ' : ''}${passedText(atMs, sinceMs)}`;
+
+/** The same within a sentence. */
+export const atWhen = (one: PlannedMoment): string => `${one.place || one.sinceMs !== undefined ? '' : 'at '}${whenOf(one)}`;
 
 /** `, which took 2,000 of 2,000 keys (sessions 2,000)`. */
 export function tookText({ keysBefore, keysAfter, took }: PlannedMoment): string {

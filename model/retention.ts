@@ -124,8 +124,9 @@ export function holdsAsMuch(newer: Content, older: Content): boolean {
 const LEAST_LOST = 10;
 
 /**
- * The data classes of which `newer` has less than a tenth of what `older` had and must still have been alive then: 360 keys of a cache
- * are no backup of 1,000 sessions. Of a class that only one of them knows nothing is said, nor of keys without a class.
+ * The data classes of which `newer` has less than a tenth of what `older` had and must still have been alive then: 360 keys of
+ * a cache are no backup of 1,000 sessions. Of a class that only one of them knows nothing is said, nor of keys without a
+ * class.
  */
 export function lostClasses(newer: RetentionCandidate, older: RetentionCandidate): string[] {
   if (!newer.parsed || !older.parsed) return [];

@@ -38,7 +38,8 @@ export const USEFUL_COMMANDS = {
 } as const satisfies Record<string, string>;
 
 /**
- * Under another name Redis takes PSYNC for SYNC, and answers in a way that nobody can go on with; its replicas do not know it at all.
+ * Under another name Redis takes PSYNC for SYNC, and answers in a way that nobody can go on with; its replicas do not know it
+ * at all.
  * @see redis 7.0.15 src/replication.c, syncCommand
  */
 export const NEVER_RENAMED = 'PSYNC';

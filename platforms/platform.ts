@@ -37,7 +37,10 @@ export interface Platform {
   dataLayout(): Promise<DataLayout>;
   /** What redis.conf makes of the names of commands, for the next start: by real name, in capitals. */
   renamedCommands(): Promise<Record<string, RenamedCommand>>;
-  /** What redis.conf says of a server that cannot be asked: names of commands by their real ones, and settings as CONFIG GET says them. */
+  /**
+   * What redis.conf says of a server that cannot be asked: names of commands by their real ones, and settings as CONFIG GET
+   * says them.
+   */
   confKnowledge(): Promise<{ commands: Record<string, string>; settings: Record<string, string> }>;
   /**
    * Starts what its next start would be beside it: the same program and redis.conf, in an empty directory of its own and behind a

@@ -39,7 +39,8 @@ const TOLERANCE_MS = 2000;
 /**
  * Lets Redis write its dump.rdb, and holds that file for reading. Waits for a child that runs already: its file is older
  * than the question. Only a save that was accepted, has ended well and left a file younger than the question counts.
- * @throws RecoveryError `REDIS_NOT_READY` for a replica without its primary; `BGSAVE_FAILED`; `PLATFORM_UNSUPPORTED` when the directory isn't visible or writable here
+ * @throws RecoveryError `REDIS_NOT_READY` for a replica without its primary; `BGSAVE_FAILED`; `PLATFORM_UNSUPPORTED` when
+ *   the directory isn't visible or writable here
  */
 export async function takeBgsave(client: RedisClient, options: TakeBgsaveOptions): Promise<Bgsave> {
   await requireLink(client);

@@ -7,8 +7,8 @@ const TAKES_NO_MORE = 'takes no more connections';
 const TLS_FAILED = 'TLS failed: check the CA, the client certificate, and that this port speaks TLS.';
 
 /**
- * It answers and does not let us in: user, password, a right, the number of connections, or TLS. Waiting for it changes nothing, and
- * of a process that is ours it proves that it listens; one that loads refuses in the same way.
+ * It answers and does not let us in: user, password, a right, the number of connections, or TLS. Waiting for it changes
+ * nothing, and of a process that is ours it proves that it listens; one that loads refuses in the same way.
  */
 export const isStandingRefusal = (error: unknown): error is RecoveryError =>
   error instanceof RecoveryError &&

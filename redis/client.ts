@@ -20,8 +20,8 @@ export interface RedisClient {
   /** @param sections - INFO's own names; all of its default ones when left out */
   info(...sections: string[]): Promise<RedisInfo>;
   /**
-   * CONFIG GET of each name. A name that the server doesn't know is not in the answer. A server without CONFIG is answered for by its
-   * redis.conf where that is at hand: see `unasked`.
+   * CONFIG GET of each name. A name that the server doesn't know is not in the answer. A server without CONFIG is answered for
+   * by its redis.conf where that is at hand: see `unasked`.
    */
   configGet(...names: string[]): Promise<Record<string, string>>;
   configSet(name: string, value: string): Promise<void>;

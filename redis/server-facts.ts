@@ -28,8 +28,8 @@ function policyOf(values: Record<string, string>): PersistencePolicy {
 }
 
 /**
- * Asks the server what it is. Needs `+info +config|get +module|list`; works while it loads. Where CONFIG is disabled or has a name that
- * nobody knows, its settings are those of redis.conf, or empty: `unasked` says so.
+ * Asks the server what it is. Needs `+info +config|get +module|list`; works while it loads. Where CONFIG is disabled or has a
+ * name that nobody knows, its settings are those of redis.conf, or empty: `unasked` says so.
  */
 export async function readServerFacts(client: RedisClient): Promise<ServerFacts> {
   const [info, settings, modules, policy] = await Promise.all([

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/baseline.ts';
-import { messageOf, RecoveryError } from '../model/errors.ts';
+import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
 import { timeOfBackupId } from '../model/instance.ts';
 import { baselineIdOf, baselineKey, baselinesPrefix } from './layout.ts';
 import { count, server } from './manifest.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';
 import { inParallel } from './parallel.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 const LARGEST_BASELINE_BYTES = 256 * 1024;

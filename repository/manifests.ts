@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { RecoveryError } from '../model/errors.ts';
+import { hasCode, RecoveryError } from '../model/errors.ts';
 import { backupIdAt } from '../model/instance.ts';
 import { CLAIM_FILE, isBackupId, type SnapshotRef } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 export interface ManifestProblem {

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Target } from '../model/deployment.ts';
-import { messageOf, RecoveryError } from '../model/errors.ts';
+import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
 import { foreignRepository, foreignTo, type Owner } from '../model/owner.ts';
 import { ownerKey } from './layout.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 const LARGEST_BYTES = 256 * 1024;

@@ -40,7 +40,10 @@ export async function writePin(
   await store.put(pinKey(ref, planId), textBody(formatStored(json)));
 }
 
-/** @throws RecoveryError `MANIFEST_INVALID`: a pin that can't be read, or lies elsewhere than it says, may protect anything, so retention must not go on */
+/**
+ * @throws RecoveryError `MANIFEST_INVALID`: a pin that can't be read, or lies elsewhere than it says, may protect anything, so
+ *   retention must not go on
+ */
 export async function readPins(store: ObjectStore, instance: string, shard: string): Promise<Pin[]> {
   const keys: string[] = [];
   for await (const { key } of store.list(pinsPrefix(instance, shard))) keys.push(key);

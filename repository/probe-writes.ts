@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { RecoveryError } from '../model/errors.ts';
+import { hasCode, RecoveryError } from '../model/errors.ts';
 import { probeKey } from './layout.ts';
-import { hasCode, readText, textBody } from './small-objects.ts';
+import { readText, textBody } from './small-objects.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 const CONDITIONAL = 'Use a store with strong consistency and conditional writes';

@@ -1,4 +1,4 @@
-import { type ErrorCode, RecoveryError } from '../model/errors.ts';
+import { hasCode, RecoveryError } from '../model/errors.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 /** A text as the body of an object. */
@@ -39,9 +39,6 @@ async function readOnce(store: ObjectStore, key: string, maxBytes: number): Prom
   }
   return Buffer.concat(chunks).toString('utf8');
 }
-
-export const hasCode = (error: unknown, ...codes: ErrorCode[]): error is RecoveryError =>
-  error instanceof RecoveryError && codes.includes(error.code);
 
 const unusable = (url: string, why: string): RecoveryError =>
   new RecoveryError('MANIFEST_INVALID', `${url} ${why}`, {

@@ -9,8 +9,8 @@ import { tell } from './log.ts';
 const LOOK_EVERY_MS = 3_000;
 
 /**
- * Waits until the file says something else than this configuration, and is well-formed. What is wrong with a file that has changed is
- * said once, and the worker goes on with what it has.
+ * Waits until the file says something else than this configuration, and is well-formed. What is wrong with a file that has
+ * changed is said once, and the worker goes on with what it has.
  * @param refused - whole fingerprints of configurations with which the worker could not start
  * @returns undefined when the signal aborts
  */

@@ -20,10 +20,11 @@ export interface Connected {
 }
 
 /**
- * Connects to Temporal, and sees that nothing is missing there. While Temporal, or its namespace, is not there it tries on, and says
- * so in the log: both start at their own time after a loss of power. The configuration's secrets are read anew each time.
- * @throws RecoveryError `TEMPORAL_UNREACHABLE` when it refuses this client, `DEPLOYMENT_DIFFERS`, `CONFIG_INVALID`; `CHECK_FAILED`
- *   when search attributes are missing and can't be registered. The signal's reason when it is interrupted
+ * Connects to Temporal, and sees that nothing is missing there. While Temporal, or its namespace, is not there it tries on,
+ * and says so in the log: both start at their own time after a loss of power. The configuration's secrets are read anew each
+ * time.
+ * @throws RecoveryError `TEMPORAL_UNREACHABLE` when it refuses this client, `DEPLOYMENT_DIFFERS`, `CONFIG_INVALID`;
+ *   `CHECK_FAILED` when search attributes are missing and can't be registered. The signal's reason when it is interrupted
  */
 export async function connectPatiently(config: Config, interrupt: AbortSignal): Promise<Connected> {
   let said = { message: '', atMs: 0 };

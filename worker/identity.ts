@@ -25,7 +25,10 @@ export interface WorkerIdentity {
   cut?: true;
 }
 
-/** `here:4711@db1 config=9f2c0d1e main=127.0.0.1:6379/here/1a2b3c4d/5e6f7a8b`: who polls, and whom it means by each instance. As many as fit. */
+/**
+ * `here:4711@db1 config=9f2c0d1e main=127.0.0.1:6379/here/1a2b3c4d/5e6f7a8b`: who polls, and whom it means by each instance.
+ * As many as fit.
+ */
 export function identityOf(config: Config): string {
   const { deployment } = config;
   const { shared, instances } = fingerprintOf(config);

@@ -6,9 +6,15 @@ import { toActivityFailure } from './activity-failures.ts';
 import { observeEnd, observeProgress } from './metrics.ts';
 
 const BEAT_EVERY_MS = 1_000;
-/** How long a cancelled step may take to come to rest. With the beat that tells it, and FINISH_WITHIN of a step, that is within 5 s. */
+/**
+ * How long a cancelled step may take to come to rest. With the beat that tells it, and FINISH_WITHIN of a step, that is within
+ * 5 s.
+ */
 const REST_WITHIN_MS = 1_000;
-/** These leave in an order of their own, and have a time-out for it: one lets go of a stream, the other decides what data stands. */
+/**
+ * These leave in an order of their own, and have a time-out for it: one lets go of a stream, the other decides what data
+ * stands.
+ */
 const LEAVE_BY_THEMSELVES = ['followStream', 'loadLive'];
 
 /**
@@ -56,9 +62,9 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
 }
 
 /**
- * A step that hangs, in a question that a stopped Redis does not answer or a store that is away, does not hear a cancellation. It is
- * left to itself then, so that what it has begun is put back now. It looks at its signal before it changes anything, and the
- * journal of the data directory refuses it from then on.
+ * A step that hangs, in a question that a stopped Redis does not answer or a store that is away, does not hear a cancellation.
+ * It is left to itself then, so that what it has begun is put back now. It looks at its signal before it changes anything, and
+ * the journal of the data directory refuses it from then on.
  */
 async function orLeft<T>(context: Context, work: Promise<T>): Promise<T> {
   if (LEAVE_BY_THEMSELVES.includes(context.info.activityType)) return work;

@@ -85,7 +85,10 @@ async function runUntilChanged(
   return interrupt.aborted ? undefined : changed;
 }
 
-/** Told to end while it starts, it has nothing yet that must come to rest: what it puts back is taken up by whoever starts next. */
+/**
+ * Told to end while it starts, it has nothing yet that must come to rest: what it puts back is taken up by whoever starts
+ * next.
+ */
 async function unlessInterrupted<T>(work: Promise<T>, interrupt: AbortSignal): Promise<T | undefined> {
   const interrupted = new Promise<undefined>((resolve) => {
     if (interrupt.aborted) resolve(undefined);

@@ -25,7 +25,10 @@ export function installRuntime(level: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' = 'INF
   Runtime.install({ logger, telemetryOptions: { logging: { forward: {}, filter: 'WARN' } } });
 }
 
-/** It collects logs as long as it lives, and so keeps the process alive. Nothing happens where it has ended with the last worker. */
+/**
+ * It collects logs as long as it lives, and so keeps the process alive. Nothing happens where it has ended with the last
+ * worker.
+ */
 export async function endRuntime(): Promise<void> {
   await Runtime._instance?.shutdown();
 }

@@ -89,7 +89,10 @@ function filesBehindBase({ files, base }: AofManifest): AofManifest['files'] {
   return first && base?.rdb.bytes === first.bytes ? others : files;
 }
 
-/** The file that has this byte of what `openAofLog` reads, and how many of its bytes lie before it: where a person would cut it. */
+/**
+ * The file that has this byte of what `openAofLog` reads, and how many of its bytes lie before it: where a person would cut
+ * it.
+ */
 export function placeInCopy(manifest: AofManifest, offset: number): { file: string; bytes: number } {
   const files = filesBehindBase(manifest);
   let skipped = files.length < manifest.files.length ? 0 : (manifest.base?.rdb.bytes ?? 0);

@@ -12,7 +12,8 @@ export const createFollowActivities = (world: World, { lookEveryMs = LOOK_EVERY_
   /**
    * Follows the stream of one Redis into immutable segments until an hour is over, the worker drains, or it is cancelled.
    * Acknowledges only what is stored. A retry goes on at the last stored byte, never at a heartbeat: whatever was not
-   * stored, Redis still has. Where the store has lost a part of what it had taken, a new base is taken at once. Two that run at once never both write: each offset is created once.
+   * stored, Redis still has. Where the store has lost a part of what it had taken, a new base is taken at once. Two that run
+   * at once never both write: each offset is created once.
    * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
    */
   async followStream({ instance }: { instance: string }): Promise<FollowResult> {

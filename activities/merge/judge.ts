@@ -5,9 +5,9 @@ import { keysLostByLog, lostByLog, type MergeLoss, mergeLossRefusal, mergeLossSo
 import { roomRefusals } from '../../model/merge-room.ts';
 import type { PlannedMoment, Refusal } from '../../model/plan-types.ts';
 import { doubtRefusal } from '../../model/target-doubt.ts';
-import { formatOffset } from '../../model/until.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { currentJob } from '../job-context.ts';
+import { plannedMoment } from '../plan-log.ts';
 import { doubtTarget } from '../target-identity.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
@@ -47,14 +47,7 @@ async function momentsOf(world: World, { instance, shard, takenAt, log }: MergeP
     .filter(({ timelineId, before }) =>
       log.ranges.some((one) => one.timelineId === timelineId && one.from <= before && before < one.to),
     )
-    .map(({ timelineId, before, atMs, sinceMs, command, db, keys }) => ({
-      atMs,
-      ...(sinceMs === undefined ? {} : { sinceMs }),
-      command,
-      db,
-      until: formatOffset(timelineId, before),
-      ...(keys === undefined ? {} : { named: keys }),
-    }));
+    .map(plannedMoment);
 }
 
 /** The worker that took the backup, and the archiver, may be on two machines. What is before the backup is no part of a range. */

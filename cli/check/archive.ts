@@ -13,6 +13,7 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { ifKnown } from '../../redis/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
+import { Archive } from '../../repository/archive/archive.ts';
 import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
 import type { OperationStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
@@ -131,7 +132,7 @@ export const checkLog = ({ repository }: CheckWorld, { name, archive }: Instance
   findings('log', async () => {
     if (!archive) return [];
     const opened = await repository();
-    const { extents, damage } = await openArchive(opened.store, { name, shard: ONLY_SHARD }).extents();
+    const { extents, damage } = await new Archive(opened.store, name).extents();
     const lost = damage.map((one) => warning('log', beyondText(one), LOST));
     if (extents.length === 0) return lost;
     if (baseOfEnd(extents, await opened.list(name, ONLY_SHARD))) {

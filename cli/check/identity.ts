@@ -1,6 +1,6 @@
 import { reachedBeside } from '../../config/resolve.ts';
 import { OTHER } from '../../model/data-class.ts';
-import { RecoveryError } from '../../model/errors.ts';
+import { hasCode } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
 import type { TargetFacts } from '../../model/plan-facts.ts';
 import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/target-doubt.ts';
@@ -41,7 +41,7 @@ async function lookAtKeys({ config }: CheckWorld, name: string, client: RedisCli
     const named = sampled.filter(({ name, atLeast }) => name !== OTHER && atLeast > 0);
     return { total: keysLooked, databases: [], classes: named.map(({ name, keys }) => ({ name, keys })), kinds: kinds.list() };
   } catch (error) {
-    if (error instanceof RecoveryError && ['REDIS_PERMISSION_DENIED', 'REDIS_NOT_READY'].includes(error.code)) return undefined;
+    if (hasCode(error, 'REDIS_PERMISSION_DENIED', 'REDIS_NOT_READY')) return undefined;
     throw error;
   }
 }

@@ -49,53 +49,65 @@ function unlessAnswered(error: unknown): void {
   if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
 }
 
-async function checkInstance(given: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
-  let world = given;
-  const instance = instanceOf(world.config, name);
+async function checkInstance(asked: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
+  const instance = instanceOf(asked.config, name);
   const { platform } = instance;
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
-    const { connection } = await instanceHere(world.config, name);
+    const { connection } = await instanceHere(asked.config, name);
     using first = await openRedis(connection, { ...TIMEOUTS, commandTimeoutMs: FIRST_ANSWER_MS });
     await first.info('server').catch(unlessAnswered);
     client = await openRedis(connection, TIMEOUTS);
     return [];
   });
-  const add = async (more: Promise<Finding[]>) => void all.push(...(await more));
   try {
     const place = session && platform.type === 'process' ? await checkPlace(session, hostQueue(platform.host)) : [];
     const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
-    const onPlatform = await checkPlatform(world.config, instance, client, rights);
-    if (client) {
-      await add(checkServer(client));
-      const identity = await checkIdentity(world, name, client);
-      all.push(...identity);
-      if (world.apply && [...identity, ...onPlatform].some(isAnother)) {
-        world = { ...world, apply: false };
-        all.push(nothingApplied(name));
-      }
-      await add(checkCommands(client, instance, world));
-      await add(checkPermissions(client, instance, world));
-      await add(checkClock(client, world.now));
-      await add(checkPolicy(client, instance, world));
-      await add(checkArchiveServer(client, instance));
-    }
-    await add(checkOwner(world, name));
-    await add(checkBackups(world, name));
-    await add(checkDataClasses(world, client, instance));
-    await add(checkRecovery(world, name, client));
+    const onPlatform = await checkPlatform(asked.config, instance, client, rights);
+    const identity = client ? await checkIdentity(asked, name, client) : [];
+    const isSpared = client !== undefined && asked.apply && [...identity, ...onPlatform].some(isAnother);
+    const world = isSpared ? { ...asked, apply: false } : asked;
+    if (client)
+      all.push(...(await checkRedis(world, instance, client, [...identity, ...(isSpared ? [nothingApplied(name)] : [])])));
+    all.push(...(await checkOwner(world, name)), ...(await checkBackups(world, name)));
+    all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecovery(world, name, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
-    if (session) await add(checkSchedule(session, instance, world));
-    await add(checkLog(world, instance));
-    await add(checkGaps(world, instance));
-    await add(checkArchivedCommands(world, instance));
-    if (session) await add(checkArchiver(session, instance, world.apply));
-    if (session) await add(checkWatcher(session, instance, world.apply));
+    all.push(...(await checkWhatGoesOn(world, instance, session)));
   } finally {
     client?.close();
   }
   return [...all, ...notLookedAt(instance, { redis: client !== undefined, temporal: session !== undefined })];
 }
+
+/** What the server itself is asked. @param identity - whether it is the one that is meant */
+const checkRedis = async (
+  world: CheckWorld,
+  instance: InstanceConfig,
+  client: RedisClient,
+  identity: Finding[],
+): Promise<Finding[]> => [
+  ...(await checkServer(client)),
+  ...identity,
+  ...(await checkCommands(client, instance, world)),
+  ...(await checkPermissions(client, instance, world)),
+  ...(await checkClock(client, world.now)),
+  ...(await checkPolicy(client, instance, world)),
+  ...(await checkArchiveServer(client, instance)),
+];
+
+/** Schedule, log, archiver and watcher. */
+const checkWhatGoesOn = async (
+  world: CheckWorld,
+  instance: InstanceConfig,
+  session: TemporalSession | undefined,
+): Promise<Finding[]> => [
+  ...(session ? await checkSchedule(session, instance, world) : []),
+  ...(await checkLog(world, instance)),
+  ...(await checkGaps(world, instance)),
+  ...(await checkArchivedCommands(world, instance)),
+  ...(session ? await checkArchiver(session, instance, world.apply) : []),
+  ...(session ? await checkWatcher(session, instance, world.apply) : []),
+];
 
 const isAnother = ({ check, level }: Finding): boolean => check === 'identity' && level === 'failed';
 

@@ -22,8 +22,8 @@ export interface ChosenMoment extends Material {
 }
 
 /**
- * Finds the data of a moment: a backup alone for its id, or a copy of a log, whole; else a backup and the log. `latest` of an instance without a log is
- * its newest backup.
+ * Finds the data of a moment: a backup alone for its id, or a copy of a log, whole; else a backup and the log. `latest` of an
+ * instance without a log is its newest backup.
  * @throws RecoveryError `INPUT_INVALID`, `BACKUP_MISSING`, `BACKUP_NONE`, `ARCHIVE_GAP`; `RESTORE_REFUSED` for a
  *   `latest` that leaves out what cannot be used
  */

@@ -8,10 +8,10 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList } from '../../model/format.ts';
 import { isEmpty } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { describeOwner, foreignTo } from '../../model/owner.ts';
+import { describeOwner } from '../../model/owner.ts';
 import { restorableText } from '../../model/restorable.ts';
 import { holdsAsMuch, lostClasses, toCandidate } from '../../model/retention.ts';
-import { readOwner } from '../../repository/owner.ts';
+import { foreignOwnerOf } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandContext, type CommandSpec, type Given, optionOf, someInstances } from '../command.ts';
 import { failureOf } from '../output/output.ts';
@@ -60,9 +60,8 @@ async function say({ config, repository, output, now }: CommandContext, given: G
   );
   for (const state of states) {
     const target = targetOf(loaded, state.instance, 'command');
-    const owner = await readOwner(store.store, state.instance);
-    if (owner && target && foreignTo(owner, target).length > 0)
-      state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
+    const owner = target && (await foreignOwnerOf(store.store, target));
+    if (owner) state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
   }
   output.result({ instances: states }, states.map(stateText).join('\n'));
   const worst = Math.max(0, ...states.map(({ exit }) => exit));

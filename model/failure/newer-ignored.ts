@@ -17,8 +17,8 @@ const FULLER = 1.1;
 
 /**
  * `appendonly` was switched while Redis ran and not in redis.conf: the files of the other kind are the newer ones, and a start
- * loads the older. A log is written only while it is on, so it tells by its time alone. An RDB is saved beside a log, too: newer than the
- * last write of the log it only speaks of more data where it is larger.
+ * loads the older. A log is written only while it is on, so it tells by its time alone. An RDB is saved beside a log, too:
+ * newer than the last write of the log it only speaks of more data where it is larger.
  */
 export function newerIgnored({ appendonly, rdb, aof }: DataSigns): NewerIgnored | undefined {
   if (!aof?.writtenAt || aof.bytes === 0) return undefined;

@@ -205,7 +205,10 @@ function planRebuild(signs: Signs): PlannedAct[] {
   );
 }
 
-/** The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of redis.conf. */
+/**
+ * The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of
+ * redis.conf.
+ */
 function planOlder(signs: Signs): PlannedAct[] {
   const { settings, place } = signs;
   const newer = place?.data && newerIgnored(place.data);

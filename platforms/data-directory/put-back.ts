@@ -32,7 +32,10 @@ export async function putBack(layout: DataLayout, operationId: string, options: 
   );
 }
 
-/** Where nothing was moved, all that fails on a full disk is the note that says so: no reason to hold a lock, or to leave a person without a Redis. */
+/**
+ * Where nothing was moved, all that fails on a full disk is the note that says so: no reason to hold a lock, or to leave a
+ * person without a Redis.
+ */
 async function forgivingFullDisk<T>(
   nothing: T,
   body: (see: (journal: Journal | undefined) => Journal | undefined) => Promise<T>,

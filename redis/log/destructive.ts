@@ -1,3 +1,4 @@
+import { AT_ONCE } from '../../model/destructive.ts';
 import type { DestructiveCommand } from '../../model/timeline.ts';
 import type { LoggedCommand } from './logged-command.ts';
 
@@ -8,8 +9,6 @@ export interface DestructiveWatchOptions {
   withinMs?: number;
 }
 
-/** They take a whole database, or another in its place. */
-export const AT_ONCE: ReadonlySet<string> = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
 /** What many of them within a second are called. A rename over another key takes that one; a script renames them all into one. */
 const IN_A_ROW: ReadonlyMap<string, string> = new Map([
   ['DEL', 'mass delete'],

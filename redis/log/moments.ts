@@ -1,3 +1,4 @@
+import { AT_ONCE } from '../../model/destructive.ts';
 import type { StreamState } from '../../model/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import { ExpiryArgument } from './expiry-argument.ts';
@@ -51,7 +52,10 @@ export interface WatchedRange {
   sinceMs?(): number | undefined;
 }
 
-/** In a log without times what lies within so many bytes is taken for a millisecond: a hundred deletes with little in between are one run. */
+/**
+ * In a log without times what lies within so many bytes is taken for a millisecond: a hundred deletes with little in between
+ * are one run.
+ */
 const BYTES_PER_MS = 16;
 
 const EMPTYING = 'mass emptying';
@@ -59,7 +63,6 @@ const ENDING = 'mass write with a short expiry';
 /** What queues and rate limits do all day: seldom a loss, and suspected behind all others. */
 export const isEveryday = (command: string): boolean => command === EMPTYING || command === ENDING;
 
-const AT_ONCE = new Set(['FLUSHALL', 'FLUSHDB', 'SWAPDB']);
 /** What many of them in a row are called. Expiry, eviction and scripts arrive as DEL or UNLINK. */
 const IN_A_ROW: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries({

@@ -1,9 +1,9 @@
-import { distinctDestructive } from '../../model/destructive.ts';
+import { AT_ONCE, distinctDestructive } from '../../model/destructive.ts';
 import { formatList } from '../../model/format.ts';
 import { isBoundary, type PartialCommand, type StreamState } from '../../model/stream-state.ts';
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 import { CommandReader } from './command-reader.ts';
-import { AT_ONCE, DestructiveWatch } from './destructive.ts';
+import { DestructiveWatch } from './destructive.ts';
 
 /** What a header says that the bytes behind it prove or contradict. */
 export type ProvenHeader = Pick<SegmentHeader, 'start' | 'end' | 'startState' | 'endState' | 'marks' | 'destructive'>;
@@ -25,11 +25,10 @@ export class SegmentProof {
   constructor(header: ProvenHeader, renamed?: Readonly<Record<string, string>>) {
     this.#header = header;
     this.#watch = new DestructiveWatch((found) => void this.#found.push(found), { keys: Number.POSITIVE_INFINITY });
-    const onCommand = this.#watch.see.bind(this.#watch);
     this.#reader = new CommandReader(header.startState, {
       offset: header.start,
       ...(renamed ? { renamed } : {}),
-      onCommand: (command) => onCommand(command, 0),
+      onCommand: (command) => this.#watch.see(command, 0),
     });
   }
 

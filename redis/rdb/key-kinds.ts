@@ -12,7 +12,10 @@ const BRACE = 0x7b;
 const FNV_OFFSET = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** Counts keys by the letters that their names begin with: `session` for `session:8a7f`, `order` for `{order}:1`. Bounded memory. */
+/**
+ * Counts keys by the letters that their names begin with: `session` for `session:8a7f`, `order` for `{order}:1`. Bounded
+ * memory.
+ */
 export class KeyKinds {
   readonly #found: Map<number, { name: string; keys: number }> = new Map();
 

@@ -1,4 +1,4 @@
-import { RecoveryError } from '../../model/errors.ts';
+import { hasCode } from '../../model/errors.ts';
 import type { RedisClient } from '../client.ts';
 
 const SETTING = 'repl-ping-replica-period';
@@ -23,6 +23,6 @@ export async function readPingPeriod(client: RedisClient): Promise<PingPeriod> {
 }
 
 function unlessRefused(error: unknown): Record<string, string> {
-  if (error instanceof RecoveryError && ['REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code)) return {};
+  if (hasCode(error, 'REDIS_PERMISSION_DENIED', 'REDIS_REFUSED')) return {};
   throw error;
 }

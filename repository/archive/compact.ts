@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { mergeableParts, mergedHeader, runsOf } from '../../model/archive-runs.ts';
-import type { RecoveryError } from '../../model/errors.ts';
+import { hasCode, type RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
 import { compactedKey } from '../layout.ts';
 import { inParallel } from '../parallel.ts';
 import { type Digest, digesting } from '../pipeline/digest.ts';
 import { compress } from '../pipeline/zstd.ts';
-import { hasCode } from '../small-objects.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { loadSegment } from './load.ts';
 import { removeRedundant } from './redundant.ts';

@@ -1,6 +1,5 @@
-import type { RecoveryError } from '../../model/errors.ts';
+import { hasCode, type RecoveryError } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
-import { hasCode } from '../small-objects.ts';
 import { type ArchiveSegment, listSegments } from './listing.ts';
 import { archiveCorrupt } from './schema.ts';
 import { type ArchivePlace, isDamage, onceMore, openSegment, readHeader, timelineRef, urlOf } from './segments.ts';

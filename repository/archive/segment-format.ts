@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { crc32, zstdDecompress } from 'node:zlib';
-import { RecoveryError } from '../../model/errors.ts';
+import { hasCode, RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
 import type { TimelineRef } from '../layout.ts';
 import { type Digest, digesting } from '../pipeline/digest.ts';
 import { compress, decompress } from '../pipeline/zstd.ts';
-import { hasCode } from '../small-objects.ts';
 import { archiveCorrupt, parseSegmentHeader, type SegmentName } from './schema.ts';
 
 /** A header without what only storing tells. */

@@ -1,7 +1,6 @@
-import { messageOf } from '../../model/errors.ts';
+import { hasCode, messageOf } from '../../model/errors.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
 import type { TimelineRef } from '../layout.ts';
-import { hasCode } from '../small-objects.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ArchiveSegment } from './listing.ts';
 import type { ProveSegment } from './prove.ts';

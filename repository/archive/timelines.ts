@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RecoveryError } from '../../model/errors.ts';
+import { hasCode, type RecoveryError } from '../../model/errors.ts';
 import type { Timeline } from '../../model/timeline.ts';
 import { inOrder } from '../../model/timelines.ts';
 import { archivePrefix, partsOfTimelineId, timelineKey, timelinePrefix } from '../layout.ts';
 import { formatStored } from '../manifest-digest.ts';
 import { inParallel } from '../parallel.ts';
-import { hasCode, readText, textBody } from '../small-objects.ts';
+import { readText, textBody } from '../small-objects.ts';
 import { archiveCorrupt, parseTimeline } from './schema.ts';
 import { type ArchivePlace, timelineRef } from './segments.ts';
 

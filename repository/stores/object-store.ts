@@ -52,7 +52,8 @@ export interface Unfinished {
  * Where backups live. What must be alike in every store is test/repository/object-store-conformance.ts.
  * Keys are `/`-separated, without a leading slash, and relative to the prefix of the store (rules: keys.ts).
  * Errors are RecoveryErrors: STORE_UNREACHABLE, STORE_NOT_S3, STORE_DENIED, STORE_MISSING, STORE_FULL and STORE_UNFIT from
- * every method, and those named below. A cancelled call rejects with the reason of its signal; an error of a body is passed on as it is.
+ * every method, and those named below. A cancelled call rejects with the reason of its signal; an error of a body is passed on
+ * as it is.
  */
 export interface ObjectStore {
   /** For messages: `s3://bucket/prefix` or `file:///directory`, without credentials. */

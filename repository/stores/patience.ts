@@ -1,4 +1,4 @@
-import { type ErrorCode, RecoveryError } from '../../model/errors.ts';
+import { hasCode } from '../../model/errors.ts';
 import { pause } from './interruptible.ts';
 
 const LONGEST_PAUSE_MS = 5_000;
@@ -29,8 +29,6 @@ export async function patiently<T>(work: () => Promise<T>, patienceMs: number, s
 /** 0.1 s doubling up to 5 s, of which a random half: many clients must not come back at once. */
 export const backoffMs = (attempt: number): number =>
   Math.min(LONGEST_PAUSE_MS, 100 * 2 ** Math.min(attempt - 1, 10)) * (0.5 + Math.random() / 2);
-
-const hasCode = (error: unknown, ...codes: ErrorCode[]): boolean => error instanceof RecoveryError && codes.includes(error.code);
 
 /** Nobody answers, or somebody else than the store: a maintenance page is over some time. */
 export const isUnreachable = (error: unknown): boolean => hasCode(error, 'STORE_UNREACHABLE', 'STORE_NOT_S3');

@@ -75,6 +75,13 @@ export class Following {
     );
   }
 
+  /** The same, when it has begun to follow. */
+  async begun(): Promise<{ ended: Promise<FollowResult> }> {
+    const following = this.begin();
+    await this.untilFollowing();
+    return following;
+  }
+
   /** Its promise never goes unhandled: whoever wants to know awaits it. */
   begin(): { ended: Promise<FollowResult> } {
     const ended = this.follow();

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { RecoveryError } from '../../model/errors.ts';
-import { chooseFromLog } from '../../repository/archive/choose.ts';
 import { Repository } from '../../repository/repository.ts';
 import { startLoading } from '../redis/support/start-loading.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -26,14 +25,9 @@ describe('A stay of the archiver', function () {
   const write = (megabytes: number) =>
     redis.command('EVAL', `for i=1,${megabytes} do redis.call('SET', 'k'..i, string.rep('x', 1048576)) end`, '0');
   const away = () => new RecoveryError('STORE_UNREACHABLE', 'the store is away', { next: 'Wait.' });
-  const begun = async () => {
-    const { ended } = following.begin();
-    await following.untilFollowing();
-    return { ended };
-  };
 
   it('ends with everything stored when its worker drains', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     await redis.command('SET', 'last', 'value');
     const wanted = await following.sourceAt();
     const { first = 0 } = (await following.archive.newestTimeline()) ?? {};
@@ -46,7 +40,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('says in each segment which commands it has, and which databases they name', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     const stored = async (...commands: string[][]) => {
       for (const words of commands) await redis.command(...words);
       await redis.command('WAIT', '1', '5000'); // for the store: a segment ends here
@@ -78,7 +72,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('marks what was written while nobody followed: when it came says nothing of when it was written', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     await redis.command('SET', 'by', 'the way');
     await redis.command('WAIT', '1', '5000');
     const leftMs = Date.now();
@@ -110,7 +104,7 @@ describe('A stay of the archiver', function () {
     await redis.command('CONFIG', 'SET', 'repl-ping-replica-period', '1');
     const figures: { note: string; seconds: number }[] = [];
     following.onNote = (note) => figures.push({ note, seconds: following.seconds });
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     await redis.kill('SIGSTOP');
     try {
       await assert.rejects(ended, { code: 'REPLICATION_INTERRUPTED', message: /it sent nothing for 2500 ms/ });
@@ -121,14 +115,14 @@ describe('A stay of the archiver', function () {
     assert.ok(silent && silent.seconds > 1, JSON.stringify(figures));
     assert.match(following.rpo?.silentSince ?? '', /^\d{4}-/);
     assert.ok((following.rpo?.seconds ?? 0) > 1);
-    const again = await begun();
+    const again = await following.begun();
     await until(() => following.rpo?.silentSince === undefined, { what: 'it is heard again' });
     following.cancel.abort();
     await again.ended.catch(() => undefined);
   });
 
   it('lists a mass delete that went over several segments once, also when it ends right behind it', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     const mset = (from: number) => ['MSET', ...Array.from({ length: 1500 }, (_, i) => [`${from + i}`, 'v']).flat()];
     const del = (from: number) => ['DEL', ...Array.from({ length: 1500 }, (_, i) => `${from + i}`)];
     await redis.command(...mset(0));
@@ -153,7 +147,7 @@ describe('A stay of the archiver', function () {
 
   it('gets rid of the times of a clock that was ahead, and goes on without a gap', async () => {
     following.aheadMs = 60 * 24 * 3_600_000;
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     await redis.command('SET', 'ahead', 'value');
     await redis.command('WAIT', '1', '5000');
     following.drain.abort();
@@ -179,91 +173,6 @@ describe('A stay of the archiver', function () {
     );
   });
 
-  describe('whose store loses a part of the log', () => {
-    const write = async (key: string) => {
-      await redis.command('SET', key, 'value');
-      await redis.command('WAIT', '1', '5000'); // for the store: a segment ends here
-    };
-    const lose = async (at: number) => {
-      const { timelineId = '' } = (await following.archive.newestTimeline()) ?? {};
-      const segment = (await following.archive.segments(timelineId)).at(at);
-      following.store.objects.delete(segment?.key ?? '');
-      return { timelineId, segment };
-    };
-    const snapshots = async () => new Repository(following.store).list('main');
-    const untilNewBase = async (timelineId: string) => {
-      await until(async () => (await following.archive.newestTimeline())?.timelineId !== timelineId, {
-        what: 'a new timeline',
-        seconds: 20,
-      });
-      await following.untilFollowing();
-      const timeline = await following.archive.newestTimeline();
-      assert.equal(timeline?.reason, 'hole');
-      assert.deepEqual([timeline?.parent?.timelineId, timeline?.parent?.gap], [timelineId, true]);
-      assert.match(
-        following.notes.at(-1) ?? '',
-        /the store had lost a part of the log, and a new base was taken: offsets \d+ to \d+/,
-      );
-      await write('after');
-      const { manifest, beyond } = await chooseFromLog(following.archive, { until: 'latest', snapshots: await snapshots() });
-      assert.equal(manifest.reason, 'archive');
-      assert.deepEqual(beyond, [], 'nothing newer is lost');
-    };
-
-    it('takes a new base at once, and says what is lost', async () => {
-      following.lookEveryMs = 200;
-      const { ended } = await begun();
-      for (const key of ['a', 'b', 'c', 'd']) await write(key);
-      const { timelineId, segment } = await lose(-3);
-      await untilNewBase(timelineId);
-      const { damage, gaps } = await following.archive.extents();
-      assert.deepEqual([damage.map(({ what, from }) => [what, from]), gaps.length], [[['hole', segment?.start]], 1]);
-      following.drain.abort();
-      await ended;
-      assert.match(following.rpo?.hole ?? '', /are not in the repository/);
-    });
-
-    it('takes one for the newest segments, too, though nothing lies behind them', async () => {
-      following.lookEveryMs = 200;
-      const { ended } = await begun();
-      for (const key of ['a', 'b']) await write(key);
-      const { timelineId } = await lose(-1);
-      await untilNewBase(timelineId);
-      following.drain.abort();
-      await ended;
-    });
-
-    it('takes one at its begin for what was lost before', async () => {
-      const { ended } = await begun();
-      for (const key of ['a', 'b', 'c', 'd']) await write(key);
-      following.drain.abort();
-      await ended;
-      const { timelineId } = await lose(-3);
-      const next = new Following(redis);
-      for (const [key, object] of following.store.objects) next.store.objects.set(key, object);
-      following = next;
-      const again = following.begin();
-      await untilNewBase(timelineId);
-      following.drain.abort();
-      await again.ended;
-    });
-
-    it('takes none for what was compacted', async () => {
-      following.lookEveryMs = 100;
-      const { ended } = await begun();
-      for (const key of ['a', 'b', 'c', 'd', 'e']) await write(key);
-      const { timelineId = '' } = (await following.archive.newestTimeline()) ?? {};
-      const { compacted } = await following.archive.compact(timelineId, { nowMs: Date.now() + 24 * 3_600_000 });
-      assert.ok(compacted.length > 0);
-      let looks = 0;
-      following.store.before = (operation) => void (operation === 'list' && looks++);
-      await until(() => looks > 6, { what: 'it has looked', seconds: 10 });
-      assert.equal((await following.archive.newestTimeline())?.timelineId, timelineId);
-      following.drain.abort();
-      await ended;
-    });
-  });
-
   it('does not begin when its worker drains already', async () => {
     following.drain.abort();
     await assert.rejects(following.follow());
@@ -279,7 +188,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('ends when another archiver has taken over, although its memory is full', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     const put = Promise.withResolvers<void>();
     following.store.before = async (operation, key) => {
       if (operation !== 'put' || !key.endsWith('.aof.zst')) return;
@@ -293,7 +202,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('holds on while the store refuses its keys: they may be rotated', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     let puts = 0;
     following.store.before = (operation) => {
       if (operation !== 'put' || ++puts > 2) return;
@@ -308,7 +217,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('holds on while the store is away, and stores what it holds when Redis is gone meanwhile', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     let isAway = true;
     let puts = 0;
     following.store.before = (operation) => {
@@ -329,7 +238,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('gives up when it is told to let go while the store hangs, after the seconds that the store has', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     following.store.before = (operation) => (operation === 'put' ? new Promise(() => undefined) : undefined);
     await redis.command('SET', 'third', 'value');
     await until(() => following.came > 0, { what: 'it has come' });
@@ -360,7 +269,7 @@ describe('A stay of the archiver', function () {
   });
 
   it('takes a base of its own when the only snapshot is of a former history', async () => {
-    const { ended } = await begun();
+    const { ended } = await following.begun();
     await redis.command('SET', 'second', 'value'); // a place at offset 0 is none
     await until(() => following.came > 0, { what: 'it has come' });
     following.drain.abort();

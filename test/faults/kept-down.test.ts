@@ -127,7 +127,10 @@ describe('A Redis that a restore has stopped', function () {
     }
   });
 
-  /** The first time: each restore gets a step further than the one before. loadLive, which decides by itself what stands there, hears it. */
+  /**
+   * The first time: each restore gets a step further than the one before. loadLive, which decides by itself what stands there,
+   * hears it.
+   */
   async function eachHangsOnce(steps: readonly string[]): Promise<void> {
     await house.killWorker();
     await house.startWorker(steps.map((step) => `${step === 'loadLive' ? 'hold' : 'deaf'}:${step}`).join(','));

@@ -8,6 +8,7 @@ import { byte, database, expiring, key, length, long, milliseconds, rdb, text, z
 import { readRdb } from '../support/read-rdb.ts';
 import { isAtLeast, type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
+import { until } from '../support/until.ts';
 import { streamOf } from './support/log-bytes.ts';
 
 const DAY_MS = 86_400_000;
@@ -143,7 +144,7 @@ describe('an RDB whose expiries are moved', () => {
       const bytes = readFileSync(join(source.dir, 'dump.rdb'));
       const moved = await shifted(bytes, DAY_MS, 100, 7);
       assert.equal(readRdb(moved).facts.crc64, 'valid');
-      while (Date.now() <= soon) await new Promise((done) => setTimeout(done, 100)); // what is not moved is dead now
+      await until(() => Date.now() > soon, { what: 'what is not moved is dead' });
       await using target = await startRedis({ binary: binary.path, seed: { 'dump.rdb': moved } });
       for (const [name, count] of [
         ['few', 2],

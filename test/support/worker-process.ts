@@ -8,9 +8,9 @@ import { startWorkers } from '../../worker/start.ts';
  * The real worker as a process that a test can kill, or that kills itself: `worker-process.ts CONFIG [FATE,…]`, where a fate is
  * `before:STEP`, `after:STEP`, `hold:STEP`, `deaf:STEP`, `stay-before:STEP@INSTANCE` or `stay-after:STEP@INSTANCE`.
  * `before` and `after` end it with SIGKILL when it has the task, or when it has done it and not said so yet. `hold` makes
- * the step wait until it is cancelled, the first time, so that a test meets it there; `deaf` makes it not hear that. `stay` makes it wait for good, and
- * says so among the steps: for a test that kills the worker when several have come to their places.
- * CLOCK_AHEAD_MS sets the clock of this process wrong.
+ * the step wait until it is cancelled, the first time, so that a test meets it there; `deaf` makes it not hear that. `stay`
+ * makes it wait for good, and says so among the steps: for a test that kills the worker when several have come to their
+ * places. CLOCK_AHEAD_MS sets the clock of this process wrong.
  */
 const [configFile, fates = ''] = process.argv.slice(2);
 

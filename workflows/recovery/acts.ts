@@ -174,13 +174,11 @@ async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean
 }
 
 /** What a person must allow first, by the code that refuses it. */
-const RESTART_QUESTIONS: Readonly<Record<string, string>> = {
-  RESTART_TOO_SOON: 'Restart it again?',
-  CONFIG_UNSTARTABLE: 'Restart it all the same?',
-  STOP_FAILED: 'End it by kill -9, and start it?',
+const RESTART_QUESTIONS: Readonly<Record<string, { what: string; question: string }>> = {
+  RESTART_TOO_SOON: { what: 'restart', question: 'Restart it again?' },
+  CONFIG_UNSTARTABLE: { what: 'restart', question: 'Restart it all the same?' },
+  STOP_FAILED: { what: 'kill', question: 'End it by kill -9, and start it?' },
 };
-
-const QUESTION_NAMES: Readonly<Record<string, string>> = { STOP_FAILED: 'kill' };
 
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { place, found } = run;
@@ -194,13 +192,11 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
       );
     } catch (error) {
       const code = codeOf(error) ?? '';
-      const question = RESTART_QUESTIONS[code];
-      if (question === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
-      const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${question}`, otherwise: 'skip' } as const;
+      const asked = RESTART_QUESTIONS[code];
+      if (asked === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
+      const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${asked.question}`, otherwise: 'skip' } as const;
       const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
-      const allowed = await run.controls.skippable('restart', () =>
-        mayDo(run, assessment, planned, new Set(), QUESTION_NAMES[code]),
-      );
+      const allowed = await run.controls.skippable('restart', () => mayDo(run, assessment, planned, new Set(), asked.what));
       return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
     }
   };

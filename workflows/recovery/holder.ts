@@ -8,8 +8,8 @@ import { type Run, softly } from './run.ts';
 const RUN_ID_CHARS = 8;
 
 /**
- * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a person is
- * asked at once whether it is to be ended. Without an answer it is waited for.
+ * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a
+ * person is asked at once whether it is to be ended. Without an answer it is waited for.
  */
 export class HolderQuestion {
   readonly #run: Run;
