@@ -10,6 +10,8 @@ import { until } from '../support/until.ts';
 const KEYS = 50_000;
 /** More than the sockets between worker and Redis hold. */
 const LOG_MB = 100;
+/** A set that takes its time to be added up, so that the log is still being applied when the test looks. */
+const SLOW_SET = "for i = 1, 20000 do redis.call('ZADD', KEYS[1], i, i) end";
 
 /** Where a live restore is met. */
 const POINTS = ['before REPLICAOF', 'during the RDB', 'after the promotion'] as const;
@@ -129,7 +131,11 @@ describe('A live restore ends with the old data or the new, and never in between
     const archived = new Archived(house);
     await archived.start();
     await until(async () => (await archived.note()).includes('stored up to'), { what: 'it follows' });
-    for (let i = 0; i < LOG_MB; i++) await house.ask('SET', `big:${i}`, 'x'.repeat(1 << 20));
+    await house.ask('EVAL', SLOW_SET, '1', 'slow');
+    for (let i = 0; i < LOG_MB; i++) {
+      await house.ask('SET', `big:${i}`, 'x'.repeat(1 << 20));
+      await house.ask('ZUNIONSTORE', 'sum', '1', 'slow');
+    }
     await archived.untilCaughtUp();
     const { timelineId = '' } = (await archived.archive.newestTimeline()) ?? {};
     const { offset } = await archived.end();
@@ -139,7 +145,7 @@ describe('A live restore ends with the old data or the new, and never in between
     const running = house.command('restore', 'main', ...how);
     using client = await openRedis(house.redis.connection);
     const applied = async () => ((await client.info('replication')).number('master_repl_offset') ?? 0) - OFFSET_LEAP;
-    while ((await applied()) < 0); // it takes some tenths of a second
+    while ((await applied()) < 0); // it takes more than a second
     process.kill(house.workerPid ?? 0, 'SIGSTOP');
     await handle().terminate('test');
     await house.killWorker();
