@@ -43,8 +43,10 @@ export class RestoreQuestion {
 
   /** @returns `undefined` when nobody has answered in time */
   ask: AskedPerson = async (text, limitMs) => {
+    const { workflowId, runId } = workflowInfo();
+    // With the run: what is copied from an earlier restore of the same name answers nothing.
     const answer = (keep: boolean) =>
-      `\`temporal workflow update execute -w ${workflowInfo().workflowId} --name decide --input '{"by":"you","keep":${keep}}'\``;
+      `\`temporal workflow update execute -w ${workflowId} -r ${runId} --name decide --input '{"by":"you","keep":${keep}}'\``;
     this.#isOpen = true;
     this.#watching.asks(`${text} Keep it: ${answer(true)}. Have the old data back: ${answer(false)}.`);
     try {

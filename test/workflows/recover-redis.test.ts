@@ -83,6 +83,21 @@ describe('recoverRedis', function () {
     assert.deepEqual(report.decisions, [{ question: 'Start empty?', answer: 'approved', by: 'ann', note: 'ok' }]);
   });
 
+  it('takes no answer that was meant for an earlier incident with the same findings', async () => {
+    const ask = { question: 'Start empty?', otherwise: 'proceed' } as const;
+    const earlier = await played.start({ assessFailure: () => damaged(ask) });
+    const { plan } = await earlier.question();
+    assert.equal(await earlier.update('approve', { by: 'ann', plan }), 'approved by ann');
+    await earlier.report();
+    const later = await played.start({ assessFailure: () => damaged(ask) });
+    const question = await later.question();
+    assert.equal(question.plan.split('/').slice(1).join(), plan.split('/').slice(1).join(), 'the findings are the same');
+    assert.match(await said(later.update('approve', { by: 'ann', plan })), /not what is asked/);
+    assert.equal(played.times('startEmpty'), 0);
+    await later.update('approve', { by: 'ann', plan: question.plan });
+    await later.report();
+  });
+
   it('puts availability first when nobody answers', async () => {
     const ask = { question: 'Start empty?', otherwise: 'proceed' } as const;
     const plan = damaged(ask);

@@ -1,4 +1,4 @@
-import { CancellationScope, condition, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { type Question, STEP_IDS, STEPS, type StepId } from '../../model/runbook.ts';
 import {
@@ -17,6 +17,7 @@ import {
   type StepMessage,
   skipStepUpdate,
 } from './control-messages.ts';
+import { shortRunId } from './run.ts';
 
 /** A person wants the recovery to end. What the lock can put back it does. */
 export class Aborted extends Error {
@@ -108,9 +109,9 @@ export class Controls {
 
   /** Asks, and waits until somebody answers or the time is over; at least so long. */
   async ask(question: Question, limitMs: number): Promise<'approved' | 'declined' | 'nobody answered'> {
-    const open: { question: Question; answer?: Answer } = { question };
+    const open: { question: Question; answer?: Answer } = { question: { ...question, plan: planOfThisRun(question.plan) } };
     this.#question = open;
-    this.#page.asks(question);
+    this.#page.asks(open.question);
     try {
       await condition(() => open.answer !== undefined || this.#aborted !== undefined, Math.max(1, limitMs), {
         summary: `asked: ${question.text}`.slice(0, 200),
@@ -259,6 +260,9 @@ export class Controls {
     );
   }
 }
+
+/** The same findings in a later incident are another plan: an old answer is none to what is asked then. */
+const planOfThisRun = (plan: string): string => `${shortRunId(workflowInfo().runId)}/${plan}`;
 
 /** What the controls write on the page. */
 export interface ControlledPage {

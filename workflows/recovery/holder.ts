@@ -2,10 +2,7 @@ import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workfl
 import type { Assessment } from '../../model/recovery.ts';
 import type { LockReport } from '../lock-messages.ts';
 import { act } from '../steps.ts';
-import { type Run, softly } from './run.ts';
-
-/** So much of a run id tells one run from the next of the same name. */
-const RUN_ID_CHARS = 8;
+import { type Run, shortRunId, softly } from './run.ts';
 
 /**
  * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a
@@ -48,7 +45,7 @@ export class HolderQuestion {
     const limitMs = found.assessment?.settings.askForMs ?? 0;
     const text = `${workflowId} holds ${instance}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;
     const answerBy = new Date(Date.now() + limitMs).toISOString();
-    const plan = `cancel-${runId.slice(0, RUN_ID_CHARS)}`;
+    const plan = `cancel-${shortRunId(runId)}`;
     const answer = await controls.ask({ plan, text, answerBy, otherwise: 'it is waited for' }, limitMs);
     page.say(`waiting until ${workflowId} lets go of ${instance}`);
     if (answer !== 'approved') return;
