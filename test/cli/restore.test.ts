@@ -184,7 +184,7 @@ warning: a replica was left behind
         ),
       );
     }
-    assert.ok(inputs.every((input) => 'planOnly' in input));
+    assert.ok(inputs.length > 0 && inputs.every((input) => 'planOnly' in input));
   });
 
   it('asks who loses data to say so: a name that is typed each time is no sign that the plan was read', async () => {

@@ -24,6 +24,13 @@ import { freePort, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
 const KEYS = 50;
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+};
 const openClient = (connection: { host: string; port: number; password?: string }) => openRedis(connection);
 
 async function ask(scratch: Scratch, password: string | undefined, ...command: string[]): Promise<unknown> {
@@ -169,22 +176,25 @@ describe('a throw-away Redis', () => {
     assert.equal(await findScratch(directory), undefined);
   });
 
-  const startFromChild = async (detached: boolean): Promise<void> => {
+  /** The process id of a throw-away Redis whose starter has ended. */
+  const startFromChild = async (detached: boolean): Promise<number> => {
     cpSync(logs.get(system) ?? '', directory, { recursive: true });
     const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
     const script = `
       import { startScratch } from ${module('platforms/process/scratch-server.ts')};
       import { openRedis } from ${module('redis/client.ts')};
-      await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
-      process.exit(0);`;
-    await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+      const scratch = await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
+      process.stdout.write(String(await scratch.isRunning() && scratch.pid), () => process.exit(0));`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    assert.match(stdout, /^\d+$/, 'it ran');
+    return Number(stdout);
   };
 
   it('goes on when the command that started it has ended, and can be found and stopped', async () => {
-    await startFromChild(true);
+    const pid = await startFromChild(true);
     const found = await findScratch(directory);
     assert.ok(found);
-    assert.equal(await found.isRunning(), true);
+    assert.deepEqual([found.pid, await found.isRunning()], [pid, true]);
     assert.equal(await ask(found, undefined, 'DBSIZE'), KEYS);
     await found.stop();
     assert.equal(existsSync(directory), false);
@@ -192,9 +202,9 @@ describe('a throw-away Redis', () => {
   });
 
   it('else ends with the process that has started it', async () => {
-    await startFromChild(false);
-    const found = await findScratch(directory);
-    await until(async () => !(await found?.isRunning()), { what: 'the end of the throw-away Redis', seconds: 5 });
+    const pid = await startFromChild(false);
+    await until(() => !isAlive(pid), { what: 'the end of the throw-away Redis' });
+    assert.equal(await (await findScratch(directory))?.isRunning(), false);
   });
 
   it('is ended by force when it does not go', async () => {
