@@ -11,6 +11,7 @@ import { openRedis } from '../../redis/client.ts';
 import { killAtTheEnd } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../support/redis-server.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { until } from '../support/until.ts';
 
 describe('What the next start of a Redis would be', function () {
@@ -152,7 +153,7 @@ describe('What the next start of a Redis would be', function () {
 
   for (const groups of [[], [65534, 1]])
     it(`is tried as the user that Redis runs as, with groups ${groups.join(', ') || 'of none'}`, async function () {
-      if (process.geteuid?.() !== 0) this.skip(); // only root may be another user
+      if (process.geteuid?.() !== 0) skipWithout('root', this); // only root may be another user
       await using redis = await startRedis();
       await redis.stop();
       const home = dirname(redis.configFile);

@@ -8,6 +8,7 @@ import type { FailureClass } from '../../model/failure-class.ts';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { freePort } from '../support/redis-server.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { beatOf } from '../support/stored-backups.ts';
 import { KEYS, quickRecovery, SESSIONS, type Stand, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
@@ -54,7 +55,7 @@ describe('A recovery of a Redis that lives', function () {
       await stand({ config: { appendonly: 'yes' }, diskBytes: 3 << 20 });
     } catch (error) {
       if ((error as { path?: string }).path !== 'mount' && !/mount/.test(String(error))) throw error;
-      return this.skip(); // not root
+      return skipWithout('mount', this);
     }
     const filler = join(redis.dir, 'filler');
     assert.throws(() => writeFileSync(filler, Buffer.alloc(4 << 20)), { code: 'ENOSPC' });

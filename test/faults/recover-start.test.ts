@@ -6,6 +6,7 @@ import type { RecoveryReport } from '../../model/recovery.ts';
 import { aux, byte, database, key, moduleId, rdb } from '../support/rdb-bytes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { filesIn, KEYS, quickRecovery, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
@@ -48,7 +49,7 @@ describe('A recovery of a Redis that does not come up', function () {
 
   it('because a newer Redis wrote its data: tries once, leaves the file as it is, and says what to install', async function () {
     const newer = redisBinaries().find(({ version }) => version.startsWith('8'));
-    if (!newer) return this.skip();
+    if (!newer) return skipWithout('redis-8.2', this);
     await using source = await startRedis({ binary: newer.path });
     await source.command('SET', 'session:1', 'x');
     await source.command('SAVE');
@@ -106,7 +107,7 @@ describe('A recovery of a Redis that does not come up', function () {
       await redis.stand({ config: WITH_LOG, diskBytes: 3 << 20 });
     } catch (error) {
       if (!/mount/.test(String(error))) throw error;
-      return this.skip(); // not root
+      return skipWithout('mount', this);
     }
     await redis.kill();
     rmSync(join(redis.dir, 'appendonlydir/appendonly.aof.manifest')); // made anew at the start, for which there is no room
@@ -129,7 +130,7 @@ describe('A recovery of a Redis that does not come up', function () {
       writeFileSync(join(group, 'memory.limit_in_bytes'), '30000000');
       writeFileSync(join(group, 'cgroup.procs'), String(await redis.pid()));
     } catch {
-      return this.skip(); // no right to make a control group, or another version of them
+      return skipWithout('cgroup-v1', this);
     }
     try {
       await redis.says('DEBUG', 'POPULATE', '400000', 'big', '200');

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { House } from '../support/house.ts';
+import { skipWithout } from '../support/skip-without.ts';
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
@@ -12,7 +13,7 @@ describe('A worker that is moved from root to the user of Redis', function () {
   this.timeout(180_000);
   let house: House;
   before(async function () {
-    if (!isRoot) this.skip();
+    if (!isRoot) skipWithout('root', this);
     house = await House.open({ redis: { config: { appendonly: 'yes' } } });
     await house.ask('SET', 'session:1', 'here');
     await house.backup();

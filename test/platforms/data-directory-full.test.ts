@@ -17,6 +17,7 @@ import {
   writeRestart,
 } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { builderOn, chunksOf, contents, RDB } from './support/data-directories.ts';
 
 const MB = 1024 * 1024;
@@ -29,7 +30,7 @@ async function* megabytes(count: number): AsyncGenerator<Buffer> {
 
 describe('a full disk under the data directory', () => {
   it('is TARGET_DISK_FULL while the RDB is staged: nothing is left and nothing has changed', async function () {
-    if (!mayMount) return this.skip(); // the test of the limit below needs no root
+    if (!mayMount) return skipWithout('mount', this); // the test of the limit below needs no root
     await onSmallDisk(async (layout) => {
       await assert.rejects(stageRdb(layout, 'op', megabytes(20)), {
         code: 'TARGET_DISK_FULL',
@@ -42,7 +43,7 @@ describe('a full disk under the data directory', () => {
   });
 
   it('does not keep anybody from discarding what was downloaded', async function () {
-    if (!mayMount) return this.skip();
+    if (!mayMount) return skipWithout('mount', this);
     await onSmallDisk(async (layout) => {
       await fill(layout.dir);
       await discardStaged(layout, 'op');
@@ -52,7 +53,7 @@ describe('a full disk under the data directory', () => {
   });
 
   it('is TARGET_DISK_FULL before anything is moved aside', async function () {
-    if (!mayMount) return this.skip();
+    if (!mayMount) return skipWithout('mount', this);
     await onSmallDisk(async (layout) => {
       await stageRdb(layout, 'op', chunksOf(RDB));
       await fill(layout.dir);
@@ -64,7 +65,7 @@ describe('a full disk under the data directory', () => {
   });
 
   it('does not keep the old data from being put back', async function () {
-    if (!mayMount) return this.skip();
+    if (!mayMount) return skipWithout('mount', this);
     await onSmallDisk(async (layout) => {
       await stageRdb(layout, 'op', chunksOf(RDB));
       await moveAside(layout, 'op');
@@ -77,7 +78,7 @@ describe('a full disk under the data directory', () => {
   });
 
   it('is said before anything is set aside, and what was set aside is found on it', async function () {
-    if (!mayMount) return this.skip();
+    if (!mayMount) return skipWithout('mount', this);
     await onSmallDisk(async (layout) => {
       const take = () => setAside(layout, 'op', { foundAtMs: Date.now() });
       await fill(layout.dir);
@@ -94,7 +95,7 @@ describe('a full disk under the data directory', () => {
   });
 
   it('keeps links of what would not fit twice, and takes no data from Redis', async function () {
-    if (!mayMount) return this.skip();
+    if (!mayMount) return skipWithout('mount', this);
     await onSmallDisk(async (layout) => {
       const increment = join(layout.dir, 'appendonlydir', 'appendonly.aof.1.incr.aof');
       await writeFile(increment, Buffer.alloc(5 * MB, 1));

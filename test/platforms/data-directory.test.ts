@@ -9,6 +9,7 @@ import { realFiles } from '../../platforms/data-directory/files.ts';
 import { withDirectoryLock } from '../../platforms/data-directory/lock.ts';
 import { finish, moveAside, putBack, replaceWithRdb, spaceReport, stagedRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
 
 function collectGarbage(): void {
@@ -162,7 +163,7 @@ describe('the data directory', () => {
   });
 
   it('gives the files to the owner of the old ones, with their mode', async function () {
-    if (process.getuid?.() !== 0) return this.skip(); // only root can give files away; see the next test for others
+    if (process.getuid?.() !== 0) return skipWithout('root', this); // only root can give files away; see the next test for others
     const layout = await make('a multi-part log', true);
     await chown(join(layout.dir, 'dump.rdb'), 4711, 4712);
     await chmod(join(layout.dir, 'dump.rdb'), 0o640);
@@ -215,7 +216,7 @@ describe('the data directory', () => {
   });
 
   it('is refused by name when its log is a mount point', async function () {
-    if (process.getuid?.() !== 0 || process.platform !== 'linux') return this.skip(); // only root can mount
+    if (process.getuid?.() !== 0 || process.platform !== 'linux') return skipWithout('mount', this);
     const layout = await make('a multi-part log', true);
     const log = join(layout.dir, 'appendonlydir');
     execFileSync('mount', ['--bind', log, log]); // same device number, and still not to be renamed

@@ -22,6 +22,7 @@ import { openProcessPlatform } from '../../platforms/process/process-platform.ts
 import { killAtTheEnd } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { freePort } from '../support/redis-server.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { until } from '../support/until.ts';
 
 const NOBODY = 65_534;
@@ -50,7 +51,7 @@ describe('A Redis of another user', function () {
   this.timeout(30_000);
   let home: string;
   before(function () {
-    if (!isRoot) this.skip();
+    if (!isRoot) skipWithout('root', this);
   });
   beforeEach(() => {
     home = mkdtempSync(join(tmpdir(), 'owner-'));
@@ -79,7 +80,7 @@ describe('A Redis of another user', function () {
 
   it('keeps the groups of its user, which a key file may be readable by', async function () {
     const member = memberOfGroups();
-    if (!member) this.skip();
+    if (!member) skipWithout('user-with-groups', this);
     const [binary] = redisBinaries();
     const data = join(home, 'data');
     mkdirSync(data);

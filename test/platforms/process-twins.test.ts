@@ -8,6 +8,7 @@ import { openProcessPlatform } from '../../platforms/process/process-platform.ts
 import { killAtTheEnd } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { freePort } from '../support/redis-server.ts';
+import { skipWithout } from '../support/skip-without.ts';
 import { until } from '../support/until.ts';
 
 /** Each on an address of its own, so that the port alone does not tell which is meant. */
@@ -18,7 +19,7 @@ describe('Of two Redis servers on one port', function () {
   let port: number;
   let running: ChildProcess[];
   before(function () {
-    if (process.platform !== 'linux') this.skip(); // elsewhere 127.0.0.2 is no address of the machine
+    if (process.platform !== 'linux') skipWithout('linux', this); // elsewhere 127.0.0.2 is no address of the machine
   });
   beforeEach(async () => {
     home = mkdtempSync(join(tmpdir(), 'twins-'));
@@ -67,7 +68,7 @@ describe('Of two Redis servers on one port', function () {
   });
 
   it('the one of a container, which has process ids of its own, is not meant', async function () {
-    if (process.getuid?.() !== 0) this.skip();
+    if (process.getuid?.() !== 0) skipWithout('root', this);
     const one = await start('127.0.0.1', home);
     await start('127.0.0.2', home, '', ['unshare', '--pid', '--fork', '--kill-child']);
     assert.equal(await found(one.conf), one.pid);
