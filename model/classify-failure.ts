@@ -1,5 +1,6 @@
 import { whatChanged } from './failure/changed.ts';
 import { CLIENTS } from './failure/clients.ts';
+import { adviceOnLog } from './failure/log-advice.ts';
 import { logState, worstLossOf } from './failure/loss.ts';
 import { planActs, replicasWithData } from './failure/plan-acts.ts';
 import { tellFailure } from './failure/tell.ts';
@@ -16,6 +17,7 @@ export function classifyFailure(signs: Signs): Classified {
   const { failure, evidence, advice } = tellFailure(signs);
   const since = sinceWhen(signs, failure);
   const log = logState(signs, since);
+  const acts = planActs(failure, signs);
   const look = heardRedis(signs.worker) ? signs.worker : signs.place?.local;
   return {
     instance: signs.instance,
@@ -25,8 +27,8 @@ export function classifyFailure(signs: Signs): Classified {
     restartHelps: FAILURE_CLASSES[failure].restartHelps,
     clients: CLIENTS[failure],
     ...(since === undefined ? {} : { since }),
-    acts: planActs(failure, signs),
-    advice,
+    acts,
+    advice: [...advice, ...adviceOnLog(signs, acts)],
     changed: whatChanged(signs),
     ...backupOf(signs),
     ...(log ? { log } : {}),

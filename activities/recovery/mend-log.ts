@@ -26,6 +26,8 @@ export interface MendLogInput extends ActInput {
 }
 
 export interface MendedLog {
+  /** `middle`: whole commands are left out, too. */
+  where: LogDamage['where'];
   /** What was found and how much of it is cut, one sentence each. */
   found: string;
   cut: string;
@@ -84,6 +86,7 @@ export const createMendLogActivities = (world: World) => ({
 });
 
 const mended = ({ damage, directory, bytes, tail }: CutAside): MendedLog => ({
+  where: damage.where,
   found: damageText(damage),
   cut: tail === undefined ? cutText(damage) : `${cutText(damage)}. ${inPlaceText(tail)}`,
   kept: { directory, bytes },

@@ -10,7 +10,7 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
   'aof-damaged': {
     byItself:
       'Cuts a damaged end off, on a copy that a throw-away Redis loads first, keeps the original, and starts Redis. Damaged in the middle: asks whether what stands before it is served, or sets the files aside and starts empty, as `onDamage` says.',
-    you: '`redis-backup import PATH --up-to-damage` of what was kept.',
+    you: 'Damaged in the middle: what stands behind the damage is kept and not served. Started empty: `redis-backup import PATH --up-to-damage` of what was kept.',
   },
   'aof-manifest-lost': {
     byItself: 'Copies the directory, makes the manifest again and restarts.',

@@ -46,6 +46,7 @@ const factsOf = ({ worker, place }: Signs): RedisFacts | undefined => worker.fac
 
 /** The worst case as one sentence with a number. */
 export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment['log']): string {
+  const { settings } = signs;
   if (failure === 'empty' || failure === 'rdb-ignored') return `Already lost in Redis: ${fromStored(signs, log)}`;
   if (failure === 'silent')
     return 'If it is restarted: what it has not written to its disk, at most 1 s of writes with appendfsync everysec.';
@@ -62,7 +63,8 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
     return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
   }
   const damage = failure === 'aof-damaged' ? data?.aof?.damage : undefined;
-  if (damage?.where === 'end' && damage.unmendable === undefined) return `Of its log ${cutText(damage)}.`;
+  const isServed = damage?.where === 'end' || (settings.onDamage === 'ask' && (damage?.usableBytes ?? 0) > 0);
+  if (damage && damage.unmendable === undefined && isServed) return `Of its log ${cutText(damage)}.`;
   const newer = data && failure === 'newer-ignored' ? newerIgnored(data) : undefined;
   if (newer)
     return `Out of service, and not lost: what was written up to ${newer.writtenAt} and is only in the files that a start does not load.`;

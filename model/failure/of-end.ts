@@ -31,7 +31,7 @@ export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
   const newer = data && newerIgnored(data);
   if (newer) return found('newer-ignored', [newer.text, gone, endOf(place), oomDoubt(place)], [takeOver(newer.ignored)]);
   const broken = damageBeforeStart(data);
-  if (broken) return found('aof-damaged', [broken, gone, endOf(place)], whatStandsBefore(data));
+  if (broken) return found('aof-damaged', [broken, gone, endOf(place)]);
   const memory = outOfMemory(place);
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
@@ -114,8 +114,7 @@ function failureOfStart(place: PlaceSigns, fatal: NonNullable<ReturnType<typeof 
   const damaged = fatal.failure === 'rdb-damaged' && data?.appendonly && (data.aof?.files ?? 0) > 0;
   const failure = damaged ? 'aof-damaged' : fatal.failure;
   const where = (['config-at', 'config-line'] as const).flatMap((id) => signOf(run, id)?.line ?? []);
-  const own = failure in ADVICE ? [withWhere(ADVICE[failure as keyof typeof ADVICE], where)] : [];
-  const advice = failure === 'aof-damaged' ? [...own, ...whatStandsBefore(data)] : own;
+  const advice = failure in ADVICE ? [withWhere(ADVICE[failure as keyof typeof ADVICE], where)] : [];
   const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
   const isSecond = place.server.crashLoop && signOf(place.earlierRun, 'aof-not-last') !== undefined;
   return found(
@@ -149,16 +148,6 @@ const withWhere = (advice: string, where: readonly string[]): string =>
 function damageBeforeStart(data: DataSigns | undefined): string | undefined {
   const damage = data?.aof?.damage;
   return damage && !isCutByRedis(damage) ? damageOf(data) : undefined;
-}
-
-/** Where Redis is started without its log, which is kept. */
-function whatStandsBefore(data: DataSigns | undefined): string[] {
-  const damage = data?.aof?.damage;
-  if (!damage || damage.usableBytes === 0 || (damage.where === 'end' && damage.unmendable === undefined)) return [];
-  const until = damage.lastWriteAt === undefined ? '' : `, up to ${damage.lastWriteAt}`;
-  return [
-    `What stands in front of the damage, ${formatBytes(damage.usableBytes)}${until}, can be had: \`redis-backup import PATH --up-to-damage\` makes a backup of the log that was kept.`,
-  ];
 }
 
 function damageOf(data: DataSigns | undefined): string | undefined {

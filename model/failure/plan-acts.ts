@@ -1,7 +1,7 @@
 import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import { unfinishedOf } from '../left-behind.ts';
-import { damageText, type LogDamage } from '../log-damage.ts';
+import { cutText, damageText, type LogDamage } from '../log-damage.ts';
 import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
 import { newerIgnored } from './newer-ignored.ts';
@@ -149,10 +149,10 @@ const CUT_UNREAD: PlannedAct = {
 };
 
 function cutMiddle({ settings }: Signs, damage: LogDamage): PlannedAct {
-  const { usableBytes, badBytes, lastWriteAt } = damage;
+  const { usableBytes, lastWriteAt } = damage;
   const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
   const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;
-  const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}, and leave ${formatBytes(badBytes)} of later writes out (they are kept)? Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
+  const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}? Then ${cutText(damage)} (all is kept). Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
   return {
     act: 'mend-log',
     text: `Cut the log behind ${before}, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,

@@ -35,21 +35,30 @@ export async function findDamage(place: LogPlace, options: ReadOptions = {}): Pr
   const files = await logFiles(place);
   let before = 0;
   for (const [index, file] of files.entries()) {
-    const followed = files.slice(index + 1).reduce((sum, { bytes }) => sum + bytes, 0);
     const found = await damageOf(file.path, file.bytes, options);
-    if (found) {
-      const { wholeBytes, kind, isWithin } = found;
-      const { mtime } = await stat(file.path);
-      const lastWriteAt = await lastTime(file.path, wholeBytes);
-      return {
-        ...{ name: file.name, kind, wholeBytes, badBytes: file.bytes - wholeBytes + followed },
-        ...{ where: isWithin || followed > 0 ? 'middle' : 'end', usableBytes: before + wholeBytes },
-        ...{ changedAt: mtime.toISOString(), ...(lastWriteAt === undefined ? {} : { lastWriteAt }) },
-      };
-    }
+    if (found) return tell(file, found, before, files.slice(index + 1));
     before += file.bytes;
   }
   return undefined;
+}
+
+/** @param before - bytes of the files in front of it @param after - those that follow it */
+async function tell(file: LogFile, found: Found, before: number, after: readonly LogFile[]): Promise<LogDamage> {
+  const { name, path, bytes } = file;
+  const { wholeBytes, kind, goesOnAt } = found;
+  const followers = after.filter((one) => one.bytes > 0);
+  const followed = followers.reduce((sum, one) => sum + one.bytes, 0);
+  const last = followers.at(-1) ?? file;
+  const begin = goesOnAt === undefined ? followers[0] && { name: followers[0].name, at: 0 } : { name, at: goesOnAt };
+  const lastWriteAt = await lastTime(path, 0, wholeBytes);
+  const lastBehind = begin && (await lastTime(last.path, last === file ? begin.at : 0, last.bytes));
+  const behindBytes = followed + (goesOnAt === undefined ? 0 : bytes - goesOnAt);
+  return {
+    ...{ name, kind, wholeBytes, badBytes: bytes - wholeBytes + followed, usableBytes: before + wholeBytes },
+    ...{ where: begin ? 'middle' : 'end', changedAt: (await stat(last.path)).mtime.toISOString() },
+    ...(begin ? { behind: { ...begin, bytes: behindBytes, ...(lastBehind ? { lastWriteAt: lastBehind } : {}) } } : {}),
+    ...(lastWriteAt === undefined ? {} : { lastWriteAt }),
+  };
 }
 
 /** In the order in which Redis loads them. A file that is not there is left out: Redis itself says so. */
@@ -72,8 +81,8 @@ function inOrder(manifest: string): string[] {
 export interface Found {
   wholeBytes: number;
   kind: DamageKind;
-  /** Whole commands stand behind it, in the same file. */
-  isWithin: boolean;
+  /** Where whole commands stand behind it, in the same file. */
+  goesOnAt?: number;
 }
 
 /** The same of one file, the first `bytes` of it. */
@@ -86,16 +95,16 @@ export async function damageOf(path: string, bytes: number, options: ReadOptions
     scanner.feed(chunk);
     if (scanner.broken !== undefined) break;
   }
-  if (scanner.broken === undefined) {
-    if (scanner.boundary === bytes) return undefined;
-    return { wholeBytes: scanner.boundary, kind: scanner.inTransaction ? 'open-transaction' : 'cut-command', isWithin: false };
-  }
-  const brokenAt = scanner.offset - 1;
-  return {
-    wholeBytes: scanner.boundary,
-    kind: (await isAllZeros(readFilePart(path, brokenAt, bytes, options))) ? 'zeros' : 'garbage',
-    isWithin: await findWholeCommand(path, brokenAt, bytes, options),
-  };
+  const { broken, boundary: wholeBytes, wholeTo, inTransaction } = scanner;
+  if (broken === undefined && wholeBytes === bytes) return undefined;
+  // A length that is wrong may reach to the end of the file: what it took for a value are the commands that follow.
+  const brokenAt = broken === undefined ? bytes : scanner.offset - 1;
+  const goesOnAt = await findWholeCommand(path, { from: wholeTo, brokenAt, end: bytes }, options);
+  if (broken === undefined && goesOnAt === undefined)
+    return { wholeBytes, kind: inTransaction ? 'open-transaction' : 'cut-command' };
+  const upTo = goesOnAt ?? bytes;
+  const isZeros = upTo > brokenAt && (await isAllZeros(readFilePart(path, brokenAt, upTo, options)));
+  return { wholeBytes, kind: isZeros ? 'zeros' : 'garbage', ...(goesOnAt === undefined ? {} : { goesOnAt }) };
 }
 
 async function isAllZeros(bytes: AsyncIterable<Buffer>): Promise<boolean> {
@@ -103,10 +112,10 @@ async function isAllZeros(bytes: AsyncIterable<Buffer>): Promise<boolean> {
   return true;
 }
 
-/** Of the last `#TS:` line in front of `end`, as `aof-timestamp-enabled` writes them. */
-async function lastTime(path: string, end: number): Promise<string | undefined> {
+/** Of the last `#TS:` line between `from` and `end`, as `aof-timestamp-enabled` writes them. */
+async function lastTime(path: string, from: number, end: number): Promise<string | undefined> {
   let text = '';
-  for await (const chunk of readFilePart(path, Math.max(0, end - TIMES_BYTES), end)) text += chunk.toString('latin1');
+  for await (const chunk of readFilePart(path, Math.max(from, end - TIMES_BYTES), end)) text += chunk.toString('latin1');
   const seconds = [...text.matchAll(/(?:^|\n)#TS:(\d{9,11})\r\n/g)].at(-1)?.[1];
   return seconds === undefined ? undefined : new Date(Number(seconds) * 1000).toISOString();
 }

@@ -8,8 +8,21 @@ const LONGEST_HEAD = 32;
 const TRIED_BYTES = 1 << 20;
 const MOST_TRIES = 100;
 
-/** Whether a whole command stands anywhere behind a damage: then more than the end is damaged. */
-export async function findWholeCommand(path: string, from: number, end: number, options: ReadOptions): Promise<boolean> {
+/** In front of where the reading broke, a head may also stand in a value: then so many commands must follow each other. */
+const SURE_COMMANDS = 3;
+
+/** A part of a file behind a damage. */
+interface Search {
+  /** Behind the last whole command: here the damaged one begins. */
+  from: number;
+  /** Where the reading broke: up to here all may be one command whose length is wrong. */
+  brokenAt: number;
+  end: number;
+}
+
+/** Where the first whole command stands behind a damage, if any does: then more than the end is damaged. */
+export async function findWholeCommand(path: string, search: Search, options: ReadOptions): Promise<number | undefined> {
+  const { from, brokenAt, end } = search;
   let tries = 0;
   let before = '';
   let at = from;
@@ -17,21 +30,24 @@ export async function findWholeCommand(path: string, from: number, end: number, 
     const text = before + chunk.toString('latin1');
     const base = at - before.length;
     for (const { index } of text.matchAll(HEAD)) {
-      if (++tries > MOST_TRIES) return true; // so many heads are no accident
-      if (await isWhole(path, base + index, end, options)) return true;
+      const start = base + index;
+      const isBehind = start >= brokenAt;
+      if (isBehind && ++tries > MOST_TRIES) return start; // so many heads are no accident
+      if (start > from && (await isWhole(path, start, end, isBehind ? 1 : SURE_COMMANDS, options))) return start;
     }
     at += chunk.length;
     before = text.slice(-LONGEST_HEAD);
   }
-  return false;
+  return undefined;
 }
 
-async function isWhole(path: string, from: number, end: number, options: ReadOptions): Promise<boolean> {
+/** So many commands, or fewer and then the end of the file. */
+async function isWhole(path: string, from: number, end: number, commands: number, options: ReadOptions): Promise<boolean> {
   const scanner = new AofScanner(from);
   for await (const chunk of readFilePart(path, from, Math.min(end, from + TRIED_BYTES), options)) {
     scanner.feed(chunk);
-    if (scanner.commands > 0) return true;
+    if (scanner.commands >= commands) return true;
     if (scanner.broken !== undefined) return false;
   }
-  return false;
+  return scanner.commands > 0 && scanner.boundary === end;
 }

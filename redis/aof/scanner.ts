@@ -23,6 +23,8 @@ const EXEC = codeOf('EXEC');
 export class AofScanner {
   /** Offset behind the last whole command outside of a transaction. */
   boundary: number;
+  /** Offset behind the last whole command, be it in a transaction. */
+  wholeTo: number;
   /** Behind the last byte that was read: behind the wrong one, if it is broken. */
   offset: number;
   /** Why no Redis could read it any further. */
@@ -40,6 +42,7 @@ export class AofScanner {
   /** @param start - offset of the first byte, a boundary */
   constructor(start: number) {
     this.boundary = start;
+    this.wholeTo = start;
     this.offset = start;
   }
 
@@ -136,6 +139,7 @@ export class AofScanner {
 
   #endCommand(): void {
     this.#phase = PHASE.begin;
+    this.wholeTo = this.offset;
     if (!this.inTransaction) this.boundary = this.offset;
   }
 }

@@ -49,7 +49,7 @@ describe('Mending a log', function () {
         assert.equal(statSync(logOf(site)).size, whole);
         assert.match(
           mended.cut,
-          new RegExp(`${end.length.toLocaleString('en')} bytes are cut; how many seconds .* cannot be told`),
+          new RegExp(`${end.length.toLocaleString('en')} bytes are cut off its end; how many seconds .* cannot be told`),
         );
         const inside = isAtLeast(site.redis.binary, 7) ? join(mended.kept.directory, 'appendonlydir') : mended.kept.directory;
         assert.deepEqual(readFileSync(join(inside, logOf(site).split('/').at(-1) ?? '')), damaged);
@@ -88,7 +88,7 @@ describe('Mending a log', function () {
     const { site, whole } = await killed(undefined, Buffer.concat([ZEROS, Buffer.from(`${CUT}\r\n$1\r\ny\r\n`)]));
     await using _ = site;
     const mend = (mayLoseCommands: boolean) => site.during((acts) => acts.mendLog({ ...found('aof-damaged'), mayLoseCommands }));
-    await assert.rejects(mend(false), { code: 'LOG_MALFORMED', message: /and more commands after them/ });
+    await assert.rejects(mend(false), { code: 'LOG_MALFORMED', message: /from byte \d\S+ on more commands/ });
     const asked = await assess(site.redis, { settings: { onDamage: 'ask' } });
     assert.deepEqual(actsOf(asked), ['mend-log?']);
     assert.match(asked.assessment.acts[0]?.ask?.question ?? '', /Serve the .* in front of the damage/);

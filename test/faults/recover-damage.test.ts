@@ -85,6 +85,11 @@ describe('A recovery of a Redis that is down', function () {
     const served = report.serving?.keys ?? 0;
     assert.ok(served > 0 && served < KEYS, `${served} keys`);
     assert.equal(report.decisions[0]?.answer, 'approved');
+    assert.match(report.actsDone.join(), /the log was cut at the damage in its middle, main was restarted/);
+    assert.match(report.summary, /what stands behind byte [\d,]+ of \S+, in its middle, is left out: [\d,]+ bytes/);
+    assert.match(report.summary, /how many seconds of writes these were cannot be told/);
+    assert.doesNotMatch(report.summary, /damaged end|about 1 s|import PATH/);
+    assert.match(report.toDo.join(), /bytes of commands among it, is kept and not served/);
   });
 
   it('with zeros at the end of its log, as a power failure leaves them: cuts them off a copy, and serves every key', async () => {

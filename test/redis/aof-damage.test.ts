@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogDamage } from '../../model/log-damage.ts';
+import { cutText, type LogDamage } from '../../model/log-damage.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { readAofSource } from '../../redis/aof/source.ts';
 import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
@@ -54,13 +54,60 @@ describe('Where a log can no longer be read', () => {
       assert.deepEqual(await seen(), { kind, where: 'end', wholeBytes: WHOLE.length, badBytes: end.length });
     });
 
-  it('is its middle where whole commands follow, in the same file or in the next', async () => {
+  const MIDDLE = { kind: 'garbage', where: 'middle', wholeBytes: WHOLE.length };
+  const behind = async () => (await findDamage(place()))?.behind;
+
+  it('is its middle where whole commands follow, in the same file or in the next, and says where they begin', async () => {
     const lost = `${'\0'.repeat(4096)}${SET('c')}`;
     write(WHOLE + lost);
-    assert.deepEqual(await seen(), { kind: 'garbage', where: 'middle', wholeBytes: WHOLE.length, badBytes: lost.length });
+    assert.deepEqual(await seen(), { ...MIDDLE, kind: 'zeros', badBytes: lost.length });
+    assert.deepEqual(await behind(), { name: 'log.aof.1.incr.aof', at: WHOLE.length + 4096, bytes: SET('c').length });
     write(WHOLE + SET('c').slice(0, -4), WHOLE);
     const bad = SET('c').length - 4 + WHOLE.length;
-    assert.deepEqual(await seen(), { kind: 'cut-command', where: 'middle', wholeBytes: WHOLE.length, badBytes: bad });
+    assert.deepEqual(await seen(), { ...MIDDLE, kind: 'cut-command', badBytes: bad });
+    assert.deepEqual(await behind(), { name: 'log.aof.2.incr.aof', at: 0, bytes: WHOLE.length });
+    write(`${WHOLE}what is this?${WHOLE}`, WHOLE);
+    assert.deepEqual(await behind(), { name: 'log.aof.1.incr.aof', at: WHOLE.length + 13, bytes: 2 * WHOLE.length });
+  });
+
+  it('is its middle where a length is wrong and takes what follows for its value, to the end of the file or not', async () => {
+    for (const length of ['60', '999999']) {
+      const wrong = SET('c').replace('$1', `$${length}`);
+      const lost = wrong + WHOLE.repeat(3);
+      write(WHOLE + lost);
+      assert.deepEqual(await seen(), { ...MIDDLE, badBytes: lost.length });
+      assert.equal((await behind())?.bytes, WHOLE.length * 3);
+    }
+  });
+
+  it('is its end where the value of the last command holds a command, or the transaction without an end holds some', async () => {
+    const value = SET('in a value');
+    const cut = `*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$5000\r\n${value}${'x'.repeat(100)}`;
+    write(WHOLE + cut);
+    assert.deepEqual(await seen(), { kind: 'cut-command', where: 'end', wholeBytes: WHOLE.length, badBytes: cut.length });
+    const open = `${MULTI}${WHOLE.repeat(3)}${'\0'.repeat(100)}`;
+    write(WHOLE + open);
+    assert.deepEqual(await seen(), { kind: 'zeros', where: 'end', wholeBytes: WHOLE.length, badBytes: open.length });
+  });
+
+  it('says from when to when the writes were that are lost, where the log has times, and that it cannot be told where not', async () => {
+    const told = async () => {
+      const damage = await findDamage(place());
+      assert.ok(damage);
+      return cutText(damage);
+    };
+    const at = (second: number) => `#TS:${1_700_000_000 + second}\r\n`;
+    write(`${at(0)}${SET('a')}what?${at(30)}${SET('b')}`, `${at(90)}${SET('c')}`);
+    assert.match(await told(), /1 min 30 s of writes, those from 2023-11-14T22:13:20\S* to 2023-11-14T22:14:50/);
+    write(`${SET('a')}what?${SET('b')}`);
+    assert.match(
+      await told(),
+      /what stands behind byte \d+ of log\S+, in its middle, is left out: .* cannot be told, because the log has no times$/,
+    );
+    write(`${SET('a')}what?`);
+    assert.match(await told(), /5 bytes are cut off its end; .* cannot be told, because the log has no times$/);
+    write(`${SET('a')}\0\0`);
+    assert.match(await told(), /\(about 1 s with appendfsync everysec\)$/);
   });
 
   it('says when the last whole command was written, where the log has times', async () => {

@@ -165,12 +165,14 @@ async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean
   const { found, page } = run;
   const mayLoseCommands = assessment.acts.some(({ act: name, ask }) => name === 'mend-log' && ask !== undefined);
   const input = { ...argsOf(assessment), mayLoseCommands };
-  const { found: what, cut, kept } = await act('mendLog', input, there(run, 'cut the damaged end of the log off, on a copy'));
+  const how = there(run, 'cut the log behind its last whole command, on a copy');
+  const { found: what, where, cut, kept } = await act('mendLog', input, how);
   found.keptAside = kept;
   found.cutOff = `Of the damaged log ${cut}; the files as they were are kept in ${kept.directory}.`;
   page.note(what);
   const { note, left } = await restart(run, assessment, approved);
-  return { note: `the damaged end of the log was cut off, ${note}`, ...(left ? { left } : {}) };
+  const done = where === 'end' ? 'the damaged end of the log was cut off' : 'the log was cut at the damage in its middle';
+  return { note: `${done}, ${note}`, ...(left ? { left } : {}) };
 }
 
 /** What a person must allow first, by the code that refuses it. */

@@ -1,0 +1,26 @@
+import { formatBytes, formatCount } from '../format.ts';
+import type { LogDamage } from '../log-damage.ts';
+import type { PlannedAct } from '../recovery.ts';
+import type { Signs } from '../signs.ts';
+
+/** What a person can do about the part of a damaged log that is not served by what is planned. */
+export function adviceOnLog(signs: Signs, acts: readonly PlannedAct[]): string[] {
+  const damage = signs.place?.data?.aof?.damage;
+  if (!damage) return [];
+  const isPlanned = (name: PlannedAct['act']) => acts.some(({ act }) => act === name);
+  if (isPlanned('start-empty') && damage.usableBytes > 0) return [whatStandsBefore(damage)];
+  return isPlanned('mend-log') && damage.behind ? [whatStandsBehind(signs, damage)] : [];
+}
+
+function whatStandsBefore({ usableBytes, lastWriteAt }: LogDamage): string {
+  const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
+  return `What stands in front of the damage, ${formatBytes(usableBytes)}${until}, can be had: \`redis-backup import PATH --up-to-damage\` makes a backup of the log that was kept.`;
+}
+
+function whatStandsBehind({ instance, stored }: Signs, { name, behind, wholeBytes }: LogDamage): string {
+  const what = `What stands behind byte ${formatCount(wholeBytes)} of ${name}, ${formatCount(behind?.bytes ?? 0)} bytes of commands among it, is kept and not served: no Redis loads it without what is damaged.`;
+  const from = stored.log
+    ? `the continuous log, stored up to ${stored.log.storedUpTo}, has`
+    : stored.backup && `backup ${stored.backup.backupId} has`;
+  return from ? `${what} \`redis-backup restore ${instance} --plan\` shows what ${from} of it.` : what;
+}
