@@ -1,4 +1,3 @@
-import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
 import { formatBytes } from '../model/format.ts';
 import type { RestoreReport } from '../model/operations.ts';
@@ -7,11 +6,11 @@ import { loadsLog } from '../model/rehearsal.ts';
 import { finish, moveAside, replaceWithRdb, spaceReport } from '../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
-import { isCommandMissing } from '../redis/renames.ts';
 import { currentJob } from './job-context.ts';
 import { requireProcess } from './places.ts';
 import { putBackAll } from './recovery/put-back-data.ts';
 import { awaitServing, type Serving } from './serving.ts';
+import { shutdown } from './shutdown.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
 import { startWithin } from './start-within.ts';
 import type { World } from './world.ts';
@@ -105,21 +104,6 @@ async function unlessAborted(answer: Promise<unknown>, signal: AbortSignal): Pro
   );
   signal.throwIfAborted();
   await Promise.race([answer, aborted]);
-}
-
-/**
- * Redis answers SHUTDOWN by closing the connection; an answer is a refusal.
- * @param beforeSignal - what is to be done where the command is disabled and the platform's signal will end it
- */
-export async function shutdown(answer: Promise<unknown>, beforeSignal: () => Promise<unknown>): Promise<void> {
-  try {
-    await answer;
-  } catch (error) {
-    if (error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE') return;
-    if (!isCommandMissing(error)) throw error;
-    await beforeSignal();
-  }
-  await after(0);
 }
 
 /** For the journal, the manifest, an empty log: what is written between the stop and the start. */

@@ -12,7 +12,7 @@ import { lastLoad } from '../redis/loading.ts';
 import { loadErrorsOf, logRefused } from '../redis/log/load-errors.ts';
 import { countStanding, isParsed, type StandingOptions, writesSeen } from './count-standing.ts';
 import { currentJob } from './job-context.ts';
-import type { LiveLoad } from './live/load-live.ts';
+import type { LiveLoad } from './live/load.ts';
 import { requireProcess } from './places.ts';
 import type { Serving } from './serving.ts';
 import type { Staged } from './stage.ts';

@@ -3,13 +3,21 @@ import { findBinary } from '../test/support/binaries.ts';
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
 import { startS3 } from '../test/support/s3-server.ts';
 import { until } from '../test/support/until.ts';
-import { type BenchResult, compare, LIMIT_MB } from './backup.ts';
 import { BENCH_CONFIG } from './data.ts';
 import { lagWhileWriting, readOffsets } from './lag.ts';
-import type { BenchOptions } from './main.ts';
 import { INSTANCE, type Ours, PREFIX, startOurs } from './ours.ts';
 import { measureCommand } from './processes.ts';
-import { alternate, type Contender, type Goal, type Report, type Run } from './report.ts';
+import {
+  alternate,
+  type BenchOptions,
+  type BenchResult,
+  type Contender,
+  compare,
+  type Goal,
+  LIMIT_MB,
+  type Report,
+  type Run,
+} from './report.ts';
 import { bytesUnder } from './stored.ts';
 
 const WITHOUT = 'without archive';

@@ -1,21 +1,23 @@
 import type { RedisServer } from '../test/support/redis-server.ts';
 import { type S3Server, startS3 } from '../test/support/s3-server.ts';
 import { rdbWithKeys, redisWith } from './data.ts';
-import type { BenchOptions } from './main.ts';
 import { startOurs } from './ours.ts';
 import { redisCli, walg } from './peers.ts';
 import { STAGES, stageContender } from './pipeline.ts';
 import type { Stage } from './pipeline-child.ts';
-import { alternate, type Contender, type Goal, type Report, type Run, round } from './report.ts';
+import {
+  alternate,
+  type BenchOptions,
+  type BenchResult,
+  type Contender,
+  compare,
+  type Goal,
+  LIMIT_MB,
+  type Report,
+  type Run,
+  round,
+} from './report.ts';
 
-export interface BenchResult {
-  report: Report;
-  about: string;
-  goals: Goal[];
-}
-
-/** What a worker may have. */
-export const LIMIT_MB = 250;
 const MEMORY_SIZES = { '100 MB': 330_000, '1 GB': 3_300_000 };
 
 /** Snapshot of a loaded Redis to a local S3 server, beside what others need for it. */
@@ -82,16 +84,5 @@ export async function benchMemory(options: BenchOptions): Promise<BenchResult> {
       { what: 'peak memory of the worker, MB', value: Math.max(small.rssMb ?? 0, large.rssMb ?? 0), atMost: LIMIT_MB },
       { what: 'memory of the large over the small', value: ratio['redis-backup, 100 MB'], atMost: 1.15 },
     ],
-  };
-}
-
-export function compare(name: string, runs: Map<string, Run>, own: string, peers: string[]): Report {
-  const ours = runs.get(own) as Run;
-  const there = peers.flatMap((peer) => (runs.has(peer) ? [[peer, runs.get(peer) as Run] as const] : []));
-  return {
-    name,
-    ours,
-    peers: Object.fromEntries(there),
-    ratio: Object.fromEntries(there.map(([peer, { seconds }]) => [peer, round(ours.seconds / seconds, 3)])),
   };
 }

@@ -8,12 +8,19 @@ import { WORKFLOW_IDS } from '../model/operations.ts';
 import { killAtTheEnd } from '../test/support/processes.ts';
 import type { RedisServer } from '../test/support/redis-server.ts';
 import { startS3 } from '../test/support/s3-server.ts';
-import { type BenchResult, compare, LIMIT_MB } from './backup.ts';
 import { rdbWithKeys, redisWith } from './data.ts';
-import type { BenchOptions } from './main.ts';
 import { INSTANCE, type Ours, startOurs } from './ours.ts';
 import { quantile } from './processes.ts';
-import { alternate, type Contender, type Goal, type Report } from './report.ts';
+import {
+  alternate,
+  type BenchOptions,
+  type BenchResult,
+  type Contender,
+  compare,
+  type Goal,
+  LIMIT_MB,
+  type Report,
+} from './report.ts';
 import { freshDirectory, load } from './restore.ts';
 
 const OWN_LOAD = "Redis' own load";

@@ -4,19 +4,8 @@ import { benchArchive } from './archive.ts';
 import { benchBackup, benchMemory } from './backup.ts';
 import { benchLive } from './live.ts';
 import { benchRecovery } from './recovery.ts';
-import { toJson, toText } from './report.ts';
+import { type BenchOptions, toJson, toText } from './report.ts';
 import { benchRestore } from './restore.ts';
-
-export interface BenchOptions {
-  keys: number;
-  runs: number;
-  /** Without Temporal, stage by stage. */
-  pipeline: boolean;
-  /** With the option that turns `rdbcompression` off at the fork. */
-  uncompressedFork: boolean;
-  cpuProf: boolean;
-  note: (text: string) => void;
-}
 
 const HELP = `npm run bench -- backup    snapshot of a loaded Redis to a local S3 server
 npm run bench -- restore   from that S3 server to a Redis that has loaded it

@@ -8,9 +8,7 @@ import type { RecoveryReport } from '../model/recovery.ts';
 import { House } from '../test/support/house.ts';
 import { pipeline } from '../test/support/pipeline.ts';
 import { until } from '../test/support/until.ts';
-import { type BenchResult, compare } from './backup.ts';
-import type { BenchOptions } from './main.ts';
-import { alternate, type Contender, type Goal, type Run } from './report.ts';
+import { alternate, type BenchOptions, type BenchResult, type Contender, compare, type Goal, type Run } from './report.ts';
 import { benchCommands } from './shapes.ts';
 import { endOfSteps } from './steps.ts';
 

@@ -31,6 +31,26 @@ export interface Goal {
   atMost: number;
 }
 
+export interface BenchOptions {
+  keys: number;
+  runs: number;
+  /** Without Temporal, stage by stage. */
+  pipeline: boolean;
+  /** With the option that turns `rdbcompression` off at the fork. */
+  uncompressedFork: boolean;
+  cpuProf: boolean;
+  note: (text: string) => void;
+}
+
+export interface BenchResult {
+  report: Report;
+  about: string;
+  goals: Goal[];
+}
+
+/** What a worker may have. */
+export const LIMIT_MB = 250;
+
 /** Runs all contenders in turn, several times: what disturbs the machine for a while disturbs them all. */
 export async function alternate(contenders: Contender[], runs: number, note: (text: string) => void): Promise<Map<string, Run>> {
   const measured = new Map<string, Run[]>(contenders.map(({ name }) => [name, []]));
@@ -42,6 +62,17 @@ export async function alternate(contenders: Contender[], runs: number, note: (te
     }
   }
   return new Map([...measured].map(([name, all]) => [name, medianRun(all)]));
+}
+
+export function compare(name: string, runs: Map<string, Run>, own: string, peers: string[]): Report {
+  const ours = runs.get(own) as Run;
+  const there = peers.flatMap((peer) => (runs.has(peer) ? [[peer, runs.get(peer) as Run] as const] : []));
+  return {
+    name,
+    ours,
+    peers: Object.fromEntries(there),
+    ratio: Object.fromEntries(there.map(([peer, { seconds }]) => [peer, round(ours.seconds / seconds, 3)])),
+  };
 }
 
 function medianRun(runs: Run[]): Run {

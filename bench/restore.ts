@@ -9,14 +9,12 @@ import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { findBinary } from '../test/support/binaries.ts';
 import { freePort, type RedisServer } from '../test/support/redis-server.ts';
 import { type S3Server, startS3 } from '../test/support/s3-server.ts';
-import { type BenchResult, compare } from './backup.ts';
 import { rdbWithKeys, redisWith } from './data.ts';
-import type { BenchOptions } from './main.ts';
 import { startOurs } from './ours.ts';
 import { walg } from './peers.ts';
 import { runJob } from './pipeline.ts';
 import { ProcessMeter } from './processes.ts';
-import { alternate, type Contender, type Run } from './report.ts';
+import { alternate, type BenchOptions, type BenchResult, type Contender, compare, type Run } from './report.ts';
 
 const BASELINE = 'load + download';
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { CommandContext, CommandSpec, Given, OptionSpec } from './command.ts';
@@ -8,6 +7,7 @@ import { jsonOutput } from './output/json.ts';
 import type { Streams } from './output/output.ts';
 import { textOutput } from './output/text.ts';
 import { completing, withConfig } from './output/with-config.ts';
+import { softwareVersion } from './software-version.ts';
 
 /** What surrounds a call of the command; tests hand in their own. */
 export interface Surroundings {
@@ -108,12 +108,6 @@ function usageError(error: CommanderError, args: readonly string[]): RecoveryErr
   return new RecoveryError('USAGE', isHelp ? 'no command was given' : message, {
     next: `See \`redis-backup${command ? ` ${command.name}` : ''} --help\`.`,
   });
-}
-
-/** From package.json. */
-export function softwareVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 export type { CommandContext };

@@ -1,12 +1,11 @@
 import { isIP } from 'node:net';
 import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
 import { NEVER_RENAMED, SENT_COMMANDS } from '../model/sent-commands.ts';
-import type { Problem } from './problems.ts';
+import type { Find, Problem } from './problems.ts';
 import { checkRecovery } from './recovery-checks.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
-export type Find = (path: readonly PropertyKey[], message: string) => void;
 
 /** What no single field can say: fields that exclude or need each other. Runs when every field is right by itself. */
 export function crossChecks(raw: RawConfig): Problem[] {

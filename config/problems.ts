@@ -10,6 +10,8 @@ export interface Problem {
   message: string;
 }
 
+export type Find = (path: Problem['path'], message: string) => void;
+
 const NOT_YET: Readonly<Record<string, string>> = {
   docker: 'docker is not supported in this version',
   kubernetes: 'kubernetes is not supported in this version',

@@ -1,5 +1,5 @@
 import { OTHER } from '../model/data-class.ts';
-import type { Find } from './cross-checks.ts';
+import type { Find } from './problems.ts';
 import type { RawConfig } from './schema.ts';
 
 /** What no single field of `recovery` can say. */

@@ -1,7 +1,7 @@
 import type { ErrorCode } from './errors.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { formatBounds, formatCount, formatCountOf, formatDuration } from './format.ts';
-import type { RestoreMode } from './plan.ts';
+import type { RestoreMode } from './plan-types.ts';
 
 /** What was measured around one load. Functions are no keys: none of these figures counts them. */
 export interface CountFacts {

@@ -1,45 +1,9 @@
 import { formatBytes, formatCountOf, formatList } from './format.ts';
 import type { RestoreReport } from './operations.ts';
-import type { Refusal, RestorePlan } from './plan.ts';
-import { sentinelsWatch } from './plan-facts.ts';
+import { type LiveFacts, sentinelsWatch } from './plan-facts.ts';
 import { refuse } from './plan-identity.ts';
-
-/** What decides whether a Redis can be loaded live. Gathered read-only; the shape of redis/live/conditions.ts. */
-export interface LiveFacts {
-  product: 'redis' | 'valkey';
-  version: string;
-  runId: string;
-  role: 'master' | 'slave';
-  isLoading: boolean;
-  usedMemoryBytes: number;
-  systemMemoryBytes?: number;
-  modules: string[];
-  isCluster: boolean;
-  sentinels?: number;
-  isTlsReplication: boolean;
-  minReplicasToWrite: number;
-  settings: { masterauth: 'none' | 'known' | 'unknown' };
-  /** CONFIG is disabled there, or has a name that nobody knows: nothing can be set for the load. */
-  lacksConfig?: true;
-  appendonly?: boolean;
-  save?: string;
-  /** Of its own files, where they are on the machine of the worker. Absent: not known. */
-  disk?: { dir: string; freeBytes: number };
-  /** Whether Redis can connect to the worker: the load goes that way. Absent: could not be tried. */
-  path?: { isReachable: true } | { isReachable: false; why: string };
-  /** Where the worker listens, as Redis sees it. */
-  workerAddress: string;
-}
-
-/** How a live restore works, and what clients feel. */
-export interface PlannedLive {
-  /** `swapdb`: the old data is read until the new is complete. `disk`: reads answer LOADING while it is loaded. */
-  load: 'swapdb' | 'disk';
-  /** From REPLICAOF to promotion: about so long every write gets READONLY. */
-  writesRefusedSeconds: number;
-  workerAddress: string;
-  runId: string;
-}
+import type { Refusal, RestorePlan } from './plan-types.ts';
+import type { PlannedLive } from './planned.ts';
 
 /** Redis' own load takes so long for a byte (measured: 600 MB in 4.4 s); a live load at most 1.7 times that. */
 const LOAD_BYTES_PER_SECOND = 130_000_000;

@@ -1,19 +1,8 @@
 import { formatCount, formatList } from './format.ts';
-import type { MergePlan, MergeRehearsal, PlannedMerge } from './merge.ts';
-import { mergeCommand } from './merge-outcome.ts';
+import type { MergeLoss, MergePlan, MergeRehearsal, PlannedMerge } from './merge.ts';
+import { mergeCommand, onlyCommand } from './merge-commands.ts';
 import { atWhen } from './plan-loss.ts';
 import type { PlannedMoment, Refusal } from './plan-types.ts';
-
-/** A merge that brings back much less than its backup has: the log behind it has taken the keys away. */
-export interface MergeLoss {
-  /** Of these classes less than half is left of what the backup has alive, or nobody can tell what the log had of them. */
-  classes: string[];
-  /** What the log has that takes much at once, oldest first. */
-  moments: PlannedMoment[];
-  /** What `--accept-loss` takes: of the same classes, by the same moments, and of how many keys. */
-  digest: string;
-  accepted: boolean;
-}
 
 /** Below this part it is a loss that nobody may find out about afterwards. */
 const HALF = 0.5;
@@ -108,9 +97,6 @@ export function mergeMomentWarnings(plan: MergePlan, moments: readonly PlannedMo
     `the log that was replayed takes much at once: ${namedMoments(moments)}; to have ${worst.command} undone: \`${onlyCommand(plan, worst)}\``,
   ];
 }
-
-const onlyCommand = ({ instance, classes, intoAnother }: MergePlan, { until }: PlannedMoment): string =>
-  `redis-backup restore ${instance} --only ${classes.map(({ name }) => name).join(',')}${until === undefined ? '' : ` --until ${until}`}${intoAnother ? ' --into-another' : ''}`;
 
 /** What takes a whole database takes most; of equals the last. */
 const worstOf = (moments: readonly PlannedMoment[]): PlannedMoment | undefined =>

@@ -1,8 +1,8 @@
 import { formatCount, formatCountOf, formatTime } from './format.ts';
 import type { MergedKeys, MergedReport, MergeOutcome, MergePlan } from './merge.ts';
+import { mergeCommand } from './merge-commands.ts';
 import { mergeMomentWarnings } from './merge-loss.ts';
 import { maxmemoryFor, unknownRoom } from './merge-room.ts';
-import { formatOffset } from './until.ts';
 
 /** So few, or this part of them, may have been deleted by the applications themselves while keys came back. */
 const FEW = 2;
@@ -45,13 +45,6 @@ export function mergeToDo(plan: MergePlan, outcome: MergeOutcome): string[] {
   const isFull = evicted > 0 || /maxmemory|OOM/.test(stopped ?? '');
   const room = isFull ? `set maxmemory to at least ${formatCount(maxmemoryFor(needs.room, needs.memoryBytes))} bytes, then ` : '';
   return [`${[...missing, ...why].join('; ')}. To bring them back: ${room}\`${mergeCommand(plan)}\`, which keeps what is there`];
-}
-
-/** Carries out this very plan. */
-export function mergeCommand({ instance, backupId, log, classes, intoAnother }: MergePlan): string {
-  const last = log?.ranges.at(-1);
-  const until = log && last ? ` --until ${formatOffset(last.timelineId, last.to)}` : '';
-  return `redis-backup restore ${instance} ${backupId} --only ${classes.map(({ name }) => name).join(',')}${until}${intoAnother ? ' --into-another' : ''} --yes`;
 }
 
 function isShort({ failed, promised, standing }: MergedKeys): boolean {

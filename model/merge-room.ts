@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatList } from './format.ts';
-import type { Refusal } from './plan.ts';
+import type { Refusal } from './plan-types.ts';
 
 /** Memory of a living Redis, as it is at one moment. */
 export interface Room {

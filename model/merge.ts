@@ -5,9 +5,8 @@ import type { Bounds } from './expiry-timeline.ts';
 import { formatCount, formatList } from './format.ts';
 import { classLosses } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import type { MergeLoss } from './merge-loss.ts';
 import type { MergeNeeds } from './merge-room.ts';
-import type { PlannedLog, PlannedMoment, Refusal } from './plan.ts';
+import type { PlannedLog, PlannedMoment, Refusal } from './plan-types.ts';
 
 /** Input of `mergeFromBackup`. */
 export interface MergeInput {
@@ -24,6 +23,17 @@ export interface MergeInput {
   intoAnother?: boolean;
   /** Only say what would be brought back: a copy is loaded for it, and compared with the instance. */
   planOnly?: boolean;
+}
+
+/** A merge that brings back much less than its backup has: the log behind it has taken the keys away. */
+export interface MergeLoss {
+  /** Of these classes less than half is left of what the backup has alive, or nobody can tell what the log had of them. */
+  classes: string[];
+  /** What the log has that takes much at once, oldest first. */
+  moments: PlannedMoment[];
+  /** What `--accept-loss` takes: of the same classes, by the same moments, and of how many keys. */
+  digest: string;
+  accepted: boolean;
 }
 
 /** What a merge would bring back, computed before anything is touched. Without a rehearsal its numbers are of the backup alone. */

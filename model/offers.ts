@@ -1,5 +1,5 @@
 import type { DataClass } from './data-class.ts';
-import type { DataFacts } from './data-decision.ts';
+import type { DataFacts } from './data-facts.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import type { RestoreOffer } from './recovery.ts';
 import { parseUntil } from './until.ts';

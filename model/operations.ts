@@ -1,4 +1,4 @@
-import type { PlannedLosses, RestorePlan } from './plan.ts';
+import type { PlannedLosses, RestorePlan } from './plan-types.ts';
 import { STEP_IDS } from './runbook.ts';
 import type { KeysAfter } from './stands-check.ts';
 

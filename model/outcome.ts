@@ -3,40 +3,9 @@ import { AT_ONCE } from './destructive.ts';
 import type { Bounds } from './expiry-timeline.ts';
 import { type ClassLoss, sumOfBounds } from './loss.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import type { PlanInput, PlannedLog } from './plan.ts';
+import type { PlanInput, PlannedLog } from './plan-types.ts';
+import type { Knowledge, OutcomeClass, OutcomeRow, PlannedOutcome } from './planned.ts';
 import type { ClassKeys, Rehearsal } from './rehearsal.ts';
-
-/**
- * How the column "after this restore" is known. `rehearsed`: counted after backup and log had been tried. `expiry`: there is no
- * log, and the times to live of the backup tell. `estimate`: there is a log, and nobody tried it.
- */
-export type Knowledge = 'rehearsed' | 'expiry' | 'estimate';
-
-/** What stands in Redis after a restore, beside what is in the backup and what stands there now. */
-export interface PlannedOutcome {
-  known: Knowledge;
-  /** With `estimate`: why it was not tried. */
-  why?: string;
-  /** Milliseconds since 1970, by the clock of the target: `afterRestore` is what is alive then. */
-  atMs: number;
-  all: OutcomeRow;
-  classes: OutcomeClass[];
-  databases: OutcomeRow[];
-}
-
-export interface OutcomeRow {
-  name: string;
-  inBackup: number;
-  /** Absent: it could not be counted. */
-  inRedisNow?: number;
-  /** Absent: it cannot be told. */
-  afterRestore?: Bounds;
-}
-
-export interface OutcomeClass extends OutcomeRow, Pick<ClassLoss, 'expiry' | 'sensitive' | 'whenLost'> {
-  /** Of the keys that Redis has now, those that are not there afterwards. Absent where either is not known. */
-  lost?: Bounds;
-}
 
 /** @param ofBackup - the classes of the backup, with what of them is alive now */
 export function plannedOutcome(input: PlanInput, ofBackup: readonly ClassLoss[]): PlannedOutcome {

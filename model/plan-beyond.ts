@@ -1,8 +1,8 @@
 import { takenAtMs } from './backup-time.ts';
 import { type Beyond, beyondText } from './beyond.ts';
 import { formatCount, formatCountOf, formatTime } from './format.ts';
-import type { PlanInput, PlannedLog, Refusal } from './plan.ts';
 import { restoreCommand } from './plan-commands.ts';
+import type { PlanInput, PlannedLog, Refusal } from './plan-types.ts';
 import { formatOffset } from './until.ts';
 
 /** A plan names no more than these, and counts the others: it stays small. */

@@ -1,5 +1,5 @@
 import { formatCount } from './format.ts';
-import type { PlannedLog, PlannedMoment, PlanOptions, RestorePlan } from './plan.ts';
+import type { PlannedLog, PlannedMoment, PlanOptions, RestorePlan } from './plan-types.ts';
 import { formatOffset } from './until.ts';
 
 interface AskedRestore {

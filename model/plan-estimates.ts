@@ -1,6 +1,7 @@
 import type { Owner } from './owner.ts';
-import type { PlanOptions, RestoreMode, RestorePlan, TargetFacts } from './plan.ts';
+import type { TargetFacts } from './plan-facts.ts';
 import type { Loads } from './plan-loads.ts';
+import type { PlanOptions, RestoreMode, RestorePlan } from './plan-types.ts';
 
 /** For the AOF manifest, an empty incr, the log of the start. */
 const SMALL_FILES_BYTES = 1_000_000;

@@ -113,3 +113,30 @@ export interface TargetIdentity {
 }
 
 export const sentinelsWatch = (count: number): string => formatCountOf(count, 'Sentinel watches', 'Sentinels watch');
+
+/** What decides whether a Redis can be loaded live. Gathered read-only; the shape of redis/live/conditions.ts. */
+export interface LiveFacts {
+  product: 'redis' | 'valkey';
+  version: string;
+  runId: string;
+  role: 'master' | 'slave';
+  isLoading: boolean;
+  usedMemoryBytes: number;
+  systemMemoryBytes?: number;
+  modules: string[];
+  isCluster: boolean;
+  sentinels?: number;
+  isTlsReplication: boolean;
+  minReplicasToWrite: number;
+  settings: { masterauth: 'none' | 'known' | 'unknown' };
+  /** CONFIG is disabled there, or has a name that nobody knows: nothing can be set for the load. */
+  lacksConfig?: true;
+  appendonly?: boolean;
+  save?: string;
+  /** Of its own files, where they are on the machine of the worker. Absent: not known. */
+  disk?: { dir: string; freeBytes: number };
+  /** Whether Redis can connect to the worker: the load goes that way. Absent: could not be tried. */
+  path?: { isReachable: true } | { isReachable: false; why: string };
+  /** Where the worker listens, as Redis sees it. */
+  workerAddress: string;
+}

@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.ts';
-import type { PlanInput, Refusal } from './plan.ts';
+import type { PlanInput, Refusal } from './plan-types.ts';
 
 export const refuse = (code: ErrorCode, message: string, next: string): Refusal => ({ code, message, next });
 

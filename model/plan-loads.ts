@@ -1,5 +1,5 @@
 import type { RdbFacts, SnapshotManifest } from './manifest.ts';
-import type { PlanInput, PlannedLog } from './plan.ts';
+import type { PlanInput, PlannedLog } from './plan-types.ts';
 import { rehearsedResult } from './rehearsal.ts';
 
 /** What Redis loads: the backup, the backup and the log, or the one RDB in which a rehearsal kept what came of both. */

@@ -1,8 +1,8 @@
 import { formatCountOf, formatList } from './format.ts';
 import { foreignText } from './log-needs.ts';
-import type { PlanInput, Refusal } from './plan.ts';
 import { refuse } from './plan-identity.ts';
 import { whatIsLoaded } from './plan-loads.ts';
+import type { PlanInput, Refusal } from './plan-types.ts';
 
 const BEFORE = 'restore to a moment before it, which `redis-backup restore --until` takes as a time or an offset';
 

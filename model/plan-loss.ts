@@ -1,30 +1,10 @@
 import { isAccepted, lossToken } from './accepted-loss.ts';
 import { formatBounds, formatCount, formatCountOf, passedText } from './format.ts';
-import type { OutcomeRow } from './outcome.ts';
-import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan.ts';
 import { exactSource, restoreCommand, undoOf } from './plan-commands.ts';
 import { refuse } from './plan-identity.ts';
+import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './plan-types.ts';
+import type { Consent, LossKind, OutcomeRow, PlannedLoss } from './planned.ts';
 import type { KeysAfter } from './stands-check.ts';
-
-/**
- * Why somebody has to consent. `nothing`: Redis would end empty. `untold`: the log takes much away, and was not tried.
- * `unforeseen`: what comes out is only seen when it is there. `now`, `backup`: less than half of what Redis holds now, of what the backup holds; `log`: of what stood
- * there before the log took it away; with a name, of that class.
- */
-export type LossKind = 'nothing' | 'untold' | 'unforeseen' | Against | `${Against} of ${string}`;
-type Against = 'now' | 'backup' | 'log';
-
-/** A restore after which much less is there than before, or than in its backup. */
-export interface PlannedLoss {
-  kinds: LossKind[];
-  /** The same as long as the loss is of the same kind, by the same moments. */
-  digest: string;
-  /** What `--accept-loss` takes: that digest, and how many keys it costs. */
-  token: string;
-  accepted: boolean;
-  /** What a person types at the question, who means it. */
-  phrase: string;
-}
 
 /** Below this part it is a loss that nobody may find out about afterwards. */
 const HALF = 0.5;
@@ -79,8 +59,6 @@ const lossDigestSource = (
   ]);
 
 type Causes = Pick<RestorePlan, 'moments' | 'moreMoments'>;
-
-export type Consent = Pick<PlannedLoss, 'digest' | 'token' | 'accepted'>;
 
 export function consentTo(input: PlanInput, kinds: LossKind[], plan: Causes & Pick<RestorePlan, 'outcome'>): Consent {
   const digest = input.digestOf(lossDigestSource(input, kinds, plan));

@@ -1,8 +1,8 @@
 import { formatCountOf, formatList } from './format.ts';
 import type { ServerFacts } from './manifest.ts';
 import type { NextStart, NextStarted, StartDifference } from './next-start.ts';
-import type { PlanInput, Refusal } from './plan.ts';
 import { refuse } from './plan-identity.ts';
+import type { PlanInput, Refusal } from './plan-types.ts';
 import { startUserProblems } from './start-user.ts';
 
 /** A list that is longer says how many more there are. */

@@ -1,8 +1,8 @@
 import { formatBounds, formatCount, formatCountOf, formatDuration, formatTime } from './format.ts';
-import type { OutcomeRow } from './outcome.ts';
-import type { PlannedMoment, RestorePlan } from './plan.ts';
 import { undoOf } from './plan-commands.ts';
 import { tookText, whenOf } from './plan-loss.ts';
+import type { PlannedMoment, RestorePlan } from './plan-types.ts';
+import type { OutcomeRow } from './planned.ts';
 
 /** Where the log that is replayed takes much away, and how each is undone. */
 export function momentSection(plan: RestorePlan): string[] {

@@ -1,6 +1,6 @@
 import { describeOwner } from './owner.ts';
-import type { PlanInput, Refusal, RestorePlan } from './plan.ts';
 import { refuse } from './plan-identity.ts';
+import type { PlanInput, Refusal, RestorePlan } from './plan-types.ts';
 
 /** Data of another Redis, or of another deployment, comes in only where somebody has said that it is meant. */
 export function ownerRefusal({ instance, foreignOwner, options }: PlanInput): Refusal | undefined {

@@ -2,7 +2,6 @@ import { inOrder } from './backup-time.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
 import { liveRefusals } from './live.ts';
 import type { ServerFacts } from './manifest.ts';
-import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan.ts';
 import { beyondRefusal } from './plan-beyond.ts';
 import { savedAtStop } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
@@ -12,6 +11,7 @@ import { commandRefusals } from './plan-log-needs.ts';
 import { lossRefusal } from './plan-loss.ts';
 import { asStartedNext, nextStartRefusals } from './plan-next-start.ts';
 import { ownerRefusal } from './plan-owner.ts';
+import type { AppendForm, PlanInput, Refusal, RestorePlan } from './plan-types.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from './rdb-versions.ts';
 import { doubtRefusal, type TargetDoubt, targetDoubt } from './target-doubt.ts';
 

@@ -1,7 +1,8 @@
 import { formatBytes, formatCountOf } from './format.ts';
-import type { PlannedStep, RestorePlan, TargetFacts } from './plan.ts';
 import { savedAtStop } from './plan-estimates.ts';
+import type { TargetFacts } from './plan-facts.ts';
 import type { Loads } from './plan-loads.ts';
+import type { PlannedStep, RestorePlan } from './plan-types.ts';
 import { startUserText } from './start-user.ts';
 
 /** The slowest load measured: 50.5 MB of small keys in 0.64 s on redis 7.0.15, 2 cores; 620 MB took 4.4 s (141 MB/s). */

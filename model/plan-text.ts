@@ -1,10 +1,10 @@
 import { formatBytes, formatDuration, formatTime } from './format.ts';
-import type { PlannedLive } from './live.ts';
 import { placeText } from './owner.ts';
-import type { PlannedLog, RestorePlan } from './plan.ts';
 import { beyondLines } from './plan-beyond.ts';
 import { lossSection, momentSection, outcomeTables, untriedSection } from './plan-outcome-text.ts';
 import { ownerLine } from './plan-owner.ts';
+import type { PlannedLog, RestorePlan } from './plan-types.ts';
+import type { PlannedLive } from './planned.ts';
 import { doubtLine } from './target-doubt.ts';
 
 /** What `restore --plan` prints: what takes data away and what is lost first, then what happens. Lines end without blanks; no colour. */

@@ -1,13 +1,11 @@
 import type { Beyond } from './beyond.ts';
 import type { DataClass } from './data-class.ts';
 import type { ErrorCode } from './errors.ts';
-import type { LiveFacts, PlannedLive } from './live.ts';
 import type { LogNeeds } from './log-needs.ts';
 import type { SnapshotManifest } from './manifest.ts';
-import type { PlannedOutcome } from './outcome.ts';
 import type { Owner, TakenFrom } from './owner.ts';
-import type { TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
-import type { Consent, PlannedLoss } from './plan-loss.ts';
+import type { LiveFacts, TargetFacts, TargetIdentity, TargetLayout } from './plan-facts.ts';
+import type { Consent, PlannedLive, PlannedLoss, PlannedOutcome } from './planned.ts';
 import type { RehearsalOutcome, RehearsedMoment } from './rehearsal.ts';
 
 /** `rdb-file`: the server loads dump.rdb. `append-only-directory`: it loads a multi-part directory whose base is the RDB. */
@@ -48,8 +46,6 @@ export interface PlanInput {
   /** SHA-256 of a text, as short as people copy it. */
   digestOf(text: string): string;
 }
-
-export type { PlannedLoss } from './plan-loss.ts';
 
 /** What a person may allow by name. */
 export interface PlanOptions {

@@ -16,6 +16,7 @@ import { heaviest } from './rehearsed-moments.ts';
 
 export type * from './plan-facts.ts';
 export type * from './plan-types.ts';
+export type * from './planned.ts';
 
 export const PLAN_VERSION = 1;
 

@@ -96,6 +96,12 @@ export interface Assessment {
   applications: string[];
 }
 
+/** Of an act: what was found before. */
+export interface ActInput {
+  instance: string;
+  assessment: Assessment;
+}
+
 /** Redis serves again: a read and a write were answered. */
 export interface ServesAgain {
   runId: string;

@@ -6,8 +6,7 @@ import { standingIn } from '../../redis/live/standing.ts';
 import { currentJob } from '../job-context.ts';
 import { stage } from '../stage.ts';
 import type { World } from '../world.ts';
-import { Load } from './load.ts';
-import type { LiveBefore } from './load-live.ts';
+import { type LiveBefore, Load } from './load.ts';
 import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
 
 export interface LoadBackInput {

@@ -4,30 +4,11 @@ import { loadsLog, rehearsedResult } from '../../model/rehearsal.ts';
 import { openRedis } from '../../redis/client.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { type OwnPersistence, ownPersistence } from '../../redis/live/own-persistence.ts';
-import type { FollowSettings } from '../../redis/live/settings.ts';
 import { currentJob } from '../job-context.ts';
 import { type Staged, stage } from '../stage.ts';
 import type { World } from '../world.ts';
-import type { ConfigFileState } from './config-file.ts';
-import { Load, letGo, restarted } from './load.ts';
+import { type LiveBefore, type LiveLoad, Load, letGo, restarted } from './load.ts';
 import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
-
-/** A Redis before the first change of a load. */
-export interface LiveBefore {
-  settings: FollowSettings;
-  /** Its own in the stream of replication: by this it is told which data stands there. */
-  offset: number;
-}
-
-export interface LiveLoad {
-  runId: string;
-  /** From the first REPLICAOF to promotion, whatever came between. */
-  writesRefusedSeconds: number;
-  /** Changes that were accepted between two attempts, and overwritten by the next. */
-  acceptedBetween: number;
-  /** Somebody has run CONFIG REWRITE meanwhile. */
-  configFile?: ConfigFileState;
-}
 
 export interface PutBackLiveInput {
   instance: string;

@@ -14,9 +14,25 @@ import { currentJob, type JobContext } from '../job-context.ts';
 import type { StagedFile } from '../stage.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { type Attempts, beginAttempt, endAttempt } from './attempts.ts';
-import { followLines, mendConfigFile } from './config-file.ts';
-import type { LiveBefore, LiveLoad } from './load-live.ts';
+import { type ConfigFileState, followLines, mendConfigFile } from './config-file.ts';
 import { listenHostOf } from './survey-live.ts';
+
+/** A Redis before the first change of a load. */
+export interface LiveBefore {
+  settings: FollowSettings;
+  /** Its own in the stream of replication: by this it is told which data stands there. */
+  offset: number;
+}
+
+export interface LiveLoad {
+  runId: string;
+  /** From the first REPLICAOF to promotion, whatever came between. */
+  writesRefusedSeconds: number;
+  /** Changes that were accepted between two attempts, and overwritten by the next. */
+  acceptedBetween: number;
+  /** Somebody has run CONFIG REWRITE meanwhile. */
+  configFile?: ConfigFileState;
+}
 
 /** Our primary is known by this user name: whoever undoes knows by it that Redis follows us and nobody else. */
 const USER = 'redis-backup';

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
-import type { LiveFacts } from '../../model/live.ts';
 import type { TargetFacts } from '../../model/plan.ts';
+import type { LiveFacts } from '../../model/plan-facts.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { ownPortOf } from '../../redis/connection.ts';

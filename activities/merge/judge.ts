@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isAccepted, lossToken } from '../../model/accepted-loss.ts';
-import type { MergePlan, MergeRehearsal } from '../../model/merge.ts';
-import { keysLostByLog, lostByLog, type MergeLoss, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
+import type { MergeLoss, MergePlan, MergeRehearsal } from '../../model/merge.ts';
+import { keysLostByLog, lostByLog, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
 import { roomRefusals } from '../../model/merge-room.ts';
 import type { PlannedMoment, Refusal } from '../../model/plan-types.ts';
 import { doubtRefusal } from '../../model/target-doubt.ts';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type DataFacts, decideOnData, isConclusive, offerDigestSource, type PresentKeys } from '../../model/data-decision.ts';
+import { decideOnData, isConclusive, offerDigestSource } from '../../model/data-decision.ts';
+import type { DataFacts, PresentKeys } from '../../model/data-facts.ts';
 import { ownerLine } from '../../model/plan-owner.ts';
 import type { Assessment, DataDecision, SignInForecast } from '../../model/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery-settings.ts';

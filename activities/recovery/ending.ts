@@ -5,7 +5,7 @@ import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import type { RedisInfo } from '../../redis/info.ts';
 import { currentJob } from '../job-context.ts';
-import { shutdown } from '../restore.ts';
+import { shutdown } from '../shutdown.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */

@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { cutText, damageText, type LogDamage } from '../../model/log-damage.ts';
+import type { ActInput } from '../../model/recovery.ts';
 import { type CutAside, cutBefore, cutLog, writeLogLook } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
 import type { DataLayout, Platform } from '../../platforms/platform.ts';
@@ -15,7 +16,6 @@ import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { World } from '../world.ts';
 import { endWithoutSave } from './ending.ts';
-import type { ActInput } from './restart.ts';
 import { refuseWhenServing } from './set-aside.ts';
 
 const NEW_DEFAULT = 'appendonlydir';

@@ -1,12 +1,12 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { unfinishedOf } from '../../model/left-behind.ts';
+import type { ActInput } from '../../model/recovery.ts';
 import { leftBehind, putBack, refuseBesideDirect } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { World } from '../world.ts';
 import { endWithoutSave } from './ending.ts';
-import type { ActInput } from './restart.ts';
 
 export const createPutBackDataActivities = (world: World) => ({
   /**

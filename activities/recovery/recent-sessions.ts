@@ -1,4 +1,4 @@
-import type { RecentSessions } from '../../model/data-decision.ts';
+import type { RecentSessions } from '../../model/data-facts.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { PlannedLog } from '../../model/plan.ts';

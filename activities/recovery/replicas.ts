@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Candidate, chooseReplica } from '../../model/choose-replica.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { sentinelsWatch } from '../../model/plan-facts.ts';
-import type { Assessment } from '../../model/recovery.ts';
+import type { ActInput, Assessment } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
@@ -11,7 +11,6 @@ import { countSentinels } from '../../redis/sentinels.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { quickly } from './ending.ts';
-import type { ActInput } from './restart.ts';
 
 export interface Failed {
   address: string;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { unstartable } from '../../model/plan-next-start.ts';
-import type { Assessment } from '../../model/recovery.ts';
+import type { ActInput, Assessment } from '../../model/recovery.ts';
 import {
   inOperation,
   logBytes,
@@ -20,11 +20,6 @@ import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, endWithSave, quickInfo } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
-
-export interface ActInput {
-  instance: string;
-  assessment: Assessment;
-}
 
 export interface RestartInput extends ActInput {
   /** A person wants it now. */

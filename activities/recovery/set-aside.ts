@@ -1,13 +1,12 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { staysInUse } from '../../model/failure-class.ts';
-import type { Assessment } from '../../model/recovery.ts';
+import type { ActInput, Assessment } from '../../model/recovery.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithoutSave, quickInfo } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
-import type { ActInput } from './restart.ts';
 
 export interface KeptAside {
   directory: string;

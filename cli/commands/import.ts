@@ -9,6 +9,7 @@ import { claimOwner, requireOwn } from '../../repository/owner.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
 import type { Imported } from '../import/run.ts';
+import { softwareVersion } from '../software-version.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `import PATH [INSTANCE]`: makes a backup of data that a person has in hand. */
@@ -33,10 +34,10 @@ export const importCommand: CommandSpec = {
     if (!settings) throw new Error(`${instance} has just been found`);
     const { store } = await repository();
     await requireOwn(store, targetOf(loaded, instance, 'command'), 'nothing is stored');
-    const [{ importData }, { version }] = await Promise.all([import('../import/run.ts'), softwareOf()]);
+    const { importData } = await import('../import/run.ts');
     try {
       const imported = await importData(resolve(path), {
-        ...{ repository: await repository(), instance: settings, softwareVersion: version, now, signal: interrupt },
+        ...{ repository: await repository(), instance: settings, softwareVersion: softwareVersion(), now, signal: interrupt },
         onRead: async () => claimForImport(store, targetOf(loaded, instance, 'command'), now()),
         upToDamage: given.options.upToDamage === true,
         onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
@@ -56,11 +57,6 @@ async function claimForImport(store: ObjectStore, target: Target | undefined, no
   if (!target) return;
   await claimOwner(store, ownerOf(target, new Date(nowMs).toISOString()));
   await requireOwn(store, target, 'nothing is stored');
-}
-
-async function softwareOf(): Promise<{ version: string }> {
-  const { softwareVersion } = await import('../program.ts');
-  return { version: softwareVersion() };
 }
 
 export function importedText(imported: Imported): string {

@@ -1,22 +1,45 @@
 import { type Cursor, RAW } from './cursor.ts';
-import { entriesOf, HEADER_BYTES, rdbVersionOf, TRAILER_BYTES, trailerBytesOf, whyUnknown } from './format.ts';
+import { entriesOf, HEADER_BYTES, type RdbVersion, rdbVersionOf, TRAILER_BYTES, trailerBytesOf, whyUnknown } from './format.ts';
 import { DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
+import type { Tally } from './tally.ts';
 import { foreign, RdbTrouble } from './trouble.ts';
-import type { Walker } from './walker.ts';
 
-type Step = (walker: Walker, cursor: Cursor) => boolean;
+/** `listpack`: a string, with its head, that is a listpack of (field, value, moment). */
+export type ExpiryForm = 'ms' | 'seconds' | 'fieldMs' | 'fieldLength' | 'listpack';
+
+/** What a rare step knows of the walk that it is a part of, and may change. */
+export interface Walking {
+  header?: RdbVersion;
+  /** For each type and opcode of this version its layout, a place in the program; -1: not known. */
+  entries: Int32Array;
+  readonly tally: Tally;
+  /** Fields of each hash template met, by its id. */
+  readonly templates: Map<number, number>;
+  /** The name of the auxiliary field whose value comes next. */
+  auxName: string;
+  /** Of the key to come; NaN: it has none. */
+  expireAtMs: number;
+  /** Told where in the RDB an expiry stands, of a key or of hash fields. */
+  onExpiry: ((form: ExpiryForm, offset: number, bytes: number) => void) | undefined;
+  /** To the next step, past some bytes, which may lie in chunks to come. */
+  skip(bytes: number): true;
+  /** Into the loop that begins here. */
+  enter(count: number): true;
+}
+
+type Step = (walker: Walking, cursor: Cursor) => boolean;
 
 /** A step that only tells somebody of a length, or that it was here. */
 const afterLength =
-  (tell: (walker: Walker, cursor: Cursor) => void): Step =>
+  (tell: (walker: Walking, cursor: Cursor) => void): Step =>
   (walker, cursor) => {
     if (!cursor.length()) return false;
     tell(walker, cursor);
     return walker.skip(0);
   };
 const inPassing =
-  (tell: (walker: Walker) => void): Step =>
+  (tell: (walker: Walking) => void): Step =>
   (walker) => {
     tell(walker);
     return walker.skip(0);
@@ -49,7 +72,7 @@ const STEPS: { readonly [operation: number]: Step } = {
   [DO.trailer]: (walker) => walker.skip(walker.header ? trailerBytesOf(walker.header) : TRAILER_BYTES),
 };
 
-export function takeRareStep(operation: number, walker: Walker, cursor: Cursor): boolean {
+export function takeRareStep(operation: number, walker: Walking, cursor: Cursor): boolean {
   const step = STEPS[operation];
   if (step === undefined) throw cursor.broken('more bytes, after the end of the RDB,'); // DO.nothing
   const { position } = cursor;
@@ -58,7 +81,7 @@ export function takeRareStep(operation: number, walker: Walker, cursor: Cursor):
   return false;
 }
 
-function header(walker: Walker, cursor: Cursor): boolean {
+function header(walker: Walking, cursor: Cursor): boolean {
   if (cursor.position + HEADER_BYTES > cursor.end) return false;
   const first = cursor.bytes.subarray(cursor.position, cursor.position + HEADER_BYTES);
   const version = rdbVersionOf(first);
@@ -73,21 +96,21 @@ function header(walker: Walker, cursor: Cursor): boolean {
 /** A score of RDB 1 to 7: one byte of length, then digits; 253 to 255 stand for nan and the infinities. */
 const textDoubleBytes = (length: number): number => (length < 253 ? 1 + length : 1);
 
-function expireSeconds(walker: Walker, cursor: Cursor): boolean {
+function expireSeconds(walker: Walking, cursor: Cursor): boolean {
   if (cursor.position + 4 > cursor.end) return false;
   walker.expireAtMs = (cursor.littleEndian(cursor.position) | 0) * 1000;
   walker.onExpiry?.('seconds', cursor.offset, 4);
   return walker.skip(4);
 }
 
-function fieldExpireLength(walker: Walker, cursor: Cursor): boolean {
+function fieldExpireLength(walker: Walking, cursor: Cursor): boolean {
   const at = cursor.offset;
   if (!cursor.length()) return false;
   walker.onExpiry?.('fieldLength', at, cursor.offset - at);
   return walker.skip(0);
 }
 
-function fieldListpack(walker: Walker, cursor: Cursor): boolean {
+function fieldListpack(walker: Walking, cursor: Cursor): boolean {
   const at = cursor.offset;
   if (!cursor.stringHead()) return false;
   walker.onExpiry?.('listpack', at, cursor.offset - at + cursor.value);
@@ -103,7 +126,7 @@ const AUX_KEPT: ReadonlySet<string> = new Set(
 const LONGEST_AUX_BYTES = 256;
 const auxText = new Uint8Array(LONGEST_AUX_BYTES);
 
-function auxName(walker: Walker, cursor: Cursor): boolean {
+function auxName(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.stringHead()) return false;
   if (cursor.value <= LONGEST_AUX_BYTES && cursor.position + cursor.value > cursor.end) return false;
   const text = textOf(cursor);
@@ -111,7 +134,7 @@ function auxName(walker: Walker, cursor: Cursor): boolean {
   return walker.skip(cursor.value);
 }
 
-function auxValue(walker: Walker, cursor: Cursor): boolean {
+function auxValue(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.stringHead()) return false;
   if (walker.auxName !== '' && cursor.value <= LONGEST_AUX_BYTES) {
     if (cursor.position + cursor.value > cursor.end) return false;
@@ -131,7 +154,7 @@ function textOf({ encoding, bytes, position, value }: Cursor): string {
 const MODULE = { end: 0, signed: 1, unsigned: 2, float: 3, double: 4, string: 5 } as const;
 
 /** One tag and what it announces; the value of a module goes on until the tag `end`. */
-function modulePiece(walker: Walker, cursor: Cursor): boolean {
+function modulePiece(walker: Walking, cursor: Cursor): boolean {
   const at = cursor.offset;
   if (!cursor.length()) return false;
   switch (cursor.value) {
@@ -153,13 +176,13 @@ function modulePiece(walker: Walker, cursor: Cursor): boolean {
   }
 }
 
-function metadataClass(walker: Walker, cursor: Cursor): boolean {
+function metadataClass(walker: Walking, cursor: Cursor): boolean {
   if (cursor.position + 4 > cursor.end) return false;
   walker.tally.modules.noteMetadataClass(cursor.littleEndian(cursor.position));
   return walker.skip(4);
 }
 
-function template(walker: Walker, cursor: Cursor): boolean {
+function template(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.length()) return false;
   const id = cursor.value;
   if (!cursor.length()) return false;
@@ -167,7 +190,7 @@ function template(walker: Walker, cursor: Cursor): boolean {
   return walker.enter(cursor.value);
 }
 
-function templateValues(walker: Walker, cursor: Cursor): boolean {
+function templateValues(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.length()) return false;
   const fields = walker.templates.get(cursor.value);
   if (fields === undefined) throw cursor.broken(`hash of the template ${cursor.value}, which there is not,`);
@@ -175,7 +198,7 @@ function templateValues(walker: Walker, cursor: Cursor): boolean {
 }
 
 /** How many elements, and the insert cursor if there was ever one. */
-function array(walker: Walker, cursor: Cursor): boolean {
+function array(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.length()) return false;
   const elements = cursor.value;
   if (!cursor.length()) return false;
@@ -185,7 +208,7 @@ function array(walker: Walker, cursor: Cursor): boolean {
 }
 
 /** An element of an array: a string (0; short: 3), a number (1) or a double (2). */
-function tagged(walker: Walker, cursor: Cursor): boolean {
+function tagged(walker: Walking, cursor: Cursor): boolean {
   if (!cursor.length()) return false;
   if (cursor.value > 3) throw cursor.broken(`array element with the tag ${cursor.value}`);
   if (cursor.value === 1 || cursor.value === 2) return walker.skip(8);

@@ -2,10 +2,11 @@ import { RecoveryError } from '../../model/errors.ts';
 import { Crc64 } from './crc64.ts';
 import { TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
+import type { ExpiryForm } from './rare-steps.ts';
 import { shiftListpack } from './shift-listpack.ts';
 import { Tally } from './tally.ts';
 import { checksumMismatch, malformed, RdbTrouble } from './trouble.ts';
-import { type ExpiryForm, Walker } from './walker.ts';
+import { Walker } from './walker.ts';
 
 /**
  * Moves the expiry of every key and of every hash field of an RDB as it goes by, for a clone that is to look as if its data

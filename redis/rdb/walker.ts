@@ -3,7 +3,7 @@ import { PROGRAM, type RdbVersion, START, trailerBytesOf } from './format.ts';
 import { type KeyClasses, LONGEST_KEY_BYTES } from './key-classes.ts';
 import { DEEPEST_LOOP, DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
-import { takeRareStep } from './rare-steps.ts';
+import { takeRareStep, type Walking } from './rare-steps.ts';
 import type { Tally } from './tally.ts';
 import { RdbTrouble } from './trouble.ts';
 
@@ -11,26 +11,18 @@ import { RdbTrouble } from './trouble.ts';
 const CARRY_BYTES = 2 * LONGEST_KEY_BYTES;
 const LONGEST_NUMBER_BYTES = 11;
 
-/** `listpack`: a string, with its head, that is a listpack of (field, value, moment). */
-export type ExpiryForm = 'ms' | 'seconds' | 'fieldMs' | 'fieldLength' | 'listpack';
-
 /**
  * Follows the structure of an RDB through chunks that may end anywhere, and tells the tally what it meets. Values are stepped
  * over without being looked at. Memory: 192 KiB, whatever the file; nothing is made for the single key.
  */
-export class Walker {
+export class Walker implements Walking {
   header?: RdbVersion;
-  /** For each type and opcode of this version its layout, a place in the program; -1: not known. */
   entries: Int32Array = new Int32Array(256).fill(-1);
   readonly tally: Tally;
-  /** Fields of each hash template met, by its id. */
   readonly templates: Map<number, number> = new Map();
-  /** The name of the auxiliary field whose value comes next. */
   auxName = '';
-  /** Of the key to come; NaN: it has none. */
   expireAtMs: number = Number.NaN;
-  /** Told where in the RDB an expiry stands, of a key or of hash fields. */
-  onExpiry: ((form: ExpiryForm, offset: number, bytes: number) => void) | undefined;
+  onExpiry: Walking['onExpiry'];
   readonly #cursor = new Cursor();
   readonly #classes: KeyClasses;
   #step: number = START;
@@ -131,14 +123,12 @@ export class Walker {
     }
   }
 
-  /** To the next step, past some bytes, which may lie in chunks to come. */
   skip(bytes: number): true {
     this.#cursor.position += bytes;
     this.#step += 2;
     return true;
   }
 
-  /** Into the loop that begins here. */
   enter(count: number): true {
     if (count === 0) this.#step = PROGRAM[this.#step + 1] as number;
     else {

@@ -4,7 +4,7 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { softwareVersion } from '../../cli/program.ts';
+import { softwareVersion } from '../../cli/software-version.ts';
 import { run } from './support/command.ts';
 
 const LAUNCHER = path.resolve(import.meta.dirname, '../../cli/redis-backup');

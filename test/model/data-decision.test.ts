@@ -1,14 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
-import {
-  type DataFacts,
-  decideOnData,
-  isConclusive,
-  missingOf,
-  offerDigestSource,
-  type PresentKeys,
-} from '../../model/data-decision.ts';
+import { decideOnData, isConclusive, missingOf, offerDigestSource } from '../../model/data-decision.ts';
+import type { DataFacts, PresentKeys } from '../../model/data-facts.ts';
 import { always } from '../support/always.ts';
 import { manifest, TAKEN_AT_MS } from './plan-fixtures.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { LiveFacts } from '../../model/live.ts';
 import { planDigestSource } from '../../model/plan.ts';
+import type { LiveFacts } from '../../model/plan-facts.ts';
 import { renderPlan } from '../../model/plan-text.ts';
 import { appendOnly, log, manifest, NOW_MS, planOf as plan, server, target } from './plan-fixtures.ts';
 

@@ -1,6 +1,22 @@
 import type { Certificates } from './certificates.ts';
 import { isAtLeast, type RedisBinary } from './redis-binaries.ts';
-import type { RedisOptions } from './redis-server.ts';
+
+export interface RedisOptions {
+  /** A path. Default: the redis-server of the system; others are in `redisBinaries()`. */
+  binary?: string;
+  /** Lines of redis.conf, as they stand there; `''` becomes `""`, undefined leaves the line of the helper out. */
+  config?: Record<string, string | string[] | undefined>;
+  /** Files put into the data directory before the start: relative path → bytes, or the path of a file to copy. */
+  seed?: Record<string, Buffer | { from: string }>;
+  /** Password of the default user, which the helper itself uses. */
+  password?: string;
+  /** ACL rules of further users, as in `user <name> …`: `{ backup: 'on >secret +ping' }`. */
+  users?: Record<string, string>;
+  /** TLS only, no plain port. `mutual`: clients need a certificate. */
+  tls?: 'server' | 'mutual';
+  /** Default `loaded`: it answers PING. `connected`: INFO is answered, even while it loads. `started`: nothing is awaited. */
+  until?: 'loaded' | 'connected' | 'started';
+}
 
 export interface ConfigInput {
   port: number;

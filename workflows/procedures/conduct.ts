@@ -1,6 +1,7 @@
 import type { Activities } from '../../activities/index.ts';
+import type { ApprovablePlan } from '../../activities/plan-restore.ts';
 import type { UndoEntry } from '../../model/lock.ts';
-import type { Phase } from '../../model/operations.ts';
+import type { Phase, RestoreInput } from '../../model/operations.ts';
 
 export type StepName = keyof Activities;
 export type StepInput<K extends StepName> = Parameters<Activities[K]>[0];
@@ -31,4 +32,10 @@ export interface RestoreConduct extends Conduct {
 export interface PlanConduct extends Conduct {
   /** Has a step done when the operation has ended, however that was: planning leaves files of its own. */
   afterwards<K extends StepName>(step: K, input: StepInput<K>, how: { summary: string; place?: string }): void;
+}
+
+/** Where a restore works: found out before the lock, because looking changes nothing. */
+export interface PlannedRestore extends ApprovablePlan {
+  input: RestoreInput;
+  place: string;
 }

@@ -1,10 +1,10 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
-import type { PlanConduct, RestoreConduct, StepResult } from './conduct.ts';
+import type { PlanConduct, PlannedRestore, RestoreConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
-import { type PlannedRestore, reportFrom } from './replace-from-rdb.ts';
+import { reportFrom } from './replace-from-rdb.ts';
 import { seeApplications } from './see-applications.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 

@@ -1,4 +1,3 @@
-import type { ApprovablePlan } from '../../activities/plan-restore.ts';
 import type { PutBackInput } from '../../activities/put-back.ts';
 import { liveDisturbances } from '../../model/live.ts';
 import type { UndoEntry } from '../../model/lock.ts';
@@ -6,17 +5,11 @@ import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { momentWarnings } from '../../model/plan-loss.ts';
 import { shortfall } from '../../model/stands-check.ts';
-import type { PlanConduct, RestoreConduct, StepResult } from './conduct.ts';
+import type { PlanConduct, PlannedRestore, RestoreConduct, StepResult } from './conduct.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { seeApplications } from './see-applications.ts';
 import { takeSnapshot } from './take-snapshot.ts';
-
-/** Where a restore works: found out before the lock, because looking changes nothing. */
-export interface PlannedRestore extends ApprovablePlan {
-  input: RestoreInput;
-  place: string;
-}
 
 /** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
 export async function planReplacement(conduct: PlanConduct, input: RestoreInput): Promise<PlannedRestore> {

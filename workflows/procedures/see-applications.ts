@@ -1,8 +1,7 @@
 import { formatDuration } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
-import type { RestoreConduct } from './conduct.ts';
-import type { PlannedRestore } from './replace-from-rdb.ts';
+import type { PlannedRestore, RestoreConduct } from './conduct.ts';
 
 /** How long a person has to say what stays. */
 const ASK_FOR_MS = 5 * 60_000;

@@ -17,7 +17,6 @@ import {
   type StepMessage,
   skipStepUpdate,
 } from './control-messages.ts';
-import { shortRunId } from './run.ts';
 
 /** A person wants the recovery to end. What the lock can put back it does. */
 export class Aborted extends Error {
@@ -262,6 +261,9 @@ export class Controls {
 }
 
 /** The same findings in a later incident are another plan: an old answer is none to what is asked then. */
+/** Tells one run from the next of the same name. The end: run ids begin with the time, and two within a minute begin alike. */
+export const shortRunId = (runId: string): string => runId.slice(-8);
+
 const planOfThisRun = (plan: string): string => `${shortRunId(workflowInfo().runId)}/${plan}`;
 
 /** What the controls write on the page. */

@@ -2,7 +2,8 @@ import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workfl
 import type { Assessment } from '../../model/recovery.ts';
 import type { LockReport } from '../lock-messages.ts';
 import { act } from '../steps.ts';
-import { type Run, shortRunId, softly } from './run.ts';
+import { shortRunId } from './controls.ts';
+import { type Run, softly } from './run.ts';
 
 /**
  * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a

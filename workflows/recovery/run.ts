@@ -115,9 +115,6 @@ export function codeOf(error: unknown): string | undefined {
   return cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
 }
 
-/** Tells one run from the next of the same name. The end: run ids begin with the time, and two within a minute begin alike. */
-export const shortRunId = (runId: string): string => runId.slice(-8);
-
 export const reasonOf = (error: unknown): string =>
   error instanceof ActivityFailure
     ? (error.cause?.message ?? error.message)
