@@ -128,7 +128,7 @@ export const restartedBy = (failure: FailureClass): boolean => FAILURE_CLASSES[f
 /** Classes of a process that lives and keeps its data: where the same one serves again, it has lived through the failure. */
 export const livedThrough = (failure: FailureClass): boolean => FAILURE_CLASSES[failure].process === 'lives';
 
-/** Nothing is lost so far. */
+/** The failure itself takes no data away; whether Redis has any is for Redis to say. */
 export const keepsData = (failure: FailureClass): boolean => FAILURE_CLASSES[failure].data === 'kept';
 
 /** The files are whole and only not loaded, so what is kept aside is a copy. */

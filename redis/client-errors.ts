@@ -80,10 +80,24 @@ function permissionDenied(text: string, did: string, connection: RedisConnection
   );
 }
 
+/** What ioredis says for its authors, as a person reads it. */
+const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^Connection is closed|isn't writeable|aborted due to connection close|max retries per request/, 'the connection was closed'],
+  [/^Command timed out/, 'no answer came in time'],
+  [/^Protocol error|^Unknown RESP type|^Command queue state error|Please report this/, 'what came is no answer of a Redis'],
+];
+
+const inOurWords = (text: string): string => IN_OUR_WORDS.find(([said]) => said.test(text))?.[1] ?? text;
+
+/** What Redis says before it was asked anything, as one at its maxclients does. */
+const UNASKED = /^Command queue state error.* Last error: (.+)$/s;
+
 /** A failed or lost connection as our own error. */
 export function errorOfConnection(error: unknown, did: string, connection: RedisConnection): RecoveryError {
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const text = withoutSecrets(messageOf(error) || code || 'no reason given', connection);
+  const unasked = UNASKED.exec(messageOf(error))?.[1];
+  if (unasked !== undefined) return errorOfReply(unasked, did, connection);
+  const text = withoutSecrets(inOurWords(messageOf(error) || code || 'no reason given'), connection);
   const message = `${describeConnection(connection)} did not answer ${did}: ${text}`;
   return new RecoveryError('REDIS_UNREACHABLE', message, { next: nextWhenUnreachable(text, code) });
 }

@@ -1,6 +1,7 @@
 import { isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import { NamespaceNotFoundError } from '@temporalio/common';
 import { messageOf, RecoveryError } from '../model/errors.ts';
+import { temporalInOurWords } from './temporal-words.ts';
 
 const GRPC = {
   CANCELLED: 1,
@@ -47,21 +48,21 @@ export function unreachable(address: string | undefined, error: unknown): Recove
       next: 'Check temporal.apiKey and temporal.tls of the configuration.',
     });
   }
-  return new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal${where} does not answer: ${cause?.details || messageOf(error)}`, {
-    next: 'Start it, or name it by temporal.address or TEMPORAL_ADDRESS.',
-  });
+  return new RecoveryError(
+    'TEMPORAL_UNREACHABLE',
+    `Temporal${where} does not answer: ${temporalInOurWords(cause?.details || messageOf(error))}`,
+    {
+      next: 'Start it, or name it by temporal.address or TEMPORAL_ADDRESS.',
+    },
+  );
 }
 
 /** Of a worker that the server, or the SDK, gives up: its namespace is gone, for example. */
 export const endedByTemporal = (error: unknown): RecoveryError =>
-  new RecoveryError(
-    'TEMPORAL_UNREACHABLE',
-    `Temporal gives this worker nothing to do: ${messageOf(error).split(': Status {', 1)[0]}`,
-    {
-      next: 'Start it again, as its supervisor does: it then waits for Temporal and its namespace, and says so.',
-      cause: error,
-    },
-  );
+  new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal gives this worker nothing to do: ${temporalInOurWords(messageOf(error))}`, {
+    next: 'Start it again, as its supervisor does: it then waits for Temporal and its namespace, and says so.',
+    cause: error,
+  });
 
 function grpcErrorOf(error: unknown): GrpcError | undefined {
   const cause = error instanceof ServiceError ? error.cause : error;

@@ -1,5 +1,5 @@
 import { type FailureClass, keepsData } from '../failure-class.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatCount, formatCountOf, formatDuration } from '../format.ts';
 import { cutText } from '../log-damage.ts';
 import { endedDrained } from '../log-signatures.ts';
 import type { Assessment } from '../recovery.ts';
@@ -50,18 +50,10 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
   if (failure === 'empty' || failure === 'rdb-ignored') return `Already lost in Redis: ${fromStored(signs, log)}`;
   if (failure === 'silent')
     return 'If it is restarted: what it has not written to its disk, at most 1 s of writes with appendfsync everysec.';
-  if (keepsData(failure)) {
-    return failure === 'healthy'
-      ? 'Nothing is lost.'
-      : `Nothing is lost so far (0 keys). If Redis lost its data now: ${fromStored(signs, log)}`;
-  }
+  if (keepsData(failure)) return keptLoss(failure, signs, log);
   const data = signs.place?.data;
-  const loads = data && !startsEmpty(data) && ['dead', 'oom-killed', 'cannot-start'].includes(failure);
-  if (loads && data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
-  if (loads && data.rdb) {
-    const age = formatDuration(signs.nowMs - Date.parse(data.rdb.modifiedAt));
-    return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
-  }
+  const loads = ['dead', 'oom-killed', 'cannot-start'].includes(failure) ? loadedText(signs) : undefined;
+  if (loads !== undefined) return loads;
   const damage = failure === 'aof-damaged' ? data?.aof?.damage : undefined;
   const isServed = damage?.where === 'end' || (settings.onDamage === 'ask' && (damage?.usableBytes ?? 0) > 0);
   if (damage && damage.unmendable === undefined && isServed) return `Of its log ${cutText(damage)}.`;
@@ -72,6 +64,33 @@ export function worstLossOf(failure: FailureClass, signs: Signs, log: Assessment
   if (failure === 'aof-manifest-lost')
     return `About 1 s of writes, if its append-only files are whole; else ${fromStored(signs, log)}`;
   return fromStored(signs, log);
+}
+
+/** Of a class that takes no data away. What only Redis could say is unknown while it says nothing. */
+function keptLoss(failure: FailureClass, signs: Signs, log: Assessment['log']): string {
+  const facts = failure === 'wrong-endpoint' ? signs.place?.local?.facts : factsOf(signs); // else those of another Redis
+  const { running, crashLoop } = signs.place?.server ?? {};
+  const atWorst = `If Redis lost its data now: ${fromStored(signs, log)}`;
+  if (facts && !facts.loading) {
+    const has = `Nothing is lost that is known of: Redis has ${formatCountOf(facts.keys, 'key')}.`;
+    return failure === 'healthy' ? has : `${has} ${atWorst}`;
+  }
+  if (running !== false && !crashLoop && !facts)
+    return `Unknown: Redis could not be asked, and nothing says that it has lost any. ${atWorst}`;
+  const loads = loadedText(signs);
+  return loads === undefined
+    ? `Unknown, as long as Redis cannot be asked. ${atWorst}`
+    : `Once it ${facts ? 'has loaded' : 'starts'}: ${loads.slice(0, 1).toLowerCase()}${loads.slice(1)}`;
+}
+
+/** What a start loads, and what that lacks; `undefined` where that is not known. */
+function loadedText({ place, nowMs }: Signs): string | undefined {
+  const data = place?.data;
+  if (!data || startsEmpty(data)) return undefined;
+  if (data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
+  if (!data.rdb) return undefined;
+  const age = formatDuration(nowMs - Date.parse(data.rdb.modifiedAt));
+  return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
 }
 
 /** What the repository could not bring back. */

@@ -190,7 +190,10 @@ function endOf({ end, run }: PlaceSigns): string | undefined {
   if (signOf(run, 'orderly-end')) return `It was ended in order${at}, by SIGTERM or SHUTDOWN: somebody or something stopped it.`;
   if (end?.signal) return `It was ended by ${end.signal}${at}.`;
   if (end?.code !== undefined) return `It ended with exit code ${end.code}${at}.`;
-  return run ? 'Its log ends without a word: it was killed (SIGKILL), or the machine went down.' : undefined;
+  if (!run || fatalSign(run)) return undefined; // what it ended for stands in its log
+  return run.ready
+    ? 'Its log ends without a word: it was killed (SIGKILL), or the machine went down.'
+    : 'Its log ends while it was starting, and does not say why: it ended by itself, or was killed.';
 }
 
 const lastWords = (run: LogRun | undefined): string | undefined => logged(run?.signs[0]?.line);

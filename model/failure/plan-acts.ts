@@ -97,12 +97,15 @@ function planRestart(signs: Signs): PlannedAct[] {
   return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
 }
 
-/** Nothing to load where a backup knows of keys: the disk may be missing. Serving comes first all the same. */
+/** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */
 function askForEmpty({ settings, stored, place }: Signs): Pick<PlannedAct, 'ask'> {
-  const keys = stored.backup?.rdb.keys ?? 0;
-  if (settings.onDamage === 'serve-empty' || keys === 0) return {};
+  const { backup } = stored;
+  if (settings.onDamage === 'serve-empty' || backup === null || backup?.rdb.keys === 0) return {};
+  const known = backup
+    ? `backup ${backup.backupId} has ${formatCount(backup.rdb.keys)} keys`
+    : 'whether a backup has keys could not be asked';
   const where = place?.data?.dir ?? 'its data directory';
-  const question = `There is nothing to load in ${where}, and backup ${stored.backup?.backupId} has ${formatCount(keys)} keys: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
+  const question = `There is nothing to load in ${where}, and ${known}: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
   return { ask: { question, otherwise: 'proceed' } };
 }
 
@@ -173,7 +176,9 @@ function startEmpty({ settings, stored }: Signs, damage?: LogDamage): PlannedAct
   const { backup } = stored;
   const instead = backup
     ? `The other way is a whole restore of backup ${backup.backupId}`
-    : 'No backup was found that could be restored in its place';
+    : backup === null
+      ? 'No backup was found that could be restored in its place'
+      : 'Whether a backup could be restored in its place is not known: the repository could not be asked';
   const within = formatDuration(settings.askForMs);
   return {
     act: 'start-empty',

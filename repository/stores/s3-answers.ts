@@ -61,7 +61,7 @@ function whyNoError(command: string, error: unknown): string | undefined {
   const isMissing = status === 404;
   if (command === HEAD && isMissing) return undefined; // whoever asks looks further
   if (isPage($response?.headers ?? {})) return pageText(command, status);
-  if (status < 300) return `answered ${named(command)} with ${status} and what cannot be read: ${error.message.split('\n')[0]}`;
+  if (status < 300) return `answered ${named(command)} with ${status} and what is no XML`;
   const hasCode = error.name !== 'NotFound' && error.name !== 'Unknown' && error.name !== 'UnknownError';
   if (!hasCode && (command !== HEAD || isOtherPlace(status)))
     return `answered ${named(command)} with ${status} and no error code`;

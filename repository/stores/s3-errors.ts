@@ -65,11 +65,26 @@ export function s3Error(error: unknown, where: string, secrets: readonly string[
   if (error instanceof RecoveryError) return error;
   const { name, status } = describe(error);
   const code = codeFor(error, name, status);
-  const said = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), messageOf(error));
-  const what = [status, name === 'Error' ? undefined : name].filter(Boolean).join(' ');
+  const said = inOurWords(secrets.reduce((text, secret) => text.replaceAll(secret, '***'), messageOf(error)));
+  const what = [status, NAMELESS.has(name) ? undefined : name].filter(Boolean).join(' ');
   // The SDK's error isn't kept as the cause: it carries request and response, and those carry credentials.
   return new RecoveryError(code, `${where}: ${what ? `${what}: ` : ''}${said}`, { next: NEXT[code] ?? '' });
 }
+
+/** Names that say nothing. */
+const NAMELESS = new Set(['Error', 'Unknown', 'UnknownError', 'TimeoutError']);
+
+/** What the SDK says for its authors, and the sockets below it, as a person reads it. */
+const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+  [/^UnknownError$|^Unknown$/, 'it gave no reason'],
+  [/Deserialization error|XML parse error/, 'its answer is no XML'],
+  [/socket hang up|^aborted$|ECONNRESET|EPIPE/, 'the connection was closed before an answer came'],
+  [/^Parse Error/, 'what answers there is no HTTP server'],
+  [/EPROTO|SSL routines/, 'TLS failed: does that port speak TLS?'],
+  [/timed out|TimeoutError|did not establish a connection|has not received any response|ETIMEDOUT/i, 'no answer came in time'],
+];
+
+const inOurWords = (text: string): string => IN_OUR_WORDS.find(([said]) => said.test(text))?.[1] ?? text;
 
 /** The keys are refused, or what they may do. */
 export const isDenied = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_DENIED';

@@ -159,15 +159,34 @@ describe('What is wrong with a Redis', () => {
       assert.equal(told.failure, failure, JSON.stringify(told));
       assert.deepEqual(actsOf(parts), acts);
       assert.ok(
-        told.evidence.length > 0 &&
-          told.clients !== '' &&
-          /\d|Nothing (?:is lost|that was on its disk)|cannot be told/.test(told.worstLoss),
+        told.evidence.length > 0 && told.clients !== '' && /\d|Nothing that was on its disk|cannot be told/.test(told.worstLoss),
         JSON.stringify(told),
       );
       if (acts.length === 0 && failure !== 'healthy' && failure !== 'empty')
         assert.ok(told.advice.length > 0, 'it says what to do instead');
     });
   }
+
+  for (const [title, failure, parts] of CASES)
+    it(`claims nothing of the keys of a Redis that nobody could ask: ${title}`, () => {
+      const { worstLoss } = classifyFailure(signs(parts));
+      const { worker, place } = signs(parts);
+      const isAsked = [worker, place?.local].some((one) => one?.facts && one.facts.runId !== 'run-two');
+      if (!isAsked) assert.doesNotMatch(worstLoss, /Nothing is lost|\(0 keys\)|Redis has/);
+      if (['clients-full', 'password-refused', 'unknown'].includes(failure))
+        assert.match(worstLoss, /^Unknown: Redis could not be asked/);
+      if (failure === 'bad-configuration' && parts.place) assert.match(worstLoss, /^Once it starts: about 1 s/);
+    });
+
+  it('says of a process that ended by itself over its configuration what its log says, and not that it was killed', () => {
+    const { failure, evidence } = classifyFailure(signs(failedStart('config-file')));
+    assert.equal(failure, 'bad-configuration');
+    assert.doesNotMatch(evidence.join(), /SIGKILL|killed/);
+    const silent = classifyFailure(signs(down({ run: { ready: false, loading: true, signs: [] } })));
+    assert.match(silent.evidence.join(), /while it was starting, and does not say why/);
+    const ready = classifyFailure(signs(down({ run: { ready: true, loading: true, signs: [] } })));
+    assert.match(ready.evidence.join(), /killed \(SIGKILL\), or the machine went down/);
+  });
 
   it('is told of every class that there is', () => {
     const seen = new Set(CASES.map(([, failure]) => failure));

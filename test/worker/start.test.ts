@@ -95,7 +95,7 @@ describe('A worker that cannot live', function () {
     const config = configFor(`127.0.0.1:${await freePort()}`);
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
       const worker = new Started(config);
-      await worker.says('does not answer: Failed to connect before the deadline; the worker tries on');
+      await worker.says('does not answer: no answer came in time; the worker tries on');
       await worker.endsBy(signal);
     }
   });
