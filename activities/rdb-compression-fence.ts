@@ -1,7 +1,7 @@
 import type { RedisClient } from '../redis/client.ts';
 import { canTurnOffRdbCompression, putBackRdbCompression, turnOffRdbCompression } from '../redis/rdb-compression.ts';
 
-/** `rdbcompression` turned off for the moment of one fork (DESIGN truth 16). */
+/** `rdbcompression` turned off for the moment of one fork. */
 export interface CompressionFence {
   /** Why it was left on; absent when it is off. */
   refusedBecause?: string;

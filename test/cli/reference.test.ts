@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
@@ -84,25 +84,11 @@ describe('the reference', () => {
     }
   });
 
-  it('has an architecture page that names files that are there, every room and every workflow', async () => {
+  it('has an architecture page that names every room and every workflow', async () => {
     const text = await readFile(path.join(ROOT, 'docs/architecture.md'), 'utf8');
-    for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) await access(path.join(ROOT, 'docs', link));
     for (const room of Object.keys(ROOMS)) assert.ok(text.includes(`[${room}/](../${room})`), room);
     const index = await readFile(path.join(ROOT, 'workflows/index.ts'), 'utf8');
     for (const [, names = ''] of index.matchAll(/export \{ ([^}]+) \}/g))
       for (const name of names.split(', ')) assert.ok(text.includes(`\`${name}\``), name);
-  });
-
-  it('leads from page to page without a dead link', async () => {
-    for (const page of [
-      'docs/commands.md',
-      'docs/errors.md',
-      'docs/configuration.md',
-      'docs/recovery.md',
-      'docs/comparison.md',
-    ]) {
-      const text = await readFile(path.join(ROOT, page), 'utf8');
-      for (const [, link = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) await readFile(path.join(ROOT, 'docs', link));
-    }
   });
 });

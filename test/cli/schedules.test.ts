@@ -29,7 +29,7 @@ describe('redis-backup schedules, in a real Temporal', function () {
   const one = (name: string, backup = '{}') => `  ${name}: { url: redis://127.0.0.1:1, backup: ${backup} }\n`;
   const handleOf = async (name: string) => (await temporal.client()).schedule.getHandle(`redis-backup-${name}`);
 
-  it('makes one for each instance, as the design wants it, and nothing with --dry-run', async () => {
+  it('makes one for each instance, every six hours if nothing else is said, and nothing with --dry-run', async () => {
     await using site = await siteOf(one('main') + one('cache', '{ every: 30m }'));
     const dry = await site.json<Result>('schedules --dry-run');
     assert.deepEqual(
