@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
+import type { Undone } from '../model/lock.ts';
 import { runsIn } from '../model/log-signatures.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { discardStaged, hasMoved, putBack } from '../platforms/data-directory.ts';
@@ -46,20 +47,24 @@ export const createPutBackActivities = (world: World) => ({
     await putBack(plan.layout, operationId);
   },
 
-  /** Sees to it that Redis runs and serves. */
-  async putBackServer({ plan }: PutBackInput): Promise<void> {
+  /** Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said. */
+  async putBackServer({ plan }: PutBackInput): Promise<Undone> {
     await world.requireLock(plan.instance);
     const { signal, progress } = currentJob();
     const target = await world.instance(plan.instance);
     const { open, noProgressMs } = requireProcess(target);
     const platform = open();
     await startWithin(platform, noProgressMs, signal);
-    await awaitServing(target, { untilRefused: true }).catch(async (error) => {
+    try {
+      await awaitServing(target, { untilRefused: true });
+      return {};
+    } catch (error) {
       // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
       if (!isStandingRefusal(error)) throw error;
       progress({ stage: 'put back', note: `it runs, and refuses us: ${error.message}. ${error.next}` });
       await untilLoadedByItsLog(platform, signal);
-    });
+      return { refused: { because: error.message, next: error.next } };
+    }
   },
 
   /** Deletes what was downloaded and not used. */

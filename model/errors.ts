@@ -78,6 +78,7 @@ export const ERRORS = {
   APPLICATIONS_UNCONNECTED: { exit: 47, retryable: false, title: 'Applications do not reach the restored Redis' },
 
   LIVE_FAILED: { exit: 65, retryable: false, title: 'Redis did not take over the data of a live restore' },
+  PUT_BACK: { exit: 66, retryable: false, title: 'The old data is back; Redis runs with it, and does not let us in' },
   ARCHIVER_REPLACED: { exit: 56, retryable: false, title: 'Another archiver has taken over this instance' },
 
   // 50-59: operations

@@ -28,6 +28,15 @@ export interface Blocked {
   next: string;
 }
 
+/** What an undo step says that has done its work: Redis runs with its old data, and refuses us by its own rules. */
+export interface Undone {
+  refused?: Blocked;
+}
+
+/** The end of an operation whose undoing says that. @param failed - why the operation itself has ended */
+export const putBackText = (instance: string, { because }: Blocked, failed: string): string =>
+  `${failed.replace(/\.$/, '')}; the old data of ${instance} is back and it runs with it, but does not let redis-backup in: ${because}`;
+
 /** What somebody who wants a held lock does about it. */
 export type Conflict = 'wait' | 'preempt' | 'refuse' | 'join';
 

@@ -7,7 +7,7 @@ import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { type LeftBehind, unfinishedOf } from '../model/left-behind.ts';
-import { entriesToUndo, type UndoEntry } from '../model/lock.ts';
+import { type Blocked, entriesToUndo, putBackText, type UndoEntry, type Undone } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { PlanConduct, StepName } from '../workflows/procedures/conduct.ts';
@@ -63,6 +63,7 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
   await refuseBesideDirect(layout);
   const carryOut = async (): Promise<RestoreResult> => {
     let succeeded = false;
+    let failed: unknown;
     try {
       const planned = await planReplacement(conduct, input);
       if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
@@ -71,11 +72,13 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       succeeded = true;
       return report;
     } catch (error) {
-      throw options.signal.aborted ? cancelled(input.instance, undoList) : error; // after what follows, which says what it could not
+      failed = options.signal.aborted ? cancelled(input.instance, undoList) : error;
+      throw failed; // after what follows, which says what it could not
     } finally {
       const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
-      await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
+      const refused = await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
       for (const [step, args] of atTheEnd) await toItsEnd(step, args).catch(() => undefined); // the next rehearsal sweeps it
+      requireLetIn(input.instance, refused, failed);
     }
   };
   if (input.planOnly) return carryOut();
@@ -124,10 +127,17 @@ const runsWithoutData = (instance: string, [first]: readonly LeftBehind[]) =>
     { next: `Stop that Redis, then run this again: the old data is put back first. Or \`redis-backup recover ${instance}\`.` },
   );
 
-async function undo(entries: UndoEntry[], run: (entry: UndoEntry) => Promise<unknown>): Promise<void> {
+/** @throws RecoveryError `PUT_BACK`: all is undone, and Redis does not let us in */
+function requireLetIn(instance: string, refused: Blocked | undefined, failed: unknown): void {
+  if (refused) throw new RecoveryError('PUT_BACK', putBackText(instance, refused, messageOf(failed)), { next: refused.next });
+}
+
+/** @returns what they say of a Redis that does not let us in */
+async function undo(entries: UndoEntry[], run: (entry: UndoEntry) => Promise<unknown>): Promise<Blocked | undefined> {
+  let refused: Blocked | undefined;
   for (const [index, entry] of entries.entries()) {
     try {
-      await run(entry);
+      refused ??= ((await run(entry)) as Undone | undefined)?.refused;
     } catch (error) {
       const left = entries.slice(index).map(({ summary }) => summary);
       throw new RecoveryError('STOP_FAILED', `the restore failed and could not be put back: ${messageOf(error)}`, {
@@ -136,4 +146,5 @@ async function undo(entries: UndoEntry[], run: (entry: UndoEntry) => Promise<unk
       });
     }
   }
+  return refused;
 }

@@ -10,7 +10,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type UndoEntry } from '../model/lock.ts';
+import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type UndoEntry, type Undone } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput, checkMessage, isMessage } from './inputs.ts';
@@ -63,10 +63,11 @@ export const lockStatusQuery = defineQuery<LockStatus>('status');
 
 /**
  * The lock of one instance, and the undo list of the operation that holds it. It ends only when everything that must be
- * undone has been, however its holder ended: release, failure, cancel, terminate, time-out, Reset.
+ * undone has been, however its holder ended: release, failure, cancel, terminate, time-out, Reset. Its result is what the holder
+ * must say of that, if anything.
  * Started by `withInstanceLock` only, as a child with id `lock/<instance>`: the id is the exclusion.
  */
-export async function instanceLock(input: LockInput): Promise<void> {
+export async function instanceLock(input: LockInput): Promise<Undone | undefined> {
   checkInput('instanceLock', input, { holder: CHECKS.record }, { entries: CHECKS.list });
   const { holder, entries = [] } = input;
   const undoList = [...entries];
@@ -76,6 +77,7 @@ export async function instanceLock(input: LockInput): Promise<void> {
   let released: { succeeded: boolean } | undefined;
   let holderGone = false;
   let resolved = false;
+  let refused: Blocked | undefined;
 
   const report = async (to: LockHolder, free: boolean): Promise<void> => {
     const ending = released !== undefined || holderGone || phase !== 'held';
@@ -146,8 +148,12 @@ export async function instanceLock(input: LockInput): Promise<void> {
     for (const [index, entry] of list.entries()) {
       setPhase('undoing', `Step ${index + 1} of ${list.length}: ${entry.summary}.`);
       for (let tries = 1; ; tries++) {
-        const why = await runUndo(entry);
-        if (why === undefined) break;
+        const undone = await runUndo(entry);
+        if (!('blocked' in undone)) {
+          refused ??= undone.refused;
+          break;
+        }
+        const why = undone.blocked;
         resolved = false;
         const before = blocked?.because;
         blocked = { because: `could not ${entry.summary}: ${why.because}`, next: why.next };
@@ -165,4 +171,5 @@ export async function instanceLock(input: LockInput): Promise<void> {
     }
     for (const waiter of waiting.values()) await report(waiter, true);
   });
+  return refused && { refused };
 }

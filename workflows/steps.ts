@@ -9,7 +9,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
-import type { Blocked, UndoEntry } from '../model/lock.ts';
+import type { Blocked, UndoEntry, Undone } from '../model/lock.ts';
 import { failure } from './failures.ts';
 import { PRESETS } from './presets.ts';
 import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
@@ -140,11 +140,11 @@ function finishSoon<T>(run: () => Promise<T>): Promise<T> {
   });
 }
 
-/** Runs one entry of an undo list, once or twice: the lock tries again. @returns why it could not be undone */
-export async function runUndo({ step, args, place, summary }: UndoEntry): Promise<Blocked | undefined> {
+/** Runs one entry of an undo list, once or twice: the lock tries again. @returns why it could not be undone, or what it says of its work */
+export async function runUndo({ step, args, place, summary }: UndoEntry): Promise<{ blocked: Blocked } | Undone> {
   const { scheduleToCloseTimeout: _, retry, ...preset } = PRESETS.undo;
   try {
-    await call(step as StepName, args as never, {
+    const undone = await call(step as StepName, args as never, {
       ...preset,
       startToCloseTimeout: '4 hours', // a put-back loads the old data, however large
       scheduleToStartTimeout: '60 seconds',
@@ -152,9 +152,9 @@ export async function runUndo({ step, args, place, summary }: UndoEntry): Promis
       summary: `undo: ${summary}`,
       ...(place ? { taskQueue: place } : {}),
     });
-    return undefined;
+    return (undone ?? {}) as Undone;
   } catch (error) {
-    if (error instanceof ActivityFailure) return blockedBy(error, place ?? PRESETS.undo.taskQueue);
+    if (error instanceof ActivityFailure) return { blocked: blockedBy(error, place ?? PRESETS.undo.taskQueue) };
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
+  ActivityFailure,
   CancellationScope,
   CancelledFailure,
   type ChildWorkflowHandle,
@@ -12,7 +13,15 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Blocked, conflictOf, type LockHolder, type OperationKind, type UndoEntry } from '../model/lock.ts';
+import {
+  type Blocked,
+  conflictOf,
+  type LockHolder,
+  type OperationKind,
+  putBackText,
+  type UndoEntry,
+  type Undone,
+} from '../model/lock.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { instanceLock } from './instance-lock.ts';
@@ -46,7 +55,7 @@ export interface LockOptions {
 /**
  * Runs `body` while this run alone may change the instance. The lock undoes what the body wrote down, however the body
  * ends; when this returns or throws, all is undone and the lock is free.
- * @throws ApplicationFailure `LOCKED` when the holder excludes us, `LOCK_LOST` when somebody ended the lock by hand
+ * @throws ApplicationFailure `PUT_BACK` when all is undone and Redis does not let us in; `LOCKED` when the holder excludes us, `LOCK_LOST` when somebody ended the lock by hand
  */
 export async function withInstanceLock<T>(options: LockOptions, body: (held: HeldLock) => Promise<T>): Promise<T | NotHeld> {
   const { workflowId, runId } = workflowInfo();
@@ -73,13 +82,14 @@ export async function withInstanceLock<T>(options: LockOptions, body: (held: Hel
     if (!releasing) scope.cancel();
   });
   let succeeded = false;
+  let failed: unknown;
   try {
     const result = await scope.run(() => body(held));
     succeeded = true;
     return result;
   } catch (error) {
-    if (ended) throw lost(options.instance);
-    throw error;
+    failed = ended ? lost(options.instance) : error;
+    throw failed;
   } finally {
     await CancellationScope.nonCancellable(async () => {
       releasing = true;
@@ -87,7 +97,8 @@ export async function withInstanceLock<T>(options: LockOptions, body: (held: Hel
       if (!released) await condition(() => ended, '1 second'); // its end may be on its way to us
       if (released || ended) {
         await watch;
-        if (!(await lock.result().then(yes, no))) await undoUnderNewLock(options, holder, undoList, succeeded);
+        const undone = await lock.result().catch(() => undoUnderNewLock(options, holder, undoList, succeeded));
+        if (undone?.refused) throw putBack(options.instance, undone.refused, failed);
       } else {
         await untilFree(options.instance, holder);
       }
@@ -118,12 +129,21 @@ async function undoUnderNewLock(
   holder: LockHolder,
   entries: UndoEntry[],
   succeeded: boolean,
-): Promise<void> {
+): Promise<Undone | undefined> {
   const again = await acquire({ ...options, waitSeconds: 24 * 3600 }, holder, entries, 'wait');
-  if ('outcome' in again) return;
+  if ('outcome' in again) return undefined;
   await again.signal(releaseSignal, { succeeded }).catch(() => undefined);
-  await again.result();
+  return again.result();
 }
+
+/** All is undone, and Redis does not let us in: whoever waits must know both. */
+const putBack = (instance: string, refused: Blocked, failed: unknown) =>
+  failure('PUT_BACK', putBackText(instance, refused, failed === undefined ? 'it is done' : reasonOf(failed)), refused.next);
+
+const reasonOf = (error: unknown): string => {
+  const { cause, message } = error as Error;
+  return error instanceof ActivityFailure && cause instanceof Error ? cause.message : message;
+};
 
 const lost = (instance: string) =>
   failure(

@@ -68,6 +68,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   COUNT_MISMATCH: 'The old data was put back. Restore another backup, and keep this one for a look.',
   APPLICATIONS_UNCONNECTED: 'Look at the applications that the message names: can they reach Redis, with which password?',
 
+  PUT_BACK:
+    'The operation has failed, and what it had changed is undone: applications that Redis lets in are served. Mend what the message names (password, ACL, TLS, maxclients), then start it again.',
   LIVE_FAILED:
     'The message says whether Redis holds its old data or the restored data. Read why, or restore with strategy `replace`.',
   ARCHIVER_REPLACED: 'Nothing to do here: another worker archives this instance. Two of them never write together.',

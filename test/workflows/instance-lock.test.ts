@@ -106,6 +106,16 @@ describe('The lock of an instance', function () {
     assert.equal(await storm.isLocked('stuck'), false);
   });
 
+  it('says by a code of its own that all is undone and Redis does not let us in, and lets others have the lock', async () => {
+    const input = { instance: 'refuses', kind: 'restore', changes: 3, waitSeconds: 60, failAt: 2, refusedAt: 1 } as const;
+    const handle = await storm.start('op/refuses', input);
+    const failed = await failureOf(handle.result());
+    assert.equal(failed.code, 'PUT_BACK');
+    assert.match(failed.message, /made to fail; the old data of refuses is back and it runs with it, but .*: WRONGPASS/);
+    assert.deepEqual(undone(storm.events('refuses')), [1, 0]);
+    assert.equal(await storm.isLocked('refuses'), false);
+  });
+
   it('survives a worker that is killed in the middle of a change', async () => {
     const handle = await storm.start('op/killed', { instance: 'killed', kind: 'restore', changes: 3, waitSeconds: 60 });
     await until(() => storm.events('killed').some(({ what }) => what === 'begin'));

@@ -3,6 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { currentJob } from '../../../activities/job-context.ts';
+import type { Undone } from '../../../model/lock.ts';
 import { WORKFLOW_IDS } from '../../../model/operations.ts';
 import { requireLock } from '../../../worker/fence.ts';
 
@@ -21,6 +22,8 @@ export interface ChangeArgs {
   number: number;
   /** Nothing can undo it. */
   stuck?: boolean;
+  /** It is undone, and Redis does not let us in. */
+  refused?: boolean;
 }
 
 export type StormActivities = ReturnType<typeof createStormActivities>;
@@ -40,11 +43,12 @@ export function createStormActivities(file: string) {
       await after(50 + Math.random() * 350, undefined, { signal: currentJob().signal }).catch(() => undefined);
       trace('end', args);
     },
-    async undoChange(args: ChangeArgs): Promise<void> {
+    async undoChange(args: ChangeArgs): Promise<Undone> {
       await requireLock(args.instance);
       if (activityInfo().workflowExecution?.workflowId !== WORKFLOW_IDS.lock(args.instance)) throw new Error('not the lock');
       if (args.stuck) throw ApplicationFailure.nonRetryable('it is stuck');
       trace('undo', args);
+      return args.refused ? { refused: { because: 'WRONGPASS', next: 'Correct the password.' } } : {};
     },
   };
 }

@@ -14,6 +14,8 @@ export interface StormInput {
   failAt?: number;
   /** This change can't be undone. */
   stuckAt?: number;
+  /** This change is undone, and Redis does not let us in. */
+  refusedAt?: number;
   /** Wait for signal `go` after this change: a test takes its time there. */
   pauseAt?: number;
 }
@@ -34,7 +36,12 @@ export async function stormOperation(input: StormInput): Promise<{ changed: numb
   return withInstanceLock(input, async (held) => {
     for (let number = 0; number < input.changes; number += 1) {
       if (number === input.failAt) throw new CancelledFailure('this operation was made to fail');
-      const args = { instance: input.instance, number, ...(number === input.stuckAt ? { stuck: true } : {}) };
+      const args = {
+        instance: input.instance,
+        number,
+        ...(number === input.stuckAt ? { stuck: true } : {}),
+        ...(number === input.refusedAt ? { refused: true } : {}),
+      };
       await held.undoLater({
         step: 'undoChange',
         args,
