@@ -5,7 +5,7 @@ import { ownerOf } from '../../model/owner.ts';
 import type { Assessment, DataDecision } from '../../model/recovery.ts';
 import { claimOwner } from '../../repository/owner.ts';
 import { Recovering } from '../support/recovering.ts';
-import { type RedisOptions, startRedis } from '../support/redis-server.ts';
+import { type RedisOptions, save, startRedis } from '../support/redis-server.ts';
 
 const NO_SAVES = { config: { save: '' } } satisfies RedisOptions;
 
@@ -155,7 +155,7 @@ describe('The data of a Redis that serves again', function () {
     const recovering = new Recovering(redis);
     await recovering.signIn(0, 200);
     await recovering.archiveAll();
-    await redis.command('SAVE');
+    await save(redis.command);
     await recovering.signIn(200, 240);
     await recovering.archiveAll();
     await redis.kill('SIGKILL');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecoveryReport } from '../../model/recovery.ts';
+import { save } from '../support/redis-server.ts';
 import { filesIn, isKept, KEYS, SESSIONS, Troubled } from '../support/troubled.ts';
 
 const WITH_LOG = { appendonly: 'yes' };
@@ -42,7 +43,7 @@ describe('A recovery of a Redis that is down', function () {
 
   it('with a damaged RDB: keeps it, serves without, and brings sessions back when a person approves', async () => {
     await redis.stand({ config: { save: '3600 1' } });
-    await redis.ask('SAVE');
+    await save(redis.ask);
     await redis.kill();
     const rdb = join(redis.dir, 'dump.rdb');
     truncateSync(rdb, 500);
@@ -138,7 +139,7 @@ describe('A recovery of a Redis that is down', function () {
 
   it('and came up empty beside its ignored dump.rdb: keeps that, and brings sessions back into the Redis that serves', async () => {
     await redis.stand({ config: { save: '3600 1' } });
-    await redis.ask('SAVE');
+    await save(redis.ask);
     await redis.kill();
     redis.configure(WITH_LOG);
     await redis.house.redis.restart();

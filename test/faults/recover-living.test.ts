@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { FailureClass } from '../../model/failure-class.ts';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort, save } from '../support/redis-server.ts';
 import { skipWithout } from '../support/skip-without.ts';
 import { beatOf } from '../support/stored-backups.ts';
 import { KEYS, quickRecovery, SESSIONS, type Stand, Troubled } from '../support/troubled.ts';
@@ -166,7 +166,7 @@ describe('A recovery of a Redis that lives', function () {
 
   it('that loads for long: waits, says how long it takes, and starts nothing anew', async () => {
     await stand({ config: { save: '3600 1' } });
-    await redis.ask('SAVE');
+    await save(redis.ask);
     await redis.kill();
     redis.configure({ 'key-load-delay': '4000', 'loading-process-events-interval-bytes': '1024' });
     const starts = redis.starts();

@@ -9,7 +9,7 @@ import { fillAllTypes } from '../support/datasets.ts';
 import { type Random, randomFrom } from '../support/random.ts';
 import { readRdb } from '../support/read-rdb.ts';
 import { isAtLeast, type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
-import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { type RedisServer, save, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { anyCommands } from './support/any-commands.ts';
 import { streamOf } from './support/log-bytes.ts';
@@ -47,7 +47,7 @@ async function runUntilQuiet(redis: RedisServer, random: Random): Promise<Moment
 async function saveInDb5(redis: RedisServer): Promise<{ base: Buffer; offset: number }> {
   await redis.command('SELECT', '5');
   await redis.command('SET', 'before', 'the base');
-  await redis.command('SAVE');
+  await save(redis.command);
   await redis.command('SET', 'behind', 'the base');
   const base = readFileSync(join(redis.dir, 'dump.rdb'));
   return { base, offset: readRdb(base).facts.replOffset ?? -1 };

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { type Certificates, makeCertificates } from './certificates.ts';
 import { endWhatRunsIn, killAtTheEnd, ownDirectory } from './processes.ts';
 import { describeBinary, type RedisBinary } from './redis-binaries.ts';
 import { configText, type RedisOptions } from './redis-config.ts';
+import { until } from './until.ts';
 
 export type { RedisOptions } from './redis-config.ts';
 
@@ -43,6 +45,15 @@ export interface RedisServer extends AsyncDisposable {
 }
 
 const READY_WITHIN_MS = 30_000;
+
+/** SAVE, as soon as no child writes: one that has sent its RDB to a replica, or to a backup, is there a moment longer. */
+export const save = (ask: (...args: string[]) => Promise<unknown>): Promise<void> =>
+  until(async () => {
+    const answer = await ask('SAVE').catch(String);
+    if (answer === 'OK') return true;
+    assert.match(String(answer), /save already in progress/);
+    return false;
+  });
 
 /** Starts a real Redis on a free loopback port, in a fresh directory of its own. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
