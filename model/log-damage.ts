@@ -7,8 +7,9 @@ import { formatCount, formatDuration } from './format.ts';
  * cut-command       it ends within a command; Redis cuts that itself with `aof-load-truncated yes`
  * open-transaction  it ends between MULTI and EXEC; the same
  * garbage           anything else
+ * checksum          the RDB that it begins with is another than was written
  */
-export type DamageKind = 'zeros' | 'cut-command' | 'open-transaction' | 'garbage';
+export type DamageKind = 'zeros' | 'cut-command' | 'open-transaction' | 'garbage' | 'checksum';
 
 /** Where the files of an append-only log can no longer be read, by our own reading of them. */
 export interface LogDamage {
@@ -33,6 +34,8 @@ export interface LogDamage {
   unmendable?: string;
   /** For want of so much room; where there is so much it can be tried again. */
   needsBytes?: number;
+  /** This Redis cuts nothing by itself (`aof-load-truncated no`). */
+  isRefused?: true;
 }
 
 export interface Behind {
@@ -46,18 +49,20 @@ export interface Behind {
 }
 
 /** What Redis drops by itself as it starts, unless its `aof-load-truncated` is `no`. */
-export const isCutByRedis = ({ kind, where }: LogDamage): boolean =>
-  where === 'end' && (kind === 'cut-command' || kind === 'open-transaction');
+export const isCutByRedis = ({ kind, where, isRefused }: LogDamage): boolean =>
+  !isRefused && where === 'end' && (kind === 'cut-command' || kind === 'open-transaction');
 
 const KINDS: Readonly<Record<DamageKind, string>> = {
   zeros: 'zeros, as a power failure leaves them',
   'cut-command': 'a command that is cut short',
   'open-transaction': 'a transaction without its end',
   garbage: 'bytes that are no command',
+  checksum: 'an RDB that does not match its checksum',
 };
 
 /** One sentence. */
 export function damageText({ name, kind, wholeBytes, badBytes, behind }: LogDamage): string {
+  if (kind === 'checksum') return `${name}, the base of the log, does not match its checksum: something in it is damaged.`;
   const what = `${name} is whole up to byte ${formatCount(wholeBytes)}; behind that stand ${KINDS[kind]}`;
   if (!behind) return `${what}: ${formatCount(badBytes)} bytes, the end of the log.`;
   const place = behind.name === name ? `byte ${formatCount(behind.at)}` : `the beginning of ${behind.name}`;

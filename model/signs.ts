@@ -60,8 +60,11 @@ export interface DataSigns {
   unusable?: string;
   /** By redis.conf and the command line, and what a running Redis says, if it is asked. */
   appendonly: boolean;
-  /** Of dump.rdb, or what it is called. */
-  rdb?: { bytes: number; modifiedAt: string };
+  /**
+   * Of dump.rdb, or what it is called. `damaged`: it is loaded at the next start, and does not match its checksum; `unread`: it is too
+   * large to tell.
+   */
+  rdb?: { bytes: number; modifiedAt: string; damaged?: true; unread?: true };
   /** The append-only directory, or the single file of Redis 6 and older. */
   aof?: AofSigns;
   freeBytes?: number;
@@ -87,6 +90,8 @@ export interface AofSigns {
   damage?: LogDamage;
   /** It is too large to be read in the time that a look has. */
   unread?: true;
+  /** The same of the RDB that it begins with. */
+  baseUnread?: true;
 }
 
 /** One replica of this Redis, asked itself. */

@@ -5,6 +5,7 @@ import type { LogDamage } from '../../model/log-damage.ts';
 import type { AofSigns, DataSigns } from '../../model/signs.ts';
 import { readLogLook } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import { findBaseDamage, matchesItsChecksum } from '../../redis/aof/base.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
 import { keptBeside } from './left-behind.ts';
@@ -15,6 +16,10 @@ const READ_LOG_MS = 1_200;
 export interface DataSignsOptions {
   /** Of a Redis that is down: whether its log can be read to its end. */
   readLog?: boolean;
+  /** It checks no RDB that it loads (`rdbchecksum no`): one that does not match is none that it refuses. */
+  checksNoRdb?: boolean;
+  /** It cuts no end off by itself (`aof-load-truncated no`). */
+  cutsNoLog?: boolean;
 }
 
 /** Codes that say that nobody can use a directory, and not just that this worker may not. */
@@ -30,11 +35,15 @@ const UNUSABLE: Record<string, string> = {
  * changes nothing.
  * @throws what the system says where this worker may not look: that is not known, and not nothing
  */
-export async function dataSigns(layout: DataLayout, { readLog = false }: DataSignsOptions = {}): Promise<DataSigns> {
+export async function dataSigns(layout: DataLayout, options: DataSignsOptions = {}): Promise<DataSigns> {
   const { dir, appendonly } = layout;
   const unusable = await whyUnusable(dir);
   if (unusable !== undefined) return { dir, appendonly, unusable };
-  const [rdb, aof, space] = await Promise.all([rdbSigns(layout), aofSigns(layout, readLog), statfs(dir).catch(() => undefined)]);
+  const [rdb, aof, space] = await Promise.all([
+    rdbSigns(layout, options),
+    aofSigns(layout, options),
+    statfs(dir).catch(() => undefined),
+  ]);
   const left = await keptBeside(layout);
   return {
     dir,
@@ -56,16 +65,38 @@ async function whyUnusable(dir: string): Promise<string | undefined> {
   }
 }
 
-async function rdbSigns({ dir, dbfilename }: DataLayout): Promise<DataSigns['rdb']> {
-  const found = await ifThere(stat(join(dir, dbfilename)));
-  return found?.isFile() ? { bytes: found.size, modifiedAt: found.mtime.toISOString() } : undefined;
+async function rdbSigns({ dir, dbfilename, appendonly }: DataLayout, options: DataSignsOptions): Promise<DataSigns['rdb']> {
+  const path = join(dir, dbfilename);
+  const found = await ifThere(stat(path));
+  if (!found?.isFile()) return undefined;
+  const signs = { bytes: found.size, modifiedAt: found.mtime.toISOString() };
+  if (!options.readLog || options.checksNoRdb || appendonly) return signs;
+  try {
+    const matches = await matchesItsChecksum(path, found.size, { signal: AbortSignal.timeout(READ_LOG_MS) });
+    return { ...signs, ...(matches === false ? { damaged: true } : {}) };
+  } catch {
+    return { ...signs, unread: true }; // too large, or not readable: the start says why
+  }
 }
 
-async function aofSigns(layout: DataLayout, readLog: boolean): Promise<AofSigns | undefined> {
+async function aofSigns(layout: DataLayout, { readLog = false, checksNoRdb = false, cutsNoLog = false }: DataSignsOptions) {
   const signs = await filesOf(layout);
-  return signs && readLog && layout.appendonly && signs.manifest === 'present'
-    ? { ...signs, ...(await readingOf(layout)) }
-    : signs;
+  if (!signs || !readLog || !layout.appendonly || signs.manifest !== 'present') return signs;
+  const signal = AbortSignal.timeout(READ_LOG_MS);
+  const commands = await readingOf(layout, signal);
+  const { damage } = commands;
+  const refused = damage && cutsNoLog ? { damage: { ...damage, isRefused: true as const } } : {};
+  return { ...signs, ...commands, ...refused, ...(checksNoRdb ? {} : await baseOf(layout, signal)) };
+}
+
+/** A damaged base outweighs what stands behind it. */
+async function baseOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofSigns, 'damage' | 'baseUnread'>> {
+  try {
+    const damage = await findBaseDamage(layout, { signal });
+    return damage ? { damage } : {};
+  } catch {
+    return { baseUnread: true };
+  }
 }
 
 /** What had no room then may have some now. */
@@ -78,12 +109,10 @@ async function withRoomOfNow({ dir }: DataLayout, damage: LogDamage | undefined)
 }
 
 /** What nobody has read before is read now, as far as the time allows. */
-async function readingOf(layout: DataLayout): Promise<Pick<AofSigns, 'damage' | 'unread'>> {
+async function readingOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofSigns, 'damage' | 'unread'>> {
   const known = await readLogLook(layout);
   try {
-    const damage = known
-      ? await withRoomOfNow(layout, known.damage)
-      : await findDamage(layout, { signal: AbortSignal.timeout(READ_LOG_MS) });
+    const damage = known ? await withRoomOfNow(layout, known.damage) : await findDamage(layout, { signal });
     return damage ? { damage } : {};
   } catch {
     return { unread: true }; // too large, or not readable: the act that mends it says why

@@ -60,7 +60,10 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
     bounded('its data directory', QUESTION_MS, async () => {
       // What a living Redis writes to is cut at any moment.
       const isDown = (await asked).value?.running === false || (await traced).value?.crashLoop === true;
-      return dataSigns(await platform.dataLayout(), { readLog: isDown });
+      const { settings } = await platform.confKnowledge();
+      const isOff = (name: string) => settings[name]?.toLowerCase() === 'no';
+      const rules = { checksNoRdb: isOff('rdbchecksum'), cutsNoLog: isOff('aof-load-truncated') };
+      return dataSigns(await platform.dataLayout(), { readLog: isDown, ...rules });
     }),
     lookLocally(connection),
   ]);

@@ -8,6 +8,8 @@ import type { DataSigns, PlaceSigns } from '../signs.ts';
 import { type Found, found, logged } from './found.ts';
 import { newerIgnored } from './newer-ignored.ts';
 
+const DAMAGED_RDB = 'Its RDB does not match its checksum: something in it is damaged, and Redis refuses it.';
+
 /** Less than this is full: Redis needs room for the next part of its log, and a save needs as much as the data. */
 export const DISK_FULL_BYTES = 1 << 20;
 
@@ -32,6 +34,7 @@ export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
   if (newer) return found('newer-ignored', [newer.text, gone, endOf(place), oomDoubt(place)], [takeOver(newer.ignored)]);
   const broken = damageBeforeStart(data);
   if (broken) return found('aof-damaged', [broken, gone, endOf(place)]);
+  if (data?.rdb?.damaged) return found('rdb-damaged', [DAMAGED_RDB, gone, endOf(place)]);
   const memory = outOfMemory(place);
   if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
   if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
@@ -198,7 +201,7 @@ function endOf({ end, run }: PlaceSigns): string | undefined {
 
 const lastWords = (run: LogRun | undefined): string | undefined => logged(run?.signs[0]?.line);
 
-function whatItWillLoad(data: DataSigns | undefined): (string | undefined)[] {
+function whatItWillLoad(data: DataSigns | undefined): (string | undefined | false)[] {
   if (!data) return [];
   if (startsEmpty(data))
     return [
@@ -208,8 +211,10 @@ function whatItWillLoad(data: DataSigns | undefined): (string | undefined)[] {
     ];
   const aof = data.appendonly ? data.aof : undefined;
   const cut = aof?.damage && `${damageText(aof.damage)} Redis cuts that off as it starts.`;
+  const isUnread = aof ? (aof.unread ?? aof.baseUnread) : data.rdb?.unread;
   return [
     cut,
+    isUnread && 'It is too large to be read before: whether it is whole shows as Redis loads it.',
     aof
       ? `It will load its append-only log, ${formatBytes(aof.bytes)}.`
       : data.rdb && `It will load ${formatBytes(data.rdb.bytes)} of RDB, saved at ${data.rdb.modifiedAt}.`,

@@ -4,6 +4,7 @@ import type { RedisConf } from './redis-conf.ts';
 const DEFAULTS: Readonly<Record<string, string>> = {
   appendonly: 'no',
   appendfsync: 'everysec',
+  'aof-load-truncated': 'yes',
   rdbcompression: 'yes',
   rdbchecksum: 'yes',
   'maxmemory-policy': 'noeviction',

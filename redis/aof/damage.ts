@@ -22,7 +22,7 @@ export interface LogFile {
 }
 
 /** The base of a multi-part log is one RDB, which may be as large as all data. */
-const WITHOUT_COMMANDS = '.base.rdb';
+export const isBaseRdb = (name: string): boolean => name.endsWith('.base.rdb');
 const TIMES_BYTES = 1 << 20;
 
 /**
@@ -87,7 +87,7 @@ export interface Found {
 
 /** The same of one file, the first `bytes` of it. */
 export async function damageOf(path: string, bytes: number, options: ReadOptions = {}): Promise<Found | undefined> {
-  if (bytes === 0 || path.endsWith(WITHOUT_COMMANDS)) return undefined;
+  if (bytes === 0 || isBaseRdb(path)) return undefined;
   const start = (await beginsWithRdb(path)) ? await findRdbEnd(readFilePart(path, 0, bytes, options)) : 0;
   if (start === undefined) return undefined; // its RDB has no end: for whoever reads RDBs to say
   const scanner = new AofScanner(start);

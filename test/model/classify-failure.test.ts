@@ -84,6 +84,12 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
     },
     ['set-aside'],
   ],
+  [
+    'an RDB that does not match its checksum',
+    'rdb-damaged',
+    down({ data: data({ appendonly: false, rdb: { bytes: 9_000, modifiedAt: A_MINUTE_AGO, damaged: true } }) }),
+    ['set-aside', 'start-empty'],
+  ],
   ['data of a newer Redis', 'data-too-new', failedStart('rdb-version', 'rdb-fatal'), []],
   ['a missing module', 'module-missing', failedStart('module-type'), []],
   ['a module command in the log', 'module-missing', failedStart('module-command', 'aof-command'), []],
