@@ -24,13 +24,16 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     data ? `${capital(lossText(data, restored))}.` : '',
     authentication ? `${capital(authentication.text)}.` : '',
     warmup ? `Hit rate: ${warmup.text}.` : '',
-    toDo.length > 0 ? `To do: ${toDo.map(withoutStop).join('; ')}.` : 'Nothing is left to do.',
+    toDo.length > 0 ? `To do: ${toDo.map(withoutStop).join('; ')}.` : NOTHING_LEFT[outcome === 'aborted' ? 'aborted' : 'ended'],
   ];
   return sentences
     .filter(Boolean)
     .map((sentence) => sentence.replace(/\.{2,}$/, '.'))
     .join(' ');
 }
+
+/** Whoever aborts has not let it look. */
+const NOTHING_LEFT = { ended: 'Nothing is left to do.', aborted: 'What is left to do was not looked at.' } as const;
 
 /** Some of these answer reads, or whoever is connected already. */
 const notServing = (instance: string, failure: FailureClass): string =>
@@ -60,10 +63,10 @@ const WIDEST_TITLE = Math.max(...Object.values(STEPS).map(({ title }) => title.l
 
 /** The page of a recovery for a terminal: the same first lines as in the Web UI. @param running - what the step says of itself */
 export function runbookText(status: RunbookStatus, running?: string): string {
-  const { instance, clients, question, outcome, summary, now, held, worstLoss, changed, applications, steps } = status;
+  const { instance, clients, question, needs, outcome, summary, now, held, worstLoss, changed, applications, steps } = status;
   const you = question
     ? `${question.text} By ${question.answerBy.slice(11, 19)} UTC, else: ${question.otherwise}\n           redis-backup recover ${instance} --approve ${question.plan}   (no: --decline ${question.plan})`
-    : 'nothing to do';
+    : (needs ?? 'nothing to do');
   const lines = [
     `${instance}: ${clients}`,
     `you        ${you}`,

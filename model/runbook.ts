@@ -88,6 +88,8 @@ export interface RunbookStatus {
   /** What clients get now, and since when. */
   clients: string;
   question?: Question;
+  /** What only a person can do, or is left to one. */
+  needs?: string;
   /** What runs, and how long it still takes. */
   now: string;
   /** The worst-case loss as a number, age of the last backup, lag of the log at the failure. */
@@ -116,7 +118,7 @@ export function renderRunbook(status: RunbookStatus): string {
 }
 
 function pageOf(status: RunbookStatus, width: number): string {
-  const { instance, deployment, clients, question, outcome, worstLoss, changed, applications, held, steps } = status;
+  const { instance, deployment, clients, question, needs, outcome, worstLoss, changed, applications, held, steps } = status;
   const id = named(deployment, `recover/${instance}`);
   const answer = (plan: string, no: string) =>
     `\`temporal workflow update execute -w ${id} --name approve --input '{"by":"you","plan":"${plan}"${no}}'\``;
@@ -125,7 +127,9 @@ function pageOf(status: RunbookStatus, width: number): string {
     '',
     question
       ? `❗ **You**: ${short(question.text, 3 * width)} By ${clock(question.answerBy)} UTC, else: ${short(question.otherwise, width)}`
-      : '**You**: nothing to do.',
+      : needs
+        ? `❗ **You**: ${short(needs, 3 * width)}`
+        : '**You**: nothing to do.',
     question ? `Yes: ${answer(question.plan, '')}` : '',
     question ? `No: ${answer(question.plan, ',"decline":true')}` : '',
     `**${outcome ? `Ended, ${outcome}` : 'Now'}**: ${short(status.summary ?? status.now, 3 * width)}`,

@@ -13,6 +13,7 @@ const status: fc.Arbitrary<RunbookStatus> = fc.record(
     instance: fc.constantFrom('main', 'a'.repeat(63)),
     startedAt: fc.constant('2026-08-01T03:00:00.000Z'),
     clients: text,
+    needs: text,
     question: fc.option(
       fc.record({ plan: fc.string(), text, answerBy: fc.constant('2026-08-01T03:05:00.000Z'), otherwise: text }),
       { nil: undefined },
@@ -42,6 +43,19 @@ const status: fc.Arbitrary<RunbookStatus> = fc.record(
 );
 
 describe('the page of a recovery', () => {
+  it('says what only a person can do where it says what you must do, and nothing only where that is so', () => {
+    const status = {
+      ...{ instance: 'main', startedAt: '2026-08-01T03:00:00.000Z', clients: 'refused', now: 'looking', worstLoss: 'unknown' },
+      ...{ changed: [], applications: [], steps: [], notes: [] },
+    };
+    for (const text of [renderRunbook, runbookText]) {
+      assert.match(text(status), /nothing to do/);
+      const needed = text({ ...status, needs: 'Free space on /data' });
+      assert.match(needed, /(?:You\*\*:|you) +Free space on \/data/);
+      assert.doesNotMatch(needed, /nothing to do/);
+    }
+  });
+
   it('is never longer than a URL carries, whatever was seen', () => {
     fc.assert(fc.property(status, (one) => assert.ok(Buffer.byteLength(renderRunbook(one)) <= PAGE_BYTES)));
   });

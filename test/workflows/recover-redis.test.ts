@@ -116,6 +116,7 @@ describe('recoverRedis', function () {
       awaitServesAgain: () => (mended ? serves() : fails('REDIS_REFUSED', 'MISCONF')()),
     });
     await running.see(({ now }) => now.includes('Free space'), 'the advice');
+    await running.see(({ needs }) => needs === 'Free space on /data', 'what the person has to do');
     mended = true;
     const report = await running.report();
     assert.equal(report.outcome, 'serving');
@@ -130,6 +131,7 @@ describe('recoverRedis', function () {
     })) as RecoveryReport;
     assert.equal(report.outcome, 'not-serving');
     assert.deepEqual(report.toDo, ['Mend line 7 of redis.conf.']);
+    assert.match(report.summary, /To do: Mend line 7/);
     assert.equal(played.times('storeSnapshot'), 0);
   });
 
@@ -264,6 +266,7 @@ describe('recoverRedis', function () {
       finish();
       const report = await running.report();
       assert.equal(report.outcome, 'aborted');
+      assert.doesNotMatch(report.summary, /Nothing is left to do/);
       assert.match(report.summary, /Aborted by ann: wrong instance/);
       assert.equal(played.times('startEmpty'), 0);
       assert.equal(played.times('putBackAside'), 1);

@@ -52,7 +52,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     } else {
       giveUpAt ??= Date.now() + first.settings.askForMs;
       if (Date.now() >= giveUpAt) return notServing(run, assessment);
-      page.say(`only a person can help: ${assessment.advice[0] ?? assessment.evidence[0] ?? assessment.clients}`);
+      page.needs(assessment.advice[0] ?? assessment.evidence[0] ?? assessment.clients);
       await run.controls.mayGoOn();
       const pause = PAUSES_MS[Math.min(idle++, PAUSES_MS.length - 1)] ?? 1;
       await condition(() => run.controls.abortedBy !== undefined, pause, {

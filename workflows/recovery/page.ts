@@ -40,8 +40,8 @@ export class Page {
       clients: 'being looked at',
       now: 'looking at Redis, its machine, the applications and the repository',
       worstLoss: 'being looked at',
-      changed: [],
-      applications: [],
+      changed: ['being looked at'],
+      applications: ['being looked at'],
       steps: STEP_IDS.map((step): RunbookStep => ({ step, state: 'todo' })),
       notes: [],
     };
@@ -78,6 +78,12 @@ export class Page {
     this.#publish();
   }
 
+  /** Until the next look. */
+  needs(text: string): void {
+    this.#status.needs = withoutStop(text);
+    this.say(`only a person can help: ${text}`);
+  }
+
   note(text: string): void {
     const { notes } = this.#status;
     notes.push(`${iso().slice(11, 19)} ${text}`);
@@ -100,6 +106,7 @@ export class Page {
     const now = withoutStop(clients);
     status.clients = since ? `${now}, since ${since.slice(11, 19)} UTC` : now;
     status.worstLoss = worstLoss;
+    delete status.needs;
     status.changed = changed.map(withoutStop);
     if (!this.isServing) status.applications = applications;
     this.#publish();
@@ -137,6 +144,9 @@ export class Page {
     }
     status.outcome = outcome;
     status.summary = summary;
+    const { toDo = [] } = result as { toDo?: string[] };
+    if (toDo.length > 0) status.needs = toDo.map(withoutStop).join('; ');
+    else delete status.needs;
     status.now = `ended after ${formatDuration(Date.now() - Date.parse(status.startedAt))}`;
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: ['done'], [SEARCH_ATTRIBUTES.outcome]: [outcome] });
     upsertMemo({ report: result });
