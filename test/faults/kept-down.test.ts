@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openRedis } from '../../redis/client.ts';
 import { findBinary } from '../support/binaries.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';
@@ -98,6 +99,29 @@ describe('A Redis that a restore has stopped', function () {
     assert.equal(failed.code, 'START_FAILED');
     assert.match(failed.message, /has not come nearer to serving for 5 s/);
     await assertOldDataServed();
+  });
+
+  it('is back with its old data and does not let us in: the command ends with a code of its own, and says what to mend', async () => {
+    await standOldData();
+    await house.killWorker();
+    const doomed = await house.startWorker('after:startServer');
+    const died = new Promise((resolve) => doomed.once('exit', resolve));
+    const restoring = house.command('restore', 'main', '--yes');
+    await died;
+    const { configFile } = house.redis;
+    const conf = readFileSync(configFile, 'utf8');
+    writeFileSync(configFile, `${conf}\nrequirepass another\n`);
+    await house.startWorker();
+    await house.client.workflow.getHandle('restore/main').cancel();
+    const { code, stderr } = await restoring;
+    assert.equal(code, 66, stderr);
+    assert.match(stderr, /the old data of main is back and it runs with it, but does not let redis-backup in: .*NOAUTH/);
+    assert.match(stderr, /next: .*password/);
+    await until(async () => !(await house.isLocked()), { what: 'the lock is free', seconds: 90 });
+    writeFileSync(configFile, conf);
+    using client = await openRedis({ ...house.redis.connection, password: 'another' });
+    assert.equal(await client.command('GET', 'old'), 'data');
+    await client.command('CONFIG', 'SET', 'requirepass', '');
   });
 
   it('serves its old data again, whichever step of a restore hangs and does not hear that it is cancelled', async function () {
