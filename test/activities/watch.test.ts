@@ -140,7 +140,7 @@ describe('Watching one Redis', function () {
     await redis.kill('SIGSTOP');
     const { state, view } = await ended;
     assert.equal(state, 'failing');
-    assert.match(view?.worker.detail ?? '', /timed out/);
+    assert.match(view?.worker.detail ?? '', /no answer came in time/);
   });
 
   it('lets a Redis load for as long as that goes on', async () => {

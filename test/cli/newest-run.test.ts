@@ -21,7 +21,7 @@ describe('What is said of the newest run', () => {
     const handle = handleThat(() => Promise.reject(new ServiceError('Failed to describe workflow', { cause: AWAY })));
     await assert.rejects(newestRun(handle, undefined), {
       code: 'TEMPORAL_UNREACHABLE',
-      message: /does not answer: connection dropped/,
+      message: /does not answer: the connection was lost/,
     });
   });
 });
