@@ -41,6 +41,8 @@ export interface World {
   readonly operations: {
     /** Who holds its lock now. */
     lockHolder(instance: string): Promise<LockHolder | undefined>;
+    /** Whether the holder has written down that it stops Redis, or makes it a replica. Throws, too, when the lock doesn't answer. */
+    mayHaveStopped(instance: string): Promise<boolean>;
     /** The step that a holder is at, since when, how often it was tried and why it failed. Absent: it is at none. */
     doing(holder: LockHolder): Promise<string | undefined>;
     /** Its last recoveries, the newest first. */

@@ -57,3 +57,9 @@ export const conflictOf = (wanted: OperationKind, holder: OperationKind): Confli
 /** The entries to undo, newest first. */
 export const entriesToUndo = (entries: readonly UndoEntry[], succeeded: boolean): UndoEntry[] =>
   entries.filter((entry) => entry.when === 'always' || !succeeded).reverse();
+
+/** The undo steps of those changes after which a Redis may be away, or be a replica, on purpose. */
+const UNDO_OF_A_STOP = ['putBackServer', 'putBackData', 'startAgain', 'putBackLive', 'loadSafetyBack'];
+
+/** Whether the holder that wrote this down may have stopped Redis, or made it a replica. */
+export const mayStopRedis = ({ step }: UndoEntry): boolean => UNDO_OF_A_STOP.includes(step);

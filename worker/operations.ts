@@ -2,15 +2,19 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../activities/world.ts';
 import { formatDuration } from '../model/format.ts';
-import type { LockHolder } from '../model/lock.ts';
+import { type LockHolder, mayStopRedis } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch.ts';
+import type { LockStatus } from '../workflows/instance-lock.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
 const MOST = 100;
 /** It changed nothing. */
 const NO_RECOVERY = ['planned', 'joined'];
+
+/** A lock answers in milliseconds: this worker runs it. */
+const ANSWER_MS = 3_000;
 
 /** What goes on with an instance, as Temporal knows it. */
 export const operations: World['operations'] = {
@@ -23,6 +27,13 @@ export const operations: World['operations'] = {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
+  },
+
+  async mayHaveStopped(instance) {
+    const { workflow, connection } = Context.current().client;
+    const lock = workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.lock(instance)));
+    const { undoList } = await connection.withDeadline(Date.now() + ANSWER_MS, () => lock.query<LockStatus>('status'));
+    return undoList.some(mayStopRedis);
   },
 
   async doing({ workflowId, runId }) {

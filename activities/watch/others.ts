@@ -27,10 +27,15 @@ async function lookAt(world: World, name: string): Promise<string> {
   }
 }
 
-/** An operation that may stop it holds its lock. A backup and a merge do not. */
+/**
+ * The operation that holds its lock and may have stopped it. A backup and a merge never do, a restore only from the moment
+ * that its lock knows of it: a Redis that dies before has died of something else.
+ */
 export async function mayBeStopped(world: World, instance: string): Promise<string | undefined> {
   const holder = await world.operations.lockHolder(instance);
-  return holder && holder.kind !== 'backup' && holder.kind !== 'merge' ? holder.workflowId : undefined;
+  if (!holder || holder.kind === 'backup' || holder.kind === 'merge') return undefined;
+  if (holder.kind === 'restore' && !(await world.operations.mayHaveStopped(instance))) return undefined;
+  return holder.workflowId;
 }
 
 /**

@@ -10,7 +10,12 @@ describe('A Redis that a recovery has brought back', function () {
   this.timeout(30_000);
   let holder: LockHolder | undefined;
   const watch = (recovering: Recovering, notes: string[], runId?: string) => {
-    const operations = { lockHolder: async () => holder, doing: async () => undefined, recoveries: async () => [] };
+    const operations = {
+      lockHolder: async () => holder,
+      mayHaveStopped: async () => true,
+      doing: async () => undefined,
+      recoveries: async () => [],
+    };
     const world: World = { ...recovering.world, operations };
     return recovering
       .job(() => createStillServesActivities(world).watchServing({ instance: 'main', ...(runId ? { runId } : {}) }))

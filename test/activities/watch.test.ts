@@ -20,6 +20,7 @@ class Watching {
   readonly cancel = new AbortController();
   readonly servers: Record<string, { connection: RedisServer['connection'] }>;
   holder: LockHolder | undefined;
+  hasStopped = true;
   applications: ApplicationProbe[] = [];
   process: ProtectedInstance['process'];
   last: Progress | undefined;
@@ -36,6 +37,7 @@ class Watching {
       instances: () => Object.keys(this.servers),
       operations: {
         lockHolder: async (name) => (name === 'main' ? this.holder : undefined),
+        mayHaveStopped: async () => this.hasStopped,
         doing: async () => undefined,
         recoveries: async () => [],
       },
@@ -166,6 +168,13 @@ describe('Watching one Redis', function () {
     assert.equal(state, 'serving', 'nothing was said');
     watching.holder = undefined;
     assert.equal((await ended).state, 'failing');
+  });
+
+  it('counts while a restore holds the lock that has not come to its stop', async () => {
+    watching.holder = { workflowId: 'restore/main', runId: '1', kind: 'restore' };
+    watching.hasStopped = false;
+    await redis.kill('SIGKILL');
+    assert.equal((await watching.begin()).state, 'failing');
   });
 
   it('counts while a backup holds the lock: that stops no Redis', async () => {
