@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { RecoveryError } from '../model/errors.ts';
 import { errorOfConnection, errorOfReply } from './client-errors.ts';
-import { describeConnection, type RedisConnection } from './connection.ts';
+import { describeConnection, endpointOf, type RedisConnection } from './connection.ts';
 import { type Keyspace, parseInfo, type RedisInfo } from './info.ts';
 import { isCommandMissing, Renames } from './renames.ts';
 
@@ -88,9 +88,10 @@ export async function openRedis(connection: RedisConnection, options: OpenRedisO
  * The ioredis below: RESP2 and no CLIENT SETINFO, so that an ACL user needs no permission for the handshake, and no
  * password, which ioredis would send by itself and then only log its refusal.
  */
-function createConnection({ host, port, socketPath, tls }: RedisConnection, options: OpenRedisOptions): Redis {
+function createConnection(connection: RedisConnection, options: OpenRedisOptions): Redis {
+  const { tls } = connection;
   return new Redis({
-    ...(socketPath ? { path: socketPath } : { host, port }),
+    ...endpointOf(connection),
     tls: tls ? { ...tls } : undefined,
     lazyConnect: true,
     protocol: 2,

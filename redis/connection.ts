@@ -37,6 +37,13 @@ export interface RedisTls {
 /** The port that Redis itself says that it has. */
 export const ownPortOf = ({ ownPort, port }: Pick<RedisConnection, 'ownPort' | 'port'>): number => ownPort ?? port;
 
+/** Where a socket of Node connects to. */
+export const endpointOf = ({ host, port, socketPath }: RedisConnection): { path: string } | { host: string; port: number } =>
+  socketPath ? { path: socketPath } : { host, port };
+
+/** As `redis-cli` is given it: `host:port`, or the path of a socket. */
+export const placeOf = ({ host, port, socketPath }: RedisConnection): string => socketPath ?? `${host}:${port}`;
+
 /** `redis://host:port`, or `rediss://` with TLS: for messages, without user or password. */
 export const describeConnection = ({ host, port, tls, socketPath }: RedisConnection): string =>
   socketPath ? `unix:${socketPath}` : `${tls ? 'rediss' : 'redis'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../model/errors.ts';
-import type { RedisConnection } from './connection.ts';
+import { endpointOf, type RedisConnection } from './connection.ts';
 import { sentName } from './renames.ts';
 
 /** A text, or the words of a refusal. */
@@ -62,19 +62,20 @@ export function exchange(
   });
 }
 
-function open({ host, port, tls }: RedisConnection): Socket {
-  if (!tls) return connect({ host, port });
-  return connectTls({ ...tls, host, port });
+function open(connection: RedisConnection): Socket {
+  const endpoint = endpointOf(connection);
+  return connection.tls ? connectTls({ ...connection.tls, ...endpoint }) : connect(endpoint);
 }
 
 const encode = (args: readonly string[]): string =>
   `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
 
-function endOf(error: NodeJS.ErrnoException, secured: boolean, { tls }: RedisConnection): [Ended['how'], string] {
+function endOf(error: NodeJS.ErrnoException, secured: boolean, { tls, socketPath }: RedisConnection): [Ended['how'], string] {
   const { code = '' } = error;
   const text = messageOf(error) || code;
   if (code === 'ECONNREFUSED' || (error instanceof AggregateError && /ECONNREFUSED/.test(code)))
     return ['refused', 'nothing listens there'];
+  if (socketPath && code === 'ENOENT') return ['refused', 'there is no such socket'];
   if (['ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EADDRNOTAVAIL'].includes(code))
     return ['unreachable', text];
   const isReset = ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(code);

@@ -1,6 +1,6 @@
 import type { LookVerdict, RedisLook } from '../model/redis-look.ts';
 import { withoutSecrets } from './client-errors.ts';
-import type { RedisConnection } from './connection.ts';
+import { placeOf, type RedisConnection } from './connection.ts';
 import { type Exchange, exchange, type Reply, TLS_ALERT } from './health-exchange.ts';
 import { factsOf } from './health-facts.ts';
 import { parseInfo } from './info.ts';
@@ -31,7 +31,7 @@ export async function lookAtRedis(connection: RedisConnection, { withinMs = 2_50
     connection,
     await exchange(connection, [...auth, ['INFO'], ['PING'], [...EMPTY_WRITE]], withinMs - LISTEN_MS),
   );
-  const address = `${connection.host}:${connection.port}`;
+  const address = placeOf(connection);
   const [verdict, detail] = judge(heard, auth.length, connection);
   const info = heard.replies[auth.length];
   const facts = typeof info === 'string' ? factsOf(parseInfo(info)) : undefined;
@@ -45,7 +45,7 @@ export async function lookAtRedis(connection: RedisConnection, { withinMs = 2_50
 async function listenAgain(connection: RedisConnection, asked: Exchange): Promise<Exchange> {
   const { how, connected } = asked.ended;
   if (asked.replies.length > 0 || asked.stray !== undefined || !connected) return asked;
-  const plain = { host: connection.host, port: connection.port };
+  const { tls: _, ...plain } = connection;
   if (how === 'late' && connection.tls) {
     const { replies } = await exchange(plain, [['PING']], LISTEN_MS);
     return replies.length > 0 ? { ...asked, ended: { how: 'tls', detail: 'it answers, but without TLS', connected } } : asked;
@@ -56,8 +56,8 @@ async function listenAgain(connection: RedisConnection, asked: Exchange): Promis
 
 type Judgement = [verdict: LookVerdict, detail: string];
 
-function judge({ replies, ended, stray }: Exchange, skip: number, { host, port }: RedisConnection): Judgement {
-  const where = `${host}:${port}`;
+function judge({ replies, ended, stray }: Exchange, skip: number, connection: RedisConnection): Judgement {
+  const where = placeOf(connection);
   if (stray?.startsWith(TLS_ALERT)) return ['tls', `${where} wants TLS`];
   if (stray !== undefined) return ['not-redis', `${where} answers what no Redis says: ${stray}`];
   const refusal = refusalIn(replies, skip);

@@ -31,4 +31,5 @@ export async function runIdAt(connection: RedisConnection): Promise<string | und
   }
 }
 
-const addressOf = ({ host, port }: RedisConnection): string => `${LOOPBACK.includes(host) ? '127.0.0.1' : host}:${port}`;
+const addressOf = ({ host, port, socketPath }: RedisConnection): string =>
+  socketPath ?? `${LOOPBACK.includes(host) ? '127.0.0.1' : host}:${port}`;

@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 import { errorOfConnection } from '../client-errors.ts';
-import type { RedisConnection } from '../connection.ts';
+import { endpointOf, type RedisConnection } from '../connection.ts';
 
 /**
  * The address of this machine on the way to a Redis: most likely the one under which that Redis reaches us.
  * @throws RecoveryError `REDIS_UNREACHABLE`
  */
 export async function ownAddressTowards(connection: RedisConnection, timeoutMs = 5_000): Promise<string> {
-  const { host, port } = connection;
-  const socket = connect({ host, port, timeout: timeoutMs });
+  if (connection.socketPath) return '127.0.0.1'; // a socket is of this machine
+  const socket = connect({ ...endpointOf(connection), timeout: timeoutMs });
   try {
     return await new Promise<string>((resolve, reject) => {
       socket.once('connect', () => resolve((socket.localAddress ?? '').replace(/^::ffff:/i, '')));

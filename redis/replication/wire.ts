@@ -1,7 +1,7 @@
-import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { errorOfConnection } from '../client-errors.ts';
-import type { RedisConnection } from '../connection.ts';
+import { endpointOf, type RedisConnection } from '../connection.ts';
 import { sentName } from '../renames.ts';
 import { Silence } from './silence.ts';
 import { type Lending, Slabs } from './slabs.ts';
@@ -163,14 +163,14 @@ export class Wire {
     if (isMarked) this.#slabs.take();
   }
 
-  #open({ host, port, tls }: RedisConnection): Socket {
+  #open(connection: RedisConnection): Socket {
     // The socket reads straight into our slabs. Without this Node allocates 64 KiB for each read, and copies are ours.
     const onread = {
       buffer: () => this.#slabs.room(this.#framing ? undefined : LINE_ROOM),
       callback: (bytes: number) => this.#arrived(bytes),
     };
-    const options: TcpNetConnectOpts = { host, port, onread };
-    return tls ? connectTls({ ...tls, ...options }) : connect(options);
+    const options = { ...endpointOf(connection), onread };
+    return connection.tls ? connectTls({ ...connection.tls, ...options }) : connect(options);
   }
 
   /** Called by the socket. @returns whether it may read on */
