@@ -35,7 +35,7 @@ export const instance = z.strictObject({
   backup: section('When and how backups are taken.', backup).prefault({}),
   archive: section('The continuous log: every write, seconds old, in the repository. Absent: none is kept.', archive).optional(),
   retention: section(
-    'Which backups are kept: those that any rule wants, and always the last good one. A backup with less than a tenth of the keys never takes the place of an older one.',
+    'Which backups are kept: those that any rule wants, and always the last good one. A backup with less than a tenth of the keys, or of a data class, never takes the place of an older one.',
     retention,
   ).prefault({}),
   policy: section(

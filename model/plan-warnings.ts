@@ -1,6 +1,7 @@
 import { clockDoubt, isFuture, takenAtMs, wasServerAhead } from './backup-time.ts';
 import { OTHER } from './data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from './format.ts';
+import { passedOver, passedOverText } from './latest.ts';
 import { liveWarnings } from './live.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
@@ -45,7 +46,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
 
 function backupWarnings(input: PlanInput, { losses }: RestorePlan): string[] {
   const { manifest, others, nowMs } = input;
-  const found = [...(input.doubts ?? []), ...fullerBackup(input)];
+  const found = [...(input.doubts ?? []), ...fullerBackup(input), ...notTaken(input)];
   const [newest] = losses.newerBackups;
   if (newest) {
     const gained = Date.parse(newest.takenAt) - losses.writes.fromMs;
@@ -84,6 +85,13 @@ function fullerBackup({ manifest, others }: PlanInput): string[] {
   return [
     `an older backup, ${fuller.backupId}, holds ${formatCountOf(fuller.keys, 'key')} and this one ${formatCount(chosen.keys)}; Redis may have lost its data in between`,
   ];
+}
+
+/** Why `latest` is not the newest. */
+function notTaken({ asksLatest, log, manifest, others, nowMs }: PlanInput): string[] {
+  if (!asksLatest || log) return [];
+  const found = passedOver(others, nowMs);
+  return found?.latest.backupId === manifest.backupId ? [passedOverText(found)] : [];
 }
 
 function withClasses(chosen: RetentionCandidate, others: readonly RetentionCandidate[]): string[] {

@@ -141,7 +141,8 @@ export function lostClasses(newer: RetentionCandidate, older: RetentionCandidate
     .map(({ name }) => name);
 }
 
-const pushesOut = (newer: RetentionCandidate, older: RetentionCandidate): boolean =>
+/** What retention and `latest` ask: nine tenths neither of it nor of one of its data classes would be lost. */
+export const pushesOut = (newer: RetentionCandidate, older: RetentionCandidate): boolean =>
   takesPlaceOf(newer, older) && lostClasses(newer, older).length === 0;
 
 function reasonsToKeep(

@@ -4,6 +4,7 @@ import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
+import { passedOver, passedOverText } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { restorableText } from '../../model/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
@@ -107,6 +108,7 @@ export function listText({ instance, backups, logs, problems, archive, restorabl
     ...restorable.flatMap(restorableLine),
     ...archive.flatMap(archiveText),
     ...clockDoubts([...backups, ...logs], now).map((doubt) => `warning: ${doubt}`),
+    ...latestDoubts(backups, now).map((doubt) => `warning: ${doubt}`),
     ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
   ].join('\n');
 }
@@ -135,6 +137,17 @@ const ageOf = (one: SnapshotManifest | AofManifest, now: number): string =>
 
 const clockDoubts = (all: readonly (SnapshotManifest | AofManifest)[], now: number): string[] =>
   all.map((one) => clockDoubt(one, now)).filter((doubt) => doubt !== undefined);
+
+/** Where `latest` is not the newest of a shard. */
+const latestDoubts = (backups: readonly SnapshotManifest[], now: number): string[] =>
+  [...new Set(backups.map(({ shard }) => shard))]
+    .map((shard) =>
+      passedOver(
+        backups.filter((one) => one.shard === shard),
+        now,
+      ),
+    )
+    .flatMap((found) => (found ? [passedOverText(found)] : []));
 
 function logsText(logs: readonly AofManifest[], now: number): string {
   const rows = logs.map((one) => [

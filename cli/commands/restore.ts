@@ -15,7 +15,11 @@ export const restore: CommandSpec = {
   about: 'replaces the data of a Redis by a backup: plan, safety snapshot, stop, replace, start, verify, or all put back',
   arguments: [
     ONE_INSTANCE,
-    { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that holds anything' },
+    {
+      name: 'BACKUP_ID',
+      about:
+        'as `list` shows it; `latest`, the default, is the newest, but no empty one, nor one with less than a tenth of an older one or of one of its data classes (for a week)',
+    },
   ],
   options: [
     {

@@ -18,7 +18,11 @@ export const show: CommandSpec = {
   about: 'shows what one backup holds',
   arguments: [
     ONE_INSTANCE,
-    { name: 'BACKUP_ID', about: 'as `list` shows it; `latest`, the default, is the newest that holds anything' },
+    {
+      name: 'BACKUP_ID',
+      about:
+        'as `list` shows it; `latest`, the default, is the newest, but no empty one, nor one with less than a tenth of an older one or of one of its data classes (for a week)',
+    },
   ],
   options: [],
   async run({ config, repository, output, now }, given) {

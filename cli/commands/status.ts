@@ -6,7 +6,7 @@ import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
 import { beyondText } from '../../model/beyond.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList } from '../../model/format.ts';
-import { isEmpty } from '../../model/latest.ts';
+import { isEmpty, passedOver } from '../../model/latest.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { describeOwner } from '../../model/owner.ts';
 import { restorableText } from '../../model/restorable.ts';
@@ -104,6 +104,7 @@ export function stateOf(
       .map((one) => clockDoubt(one, now))
       .filter((doubt) => doubt !== undefined),
     ...emptyOnes(regular, newest),
+    ...notLatest(backups, newest, now),
     ...problems.map(({ backupId }) => `${backupId} is there and cannot be restored`),
     ...archive.flatMap(({ damage, clocks }) => [...damage, ...clocks].map(beyondText)),
   ];
@@ -139,6 +140,12 @@ function emptyOnes(regular: readonly SnapshotManifest[], newest: SnapshotManifes
   const before = since.length - 1;
   const more = before === 0 ? '' : before === 1 ? ', as is the one before it' : `, as are the ${before} before it`;
   return [`the newest, ${last.backupId}, is empty${more}${newest ? ': was the data lost?' : ''}`];
+}
+
+/** What a restore would take instead: why stands in the other warnings. */
+function notLatest(backups: readonly SnapshotManifest[], newest: SnapshotManifest | undefined, now: number): string[] {
+  const found = passedOver(backups, now);
+  return newest && found && found.newer.backupId === newest.backupId ? [`\`latest\` is ${found.latest.backupId}`] : [];
 }
 
 /** A backup can be fresh and worth little: of a Redis that came up empty, for example. */

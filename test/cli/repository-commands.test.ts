@@ -123,7 +123,7 @@ other (no class)     1            1        0
   const stale = staleUntil('moment of 1 backup, 2026-08-01 00:30:00 UTC');
   const staleBefore = staleUntil('moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 07:30:00 UTC');
   const emptied =
-    'REDIS BACKUP WARNING - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min); it holds 5 keys, and 20260801T003000Z held 1,000: was the data lost in between?; can be restored: only the moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 06:30:00 UTC | age=7200s;;25200 keys=5 stored=123B\n';
+    'REDIS BACKUP WARNING - main: last good backup 20260801T063000Z is 2 h 00 min old (limit 7 h 00 min); it holds 5 keys, and 20260801T003000Z held 1,000: was the data lost in between?; `latest` is 20260801T003000Z; can be restored: only the moments of 2 backups, from 2026-08-01 00:30:00 UTC until 2026-08-01 06:30:00 UTC | age=7200s;;25200 keys=5 stored=123B\n';
   const STATES: [title: string, backups: SnapshotManifest[], code: number, nagios: number, stdout: string][] = [
     ['fresh', [taken(8, 900), taken(2, 1000)], 0, 0, fresh],
     ['stale', [taken(8, 1000)], 61, 2, stale],

@@ -39,6 +39,12 @@ describe('redis-backup status', () => {
     const { code, stdout } = await site.run('status main --nagios', { now });
     assert.equal(code, 1, stdout);
     assert.match(stdout, /it has less than a tenth of the 1,000 sessions of 20260801T003000Z: were they lost in between\?/);
+    assert.match(stdout, /; `latest` is 20260801T003000Z/);
+    assert.match(
+      (await site.run('list main', { now })).stdout,
+      /^warning: `latest` is 20260801T003000Z: the newer 20260801T063000Z has less than a tenth of its 1,000 sessions$/m,
+    );
+    assert.match((await site.run('show main', { now })).stdout, /^main 20260801T003000Z\n/, 'what a restore takes');
   });
 
   it('status and list name a date in the future, which is never fresh', async () => {

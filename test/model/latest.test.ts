@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { latestBackup } from '../../model/latest.ts';
+import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import { latestBackup, passedOver, passedOverText } from '../../model/latest.ts';
 import type { SnapshotManifest, SnapshotReason } from '../../model/manifest.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
 
@@ -35,6 +36,40 @@ describe('The latest backup', () => {
     assert.equal(latest(ahead(backup(0, 900)), ahead(backup(6, 900)), backup(12, 500)), 'at-12');
     assert.equal(latest(ahead(backup(0, 900)), ahead(backup(6, 800))), 'at-6', 'there is no other');
     assert.equal(latest(backup(0, 1000), ahead(backup(7 * DAY + 1, 900))), `at-${7 * DAY + 1}`);
+  });
+
+  describe('among backups with data classes', () => {
+    const holding = (hour: number, counts: Record<string, number>): SnapshotManifest => {
+      const one = backup(
+        hour,
+        Object.values(counts).reduce((sum, keys) => sum + keys, 0),
+      );
+      const classes = Object.entries(counts).map(([name, keys]) => ({ ...emptyClassCensus(name), keys, persistent: keys }));
+      return { ...one, census: { ...one.census, classes }, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] };
+    };
+    const before = holding(0, { sessions: 1000, cache: 2000 });
+
+    it('is not the newer one that lost a whole class and has enough of another, for a week', () => {
+      const cache = [6, 12].map((hour) => holding(hour, { sessions: 0, cache: 360 }));
+      assert.equal(latest(before, ...cache), 'at-0');
+      assert.equal(latest(before, holding(6, { sessions: 150, cache: 360 })), 'at-6');
+      assert.equal(latest(before, holding(7 * DAY + 1, { sessions: 0, cache: 2000 })), `at-${7 * DAY + 1}`);
+    });
+
+    it('says which newer one was not taken, and why', () => {
+      const said = (...all: SnapshotManifest[]) => {
+        const found = passedOver(all, Date.parse('2026-09-01T00:00:00Z'));
+        return found && passedOverText(found);
+      };
+      assert.equal(said(before), undefined);
+      assert.equal(said(before, holding(6, { sessions: 900, cache: 400 }), backup(7, 5, 'safety')), undefined);
+      assert.equal(said(before, backup(6, 0)), '`latest` is at-0: the newer at-6 is empty');
+      assert.equal(said(before, backup(6, 12)), '`latest` is at-0: the newer at-6 holds 12 keys, less than a tenth of its 3,000');
+      assert.equal(
+        said(before, holding(6, { sessions: 0, cache: 360 })),
+        '`latest` is at-0: the newer at-6 has less than a tenth of its 1,000 sessions',
+      );
+    });
   });
 
   it('is an empty one where there is no other', () => {
