@@ -6,8 +6,8 @@
 export const MINIMUM_ACL = {
   /** A snapshot over replication, and what `check` and the manifest tell of the server. */
   backup: ['+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
-  /** The continuous log: it stays among the replicas. */
-  archive: ['+psync', '+replconf', '+info'],
+  /** The continuous log: it stays among the replicas. Its base is a backup, and who began it stands in each timeline. */
+  archive: ['+psync', '+replconf', '+info', '+config|get', '+time', '+module|list'],
   /** A watcher's look. */
   watch: ['+info', '+ping'],
   /** On top of `backup`, for method `bgsave`. */

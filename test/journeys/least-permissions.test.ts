@@ -5,14 +5,16 @@ import { join } from 'node:path';
 import type { RestoreReport } from '../../model/operations.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { openRedis } from '../../redis/client.ts';
+import { Archive } from '../../repository/archive/archive.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';
 import { Attempts } from '../support/refusals.ts';
+import { until } from '../support/until.ts';
 
 const KEYS = 50;
 const rules = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.restore];
 const live = [...MINIMUM_ACL.backup, ...MINIMUM_ACL.live];
-const NAMES = ['backup', 'restore', 'counting', 'live'];
+const NAMES = ['backup', 'restore', 'counting', 'live', 'archive'];
 const user = (permitted: readonly string[]) => `on >secret resetchannels resetkeys -@all ${permitted.join(' ')}`;
 const without = (rule: string) => rules.filter((other) => other !== rule);
 
@@ -28,7 +30,7 @@ describe('A user with the least permissions, over TLS,', function () {
         tls: 'server',
         users: {
           ...{ backup: user(MINIMUM_ACL.backup), restore: user(rules), counting: user([...rules, ...MINIMUM_ACL.classes]) },
-          ...{ live: user(live), ...users },
+          ...{ live: user(live), archive: user(MINIMUM_ACL.archive), ...users },
         },
       },
       others: ({ port, certificates }, dir) => {
@@ -41,7 +43,8 @@ describe('A user with the least permissions, over TLS,', function () {
           password,
         });
         const lacking = rules.map((rule) => [nameOf(rule), as(nameOf(rule))]);
-        return { ...Object.fromEntries(NAMES.map((name) => [name, as(name)])), ...Object.fromEntries(lacking) };
+        const log = { archive: { ...as('archive'), archive: { segmentAge: '1s', restartDelay: '1s' } } };
+        return { ...Object.fromEntries(NAMES.map((name) => [name, as(name)])), ...Object.fromEntries(lacking), ...log };
       },
     });
     attempts = new Attempts(house);
@@ -93,6 +96,35 @@ describe('A user with the least permissions, over TLS,', function () {
     assert.ok(!warnings.some((text) => text.includes('not counted by data class')));
     const counted = keysAfter.classes.reduce((sum, { keys }) => sum + keys, 0);
     assert.deepEqual([counted, keysAfter.uncounted], [KEYS, undefined]);
+  });
+
+  it('begins a continuous log without a backup, and goes on with it, and is refused nothing', async () => {
+    await house.ask('ACL', 'LOG', 'RESET');
+    const { code, stderr } = await house.command('archive', 'archive');
+    assert.equal(code, 0, stderr);
+    await until(async () => (await house.repository.list('archive')).length === 1, { what: 'the base of the log', seconds: 90 });
+    const archive = new Archive(house.repository.store, 'archive');
+    await until(async () => (await archive.newestTimeline()) !== undefined, { what: 'a timeline', seconds: 90 });
+    const stored = async () => {
+      const timeline = await archive.newestTimeline();
+      return timeline ? (await archive.position(timeline.timelineId)).end : -1;
+    };
+    const follows = async () => {
+      const before = await stored();
+      await house.ask('SET', 'written', `${before}`);
+      await until(async () => (await stored()) > before, { what: 'the write is stored', seconds: 90 });
+    };
+    await follows();
+    await house.ask('CLIENT', 'KILL', 'TYPE', 'replica');
+    await follows();
+    // Its sign-in begins with a PING, as that of a replica does, and a refusal of it is an answer like any other.
+    const refused = ((await house.ask('ACL', 'LOG')) as unknown[][]).map((one) => String(one[one.indexOf('object') + 1]));
+    assert.deepEqual(
+      refused.filter((command) => command !== 'ping'),
+      [],
+    );
+    await house.ask('DEL', 'written');
+    await house.client.workflow.getHandle('archive/archive').cancel();
   });
 
   it('needs no more than the documentation says', async () => {
