@@ -18,6 +18,8 @@ export interface CommandSpec {
   exits?: string;
   /** Returns the exit code when it isn't 0. */
   run(context: CommandContext, given: Given): Promise<number | undefined>;
+  /** Says a failure, that of a typing slip too, in a way of its own, and returns the exit code; undefined: as every command does. */
+  failure?(output: Output, error: unknown, args: readonly string[]): number | undefined;
 }
 
 export interface OptionSpec {

@@ -51,9 +51,16 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help, --version
-    return output.failure(error instanceof CommanderError ? usageError(error, args) : withAdvice(await translated(error), args));
+    const told = error instanceof CommanderError ? usageError(error, args) : withAdvice(await translated(error), args);
+    // Not only where it stands as the command: `--config` without its value takes the next word.
+    const own = COMMANDS.find(({ name, failure }) => failure && args.includes(name));
+    return own?.failure?.(output, told, args) ?? output.failure(told);
   }
 }
+
+/** What `name` would be called of: options may stand before it, and `--config` takes the next word. */
+const commandOf = (args: readonly string[]): string | undefined =>
+  args.find((arg, at) => !arg.startsWith('-') && args[at - 1] !== '--config');
 
 const askingWith =
   (ask: NonNullable<Surroundings['ask']>, complete: (text: string) => string): NonNullable<Surroundings['ask']> =>
@@ -68,8 +75,8 @@ async function translated(error: unknown): Promise<unknown> {
 }
 
 /** What this command has to say when there is no Temporal. */
-function withAdvice(error: unknown, [name]: readonly string[]): unknown {
-  const advice = COMMANDS.find((spec) => spec.name === name)?.withoutTemporal;
+function withAdvice(error: unknown, args: readonly string[]): unknown {
+  const advice = COMMANDS.find(({ name }) => name === commandOf(args))?.withoutTemporal;
   if (advice === undefined || !(error instanceof RecoveryError) || error.code !== 'TEMPORAL_UNREACHABLE') return error;
   return new RecoveryError(error.code, error.message, { next: `${error.next} ${advice}`, cause: error.cause });
 }
@@ -103,7 +110,7 @@ function usageError(error: CommanderError, args: readonly string[]): RecoveryErr
   const message = messageOf(error)
     .replace(/^error: /, '')
     .replace(/\n/g, ' ');
-  const command = COMMANDS.find(({ name }) => name === args[0]);
+  const command = COMMANDS.find(({ name }) => name === commandOf(args));
   const isHelp = error.code === 'commander.help';
   return new RecoveryError('USAGE', isHelp ? 'no command was given' : message, {
     next: `See \`redis-backup${command ? ` ${command.name}` : ''} --help\`.`,

@@ -34,19 +34,14 @@ export const status: CommandSpec = {
     },
   ],
   exits: '0 fresh, 61 stale, 62 no backup; of several instances the worst',
-  async run(context, given) {
-    if (given.options.nagios !== true) return say(context, given);
-    try {
-      return await say(context, given);
-    } catch (error) {
-      // A monitoring plugin is read on stdout; without a line there the page says nothing.
-      const { code, message, next } = failureOf(error);
-      context.output.result(
-        { state: 'unknown', code, message, next },
-        `REDIS BACKUP UNKNOWN - ${code}: ${message.replaceAll('\n', ' ')}`,
-      );
-      return NAGIOS.unknown;
-    }
+  run: say,
+  /** A monitoring plugin is read on stdout; without a line there the page says nothing. */
+  failure(output, error, args) {
+    if (!args.includes('--nagios')) return undefined;
+    const { code, message, next } = failureOf(error);
+    const text = `REDIS BACKUP UNKNOWN - ${code}: ${message.replaceAll('\n', ' ')}`;
+    output.result({ state: 'unknown', code, message, next }, text);
+    return NAGIOS.unknown;
   },
 };
 
@@ -202,8 +197,9 @@ const gapsText = (gaps: readonly string[]): string[] => {
 function maxAgeOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const ms = parseDuration(text);
-  if (ms !== undefined) return ms;
-  throw new RecoveryError('USAGE', `--max-age is "${text}"; allowed: ${DURATION_ALLOWED}`, {
+  if (ms !== undefined && ms > 0) return ms;
+  const why = ms === 0 ? ', by which every backup is stale' : '';
+  throw new RecoveryError('USAGE', `--max-age is "${text}"${why}; allowed: ${DURATION_ALLOWED}`, {
     next: 'See `redis-backup status --help`.',
   });
 }

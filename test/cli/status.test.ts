@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
-import { openSite, type Site } from './support/command.ts';
+import { openSite, run, type Site } from './support/command.ts';
 import { HOUR_MS, now, taken } from './support/taken.ts';
 
 describe('redis-backup status', () => {
@@ -20,6 +20,31 @@ describe('redis-backup status', () => {
     assert.equal(stderr, '');
     assert.notEqual((await lost.run('status main', { now })).code, 0);
   });
+
+  for (const slip of [
+    'main --wrong --nagios',
+    '--nagios main main',
+    '--nagios main --max-age',
+    '--nagios --config',
+    'main --nagios --max-age 1',
+    'nobody --nagios',
+  ])
+    it(`status says to Nagios that \`status ${slip}\` is a slip: unknown, in one line on stdout`, async () => {
+      const args = ['status', ...slip.split(' ')];
+      const { code, stdout, stderr } = await run(
+        slip.endsWith('--config') ? args : [...args.slice(0, 1), '--config', site.configFile, ...args.slice(1)],
+        { now },
+      );
+      assert.deepEqual([code, stderr], [3, '']);
+      assert.match(stdout, /^REDIS BACKUP UNKNOWN - (?:USAGE|INSTANCE_UNKNOWN): .*\n$/);
+    });
+
+  for (const before of ['--config /nowhere/redis-backup.yaml', '--config', '--wrong'])
+    it(`status says to Nagios, too, that \`${before}\` before the command is one`, async () => {
+      const { code, stdout, stderr } = await run([...before.split(' '), 'status', '--nagios'], { now });
+      assert.deepEqual([code, stderr], [3, '']);
+      assert.match(stdout, /^REDIS BACKUP UNKNOWN - \w+: .*\n$/);
+    });
 
   it('status says that a data class was lost, however many keys are there', async () => {
     const census = (sessions: number, apiCache: number) => {
@@ -104,6 +129,13 @@ describe('redis-backup status', () => {
       stderr:
         'error: --max-age is "1"; allowed: a whole number and s, m, h or d, such as 90s, 6h or 7d\nnext: See `redis-backup status --help`.\n',
     });
+  });
+
+  it('status refuses a limit by which nothing could be fresh', async () => {
+    await site.publish(taken(2, 1000));
+    const { code, stderr } = await site.run('status main --max-age 0s', { now });
+    assert.equal(code, 2);
+    assert.match(stderr, /^error: --max-age is "0s", by which every backup is stale; allowed: /);
   });
 
   it('status of all instances is the worst of them', async () => {
