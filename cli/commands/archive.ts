@@ -22,7 +22,9 @@ export const archive: CommandSpec = {
     const workflowId = session.named(WORKFLOW_IDS.archive(instance));
     if (given.options.status !== true) {
       const { joined } = await startArchive(session, { instance });
-      const text = joined ? `${workflowId} runs already` : `started ${workflowId}: it follows ${instance} from now on`;
+      const text = joined
+        ? `${workflowId} runs already`
+        : `started ${workflowId}; \`redis-backup archive ${instance} --status\` says when it follows`;
       output.result({ instance, workflowId, started: !joined }, text);
       return undefined;
     }

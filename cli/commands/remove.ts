@@ -1,4 +1,6 @@
+import type { Config } from '../../config/config.ts';
 import { instanceNames } from '../../config/load.ts';
+import { suggest } from '../../config/suggest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCountOf, formatList } from '../../model/format.ts';
 import { isName } from '../../model/instance.ts';
@@ -16,7 +18,7 @@ export const remove: CommandSpec = {
     { flags: '--dry-run', about: 'only say what would end, and what stays' },
     { flags: '--yes', about: 'do not ask' },
   ],
-  exits: '52 when the answer is no',
+  exits: '2 for a name that nothing knows, 52 when the answer is no',
   async run(context, given) {
     const { config, temporal, output } = context;
     const instance = given.arguments[0] ?? '';
@@ -24,11 +26,13 @@ export const remove: CommandSpec = {
     const loaded = await config();
     const configured = instanceNames(loaded).includes(instance);
     const session = await temporal();
-    const { keepersOf, operationsOf, requireNobodyElses, stopKeeper } = await import('../remove/keepers.ts');
+    const { hasEverRun, keepersOf, operationsOf, requireNobodyElses, stopKeeper } = await import('../remove/keepers.ts');
     await requireNobodyElses(session, instance);
     const keepers = await keepersOf(session, instance);
     const running = await operationsOf(session, instance);
-    const stays = await staysOf(context, instance);
+    const { stays, isNothing } = await staysOf(context, instance);
+    if (!configured && isNothing && keepers.length === 0 && !(await hasEverRun(session, instance)))
+      throw unknown(loaded, instance);
     const facts: Facts = { instance, running, stays, ...(configured ? { configuredIn: loaded.origin.file } : {}) };
     if (given.options.dryRun === true || keepers.length === 0) {
       output.result({ outcome: 'planned', ...facts, keepers }, plannedText(facts, keepers));
@@ -53,15 +57,16 @@ interface Facts {
 }
 
 /** What the repository has of it. A repository that cannot be read hinders nothing. */
-async function staysOf({ repository, now }: CommandContext, instance: string): Promise<string> {
+async function staysOf({ repository, now }: CommandContext, instance: string): Promise<{ stays: string; isNothing: boolean }> {
   try {
     const opened = await repository();
-    const { backups, logs, archive } = await catalogOf(opened, instance, now());
+    const { backups, logs, problems, archive } = await catalogOf(opened, instance, now());
     const log = archive.length > 0 ? ', and the continuous log' : '';
-    return `${formatCountOf(backups.length + logs.length, 'backup')}${log} in ${opened.store.url}, which no retention touches any more`;
+    const stays = `${formatCountOf(backups.length + logs.length, 'backup')}${log} in ${opened.store.url}, which no retention touches any more`;
+    return { stays, isNothing: [backups, logs, problems, archive].every(({ length }) => length === 0) };
   } catch (error) {
     if (!(error instanceof RecoveryError)) throw error;
-    return `what the repository has, which could not be read (${error.code}: ${error.message})`;
+    return { stays: `what the repository has, which could not be read (${error.code}: ${error.message})`, isNothing: false };
   }
 }
 
@@ -116,6 +121,16 @@ function rest({ instance, running, stays, configuredIn }: Facts): string[] {
         ]
       : []),
   ];
+}
+
+/** A slip of the keyboard: what was meant would go on. */
+function unknown(config: Config, instance: string): RecoveryError {
+  const names = instanceNames(config);
+  const meant = suggest(instance, names);
+  const message = `there is no instance "${instance}" and was none: not in ${config.origin.file}, nor anything of it in Temporal or in the repository`;
+  return new RecoveryError('USAGE', message, {
+    next: `${meant ? `Did you mean "${meant}"? ` : ''}Configured are: ${names.join(', ')}; what goes on for others, \`redis-backup check\` names.`,
+  });
 }
 
 const noName = (instance: string): RecoveryError =>

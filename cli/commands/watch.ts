@@ -38,7 +38,9 @@ export const watch: CommandSpec = {
     const { askWithin, newestRun, startWatch, statusOf } = await import('../operations/index.ts');
     if (onlyStatus !== true && stop !== true) {
       const { joined } = await startWatch(session, { instance });
-      const text = joined ? `${workflowId} runs already` : `started ${workflowId}: ${instance} is watched from now on`;
+      const text = joined
+        ? `${workflowId} runs already`
+        : `started ${workflowId}; \`redis-backup watch ${instance} --status\` says what it sees`;
       output.result({ instance, workflowId, started: !joined }, text);
       return undefined;
     }

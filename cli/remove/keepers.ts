@@ -42,11 +42,19 @@ export async function keepersOf(session: TemporalSession, instance: string): Pro
   return keepers;
 }
 
+const OPERATIONS = [WORKFLOW_IDS.backup, WORKFLOW_IDS.backupAof, WORKFLOW_IDS.restore, WORKFLOW_IDS.recover, WORKFLOW_IDS.lock];
+
+/** Whether Temporal knows any run of it, also one that has ended. */
+export async function hasEverRun(session: TemporalSession, instance: string): Promise<boolean> {
+  for (const name of [WORKFLOW_IDS.archive, WORKFLOW_IDS.watch, ...OPERATIONS])
+    if (await runOf(session, instance, name(instance))) return true;
+  return false;
+}
+
 /** Operations that run, which go on: they end by themselves. */
 export async function operationsOf(session: TemporalSession, instance: string): Promise<string[]> {
-  const names = [WORKFLOW_IDS.backup, WORKFLOW_IDS.backupAof, WORKFLOW_IDS.restore, WORKFLOW_IDS.recover, WORKFLOW_IDS.lock];
   const running: string[] = [];
-  for (const name of names) {
+  for (const name of OPERATIONS) {
     const run = await runOf(session, instance, name(instance));
     if (run?.status.name === 'RUNNING') running.push(session.named(name(instance)));
   }

@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import type { EnsuredSchedule } from '../../cli/schedules/ensure.ts';
 import { offsetOf } from '../../cli/schedules/wanted.ts';
 import { missingSearchAttributes } from '../../worker/search-attributes.ts';
+import { sampleManifest } from '../repository/sample-manifest.ts';
 import { always } from '../support/always.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
@@ -185,6 +186,23 @@ describe('redis-backup schedules, in a real Temporal', function () {
     await archive.terminate('over');
     assert.match((await site.run('remove retired --yes')).stdout, /^nothing goes on for retired: no schedule, no archiver/);
     assert.equal((await site.run('remove ../retired')).code, 2);
+  });
+
+  it('takes a name that nothing knows for a slip, and says which it may have been', async () => {
+    await using site = await siteOf(one('main'));
+    for (const more of ['', ' --yes', ' --dry-run']) {
+      const { code, stdout, stderr } = await site.run(`remove mian${more}`);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(
+        stderr,
+        /^error: there is no instance "mian" and was none: .*\nnext: Did you mean "main"\? Configured are: main; /,
+      );
+    }
+    await site.publish(sampleManifest({ instance: 'mian' }));
+    const known = await site.run('remove mian --dry-run');
+    assert.equal(known.code, 0, known.stderr);
+    assert.match(known.stdout, /^nothing goes on for mian: .*\n {2}stays: 1 backup in /);
+    assert.equal((await site.run('remove main --yes')).code, 0, 'configured, and nothing runs for it');
   });
 
   it('ends nothing of an instance that the worker of another configuration has, and calls it no forgotten one', async () => {
