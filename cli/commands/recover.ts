@@ -27,7 +27,7 @@ export const recover: CommandSpec = {
   ],
   withoutTemporal:
     'Nobody recovers without it, but Redis starts without it: read its log, copy its data directory where that speaks of damage, and start it as its machine does, such as `systemctl start redis-server`.',
-  exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted; 130 on Ctrl-C, and it goes on`,
+  exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted, ${ERRORS.PLACE_UNREACHABLE.exit} when no worker answers for it, and it stays started; 130 on Ctrl-C, and it goes on`,
   async run(context, given) {
     const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
     const by = optionOf(given, 'by') ?? loginName();

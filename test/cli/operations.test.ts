@@ -221,6 +221,38 @@ describe('redis-backup backup, through a real Temporal', function () {
     assert.equal((await running).code, 0);
   });
 
+  for (const command of ['recover', 'recover --json', 'recover --dry-run'])
+    it(`ends ${command} within seconds when no worker is there, and the recovery stays started`, async () => {
+      await stage.stopWorker();
+      const { code, stdout, stderr } = await site.run(command);
+      const handle = stage.client.workflow.getHandle(command.includes('dry') ? 'plan/main/recovery' : 'recover/main');
+      try {
+        assert.equal(code, 54, stderr);
+        assert.match(stderr, / is started, but no worker polls for it/);
+        assert.match(stderr, /a worker that comes does it/);
+        assert.match(stderr, /temporal workflow cancel --workflow-id \S*recover/);
+        assert.equal(`${stdout}${stderr}`.split('waiting: no worker polls redis-ops').length - 1, 1, `${stdout}${stderr}`);
+        assert.equal((await handle.describe()).status.name, 'RUNNING');
+      } finally {
+        await handle.terminate().catch(() => undefined);
+        await stage.startWorker();
+      }
+    });
+
+  it('says of a recovery that is watched that its worker went away, and shows it on when one comes', async () => {
+    stage.play = () => Context.current().cancelled;
+    const stderr = new Captured();
+    const running = site.run('recover', { stderr });
+    await until(() => stderr.text.includes('10:42:07 began'), { what: 'the page' });
+    await stage.stopWorker();
+    await until(() => /^recover\/main: waiting: no worker /m.test(stderr.text), { what: 'a word about the worker' });
+    stage.play = async () => ({ outcome: 'joined', because: 'the test' });
+    await stage.startWorker();
+    const { code, stdout } = await running;
+    assert.equal(code, 0, stderr.text);
+    assert.equal(stdout, 'joined: the test\n');
+  });
+
   it('goes on through a restart of Temporal', async () => {
     const { open, opened } = gate();
     stage.play = async () => {

@@ -1,4 +1,4 @@
-import { proxyActivities, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineQuery, proxyActivities, setHandler, upsertSearchAttributes } from '@temporalio/workflow';
 
 /** The workflow types that the command starts, each carried out by one activity that the test plays. */
 interface StandIns {
@@ -20,3 +20,12 @@ const standIn = (type: string) => (input: object) => {
 export const backupSnapshot = standIn('backupSnapshot');
 export const restoreFromRdb = standIn('restoreFromRdb');
 export const applyRetention = standIn('applyRetention');
+
+const status = defineQuery<object>('status');
+
+/** Answers for itself as a runbook that looks. */
+export function recoverRedis(input: { instance: string }) {
+  const nothing = { worstLoss: '', changed: [], applications: [], steps: [] };
+  setHandler(status, () => ({ ...nothing, instance: input.instance, clients: '', now: 'looking', notes: ['10:42:07 began'] }));
+  return play('recoverRedis', input);
+}
