@@ -1,11 +1,13 @@
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { RecoveryError } from '../model/errors.ts';
 import type { TargetFacts, TargetIdentity } from '../model/plan-facts.ts';
 import { type TargetDoubt, targetDoubt } from '../model/target-doubt.ts';
+import type { Platform } from '../platforms/platform.ts';
 import { pidsOf } from '../platforms/process/process-table.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { ownPortOf } from '../redis/connection.ts';
 import type { RedisInfo } from '../redis/info.ts';
+import { ifKnown } from '../redis/renames.ts';
 import { sameServers } from '../redis/same-server.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -24,7 +26,7 @@ export async function whoAnswers(
   const known = { runId, replids: replids as string[] };
   // Which of two instances has the wrong address is told by its process: on its own machine.
   if (target.process && target.process.host !== world.host) return known;
-  const managed = await managedBy(world, target, info);
+  const managed = await managedBy(world.host, target, info, client);
   const others = await othersOf(world, target.name);
   const same = await sameServers(runId, target.connection, others);
   const sameAs = others
@@ -53,28 +55,59 @@ async function othersOf(world: World, own: string): Promise<ProtectedInstance[]>
 }
 
 /** Only on the machine of the process: elsewhere the same path is of another file. */
-async function managedBy(
-  world: World,
-  { process, target }: ProtectedInstance,
+export async function managedBy(
+  host: string,
+  { process, target }: Pick<ProtectedInstance, 'process' | 'target'>,
   info: RedisInfo,
+  client: RedisClient,
 ): Promise<TargetIdentity['managed']> {
   const configFile = target?.configFile;
-  if (!process || process.host !== world.host || configFile === undefined) return undefined;
+  if (!process || process.host !== host || configFile === undefined) return undefined;
   const said = info.number('process_id');
   const itsFile = info.get('config_file') || undefined;
   const its = itsFile === undefined ? '' : ` of ${itsFile}`;
-  const pid = await runningPid(process.open());
+  const platform = process.open();
+  const pid = await runningPid(platform);
   if (pid !== undefined && said !== undefined) {
-    if ((await pidsOf(pid))?.includes(said) || pid === said) return { configFile, yes: true };
-    return { configFile, yes: false, why: `process ${said}${its} answers, and that of ${configFile} is process ${pid}` };
+    const pids = (await pidsOf(pid)) ?? [pid];
+    if (!pids.includes(said))
+      return { configFile, yes: false, why: `process ${said}${its} answers, and that of ${configFile} is process ${pid}` };
+    const elsewhere =
+      pids.length > 1 || (await isSameFile(itsFile, configFile)) ? undefined : await elsewhereOf(platform, pid, client);
+    if (elsewhere === undefined) return { configFile, yes: true };
+    const stranger = `process ${said}${its || ', which has no redis.conf,'} answers, with its data in ${elsewhere.its}`;
+    return { configFile, yes: false, why: `${stranger}, and ${configFile} with ${elsewhere.ours} is configured` };
   }
   if (itsFile === undefined) return undefined;
-  if ((await real(itsFile)) === (await real(configFile))) return { configFile, yes: true };
+  if (await isSameFile(itsFile, configFile)) return { configFile, yes: true };
   return { configFile, yes: false, why: `process ${said ?? ''}${its} answers, and ${configFile} is configured` };
 }
 
+/**
+ * Where a process keeps its data, if that is surely another directory than the one of our redis.conf. It proves nothing alone:
+ * `dir` may have been set while it ran.
+ */
+async function elsewhereOf(
+  platform: Platform,
+  pid: number,
+  client: RedisClient,
+): Promise<{ its: string; ours: string } | undefined> {
+  const ours = (await platform.dataLayout()).dir;
+  const stands = await stat(`/proc/${pid}/cwd`).catch(() => undefined); // of another user we may not know
+  const home = await stat(ours).catch(() => undefined);
+  if (stands && home && stands.dev === home.dev && stands.ino === home.ino) return undefined;
+  const dir = (await ifKnown(client.configGet('dir')).catch(() => undefined))?.dir;
+  const said = dir === undefined || client.unasked.has('CONFIG GET') ? undefined : dir;
+  const its = said ?? (stands && (await real(`/proc/${pid}/cwd`)));
+  if (its === undefined || (await real(its)) === (await real(ours))) return undefined;
+  return { its, ours };
+}
+
+const isSameFile = async (one: string | undefined, other: string): Promise<boolean> =>
+  one !== undefined && (await real(one)) === (await real(other));
+
 /** Undefined: none runs, or which one that is cannot be told. */
-async function runningPid(platform: ReturnType<NonNullable<ProtectedInstance['process']>['open']>): Promise<number | undefined> {
+async function runningPid(platform: Platform): Promise<number | undefined> {
   try {
     return (await platform.status()).pid;
   } catch (error) {

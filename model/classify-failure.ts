@@ -13,7 +13,8 @@ import type { Signs } from './signs.ts';
 export type Classified = Omit<Assessment, 'digest'>;
 
 /** Says what is wrong, what speaks for it, what clients get, what is to be done and what it costs at worst. */
-export function classifyFailure(signs: Signs): Classified {
+export function classifyFailure(seen: Signs): Classified {
+  const signs = withoutStranger(seen);
   const { failure, evidence, advice } = tellFailure(signs);
   const since = sinceWhen(signs, failure);
   const log = logState(signs, since);
@@ -40,6 +41,25 @@ export function classifyFailure(signs: Signs): Classified {
     applications: signs.applications.map(({ name }) => name),
   };
 }
+
+/** What another Redis says of itself, and its process, tell nothing of ours. */
+function withoutStranger(signs: Signs): Signs {
+  const { place, worker } = signs;
+  if (place?.stranger === undefined) return signs;
+  const { local, nextStart: _next, ...rest } = place;
+  const { crashLoop, restartsByItself } = place.server;
+  return {
+    ...signs,
+    worker: withoutFacts(worker),
+    place: {
+      ...rest,
+      ...(local ? { local: withoutFacts(local) } : {}),
+      server: { running: 'unknown', crashLoop, restartsByItself },
+    },
+  };
+}
+
+const withoutFacts = ({ facts: _, ...look }: RedisLook): RedisLook => look;
 
 /** What a person approves: the instance, the class and the acts, and not what was seen this second. */
 export const digestSource = ({ instance, failure, acts }: Pick<Assessment, 'instance' | 'failure' | 'acts'>): string =>

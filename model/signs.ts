@@ -23,6 +23,8 @@ export interface PlaceSigns {
   disabledBy?: string;
   /** Of a Redis that runs and answers: what a restart would make of it. */
   nextStart?: NextStart;
+  /** Why what answers is surely another Redis than the configured one. Absent: it is that one, or it cannot be told. */
+  stranger?: string;
   /** Over a local connection. Absent: it was not tried, because no process is there. */
   local?: RedisLook;
   /** ISO 8601, as far as they can be seen. */

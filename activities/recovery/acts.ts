@@ -2,6 +2,7 @@ import { openRedis } from '../../redis/client.ts';
 import { killScript } from '../../redis/kill-script.ts';
 import { becomePrimary } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
+import { refuseStranger } from '../stranger.ts';
 import type { World } from '../world.ts';
 import { createMendLogActivities } from './mend-log.ts';
 import { createPutBackDataActivities } from './put-back-data.ts';
@@ -24,9 +25,10 @@ export const createRecoveryActs = (world: World, options: RestartOptions & Serve
   /** REPLICAOF NO ONE on the instance itself: it keeps its data, and takes writes. Idempotent. */
   async makePrimary({ instance }: { instance: string }): Promise<{ keys: number }> {
     await world.requireLock(instance);
-    const { connection } = await world.instance(instance);
+    const target = await world.instance(instance);
     currentJob().progress({ stage: 'primary', note: 'it stops following' });
-    using client = await openRedis(connection);
+    using client = await openRedis(target.connection);
+    await refuseStranger(world.host, target, client);
     const { keys } = await becomePrimary(client);
     return { keys };
   },

@@ -6,6 +6,7 @@ import type { RedisConnection } from '../../redis/connection.ts';
 import type { RedisInfo } from '../../redis/info.ts';
 import { currentJob } from '../job-context.ts';
 import { shutdown } from '../shutdown.ts';
+import { refuseStranger } from '../stranger.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */
@@ -28,6 +29,15 @@ export async function quickly<T>(
   }
 }
 
+/**
+ * What stands at the address of a Redis is not ours to end, to kill or to wait for, if it is surely another one.
+ * @throws RecoveryError `TARGET_IDENTITY`
+ */
+export async function refuseAnother(target: ProtectedInstance): Promise<void> {
+  const here = target.process?.host; // an act is done on the machine of its Redis
+  if (here !== undefined) await quickly(target.connection, (client) => refuseStranger(here, target, client));
+}
+
 /** What a living Redis says of itself. */
 export const quickInfo = ({ connection }: ProtectedInstance, withinMs?: number): Promise<RedisInfo | undefined> =>
   quickly(connection, (client) => client.info('server', 'persistence'), withinMs);
@@ -35,9 +45,11 @@ export const quickInfo = ({ connection }: ProtectedInstance, withinMs?: number):
 /**
  * Ends a Redis whose memory is worth nothing, and leaves its files as they are. One that is silent gets the platform's signal,
  * which saves where there are save points. Idempotent.
+ * @throws RecoveryError `TARGET_IDENTITY` if another Redis answers in its place
  */
 export async function endWithoutSave(target: ProtectedInstance, platform: Platform): Promise<void> {
   if ((await platform.status()).running) {
+    await refuseAnother(target);
     await quickly(target.connection, async (client) => {
       currentJob().signal.throwIfAborted();
       const unsaved = () => client.configSet('save', '');
@@ -53,13 +65,17 @@ const HEED_WITHIN_MS = 10_000;
 /** The same where a person has approved kill -9: it has had that time already. */
 const HEED_AGAIN_WITHIN_MS = 1_000;
 
-/** Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent. */
+/**
+ * Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent.
+ * @throws RecoveryError `TARGET_IDENTITY` if another Redis answers in its place
+ */
 export async function endWithSave(
   target: ProtectedInstance,
   platform: Platform,
   info: RedisInfo | undefined,
   { kill = false }: { kill?: boolean } = {},
 ): Promise<void> {
+  if (info) await refuseAnother(target);
   const { appendonly } = await platform.dataLayout();
   // What the next start loads is what its configuration file says; whether that is written now, only the server knows.
   const how = appendonly && info?.flag('aof_enabled') ? 'NOSAVE' : 'SAVE';

@@ -10,7 +10,8 @@ import type { RedisConnection } from '../../redis/connection.ts';
 import { lookAtRedis } from '../../redis/health.ts';
 import { lookAtNextStart } from '../next-start.ts';
 import { requireProcess } from '../places.ts';
-import type { World } from '../world.ts';
+import { strangerAnswering } from '../stranger.ts';
+import type { ProtectedInstance, World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 import { dataSigns } from './data-signs.ts';
 
@@ -27,13 +28,24 @@ export const createPlaceLookActivities = (world: World) => ({
    */
   async lookFromPlace({ instance }: { instance: string }): Promise<PlaceSigns> {
     const target = await world.instance(instance);
-    const [seen, owner] = await Promise.all([
+    const [looked, owner, stranger] = await Promise.all([
       lookAtPlace(world.host, requireProcess(target).open(), target.connection),
       lockOwner(world, instance),
+      strangerThere(world.host, target),
     ]);
+    const seen = stranger === undefined ? looked : { ...looked, stranger };
     return owner === undefined ? seen : owned(seen, owner);
   },
 });
+
+/** One that does not answer, or not us, is nobody that could be told from ours. */
+async function strangerThere(host: string, target: ProtectedInstance): Promise<string | undefined> {
+  const asked = await bounded('who answers', QUESTION_MS, async () => {
+    using client = await openRedis(target.connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
+    return await strangerAnswering(host, target, client);
+  });
+  return asked.value;
+}
 
 /** An operation that holds the lock, other than a recovery, puts back by itself what it does not finish. */
 async function lockOwner(world: World, instance: string): Promise<string | undefined> {

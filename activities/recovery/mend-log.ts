@@ -15,7 +15,7 @@ import { openRedis } from '../../redis/client.ts';
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { World } from '../world.ts';
-import { endWithoutSave } from './ending.ts';
+import { endWithoutSave, refuseAnother } from './ending.ts';
 import { refuseWhenServing } from './set-aside.ts';
 
 const NEW_DEFAULT = 'appendonlydir';
@@ -49,6 +49,7 @@ export const createMendLogActivities = (world: World) => ({
     const target = await world.instance(instance);
     const platform = requireProcess(target).open();
     const layout = await platform.dataLayout();
+    await refuseAnother(target);
     await refuseWhenServing(target, assessment);
     await endWithoutSave(target, platform);
     const note = `reading the log in ${layout.dir} for the place where it is damaged`;

@@ -18,7 +18,7 @@ import { currentJob } from '../job-context.ts';
 import { lookAtNextStart } from '../next-start.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
-import { endWithoutSave, endWithSave, quickInfo } from './ending.ts';
+import { endWithoutSave, endWithSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
 
 export interface RestartInput extends ActInput {
@@ -49,13 +49,14 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
    * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
    * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`
+   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`; `TARGET_IDENTITY` if another Redis answers in its place
    */
   async restartServer(input: RestartInput): Promise<Restarted> {
     await world.requireLock(input.instance);
     const { progress } = currentJob();
     const target = await world.instance(input.instance);
     const platform = requireProcess(target).open();
+    await refuseAnother(target);
     const layout = await platform.dataLayout();
     const last = await readRestart(layout);
     const own = last && isSameAct(last, input) ? last : undefined;

@@ -9,6 +9,7 @@ import type { RedisInfo } from '../../redis/info.ts';
 import { lastLoad } from '../../redis/loading.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
 import { askLoaded, watchProcess } from '../await-load.ts';
+import { refuseStranger } from '../stranger.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 const ASK_EVERY_MS = 50;
@@ -34,7 +35,7 @@ export const createServesAgainActivities = (world: World, { refusedForMs = 10_00
    * @param sinceMs - the begin of the outage or of the start, for what people see
    * @param fromAfar - not on its machine: its process and its log are not looked at
    * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
-   *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS)
+   *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
    */
   async awaitServesAgain({ instance, sinceMs, fromAfar }: AwaitInput): Promise<ServesAgain> {
     const target = await world.instance(instance);
@@ -76,7 +77,7 @@ async function untilServing(
   using server = watchProcess(platform);
   let refusedSince: number | undefined;
   for (;;) {
-    const seen = await ask(target, seconds());
+    const seen = await ask(target, seconds(), platform && target.process?.host);
     if (seen !== undefined && !(seen instanceof RecoveryError)) return seen;
     const lines = server.lastLines();
     if (lines && platform) throw endedLoading(target.name, platform, lines);
@@ -87,11 +88,18 @@ async function untilServing(
 }
 
 /** It serves, or why it refuses; `undefined`: it isn't there yet, or loads. */
-async function ask(target: ProtectedInstance, seconds: number): Promise<Serving | RecoveryError | undefined> {
+async function ask(
+  target: ProtectedInstance,
+  seconds: number,
+  here: string | undefined,
+): Promise<Serving | RecoveryError | undefined> {
   try {
     return await askLoaded<Serving | RecoveryError>(
       target,
-      (client, info) => (info.get('role') === 'slave' ? isReplica(target.name, info) : prove(client, info)),
+      async (client, info) => {
+        if (here !== undefined) await refuseStranger(here, target, client);
+        return info.get('role') === 'slave' ? isReplica(target.name, info) : prove(client, info);
+      },
       ({ message }) => ({ stage: 'waiting', note: `${message}, after ${Math.round(seconds)} s` }),
     );
   } catch (error) {

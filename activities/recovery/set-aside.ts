@@ -5,7 +5,7 @@ import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, set
 import { currentJob } from '../job-context.ts';
 import { requireProcess } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
-import { endWithoutSave, quickInfo } from './ending.ts';
+import { endWithoutSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
 
 export interface KeptAside {
@@ -33,6 +33,7 @@ export const createSetAsideActivities = (world: World) => ({
       if (linked.length > 0) progress({ stage: 'set aside', note: `only linked, not copied: ${linked.join(', ')}` });
       return kept;
     }
+    await refuseAnother(target);
     await refuseWhenServing(target, assessment);
     await endWithoutSave(target, platform);
     return setAside(layout, operationId, { foundAtMs: Date.parse(assessment.at) });
@@ -60,6 +61,7 @@ export const createSetAsideActivities = (world: World) => ({
     const target = await world.instance(instance);
     const platform = requireProcess(target).open();
     await refuseFollowers(target, assessment.replicas);
+    await refuseAnother(target);
     const { running } = await platform.status();
     await permitEmptyStart(await platform.dataLayout(), operationId, { running });
     const beforeMs = world.now();

@@ -47,7 +47,9 @@ export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; 
   },
   silent: { asked: 'Restarts it; by kill -9 after another question.' },
   'cut-off': { you: 'Look at the network of the worker; Redis is not touched.' },
-  'wrong-endpoint': { you: 'Find out what answers there.' },
+  'wrong-endpoint': {
+    you: 'Find out what answers there. Another Redis in its place is left alone, and does not count as serving.',
+  },
   'cannot-start': { byItself: 'Starts it, once in `restartEvery`.', you: 'Read its log.' },
   unknown: { you: 'Read what was seen: it is on the page.' },
 };

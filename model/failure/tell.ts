@@ -11,6 +11,7 @@ import { failureOfEnd } from './of-end.ts';
  */
 export function tellFailure(signs: Signs): Found {
   const { worker, place } = signs;
+  if (place?.stranger !== undefined) return strangerInPlace(signs, place.stranger);
   if (place && isLooping(place)) return failureOfEnd(place, signs.nowMs);
   const local = place?.local;
   if (heardRedis(worker)) {
@@ -38,6 +39,16 @@ const anotherRedis = (worker: RedisLook, local: RedisLook): Found =>
     'wrong-endpoint',
     [`${worker.address} is answered by the Redis with run id ${worker.facts?.runId}, on its machine runs ${local.facts?.runId}.`],
     ['Correct the address, the service or the proxy that leads to another Redis; or it was restarted just now: look again.'],
+  );
+
+/** It is somebody's, and holds somebody's data: nothing is done to it. */
+const strangerInPlace = ({ instance }: Signs, why: string): Found =>
+  found(
+    'wrong-endpoint',
+    [`Another Redis answers in the place of ${instance}: ${why}.`],
+    [
+      `Another Redis answers in the place of ${instance}, and is left alone: ${why}. Give it another port, or end it, then look again; if it is ${instance}, name its redis.conf in redis-backup.yaml.`,
+    ],
   );
 
 function strangerThere({ worker, place }: Signs): Found {

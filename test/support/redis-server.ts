@@ -173,7 +173,7 @@ function serverOf({ home, ...parts }: ServerParts): RedisServer {
   };
 }
 
-function spawnServer(binary: string, configFile: string, home: string): ChildProcess {
+export function spawnServer(binary: string, configFile: string, home: string): ChildProcess {
   const output = openSync(join(home, 'output'), 'a');
   const child = spawn(binary, [configFile], { stdio: ['ignore', output, output], cwd: home });
   closeSync(output);

@@ -40,7 +40,8 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     const carried = await carryOut(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
-    if (carried === 'done' || carried === 'left') {
+    // What else answers there may serve well: it is not ours.
+    if ((carried === 'done' || carried === 'left') && assessment.failure !== 'wrong-endpoint') {
       page.begin('serving', `waiting until ${assessment.instance} serves`);
       const serves = await awaitServes(run, assessment, carried);
       if (typeof serves === 'object') return servesAgain(run, serves, assessment);

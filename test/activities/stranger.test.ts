@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { cpSync } from 'node:fs';
+import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/ending.ts';
+import { strangerAnswering } from '../../activities/stranger.ts';
+import type { ProtectedInstance } from '../../activities/world.ts';
+import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import { openRedis } from '../../redis/client.ts';
+import { type RedisServer, startRedis } from '../support/redis-server.ts';
+import { startStranger } from '../support/stranger.ts';
+
+describe('Another Redis in the place of ours', function () {
+  this.timeout(60_000);
+  let redis: RedisServer;
+  beforeEach(async () => {
+    redis = await startRedis({ config: { 'enable-protected-configs': 'yes' } });
+  });
+  afterEach(() => redis?.[Symbol.asyncDispose]());
+
+  const open = (configFile: string) => openProcessPlatform({ start: { command: [redis.binary.path, configFile] } });
+  const ours = (configFile = redis.configFile) =>
+    ({
+      name: 'main',
+      connection: redis.connection,
+      target: { instance: 'main', address: '', configFile, repository: '' },
+      process: { host: 'db1', noProgressMs: 0, open: () => open(configFile) },
+    }) as unknown as ProtectedInstance;
+  const told = async (host = 'db1', target = ours()) => {
+    using client = await openRedis(redis.connection);
+    return strangerAnswering(host, target, client);
+  };
+
+  it('is told by its redis.conf and its directory, and both are named', async () => {
+    await redis.kill('SIGKILL');
+    await using other = await startStranger(redis);
+    const why = await told();
+    assert.ok(why?.startsWith(`process ${other.pid} of ${other.configFile} answers, with its data in `), why);
+    assert.ok(why?.endsWith(`, and ${redis.configFile} with ${redis.dir} is configured`), why);
+    assert.equal(await told('db2'), undefined, 'from afar nothing tells it');
+  });
+
+  it('is never ended, with a save or without', async () => {
+    await redis.kill('SIGKILL');
+    await using other = await startStranger(redis);
+    const info = await quickInfo(ours());
+    assert.ok(info);
+    const platform = open(redis.configFile);
+    const refused = { code: 'TARGET_IDENTITY', message: /another Redis answers in the place of main: process \d+ of/ };
+    await assert.rejects(endWithSave(ours(), platform, info), refused);
+    await assert.rejects(endWithoutSave(ours(), platform), refused);
+    assert.equal(await other.says('GET', 'theirs'), 'whole');
+  });
+
+  it('is not our own one whose directory was set while it ran, nor one that was started of another file in our directory', async () => {
+    assert.equal(await told(), undefined);
+    const copy = `${redis.configFile}.copy`;
+    cpSync(redis.configFile, copy);
+    assert.equal(await told('db1', ours(copy)), undefined);
+    await redis.command('CONFIG', 'SET', 'dir', '/tmp');
+    assert.equal(await told(), undefined);
+  });
+});
