@@ -8,6 +8,7 @@ import { ownWorkDirectory } from '../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
 import { pinAof } from '../redis/aof/copy.ts';
 import { openRedis } from '../redis/client.ts';
+import { unlessGone } from '../redis/client-errors.ts';
 import { requireLink } from '../redis/roles.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { AofBackups } from '../repository/aof-backups.ts';
@@ -105,7 +106,8 @@ export const createAofBackupActivities = (world: World) => ({
   async putBackAofRewrites({ instance, previousPercentage }: { instance: string; previousPercentage: string }): Promise<void> {
     if (previousPercentage === '' || previousPercentage === '0') return;
     const target = await world.instance(instance);
-    using client = await openRedis(target.connection);
+    using client = await unlessGone(openRedis(target.connection));
+    if (!client) return;
     if ((await client.configGet(PERCENTAGE))[PERCENTAGE] === '0') await client.configSet(PERCENTAGE, previousPercentage);
   },
 

@@ -8,6 +8,7 @@ import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../model/man
 import { hostQueue } from '../model/operations.ts';
 import { takeBgsave } from '../redis/bgsave.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
+import { unlessGone } from '../redis/client-errors.ts';
 import { ifKnown } from '../redis/renames.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
@@ -117,7 +118,8 @@ export const createSnapshotActivities = (world: World) => ({
   /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
   async putBackRdbCompression({ instance }: { instance: string }): Promise<void> {
     const target = await world.instance(instance);
-    using client = await openRedis(target.connection);
+    using client = await unlessGone(openRedis(target.connection));
+    if (!client) return;
     const { rdbcompression } = await client.configGet('rdbcompression');
     if (rdbcompression === 'no') await client.configSet('rdbcompression', 'yes');
   },

@@ -1,7 +1,7 @@
 import type { Rpo } from '../model/archiving.ts';
 import type { DataClass } from '../model/data-class.ts';
 import type { Target } from '../model/deployment.ts';
-import type { LockHolder } from '../model/lock.ts';
+import type { HeldBy, LockHolder } from '../model/lock.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import type { PastRecovery } from '../model/watch.ts';
@@ -40,9 +40,7 @@ export interface World {
   /** What goes on with an instance, whoever started it. Both throw when Temporal can't be asked. */
   readonly operations: {
     /** Who holds its lock now. */
-    lockHolder(instance: string): Promise<LockHolder | undefined>;
-    /** Whether the holder has written down that it stops Redis, or makes it a replica. Throws, too, when the lock doesn't answer. */
-    mayHaveStopped(instance: string): Promise<boolean>;
+    lockHolder(instance: string): Promise<HeldBy | undefined>;
     /** The step that a holder is at, since when, how often it was tried and why it failed. Absent: it is at none. */
     doing(holder: LockHolder): Promise<string | undefined>;
     /** Its last recoveries, the newest first. */

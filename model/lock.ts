@@ -8,6 +8,12 @@ export interface LockHolder {
   kind: OperationKind;
 }
 
+/** The holder of a lock, as others see it. */
+export interface HeldBy extends LockHolder {
+  /** It has begun with what keeps Redis from serving, or came when Redis was down: nobody else brings it back meanwhile. */
+  interrupts: boolean;
+}
+
 /** One thing that an operation is about to change, and how to change it back. Written down before the change. */
 export interface UndoEntry {
   /** The activity that undoes it: idempotent, and right also when the change never happened. */
@@ -18,6 +24,8 @@ export interface UndoEntry {
   when: 'always' | 'unlessSucceeded';
   /** The queue of the place where it must run; absent: anywhere. */
   place?: string;
+  /** From here on the operation keeps Redis from serving, on purpose. */
+  interrupts?: true;
   /** What a person reads in the Web UI while it runs. */
   summary: string;
 }
@@ -57,9 +65,3 @@ export const conflictOf = (wanted: OperationKind, holder: OperationKind): Confli
 /** The entries to undo, newest first. */
 export const entriesToUndo = (entries: readonly UndoEntry[], succeeded: boolean): UndoEntry[] =>
   entries.filter((entry) => entry.when === 'always' || !succeeded).reverse();
-
-/** The undo steps of those changes after which a Redis may be away, or be a replica, on purpose. */
-const UNDO_OF_A_STOP = ['putBackServer', 'putBackData', 'startAgain', 'putBackLive', 'loadSafetyBack'];
-
-/** Whether the holder that wrote this down may have stopped Redis, or made it a replica. */
-export const mayStopRedis = ({ step }: UndoEntry): boolean => UNDO_OF_A_STOP.includes(step);

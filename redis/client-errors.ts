@@ -102,6 +102,17 @@ export function errorOfConnection(error: unknown, did: string, connection: Redis
   return new RecoveryError('REDIS_UNREACHABLE', message, { next: nextWhenUnreachable(text, code) });
 }
 
+/** Nothing listens there: a Redis that has ended, and has taken all along that was set at run time. Not one that is only silent. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE' && /ECONNREFUSED|ENOENT/.test(error.message);
+
+/** What the undoing of a run-time setting comes to, and nothing where Redis is gone. */
+export const unlessGone = <T>(undoing: Promise<T>): Promise<T | undefined> =>
+  undoing.catch((error) => {
+    if (isGone(error)) return undefined;
+    throw error;
+  });
+
 function nextWhenUnreachable(text: string, code: string | undefined): string {
   if (code === 'ECONNREFUSED') return 'Nothing listens there: check that Redis runs, and its host and port.';
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'The host name is not known here: check it and the DNS.';

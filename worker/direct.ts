@@ -21,12 +21,7 @@ const ASK_TEMPORAL_MS = 2_000;
 const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
   requireLock: async () => undefined,
   archiver: { detach: async () => false, attach: async () => undefined, tellRpo: async () => undefined },
-  operations: {
-    lockHolder: async () => undefined,
-    mayHaveStopped: async () => false,
-    doing: async () => undefined,
-    recoveries: async () => [],
-  },
+  operations: { lockHolder: async () => undefined, doing: async () => undefined, recoveries: async () => [] },
   draining: new AbortController().signal,
 };
 

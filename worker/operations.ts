@@ -2,10 +2,9 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../activities/world.ts';
 import { formatDuration } from '../model/format.ts';
-import { type LockHolder, mayStopRedis } from '../model/lock.ts';
+import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch.ts';
-import type { LockStatus } from '../workflows/instance-lock.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
@@ -13,27 +12,18 @@ const MOST = 100;
 /** It changed nothing. */
 const NO_RECOVERY = ['planned', 'joined'];
 
-/** A lock answers in milliseconds: this worker runs it. */
-const ANSWER_MS = 3_000;
-
 /** What goes on with an instance, as Temporal knows it. */
 export const operations: World['operations'] = {
   async lockHolder(instance) {
     const lock = Context.current().client.workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.lock(instance)));
     try {
       const { status, memo } = await lock.describe(); // consistent, as lists are not
-      return status.name === 'RUNNING' ? (memo?.holder as LockHolder | undefined) : undefined;
+      const holder = memo?.holder as LockHolder | undefined;
+      return status.name === 'RUNNING' && holder ? { ...holder, interrupts: memo?.interrupts === true } : undefined;
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;
     }
-  },
-
-  async mayHaveStopped(instance) {
-    const { workflow, connection } = Context.current().client;
-    const lock = workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.lock(instance)));
-    const { undoList } = await connection.withDeadline(Date.now() + ANSWER_MS, () => lock.query<LockStatus>('status'));
-    return undoList.some(mayStopRedis);
   },
 
   async doing({ workflowId, runId }) {

@@ -7,6 +7,7 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
+  upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -38,6 +39,8 @@ const pauseAfter = (tries: number): '5 seconds' | '30 seconds' | '5 minutes' => 
 
 export interface LockInput {
   holder: LockHolder;
+  /** The holder comes to a Redis that is down. */
+  interrupts?: true;
   /** What a lock that was ended by hand left behind: the new one takes it over. */
   entries?: UndoEntry[];
 }
@@ -56,7 +59,7 @@ const isUndoEntry = (entry: UndoEntry): boolean =>
   isMessage(
     entry,
     { step: CHECKS.text, args: CHECKS.record, when: CHECKS.undoWhen, summary: CHECKS.text },
-    { place: CHECKS.text },
+    { place: CHECKS.text, interrupts: CHECKS.flag },
   );
 
 export const lockStatusQuery = defineQuery<LockStatus>('status');
@@ -68,7 +71,7 @@ export const lockStatusQuery = defineQuery<LockStatus>('status');
  * Started by `withInstanceLock` only, as a child with id `lock/<instance>`: the id is the exclusion.
  */
 export async function instanceLock(input: LockInput): Promise<Undone | undefined> {
-  checkInput('instanceLock', input, { holder: CHECKS.record }, { entries: CHECKS.list });
+  checkInput('instanceLock', input, { holder: CHECKS.record }, { entries: CHECKS.list, interrupts: CHECKS.flag });
   const { holder, entries = [] } = input;
   const undoList = [...entries];
   const waiting = new Map<string, LockHolder>();
@@ -77,11 +80,12 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
   let released: { succeeded: boolean } | undefined;
   let holderGone = false;
   let resolved = false;
+  let interrupts = input.interrupts ?? false;
   let refused: Blocked | undefined;
 
   const report = async (to: LockHolder, free: boolean): Promise<void> => {
     const ending = released !== undefined || holderGone || phase !== 'held';
-    const message: LockReport = { free, holder, ending, phase, ...(blocked ? { blocked } : {}) };
+    const message: LockReport = { free, holder, interrupts, ending, phase, ...(blocked ? { blocked } : {}) };
     await getExternalWorkflowHandle(to.workflowId, to.runId)
       .signal(lockReportSignal, message)
       .catch(() => undefined); // it stopped waiting: nothing to tell
@@ -95,7 +99,13 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
       holderGone = true;
     });
   };
-  setHandler(undoSignal, (entry) => void (isUndoEntry(entry) && undoList.push(entry)));
+  setHandler(undoSignal, (entry) => {
+    if (!isUndoEntry(entry)) return;
+    undoList.push(entry);
+    if (!entry.interrupts || interrupts) return;
+    interrupts = true;
+    upsertMemo({ interrupts }); // where the watcher reads it
+  });
   setHandler(releaseSignal, (how) => {
     if (isMessage(how, { succeeded: CHECKS.flag })) released = how;
   });

@@ -14,6 +14,8 @@ export const wantedSignal = defineSignal<[LockHolder]>('wanted');
 export interface LockReport {
   free: boolean;
   holder: LockHolder;
+  /** The holder keeps Redis from serving, on purpose, or came when it was down. */
+  interrupts: boolean;
   /** The holder is done or gone, only the undoing is left: worth waiting for, whatever is wanted. */
   ending: boolean;
   /** What the lock is doing: `held`, `undoing`, `needs a person`. */

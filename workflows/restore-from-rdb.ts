@@ -88,7 +88,9 @@ async function planAndRestore(input: RestoreInput, conduct: PlanConduct, ask: As
   if (input.planOnly) return { outcome: 'planned', instance, digest, plan };
   await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
   enter('wait for the lock');
-  const report = await withInstanceLock({ instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS }, (held) =>
+  const isDown = live || plan.serverRunId !== undefined ? {} : { interrupts: true as const };
+  const options = { instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS, ...isDown } as const;
+  const report = await withInstanceLock(options, (held) =>
     (live ? loadLive : replaceFromRdb)({ act, enter, ask, undoLater: held.undoLater }, planned, workflowInfo().runId),
   );
   if (report.outcome === 'restored') return report;

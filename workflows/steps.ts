@@ -6,13 +6,14 @@ import {
   CancelledFailure,
   condition,
   proxyActivities,
+  sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { Activities } from '../activities/index.ts';
 import type { Blocked, UndoEntry, Undone } from '../model/lock.ts';
 import { failure } from './failures.ts';
 import { PRESETS } from './presets.ts';
-import type { StepInput, StepName, StepResult } from './procedures/conduct.ts';
+import type { StepInput, StepName, StepOptions, StepResult } from './procedures/conduct.ts';
 
 /**
  * Every step: how it is tried, and whether it is given FINISH_WITHIN to be finished when it is cancelled, rather than none. Both
@@ -112,11 +113,12 @@ const PLACE_PATIENCE_MS = 30 * 60_000;
 export async function act<K extends StepName>(
   step: K,
   input: StepInput<K>,
-  { summary, place }: { summary: string; place?: string },
+  { summary, place, serving }: StepOptions,
 ): Promise<StepResult<K>> {
   const { preset, destructive } = STEPS[step];
   const options: ActivityOptions = { ...PRESETS[preset], summary, ...(place ? { taskQueue: place } : {}) };
-  const run = (): Promise<StepResult<K>> => call(step, input, options);
+  const run = (): Promise<StepResult<K>> =>
+    serving ? whileItAnswers(serving, () => call(step, input, failsIfGone(options))) : call(step, input, options);
   const patient = place && preset !== 'glance' ? () => waitForPlace(place, run) : run;
   if (!destructive) return patient();
   if (CancellationScope.current().consideredCancelled) throw new CancelledFailure(`cancelled before ${String(step)}`);
@@ -170,6 +172,41 @@ function call<K extends StepName>(step: K, input: StepInput<K>, options: Activit
   const activity = proxyActivities<Activities>(options)[step] as (input: StepInput<K>) => Promise<StepResult<K>>;
   return activity(input);
 }
+
+const failsIfGone = (options: ActivityOptions): ActivityOptions => ({
+  ...options,
+  retry: { ...options.retry, nonRetryableErrorTypes: [...(options.retry?.nonRetryableErrorTypes ?? []), 'REDIS_UNREACHABLE'] },
+});
+
+/** A step that has worked for so long has met another disturbance than the one before. */
+const NEW_DISTURBANCE_MS = 60_000;
+const MOST_TRIES = 6;
+
+/**
+ * A moment in which the network is away ends no step. A Redis that is gone ends it within seconds: whoever holds its lock keeps a
+ * recovery waiting.
+ */
+async function whileItAnswers<T>(instance: string, run: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    const begunMs = Date.now();
+    try {
+      return await run();
+    } catch (error) {
+      const cause = error instanceof ActivityFailure ? error.cause : undefined;
+      if (!(cause instanceof ApplicationFailure) || cause.type !== 'REDIS_UNREACHABLE') throw error;
+      if (Date.now() - begunMs > NEW_DISTURBANCE_MS) tries = 1;
+      if (tries === MOST_TRIES) throw gone(instance, cause.message);
+    }
+    await sleep('2 seconds', { summary: `until ${instance} is asked again: it does not answer` });
+  }
+}
+
+const gone = (instance: string, why: string) =>
+  failure(
+    'REDIS_UNREACHABLE',
+    `${instance} has gone away, and this operation lets go of it: ${why}`,
+    `Bring it back: \`redis-backup recover ${instance}\`. Then start the operation again.`,
+  );
 
 /** Nobody polls a place while its machine or its worker restarts: asked again, for as long as PLACE_PATIENCE_MS. */
 async function waitForPlace<T>(place: string, run: () => Promise<T>): Promise<T> {

@@ -24,7 +24,7 @@ import {
 } from '../model/lock.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
-import { instanceLock } from './instance-lock.ts';
+import { instanceLock, type LockInput } from './instance-lock.ts';
 import { type LockReport, lockReportSignal, pingSignal, releaseSignal, undoSignal, wantedSignal } from './lock-messages.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
@@ -46,6 +46,8 @@ export interface NotHeld {
 export interface LockOptions {
   instance: string;
   kind: OperationKind;
+  /** It comes to a Redis that is down: whoever watches it leaves it to this operation from the beginning. */
+  interrupts?: true;
   /** How long to wait while another operation holds it, seconds. Past that the outcome is `skipped`. */
   waitSeconds: number;
   /** Told what holds it, again and again, while it is waited for. */
@@ -130,7 +132,8 @@ async function undoUnderNewLock(
   entries: UndoEntry[],
   succeeded: boolean,
 ): Promise<Undone | undefined> {
-  const again = await acquire({ ...options, waitSeconds: 24 * 3600 }, holder, entries, 'wait');
+  const interrupts = options.interrupts || entries.some((entry) => entry.interrupts) ? { interrupts: true as const } : {};
+  const again = await acquire({ ...options, ...interrupts, waitSeconds: 24 * 3600 }, holder, entries, 'wait');
   if ('outcome' in again) return undefined;
   await again.signal(releaseSignal, { succeeded }).catch(() => undefined);
   return again.result();
@@ -162,7 +165,7 @@ function tell(instance: string, { blocked, holder, phase }: LockReport): void {
 }
 
 async function acquire(
-  { instance, kind, waitSeconds, onWait }: LockOptions,
+  { instance, kind, interrupts, waitSeconds, onWait }: LockOptions,
   holder: LockHolder,
   entries?: UndoEntry[],
   always?: 'wait',
@@ -174,7 +177,7 @@ async function acquire(
     tell(instance, latest);
   });
   for (;;) {
-    const lock = await tryStart(instance, holder, entries);
+    const lock = await tryStart(instance, { holder, ...(interrupts ? { interrupts } : {}), ...(entries ? { entries } : {}) });
     if (lock) {
       if (CancellationScope.current().consideredCancelled) await giveUp(lock);
       return lock;
@@ -204,15 +207,16 @@ const refused = (instance: string, because: string) =>
     `Watch it with: temporal workflow describe --workflow-id ${inOwnDeployment(WORKFLOW_IDS.lock(instance))}. Start again when it has ended.`,
   );
 
-async function tryStart(instance: string, holder: LockHolder, entries?: UndoEntry[]): Promise<Lock | undefined> {
+async function tryStart(instance: string, input: LockInput): Promise<Lock | undefined> {
+  const { holder } = input;
   try {
     return await CancellationScope.nonCancellable(() =>
       startChild(instanceLock, {
         workflowId: WORKFLOW_IDS.lock(instance),
         taskQueue: QUEUES.ops,
-        args: [{ holder, ...(entries ? { entries } : {}) }],
+        args: [input],
         parentClosePolicy: 'REQUEST_CANCEL', // not TERMINATE: it must live to undo
-        memo: { holder },
+        memo: { holder, interrupts: input.interrupts ?? false },
         searchAttributes: { [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['lock'] },
         staticSummary: `held by ${holder.workflowId}`,
       }),

@@ -1,6 +1,7 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../model/plan.ts';
 import { openRedis } from '../../redis/client.ts';
+import { unlessGone } from '../../redis/client-errors.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { standingIn } from '../../redis/live/standing.ts';
 import { currentJob } from '../job-context.ts';
@@ -21,14 +22,14 @@ export interface LoadBackInput {
 export const createLoadBackActivities = (world: World) => ({
   /**
    * Undo of a live load that applies a log, and was cut off in it: loads the safety snapshot, for what stands there is neither
-   * the old data nor the new. Changes nothing where one of them stands, or where Redis was restarted since. Idempotent.
+   * the old data nor the new. Changes nothing where one of them stands, or where Redis is gone or was restarted since. Idempotent.
    */
   async loadSafetyBack({ plan, before, logBytes, safetyBackupId, operationId }: LoadBackInput): Promise<{ loaded: boolean }> {
     const { instance } = plan;
     await world.requireLock(instance);
     const target = await world.instance(instance);
-    const now = await standing();
-    if (now.runId !== plan.live?.runId || now.stands !== 'part') return { loaded: false };
+    const now = await unlessGone(standing());
+    if (!now || now.runId !== plan.live?.runId || now.stands !== 'part') return { loaded: false };
     currentJob().progress({ stage: 'put back', note: `safety snapshot ${safetyBackupId} comes back` });
     const own = `${operationId}-back`;
     try {

@@ -2,6 +2,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { RestorePlan } from '../../model/plan.ts';
 import { loadsLog, rehearsedResult } from '../../model/rehearsal.ts';
 import { openRedis } from '../../redis/client.ts';
+import { unlessGone } from '../../redis/client-errors.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { type OwnPersistence, ownPersistence } from '../../redis/live/own-persistence.ts';
 import { currentJob } from '../job-context.ts';
@@ -54,10 +55,10 @@ export const createLiveActivities = (world: World) => ({
     return new Load(world, target, { plan, before, rdb, log, directory: spoolDirectory(world, operationId) }).run();
   },
 
-  /** Undo: Redis follows nobody of ours, and has its settings. Idempotent; right also when nothing had begun. */
+  /** Undo: Redis follows nobody of ours, and has its settings. Idempotent; right also when nothing had begun, or Redis is gone. */
   async putBackLive({ instance, before }: PutBackLiveInput): Promise<void> {
     await world.requireLock(instance);
-    await letGo((await world.instance(instance)).connection, before.settings);
+    await unlessGone(letGo((await world.instance(instance)).connection, before.settings));
   },
 
   /** Waits until Redis has the new data in its own files: until then a crash would bring the old data back. */

@@ -27,15 +27,10 @@ async function lookAt(world: World, name: string): Promise<string> {
   }
 }
 
-/**
- * The operation that holds its lock and may have stopped it. A backup and a merge never do, a restore only from the moment
- * that its lock knows of it: a Redis that dies before has died of something else.
- */
+/** An operation holds its lock that keeps it from serving, or brings it back. One that has not begun with that is no reason. */
 export async function mayBeStopped(world: World, instance: string): Promise<string | undefined> {
   const holder = await world.operations.lockHolder(instance);
-  if (!holder || holder.kind === 'backup' || holder.kind === 'merge') return undefined;
-  if (holder.kind === 'restore' && !(await world.operations.mayHaveStopped(instance))) return undefined;
-  return holder.workflowId;
+  return holder && (holder.interrupts || holder.kind === 'recovery') ? holder.workflowId : undefined;
 }
 
 /**

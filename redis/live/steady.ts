@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { openRedis, type RedisClient } from '../client.ts';
+import { isGone } from '../client-errors.ts';
 import type { RedisConnection } from '../connection.ts';
 
 export interface SteadyOptions {
@@ -44,12 +45,10 @@ export class SteadyClient implements Disposable {
         this[Symbol.dispose]();
         signal?.throwIfAborted();
         deadline ??= performance.now() + patienceMs;
-        const isSilent = error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE' && !isRefused(error);
+        const isSilent = error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE' && !isGone(error);
         if (!isSilent || performance.now() > deadline) throw error;
         await sleep(PAUSE_MS, undefined, { signal });
       }
     }
   }
 }
-
-const isRefused = ({ message }: RecoveryError): boolean => message.includes('ECONNREFUSED');

@@ -1,21 +1,18 @@
 import assert from 'node:assert/strict';
 import { createStillServesActivities } from '../../activities/recovery/still-serves.ts';
 import type { World } from '../../activities/world.ts';
-import type { LockHolder } from '../../model/lock.ts';
+import type { HeldBy } from '../../model/lock.ts';
 import { Recovering } from '../support/recovering.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 
+const RESTORING: HeldBy = { workflowId: 'restore/main', runId: '1', kind: 'restore', interrupts: true };
+
 describe('A Redis that a recovery has brought back', function () {
   this.timeout(30_000);
-  let holder: LockHolder | undefined;
+  let holder: HeldBy | undefined;
   const watch = (recovering: Recovering, notes: string[], runId?: string) => {
-    const operations = {
-      lockHolder: async () => holder,
-      mayHaveStopped: async () => true,
-      doing: async () => undefined,
-      recoveries: async () => [],
-    };
+    const operations = { lockHolder: async () => holder, doing: async () => undefined, recoveries: async () => [] };
     const world: World = { ...recovering.world, operations };
     return recovering
       .job(() => createStillServesActivities(world).watchServing({ instance: 'main', ...(runId ? { runId } : {}) }))
@@ -28,7 +25,7 @@ describe('A Redis that a recovery has brought back', function () {
     const watching = watch(recovering, recovering.notes);
     const saw = (what: string) => until(() => recovering.notes.some((note) => note.startsWith(what)), { what });
     await saw('serves');
-    holder = { workflowId: 'restore/main', kind: 'restore' } as LockHolder;
+    holder = RESTORING;
     await redis.kill('SIGKILL');
     const failures = () => recovering.notes.filter((note) => note.startsWith('fails')).length;
     await until(() => failures() >= 4, { what: 'it was looked at while a restore runs', seconds: 15 });
@@ -46,7 +43,7 @@ describe('A Redis that a recovery has brought back', function () {
     const before = await runId();
     await redis.kill('SIGKILL');
     await redis.restart();
-    holder = { workflowId: 'restore/main', kind: 'restore' } as LockHolder;
+    holder = RESTORING;
     const watching = watch(recovering, recovering.notes, before);
     await until(() => recovering.notes.some((note) => note.startsWith('serves')), { what: 'a look at what a restore has done' });
     holder = undefined;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Progress, runAsJob } from '../../activities/job-context.ts';
 import { createWatchActivities } from '../../activities/watch/watch-instance.ts';
 import type { ProtectedInstance, World } from '../../activities/world.ts';
-import type { LockHolder } from '../../model/lock.ts';
+import type { HeldBy } from '../../model/lock.ts';
 import type { WatchNews, WatchStay } from '../../model/watch.ts';
 import type { ApplicationProbe } from '../../probes/connectivity.ts';
 import { startLoading } from '../redis/support/start-loading.ts';
@@ -14,13 +14,14 @@ import { until } from '../support/until.ts';
 const AFTER_MS = 400;
 const SETTINGS = { mode: 'auto', everyMs: 50, afterMs: AFTER_MS, coolDownMs: 1, mostPerHour: 3 } as const;
 
+const RESTORING: HeldBy = { workflowId: 'restore/main', runId: '1', kind: 'restore', interrupts: true };
+
 /** A worker's world of real servers. What Temporal would say is played. */
 class Watching {
   readonly drain = new AbortController();
   readonly cancel = new AbortController();
   readonly servers: Record<string, { connection: RedisServer['connection'] }>;
-  holder: LockHolder | undefined;
-  hasStopped = true;
+  holder: HeldBy | undefined;
   applications: ApplicationProbe[] = [];
   process: ProtectedInstance['process'];
   last: Progress | undefined;
@@ -37,7 +38,6 @@ class Watching {
       instances: () => Object.keys(this.servers),
       operations: {
         lockHolder: async (name) => (name === 'main' ? this.holder : undefined),
-        mayHaveStopped: async () => this.hasStopped,
         doing: async () => undefined,
         recoveries: async () => [],
       },
@@ -119,7 +119,7 @@ describe('Watching one Redis', function () {
 
   it('says of one that it did not see serve at last that it did not, though that is no news', async () => {
     await redis.kill('SIGKILL');
-    watching.holder = { workflowId: 'restore/main', runId: '1', kind: 'restore' };
+    watching.holder = RESTORING;
     const { ended, unseen } = await watching.watch({ known: 'serving', stayMs: 2 * AFTER_MS });
     assert.deepEqual({ ended, unseen }, { ended: 'time', unseen: true });
   });
@@ -156,8 +156,8 @@ describe('Watching one Redis', function () {
     assert.equal(watching.last?.stage, 'loading', 'it was loading all the time');
   });
 
-  it('counts nothing while an operation that may stop it holds its lock, and begins anew afterwards', async () => {
-    watching.holder = { workflowId: 'restore/main', runId: '1', kind: 'restore' };
+  it('counts nothing while an operation keeps it from serving, and begins anew afterwards', async () => {
+    watching.holder = RESTORING;
     const ended = watching.begin();
     await watching.untilStage('serves');
     await redis.command('SHUTDOWN', 'NOSAVE').catch(() => undefined); // it answers by going
@@ -170,15 +170,14 @@ describe('Watching one Redis', function () {
     assert.equal((await ended).state, 'failing');
   });
 
-  it('counts while a restore holds the lock that has not come to its stop', async () => {
-    watching.holder = { workflowId: 'restore/main', runId: '1', kind: 'restore' };
-    watching.hasStopped = false;
+  it('counts while a backup holds the lock: that stops no Redis', async () => {
+    watching.holder = { workflowId: 'backup/main', runId: '1', kind: 'backup', interrupts: false };
     await redis.kill('SIGKILL');
     assert.equal((await watching.begin()).state, 'failing');
   });
 
-  it('counts while a backup holds the lock: that stops no Redis', async () => {
-    watching.holder = { workflowId: 'backup/main', runId: '1', kind: 'backup' };
+  it('counts while a restore holds the lock that has not stopped it: it died of something else', async () => {
+    watching.holder = { ...RESTORING, interrupts: false };
     await redis.kill('SIGKILL');
     assert.equal((await watching.begin()).state, 'failing');
   });

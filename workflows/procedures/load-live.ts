@@ -32,7 +32,7 @@ export async function planLiveLoad(conduct: PlanConduct, input: RestoreInput): P
 export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore, operationId: string): Promise<RestoreReport> {
   const { plan, place } = restore;
   const { instance } = plan;
-  const at = (summary: string) => ({ place, summary });
+  const at = (summary: string) => ({ place, summary, serving: instance });
 
   conduct.enter('download');
   await conduct.undoLater({
@@ -42,7 +42,8 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
     place,
     summary: 'delete what was downloaded',
   });
-  const staged = await conduct.act('stageLive', { plan }, at(`download and verify ${plan.backupId}; ${instance} serves`));
+  const download = { place, summary: `download and verify ${plan.backupId}; ${instance} serves` };
+  const staged = await conduct.act('stageLive', { plan }, download);
   const safety = plan.safetySnapshot.taken ? (await takeSnapshot(conduct, instance, 'safety'))[0]?.backupId : undefined;
 
   conduct.enter('detach');
@@ -62,6 +63,7 @@ export async function loadLive(conduct: RestoreConduct, restore: PlannedRestore,
     step: 'putBackLive',
     args: { instance, before },
     when: 'always',
+    interrupts: true,
     summary: `make ${instance} a primary again, with its settings`,
   });
   const loaded = await conduct.act(
@@ -92,7 +94,7 @@ async function proveLive(
 ): Promise<RestoreReport> {
   const { plan, place } = restore;
   const { instance } = plan;
-  const at = (summary: string) => ({ place, summary });
+  const at = (summary: string) => ({ place, summary, serving: instance });
   conduct.enter('count');
   const counts = await conduct.act(
     'verifyLive',

@@ -38,9 +38,9 @@ export async function replaceFromRdb(
   const { plan, place } = restore;
   const { instance } = plan;
   const at = (summary: string) => ({ place, summary });
-  const undo = (step: UndoEntry['step'], summary: string): Promise<void> => {
+  const undo = (step: UndoEntry['step'], summary: string, more: Pick<UndoEntry, 'interrupts'> = {}): Promise<void> => {
     const args: PutBackInput = { plan, operationId };
-    return conduct.undoLater({ step, args, when: 'unlessSucceeded', place, summary });
+    return conduct.undoLater({ step, args, when: 'unlessSucceeded', place, summary, ...more });
   };
 
   conduct.enter('download');
@@ -51,7 +51,7 @@ export async function replaceFromRdb(
 
   conduct.enter('stop');
   await detachArchiver(conduct, instance);
-  await undo('putBackServer', `start ${instance} and wait until it serves`);
+  await undo('putBackServer', `start ${instance} and wait until it serves`, { interrupts: true });
   const stoppedAtMs = Date.now();
   await conduct.act('stopServer', { plan }, at(`stop ${instance}`));
 
@@ -68,7 +68,8 @@ export async function replaceFromRdb(
     : { downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000), wasDown: true as const };
 
   conduct.enter('count');
-  const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, at('prove that every key is back'));
+  const proof = { ...at('prove that every key is back'), serving: instance };
+  const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, proof);
   const { applications, warnings } = await seeApplications(conduct, restore, beforeMs);
   conduct.enter('finish');
   const aside = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));

@@ -26,7 +26,7 @@ export async function seeApplications(
   const applications = await conduct.act(
     'verifyApplications',
     { instance, sinceMs },
-    { place, summary: 'wait for the applications' },
+    { place, summary: 'wait for the applications', serving: instance },
   );
   const missing = applications.filter(({ required, verdict }) => required && verdict === 'missing');
   if (missing.length === 0) return { applications, warnings: [] };

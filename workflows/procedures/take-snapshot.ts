@@ -5,7 +5,9 @@ import type { Conduct } from './conduct.ts';
 /** Takes one snapshot of every shard under a lock that the caller holds. Nothing is listed before it is whole and checked. */
 export async function takeSnapshot(conduct: Conduct, instance: string, reason: SnapshotReason): Promise<StoredBackup[]> {
   conduct.enter('assess');
-  const assessment = await conduct.act('assessInstance', { instance }, { summary: `look at ${instance}` });
+  // A backup of its own waits for Redis, and gives way to a recovery. A part of a restore would keep that out.
+  const serving = reason === 'safety' || reason === 'recovery' ? { serving: instance } : {};
+  const assessment = await conduct.act('assessInstance', { instance }, { summary: `look at ${instance}`, ...serving });
   const stored: StoredBackup[] = [];
   for (const { shard, place, uncompressedFork } of assessment.shards) {
     conduct.enter('snapshot');
@@ -20,7 +22,7 @@ export async function takeSnapshot(conduct: Conduct, instance: string, reason: S
     const draft = await conduct.act(
       'storeSnapshot',
       { instance, shard, reason, uncompressedFork },
-      { summary: `stream the data of ${instance} into the repository`, ...(place ? { place } : {}) },
+      { summary: `stream the data of ${instance} into the repository`, ...(place ? { place } : {}), ...serving },
     );
     conduct.enter('verify');
     await conduct.act('verifySnapshot', draft, { summary: `check what was stored as ${draft.manifest.backupId}` });

@@ -7,7 +7,8 @@ import { type Run, softly } from './run.ts';
 
 /**
  * Whoever holds the lock may be what keeps Redis down, and may never come to an end. It is named with what it does, and a
- * person is asked at once whether it is to be ended. Without an answer it is waited for.
+ * person is asked at once whether it is to be ended. Without an answer it is waited for. One that has not begun with what it
+ * came for is no reason to stay down, and is cancelled.
  */
 export class HolderQuestion {
   readonly #run: Run;
@@ -29,7 +30,7 @@ export class HolderQuestion {
     this.#blocked = blocked?.because;
     if (ending || !this.#isDown || this.#asked.has(holder.runId)) return;
     this.#asked.add(holder.runId);
-    this.#scope.run(() => this.#ask(report)).catch(() => undefined); // the lock is free, or all is aborted: nobody is asked any more
+    this.#scope.run(() => (report.interrupts ? this.#ask(report) : this.#cancel(report))).catch(() => undefined); // the lock is free, or all is aborted: nobody is asked any more
   }
 
   /** The lock is ours, or nobody waits for it any more. */
@@ -49,8 +50,11 @@ export class HolderQuestion {
     const plan = `cancel-${shortRunId(runId)}`;
     const answer = await controls.ask({ plan, text, answerBy, otherwise: 'it is waited for' }, limitMs);
     page.say(`waiting until ${workflowId} lets go of ${instance}`);
-    if (answer !== 'approved') return;
-    page.note(`${workflowId} is cancelled`);
+    if (answer === 'approved') await this.#cancel({ holder });
+  }
+
+  async #cancel({ holder: { workflowId, runId } }: Pick<LockReport, 'holder'>): Promise<void> {
+    this.#run.page.note(`${workflowId} is cancelled`);
     await getExternalWorkflowHandle(workflowId, runId)
       .cancel()
       .catch(() => undefined); // it ended in this moment

@@ -122,9 +122,10 @@ export const reasonOf = (error: unknown): string =>
       ? error.message
       : String(error);
 
-/** A step has failed, or nobody came to its machine for too long. */
+/** A step has failed, nobody came to its machine for too long, or Redis has gone away meanwhile. */
 export const isStepFailure = (error: unknown): boolean =>
-  !isCancellation(error) && (error instanceof ActivityFailure || codeOf(error) === 'PLACE_UNREACHABLE');
+  !isCancellation(error) &&
+  (error instanceof ActivityFailure || ['PLACE_UNREACHABLE', 'REDIS_UNREACHABLE'].includes(codeOf(error) ?? ''));
 
 /** What a step answers; a failure of it becomes a note, and `undefined`: nothing that only informs may keep a Redis down. */
 export async function softly<T>(page: Page, what: string, step: Promise<T>): Promise<T | undefined> {
