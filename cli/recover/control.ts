@@ -1,8 +1,11 @@
-import { RecoveryError } from '../../model/errors.ts';
+import type { WorkflowHandle } from '@temporalio/client';
+import { hasCode, RecoveryError } from '../../model/errors.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import { isAway, unreachable } from '../../worker/temporal-errors.ts';
 import { type CommandContext, type Given, optionOf } from '../command.ts';
+import { askWithin } from '../operations/ask.ts';
 import { newestRun } from '../operations/newest-run.ts';
+import type { TemporalSession } from '../temporal.ts';
 
 /** Whom it is told, and in words. */
 export interface Told {
@@ -43,7 +46,7 @@ export function controlOf(given: Given, by: string): Control | undefined {
   return controls[0];
 }
 
-/** Tells a running recovery, and prints what it answers. @throws RecoveryError `USAGE` when it refuses, or none runs */
+/** Tells a running recovery, and prints what it answers. @throws RecoveryError `USAGE` when it refuses, or none runs; `PLACE_UNREACHABLE` without a worker */
 export const controlRecovery = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
@@ -54,7 +57,7 @@ export const controlRecovery = (
     ...{ look: `redis-backup recover ${instance} --watch`, start: `redis-backup recover ${instance}` },
   });
 
-/** Answers the question of a watcher. @throws RecoveryError `USAGE` when it refuses, or none runs */
+/** Answers the question of a watcher. @throws RecoveryError `USAGE` when it refuses, or none runs; `PLACE_UNREACHABLE` without a worker */
 export const answerWatcher = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
@@ -74,7 +77,8 @@ async function tell(
   const session = await temporal();
   const workflowId = session.named(told.workflowId);
   const handle = session.client.workflow.getHandle(workflowId);
-  await newestRun(handle, session.targetOf(instance));
+  const run = await newestRun(handle, session.targetOf(instance));
+  if (run?.status.name === 'RUNNING') await requireListener(session, handle, name);
   try {
     const answer = await handle.executeUpdate<string | { text: string }, [object]>(name, { args: [message] });
     output.result({ workflowId, update: name, answer }, typeof answer === 'string' ? answer : answer.text);
@@ -83,6 +87,17 @@ async function tell(
     if (isAway(error)) throw unreachable(session.address, error);
     throw refusal(instance, name, told, error);
   }
+}
+
+/** Asked first: Temporal would keep what is told for a worker that comes, and nobody could tell whether it was told. */
+async function requireListener(session: TemporalSession, handle: WorkflowHandle, name: string): Promise<void> {
+  const { workflowId } = handle;
+  await askWithin(session, handle, 'status').catch((error: unknown) => {
+    if (!hasCode(error, 'PLACE_UNREACHABLE')) return; // the update itself says it
+    throw new RecoveryError('PLACE_UNREACHABLE', `${name} was not sent: no worker answers for ${workflowId}`, {
+      next: `Start \`redis-backup worker\`, as a service, and run this again. To end it, Temporal keeps a cancel for a worker that comes: \`${session.commandLine(`workflow cancel --workflow-id ${workflowId}`)}\`.`,
+    });
+  });
 }
 
 function refusal(instance: string, name: string, { what, look, start }: Told, error: unknown): unknown {

@@ -239,6 +239,22 @@ describe('redis-backup backup, through a real Temporal', function () {
       }
     });
 
+  it('sends a recovery nothing while no worker answers for it, and says how Temporal keeps a cancel', async () => {
+    await stage.stopWorker();
+    const handle = await stage.client.workflow.start('recoverRedis', {
+      ...{ workflowId: 'recover/main', taskQueue: 'redis-ops', args: [{ instance: 'main' }] },
+    });
+    try {
+      const { code, stderr } = await site.run('recover --abort enough');
+      assert.equal(code, 54, stderr);
+      assert.match(stderr, /^error: abort was not sent: no worker answers for recover\/main$/m);
+      assert.match(stderr, /temporal workflow cancel --workflow-id recover\/main/);
+    } finally {
+      await handle.terminate();
+      await stage.startWorker();
+    }
+  });
+
   it('says of a recovery that is watched that its worker went away, and shows it on when one comes', async () => {
     stage.play = () => Context.current().cancelled;
     const stderr = new Captured();
