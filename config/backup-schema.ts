@@ -32,7 +32,8 @@ export const archive = z.strictObject({
     'Whether the archiver may be counted by `min-replicas-to-write` of the server: it then hides a lost replica.',
   ).default(false),
   renamedCommands: field(z.record(z.string().min(1), z.string().min(1)).default({}), {
-    about: 'Commands that `rename-command` gave another name on this server: the log has them as they are typed.',
+    about:
+      'Commands that `rename-command` gave another name on this server: the log has them as they are typed. Those of `commands` and, on its own machine, of redis.conf are known without.',
     allowed: 'a section of new name and real name, such as { hidden-flushall: FLUSHALL }',
   }),
   moduleCommands: field(z.array(z.string().min(1)).default([]), {

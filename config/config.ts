@@ -123,7 +123,7 @@ export interface ArchiveConfig {
   restartDelayMs: number;
   compactAfterMs: number;
   allowMinReplicas: boolean;
-  /** As typed on the server → real name. */
+  /** As typed on the server, in capitals → real name; those of `redis.commands` among them. */
   renamedCommands: Readonly<Record<string, string>>;
   moduleCommands: readonly string[];
 }

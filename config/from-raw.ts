@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type DataClass, DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { isName } from '../model/instance.ts';
+import { realNames } from '../model/renamed-commands.ts';
 import type {
   ApplicationConfig,
   ArchiveConfig,
@@ -76,7 +77,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     },
     platform: toPlatform(raw.platform, host),
     backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
-    ...(raw.archive ? { archive: toArchive(raw.archive) } : {}),
+    ...(raw.archive ? { archive: toArchive(raw.archive, raw.commands) } : {}),
     retention: { ...rules, keepWithinMs: keepWithin },
     policy: { ...raw.policy, save: raw.policy.save === '""' ? '' : raw.policy.save },
     dataClasses,
@@ -89,10 +90,11 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
 const inCapitals = (commands: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(commands).map(([real, name]) => [real.toUpperCase(), name]));
 
-function toArchive(raw: NonNullable<RawInstance['archive']>): ArchiveConfig {
-  const { segmentAge, segmentSize, restartDelay, compactAfter, ...rest } = raw;
+function toArchive(raw: NonNullable<RawInstance['archive']>, commands: RawInstance['commands']): ArchiveConfig {
+  const { segmentAge, segmentSize, restartDelay, compactAfter, renamedCommands, ...rest } = raw;
   return {
     ...rest,
+    renamedCommands: { ...realNames(commands ?? {}), ...inCapitals(renamedCommands) },
     segmentAgeMs: segmentAge,
     segmentBytes: segmentSize,
     restartDelayMs: restartDelay,

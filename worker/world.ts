@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { openArchive } from '../activities/open-archive.ts';
 import type { ProtectedInstance, World } from '../activities/world.ts';
-import type { ApplicationConfig, Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
+import { withNamesOfConf } from '../model/renamed-commands.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
@@ -34,18 +35,17 @@ export async function createWorld(
     operations,
     draining,
     archive: async (name, shard) => {
-      const { archive } = config.instances[name] ?? {};
+      const archive = await archiveHere(config, name);
       return openArchive((await world.repository()).store, { name, shard, archive });
     },
-    instance: async (name) => ({
-      ...protectedInstance(
-        await resolveInstance(config, name).catch((error) => {
-          throw asReadBy(config, name, error);
-        }),
-        config.worker.host,
-      ),
-      ...targetPart(config, name),
-    }),
+    instance: async (name) => {
+      const resolved = await resolveInstance(config, name).catch((error) => {
+        throw asReadBy(config, name, error);
+      });
+      const found = protectedInstance(resolved, config.worker.host);
+      const archive = await archiveHere(config, name);
+      return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, name) };
+    },
     instances: () => instanceNames(config),
     repository() {
       repository ??= openRepository().catch((error) => {
@@ -77,7 +77,7 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
 }
 
 function protectedInstance(
-  { name, connection, dataClasses, backup, retention, archive, applications, recovery, watch, platform }: ResolvedInstance,
+  { name, connection, dataClasses, backup, retention, applications, recovery, watch, platform }: ResolvedInstance,
   host: string,
 ): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
@@ -87,7 +87,6 @@ function protectedInstance(
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },
     retention,
-    ...(archive ? { archive } : {}),
     applications: applications.map(probeOf),
     applicationsTimeoutMs: Math.max(0, ...applications.map(({ timeoutMs }) => timeoutMs)),
     recovery,
@@ -102,6 +101,13 @@ function protectedInstance(
         }
       : {}),
   };
+}
+
+/** The settings of the continuous log, with the names that commands have by redis.conf, on its own machine. */
+async function archiveHere(config: Config, name: string): Promise<ArchiveConfig | undefined> {
+  const { archive, platform, redis } = config.instances[name] ?? {};
+  if (!archive || platform?.type !== 'process' || platform.host !== config.worker.host || !redis) return archive;
+  return withNamesOfConf(archive, () => openPlatform(platform, ownPortOf(redis)).confKnowledge());
 }
 
 /** On its own machine redis.conf tells what commands are called, and what the settings are of a Redis that may not be asked. */

@@ -4,6 +4,8 @@ import { isBoundary, type PartialCommand, type StreamState } from '../../model/s
 import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 import { CommandReader } from './command-reader.ts';
 import { DestructiveWatch } from './destructive.ts';
+import type { LoggedCommand } from './logged-command.ts';
+import { WRITE_COMMANDS } from './write-commands.ts';
 
 /** What a header says that the bytes behind it prove or contradict. */
 export type ProvenHeader = Pick<SegmentHeader, 'start' | 'end' | 'startState' | 'endState' | 'marks' | 'destructive'>;
@@ -18,6 +20,8 @@ export class SegmentProof {
   readonly #reader: CommandReader;
   readonly #watch: DestructiveWatch;
   readonly #found: DestructiveCommand[] = [];
+  /** Where a command stands of which the header depends on the renamed commands that were known when it was written. */
+  readonly #doubtful = new Set<number>();
   #nextMark = 0;
   #problem: string | undefined;
 
@@ -28,8 +32,17 @@ export class SegmentProof {
     this.#reader = new CommandReader(header.startState, {
       offset: header.start,
       ...(renamed ? { renamed } : {}),
-      onCommand: (command) => this.#watch.see(command, 0),
+      onCommand: (command) => {
+        this.#watch.see(command, 0);
+        if (this.#isDoubtful(command)) this.#doubtful.add(command.boundary);
+      },
     });
+  }
+
+  /** It is destructive by a name that may not have been known then, or was by one that is not known now. */
+  #isDoubtful({ name, typed, boundary }: LoggedCommand): boolean {
+    if (AT_ONCE.has(name)) return typed.toUpperCase() !== name;
+    return !WRITE_COMMANDS.has(name) && this.#header.destructive.some(({ before }) => before === boundary);
   }
 
   /** The next bytes; none may be left out. */
@@ -76,9 +89,9 @@ export class SegmentProof {
   #destructiveProblem(): string | undefined {
     const { start, destructive } = this.#header;
     const inside = (all: readonly DestructiveCommand[]): string[] =>
-      distinctDestructive(all.filter(({ command, before }) => AT_ONCE.has(command) && before >= start)).map(
-        ({ command, db, before, after }) => `${command} of db ${db} from ${before} to ${after}`,
-      );
+      distinctDestructive(
+        all.filter(({ command, before }) => AT_ONCE.has(command) && before >= start && !this.#doubtful.has(before)),
+      ).map(({ command, db, before, after }) => `${command} of db ${db} from ${before} to ${after}`);
     const [has, says] = [inside(this.#found), inside(destructive)];
     const untold = has.filter((one) => !says.includes(one));
     const invented = says.filter((one) => !has.includes(one));

@@ -52,6 +52,26 @@ describe('The header of a segment', () => {
     assert.equal((await replay(archive)).length, whole.length + half.length + 5);
   });
 
+  it('is believed where a command was renamed, whether or not its name was known when it was archived or is now', async () => {
+    const hidden = command('HIDDEN');
+    const bytes = Buffer.concat([select, set, hidden, set]);
+    const told = { command: 'FLUSHALL', before: flushAt, after: flushAt + hidden.length, atMs: 0, db: 5 };
+    const renamedCommands = { HIDDEN: 'FLUSHALL' };
+    const end = START + bytes.length;
+    const read = async (destructive: (typeof told)[], names: Record<string, string>) => {
+      const store = new MemoryStore();
+      const archive = openArchive(store, { name: 'main', shard: '0', archive: { renamedCommands: names } });
+      await archive.createTimeline(sampleTimeline());
+      const states = { startState: STREAM_BEGIN, endState: { db: 5, inTransaction: false }, marks: [], destructive };
+      await archive.putSegment({ ...sampleSegment(START, end), ...states }, [bytes]);
+      const { body } = await archive.openRange(TIMELINE_ID, START, end, {});
+      for await (const _ of body);
+    };
+    await read([told], renamedCommands);
+    await read([], renamedCommands); // it was named after it had been archived
+    await read([told], {}); // it is read where nobody tells
+  });
+
   const endState = (parts: object) => ({ endState: { ...BROKEN_OFF, ...parts } });
   const cases: [what: string, lie: Lie, message: RegExp][] = [
     ['another database', endState({ db: 3 }), /ends in db 5, 26 bytes into a command, and its header says in db 3/],

@@ -55,6 +55,17 @@ describe('redis-backup.yaml', () => {
     );
   });
 
+  it('reads the names of commands in the log, too, and what the log is told goes before', () => {
+    const archiveOf = (fields: string) => instanceOf(parseConfig(one(fields), 'c.yaml'), 'main').archive;
+    const commands = 'commands: { set: Put-9f, DEL: gone-9f }';
+    assert.deepEqual(archiveOf(`${commands}\n    archive: {}`)?.renamedCommands, { 'PUT-9F': 'SET', 'GONE-9F': 'DEL' });
+    assert.deepEqual(
+      archiveOf(`${commands}\n    archive: { renamedCommands: { gone-9f: UNLINK, hidden: FLUSHALL } }`)?.renamedCommands,
+      { 'PUT-9F': 'SET', 'GONE-9F': 'UNLINK', HIDDEN: 'FLUSHALL' },
+    );
+    assert.deepEqual(archiveOf('archive: {}')?.renamedCommands, {});
+  });
+
   it('takes an S3 server by its endpoint, with the bucket in the path', () => {
     const text = one('').replace('file:///backups }', 's3://bucket/a/b/, endpoint: "http://127.0.0.1:7070" }');
     assert.deepEqual(parseConfig(text, 'c.yaml').repository, {

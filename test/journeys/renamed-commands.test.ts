@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { House } from '../support/house.ts';
+import { until } from '../support/until.ts';
+
+describe('The continuous log of a Redis whose redis.conf hides FLUSHALL', function () {
+  this.timeout(180_000);
+  let house: House;
+  before(async () => {
+    house = await House.open({
+      redis: { config: { 'rename-command': 'FLUSHALL hidden-flush' } },
+      instance: { archive: { segmentAge: '1s', restartDelay: '1s' } },
+    });
+    await house.ask('SET', 'kept', 'value');
+    assert.equal((await house.command('archive')).code, 0);
+    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+  });
+  after(() => house?.close());
+
+  it('knows it by what it does, and is replayed up to it and over it, though nobody mapped its name', async () => {
+    await house.ask('SET', 'second', 'value');
+    await house.ask('hidden-flush');
+    await house.ask('SET', 'third', 'value');
+    const found = async () => (await house.command('find-destructive')).stdout;
+    await until(async () => /\bFLUSHALL\b/.test(await found()), { what: 'it is in the log', seconds: 90 });
+    const { stdout: plan } = await house.command('restore', 'main', '--until', 'latest', '--plan');
+    assert.match(plan, /FLUSHALL at 20/);
+    assert.doesNotMatch(`${plan}${await found()}`, /hidden-flush/i, 'its name is a secret');
+    const [, undo = ''] = /undone by: `?(redis-backup restore [^`\n]+)/.exec(plan) ?? [];
+    const { code, stderr } = await house.command(...undo.split(' ').slice(1), '--yes');
+    assert.equal(code, 0, `${undo}: ${stderr}`);
+    assert.equal(await house.ask('EXISTS', 'kept', 'second'), 2);
+  });
+});
