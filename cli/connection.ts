@@ -1,7 +1,19 @@
-import type { Config } from '../config/config.ts';
+import type { Config, InstanceConfig } from '../config/config.ts';
 import { type ResolvedInstance, resolveInstance } from '../config/resolve.ts';
+import { withNamesOfConf } from '../model/renamed-commands.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
+
+/** An instance, and what its log calls commands by redis.conf, where that is here. Reads no secret. */
+export async function withNamesHere(config: Config, instance: InstanceConfig): Promise<InstanceConfig> {
+  const { archive, platform, redis } = instance;
+  if (!archive || platform.type !== 'process' || platform.host !== config.worker.host) return instance;
+  const port = ownPortOf(redis);
+  return {
+    ...instance,
+    archive: await withNamesOfConf(archive, () => openProcessPlatform({ ...platform, port }).confKnowledge()),
+  };
+}
 
 /** One instance as it is reached from here: on its own machine redis.conf tells what its commands are called. Holds secrets. */
 export async function instanceHere(

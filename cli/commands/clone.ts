@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId } from '../../model/instance.ts';
 import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
+import { withNamesHere } from '../connection.ts';
 import { momentOf, OR_A_PLACE } from '../typed-time.ts';
 import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -40,7 +41,7 @@ export const clone: CommandSpec = {
     const whose = await whoseBackups(config, await context.repository(), instance);
     const wish = {
       whose,
-      instance: settings,
+      instance: await withNamesHere(config, settings),
       at: momentOfClone(context, given),
       keepTtls: given.options.keepTtls === true,
       withPassword: given.options.password !== false,

@@ -8,6 +8,7 @@ import { ownerOf } from '../../model/owner.ts';
 import { claimOwner, requireOwn } from '../../repository/owner.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
+import { withNamesHere } from '../connection.ts';
 import type { Imported } from '../import/run.ts';
 import { softwareVersion } from '../software-version.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -37,7 +38,13 @@ export const importCommand: CommandSpec = {
     const { importData } = await import('../import/run.ts');
     try {
       const imported = await importData(resolve(path), {
-        ...{ repository: await repository(), instance: settings, softwareVersion: softwareVersion(), now, signal: interrupt },
+        ...{
+          repository: await repository(),
+          instance: await withNamesHere(loaded, settings),
+          softwareVersion: softwareVersion(),
+          now,
+          signal: interrupt,
+        },
         onRead: async () => claimForImport(store, targetOf(loaded, instance, 'command'), now()),
         upToDamage: given.options.upToDamage === true,
         onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),

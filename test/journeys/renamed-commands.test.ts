@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { openRedis } from '../../redis/client.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 
@@ -25,6 +26,15 @@ describe('The continuous log of a Redis whose redis.conf hides FLUSHALL', functi
     const { stdout: plan } = await house.command('restore', 'main', '--until', 'latest', '--plan');
     assert.match(plan, /FLUSHALL at 20/);
     assert.doesNotMatch(`${plan}${await found()}`, /hidden-flush/i, 'its name is a secret');
+    const cloned = await house.command('clone', 'main', '--at', 'latest', '--no-password', '--json');
+    assert.equal(cloned.code, 0, cloned.stderr);
+    const { directory, port } = JSON.parse(cloned.stdout.trim().split('\n').at(-1) ?? '') as { directory: string; port: number };
+    try {
+      using client = await openRedis({ host: '127.0.0.1', port });
+      assert.deepEqual(await client.command('DBSIZE'), 1, 'it was emptied, and has what came behind');
+    } finally {
+      await house.command('clone', '--stop', directory);
+    }
     const [, undo = ''] = /undone by: `?(redis-backup restore [^`\n]+)/.exec(plan) ?? [];
     const { code, stderr } = await house.command(...undo.split(' ').slice(1), '--yes');
     assert.equal(code, 0, `${undo}: ${stderr}`);
