@@ -3,34 +3,37 @@ import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOve
 import type { RedisClient } from '../redis/client.ts';
 import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
+import { refuseStranger } from './stranger.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 /** So many of the newest backups say what their Redis was. */
 const LOOK_BACK = 20;
 
+type Storing = Pick<ProtectedInstance, 'name' | 'process' | 'target'>;
+
 /**
- * Before anything is stored: are the backups under this name those of this Redis? The first to store claims them. One that has
- * moved, and is known by its run id or its history, stays their owner.
+ * Before anything is stored: is this the Redis that is configured, and are the backups under this name those of this Redis? The
+ * first to store claims them. One that has moved, and is known by its run id or its history, stays their owner.
  * @param sinceMs - before what is stored was taken
- * @throws RecoveryError `REPOSITORY_FOREIGN`
+ * @throws RecoveryError `REPOSITORY_FOREIGN`; `TARGET_IDENTITY` if another Redis answers in its place
  */
 export async function claimRepository(
   world: World,
-  { target }: Pick<ProtectedInstance, 'target'>,
+  instance: Storing,
   client: RedisClient,
   sinceMs: number = world.now(),
 ): Promise<void> {
+  const { target } = instance;
   if (!target) return;
+  await refuseStranger(world.host, instance, client);
   const at = new Date(sinceMs).toISOString();
   await requireOurs(world, target, client, await claimOwner((await world.repository()).store, ownerOf(target, at)));
 }
 
-/** The same question before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError `REPOSITORY_FOREIGN` */
-export async function refuseAnothersRepository(
-  world: World,
-  { target }: Pick<ProtectedInstance, 'target'>,
-  client: RedisClient,
-): Promise<void> {
+/** The same before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError as `claimRepository` */
+export async function refuseAnothersRepository(world: World, instance: Storing, client: RedisClient): Promise<void> {
+  await refuseStranger(world.host, instance, client);
+  const { target } = instance;
   const owner = target && (await readOwner((await world.repository()).store, target.instance));
   if (owner) await requireOurs(world, target, client, owner);
 }

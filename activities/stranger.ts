@@ -1,7 +1,7 @@
 import { RecoveryError } from '../model/errors.ts';
 import { pidsOf, readProcess } from '../platforms/process/process-table.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { managedBy } from './target-identity.ts';
+import { isSameFile, managedBy } from './target-identity.ts';
 import type { ProtectedInstance } from './world.ts';
 
 type Managed = Pick<ProtectedInstance, 'name' | 'process' | 'target'>;
@@ -13,9 +13,13 @@ type Managed = Pick<ProtectedInstance, 'name' | 'process' | 'target'>;
  */
 export async function strangerAnswering(host: string, target: Managed, client: RedisClient): Promise<string | undefined> {
   if (target.process?.host !== host || target.target?.configFile === undefined) return undefined;
+  return surelyAnother(host, target, client).catch(() => undefined); // a process or a redis.conf that may not be read tells nothing
+}
+
+async function surelyAnother(host: string, target: Managed, client: RedisClient): Promise<string | undefined> {
   const info = await client.info('server');
   const managed = await managedBy(host, target, info, client);
-  if (managed?.yes !== false) return undefined;
+  if (managed?.yes !== false || (await isSameFile(info.get('config_file'), managed.configFile))) return undefined;
   const said = info.number('process_id');
   return said !== undefined && (await isServerHere(said)) ? managed.why : undefined;
 }

@@ -103,8 +103,9 @@ async function elsewhereOf(
   return { its, ours };
 }
 
-const isSameFile = async (one: string | undefined, other: string): Promise<boolean> =>
-  one !== undefined && (await real(one)) === (await real(other));
+/** Links are followed. */
+export const isSameFile = async (one: string | undefined, other: string): Promise<boolean> =>
+  one !== undefined && one !== '' && (await real(one)) === (await real(other));
 
 /** Undefined: none runs, or which one that is cannot be told. */
 async function runningPid(platform: Platform): Promise<number | undefined> {

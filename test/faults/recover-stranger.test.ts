@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { failureOf } from '../support/failure-of.ts';
 import { type Stranger, startStranger } from '../support/stranger.ts';
 import { KEYS, quickRecovery, Troubled } from '../support/troubled.ts';
 
@@ -22,6 +23,12 @@ describe('A recovery of a Redis in whose place another one answers', function ()
     return stranger;
   };
 
+  const backupLog = () =>
+    redis.house.client.workflow.execute('backupAof', {
+      ...{ workflowId: 'backup-aof/main', taskQueue: 'redis-ops' },
+      args: [{ instance: 'main' }],
+    });
+
   it('touches nothing of that one, is not content with it, and names both', async () => {
     const other = await taken();
     const report = await redis.recover();
@@ -44,6 +51,20 @@ describe('A recovery of a Redis in whose place another one answers', function ()
     });
     assert.equal(report.outcome, 'serving', report.summary);
     assert.equal(report.serving?.keys, KEYS);
+  });
+
+  it('has no backup made of that one: the data of another is never the latest of ours', async () => {
+    const other = await taken();
+    const { repository } = redis.house;
+    const before = (await repository.list('main')).map(({ backupId }) => backupId);
+    for (const running of [redis.house.backup(), backupLog()]) {
+      const { code, message, next } = await failureOf(running);
+      assert.equal(code, 'TARGET_IDENTITY', message);
+      assert.ok(message.includes(other.configFile) && message.includes(redis.house.redis.configFile), message);
+      assert.match(next, /another port, or end it/);
+    }
+    const after = (await repository.list('main')).map(({ backupId }) => backupId);
+    assert.deepEqual(after, before);
   });
 
   it('is content with one that its owner has started by hand, and whose directory was set while it ran', async () => {
