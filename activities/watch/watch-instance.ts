@@ -1,8 +1,8 @@
 import type { SideView, WatchNews, WatchStay, WatchView } from '../../model/watch.ts';
-import { lookAtServing } from '../../redis/serving-look.ts';
 import { requireProcess } from '../places.ts';
 import type { World } from '../world.ts';
 import { failingOthers } from './others.ts';
+import { lookAtOurs } from './ours.ts';
 import { sideOf } from './sides.ts';
 import { requireWatch, viewOf } from './view.ts';
 import { Watch } from './watch.ts';
@@ -21,7 +21,7 @@ export const createWatchActivities = (world: World) => ({
   async lookAtInstance({ instance, deadBefore }: { instance: string; deadBefore?: readonly string[] }): Promise<WatchView> {
     const target = await world.instance(instance);
     requireWatch(target);
-    const look = await lookAtServing(target.connection);
+    const look = await lookAtOurs(world, target);
     const others = look.verdict === 'fails' ? await failingOthers(world, instance, deadBefore) : undefined;
     return viewOf(world, target, look, others);
   },
@@ -31,7 +31,7 @@ export const createWatchActivities = (world: World) => ({
     const target = await world.instance(instance);
     const { running, pid } = await requireProcess(target).open().status();
     if (!running) return { verdict: 'fails', detail: `there is no process on ${world.host}` };
-    const { verdict, detail } = sideOf(await lookAtServing(target.connection));
+    const { verdict, detail } = sideOf(await lookAtOurs(world, target));
     return { verdict, detail: `process ${pid} is there; asked on ${world.host}: ${detail}` };
   },
 });

@@ -3,10 +3,11 @@ import { messageOf } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import type { WatchSettings } from '../../model/recovery-settings.ts';
 import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch.ts';
-import { lookAtServing, type ServingLook } from '../../redis/serving-look.ts';
+import type { ServingLook } from '../../redis/serving-look.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { failingOthers, lookAtOthers, mayBeStopped } from './others.ts';
+import { lookAtOurs } from './ours.ts';
 import { Streak } from './streak.ts';
 import { viewOf } from './view.ts';
 
@@ -24,6 +25,8 @@ export class Watch {
   readonly #streak: Streak;
   readonly #endsAtMs: number;
   #deadBefore: readonly string[] | undefined;
+  /** Its run id. */
+  #ours: string | undefined;
   #othersAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
@@ -42,7 +45,8 @@ export class Watch {
     const wake = AbortSignal.any([signal, this.#world.draining]);
     for (;;) {
       signal.throwIfAborted();
-      const look = await lookAtServing(this.#target.connection);
+      const look = await lookAtOurs(this.#world, this.#target, this.#ours);
+      if (look.verdict === 'serves') this.#ours = look.runId;
       const stopping = await this.#count(look);
       const state = stopping ? undefined : await this.#stateNow();
       this.#report(look, stopping);

@@ -1,4 +1,5 @@
 import { access, constants, realpath } from 'node:fs/promises';
+import { strangerAnswering, whatToDo } from '../../activities/stranger.ts';
 import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
@@ -48,7 +49,7 @@ async function lookAtProcess(
   const opened = openProcessPlatform({ ...config, port: ownPortOf(redis) });
   const layout = await opened.dataLayout();
   return [
-    ...(await processFindings(opened, name)),
+    ...(await processFindings(opened, config, name, client)),
     ...(await directoryFindings(config, layout, rights)),
     ...(await checkLeftovers(layout)),
     ...(await sameDirectory(config, layout, client)),
@@ -56,7 +57,17 @@ async function lookAtProcess(
   ];
 }
 
-async function processFindings(opened: Platform, instance: string): Promise<Finding[]> {
+async function processFindings(
+  opened: Platform,
+  { host, configFile }: ProcessConfig,
+  instance: string,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
+  const target = { instance, address: '', configFile, repository: '' };
+  const managed = { name: instance, target, process: { host, noProgressMs: 0, open: () => opened } };
+  const stranger = client && (await strangerAnswering(host, managed, client));
+  if (stranger !== undefined)
+    return [failed('platform', `another Redis answers in the place of ${instance}: ${stranger}`, whatToDo(instance))];
   const { running, pid } = await opened.status();
   if (!running)
     return [warning('platform', `${opened.description} does not run`, `Bring it back: \`redis-backup recover ${instance}\`.`)];

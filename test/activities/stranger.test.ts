@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/ending.ts';
 import { strangerAnswering } from '../../activities/stranger.ts';
-import type { ProtectedInstance } from '../../activities/world.ts';
+import { lookAtOurs } from '../../activities/watch/ours.ts';
+import { createWatchActivities } from '../../activities/watch/watch-instance.ts';
+import type { ProtectedInstance, World } from '../../activities/world.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import { openRedis } from '../../redis/client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -48,6 +50,17 @@ describe('Another Redis in the place of ours', function () {
     await assert.rejects(endWithSave(ours(), platform, info), refused);
     await assert.rejects(endWithoutSave(ours(), platform), refused);
     assert.equal(await other.says('GET', 'theirs'), 'whole');
+  });
+
+  it('is none that serves for a watcher on its machine', async () => {
+    const world = { host: 'db1', instance: async () => ours() } as unknown as World;
+    assert.equal((await lookAtOurs(world, ours())).verdict, 'serves');
+    await redis.kill('SIGKILL');
+    await using other = await startStranger(redis);
+    const { verdict, detail } = await lookAtOurs(world, ours());
+    assert.equal(verdict, 'fails', detail);
+    assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
+    assert.equal((await createWatchActivities(world).lookAtProcess({ instance: 'main' })).verdict, 'fails');
   });
 
   it('is not our own one whose directory was set while it ran, nor one that was started of another file in our directory', async () => {

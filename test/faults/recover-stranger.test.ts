@@ -67,6 +67,14 @@ describe('A recovery of a Redis in whose place another one answers', function ()
     assert.deepEqual(after, before);
   });
 
+  it('is named by `check`', async () => {
+    const other = await taken();
+    const { stdout } = await redis.house.command('check', 'main');
+    const line = stdout.split('\n').find((one) => one.includes('another Redis answers in the place of main'));
+    assert.ok(line?.includes(`process ${other.pid} of ${other.configFile}`), stdout);
+    assert.doesNotMatch(stdout, /runs as process/);
+  });
+
   it('is content with one that its owner has started by hand, and whose directory was set while it ran', async () => {
     await redis.stand({ config: { 'enable-protected-configs': 'yes' } });
     await redis.ask('CONFIG', 'SET', 'dir', redis.house.dir);
