@@ -2,6 +2,7 @@ import { whatChanged } from './failure/changed.ts';
 import { CLIENTS } from './failure/clients.ts';
 import { adviceOnLog } from './failure/log-advice.ts';
 import { logState, worstLossOf } from './failure/loss.ts';
+import { unstartableText } from './failure/of-end.ts';
 import { planActs, replicasWithData } from './failure/plan-acts.ts';
 import { tellFailure } from './failure/tell.ts';
 import { FAILURE_CLASSES } from './failure-class.ts';
@@ -25,7 +26,7 @@ export function classifyFailure(seen: Signs): Classified {
     at: new Date(signs.nowMs).toISOString(),
     failure,
     evidence: [...evidence, ...applicationEvidence(signs), ...(signs.place?.unseen ?? []), ...signs.stored.unknown],
-    restartHelps: FAILURE_CLASSES[failure].restartHelps,
+    restartHelps: FAILURE_CLASSES[failure].restartHelps && !(signs.place && unstartableText(signs.place)),
     clients: CLIENTS[failure],
     ...(since === undefined ? {} : { since }),
     acts,

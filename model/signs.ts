@@ -21,7 +21,7 @@ export interface PlaceSigns {
   data?: DataSigns;
   /** Where redis.conf disables or renames the command of its log for which the last start ended: `line 12 of /etc/redis.conf`. */
   disabledBy?: string;
-  /** Of a Redis that runs and answers: what a restart would make of it. */
+  /** Of a Redis that runs and answers: what a restart would make of it. Of one that is down: whether its configuration lets it start. */
   nextStart?: NextStart;
   /** Why what answers is surely another Redis than the configured one. Absent: it is that one, or it cannot be told. */
   stranger?: string;

@@ -82,7 +82,7 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
   const runs = runsIn(log.value ?? []);
   const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
   const server = await processSigns(status, trace.value, platform);
-  const next = await nextStart(platform, connection, server.running === true && !server.crashLoop && heardRedis(local));
+  const next = await nextStart(platform, connection, { server, isHeard: heardRedis(local) });
   const isEnded = server.running === false || server.crashLoop;
   const end = isEnded ? await endSigns(trace.value, run) : undefined;
   return {
@@ -102,10 +102,15 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
   };
 }
 
-/** Of a Redis that answers only: one that is down has nothing to lose, and clients wait for it. */
-const nextStart = (platform: Platform, connection: RedisConnection, isLiving: boolean): Promise<Bounded<NextStart | undefined>> =>
+/** Of one that answers: what a restart would take from it. Of one that is down: whether its configuration lets it start. */
+const nextStart = (
+  platform: Platform,
+  connection: RedisConnection,
+  { server: { running, crashLoop }, isHeard }: { server: ProcessSigns; isHeard: boolean },
+): Promise<Bounded<NextStart | undefined>> =>
   bounded('its next start', QUESTION_MS, async () => {
-    if (!isLiving) return undefined;
+    if (running === false && !crashLoop) return lookAtNextStart(platform, connection, undefined);
+    if (running !== true || crashLoop || !isHeard) return undefined;
     using client = await openRedis(connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
     return await lookAtNextStart(platform, connection, client);
   });

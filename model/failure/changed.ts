@@ -13,6 +13,7 @@ export function whatChanged(signs: Signs): string[] {
 /** What was set since its start: a restart is one of the things that may be decided here. */
 function takenBack({ place }: Signs): string[] {
   const next = place?.nextStart;
+  if (place?.server.running === false) return [];
   if (next?.outcome === 'fails') return [`It would not start again: its redis.conf is refused (${next.lastLines}).`];
   if (next?.outcome !== 'starts') return [];
   return [

@@ -35,10 +35,13 @@ export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
   const broken = damageBeforeStart(data);
   if (broken) return found('aof-damaged', [broken, gone, endOf(place)]);
   if (data?.rdb?.damaged) return found('rdb-damaged', [DAMAGED_RDB, gone, endOf(place)]);
+  const refused = unstartableText(place);
+  const correct = refused ? [ADVICE['next-start']] : [];
   const memory = outOfMemory(place);
-  if (memory) return found('oom-killed', [memory, gone], [ADVICE['oom-killed']]);
-  if (endedWhileStarting(place)) return found('cannot-start', [gone, endOf(place), lastWords(run)], [ADVICE['cannot-start']]);
-  return found('dead', [gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)]);
+  if (memory) return found('oom-killed', [memory, gone, refused], [ADVICE['oom-killed'], ...correct]);
+  if (endedWhileStarting(place))
+    return found('cannot-start', [gone, endOf(place), lastWords(run), refused], [ADVICE['cannot-start'], ...correct]);
+  return found('dead', [refused, gone, endOf(place), oomDoubt(place), ...whatItWillLoad(data)], correct);
 }
 
 /** The data lies beside its place: no start finds it, and whatever else is seen follows from that. */
@@ -85,6 +88,12 @@ export function mendedSince(seen: PlaceSigns): string | undefined {
   return reasons[fatal.failure] || undefined;
 }
 
+/** A start of its own redis.conf beside it has failed. It is started all the same: the worker may see less than Redis does. */
+export function unstartableText({ server, nextStart }: PlaceSigns): string | undefined {
+  if (server.running !== false || nextStart?.outcome !== 'fails') return undefined;
+  return `Its own redis.conf, started beside it, is refused by Redis: ${nextStart.lastLines}`;
+}
+
 /** Of one that is just being brought up again, the run before says why it ended. */
 function atItsEnd(place: PlaceSigns): PlaceSigns {
   const { server, run, earlierRun } = place;
@@ -108,6 +117,7 @@ const ADVICE = {
   'data-too-new':
     'Start the version of Redis that wrote the data, or a newer one; the data itself is good. What changed is the program.',
   'bad-configuration': 'Correct the configuration as its log says: a restart alone fails in the same way.',
+  'next-start': 'Correct what Redis complains of in its configuration, then start it: its data is not touched.',
   'disk-full': 'Make room on its disk, then start it; it cannot start without writing.',
   'wrong-endpoint': 'Find what else listens on that port, and end it or give it another one; then start Redis.',
 } as const;

@@ -6,7 +6,7 @@ import type { PlannedAct } from '../recovery.ts';
 import type { Signs } from '../signs.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import { isRightlyReplica } from './of-answer.ts';
-import { ignoresRdb, mendedSince, startsEmpty } from './of-end.ts';
+import { ignoresRdb, mendedSince, startsEmpty, unstartableText } from './of-end.ts';
 
 /** Replicas that still have data, the fullest first. */
 export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
@@ -90,11 +90,17 @@ function planRestart(signs: Signs): PlannedAct[] {
   };
   const restart: PlannedAct = {
     act: 'restart',
-    text: isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.',
+    text: startText(signs, isEmpty),
     ...(isEmpty ? askForEmpty(signs) : {}),
     ...(signs.place && mendedSince(signs.place) ? { afterMending: true as const } : {}),
   };
   return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+}
+
+function startText({ place }: Signs, isEmpty: boolean): string {
+  if (place && unstartableText(place))
+    return 'Start Redis all the same: tried beside it, its redis.conf was refused, and most likely is so again.';
+  return isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.';
 }
 
 /** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */

@@ -160,6 +160,23 @@ describe('A dry run says what the recovery then does of a Redis whose log has', 
       assert.equal(redis.starts(), starts + 1, 'it is started once: never with what it refuses');
       assert.ok(keys(report.serving?.keys ?? -1), `${report.serving?.keys} keys`);
     });
+
+  it('nothing, and a redis.conf that Redis refuses', async () => {
+    await redis.stand({ config: { appendonly: 'yes' } });
+    redis.configure({ appendonly: 'yes', 'no-such-directive': 'yes' });
+    await redis.kill();
+    const dry = (await (await redis.start({ dryRun: true })).result()) as RecoveryResult;
+    assert.equal(dry.outcome, 'planned');
+    const { failure, restartHelps, evidence, acts, advice } = dry.assessment;
+    assert.deepEqual([failure, restartHelps], ['dead', false]);
+    assert.match(evidence[0] ?? '', /^Its own redis.conf, started beside it, is refused by Redis: .*no-such-directive/);
+    assert.match(acts[0]?.text ?? '', /all the same/);
+    assert.match(advice.join(' '), /Correct what Redis complains of in its configuration/);
+    const report = await redis.recover();
+    assert.deepEqual([report.outcome, report.failure], ['not-serving', 'bad-configuration']);
+    redis.configure({ appendonly: 'yes' });
+    assert.equal((await redis.recover()).serving?.keys, KEYS);
+  });
 });
 
 /** The keys in the base of the log, or in the commands behind it. */

@@ -400,4 +400,17 @@ describe('Whatever is seen of a Redis', () => {
       runs,
     );
   });
+
+  it('of a Redis that is down says that a restart does not help where its next start was refused, and tries it all the same', () => {
+    const { failure, restartHelps, evidence, acts, advice } = classifyFailure(
+      signs(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
+    );
+    assert.deepEqual([failure, restartHelps], ['dead', false]);
+    assert.equal(evidence[0], "Its own redis.conf, started beside it, is refused by Redis: Bad directive 'nothing'");
+    assert.deepEqual(
+      acts.map(({ act }) => act),
+      ['restart'],
+    );
+    assert.match(advice.join(' '), /Correct what Redis complains of/);
+  });
 });
