@@ -52,6 +52,8 @@ describe('A Redis that a restore has stopped', function () {
   };
   const assertOldDataServed = async () => {
     await until(async () => !(await house.isLocked()), { what: 'the lock is free', seconds: 90 });
+    const ended = async () => (await house.client.workflow.getHandle('restore/main').describe()).status.name !== 'RUNNING';
+    await until(ended, { what: 'the restore has ended, too', seconds: 60 });
     assert.equal(await house.ask('GET', 'old'), 'data');
     assert.equal(await house.ask('DBSIZE'), 1);
   };
