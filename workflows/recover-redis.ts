@@ -11,8 +11,8 @@ import { Aborted, Controls } from './recovery/controls.ts';
 import { aftercare, connectivity, data } from './recovery/data.ts';
 import { HolderQuestion } from './recovery/holder.ts';
 import { Page } from './recovery/page.ts';
-import { assess, type LockedRun, type Run, reasonOf } from './recovery/run.ts';
-import { watchAfterwards } from './recovery/watches.ts';
+import { assess, type LockedRun, type Run, reasonOf, softly } from './recovery/run.ts';
+import { watchAfterwards, whileServing } from './recovery/watches.ts';
 import { type NotHeld, withInstanceLock } from './with-instance-lock.ts';
 
 /** A restore that runs is waited for, and shown. */
@@ -78,7 +78,7 @@ async function recover(run: Run): Promise<RecoveryResult> {
       question.over();
     }
   });
-  if (typeof service === 'object') return notHeld(run, service);
+  if (typeof service === 'object') return 'since' in service ? again(run, service) : notHeld(run, service);
   if (service === 'serving' && run.found.assessment?.failure !== 'cut-off') {
     const failed = await controls.unlessAborted(() => watchAfterwards(run, assessment));
     if (failed) return again(run, failed);
@@ -86,20 +86,22 @@ async function recover(run: Run): Promise<RecoveryResult> {
   return ended(run, service);
 }
 
-/** Redis failed again while it was watched: back to the first step, as a new run under the same id, with a page of its own. */
-function again(run: Run, { since, detail }: FailedAgain): Promise<RecoveryResult> {
-  const { input, found } = run;
+/** Redis failed again when it had served: back to the first step, as a new run under the same id, with a page of its own. */
+async function again(run: Run, { since, detail }: FailedAgain): Promise<RecoveryResult> {
+  const { input, found, page, controls } = run;
   const { instance, earlier = [] } = input;
   const served = found.serving?.servedAt.slice(11, 19) ?? '';
   const before = `${instance} served from ${served} to ${since.slice(11, 19)} UTC, and failed again: ${detail}`;
   if (earlier.length + 1 >= MOST_TIMES) {
     found.toDo.push(`${before}. It was brought back ${earlier.length + 1} times: find out why it does not stay`);
-    return Promise.resolve(ended(run, 'not-serving'));
+    return ended(run, 'not-serving');
   }
+  page.clients(`Redis failed again at ${since.slice(11, 19)} UTC: ${detail}`);
+  await controls.mayGoOn(() => softly(page, 'a look', assess(run)).then(() => undefined));
   return continueAsNew<typeof recoverRedis>({ ...input, earlier: [...earlier, before] });
 }
 
-async function underLock(run: LockedRun, first: Assessment): Promise<Service> {
+async function underLock(run: LockedRun, first: Assessment): Promise<Service | FailedAgain> {
   const { page, found } = run;
   const waitedMs = Date.now() - Date.parse(first.at);
   page.end('lock', 'done', 'nothing else changes it now');
@@ -110,9 +112,11 @@ async function underLock(run: LockedRun, first: Assessment): Promise<Service> {
     if (service === 'serving') await connectivity(run);
     return service;
   }
-  await Promise.all([connectivity(run), data(run, first)]);
-  await aftercare(run);
-  return service;
+  const failed = await whileServing(run, async () => {
+    await Promise.all([connectivity(run), data(run, first)]);
+    await aftercare(run);
+  });
+  return failed ?? service;
 }
 
 function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {

@@ -26,8 +26,8 @@ const ANOTHER = 'it was restarted, and serves as another process with what that 
 export const createStillServesActivities = (world: World) => ({
   /**
    * Watches a Redis that a recovery has brought back, until it fails or loads again, or serves as another process: a supervisor
-   * may be quicker than the looks. Else until it is cancelled. What an operation does that holds the lock, such as a restore, is
-   * no failure. Read-only; a retry begins anew.
+   * may be quicker than the looks. Else until it is cancelled. What another operation does that holds the lock, such as a
+   * restore, is no failure. Read-only; a retry begins anew.
    */
   async watchServing({ instance, runId }: WatchServingInput): Promise<FailedAgain> {
     const { signal, progress } = currentJob();
@@ -55,7 +55,7 @@ export const createStillServesActivities = (world: World) => ({
 
 /** Without Temporal nobody knows, and nothing could be started. */
 const isStopped = (world: World, instance: string): Promise<boolean> =>
-  mayBeStopped(world, instance).then(
+  mayBeStopped(world, instance, currentJob().operationId).then(
     (holder) => holder !== undefined,
     () => true,
   );

@@ -27,10 +27,14 @@ async function lookAt(world: World, name: string): Promise<string> {
   }
 }
 
-/** An operation holds its lock that keeps it from serving, or brings it back. One that has not begun with that is no reason. */
-export async function mayBeStopped(world: World, instance: string): Promise<string | undefined> {
+/**
+ * An operation holds its lock that keeps it from serving, or brings it back. One that has not begun with that is no reason.
+ * @param ownRunId - of who asks, and stops nothing itself any more
+ */
+export async function mayBeStopped(world: World, instance: string, ownRunId?: string): Promise<string | undefined> {
   const holder = await world.operations.lockHolder(instance);
-  return holder && (holder.interrupts || holder.kind === 'recovery') ? holder.workflowId : undefined;
+  if (!holder || holder.runId === ownRunId) return undefined;
+  return holder.interrupts || holder.kind === 'recovery' ? holder.workflowId : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { currentJob } from '../../activities/job-context.ts';
 import { createStillServesActivities } from '../../activities/recovery/still-serves.ts';
 import type { World } from '../../activities/world.ts';
 import type { HeldBy } from '../../model/lock.ts';
@@ -34,6 +35,18 @@ describe('A Redis that a recovery has brought back', function () {
     const { since, detail } = await watching;
     assert.ok(Date.parse(since) <= Date.now());
     assert.match(detail, /ECONNREFUSED|does not answer/);
+  });
+
+  it('is seen to fail again while the recovery itself still holds the lock: it stops nothing any more', async () => {
+    await using redis = await startRedis({ config: { save: '' } });
+    const recovering = new Recovering(redis);
+    const ownRunId = await recovering.job(async () => currentJob().operationId);
+    holder = { workflowId: 'recover/main', runId: ownRunId, kind: 'recovery', interrupts: true };
+    const watching = watch(recovering, recovering.notes);
+    await until(() => recovering.notes.some((note) => note.startsWith('serves')), { what: 'a first look' });
+    await redis.kill('SIGKILL');
+    assert.match((await watching).detail, /ECONNREFUSED|does not answer/);
+    holder = undefined;
   });
 
   it('is seen to fail again when a supervisor has restarted it between two looks, and not where an operation did', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { RecoveryReport } from '../../model/recovery.ts';
-import { forever, PlayedRecovery } from '../support/played-recovery.ts';
+import { forever, lost, merged, PlayedRecovery } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
 
-describe('recoverRedis, of a Redis that fails again while it is watched', function () {
+describe('recoverRedis, of a Redis that fails again when it had served', function () {
   this.timeout(180_000);
   let played: PlayedRecovery;
   before(async () => {
@@ -15,11 +15,10 @@ describe('recoverRedis, of a Redis that fails again while it is watched', functi
 
   it('goes back to the first step, with a page that tells what is true now, and whoever waits gets its end', async () => {
     let crashed = false;
-    let times = 0;
     const running = await played.start({
       watchWarmup: () => (crashed ? { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' } : forever()),
       watchServing: async () => {
-        if (++times > 1) return forever();
+        if (played.times('restartServer') > 1) return forever();
         await until(() => crashed, { what: 'it dies again' });
         return failsAgain();
       },
@@ -32,6 +31,79 @@ describe('recoverRedis, of a Redis that fails again while it is watched', functi
     assert.equal(report.outcome, 'serving');
     assert.match(report.summary, /main\d+ served from .+ to .+ UTC, and failed again: nothing answers\. /);
     assert.ok((await running.status()).startedAt > first, 'a page of its own');
+  });
+
+  /** The first guard sees it die when the step has begun; what comes back then goes on serving. */
+  const diesDuring = (step: string) => {
+    let guards = 0;
+    return {
+      watchServing: async () => {
+        if (++guards > 1) return forever();
+        await until(() => played.times(step) > 0, { what: `${step} has begun` });
+        return failsAgain();
+      },
+    };
+  };
+
+  it('goes back while it takes a snapshot, too, and keeps nothing that it held the lock for', async () => {
+    const report = (await played.run({
+      ...diesDuring('storeSnapshot'),
+      storeSnapshot: () => (played.times('restartServer') > 1 ? stored() : forever()),
+    })) as RecoveryReport;
+    assert.deepEqual([report.outcome, played.times('restartServer'), report.snapshot], ['serving', 2, 'again']);
+    assert.match(report.summary, /and failed again: nothing answers/);
+  });
+
+  it('goes back while applications are waited for, and while keys are brought back', async () => {
+    const isFirst = () => played.times('restartServer') < 2;
+    const apps = (await played.run({
+      ...diesDuring('watchConnectivity'),
+      watchConnectivity: () => (isFirst() ? forever() : []),
+    })) as RecoveryReport;
+    assert.deepEqual([apps.outcome, played.times('restartServer')], ['serving', 2]);
+    const merging = (await played.run({
+      ...diesDuring('mergeClasses'),
+      decideData: () => lost({ decision: 'restore' }),
+      mergeClasses: () => (isFirst() ? forever() : merged()),
+    })) as RecoveryReport;
+    assert.deepEqual([merging.outcome, played.times('restartServer'), merging.restored?.length], ['serving', 2, 1]);
+  });
+
+  it('goes back while it asks whether keys are brought back: nobody is asked about a Redis that is dead', async () => {
+    let crashed = false;
+    const running = await played.start({
+      decideData: () => (crashed ? { ...lost(), verdict: 'within-tolerance', decision: 'go-on' } : lost()),
+      watchServing: async () => {
+        if (crashed) return forever();
+        await until(() => crashed, { what: 'it dies again' });
+        return failsAgain();
+      },
+    });
+    await running.question();
+    crashed = true;
+    const report = await running.report();
+    assert.deepEqual([report.outcome, played.times('restartServer')], ['serving', 2]);
+  });
+
+  it('says that it failed while it is held, and does nothing until somebody lets it go on', async () => {
+    let crashed = false;
+    const running = await played.start({
+      watchWarmup: () =>
+        played.times('restartServer') > 1 ? { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' } : forever(),
+      watchServing: async () => {
+        if (played.times('restartServer') > 1) return forever();
+        await until(() => crashed, { what: 'it dies again' });
+        return failsAgain();
+      },
+    });
+    await running.see(({ steps }) => steps.some(({ step, state }) => step === 'warmup' && state === 'doing'), 'it is watched');
+    await running.update('hold', { by: 'ann', reason: 'a look' });
+    crashed = true;
+    await running.see(({ clients }) => clients.includes('failed again'), 'that it failed');
+    assert.equal(played.times('restartServer'), 1);
+    await running.update('resume', { by: 'ann', reason: 'seen' });
+    assert.equal((await running.report()).outcome, 'serving');
+    assert.equal(played.times('restartServer'), 2);
   });
 
   it('does so a few times, and then leaves it to a person', async () => {
@@ -48,4 +120,10 @@ describe('recoverRedis, of a Redis that fails again while it is watched', functi
     })) as RecoveryReport;
     assert.equal(report.warmup?.verdict, 'warm');
   });
+});
+
+const stored = () => ({
+  manifest: { backupId: 'again', shard: '0', rdb: { keys: 100, bytes: 10 }, stored: { bytes: 5, sha256: '' } },
+  seconds: 1,
+  warnings: [],
 });

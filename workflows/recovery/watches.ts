@@ -12,18 +12,26 @@ import { isStepFailure, type Run, reasonOf, skippedNote } from './run.ts';
 export async function watchAfterwards(run: Run, assessment: Assessment): Promise<FailedAgain | undefined> {
   const begun = new Date(Date.now()).toISOString();
   run.page.say('watching sign-ins and hit rate');
-  const watches = new CancellationScope();
+  return whileServing(run, () => Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]));
+}
+
+/**
+ * Does what is done with a Redis that serves again; one that fails meanwhile ends it.
+ * @returns how it failed again
+ */
+export async function whileServing(run: Run, body: () => Promise<unknown>): Promise<FailedAgain | undefined> {
+  const work = new CancellationScope();
   const guard = new CancellationScope();
-  const watched = watches.run(() => Promise.all([signIns(run, assessment, begun), warmup(run, assessment, begun)]));
-  const { instance } = assessment;
+  const worked = work.run(body).then(() => undefined);
+  const { instance } = run.input;
   const { runId } = run.found.serving ?? {};
   const served = { instance, ...(runId ? { runId } : {}) };
   const failed = guard.run(() => act('watchServing', served, { summary: `see that ${instance} goes on serving` }));
   try {
     // A guard that cannot look says nothing, and hinders nothing.
-    const again = await Promise.race([watched.then(() => undefined), failed.catch(() => watched.then(() => undefined))]);
-    if (again) watches.cancel();
-    if (again) await watched.catch(() => undefined); // its cancellation
+    const again = await Promise.race([worked, failed.catch(() => worked)]);
+    if (again) work.cancel();
+    if (again) await worked.catch(() => undefined); // its cancellation
     return again;
   } finally {
     guard.cancel();
