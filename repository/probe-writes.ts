@@ -30,6 +30,7 @@ export async function probeFence(store: ObjectStore, between = async (_key: stri
 /** All that backups need of a store. @throws RecoveryError those of the store, and `STORE_UNFIT` */
 export async function probeWrites(store: ObjectStore): Promise<void> {
   await store.probe();
+  await store.requireAll?.();
   let probed = '';
   await probeFence(store, async (key) => {
     probed = key;

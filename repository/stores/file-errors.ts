@@ -11,7 +11,6 @@ const CODES: Record<string, ErrorCode> = {
 
 const NEXT: Partial<Record<ErrorCode, string>> = {
   STORE_FULL: 'Free some space there, or let retention delete old backups; the backup that failed left nothing behind.',
-  STORE_DENIED: 'Give the user that runs the worker read and write permission on this directory.',
   STORE_UNREACHABLE: 'Look at the disk or the network mount of this directory; the operation may be repeated.',
 };
 
@@ -20,8 +19,15 @@ export function fileError(error: unknown, root: string): unknown {
   const code = codeOf(error);
   if (error instanceof RecoveryError || code === undefined || !('syscall' in (error as Error))) return error;
   const ours = CODES[code] ?? 'STORE_UNREACHABLE';
-  return new RecoveryError(ours, `file://${root}: ${messageOf(error)}`, { next: NEXT[ours] ?? '', cause: error });
+  return new RecoveryError(ours, `file://${root}: ${messageOf(error)}`, {
+    next: ours === 'STORE_DENIED' ? denied(root) : (NEXT[ours] ?? ''),
+    cause: error,
+  });
 }
+
+/** A command that somebody types as root has left files there. */
+const denied = (root: string): string =>
+  `Give the user that runs the worker read and write permission on this directory and all that is in it: chown -R USER ${root}`;
 
 export const rootMissing = (root: string): RecoveryError =>
   new RecoveryError('STORE_MISSING', `the directory ${root} does not exist`, {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { giveBackChunk } from '../pipeline/give-back.ts';
 import { fileError, noHardLinks, objectExists, objectMissing, rootMissing } from './file-errors.ts';
+import { giveToOwner, makeFolder, requireAccess } from './file-owner.ts';
 import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
 import { interruptible } from './interruptible.ts';
 import { checkKey, checkPrefix } from './keys.ts';
@@ -43,7 +44,7 @@ export class FileStore implements ObjectStore {
     const temporary = join(this.#root, UNFINISHED, `${randomUUID()}-${encodeURIComponent(key).slice(0, 200)}`);
     await this.#translated(async () => {
       await this.#mustExist();
-      await mkdir(dirname(temporary), { recursive: true });
+      await makeFolder(this.#root, dirname(temporary));
     });
     try {
       await this.#write(temporary, body, options);
@@ -125,6 +126,10 @@ export class FileStore implements ObjectStore {
     });
   }
 
+  async requireAll(): Promise<void> {
+    await this.#translated(() => requireAccess(this.#root));
+  }
+
   close(): void {}
 
   #path(key: string): string {
@@ -138,7 +143,7 @@ export class FileStore implements ObjectStore {
 
   async #publish(temporary: string, path: string, ifAbsent: boolean, key: string): Promise<void> {
     for (;;) {
-      const firstMade = await mkdir(dirname(path), { recursive: true });
+      const firstMade = await makeFolder(this.#root, dirname(path));
       try {
         // link(2) refuses a name that is taken, atomically; rename(2) replaces it, atomically.
         await (ifAbsent ? this.#createFrom(temporary, path, key) : rename(temporary, path));
@@ -212,6 +217,7 @@ export class FileStore implements ObjectStore {
   async #write(path: string, body: AsyncIterable<Uint8Array>, { signal, onProgress }: PutOptions): Promise<void> {
     const handle = await this.#translated(() => open(path, 'wx', 0o640));
     try {
+      await this.#translated(() => giveToOwner(this.#root, handle));
       let stored = 0;
       for await (const chunk of signal ? interruptible(body, signal) : body) {
         await this.#translated(() => writeAll(handle, chunk));

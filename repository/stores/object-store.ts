@@ -81,6 +81,8 @@ export interface ObjectStore {
   sweepUnfinished(prefix: string, beforeMs: number, options?: { dryRun?: boolean }): Promise<Unfinished[]>;
   /** Proves that the bucket or directory exists and may be read. Throws STORE_MISSING, STORE_DENIED or STORE_UNREACHABLE. */
   probe(): Promise<void>;
+  /** Sees that what is there can be used, in a store where each object has an owner of its own. @throws RecoveryError `STORE_DENIED` */
+  requireAll?(): Promise<void>;
   /**
    * Which setting of `repository` would make the store take what we write, when it has refused a small object. Writes under
    * `key`, and deletes it. Undefined: none of ours.

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, chown, mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -40,6 +40,34 @@ describe('FileStore on a directory that is not as it should be', () => {
     await asNobody(async () => {
       const error = await refuses(new FileStore(directory).put('a', bytes('x')), 'STORE_DENIED', /EACCES/);
       assert.match(error.next, /permission/);
+    });
+  });
+
+  it('gives what root makes in it to its owner, whose worker goes on with it', async function () {
+    if (process.getuid?.() !== 0) skipWithout('root', this);
+    await chown(directory, NOBODY, NOBODY);
+    const store = new FileStore(directory);
+    await store.put('main/0/of-root.json', bytes('of root'), { ifAbsent: true });
+    await asNobody(async () => {
+      assert.equal(await text(await store.get('main/0/of-root.json')), 'of root');
+      await store.put('main/0/of-nobody.json', bytes('of nobody'));
+      await store.delete('main/0/of-root.json');
+      await new Repository(store).probeWritable();
+    });
+    for (const path of ['.unfinished', 'main', 'main/0', 'main/0/of-nobody.json'])
+      assert.deepEqual([path, (await stat(join(directory, path))).uid], [path, NOBODY]);
+  });
+
+  it('is no place for backups where something in it belongs to another user, and that is named', async function () {
+    if (process.getuid?.() !== 0) skipWithout('root', this);
+    await chown(directory, NOBODY, NOBODY);
+    const store = new FileStore(directory);
+    await store.put('main/0/manifest.json', bytes('{}'));
+    await chown(join(directory, 'main/0/manifest.json'), 0, 0);
+    await chmod(join(directory, 'main/0/manifest.json'), 0o600);
+    await asNobody(async () => {
+      const error = await refuses(new Repository(store).probeWritable(), 'STORE_DENIED', /manifest\.json/);
+      assert.match(error.next, /chown -R USER \S+/);
     });
   });
 
