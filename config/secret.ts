@@ -31,7 +31,7 @@ export async function resolveSecret(ref: SecretRef, place: SecretPlace, env: Nod
       refuse(
         place,
         `refers to the environment variable ${ref.env}, which is ${env[ref.env] === '' ? 'empty' : 'not set'}`,
-        `Set ${ref.env} for this process, or refer to a file with {file: /path}.`,
+        `Set ${ref.env} for this process, refer to a file with {file: /path}, or leave the field out where none is needed.`,
       )
     );
   }

@@ -152,7 +152,8 @@ function sentence(instance: string, { kinds }: PlannedLoss, { all, classes }: Re
       now: `the ${formatCount(inRedisNow)} that it holds now`,
       log: `the ${formatCount(inLog(plan.moments, name))} that the log ${name === undefined ? 'had' : 'took away at once'}`,
     }[against ?? ''];
-    return `${afterRestore ? formatBounds(afterRestore) : 'unknown'} ${name ?? 'keys'} of ${before ?? `the ${formatCount(inBackup)} in the backup`}`;
+    const after = afterRestore ? formatBounds(afterRestore) : 'unknown';
+    return `${after} ${name ?? (after === '1' ? 'key' : 'keys')} of ${before ?? `the ${formatCount(inBackup)} in the backup`}`;
   });
   return `${instance} would be left with less than half: ${parts.join(', ')}`;
 }

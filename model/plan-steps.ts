@@ -98,7 +98,11 @@ function fetchStep({ rdb, log, fetchBytes, rehearsed }: Loads, where: string): P
 function countStep({ rdb, log }: Loads): PlannedStep {
   const keys = formatCountOf(rdb.keys, 'key');
   if (log) return step('verifyCounts', `see that the ${keys} of the base were loaded, and count what stands after the log`, 1);
-  return step('verifyCounts', `prove that all ${keys} arrived or had expired, and count what stands there by class`, 1);
+  return step(
+    'verifyCounts',
+    `prove that ${rdb.keys === 1 ? 'the' : 'all'} ${keys} arrived or had expired, and count what stands there by class`,
+    1,
+  );
 }
 
 function stopStep(mode: RestorePlan['mode'], target: TargetFacts): PlannedStep {

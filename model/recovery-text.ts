@@ -9,7 +9,7 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
   const { instance, failure, serving, promoted, outcome, keptAside, data, restored, warmup, authentication, toDo } = report;
   const service = {
     serving: serving
-      ? `${instance} serves since ${serving.servedAt.slice(11, 19)} UTC, ${formatDuration(serving.secondsFromStart * 1000)} after the start.`
+      ? `${instance} serves since ${serving.servedAt.slice(11, 19)} UTC, ${formatDuration(serving.secondsFromStart * 1000)} after the recovery began.`
       : `${instance} serves.`,
     'serving-elsewhere': `${promoted} serves the data of ${instance}.`,
     'not-serving': notServing(instance, failure),

@@ -14,8 +14,12 @@ const CONTEXT = [
   'state',
 ] as const;
 
-/** Warnings that a healthy start brings: only one of our queues has workflows, and the heap of a worker is small by its flags. */
-const OF_NO_ACCOUNT = /^(No (workflows|Nexus services) registered|This program is running inside a containerized environment)/;
+/**
+ * Warnings that healthy workers give: only one of our queues has workflows, the heap of a worker is small by its flags, and the
+ * beat of a step that has ended meanwhile has nobody who takes it.
+ */
+const OF_NO_ACCOUNT =
+  /^(No (workflows|Nexus services) registered|This program is running inside a containerized environment|Activity heartbeat failed)/;
 
 /** Logs as JSON lines on stderr. Call once, before any connection. */
 export function installRuntime(level: 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' = 'INFO'): void {

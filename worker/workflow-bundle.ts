@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -29,12 +31,19 @@ export async function workflowBundle(
   );
 }
 
-/** In a process of its own: the bundler would stay in the worker's memory, which it doubles. */
+/**
+ * In a process of its own: the bundler would stay in the worker's memory, which it doubles. It unpacks 31 MB of a library for
+ * itself, by default into the home of its user: for the user of Redis that is the data directory.
+ */
 async function bundled(workflowsPath: string): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(BUNDLER), workflowsPath], {
-    maxBuffer: MAX_BUNDLE_BYTES,
-  });
-  return stdout;
+  const unpacked = await mkdtemp(join(tmpdir(), 'redis-backup-bundler-'));
+  try {
+    const env = { ...process.env, SWC_NATIVE_BINDING_CACHE: unpacked };
+    const args = [fileURLToPath(BUNDLER), workflowsPath];
+    return (await promisify(execFile)(process.execPath, args, { maxBuffer: MAX_BUNDLE_BYTES, env })).stdout;
+  } finally {
+    await rm(unpacked, { recursive: true, force: true });
+  }
 }
 
 async function keep(file: URL, code: string): Promise<void> {

@@ -111,6 +111,9 @@ export const parseShow = (text: string): Record<string, string> =>
 export const commandOf = (execStart: string): string[] =>
   (/argv\[\]=(.*?) ;/.exec(execStart)?.[1] ?? '').split(' ').filter((word) => word !== '');
 
+/** In a container, or on a machine with another supervisor. */
+const NO_SYSTEMD = /not been booted with systemd/;
+
 async function systemctl(unit: string, args: string[]): Promise<string> {
   try {
     return (await promisify(execFile)('systemctl', ['--no-pager', ...args], { timeout: CALL_TIMEOUT_MS })).stdout;
@@ -119,8 +122,8 @@ async function systemctl(unit: string, args: string[]): Promise<string> {
     const said = stderr?.trim() || messageOf(error);
     throw new RecoveryError('PLATFORM_UNSUPPORTED', `systemctl ${args[0] ?? ''} ${unit} failed: ${said}`, {
       next:
-        code === 'ENOENT'
-          ? 'Run the worker on the host itself, or start this instance by a command.'
+        code === 'ENOENT' || NO_SYSTEMD.test(said)
+          ? 'Run the worker on the host itself, or start this instance by a command (`start: { command: … }`).'
           : 'Let the user of the worker manage this unit (polkit or sudo).',
       cause: error,
     });

@@ -79,7 +79,7 @@ describe('a secret', () => {
     await assert.rejects(resolveStore(config(), { KEY_ID: 'x', KEY: '' }), {
       code: 'CONFIG_INVALID',
       message: 'redis-backup.yaml:2: repository.secretAccessKey refers to the environment variable KEY, which is empty',
-      next: 'Set KEY for this process, or refer to a file with {file: /path}.',
+      next: 'Set KEY for this process, refer to a file with {file: /path}, or leave the field out where none is needed.',
     });
   });
 

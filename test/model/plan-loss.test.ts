@@ -132,7 +132,7 @@ describe('A restore that loses much', () => {
     assert.deepEqual(loss.kinds, ['log', 'log of sessions']);
     assert.match(
       message,
-      /^main would be left with less than half: 1 keys of the 180,000 that the log had, 1 sessions of the 105,000 that the log took away at once; the log has FLUSHALL at .+, which took 180,000 of 180,000 keys \(sessions 105,000, other 75,000\)$/,
+      /^main would be left with less than half: 1 key of the 180,000 that the log had, 1 sessions of the 105,000 that the log took away at once; the log has FLUSHALL at .+, which took 180,000 of 180,000 keys \(sessions 105,000, other 75,000\)$/,
     );
     assert.match(next, /^To have FLUSHALL undone: `redis-backup restore main --until /);
     assert.equal(loss.phrase, 'lose 179,999 keys of main');

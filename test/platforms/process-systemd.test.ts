@@ -64,6 +64,17 @@ describe('a Redis that systemd restarts', () => {
     });
   });
 
+  it('is refused with the way out where there is no systemd, as in a container', async () => {
+    const said = "System has not been booted with systemd as init system (PID 1). Can't operate.";
+    await writeFile(join(site.root, 'systemctl'), `#!/bin/sh\necho "${said}" >&2\nexit 1\n`);
+    await assert.rejects(openUnit().status(), {
+      code: 'PLATFORM_UNSUPPORTED',
+      message: `systemctl show ${UNIT} failed: ${said}`,
+      next: /start this instance by a command/,
+    });
+    await writeFakeSystemctl(site.root, UNIT, [site.binary, site.configFile]); // the way down goes by it
+  });
+
   it('is refused when there is no such unit', async () => {
     await assert.rejects(openUnit('other.service').start(), {
       code: 'CONFIG_INVALID',

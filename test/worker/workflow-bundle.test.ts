@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -29,8 +29,9 @@ describe('The bundle of the workflows', function () {
     return path;
   }
 
-  async function madeOf(text: string): Promise<{ codePath: string; bundler: string[] }> {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', IN_A_WORKER, moduleWith(text)]);
+  async function madeOf(text: string, env: NodeJS.ProcessEnv = {}): Promise<{ codePath: string; bundler: string[] }> {
+    const args = ['--input-type=module', '-e', IN_A_WORKER, moduleWith(text)];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { env: { ...process.env, ...env } });
     return JSON.parse(stdout);
   }
 
@@ -39,6 +40,13 @@ describe('The bundle of the workflows', function () {
     assert.match(readFileSync(codePath, 'utf8'), /unlikely/);
     assert.deepEqual(bundler, []);
     rmSync(codePath);
+  });
+
+  it('leaves nothing in the home of its user, which for the user of Redis is the data directory, nor among temporary files', async () => {
+    const home = mkdtempSync(join(directory, 'home-'));
+    const { codePath } = await madeOf(`export const homely = async () => 'made ${Date.now()}';\n`, { HOME: home, TMPDIR: home });
+    rmSync(codePath);
+    assert.deepEqual(readdirSync(home), []);
   });
 
   it('takes one byte a sign in memory, and says the same', async () => {

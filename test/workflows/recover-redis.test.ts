@@ -34,7 +34,7 @@ describe('recoverRedis', function () {
     assert.equal(report.outcome, 'serving');
     assert.match(
       report.summary,
-      /main\d+ serves since .* Found: Redis is not running\. No session is lost\. Hit rate: warm: 90 %\. Nothing is left to do\./,
+      /main\d+ serves since \S+ UTC, .* after the recovery began\. Found: Redis is not running\. No session is lost\. Hit rate: warm: 90 %\. Nothing is left to do\./,
     );
     assert.equal(report.snapshot, '20260101T000000Z');
     assert.equal(played.times('restartServer'), 1);

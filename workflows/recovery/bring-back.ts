@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { FailureClass } from '../../model/failure-class.ts';
+import { formatCountOf } from '../../model/format.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { act } from '../steps.ts';
@@ -105,7 +106,7 @@ function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure,
   for (const warning of warnings) page.note(warning);
   for (const step of ['protect', 'restart'] as const)
     if (page.stateOf(step) === 'todo') page.end(step, 'skipped', 'nothing to do');
-  page.end('serving', 'done', `${serves.keys} keys, ${secondsFromStart.toFixed(1)} s after the start`);
+  page.end('serving', 'done', `${formatCountOf(serves.keys, 'key')}, ${secondsFromStart.toFixed(1)} s after the recovery began`);
   page.clients(`reads and writes are answered since ${serves.servedAt.slice(11, 19)} UTC`);
   return 'serving';
 }
