@@ -116,6 +116,10 @@ function serverWarnings(input: PlanInput): string[] {
     found.push(
       `Redis does not answer, so version, modules and databases are taken ${believedServer(input).source}, and what it holds now is not known`,
     );
+    if (!input.live)
+      found.push(
+        `what is on its disk may be newer than this backup, and is replaced: \`redis-backup recover ${input.instance} --dry-run\` says what starting Redis with it would lose`,
+      );
     if (target.processRunning) found.push('a process is there that does not answer: it will be ended without a safety snapshot');
   }
   if (target.clockOffsetMs === undefined)

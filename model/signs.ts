@@ -69,6 +69,8 @@ export interface DataSigns {
   rdb?: { bytes: number; modifiedAt: string; damaged?: true; unread?: true };
   /** The append-only directory, or the single file of Redis 6 and older. */
   aof?: AofSigns;
+  /** When a recovery restarted it last. `mended`: because what its start had failed of was put right. */
+  restarted?: { at: string; mended?: true };
   freeBytes?: number;
   totalBytes?: number;
   /** What operations keep beside it. */

@@ -3,7 +3,7 @@ import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogDamage } from '../../model/log-damage.ts';
 import type { AofSigns, DataSigns } from '../../model/signs.ts';
-import { readLogLook } from '../../platforms/data-directory.ts';
+import { type RestartRecord, readLogLook, readRestart } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { findBaseDamage, matchesItsChecksum } from '../../redis/aof/base.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
@@ -45,15 +45,19 @@ export async function dataSigns(layout: DataLayout, options: DataSignsOptions = 
     statfs(dir).catch(() => undefined),
   ]);
   const left = await keptBeside(layout);
+  const restart = await readRestart(layout);
   return {
     dir,
     appendonly,
     ...(rdb ? { rdb } : {}),
     ...(aof ? { aof } : {}),
     ...(left.length > 0 ? { leftBehind: left } : {}),
+    ...(restart ? { restarted: restartedOf(restart) } : {}),
     ...(space ? { freeBytes: space.bavail * space.bsize, totalBytes: space.blocks * space.bsize } : {}),
   };
 }
+
+const restartedOf = ({ atMs, mended }: RestartRecord) => ({ at: new Date(atMs).toISOString(), ...(mended ? { mended } : {}) });
 
 async function whyUnusable(dir: string): Promise<string | undefined> {
   try {

@@ -97,7 +97,7 @@ function loadedText({ place, nowMs }: Signs): string | undefined {
 function fromStored({ stored, nowMs }: Signs, log: Assessment['log']): string {
   const { backup } = stored;
   if (log?.complete) return 'nothing that Redis had acknowledged: the continuous log has all of it (0 s).';
-  if (log)
+  if (log && !(backup && backup.times.takenAt > log.storedUpTo))
     return `the last ${formatDuration(log.lagSeconds * 1000)} of writes at least: the continuous log is stored up to ${log.storedUpTo}.`;
   if (backup) {
     const age = formatDuration(nowMs - Date.parse(backup.times.takenAt));

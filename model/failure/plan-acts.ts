@@ -97,10 +97,20 @@ function planRestart(signs: Signs): PlannedAct[] {
   return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
 }
 
-function startText({ place }: Signs, isEmpty: boolean): string {
+function startText(signs: Signs, isEmpty: boolean): string {
+  const { place } = signs;
   if (place && unstartableText(place))
     return 'Start Redis all the same: tried beside it, its redis.conf was refused, and most likely is so again.';
-  return isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.';
+  const start = isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.';
+  return `${start}${askedBecauseRestarted(signs)}`;
+}
+
+/** So often it is started without a question, and no more; the restart itself asks. */
+function askedBecauseRestarted({ place, settings: { restartEveryMs }, nowMs }: Signs): string {
+  const { restarted } = place?.data ?? {};
+  if (!place || !restarted || nowMs - Date.parse(restarted.at) >= restartEveryMs) return '';
+  if (mendedSince(place) && !restarted.mended) return '';
+  return ` A person is asked first: a recovery restarted it at ${restarted.at.slice(11, 19)} UTC, once in ${formatDuration(restartEveryMs)} it may by itself.`;
 }
 
 /** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */

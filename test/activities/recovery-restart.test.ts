@@ -82,7 +82,10 @@ describe('A restart', function () {
   it('is refused to a second recovery within the limit, unless a person approves it', async () => {
     await using site = await recoverySite();
     const first = await assessed(site);
+    const before = Date.now();
     await site.during((acts) => acts.restartServer(first));
+    const { data } = await lookAtPlace('here', site.platform, site.redis.connection);
+    assert.ok(Date.parse(data?.restarted?.at ?? '') >= before, 'it is seen, and said before it is asked');
     await serves(site);
     const second = await assessed(site);
     await assert.rejects(

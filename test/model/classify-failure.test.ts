@@ -271,6 +271,18 @@ describe('The continuous log at a failure', () => {
     assert.match(told(down()).log?.why ?? '', /cannot be told/);
   });
 
+  it('is not what the loss counts from where a backup is newer', () => {
+    const { times, ...backup } = stored(10).backup ?? assert.fail();
+    const gone = { data: data({ unusable: 'it is not there', aof: undefined }) };
+    const lossWith = (agoMs: number) =>
+      classifyFailure({
+        ...signs(down(gone)),
+        stored: { backup: { ...backup, times: { ...times, takenAt: new Date(NOW_MS - agoMs).toISOString() } }, log, unknown: [] },
+      }).worstLoss;
+    assert.match(lossWith(5_000), /all writes of the last 5 s: the newest backup, 10 keys, is that old/);
+    assert.match(lossWith(60_000), /the last 8 s of writes at least: the continuous log is stored up to/);
+  });
+
   it('says nothing of another history', () => {
     assert.equal(told({ worker: look('serves', { replid: 'history-two', replOffset: 1 }) }).log?.complete, false);
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { planActs } from '../../model/failure/plan-acts.ts';
-import { data, down, signs, stored } from './signs-fixtures.ts';
+import { data, down, NOW_MS, signs, stored } from './signs-fixtures.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 
@@ -24,5 +24,22 @@ describe('a dead Redis with nothing to load', () => {
         [['restart', undefined]],
       );
     }
+  });
+});
+
+describe('a dead Redis that a recovery has restarted', () => {
+  const planned = (restarted: { at: string; mended?: true }) =>
+    planActs('dead', signs(down({ data: data({ restarted }) })))[0]?.text ?? '';
+  const ago = (seconds: number) => new Date(NOW_MS - seconds * 1000).toISOString();
+
+  it('is said to be started only when a person has been asked, as it then is', () => {
+    assert.match(
+      planned({ at: ago(213) }),
+      /^Start Redis; it loads .+\. A person is asked first: a recovery restarted it at 11:56:27 UTC, once in 10 min 00 s it may by itself\.$/,
+    );
+  });
+
+  it('is started without a question when that is long ago', () => {
+    assert.equal(planned({ at: ago(601) }), 'Start Redis; it loads what it has on its disk.');
   });
 });

@@ -58,6 +58,10 @@ describe('text of a restore plan', () => {
     const text = renderPlan(planOf({ target: down() }));
     assert.match(text, /What the target holds now, which could not be counted; its files are kept aside in \/var\/lib\/redis\./);
     assert.match(text, /No safety snapshot: Redis does not answer; its files are kept aside\./);
+    assert.match(
+      text,
+      /what is on its disk may be newer than this backup, and is replaced: `redis-backup recover main --dry-run`/,
+    );
     assert.match(text, /2 {2}! +about 2 s {2}make sure that Redis is stopped/);
   });
 
