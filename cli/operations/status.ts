@@ -24,7 +24,7 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     ...(activity ? activityStatus(activity, now) : {}),
     ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<OperationStatus['blocked']> } : {}),
     ...(typeof description.memo?.question === 'string' ? { question: description.memo.question } : {}),
-    ...(failing ? { note: `it cannot go on: ${failing}; it is tried again` } : {}),
+    ...(failing ? { note: `it cannot go on: ${failing}; it is tried again`, cannotGoOn: true } : {}),
     ...(!failing && nobodyTakes(description.raw.pendingWorkflowTask, now)
       ? { note: `waiting: no worker polls ${description.taskQueue}; start one with \`redis-backup worker\``, waits: true }
       : {}),

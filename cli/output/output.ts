@@ -21,6 +21,8 @@ export interface OperationStatus {
   note?: string;
   /** No worker takes what is next, which `note` says. */
   waits?: boolean;
+  /** Workers are there, and its decision fails in each of them, as `note` says; what was begun before goes on. */
+  cannotGoOn?: boolean;
   /** From 2 on: the step is being tried again, and this is why. */
   attempt?: number;
   problem?: string;

@@ -54,9 +54,9 @@ export class RecoveryPage {
   }
 
   #unheard(error: unknown): void {
-    const { step, note, waits } = this.#latest ?? {};
+    const { step, note, waits, cannotGoOn } = this.#latest ?? {};
     if (this.#of.asker.isStopped || waits || !hasCode(error, 'PLACE_UNREACHABLE')) return;
-    this.#say((step ? undefined : note) ?? UNHEARD);
+    this.#say((step && !cannotGoOn ? undefined : note) ?? UNHEARD);
   }
 
   /** Once, until it is something else. */
