@@ -1,5 +1,5 @@
 import type { Rpo } from '../../model/archiving.ts';
-import { formatDuration, formatList } from '../../model/format.ts';
+import { formatDuration, formatList, formatTime } from '../../model/format.ts';
 import type { Progress } from '../job-context.ts';
 
 /** How a stay stands in this second. */
@@ -24,7 +24,7 @@ export function followReport(state: FollowState): { rpo: Omit<Rpo, 'asOf'>; prog
   const { stored, first, received, nowMs, oldestAtMs, silentMs, foreign, storeTrouble, hole } = state;
   const lagMs = Math.max(silentMs ?? 0, oldestAtMs === undefined ? 0 : nowMs - oldestAtMs);
   const notes = [
-    `stored up to offset ${stored.offset}`,
+    `stored up to offset ${stored.offset}, which came at ${formatTime(stored.atMs, 'seconds')}`,
     ...(silentMs !== undefined
       ? [`nothing heard from Redis for ${formatDuration(silentMs)}: whether it was written to is not known`]
       : lagMs > 0

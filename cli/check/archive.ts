@@ -70,7 +70,11 @@ export function archiverFinding(workflowId: string, said: ArchiveStatus, now: Op
     (now.problem === undefined || now.rpoSeconds !== undefined ? undefined : `attempt ${now.attempt} after: ${now.problem}`) ??
     (rpo?.silentSince === undefined ? undefined : `nothing heard from Redis since ${rpo.silentSince}`);
   if (wrong === undefined) return ok('archiver', `${workflowId} runs and answers; ${look}`);
-  return failed('archiver', `${workflowId} does not follow: ${wrong}`, `See whether Redis and the worker are there: ${look}.`);
+  return failed(
+    'archiver',
+    `${workflowId} does not follow: ${wrong}`,
+    `See whether Redis, the store and the worker are there: ${look}.`,
+  );
 }
 
 /** The backlog covers the archiver being away for two minutes; proposed with the memory that it takes, and never set. */
