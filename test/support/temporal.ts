@@ -72,8 +72,12 @@ export async function startTemporal({
         ...attributes,
         ...settings,
       ];
-      child = killAtTheEnd(spawn(findBinary('temporal'), args, { stdio: 'ignore' }));
-      await untilServing(address, child);
+      for (let tries = 1; ; tries++) {
+        child = killAtTheEnd(spawn(findBinary('temporal'), args, { stdio: 'ignore' }));
+        if (await isServing(address, child)) return;
+        // Beside the port that we give it, it takes some of its own, and they may be taken in that moment.
+        if (tries === 3) throw new Error(`temporal server ended with code ${child.exitCode}, ${tries} times`);
+      }
     },
     async kill() {
       if (!child || child.exitCode !== null) return;
@@ -97,7 +101,8 @@ export async function startTemporal({
   return server;
 }
 
-async function untilServing(address: string, child: ReturnType<typeof spawn>): Promise<void> {
+/** Waits until it serves. False: it has ended. */
+async function isServing(address: string, child: ReturnType<typeof spawn>): Promise<boolean> {
   const deadline = Date.now() + 60_000;
   for (;;) {
     try {
@@ -105,9 +110,9 @@ async function untilServing(address: string, child: ReturnType<typeof spawn>): P
       await connection.workflowService.describeNamespace({ namespace: 'default' });
       await connection.operatorService.listSearchAttributes({ namespace: 'default' });
       await connection.close();
-      return;
+      return true;
     } catch (error) {
-      if (child.exitCode !== null) throw new Error(`temporal server ended with code ${child.exitCode}`);
+      if (child.exitCode !== null) return false;
       if (Date.now() > deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
