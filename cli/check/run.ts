@@ -31,7 +31,9 @@ const FIRST_ANSWER_MS = 5_000;
 /** Proves the configuration against the real thing: everything is looked at, also after something has failed. */
 export async function* runChecks(world: CheckWorld, instances: readonly string[]): AsyncGenerator<Finding> {
   yield ok('configuration', `${world.config.origin.file} is well-formed`);
-  yield* await checkRepository(world);
+  const ofStore = await checkRepository(world);
+  yield* ofStore;
+  const broken = ofStore.find(({ level }) => level === 'failed')?.message;
   const { session, found } = await checkTemporal(world);
   yield* found;
   const [first] = instances;
@@ -40,8 +42,23 @@ export async function* runChecks(world: CheckWorld, instances: readonly string[]
   yield* await checkWebhook(world);
   if (session) yield* await checkForgotten(world, session);
   for (const instance of instances) {
-    for (const finding of await checkInstance(world, instance, session)) yield { ...finding, instance };
+    for (const finding of saidOnce(await checkInstance(world, instance, session), broken)) yield { ...finding, instance };
   }
+}
+
+/** What is wrong with the repository is one finding, and not one of each check that reads there. */
+function saidOnce(all: readonly Finding[], broken: string | undefined): Finding[] {
+  const same = all.filter(({ level, message }) => level === 'failed' && message === broken);
+  if (same.length === 0) return [...all];
+  const unknown = same.map(({ check }) => check).join(', ');
+  return [
+    ...all.filter((one) => !same.includes(one)),
+    warning(
+      'not looked at',
+      `the repository cannot be used, so nothing is known of this: ${unknown}`,
+      'Check again when what `repository` says is mended.',
+    ),
+  ];
 }
 
 /** A refusal is an answer, and what it is about the checks say. */

@@ -95,7 +95,7 @@ instances:
     );
   });
 
-  it('says that the repository cannot be used', async () => {
+  it('says once that the repository cannot be used, and what is not known for that', async () => {
     await using here = await stage.siteWith({});
     await rm(here.site.dir, { recursive: true });
     await mkdir(here.site.dir);
@@ -106,6 +106,12 @@ instances:
     const [finding] = await found(here.site, 'repository');
     assert.equal(finding?.level, 'failed');
     assert.match(finding?.message ?? '', /^STORE_MISSING: /);
+    const { stdout } = await here.site.run('check');
+    assert.equal(stdout.split('STORE_MISSING').length, 2, stdout);
+    assert.match(
+      stdout,
+      /not looked at: the repository cannot be used, so nothing is known of this: .*owner, backups, data classes/,
+    );
   });
 
   it('says that the schedule differs or is paused', async () => {
