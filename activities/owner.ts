@@ -1,4 +1,6 @@
 import { ANY_HOST, type Target } from '../model/deployment.ts';
+import { hasCode } from '../model/errors.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
@@ -25,17 +27,34 @@ export async function claimRepository(
 ): Promise<void> {
   const { target } = instance;
   if (!target) return;
-  await refuseStranger(world.host, instance, client);
+  await refuseAnother(world, instance, client);
   const at = new Date(sinceMs).toISOString();
   await requireOurs(world, target, client, await claimOwner((await world.repository()).store, ownerOf(target, at)));
 }
 
 /** The same before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError as `claimRepository` */
 export async function refuseAnothersRepository(world: World, instance: Storing, client: RedisClient): Promise<void> {
-  await refuseStranger(world.host, instance, client);
+  await refuseAnother(world, instance, client);
   const { target } = instance;
   const owner = target && (await readOwner((await world.repository()).store, target.instance));
   if (owner) await requireOurs(world, target, client, owner);
+}
+
+/** One that goes on with our history, as a replica does that was promoted, is no stranger, whatever its redis.conf is. */
+async function refuseAnother(world: World, instance: Storing, client: RedisClient): Promise<void> {
+  try {
+    await refuseStranger(world.host, instance, client);
+  } catch (error) {
+    if (!hasCode(error, 'TARGET_IDENTITY') || !(await goesOnWithOurs(world, instance.name, client))) throw error;
+  }
+}
+
+async function goesOnWithOurs(world: World, name: string, client: RedisClient): Promise<boolean> {
+  const info = await client.info('replication');
+  const replids = [info.get('master_replid'), info.get('master_replid2')];
+  const timeline = await (await world.archive(name, ONLY_SHARD)).newestTimeline();
+  const backups = (await (await world.repository()).list(name)).slice(-LOOK_BACK);
+  return [timeline?.replid, ...backups.map(({ replication }) => replication.replid)].some((id) => id && replids.includes(id));
 }
 
 async function requireOurs(world: World, target: Target, client: RedisClient, owner: Owner): Promise<void> {
