@@ -1,11 +1,10 @@
 import { ANY_HOST, type Target } from '../model/deployment.ts';
-import { hasCode } from '../model/errors.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
-import { refuseStranger } from './stranger.ts';
+import { stranger, strangerAnswering } from './stranger.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 /** So many of the newest backups say what their Redis was. */
@@ -27,26 +26,23 @@ export async function claimRepository(
 ): Promise<void> {
   const { target } = instance;
   if (!target) return;
-  await refuseAnother(world, instance, client);
+  await refuseStrangeHistory(world, instance, client);
   const at = new Date(sinceMs).toISOString();
   await requireOurs(world, target, client, await claimOwner((await world.repository()).store, ownerOf(target, at)));
 }
 
 /** The same before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError as `claimRepository` */
 export async function refuseAnothersRepository(world: World, instance: Storing, client: RedisClient): Promise<void> {
-  await refuseAnother(world, instance, client);
+  await refuseStrangeHistory(world, instance, client);
   const { target } = instance;
   const owner = target && (await readOwner((await world.repository()).store, target.instance));
   if (owner) await requireOurs(world, target, client, owner);
 }
 
 /** One that goes on with our history, as a replica does that was promoted, is no stranger, whatever its redis.conf is. */
-async function refuseAnother(world: World, instance: Storing, client: RedisClient): Promise<void> {
-  try {
-    await refuseStranger(world.host, instance, client);
-  } catch (error) {
-    if (!hasCode(error, 'TARGET_IDENTITY') || !(await goesOnWithOurs(world, instance.name, client))) throw error;
-  }
+async function refuseStrangeHistory(world: World, instance: Storing, client: RedisClient): Promise<void> {
+  const why = await strangerAnswering(world.host, instance, client);
+  if (why !== undefined && !(await goesOnWithOurs(world, instance.name, client))) throw stranger(instance.name, why);
 }
 
 async function goesOnWithOurs(world: World, name: string, client: RedisClient): Promise<boolean> {

@@ -27,11 +27,11 @@ async function surelyAnother(host: string, target: Managed, client: RedisClient)
 /** @throws RecoveryError `TARGET_IDENTITY` if the Redis that answers is surely another one */
 export async function refuseStranger(host: string, target: Managed, client: RedisClient): Promise<void> {
   const why = await strangerAnswering(host, target, client);
-  if (why === undefined) return;
-  throw new RecoveryError('TARGET_IDENTITY', `another Redis answers in the place of ${target.name}: ${why}`, {
-    next: whatToDo(target.name),
-  });
+  if (why !== undefined) throw stranger(target.name, why);
 }
+
+export const stranger = (instance: string, why: string): RecoveryError =>
+  new RecoveryError('TARGET_IDENTITY', `another Redis answers in the place of ${instance}: ${why}`, { next: whatToDo(instance) });
 
 export const whatToDo = (instance: string): string =>
   `Give the other Redis another port, or end it, then \`redis-backup recover ${instance}\`; if it is ${instance}, name its redis.conf in redis-backup.yaml.`;

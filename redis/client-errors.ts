@@ -1,4 +1,5 @@
-import { messageOf, RecoveryError } from '../model/errors.ts';
+import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
+import { inOurWords, type LibraryWords } from '../model/library-words.ts';
 import { describeConnection, type RedisConnection } from './connection.ts';
 
 const NOT_READY = ['LOADING', 'BUSY', 'MASTERDOWN', 'NOMASTERLINK', 'TRYAGAIN', 'CLUSTERDOWN'];
@@ -81,13 +82,11 @@ function permissionDenied(text: string, did: string, connection: RedisConnection
 }
 
 /** What ioredis says for its authors, as a person reads it. */
-const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+const OF_IOREDIS: LibraryWords = [
   [/^Connection is closed|isn't writeable|aborted due to connection close|max retries per request/, 'the connection was closed'],
   [/^Command timed out/, 'no answer came in time'],
   [/^Protocol error|^Unknown RESP type|^Command queue state error|Please report this/, 'what came is no answer of a Redis'],
 ];
-
-const inOurWords = (text: string): string => IN_OUR_WORDS.find(([said]) => said.test(text))?.[1] ?? text;
 
 /** What Redis says before it was asked anything, as one at its maxclients does. */
 const UNASKED = /^Command queue state error.* Last error: (.+)$/s;
@@ -97,14 +96,15 @@ export function errorOfConnection(error: unknown, did: string, connection: Redis
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   const unasked = UNASKED.exec(messageOf(error))?.[1];
   if (unasked !== undefined) return errorOfReply(unasked, did, connection);
-  const text = withoutSecrets(inOurWords(messageOf(error) || code || 'no reason given'), connection);
+  const said = messageOf(error) || code || 'no reason given';
+  const text = withoutSecrets(inOurWords(said, OF_IOREDIS) ?? said, connection);
   const message = `${describeConnection(connection)} did not answer ${did}: ${text}`;
   return new RecoveryError('REDIS_UNREACHABLE', message, { next: nextWhenUnreachable(text, code) });
 }
 
 /** Nothing listens there: a Redis that has ended, and has taken all along that was set at run time. Not one that is only silent. */
 export const isGone = (error: unknown): boolean =>
-  error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE' && /ECONNREFUSED|ENOENT/.test(error.message);
+  hasCode(error, 'REDIS_UNREACHABLE') && /ECONNREFUSED|ENOENT/.test(error.message);
 
 /** What the undoing of a run-time setting comes to, and nothing where Redis is gone. */
 export const unlessGone = <T>(undoing: Promise<T>): Promise<T | undefined> =>

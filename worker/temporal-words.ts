@@ -1,5 +1,7 @@
+import { inOurWords, type LibraryWords } from '../model/library-words.ts';
+
 /** What gRPC and its two libraries say of a connection, as a person reads it. The first that fits. */
-const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+const OF_GRPC: LibraryWords = [
   [/ECONNREFUSED|ConnectionRefused|Connection refused/, 'nothing listens there'],
   [/ENOTFOUND|EAI_AGAIN|dns error|Name resolution failed/i, 'its host name is not known here'],
   [
@@ -15,4 +17,4 @@ const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
 ];
 
 export const temporalInOurWords = (text: string): string =>
-  IN_OUR_WORDS.find(([said]) => said.test(text))?.[1] ?? (text.split(': Status {', 1)[0] as string);
+  inOurWords(text, OF_GRPC) ?? (text.split(': Status {', 1)[0] as string);

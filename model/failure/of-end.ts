@@ -36,7 +36,7 @@ export function failureOfEnd(seen: PlaceSigns, nowMs: number): Found {
   if (broken) return found('aof-damaged', [broken, gone, endOf(place)]);
   if (data?.rdb?.damaged) return found('rdb-damaged', [DAMAGED_RDB, gone, endOf(place)]);
   const refused = unstartableText(place);
-  const correct = refused ? [ADVICE['next-start']] : [];
+  const correct = refused ? [CORRECT_IT] : [];
   const memory = outOfMemory(place);
   if (memory) return found('oom-killed', [memory, gone, refused], [ADVICE['oom-killed'], ...correct]);
   if (endedWhileStarting(place))
@@ -105,6 +105,8 @@ function atItsEnd(place: PlaceSigns): PlaceSigns {
 const takeOver = (ignored: 'log' | 'rdb'): string =>
   `Its newest data was not loaded and is kept: \`redis-backup import PATH\` makes a backup of it, which \`restore\` brings back. Set appendonly ${ignored === 'log' ? 'yes' : 'no'} in redis.conf, or as it shall be both there and in Redis (CONFIG REWRITE).`;
 
+const CORRECT_IT = 'Correct what Redis complains of in its configuration, then start it: its data is not touched.';
+
 const ADVICE = {
   'oom-killed':
     'Raise the memory limit of machine or container, or lower maxmemory: else it is killed again. Room for a fork is about the memory that is written during a save.',
@@ -117,7 +119,6 @@ const ADVICE = {
   'data-too-new':
     'Start the version of Redis that wrote the data, or a newer one; the data itself is good. What changed is the program.',
   'bad-configuration': 'Correct the configuration as its log says: a restart alone fails in the same way.',
-  'next-start': 'Correct what Redis complains of in its configuration, then start it: its data is not touched.',
   'disk-full': 'Make room on its disk, then start it; it cannot start without writing.',
   'wrong-endpoint': 'Find what else listens on that port, and end it or give it another one; then start Redis.',
 } as const;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RecoveryError } from '../../model/errors.ts';
+import { hasCode } from '../../model/errors.ts';
 import { openRedis, type RedisClient } from '../client.ts';
 import { isGone } from '../client-errors.ts';
 import type { RedisConnection } from '../connection.ts';
@@ -45,7 +45,7 @@ export class SteadyClient implements Disposable {
         this[Symbol.dispose]();
         signal?.throwIfAborted();
         deadline ??= performance.now() + patienceMs;
-        const isSilent = error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE' && !isGone(error);
+        const isSilent = hasCode(error, 'REDIS_UNREACHABLE') && !isGone(error);
         if (!isSilent || performance.now() > deadline) throw error;
         await sleep(PAUSE_MS, undefined, { signal });
       }

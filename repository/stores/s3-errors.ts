@@ -1,4 +1,5 @@
 import { type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
+import { inOurWords, type LibraryWords } from '../../model/library-words.ts';
 
 /** Names of S3 errors, as AWS and the servers that speak its protocol answer them. */
 const BY_NAME: Record<string, ErrorCode> = {
@@ -65,7 +66,8 @@ export function s3Error(error: unknown, where: string, secrets: readonly string[
   if (error instanceof RecoveryError) return error;
   const { name, status } = describe(error);
   const code = codeFor(error, name, status);
-  const said = inOurWords(secrets.reduce((text, secret) => text.replaceAll(secret, '***'), messageOf(error)));
+  const text = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), messageOf(error));
+  const said = inOurWords(text, OF_THE_SDK) ?? text;
   const what = [status, NAMELESS.has(name) ? undefined : name].filter(Boolean).join(' ');
   // The SDK's error isn't kept as the cause: it carries request and response, and those carry credentials.
   return new RecoveryError(code, `${where}: ${what ? `${what}: ` : ''}${said}`, { next: NEXT[code] ?? '' });
@@ -75,7 +77,7 @@ export function s3Error(error: unknown, where: string, secrets: readonly string[
 const NAMELESS = new Set(['Error', 'Unknown', 'UnknownError', 'TimeoutError']);
 
 /** What the SDK says for its authors, and the sockets below it, as a person reads it. */
-const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
+const OF_THE_SDK: LibraryWords = [
   [/^UnknownError$|^Unknown$/, 'it gave no reason'],
   [/Deserialization error|XML parse error/, 'its answer is no XML'],
   [/socket hang up|^aborted$|ECONNRESET|EPIPE/, 'the connection was closed before an answer came'],
@@ -83,8 +85,6 @@ const IN_OUR_WORDS: readonly (readonly [RegExp, string])[] = [
   [/EPROTO|SSL routines/, 'TLS failed: does that port speak TLS?'],
   [/timed out|TimeoutError|did not establish a connection|has not received any response|ETIMEDOUT/i, 'no answer came in time'],
 ];
-
-const inOurWords = (text: string): string => IN_OUR_WORDS.find(([said]) => said.test(text))?.[1] ?? text;
 
 /** The keys are refused, or what they may do. */
 export const isDenied = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_DENIED';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FailureClass } from '../../model/failure-class.ts';
 import type { Act, RecoveryInput, RecoveryResult } from '../../model/recovery.ts';
 import { KEYS, Troubled } from '../support/troubled.ts';
+import { until } from '../support/until.ts';
 
 /** What a report says of each act that was done. */
 const DONE: readonly (readonly [RegExp, Act])[] = [
@@ -183,9 +184,9 @@ describe('A dry run says what the recovery then does of a Redis whose log has', 
 async function inABase(redis: Troubled, wanted: boolean): Promise<void> {
   if (!wanted) return;
   await redis.ask('BGREWRITEAOF');
-  for (;;) {
+  const isWritten = async () => {
     const info = String(await redis.ask('INFO', 'persistence'));
-    if (/aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info)) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+    return /aof_rewrite_in_progress:0/.test(info) && /aof_rewrite_scheduled:0/.test(info);
+  };
+  await until(isWritten, { what: 'the log is rewritten' });
 }
