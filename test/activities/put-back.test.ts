@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createPutBackActivities } from '../../activities/put-back.ts';
 import type { RestorePlan } from '../../model/plan.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
+import { until } from '../support/until.ts';
 import { recoverySite } from './support/recovery-site.ts';
 
 interface Refusal {
@@ -48,9 +49,13 @@ describe('A Redis that is put back, and refuses us', function () {
 
   it('by the number of its connections, does so, too', async () => {
     await using site = await recoverySite({ config: { maxclients: '2' } });
-    const held = [await site.redis.client(), await site.redis.client()];
+    const first = await site.redis.client();
+    const isAlone = async () => /connected_clients:1\r/.test(String(await first.command('INFO', 'clients')));
+    await until(isAlone, { what: 'whoever waited for its start has gone' });
+    const second = await site.redis.client();
+    await second.command('PING');
     await putBack(site);
     assert.match(site.progress.at(-1)?.note ?? '', /takes no more connections: ERR max number of clients/);
-    for (const client of held) client.close();
+    for (const client of [first, second]) client.close();
   });
 });
