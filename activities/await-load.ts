@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { loadingProgress } from '../redis/loading.ts';
@@ -50,7 +50,7 @@ export interface WatchedProcess extends Disposable {
 }
 
 /** @param platform - absent: nobody sees the process, and it never ends */
-export function watchProcess(platform: Platform | undefined): WatchedProcess {
+export function watchProcess(platform: Control | undefined): WatchedProcess {
   const { signal } = currentJob();
   const watching = new AbortController();
   let ended: string[] | undefined;

@@ -6,6 +6,7 @@ import type { BackupInput } from '../model/operations.ts';
 import { takenFromOf } from '../model/owner.ts';
 import { ownWorkDirectory } from '../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../platforms/data-layout.ts';
+import type { DataLayout } from '../platforms/platform.ts';
 import { pinAof } from '../redis/aof/copy.ts';
 import { openRedis } from '../redis/client.ts';
 import { unlessGone } from '../redis/client-errors.ts';
@@ -15,7 +16,7 @@ import { AofBackups } from '../repository/aof-backups.ts';
 import { storeAof } from './aof/store.ts';
 import { byteProgress, currentJob } from './job-context.ts';
 import { claimRepository } from './owner.ts';
-import { requireProcess } from './places.ts';
+import { requireControl, requireFiles } from './places.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
 /** What must be put back, seen before anything is changed. */
@@ -23,12 +24,20 @@ export interface AofAssessment {
   /** `auto-aof-rewrite-percentage`. */
   previousPercentage: string;
   operationId: string;
+  /** Where it is. */
+  layout: DataLayout;
 }
 
 /** A log whose files are stored and that nobody sees yet. */
 export interface AofDraft {
   manifest: AofManifest;
   seconds: number;
+}
+
+export interface AofPinsInput {
+  instance: string;
+  layout: DataLayout;
+  operationId: string;
 }
 
 const PERCENTAGE = 'auto-aof-rewrite-percentage';
@@ -39,7 +48,8 @@ export const createAofBackupActivities = (world: World) => ({
     const target = await world.instance(instance);
     using client = await openRedis(target.connection);
     const previousPercentage = (await client.configGet(PERCENTAGE))[PERCENTAGE] ?? '';
-    return { previousPercentage, operationId: currentJob().operationId };
+    const layout = await requireControl(target).open().dataLayout();
+    return { previousPercentage, operationId: currentJob().operationId, layout };
   },
 
   /**
@@ -50,6 +60,7 @@ export const createAofBackupActivities = (world: World) => ({
     instance,
     reason = 'manual',
     previousPercentage,
+    layout,
   }: Pick<BackupInput, 'instance' | 'reason'> & AofAssessment): Promise<AofDraft> {
     await world.requireLock(instance);
     const { signal, progress, operationId } = currentJob();
@@ -61,7 +72,7 @@ export const createAofBackupActivities = (world: World) => ({
     await claimRepository(world, target, client);
     const server = await readServerFacts(client);
     const clockOffsetMs = Math.round((await client.time()) - world.now());
-    const pins = await pinsOf(target, operationId);
+    const pins = await pinsOf(target, layout, operationId);
     await rm(pins, { recursive: true, force: true }); // of an attempt that died
     await ownWorkDirectory(pins).catch(() => undefined); // pinAof says what is wrong with it
     const onProgress = (note: string) => progress({ stage: 'copy', note });
@@ -112,14 +123,14 @@ export const createAofBackupActivities = (world: World) => ({
   },
 
   /** Undo: removes the links. Idempotent. */
-  async removeAofPins({ instance, operationId }: { instance: string; operationId: string }): Promise<void> {
-    await rm(await pinsOf(await world.instance(instance), operationId), { recursive: true, force: true });
+  async removeAofPins({ instance, layout, operationId }: AofPinsInput): Promise<void> {
+    await rm(await pinsOf(await world.instance(instance), layout, operationId), { recursive: true, force: true });
   },
 });
 
 /** Beside the log, for links need one file system; a restore sweeps what is left there after a day. */
-async function pinsOf(target: ProtectedInstance, operationId: string): Promise<string> {
-  const { dir } = await requireProcess(target).open().dataLayout();
+async function pinsOf(target: ProtectedInstance, layout: DataLayout, operationId: string): Promise<string> {
+  const { dir } = requireFiles(target).open(layout).layout;
   if (!/^[A-Za-z0-9-]+$/.test(operationId)) throw new Error(`${JSON.stringify(operationId)} is no operation id`);
   return join(await realpath(dir), WORK_DIRECTORY, `aof-${operationId}`);
 }

@@ -1,14 +1,20 @@
 import type { PlaceRights } from '../model/place-rights.ts';
 import { deniedIn } from '../platforms/data-directory.ts';
+import type { DataLayout } from '../platforms/platform.ts';
 import { ownUser } from '../platforms/process/start-user.ts';
-import { requireProcess } from './places.ts';
+import { requireControl, requireFiles } from './places.ts';
 import type { World } from './world.ts';
 
 export const createExamineActivities = (world: World) => ({
-  /** What this worker may do on its machine, asked by `check`. Read-only. */
-  async examinePlace({ instance }: { instance: string }): Promise<PlaceRights> {
-    const platform = requireProcess(await world.instance(instance)).open();
-    const [user, denied, startUser] = await Promise.all([ownUser(), platform.dataLayout().then(deniedIn), platform.startUser()]);
-    return { host: world.host, user, denied, startUser };
+  /** As whom this worker runs, and would start Redis; asked by `check`. Read-only. */
+  async examineControl({ instance }: { instance: string }): Promise<Omit<PlaceRights, 'denied'> & { layout: DataLayout }> {
+    const control = requireControl(await world.instance(instance)).open();
+    const [user, layout, startUser] = await Promise.all([ownUser(), control.dataLayout(), control.startUser()]);
+    return { host: world.host, user, startUser, layout };
+  },
+
+  /** What this worker may not do in the data directory. Read-only. */
+  async examineFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<Pick<PlaceRights, 'denied'>> {
+    return { denied: await deniedIn(requireFiles(await world.instance(instance)).open(layout).layout) };
   },
 });

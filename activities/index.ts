@@ -8,7 +8,7 @@ import { createLoadBackActivities } from './live/load-back.ts';
 import { createLiveActivities } from './live/load-live.ts';
 import { createLiveSurveyActivities } from './live/survey-live.ts';
 import { createMergeActivities } from './merge.ts';
-import { createPlaceActivities } from './places.ts';
+import { createPlacementActivities } from './placements.ts';
 import { createPlanActivities } from './plan-restore.ts';
 import { createPutBackActivities } from './put-back.ts';
 import { createRecoveryActs } from './recovery/acts.ts';
@@ -17,7 +17,7 @@ import { createAuthenticationActivities } from './recovery/authentication.ts';
 import { createBaselineActivities } from './recovery/baseline.ts';
 import { createDataActivities } from './recovery/data.ts';
 import { createHolderActivities } from './recovery/holder.ts';
-import { createPlaceLookActivities } from './recovery/look-from-place.ts';
+import { createLookActivities } from './recovery/look.ts';
 import { createStillServesActivities } from './recovery/still-serves.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
 import { createRehearsalActivities } from './rehearsal.ts';
@@ -33,7 +33,7 @@ import type { World } from './world.ts';
 export const createActivities = (world: World) => ({
   ...createSnapshotActivities(world),
   ...createRetentionActivities(world),
-  ...createPlaceActivities(world),
+  ...createPlacementActivities(world),
   ...createSurveyActivities(world),
   ...createPlanActivities(world),
   ...createRehearsalActivities(world),
@@ -56,7 +56,7 @@ export const createActivities = (world: World) => ({
   ...createWarmupActivities(world),
   ...createAuthenticationActivities(world),
   ...createWatchActivities(world),
-  ...createPlaceLookActivities(world),
+  ...createLookActivities(world),
   ...createAssessActivities(world),
   ...createExamineActivities(world),
   ...createExamineStoreActivities(world),

@@ -11,6 +11,8 @@ export interface JobContext {
   progress(details: Progress): void;
   /** Names the operation in directories and pins: the same for all its activities and their retries. */
   readonly operationId: string;
+  /** From 1. What an attempt before this one has done, and how far it came, is not known. */
+  readonly attempt: number;
 }
 
 /** The last heartbeat of a step, as the command and the Web UI show it. */

@@ -5,7 +5,6 @@ import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
 import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../model/merge.ts';
-import { hostQueue } from '../model/operations.ts';
 import { foreignRepository } from '../model/owner.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { latestRefusal, type Naming } from '../model/plan-beyond.ts';
@@ -20,7 +19,6 @@ import { refuseUnfit, refuseUnknown } from './merge/fit.ts';
 import { merge, rehearse, scratchHome } from './merge/run.ts';
 import { readNamed } from './named-backup.ts';
 import { foreignOwner } from './owner.ts';
-import type { Place } from './places.ts';
 import { chooseFromLog } from './plan-log.ts';
 import { doubtTarget } from './target-identity.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -29,15 +27,6 @@ import type { ProtectedInstance, World } from './world.ts';
 const PINNED_FOR_MS = 24 * 3600 * 1000;
 
 export const createMergeActivities = (world: World) => ({
-  /**
-   * The machine that holds the copy: that of the Redis, whose server surely reads its own data; else the one that is asked. All
-   * that follows is done there, so that what a dead attempt left is found.
-   */
-  async openScratchPlace({ instance }: { instance: string }): Promise<Place> {
-    const { process } = await world.instance(instance);
-    return { queue: hostQueue(process?.host ?? world.host) };
-  },
-
   /**
    * Chooses backup and log of a merge, counts what the instance has, and pins the backup for a day. Changes nothing else.
    * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
 import { compareStarts, type NextStart, type NextStarted, type StartState, userCure } from '../model/next-start.ts';
-import type { Platform, StartProof } from '../platforms/platform.ts';
+import type { Control, StartProof } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import { readStartState } from '../redis/start-state.ts';
@@ -12,7 +12,7 @@ type Said = { state: StartState } | { refused: string };
  * @param living - absent when it does not answer: then only the start itself is proven
  */
 export async function lookAtNextStart(
-  platform: Platform,
+  platform: Control,
   connection: RedisConnection,
   living: RedisClient | undefined,
   signal?: AbortSignal,

@@ -10,7 +10,7 @@ import type { ProtectedInstance, World } from './world.ts';
 /** So many of the newest backups say what their Redis was. */
 const LOOK_BACK = 20;
 
-type Storing = Pick<ProtectedInstance, 'name' | 'process' | 'target'>;
+type Storing = Pick<ProtectedInstance, 'name' | 'control' | 'target'>;
 
 /**
  * Before anything is stored: is this the Redis that is configured, and are the backups under this name those of this Redis? The
@@ -41,7 +41,7 @@ export async function refuseAnothersRepository(world: World, instance: Storing, 
 
 /** One that goes on with our history, as a replica does that was promoted, is no stranger, whatever its redis.conf is. */
 async function refuseStrangeHistory(world: World, instance: Storing, client: RedisClient): Promise<void> {
-  const why = await strangerAnswering(world.host, instance, client);
+  const why = await strangerAnswering(instance, client);
   if (why !== undefined && !(await goesOnWithOurs(world, instance.name, client))) throw stranger(instance.name, why);
 }
 

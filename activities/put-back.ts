@@ -4,11 +4,11 @@ import type { Undone } from '../model/lock.ts';
 import { runsIn } from '../model/log-signatures.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { discardStaged, hasMoved, putBack } from '../platforms/data-directory.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control } from '../platforms/platform.ts';
 import { openRedis } from '../redis/client.ts';
 import { isStandingRefusal } from '../redis/client-errors.ts';
 import { currentJob } from './job-context.ts';
-import { requireProcess } from './places.ts';
+import { requireControl, requireFiles } from './places.ts';
 import { awaitServing } from './serving.ts';
 import { startWithin } from './start-within.ts';
 import type { World } from './world.ts';
@@ -19,59 +19,70 @@ export interface PutBackInput {
   operationId: string;
 }
 
-/** Undo of a restore. Each is idempotent and right also when what it undoes never happened. */
-export const createPutBackActivities = (world: World) => ({
-  /** Stops whatever runs on the new data and restores exactly the files that the restore found. */
-  async putBackData({ plan, operationId }: PutBackInput): Promise<void> {
-    await world.requireLock(plan.instance);
-    const { signal, progress } = currentJob();
-    const target = await world.instance(plan.instance);
-    const { open, noProgressMs } = requireProcess(target);
-    const platform = open();
-    progress({ stage: 'put back', note: 'the old data comes back' });
-    // Where nothing was moved there is nothing to stop for: a supervisor may have brought the old data up again already.
-    if (!(await hasMoved(plan.layout, operationId))) return void (await putBack(plan.layout, operationId));
-    if ((await platform.status()).running && !platform.restartsByItself) {
-      // What it holds is the refused data: nothing of it is worth a save.
-      await openRedis(target.connection, { connectTimeoutMs: HANGS_AFTER_MS, commandTimeoutMs: HANGS_AFTER_MS })
-        .then((client) => client.command('SHUTDOWN', 'NOSAVE'))
-        .catch(() => undefined); // it went, or doesn't listen: the platform ends it
-    }
-    await platform
-      .stop(signal, platform.restartsByItself ? undefined : Math.min(noProgressMs, END_WITHIN_MS))
-      .catch(async (error) => {
-        const { pid } = await platform.status();
-        if (pid === undefined || !(error instanceof RecoveryError && error.code === 'STOP_FAILED')) throw error;
-        await platform.kill(pid, signal); // it hangs on the refused data
-      });
-    await putBack(plan.layout, operationId);
-  },
+/** Steps of undoing a restore. Each is idempotent and right also when what it undoes never happened. */
+export const createPutBackActivities = (world: World) => {
+  const layoutOf = async ({ instance, layout }: RestorePlan) => requireFiles(await world.instance(instance)).open(layout).layout;
+  return {
+    /** Whether the old data was moved at all: if not there is nothing to stop for, a supervisor may have brought it up again already. */
+    async hasMovedData({ plan, operationId }: PutBackInput): Promise<{ moved: boolean }> {
+      return { moved: await hasMoved(await layoutOf(plan), operationId) };
+    },
 
-  /** Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said. */
-  async putBackServer({ plan }: PutBackInput): Promise<Undone> {
-    await world.requireLock(plan.instance);
-    const { signal, progress } = currentJob();
-    const target = await world.instance(plan.instance);
-    const { open, noProgressMs } = requireProcess(target);
-    const platform = open();
-    await startWithin(platform, noProgressMs, signal);
-    try {
-      await awaitServing(target, { untilRefused: true });
-      return {};
-    } catch (error) {
-      // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
-      if (!isStandingRefusal(error)) throw error;
-      progress({ stage: 'put back', note: `it runs, and refuses us: ${error.message}. ${error.next}` });
-      await untilLoadedByItsLog(platform, signal);
-      return { refused: { because: error.message, next: error.next } };
-    }
-  },
+    /** Ends whatever runs on the new data: it is refused, and nothing of it is worth a save. */
+    async endRefused({ plan }: Pick<PutBackInput, 'plan'>): Promise<void> {
+      await world.requireLock(plan.instance);
+      const { signal, progress } = currentJob();
+      const target = await world.instance(plan.instance);
+      const { open, noProgressMs } = requireControl(target);
+      const platform = open();
+      progress({ stage: 'put back', note: 'what runs on the refused data is ended' });
+      if ((await platform.status()).running && !platform.restartsByItself) {
+        await openRedis(target.connection, { connectTimeoutMs: HANGS_AFTER_MS, commandTimeoutMs: HANGS_AFTER_MS })
+          .then((client) => client.command('SHUTDOWN', 'NOSAVE'))
+          .catch(() => undefined); // it went, or doesn't listen: the platform ends it
+      }
+      await platform
+        .stop(signal, platform.restartsByItself ? undefined : Math.min(noProgressMs, END_WITHIN_MS))
+        .catch(async (error) => {
+          const { identity } = await platform.status();
+          if (identity === undefined || !(error instanceof RecoveryError && error.code === 'STOP_FAILED')) throw error;
+          await platform.kill(identity, signal); // it hangs on the refused data
+        });
+    },
 
-  /** Deletes what was downloaded and not used. */
-  async discardStaged({ plan, operationId }: PutBackInput): Promise<void> {
-    await discardStaged(plan.layout, operationId);
-  },
-});
+    /** Restores exactly the files that the restore found. Redis must be stopped, if any were moved. */
+    async putBackFiles({ plan, operationId }: PutBackInput): Promise<void> {
+      await world.requireLock(plan.instance);
+      currentJob().progress({ stage: 'put back', note: 'the old data comes back' });
+      await putBack(await layoutOf(plan), operationId);
+    },
+
+    /** Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said. */
+    async serveAgain({ plan }: Pick<PutBackInput, 'plan'>): Promise<Undone> {
+      await world.requireLock(plan.instance);
+      const { signal, progress } = currentJob();
+      const target = await world.instance(plan.instance);
+      const { open, noProgressMs } = requireControl(target);
+      const platform = open();
+      await startWithin(platform, noProgressMs, signal);
+      try {
+        await awaitServing(target, { untilRefused: true });
+        return {};
+      } catch (error) {
+        // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
+        if (!isStandingRefusal(error)) throw error;
+        progress({ stage: 'put back', note: `it runs, and refuses us: ${error.message}. ${error.next}` });
+        await untilLoadedByItsLog(platform, signal);
+        return { refused: { because: error.message, next: error.next } };
+      }
+    },
+
+    /** Deletes what was downloaded and not used. */
+    async discardStaged({ plan, operationId }: PutBackInput): Promise<void> {
+      await discardStaged(await layoutOf(plan), operationId);
+    },
+  };
+};
 
 /** One with refused data is worth no patience: clients wait, and it is killed then. */
 const HANGS_AFTER_MS = 3_000;
@@ -80,7 +91,7 @@ const ASK_EVERY_MS = 200;
 const LOG_LINES = 200;
 
 /** One that loads refuses as one that serves does. Where nothing is known of its log, there is nothing to wait for. */
-async function untilLoadedByItsLog(platform: Platform, signal: AbortSignal): Promise<void> {
+async function untilLoadedByItsLog(platform: Control, signal: AbortSignal): Promise<void> {
   for (;;) {
     const { running } = await platform.status();
     const run = runsIn(await platform.logs(LOG_LINES)).at(-1);
@@ -90,5 +101,5 @@ async function untilLoadedByItsLog(platform: Platform, signal: AbortSignal): Pro
   }
 }
 
-const endedLoading = ({ description }: Platform) =>
+const endedLoading = ({ description }: Control) =>
   new RecoveryError('START_FAILED', `${description} ended while it was loading its old data`, { next: 'Read its log.' });

@@ -4,10 +4,11 @@ import type { RestoreReport } from '../model/operations.ts';
 import type { RestorePlan } from '../model/plan.ts';
 import { loadsLog } from '../model/rehearsal.ts';
 import { finish, moveAside, replaceWithRdb, spaceReport } from '../platforms/data-directory.ts';
+import type { Files } from '../platforms/platform.ts';
 import { writeMultiPartFromRdb } from '../redis/aof/directory.ts';
 import { openRedis } from '../redis/client.ts';
 import { currentJob } from './job-context.ts';
-import { requireProcess } from './places.ts';
+import { requireControl, requireFiles } from './places.ts';
 import { putBackAll } from './recovery/put-back-data.ts';
 import { awaitServing, type Serving } from './serving.ts';
 import { shutdown } from './shutdown.ts';
@@ -21,21 +22,25 @@ export const createRestoreActivities = (world: World) => ({
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    return stage(world, plan, besideTheData(plan, currentJob().operationId));
+    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
+    return stage(world, plan, besideTheData(layout, currentJob().operationId));
+  },
+
+  /** A Redis that serves is not stopped where what comes next has no room: a disk may have filled since the plan. */
+  async requireRoom({ plan }: { plan: RestorePlan }): Promise<void> {
+    await refuseWithoutRoom(plan, requireFiles(await world.instance(plan.instance)).open(plan.layout));
   },
 
   /**
    * Ends Redis so that its files hold all it had: put back, they are what clients saw last. Without an append-only file
-   * that takes a save. A retry finds it ended. Refuses another process than the planned one, and a disk that has filled since
-   * the plan.
+   * that takes a save. A retry finds it ended. Refuses another process than the planned one.
    */
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
     await world.requireLock(plan.instance);
     const { progress, signal } = currentJob();
     const target = await world.instance(plan.instance);
-    const platform = requireProcess(target).open();
+    const platform = requireControl(target).open();
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
-    await refuseWithoutRoom(plan);
     if ((await platform.status()).running && plan.serverRunId) {
       using client = await openRedis(target.connection);
       const info = await client.info('server', 'persistence');
@@ -49,16 +54,28 @@ export const createRestoreActivities = (world: World) => ({
     await platform.stop(signal);
   },
 
-  /** Moves the old data aside and puts the new in its place, by renames. A retry goes on where the last attempt ended. */
+  /**
+   * Asked right before files are changed. @param before - what is about to be done
+   * @throws RecoveryError `STOP_FAILED` if something has started it again
+   */
+  async requireStopped({ instance, before }: { instance: string; before: string }): Promise<void> {
+    const { running } = await requireControl(await world.instance(instance))
+      .open()
+      .status();
+    if (running) throw cameBack(instance, before);
+  },
+
+  /**
+   * Moves the old data aside and puts the new in its place, by renames. Redis must be stopped. A retry goes on where the last attempt
+   * ended.
+   */
   async replaceData({ plan }: { plan: RestorePlan }): Promise<{ path: string }> {
     await world.requireLock(plan.instance);
     const { operationId } = currentJob();
-    const target = await world.instance(plan.instance);
-    const platform = requireProcess(target).open();
-    if ((await platform.status()).running) throw cameBack(plan);
-    await putBackAll(plan.layout, operationId); // what an earlier operation has left away is the data that is kept
-    await moveAside(plan.layout, operationId);
-    return replaceWithRdb(plan.layout, operationId, {
+    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
+    await putBackAll(layout, operationId); // what an earlier operation has left away is the data that is kept
+    await moveAside(layout, operationId);
+    return replaceWithRdb(layout, operationId, {
       buildAppendDirectory: (directory, names) => writeMultiPartFromRdb(directory, names),
       appendForm: plan.appendForm,
       needsLog: loadsLog(plan),
@@ -69,7 +86,7 @@ export const createRestoreActivities = (world: World) => ({
   async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
     await world.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const { open, noProgressMs } = requireProcess(await world.instance(plan.instance));
+    const { open, noProgressMs } = requireControl(await world.instance(plan.instance));
     const platform = open();
     const beforeMs = world.now();
     progress({ stage: 'start', note: `starting ${platform.description}` });
@@ -89,7 +106,8 @@ export const createRestoreActivities = (world: World) => ({
   async finishRestore({ plan }: { plan: RestorePlan }): Promise<Pick<RestoreReport, 'keptAside' | 'removedAside'>> {
     await world.requireLock(plan.instance);
     const onlyCopy = !plan.safetySnapshot.taken;
-    const { kept, removed } = await finish(plan.layout, currentJob().operationId, { onlyCopy });
+    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
+    const { kept, removed } = await finish(layout, currentJob().operationId, { onlyCopy });
     return {
       ...(kept ? { keptAside: { ...kept, onlyCopy } } : {}),
       ...(removed.length > 0 ? { removedAside: removed } : {}),
@@ -109,9 +127,8 @@ async function unlessAborted(answer: Promise<unknown>, signal: AbortSignal): Pro
 /** For the journal, the manifest, an empty log: what is written between the stop and the start. */
 const SMALL_FILES_BYTES = 1 << 20;
 
-/** A Redis that serves is not stopped where what comes next has no room. */
-async function refuseWithoutRoom({ instance, layout, serverRunId }: RestorePlan): Promise<void> {
-  const { freeBytes, dataBytes } = await spaceReport(layout);
+async function refuseWithoutRoom({ instance, layout, serverRunId }: RestorePlan, files: Files): Promise<void> {
+  const { freeBytes, dataBytes } = await spaceReport(files.layout);
   const saves = serverRunId !== undefined && !layout.appendonly ? dataBytes : 0; // beside the RDB that it replaces
   if (freeBytes >= SMALL_FILES_BYTES + saves) return;
   throw new RecoveryError(
@@ -130,7 +147,7 @@ const restarted = ({ instance, serverRunId }: RestorePlan, found: string | undef
     },
   );
 
-const cameBack = ({ instance, layout }: RestorePlan) =>
-  new RecoveryError('STOP_FAILED', `something started ${instance} again before its data in ${layout.dir} was replaced`, {
+const cameBack = (instance: string, before: string) =>
+  new RecoveryError('STOP_FAILED', `something started ${instance} again before ${before}`, {
     next: 'Stop the supervisor that does so, or configure its unit as platform.start.systemd.',
   });

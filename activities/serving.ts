@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
 import { formatDuration } from '../model/format.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client.ts';
 import { isStandingRefusal } from '../redis/client-errors.ts';
 import type { RedisInfo } from '../redis/info.ts';
@@ -8,7 +8,7 @@ import { lastLoad } from '../redis/loading.ts';
 import { unknownToServer } from '../redis/log/load-errors.ts';
 import { askLoaded, watchProcess } from './await-load.ts';
 import type { Progress } from './job-context.ts';
-import { requireProcess } from './places.ts';
+import { requireControl } from './places.ts';
 import type { ProtectedInstance } from './world.ts';
 
 /** A Redis that has loaded and answers, with what it says of its load. */
@@ -34,7 +34,7 @@ export async function awaitServing(
   target: ProtectedInstance,
   { untilRefused = false }: { untilRefused?: boolean } = {},
 ): Promise<Serving> {
-  const { open, noProgressMs } = requireProcess(target);
+  const { open, noProgressMs } = requireControl(target);
   const platform = open();
   using server = watchProcess(platform);
   const load = watchLoad(untilRefused);
@@ -71,7 +71,7 @@ function watchLoad(untilRefused: boolean) {
   };
 }
 
-const stands = (name: string, { description }: Platform, noProgressMs: number, said: string) =>
+const stands = (name: string, { description }: Control, noProgressMs: number, said: string) =>
   new RecoveryError(
     'START_FAILED',
     `${name} (${description}) runs and has not come nearer to serving for ${formatDuration(noProgressMs)}: ${said}`,
@@ -85,7 +85,7 @@ const servingOf = (_client: RedisClient, info: RedisInfo): Serving => ({
   servedAtMs: Date.now(),
 });
 
-const diedLoading = (instance: string, platform: Platform, lines: string[]) =>
+const diedLoading = (instance: string, platform: Control, lines: string[]) =>
   unknownToServer(instance, lines, 'The old data is being put back.') ??
   new RecoveryError(
     'START_FAILED',

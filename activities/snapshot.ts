@@ -5,7 +5,6 @@ import { RecoveryError } from '../model/errors.ts';
 import { formatDuration } from '../model/format.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../model/manifest.ts';
-import { hostQueue } from '../model/operations.ts';
 import { takeBgsave } from '../redis/bgsave.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import { unlessGone } from '../redis/client-errors.ts';
@@ -31,7 +30,8 @@ export interface Assessment {
   shards: {
     shard: string;
     /** Queue of the machine that must take it; absent: any worker. */
-    place?: string;
+    /** Redis writes it to its data directory, and it is taken from there. */
+    fromFiles: boolean;
     /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
     uncompressedFork: boolean;
   }[];
@@ -56,53 +56,21 @@ export const createSnapshotActivities = (world: World) => ({
     if (keys === 0) warnings.push(`${instance} is empty: this snapshot holds nothing and takes no good one's place`);
     if (info.get('role') === 'slave')
       warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
-    const place = target.backup.method === 'bgsave' && target.process ? { place: hostQueue(target.process.host) } : {};
+    const fromFiles = target.backup.method === 'bgsave' && target.files !== undefined;
     const compressed = target.backup.uncompressedFork ? await compresses(client) : false;
     if (compressed === undefined)
       warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
-    return { warnings, shards: [{ shard: ONLY_SHARD, ...place, uncompressedFork: compressed ?? false }] };
+    return { warnings, shards: [{ shard: ONLY_SHARD, fromFiles, uncompressedFork: compressed ?? false }] };
   },
 
   /**
    * Streams one RDB into the repository, counting it on the way. A retry is a new fork with a new backup id: what a dead
    * attempt left has no manifest, is never listed, and is swept after a day.
    */
-  async storeSnapshot(input: {
-    instance: string;
-    shard: string;
-    reason: SnapshotReason;
-    uncompressedFork: boolean;
-  }): Promise<SnapshotDraft> {
-    await world.requireLock(input.instance);
-    const target = await world.instance(input.instance);
-    const repository = await world.repository();
-    const began = world.now();
-    await repository.requireFence(began);
-    const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
-    using client = await openRedis(target.connection);
-    await refuseAnothersRepository(world, target, client);
-    const server = await readServerFacts(client);
-    const clockOffsetMs = Math.round((await client.time()) - world.now());
-    const fence = input.uncompressedFork
-      ? await openCompressionFence(client, await freeDiskBytes(world, target, server))
-      : undefined;
-    const source = await openSource(world, target, client, server, fence);
-    try {
-      await claimRepository(world, target, client, began); // there is something to store, and only now
-      const manifest = await storeRdb(world, target, source, {
-        shard: input.shard,
-        reason: input.reason,
-        method: target.backup.method,
-        server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
-        clockOffsetMs,
-        expected,
-      });
-      return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
-    } finally {
-      await source.close();
-      await fence?.putBack(); // idempotent; the lock's undo list is for those who don't get here
-    }
-  },
+  storeSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
+
+  /** The same of an RDB that Redis writes beside its data (BGSAVE). */
+  storeSavedSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
 
   /** Asks the store whether it has what was sent. Read-only. */
   async verifySnapshot({ manifest }: SnapshotDraft): Promise<void> {
@@ -125,6 +93,43 @@ export const createSnapshotActivities = (world: World) => ({
   },
 });
 
+export interface SnapshotInput {
+  instance: string;
+  shard: string;
+  reason: SnapshotReason;
+  uncompressedFork: boolean;
+}
+
+async function storeSnapshot(world: World, input: SnapshotInput): Promise<SnapshotDraft> {
+  await world.requireLock(input.instance);
+  const target = await world.instance(input.instance);
+  const repository = await world.repository();
+  const began = world.now();
+  await repository.requireFence(began);
+  const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
+  using client = await openRedis(target.connection);
+  await refuseAnothersRepository(world, target, client);
+  const server = await readServerFacts(client);
+  const clockOffsetMs = Math.round((await client.time()) - world.now());
+  const fence = input.uncompressedFork ? await openCompressionFence(client, await freeDiskBytes(target, server)) : undefined;
+  const source = await openSource(world, target, client, server, fence);
+  try {
+    await claimRepository(world, target, client, began); // there is something to store, and only now
+    const manifest = await storeRdb(world, target, source, {
+      shard: input.shard,
+      reason: input.reason,
+      method: target.backup.method,
+      server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
+      clockOffsetMs,
+      expected,
+    });
+    return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
+  } finally {
+    await source.close();
+    await fence?.putBack(); // idempotent; the lock's undo list is for those who don't get here
+  }
+}
+
 /** Where it is off already there is nothing to turn off, and nothing of ours to put back. Undefined: CONFIG is not there. */
 async function compresses(client: RedisClient): Promise<boolean | undefined> {
   const settings = await ifKnown(client.configGet('rdbcompression'));
@@ -134,8 +139,8 @@ async function compresses(client: RedisClient): Promise<boolean | undefined> {
 const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
 
 /** Only on the machine of the Redis: the same path elsewhere is another disk. */
-async function freeDiskBytes(world: World, target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
-  if (target.process?.host !== world.host) return undefined;
+async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
+  if (!target.files?.isAtHand) return undefined;
   if (server.policy.dir === '') return undefined;
   const { bavail, bsize } = await statfs(server.policy.dir);
   return bavail * bsize;

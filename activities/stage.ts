@@ -6,6 +6,7 @@ import { isWithin, type LogNeeds, shownName } from '../model/log-needs.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { loadsLog, rehearsedResult } from '../model/rehearsal.ts';
 import { stagedLog, stagedRdb, stageLog, stageRdb } from '../platforms/data-directory.ts';
+import type { DataLayout } from '../platforms/platform.ts';
 import type { MomentFinder } from '../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { refuseUnlike } from './compare-backup.ts';
@@ -44,7 +45,7 @@ interface StagingFile {
 }
 
 /** Beside the data files of a Redis, for strategy `replace`. */
-export const besideTheData = ({ layout }: RestorePlan, operationId: string): StagingPlace => ({
+export const besideTheData = (layout: DataLayout, operationId: string): StagingPlace => ({
   rdb: {
     find: () => stagedRdb(layout, operationId),
     write: (source, options) => stageRdb(layout, operationId, source, options),

@@ -1,6 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../model/errors.ts';
-import type { Platform, PlatformStatus } from '../platforms/platform.ts';
+import type { Control, PlatformStatus } from '../platforms/platform.ts';
 
 const PAUSE_MS = 1_000;
 
@@ -9,7 +9,7 @@ const PAUSE_MS = 1_000;
  * nothing that is tried again mends a redis.conf or a log that Redis refuses, and clients wait.
  * @throws RecoveryError `START_FAILED`
  */
-export async function startWithin(platform: Platform, budgetMs: number, signal: AbortSignal): Promise<PlatformStatus> {
+export async function startWithin(platform: Control, budgetMs: number, signal: AbortSignal): Promise<PlatformStatus> {
   const begun = performance.now();
   let before: string | undefined;
   for (;;) {

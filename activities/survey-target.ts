@@ -1,9 +1,7 @@
-import { realpath } from 'node:fs/promises';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { TargetFacts } from '../model/plan.ts';
 import { spaceReport } from '../platforms/data-directory.ts';
-import { hostMemory, residentBytes } from '../platforms/host-memory.ts';
-import type { DataLayout, Platform } from '../platforms/platform.ts';
+import type { Control, DataLayout } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
 import { ownPortOf } from '../redis/connection.ts';
 import { countClasses } from '../redis/count-classes.ts';
@@ -12,33 +10,34 @@ import { countSentinels } from '../redis/sentinels.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
 import { currentJob } from './job-context.ts';
 import { lookAtNextStart } from './next-start.ts';
-import { requireProcess } from './places.ts';
+import { requireControl, requireFiles } from './places.ts';
 import { commandsAfterStart } from './survey-commands.ts';
-import { whoAnswers } from './target-identity.ts';
+import { saidBy, whoAnswers } from './target-identity.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
+/** What the files say is added by `surveyFiles`. */
+export type SurveyedServer = Omit<TargetFacts, 'disk'>;
+
 export const createSurveyActivities = (world: World) => ({
-  /** Looks at the Redis that would be replaced, from the machine it runs on: process, files, disk, memory, clock. Read-only. */
-  async surveyTarget({ instance }: { instance: string }): Promise<TargetFacts> {
+  /** Looks at the Redis that would be replaced, and at what runs it: process, memory, clock, its next start. Read-only. */
+  async surveyTarget({ instance }: { instance: string }): Promise<SurveyedServer> {
     const target = await world.instance(instance);
-    const platform = requireProcess(target).open();
+    const platform = requireControl(target).open();
     const layout = await platform.dataLayout();
     const status = await platform.status();
-    const space = await spaceReport(layout);
-    const facts: TargetFacts = {
+    const facts: SurveyedServer = {
       description: platform.description,
       reachable: false,
       replicas: [],
       layout,
-      disk: { freeBytes: space.freeBytes, existingBytes: space.dataBytes },
-      memory: await memoryFacts(status.pid),
-      identity: { expectedPort: ownPortOf(target.connection), ...(status.pid ? { platformPid: status.pid } : {}) },
+      memory: await memoryFacts(platform),
+      identity: { expectedPort: ownPortOf(target.connection) },
       startUser: await platform.startUser(),
       processRunning: status.running,
+      ...(status.name ? { processName: status.name } : {}),
       ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
       applications: target.applications.map(({ name }) => name),
     };
-    refuseObstacles(instance, platform, layout, space.obstacles);
     using client = await openIfThere(target);
     const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
     const databases = await platform.databases();
@@ -47,31 +46,35 @@ export const createSurveyActivities = (world: World) => ({
     if (!client) return { ...facts, ...ofNext };
     const sentinels = await countSentinels(client);
     const said = await askServer(client, facts, world.now);
-    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    const dir = said.server?.policy.dir;
+    const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
+    const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(world, target, client)) };
     return withClasses(target, { ...facts, ...said, identity, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
+  },
+
+  /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */
+  async surveyFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<TargetFacts['disk']> {
+    const files = requireFiles(await world.instance(instance)).open(layout);
+    const { freeBytes, dataBytes, obstacles } = await spaceReport(files.layout);
+    refuseObstacles(instance, layout, obstacles);
+    return { freeBytes, existingBytes: dataBytes };
   },
 });
 
-async function memoryFacts(pid: number | undefined): Promise<TargetFacts['memory']> {
-  const { availableBytes, totalBytes, cgroup } = await hostMemory(pid);
-  const resident = pid === undefined ? undefined : await residentBytes(pid);
+async function memoryFacts(platform: Control): Promise<TargetFacts['memory']> {
+  const { residentBytes, limit, ...host } = await platform.memory();
   return {
-    hostTotalBytes: totalBytes,
-    hostAvailableBytes: availableBytes,
-    ...(cgroup ? { limitBytes: cgroup.limitBytes } : {}),
-    ...(resident === undefined ? {} : { processResidentBytes: resident }),
+    ...host,
+    ...(limit ? { limitBytes: limit.limitBytes } : {}),
+    ...(residentBytes === undefined ? {} : { processResidentBytes: residentBytes }),
   };
 }
 
-function refuseObstacles(instance: string, platform: Platform, { dir }: DataLayout, obstacles: string[]): void {
+function refuseObstacles(instance: string, { dir }: DataLayout, obstacles: string[]): void {
   if (obstacles.length === 0) return;
-  throw new RecoveryError(
-    'RESTORE_REFUSED',
-    `${instance}: the data in ${dir} of ${platform.description} cannot be replaced: ${obstacles.join('; ')}`,
-    {
-      next: 'Remove the obstacle, then plan the restore again.',
-    },
-  );
+  throw new RecoveryError('RESTORE_REFUSED', `the data of ${instance} in ${dir} cannot be replaced: ${obstacles.join('; ')}`, {
+    next: 'Remove the obstacle, then plan the restore again.',
+  });
 }
 
 /** A Redis that is down can be restored; one that refuses us must not be taken for down. */
@@ -85,12 +88,14 @@ async function openIfThere({ connection }: ProtectedInstance): Promise<RedisClie
 }
 
 /** What the server says of itself. */
-export async function askServer(client: RedisClient, facts: TargetFacts, now: () => number): Promise<Partial<TargetFacts>> {
+export async function askServer(
+  client: RedisClient,
+  facts: Pick<TargetFacts, 'identity'>,
+  now: () => number,
+): Promise<Partial<TargetFacts>> {
   const info = await client.info();
   const keyspace = info.keyspace();
   const server = await readServerFacts(client);
-  const port = info.number('tcp_port');
-  const pid = info.number('process_id');
   const primary = info.get('role') === 'slave' ? `${info.get('master_host')}:${info.get('master_port')}` : undefined;
   return {
     reachable: true,
@@ -106,12 +111,8 @@ export async function askServer(client: RedisClient, facts: TargetFacts, now: ()
     },
     identity: {
       ...facts.identity,
-      ...(port ? { foundPort: port } : {}),
-      ...(pid ? { serverPid: pid } : {}),
-      foundDir: await realpath(server.policy.dir).catch(() => server.policy.dir),
       runId: server.runId,
     },
-    layout: { ...facts.layout, dir: await realpath(facts.layout.dir).catch(() => facts.layout.dir) },
   };
 }
 

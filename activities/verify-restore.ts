@@ -13,7 +13,7 @@ import { loadErrorsOf, logRefused } from '../redis/log/load-errors.ts';
 import { countStanding, isParsed, type StandingOptions, writesSeen } from './count-standing.ts';
 import { currentJob } from './job-context.ts';
 import type { LiveLoad } from './live/load.ts';
-import { requireProcess } from './places.ts';
+import { requireControl } from './places.ts';
 import type { Serving } from './serving.ts';
 import type { Staged } from './stage.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -90,7 +90,7 @@ export const createVerifyActivities = (world: World) => ({
     const target = await world.instance(plan.instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
-    const lines = await requireProcess(target).open().logs(LOG_LINES);
+    const lines = await requireControl(target).open().logs(LOG_LINES);
     const refused = loadErrorsOf(info, { lines });
     if (refused) throw logRefused(plan.instance, refused, PUT_BACK);
     const serverMs = await client.time();

@@ -2,10 +2,11 @@ import type { Rpo } from '../model/archiving.ts';
 import type { DataClass } from '../model/data-class.ts';
 import type { Target } from '../model/deployment.ts';
 import type { HeldBy, LockHolder } from '../model/lock.ts';
+import type { OpenedPlacement } from '../model/placement.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
 import type { RetentionPolicy } from '../model/retention.ts';
 import type { PastRecovery } from '../model/watch.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control, DataLayout, Files } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/connection.ts';
 import type { Archive } from '../repository/archive/archive.ts';
@@ -67,12 +68,43 @@ export interface ProtectedInstance {
   recovery: RecoverySettings;
   watch?: WatchSettings;
   /** Absent on platform `external`: backups only. */
-  process?: {
-    host: string;
-    /** How long a started Redis may stand still on its way to serving. */
-    noProgressMs: number;
-    open(): Platform;
-  };
+  control?: ControlPart;
+  files?: FilesPart;
+}
+
+/** What may start and end a Redis. */
+export interface ControlPart {
+  /** The queue of those who may ask it. */
+  queue: string;
+  /** This worker is one of them. */
+  isAtHand: boolean;
+  /** How long a started Redis may stand still on its way to serving. */
+  noProgressMs: number;
+  open(): Control;
+}
+
+/** Where its data directory is reached. */
+export interface FilesPart {
+  /** It is reached from this worker. */
+  isAtHand: boolean;
+  /** @param layout - of `Control.dataLayout` */
+  open(layout: DataLayout): Files;
+  /** What a throw-away Redis there needs, so that it reads what this Redis reads. Lines of redis.conf may be secret: they stay there. */
+  throwAway(): Promise<ThrowAwayNeeds>;
+  /**
+   * Makes it be reached, and says where from when somebody is there. Idempotent.
+   * @param readOnly - nothing is changed there, and it may be open beside another one
+   */
+  openPlacement(options: { readOnly: boolean; signal: AbortSignal }): Promise<OpenedPlacement>;
+  /** Returns when nobody is there who could still write. Idempotent. */
+  closePlacement(): Promise<void>;
+}
+
+export interface ThrowAwayNeeds {
+  /** The program of this Redis. Absent: whatever there is. */
+  program?: string;
+  /** See `Control.loadDirectives`. */
+  directives: [string, ...string[]][];
 }
 
 export interface ArchiveSettings {

@@ -25,7 +25,7 @@ const DAMAGE_BYTES = 64 * 1024;
 /** All of it in the log: what Redis does at its start is then the same in each run. */
 const REDIS = { appendonly: 'yes', 'auto-aof-rewrite-percentage': '0', save: '' };
 /** On the way to a Redis that serves, the first of each. */
-const STEPS = ['openPlace', 'lookFromPlace', 'assessFailure', 'restartServer', 'startEmpty', 'awaitServesAgain'];
+const STEPS = ['openPlacement', 'lookFromControl', 'lookAtFiles', 'assessFailure', 'startOnce', 'startEmpty', 'awaitServesAgain'];
 const RECOVERY = {
   warmup: { window: '1s', windows: 1, minLookups: 1, target: 0, limit: '1s' },
   onDamage: 'serve-empty',
@@ -115,7 +115,7 @@ class Bench {
       name: KILLED,
       run: async () => {
         await this.#reset();
-        const { met } = await this.#house.startDoomedWorker('before:restartServer');
+        const { met } = await this.#house.startDoomedWorker('before:startOnce');
         const [run] = await Promise.all([this.#recover(), met]);
         return run;
       },

@@ -1,12 +1,12 @@
 import type { Config } from '../config/config.ts';
 import { instanceOf } from '../config/load.ts';
 import { RecoveryError } from '../model/errors.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control } from '../platforms/platform.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import { ownPortOf } from '../redis/connection.ts';
 
 /** What runs an instance on this machine. @throws RecoveryError `PLATFORM_UNSUPPORTED` where it runs on another one */
-export function platformHere(config: Config, name: string): Platform {
+export function platformHere(config: Config, name: string): Control {
   const { platform, redis } = instanceOf(config, name);
   if (platform.type === 'process' && platform.host === config.worker.host)
     return openProcessPlatform({ ...platform, port: ownPortOf(redis) });

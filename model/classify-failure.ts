@@ -96,6 +96,6 @@ function serverOf(look: RedisLook | undefined): Pick<Assessment, 'server'> {
 
 function platformOf({ place }: Signs): Pick<Assessment, 'platform'> {
   if (!place || place.server.running === 'unknown') return {};
-  const { running, pid } = place.server;
-  return { platform: { running, ...(pid === undefined ? {} : { pid }) } };
+  const { running, identity } = place.server;
+  return { platform: { running, ...(identity === undefined ? {} : { identity }) } };
 }

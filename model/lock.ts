@@ -14,22 +14,6 @@ export interface HeldBy extends LockHolder {
   interrupts: boolean;
 }
 
-/** One thing that an operation is about to change, and how to change it back. Written down before the change. */
-export interface UndoEntry {
-  /** The activity that undoes it: idempotent, and right also when the change never happened. */
-  step: string;
-  /** Its one argument, plain JSON without secrets. */
-  args: object;
-  /** `always`: also after success (a CONFIG value). `unlessSucceeded`: puts the old state back. */
-  when: 'always' | 'unlessSucceeded';
-  /** The queue of the place where it must run; absent: anywhere. */
-  place?: string;
-  /** From here on the operation keeps Redis from serving, on purpose. */
-  interrupts?: true;
-  /** What a person reads in the Web UI while it runs. */
-  summary: string;
-}
-
 /** Why a lock cannot undo something, and what to do about it. */
 export interface Blocked {
   because: string;
@@ -63,5 +47,5 @@ export const isOperationKind = (value: unknown): value is OperationKind =>
 export const conflictOf = (wanted: OperationKind, holder: OperationKind): Conflict => CONFLICTS[wanted][holder];
 
 /** The entries to undo, newest first. */
-export const entriesToUndo = (entries: readonly UndoEntry[], succeeded: boolean): UndoEntry[] =>
+export const entriesToUndo = <T extends { when: 'always' | 'unlessSucceeded' }>(entries: readonly T[], succeeded: boolean): T[] =>
   entries.filter((entry) => entry.when === 'always' || !succeeded).reverse();

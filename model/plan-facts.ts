@@ -49,8 +49,9 @@ export interface TargetFacts {
   nextStart?: NextStart;
   /** Absent with strategy `live`. */
   startUser?: StartUser;
-  /** Is a process there, as the platform sees it? */
+  /** Is a process there, as the platform sees it, and what a person calls it? */
   processRunning: boolean;
+  processName?: string;
   /** The worker may not end it: it runs as another user. */
   mayNotEnd?: true;
   /** Names of the applications whose connections are verified at the end. */
@@ -95,14 +96,8 @@ export interface MemoryFacts {
 /** How we know that the process behind the platform is the Redis behind the connection. */
 export interface TargetIdentity {
   expectedPort: number;
-  /** `tcp_port` (or `tls-port`) that the server says. */
-  foundPort?: number;
-  /** CONFIG GET dir of the server that answers; compared with `layout.dir`. Both resolved to real paths. */
-  foundDir?: string;
-  /** Of the process that the platform manages. */
-  platformPid?: number;
-  /** INFO process_id of the server that answers. */
-  serverPid?: number;
+  /** Whether it is the one that the platform runs, as that platform says. Absent: nobody was asked. */
+  ofPlatform?: { same: 'yes' } | { same: 'no' | 'unknown'; why: string };
   runId?: string;
   /** `master_replid` and `master_replid2`: of the history that its data is of, and of the one before. */
   replids?: string[];

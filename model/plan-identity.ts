@@ -29,20 +29,19 @@ export function identityRefusals(input: PlanInput): Refusal[] {
   return found;
 }
 
-/** One reason is enough, and the most telling first: pid, port, directory. */
+/** Only the platform knows what the server that it runs says of itself: in a container it is process 1, and its paths are others. */
 function otherServer({ target }: PlanInput): string | undefined {
   if (!target.reachable) return undefined;
-  const { platformPid, serverPid, expectedPort, foundPort, foundDir } = target.identity;
   if (!target.processRunning) return 'a Redis answers, but no such process runs on this host';
-  if (platformPid !== undefined && serverPid !== undefined && platformPid !== serverPid) {
-    return `it says that it is process ${serverPid}, and the managed process is ${platformPid}`;
-  }
-  if (foundPort !== undefined && foundPort !== expectedPort)
-    return `it says port ${foundPort}, and ${expectedPort} is configured (platform.port, where something stands before it)`;
-  if (foundDir !== undefined && plain(foundDir) !== plain(target.layout.dir)) {
-    return `it keeps its data in ${foundDir}, and the configuration file says ${target.layout.dir}`;
-  }
-  return undefined;
+  const { ofPlatform } = target.identity;
+  return ofPlatform?.same === 'no' ? ofPlatform.why : undefined;
 }
 
-const plain = (directory: string): string => directory.replace(/\/+$/, '') || '/';
+/** What runs a Redis may not be able to tell: that is no proof, and no reason to leave it. */
+export function unprovedIdentity({ instance, target }: PlanInput): string[] {
+  const { ofPlatform } = target.identity;
+  if (!target.reachable || ofPlatform?.same !== 'unknown') return [];
+  return [
+    `it could not be proved that the Redis which answers for ${instance} is the one that ${target.description} runs: ${ofPlatform.why}`,
+  ];
+}

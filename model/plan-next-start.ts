@@ -10,8 +10,8 @@ const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
 export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
-  const { nextStart, mayNotEnd, identity, startUser, server, layout } = target;
-  if (mayNotEnd) return [notOurs(instance, identity.platformPid)];
+  const { nextStart, mayNotEnd, processName, startUser, server, layout } = target;
+  if (mayNotEnd) return [notOurs(instance, processName)];
   if (startUser?.refused)
     return startUserProblems(startUser)
       .slice(0, 1)
@@ -30,10 +30,10 @@ const loadsOldLog = (instance: string): Refusal =>
     'Make them one: `CONFIG SET appendonly yes`, or CONFIG REWRITE. Or restore with --strategy live.',
   );
 
-const notOurs = (instance: string, pid = 0): Refusal =>
+const notOurs = (instance: string, name = 'what runs'): Refusal =>
   refuse(
     'RESTORE_REFUSED',
-    `process ${pid} of ${instance} runs as another user, and this worker may not end it`,
+    `${name} of ${instance} runs as another user, and this worker may not end it`,
     'Run the worker on that machine as the user that Redis runs as, or as root, or start Redis by systemd.',
   );
 

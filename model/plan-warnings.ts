@@ -6,6 +6,7 @@ import { liveWarnings } from './live.ts';
 import type { ServerFacts, SnapshotManifest } from './manifest.ts';
 import { fillsMaxmemory } from './plan-estimates.ts';
 import { sentinelsWatch } from './plan-facts.ts';
+import { unprovedIdentity } from './plan-identity.ts';
 import { whatIsLoaded } from './plan-loads.ts';
 import { commandWarnings } from './plan-log-needs.ts';
 import { nextStartWarnings } from './plan-next-start.ts';
@@ -26,6 +27,7 @@ const MEMORY_HEADROOM = { 'rdb-file': 1.3, 'append-only-directory': 2 } as const
 export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
     ...alsoOfWarning(input.instance, doubtOf(input)),
+    ...unprovedIdentity(input),
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
     ...nextStartWarnings(input),

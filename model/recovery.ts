@@ -90,7 +90,7 @@ export interface Assessment {
   replicas: { address: string; keys: number }[];
   server?: { runId: string; version: string; uptimeSeconds: number; keys: number; role: 'master' | 'slave' };
   /** Of the process, where a worker sees it. */
-  platform?: { running: boolean; pid?: number };
+  platform?: { running: boolean; identity?: string };
   settings: RecoverySettings;
   /** Names of the applications that are asked for. */
   applications: string[];

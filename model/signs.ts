@@ -36,7 +36,10 @@ export interface PlaceSigns {
 export interface ProcessSigns {
   /** `unknown`: it could not be looked for. */
   running: boolean | 'unknown';
-  pid?: number;
+  /** Made and compared by the platform. */
+  identity?: string;
+  /** The same for a person: `process 312`. */
+  name?: string;
   /** ISO 8601. */
   since?: string;
   /** A supervisor starts it again each time that it ends. */

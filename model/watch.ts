@@ -37,8 +37,8 @@ export interface WatchView {
   at: string;
   worker: SideView;
   application: SideView;
-  /** Queue of the machine that it runs on. Absent: its process can't be looked at. */
-  place?: string;
+  /** What runs it can be asked. */
+  hasControl: boolean;
   /** The operation that has a right to stop this Redis, or to change it. */
   locked?: string;
   /** How many others fail with it. Absent: some serve, or there are none. */

@@ -2,18 +2,12 @@ import { execFile } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { MemoryKill } from './platform.ts';
 
 const KERNEL_LOG_WITHIN_MS = 1_000;
 const KERNEL_LOG_BYTES = 8 * 1024 * 1024;
 /** What the kernel counts process starts in, on every Linux that Node runs on (`getconf CLK_TCK`). */
 const TICKS_PER_SECOND = 100;
-
-/** Whether the kernel ended a process for memory. `possible`: something was ended, and it cannot be told what. */
-export interface MemoryKill {
-  verdict: 'yes' | 'possible' | 'no' | 'unknown';
-  /** Where that is known from, or why not. */
-  why: string;
-}
 
 /** Where the kernel tells: for tests. */
 export interface KernelSources {

@@ -1,9 +1,11 @@
 import type { ConfSources } from '../model/next-start.ts';
 import type { StartUser } from '../model/start-user.ts';
 
-/** What runs a Redis, seen from the machine that it runs on. One implementation a platform. */
-export interface Platform {
-  readonly kind: 'process';
+/**
+ * What runs a Redis: it is looked at, started and ended by this, and its data directory is never touched. One implementation a
+ * platform; what is promised here is asked of each by test/platforms/platform-conformance.ts.
+ */
+export interface Control {
   /** For messages: `redis-server /etc/redis.conf on host db1`, or `systemd unit redis.service on host db1`. */
   readonly description: string;
   /**
@@ -24,11 +26,11 @@ export interface Platform {
    */
   stop(signal?: AbortSignal, withinMs?: number): Promise<void>;
   /**
-   * Ends this very process at once and returns when it is gone. Nothing is saved, so only what a person has approved, of a
+   * Ends the very one with this identity at once and returns when it is gone. Nothing is saved, so only what a person has approved, of a
    * process that doesn't heed `stop`. Idempotent.
    * @throws RecoveryError `TARGET_IDENTITY` if another process is the Redis by now
    */
-  kill(pid: number, signal?: AbortSignal): Promise<void>;
+  kill(identity: string, signal?: AbortSignal): Promise<void>;
   /** Resolves when the process that runs now is gone; at once if there is none. For whoever waits for a load. */
   exited(signal?: AbortSignal): Promise<ProcessExit>;
   /** The last lines that the server logged, oldest first; empty if it has no log that we can read. */
@@ -54,6 +56,54 @@ export interface Platform {
   databases(): Promise<number>;
   /** How its last process ended and what keeps it so, as far as this machine knows. Changes nothing. */
   trace(): Promise<PlatformTrace>;
+  /** Was the last one ended for memory? @param pid - of the process that is gone, as its log has it */
+  memoryKill(pid?: number): Promise<MemoryKill>;
+  /** What it may use and uses. */
+  memory(): Promise<PlatformMemory>;
+  /** The program of the Redis that runs, or ran last, where it can be started here: it reads its own files best. */
+  program(): Promise<string | undefined>;
+  /** Is the server that answers the one that this runs? Whatever it is not told, it does not compare. */
+  identify(said: ServerSaid): Promise<SameServer>;
+}
+
+/**
+ * The data directory of a Redis, from where its files are; whoever has it looks at no process and at no Redis. What is done
+ * there is platforms/data-directory.ts, wherever that is.
+ */
+export interface Files {
+  /** With the path that the directory has here: that of redis.conf, for a process. */
+  readonly layout: DataLayout;
+}
+
+/** What a server says of itself, by INFO and CONFIG GET. */
+export interface ServerSaid {
+  pid?: number;
+  configFile?: string;
+  runId?: string;
+  port?: number;
+  dir?: string;
+  /** The same, asked only where nothing else tells: it may have been set while it ran. */
+  askDir?(): Promise<string | undefined>;
+}
+
+/** `isSure`: it is one that this platform sees, and no way on the net that leads elsewhere. */
+export type SameServer = { same: 'yes' } | { same: 'no'; why: string; isSure: boolean } | { same: 'unknown'; why: string };
+
+/** What is absent is not known. */
+export interface PlatformMemory {
+  hostTotalBytes?: number;
+  hostAvailableBytes?: number;
+  /** The lowest limit that is set for it, below what the host has. */
+  limit?: { limitBytes: number; usedBytes: number };
+  /** Of the server that runs: they come free when it ends. */
+  residentBytes?: number;
+}
+
+/** Whether the kernel ended a process for memory. `possible`: something was ended, and it cannot be told what. */
+export interface MemoryKill {
+  verdict: 'yes' | 'possible' | 'no' | 'unknown';
+  /** Where that is known from, or why not. */
+  why: string;
 }
 
 export type StartProof<T> =
@@ -71,14 +121,19 @@ export interface PlatformTrace {
   oomKilled?: boolean;
   /** A supervisor brings it up again and again, or has given up. */
   crashLoop: boolean;
-  /** redis.conf and the program, where they are known. */
-  configFile?: string;
-  program?: string;
+  /** When redis.conf and the program were last changed, milliseconds since 1970. */
+  configChangedAtMs?: number;
+  programChangedAtMs?: number;
 }
 
 export interface PlatformStatus {
   running: boolean;
-  pid?: number;
+  /** Of the one that runs. Made and compared by the platform, and read by nobody. */
+  identity?: string;
+  /** The same for a person: `process 312`. */
+  name?: string;
+  /** When it began, milliseconds since 1970. */
+  sinceMs?: number;
   /** It belongs to somebody else: we may not end it. */
   mayNotEnd?: true;
 }

@@ -23,14 +23,15 @@ export interface Connected {
  * Connects to Temporal, and sees that nothing is missing there. While Temporal, or its namespace, is not there it tries on,
  * and says so in the log: both start at their own time after a loss of power. The configuration's secrets are read anew each
  * time.
+ * @param prepares - registers what is missing, and sees that no other worker shares its queues
  * @throws RecoveryError `TEMPORAL_UNREACHABLE` when it refuses this client, `DEPLOYMENT_DIFFERS`, `CONFIG_INVALID`;
  *   `CHECK_FAILED` when search attributes are missing and can't be registered. The signal's reason when it is interrupted
  */
-export async function connectPatiently(config: Config, interrupt: AbortSignal): Promise<Connected> {
+export async function connectPatiently(config: Config, interrupt: AbortSignal, prepares = true): Promise<Connected> {
   let said = { message: '', atMs: 0 };
   for (;;) {
     interrupt.throwIfAborted();
-    const answer = await connect(config);
+    const answer = await connect(config, prepares);
     if ('connection' in answer) return answer;
     const { message, next } = answer;
     if (message !== said.message || Date.now() - said.atMs > SAY_AGAIN_MS) {
@@ -42,10 +43,10 @@ export async function connectPatiently(config: Config, interrupt: AbortSignal): 
 }
 
 /** @returns why not, where waiting may help */
-async function connect(config: Config): Promise<Connected | RecoveryError> {
+async function connect(config: Config, prepares: boolean): Promise<Connected | RecoveryError> {
   const { options, namespace } = connectionOptions(await resolveTemporal(config));
   try {
-    await prepareNamespace(config, options, namespace);
+    if (prepares) await prepareNamespace(config, options, namespace);
     const { address, tls, apiKey, metadata } = options as NativeConnectionOptions;
     return { connection: await NativeConnection.connect({ address, tls, apiKey, metadata }), namespace };
   } catch (error) {

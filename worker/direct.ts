@@ -1,17 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
-import { requireProcess } from '../activities/places.ts';
+import { requireControl, requireFiles } from '../activities/places.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
-import type { World } from '../activities/world.ts';
+import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { type LeftBehind, unfinishedOf } from '../model/left-behind.ts';
-import { type Blocked, entriesToUndo, putBackText, type UndoEntry, type Undone } from '../model/lock.ts';
+import { type Blocked, entriesToUndo, putBackText } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
-import type { PlanConduct, StepName } from '../workflows/procedures/conduct.ts';
+import type { Files } from '../platforms/platform.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
+import type { PlanRunner } from '../workflows/procedures/step-runner.ts';
+import type { StepInput, StepName, StepResult } from '../workflows/step-table.ts';
+import { type UndoEntry, type UndoSteps, undo } from '../workflows/undo-procedures.ts';
 import { lockHolderWithin } from './lock-holder.ts';
 import { createWorld } from './world.ts';
 
@@ -43,41 +46,41 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
   const activities = createActivities(world);
   const operationId = `direct-${randomUUID()}`;
   const undoList: UndoEntry[] = [];
-  const run = (step: StepName, args: unknown, signal: AbortSignal) =>
-    runAsJob({ signal, operationId, progress: options.onProgress }, () =>
-      (activities[step] as (args: unknown) => Promise<unknown>)(args),
+  const run = <K extends StepName>(step: K, args: StepInput<K>, signal: AbortSignal): Promise<StepResult<K>> =>
+    runAsJob({ signal, operationId, attempt: 1, progress: options.onProgress }, () =>
+      (activities[step] as (args: StepInput<K>) => Promise<StepResult<K>>)(args),
     );
-  const atTheEnd: [StepName, unknown][] = [];
-  const conduct: PlanConduct = {
-    afterwards: (step, args) => void atTheEnd.push([step, args]),
+  const toItsEnd = <K extends StepName>(step: K, args: StepInput<K>) => run(step, args, new AbortController().signal);
+  const atTheEnd: (() => Promise<unknown>)[] = [];
+  const close = async () => undefined; // all is on this machine
+  const runner: PlanRunner = {
+    afterwards: (step, args) => void atTheEnd.push(() => toItsEnd(step, args)),
     enter: options.onPhase,
     undoLater: async (entry) => void undoList.push(entry),
-    async act(step, args) {
+    close,
+    runStep(step, args) {
       options.signal.throwIfAborted();
-      return (await run(step, args, options.signal)) as never; // the type is the step's own: `activities[step]` gave it
+      return run(step, args, options.signal);
     },
   };
-  const layout = await requireProcess(await world.instance(input.instance))
-    .open()
-    .dataLayout();
+  const { layout } = await filesHere(await world.instance(input.instance));
   await refuseBesideDirect(layout);
   const carryOut = async (): Promise<RestoreResult> => {
     let succeeded = false;
     let failed: unknown;
     try {
-      const planned = await planReplacement(conduct, input);
+      const planned = await planReplacement(runner, input);
       if (input.planOnly) return { outcome: 'planned', instance: input.instance, digest: planned.digest, plan: planned.plan };
-      await conduct.act('approveRestore', planned, { summary: '' });
-      const report = await replaceFromRdb(conduct, planned, operationId);
+      await runner.runStep('approveRestore', planned, { summary: '' });
+      const report = await replaceFromRdb(runner, planned, operationId);
       succeeded = true;
       return report;
     } catch (error) {
       failed = options.signal.aborted ? cancelled(input.instance, undoList) : error;
       throw failed; // after what follows, which says what it could not
     } finally {
-      const toItsEnd = (step: StepName, args: unknown) => run(step, args, new AbortController().signal);
-      const refused = await undo(entriesToUndo(undoList, succeeded), (entry) => toItsEnd(entry.step as StepName, entry.args));
-      for (const [step, args] of atTheEnd) await toItsEnd(step, args).catch(() => undefined); // the next rehearsal sweeps it
+      const refused = await undoAll(entriesToUndo(undoList, succeeded), { run: toItsEnd, close });
+      for (const step of atTheEnd) await step().catch(() => undefined); // the next rehearsal sweeps it
       requireLetIn(input.instance, refused, failed);
     }
   };
@@ -94,13 +97,18 @@ async function putBackBefore(
   onProgress: DirectOptions['onProgress'],
 ): Promise<void> {
   await refuseBesideTemporal(config, instance);
-  const platform = requireProcess(await world.instance(instance)).open();
-  const layout = await platform.dataLayout();
+  const target = await world.instance(instance);
+  const { layout } = await filesHere(target);
   const unfinished = unfinishedOf(await leftBehind(layout));
   if (unfinished.length === 0) return;
-  if ((await platform.status()).running) throw runsWithoutData(instance, unfinished);
+  if ((await requireControl(target).open().status()).running) throw runsWithoutData(instance, unfinished);
   for (const id of await putBackAll(layout))
     onProgress({ stage: 'put back', note: `the data that ${id} had moved away is back` });
+}
+
+/** Both parts are on this machine, or it is refused. */
+async function filesHere(target: ProtectedInstance): Promise<Files> {
+  return requireFiles(target).open(await requireControl(target).open().dataLayout());
 }
 
 /** Temporal may be alive all the same: then its lock counts. */
@@ -113,7 +121,7 @@ async function refuseBesideTemporal(config: Config, instance: string): Promise<v
 }
 
 const cancelled = (instance: string, changed: readonly UndoEntry[]) => {
-  const isStopped = changed.some(({ step }) => step === 'putBackServer');
+  const isStopped = changed.some(({ undo }) => undo === 'putBackServer');
   const stands = isStopped ? `its old data was put back, and ${instance} serves it` : 'Redis and its data were not touched';
   return new RecoveryError('CANCELLED', `the restore of ${instance} was cancelled: ${stands}`, {
     next: `Start it again when you want it; \`redis-backup leftovers ${instance}\` lists what lies beside the data.`,
@@ -133,11 +141,12 @@ function requireLetIn(instance: string, refused: Blocked | undefined, failed: un
 }
 
 /** @returns what they say of a Redis that does not let us in */
-async function undo(entries: UndoEntry[], run: (entry: UndoEntry) => Promise<unknown>): Promise<Blocked | undefined> {
+async function undoAll(entries: UndoEntry[], steps: UndoSteps): Promise<Blocked | undefined> {
   let refused: Blocked | undefined;
   for (const [index, entry] of entries.entries()) {
     try {
-      refused ??= ((await run(entry)) as Undone | undefined)?.refused;
+      const undone = await undo(entry, steps);
+      refused ??= undone.refused;
     } catch (error) {
       const left = entries.slice(index).map(({ summary }) => summary);
       throw new RecoveryError('STOP_FAILED', `the restore failed and could not be put back: ${messageOf(error)}`, {

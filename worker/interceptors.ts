@@ -40,6 +40,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
     const job = {
       signal: context.cancellationSignal,
       operationId: workflowExecution?.runId ?? context.info.activityId,
+      attempt: context.info.attempt,
       progress(details: Progress) {
         last = details;
         observeProgress(step, instance, details);

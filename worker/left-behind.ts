@@ -7,14 +7,13 @@ import { messageOf } from '../model/errors.ts';
 import { unfinishedOf } from '../model/left-behind.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
-import type { Platform } from '../platforms/platform.ts';
+import type { Control, Files } from '../platforms/platform.ts';
 import { tell } from './log.ts';
 
 /** @throws RecoveryError `LOCKED` while a `restore --direct` is at work in the data directory, where that is on this machine */
 export async function refuseBesideOthers(world: World, instance: string): Promise<void> {
-  const platform = await ownPlatform(world, instance);
-  const layout = await platform?.dataLayout().catch(() => undefined); // the step itself says what is wrong with it
-  if (layout) await refuseBesideDirect(layout);
+  const own = await ownRedis(world, instance).catch(() => undefined); // the step itself says what is wrong with it
+  if (own) await refuseBesideDirect(own.files.layout);
 }
 
 /**
@@ -24,8 +23,8 @@ export async function refuseBesideOthers(world: World, instance: string): Promis
 export async function putBackAtStart(world: World, client: Client, deployment: string | undefined): Promise<void> {
   for (const instance of world.instances()) {
     try {
-      const platform = await ownPlatform(world, instance);
-      if (platform) await putBackOne(instance, platform, () => isLocked(client, named(deployment, WORKFLOW_IDS.lock(instance))));
+      const own = await ownRedis(world, instance);
+      if (own) await putBackOne(instance, own, () => isLocked(client, named(deployment, WORKFLOW_IDS.lock(instance))));
     } catch (error) {
       tell('WARN', `what an operation of ${instance} has left could not be looked at: ${messageOf(error)}`);
     }
@@ -39,12 +38,12 @@ export async function sweepAtStart(world: World): Promise<void> {
   );
 }
 
-async function putBackOne(instance: string, platform: Platform, locked: () => Promise<boolean>): Promise<void> {
-  const layout = await platform.dataLayout();
+async function putBackOne(instance: string, { control, files }: OwnRedis, locked: () => Promise<boolean>): Promise<void> {
+  const { layout } = files;
   if (unfinishedOf(await leftBehind(layout)).length === 0) return;
   // Asked after looking: an operation that has begun since then holds it.
   if (await locked()) return;
-  if ((await platform.status()).running)
+  if ((await control.status()).running)
     return tell(
       'WARN',
       `Redis of ${instance} runs without data that an operation has moved away: redis-backup recover ${instance}`,
@@ -65,7 +64,15 @@ async function isLocked(client: Client, lockId: string): Promise<boolean> {
   }
 }
 
-async function ownPlatform(world: World, instance: string): Promise<Platform | undefined> {
-  const { process } = await world.instance(instance);
-  return process?.host === world.host ? process.open() : undefined;
+interface OwnRedis {
+  control: Control;
+  files: Files;
+}
+
+/** One that this very worker can ask, and whose files it reaches. */
+async function ownRedis(world: World, instance: string): Promise<OwnRedis | undefined> {
+  const { control, files } = await world.instance(instance);
+  if (!control?.isAtHand || !files?.isAtHand) return undefined;
+  const opened = control.open();
+  return { control: opened, files: files.open(await opened.dataLayout()) };
 }

@@ -11,6 +11,8 @@ import { endedByTemporal } from './temporal-errors.ts';
 
 export interface WorkerSurroundings {
   configFile?: string | undefined;
+  /** The only one that is served; absent: all that a machine has. */
+  queue?: string | undefined;
   /** Aborted by the signals that end it, at whatever it is. */
   interrupt: AbortSignal;
 }
@@ -19,11 +21,11 @@ export interface WorkerSurroundings {
  * Runs the workers until they are interrupted. Resolves when they have come to rest.
  * @throws RecoveryError `CONFIG_INVALID`, and all of `connectPatiently`; `TEMPORAL_UNREACHABLE` when Temporal ends their polls
  */
-export async function runWorker({ configFile, interrupt }: WorkerSurroundings): Promise<void> {
+export async function runWorker({ configFile, interrupt, queue }: WorkerSurroundings): Promise<void> {
   const config = await loadConfig(configFile);
   installRuntime();
   try {
-    await runUntilInterrupted(config, interrupt);
+    await runUntilInterrupted(config, interrupt, queue);
   } finally {
     await endRuntime();
   }
@@ -33,10 +35,10 @@ export async function runWorker({ configFile, interrupt }: WorkerSurroundings): 
 const TAKE_OVER_MS = 30_000;
 
 /** One configuration after the other: a file that has changed is taken over, as a restart would do it. */
-async function runUntilInterrupted(first: Config, interrupt: AbortSignal): Promise<void> {
+async function runUntilInterrupted(first: Config, interrupt: AbortSignal, queue: string | undefined): Promise<void> {
   const refused = new Set<string>();
   let config = first;
-  let next = await unlessInterrupted(startWorkers(config, { interrupt }), interrupt);
+  let next = await unlessInterrupted(startWorkers(config, { interrupt, queue }), interrupt);
   while (next) {
     const known = wholeFingerprint(config);
     tell('INFO', 'worker is ready', { queues: next.queues, config: known });
@@ -46,12 +48,12 @@ async function runUntilInterrupted(first: Config, interrupt: AbortSignal): Promi
     tell('INFO', `${config.origin.file} has changed and is taken over`, { config: wanted });
     const limit = AbortSignal.any([interrupt, AbortSignal.timeout(TAKE_OVER_MS)]);
     try {
-      next = await unlessInterrupted(startWorkers(changed, { interrupt: limit }), interrupt);
+      next = await unlessInterrupted(startWorkers(changed, { interrupt: limit, queue }), interrupt);
       config = changed;
     } catch (error) {
       refused.add(wanted);
       tell('WARN', `the changed file was not taken over, the worker goes on with what it had: ${messageOf(error)}`);
-      next = await unlessInterrupted(startWorkers(config, { interrupt }), interrupt);
+      next = await unlessInterrupted(startWorkers(config, { interrupt, queue }), interrupt);
     }
   }
 }

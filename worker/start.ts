@@ -19,6 +19,7 @@ import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, REST_MS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
+import type { OpenParts } from './parts.ts';
 import { recallQuestions } from './recall-questions.ts';
 import { keepSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
@@ -41,6 +42,10 @@ export interface StartOptions {
   around?: ActivityInterceptorsFactory[];
   /** Ends the wait for Temporal. */
   interrupt?: AbortSignal;
+  /** Serve this queue and nothing else: steps alone, and neither figures nor alerts, nor what a worker puts in order at its start. */
+  queue?: string | undefined;
+  /** How platforms are opened: tests bring their own. */
+  parts?: OpenParts;
 }
 
 /**
@@ -50,23 +55,24 @@ export interface StartOptions {
  */
 export async function startWorkers(
   config: Config,
-  { around = [], interrupt = new AbortController().signal }: StartOptions = {},
+  { around = [], interrupt = new AbortController().signal, queue, parts }: StartOptions = {},
 ): Promise<RunningWorkers> {
-  const { connection, namespace } = await connectPatiently(config, interrupt);
+  const { connection, namespace } = await connectPatiently(config, interrupt, queue === undefined);
   const own = (instance: string) => targetOf(config, instance, 'worker');
   const drain = new AbortController();
-  const world: World = await createWorld(config, {
-    async requireLock(instance) {
-      await requireLock(instance);
-      await refuseBesideOthers(world, instance);
+  const world: World = await createWorld(
+    config,
+    {
+      async requireLock(instance) {
+        await requireLock(instance);
+        await refuseBesideOthers(world, instance);
+      },
+      ...{ archiver, operations, draining: drain.signal },
     },
-    ...{ archiver, operations, draining: drain.signal },
-  });
-  await putBackAtStart(world, new Client({ connection, namespace }), config.deployment);
-  await sweepAtStart(world);
-  const metrics = config.worker.metrics && (await serveMetrics(config.worker.metrics, world, Object.keys(config.instances)));
+    parts,
+  );
   const client = new Client({ connection, namespace });
-  const webhook = config.worker.webhook && (await openWebhook(config, client));
+  const host = queue === undefined ? await openHost(config, world, client) : undefined;
   const common: CommonOptions = {
     ...COMMON_OPTIONS,
     connection,
@@ -79,29 +85,42 @@ export async function startWorkers(
   };
   let attributes: ReturnType<typeof keepSearchAttributes> | undefined;
   let endKey = (): void => undefined;
-  const workers = await createWorkers(config, common);
+  const queues = queue === undefined ? queuesOf(config) : [named(config.deployment, queue)];
+  const workers =
+    queue === undefined ? await createWorkers(config, common) : await createWorker(common, named(config.deployment, queue));
   return {
-    queues: queuesOf(config),
+    queues,
     async run() {
       try {
         const running = runAll(workers);
-        attributes = keepSearchAttributes(connection, namespace);
+        if (host) attributes = keepSearchAttributes(connection, namespace);
         endKey = keepApiKey(connection, config);
-        if (metrics) void recallQuestions(client, config.deployment);
+        if (host?.metrics) void recallQuestions(client, config.deployment);
         await running;
       } finally {
         attributes?.close();
         endKey();
-        metrics?.close();
-        webhook?.close();
+        host?.metrics?.close();
+        host?.webhook?.close();
         await connection.close().catch(() => undefined); // a worker that did not come to its end holds it
       }
     },
     shutdown() {
       drain.abort();
-      webhook?.close();
+      host?.webhook?.close();
       shutDown(workers);
     },
+  };
+}
+
+/** What a worker of a machine does besides its steps. */
+async function openHost(config: Config, world: World, client: Client) {
+  const { metrics, webhook } = config.worker;
+  await putBackAtStart(world, client, config.deployment);
+  await sweepAtStart(world);
+  return {
+    metrics: metrics && (await serveMetrics(metrics, world, Object.keys(config.instances))),
+    webhook: webhook && (await openWebhook(config, client)),
   };
 }
 
@@ -123,6 +142,13 @@ function shutDown(workers: readonly Worker[]): void {
 }
 
 type CommonOptions = Omit<WorkerOptions, 'taskQueue'>;
+
+/** Of one queue, for steps alone. */
+const createWorker = async (common: CommonOptions, taskQueue: string): Promise<Worker[]> => [
+  await Worker.create({ ...common, taskQueue, maxConcurrentActivityTaskExecutions: SLOTS.host }).catch((error) => {
+    throw endedByTemporal(error);
+  }),
+];
 
 /** One a queue, each with its own number of places. */
 async function createWorkers(config: Config, common: CommonOptions): Promise<Worker[]> {

@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { openArchive } from '../activities/open-archive.ts';
 import type { ProtectedInstance, World } from '../activities/world.ts';
-import type { ApplicationConfig, ArchiveConfig, Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig, PlatformConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
-import { openProcessPlatform } from '../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
+import { type OpenParts, openParts, type PlatformParts } from './parts.ts';
 
 /**
  * Builds what the activities work with from the configuration. Secrets are read anew for each activity: a rotated password
@@ -20,10 +20,13 @@ import { Repository } from '../repository/repository.ts';
 export async function createWorld(
   config: Config,
   { requireLock, archiver, operations, draining }: Pick<World, 'requireLock' | 'archiver' | 'operations' | 'draining'>,
+  parts: OpenParts = openParts,
 ): Promise<World> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
   const openRepository = async () => new Repository(openStore(await resolveStore(config)));
+  const partsHere = (platform: PlatformConfig, redis: Parameters<typeof ownPortOf>[0]) =>
+    parts({ platform, port: ownPortOf(redis) }, config.worker.host);
   const world: World = {
     host: config.worker.host,
     softwareVersion: version,
@@ -35,15 +38,15 @@ export async function createWorld(
     operations,
     draining,
     archive: async (name, shard) => {
-      const archive = await archiveHere(config, name);
+      const archive = await archiveHere(config.instances[name], partsHere);
       return openArchive((await world.repository()).store, { name, shard, archive });
     },
-    instance: async (name) => {
+    async instance(name) {
       const resolved = await resolveInstance(config, name).catch((error) => {
         throw asReadBy(config, name, error);
       });
-      const found = protectedInstance(resolved, config.worker.host);
-      const archive = await archiveHere(config, name);
+      const found = protectedInstance(resolved, partsHere(resolved.platform, resolved.connection));
+      const archive = await archiveHere(config.instances[name], partsHere);
       return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, name) };
     },
     instances: () => instanceNames(config),
@@ -77,13 +80,13 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
 }
 
 function protectedInstance(
-  { name, connection, dataClasses, backup, retention, applications, recovery, watch, platform }: ResolvedInstance,
-  host: string,
+  { name, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedInstance,
+  parts: PlatformParts,
 ): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
   return {
     name,
-    connection: connectionHere(connection, platform, host),
+    connection: connectionHere(connection, parts),
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },
     retention,
@@ -91,29 +94,25 @@ function protectedInstance(
     applicationsTimeoutMs: Math.max(0, ...applications.map(({ timeoutMs }) => timeoutMs)),
     recovery,
     ...(watch ? { watch } : {}),
-    ...(platform.type === 'process'
-      ? {
-          process: {
-            host: platform.host,
-            noProgressMs: platform.noProgressMs,
-            open: () => openPlatform(platform, ownPortOf(connection)),
-          },
-        }
-      : {}),
+    ...parts,
   };
 }
 
-/** The settings of the continuous log, with the names that commands have by redis.conf, on its own machine. */
-async function archiveHere(config: Config, name: string): Promise<ArchiveConfig | undefined> {
-  const { archive, platform, redis } = config.instances[name] ?? {};
-  if (!archive || platform?.type !== 'process' || platform.host !== config.worker.host || !redis) return archive;
-  return withNamesOfConf(archive, () => openPlatform(platform, ownPortOf(redis)).confKnowledge());
+/** The settings of the continuous log, with the names that commands have by redis.conf, where its platform is at hand. */
+async function archiveHere(
+  instance: InstanceConfig | undefined,
+  partsHere: (platform: PlatformConfig, redis: InstanceConfig['redis']) => PlatformParts,
+): Promise<ArchiveConfig | undefined> {
+  if (!instance?.archive) return undefined;
+  const { archive, platform, redis } = instance;
+  const { control } = partsHere(platform, redis);
+  return control?.isAtHand ? withNamesOfConf(archive, () => control.open().confKnowledge()) : archive;
 }
 
-/** On its own machine redis.conf tells what commands are called, and what the settings are of a Redis that may not be asked. */
-function connectionHere(connection: RedisConnection, platform: PlatformConfig, host: string): RedisConnection {
-  if (platform.type !== 'process' || platform.host !== host) return connection;
-  return Object.assign(connection, { conf: () => openPlatform(platform, ownPortOf(connection)).confKnowledge() });
+/** Where its platform is at hand, redis.conf tells what commands are called, and what the settings are of a Redis that may not be asked. */
+function connectionHere(connection: RedisConnection, { control }: PlatformParts): RedisConnection {
+  if (!control?.isAtHand) return connection;
+  return Object.assign(connection, { conf: () => control.open().confKnowledge() });
 }
 
 function probeOf(application: ApplicationConfig): ApplicationProbe {
@@ -130,6 +129,3 @@ function probeOf(application: ApplicationConfig): ApplicationProbe {
     ...(names ? { clientNames: names } : {}),
   };
 }
-
-const openPlatform = ({ configFile, start, pidFile }: ProcessConfig, port: number) =>
-  openProcessPlatform({ configFile, start, port, ...(pidFile ? { pidFile } : {}) });

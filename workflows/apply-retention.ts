@@ -1,6 +1,6 @@
 import type { RetentionInput, RetentionResult } from '../model/operations.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
 
 /**
@@ -13,6 +13,6 @@ export async function applyRetention(input: RetentionInput): Promise<RetentionRe
   return watching.run(() => {
     watching.enter('retention');
     const summary = input.dryRun ? 'say which backups would be deleted' : 'delete backups that the rules no longer keep';
-    return act('applyRetention', input, { summary });
+    return runStep('applyRetention', input, { summary });
   });
 }

@@ -17,7 +17,7 @@ import {
 import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archiving.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { CHECKS, checkInput, checkMessage } from './inputs.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 
 export const archiveStatusQuery = defineQuery<ArchiveStatus>('status');
 /** Of activity `followStream`, which knows what the workflow can't see. */
@@ -110,7 +110,7 @@ class Archiver {
     let pause: typeof TROUBLE_PAUSE | typeof REPLACED_PAUSE = TROUBLE_PAUSE;
     try {
       this.#status.last = await this.#stay.run(() =>
-        act('followStream', { instance }, { summary: `follow ${instance} and store what it writes` }),
+        runStep('followStream', { instance }, { summary: `follow ${instance} and store what it writes` }),
       );
       return;
     } catch (error) {
@@ -130,7 +130,7 @@ class Archiver {
     if (Date.now() - this.#tidiedAtMs < HOUR_MS) return;
     this.#tidiedAtMs = Date.now();
     const { instance } = this.#status;
-    this.#tidied = act('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` }).then(
+    this.#tidied = runStep('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` }).then(
       () => undefined,
       (error) => {
         if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;

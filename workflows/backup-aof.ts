@@ -1,7 +1,9 @@
 import { type AofBackupResult, type StoredAofBackup, toStoredAof } from '../model/aof-backup.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
 import type { BackupInput } from '../model/operations.ts';
+import { controlOf, filesOf } from '../model/placement.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
 import { type HeldLock, withInstanceLock } from './with-instance-lock.ts';
 
@@ -14,10 +16,9 @@ export async function backupAof(input: BackupInput): Promise<AofBackupResult> {
   const { instance, lockWaitSeconds = LOCK_WAIT_SECONDS } = input;
   const watching = new Watching(instance, 'backup-aof', cancelHint());
   return watching.run(async () => {
-    const { queue: place } = await act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
     watching.enter('wait for the lock');
     const options = { instance, kind: 'backup', waitSeconds: lockWaitSeconds } as const;
-    const backup = await withInstanceLock(options, (held) => copyLog(input, place, held, watching));
+    const backup = await withInstanceLock(options, (held) => copyLog(input, held, watching));
     if ('outcome' in backup) return { outcome: 'skipped', instance, skippedBecause: backup.because };
     return { outcome: 'stored', instance, backup };
   });
@@ -25,30 +26,35 @@ export async function backupAof(input: BackupInput): Promise<AofBackupResult> {
 
 async function copyLog(
   { instance, reason = 'manual' }: BackupInput,
-  place: string,
   held: HeldLock,
   watching: Watching,
 ): Promise<StoredAofBackup> {
   watching.enter('assess');
-  const assessment = await act('assessAof', { instance }, { place, summary: `look at the log of ${instance}` });
-  const { previousPercentage, operationId } = assessment;
+  const of = { instance, shard: ONLY_SHARD };
+  const assessment = await runStep('assessAof', { instance }, { at: controlOf(of), summary: `look at the log of ${instance}` });
+  const { previousPercentage, operationId, layout } = assessment;
   await held.undoLater({
-    step: 'putBackAofRewrites',
+    undo: 'putBackAofRewrites',
     args: { instance, previousPercentage },
     when: 'always',
     summary: `set auto-aof-rewrite-percentage of ${instance} back to ${previousPercentage}`,
   });
   await held.undoLater({
-    step: 'removeAofPins',
-    args: { instance, operationId },
+    undo: 'closeFiles',
+    args: of,
     when: 'always',
-    place,
+    summary: `leave the data directory of ${instance}`,
+  });
+  await held.undoLater({
+    undo: 'removeAofPins',
+    args: { ...of, layout, operationId },
+    when: 'always',
     summary: 'remove the links to the log',
   });
   watching.enter('copy');
   const summary = `copy the log of ${instance} into the repository`;
-  const draft = await act('storeAof', { instance, reason, ...assessment }, { place, summary });
+  const draft = await runStep('storeAof', { instance, reason, ...assessment }, { at: filesOf(of), summary });
   watching.enter('publish');
-  await act('publishAof', draft, { summary: `publish ${draft.manifest.backupId}: write its manifest, last` });
+  await runStep('publishAof', draft, { summary: `publish ${draft.manifest.backupId}: write its manifest, last` });
   return toStoredAof(draft.manifest, draft.seconds);
 }

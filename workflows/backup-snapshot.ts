@@ -1,9 +1,10 @@
 import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { BackupInput, BackupResult } from '../model/operations.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import type { Conduct } from './procedures/conduct.ts';
+import { closePlacement } from './placements.ts';
+import type { StepRunner } from './procedures/step-runner.ts';
 import { takeSnapshot } from './procedures/take-snapshot.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
 
@@ -18,8 +19,13 @@ export async function backupSnapshot(input: BackupInput): Promise<BackupResult> 
   return watching.run(async () => {
     watching.enter('wait for the lock');
     const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, (held) => {
-      const conduct: Conduct = { act, undoLater: held.undoLater, enter: (phase) => watching.enter(phase) };
-      return takeSnapshot(conduct, instance, reason);
+      const runner: StepRunner = {
+        runStep,
+        close: closePlacement,
+        undoLater: held.undoLater,
+        enter: (phase) => watching.enter(phase),
+      };
+      return takeSnapshot(runner, instance, reason);
     });
     if ('outcome' in backups) return { outcome: 'skipped', instance, skippedBecause: backups.because };
     watching.enter('retention');
@@ -32,7 +38,11 @@ export async function backupSnapshot(input: BackupInput): Promise<BackupResult> 
 /** A backup that is stored is never called failed because old ones could not be deleted: the result says so. */
 async function retain(instance: string): Promise<{ removed: string[]; problem?: string }> {
   try {
-    const { removed } = await act('applyRetention', { instance }, { summary: 'delete backups that the rules no longer keep' });
+    const { removed } = await runStep(
+      'applyRetention',
+      { instance },
+      { summary: 'delete backups that the rules no longer keep' },
+    );
     return { removed: removed.map(({ backupId }) => backupId) };
   } catch (error) {
     if (error instanceof ActivityFailure && error.cause) return { removed: [], problem: error.cause.message };
@@ -46,7 +56,7 @@ async function retain(instance: string): Promise<{ removed: string[]; problem?: 
  */
 async function remember(instance: string): Promise<void> {
   try {
-    await act(
+    await runStep(
       'recordBaseline',
       { instance },
       { summary: `remember the hit rate of ${instance}, to compare with after a failure` },

@@ -1,10 +1,27 @@
+import { ONLY_SHARD } from '../model/instance.ts';
 import type { PlaceRights } from '../model/place-rights.ts';
+import { controlOf, filesOf } from '../model/placement.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { act } from './steps.ts';
+import { closeLookedAt } from './placements.ts';
+import { runStep } from './steps.ts';
 
 /** Asks the worker on the machine of a Redis what it may do there, for `check`. Changes nothing, and takes no lock. */
 export async function examinePlace(input: { instance: string }): Promise<PlaceRights> {
   checkInput('examinePlace', input, { instance: CHECKS.instance }, {});
-  const { queue } = await act('openPlace', input, { summary: 'which machine it runs on' });
-  return act('examinePlace', input, { summary: 'ask its worker what it may do there', place: queue });
+  const { instance } = input;
+  const of = { instance, shard: ONLY_SHARD };
+  try {
+    const { layout, ...control } = await runStep('examineControl', input, {
+      summary: 'ask its worker as whom it runs',
+      at: controlOf(of),
+    });
+    const { denied } = await runStep(
+      'examineFiles',
+      { instance, layout },
+      { summary: 'ask what it may do with its files', at: filesOf(of) },
+    );
+    return { ...control, denied };
+  } finally {
+    await closeLookedAt(instance);
+  }
 }

@@ -11,7 +11,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type UndoEntry, type Undone } from '../model/lock.ts';
+import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type Undone } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput, checkMessage, isMessage } from './inputs.ts';
@@ -25,6 +25,7 @@ import {
   wantedSignal,
 } from './lock-messages.ts';
 import { runUndo } from './steps.ts';
+import { isUndoName, type UndoEntry } from './undo-procedures.ts';
 
 /** A Reset of the holder tells nobody: it is asked for this often, beside each time that somebody wants the lock. */
 const PING_EVERY = '1 minute';
@@ -58,9 +59,9 @@ const isHolder = (holder: LockHolder): boolean =>
 const isUndoEntry = (entry: UndoEntry): boolean =>
   isMessage(
     entry,
-    { step: CHECKS.text, args: CHECKS.record, when: CHECKS.undoWhen, summary: CHECKS.text },
-    { place: CHECKS.text, interrupts: CHECKS.flag },
-  );
+    { undo: CHECKS.text, args: CHECKS.record, when: CHECKS.undoWhen, summary: CHECKS.text },
+    { interrupts: CHECKS.flag },
+  ) && isUndoName(entry.undo);
 
 export const lockStatusQuery = defineQuery<LockStatus>('status');
 

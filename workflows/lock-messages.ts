@@ -1,5 +1,6 @@
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { Blocked, LockHolder, UndoEntry } from '../model/lock.ts';
+import type { Blocked, LockHolder } from '../model/lock.ts';
+import type { UndoEntry } from './undo-procedures.ts';
 
 /** To the lock: the holder is about to change something. */
 export const undoSignal = defineSignal<[UndoEntry]>('undo');

@@ -2,10 +2,11 @@ import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { MergeInput, MergePlan, MergeResult } from '../model/merge.ts';
 import { reportOfMerge } from '../model/merge-outcome.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
+import type { Beside } from '../model/placement.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { inOwnDeployment } from './own-deployment.ts';
-import { act, runUndo } from './steps.ts';
+import { runStep, runUndo } from './steps.ts';
 import { Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
 
@@ -25,19 +26,19 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
   const watching = new Watching(instance, 'merge', hint);
   return watching.run(async () => {
     watching.enter('plan');
-    const plan = await act('planMerge', input, { summary: `count what ${instance} has, and what the backup has` });
-    const { queue } = await act('openScratchPlace', { instance }, { summary: 'find the machine for the copy' });
+    const plan = await runStep('planMerge', input, { summary: `count what ${instance} has, and what the backup has` });
+    const at = await runStep('openBeside', { instance }, { summary: 'find the machine for the copy' });
     if (input.planOnly) {
       watching.enter('rehearse');
-      return { outcome: 'planned', instance, plan: await rehearsed(plan, queue) };
+      return { outcome: 'planned', instance, plan: await rehearsed(plan, at) };
     }
     watching.enter('wait for the lock');
     const merged = await withInstanceLock({ instance, kind: 'merge', waitSeconds: LOCK_WAIT_SECONDS }, async (held) => {
       watching.enter('merge');
-      const args = { operationId: workflowInfo().runId };
-      await held.undoLater({ step: 'removeScratch', args, when: 'always', place: queue, summary: 'remove the copy' });
+      const args = { operationId: workflowInfo().runId, at };
+      await held.undoLater({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' });
       const names = plan.classes.map(({ name }) => name).join(', ');
-      return act('mergeClasses', { plan }, { place: queue, summary: `load a copy and bring ${names} back into ${instance}` });
+      return runStep('mergeClasses', { plan }, { at, summary: `load a copy and bring ${names} back into ${instance}` });
     });
     if ('classes' in merged) return reportOfMerge(plan, merged);
     throw failure(
@@ -49,13 +50,13 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
 }
 
 /** The step removes its copy itself, unless its worker is gone. */
-async function rehearsed(plan: MergePlan, place: string): Promise<MergePlan> {
+async function rehearsed(plan: MergePlan, at: Beside): Promise<MergePlan> {
   try {
-    return await act('rehearseMerge', { plan }, { place, summary: `load a copy, and count what ${plan.instance} lacks of it` });
+    return await runStep('rehearseMerge', { plan }, { at, summary: `load a copy, and count what ${plan.instance} lacks of it` });
   } catch (error) {
-    const args = { operationId: workflowInfo().runId };
+    const args = { operationId: workflowInfo().runId, at };
     await CancellationScope.nonCancellable(() =>
-      runUndo({ step: 'removeScratch', args, when: 'always', place, summary: 'remove the copy' }),
+      runUndo({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' }),
     );
     throw error;
   }

@@ -1,17 +1,20 @@
-import { type ApplicationFailure, ContinueAsNew, continueAsNew, isCancellation } from '@temporalio/workflow';
+import { type ApplicationFailure, CancellationScope, ContinueAsNew, continueAsNew, isCancellation } from '@temporalio/workflow';
 import type { FailedAgain } from '../activities/recovery/still-serves.ts';
 import { FAILURE_CLASSES } from '../model/failure-class.ts';
+import { ONLY_SHARD } from '../model/instance.ts';
+import { filesOf } from '../model/placement.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
 import { summaryOf } from '../model/recovery-text.ts';
-import { failure } from './failures.ts';
+import { failure, reasonOf } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import type { LockReport } from './lock-messages.ts';
+import { closeLookedAt, needsClosing } from './placements.ts';
 import { bringBack, type Service } from './recovery/bring-back.ts';
 import { Aborted, Controls } from './recovery/controls.ts';
 import { aftercare, connectivity, data } from './recovery/data.ts';
 import { HolderQuestion } from './recovery/holder.ts';
 import { Page } from './recovery/page.ts';
-import { assess, type LockedRun, type Run, reasonOf, softly } from './recovery/run.ts';
+import { assess, type LockedRun, type Run, softly } from './recovery/run.ts';
 import { watchAfterwards, whileServing } from './recovery/watches.ts';
 import { type NotHeld, withInstanceLock } from './with-instance-lock.ts';
 
@@ -37,6 +40,7 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
   const page = new Page(input.instance);
   const run: Run = {
     input,
+    of: { instance: input.instance, shard: ONLY_SHARD },
     page,
     controls: new Controls(page),
     found: { actsDone: [], applications: [], toDo: [], startedMs: 0 },
@@ -52,6 +56,8 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     }
     page.finish(isCancellation(error) ? 'cancelled' : 'failed', reasonOf(error), { error: reasonOf(error) });
     throw error;
+  } finally {
+    await CancellationScope.nonCancellable(() => closeLookedAt(input.instance));
   }
 }
 
@@ -105,6 +111,10 @@ async function underLock(run: LockedRun, first: Assessment): Promise<Service | F
   const { page, found } = run;
   const waitedMs = Date.now() - Date.parse(first.at);
   page.end('lock', 'done', 'nothing else changes it now');
+  if (run.hasControl && needsClosing(filesOf(run.of))) {
+    const summary = `leave the data directory of ${run.of.instance}`;
+    await run.held.undoLater({ undo: 'closeFiles', args: run.of, when: 'always', summary });
+  }
   const assessment = waitedMs > STALE_MS ? await assess(run) : first;
   const service = await bringBack(run, assessment);
   if (service === 'not-serving') return service;
@@ -147,6 +157,7 @@ function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
     mergeBegun: _begun,
     cutOff: _cut,
     startsLater: _later,
+    logBytes: _bytes,
     ...rest
   } = found;
   if (!first) throw new Error('nothing was assessed');

@@ -1,14 +1,15 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import type { OperationName, Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
+import type { OperationName, Phase, RestoreInput, RestoreReport, RestoreResult } from '../model/operations.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { inOwnDeployment } from './own-deployment.ts';
-import type { AskedPerson, PlanConduct } from './procedures/conduct.ts';
+import { closeLookedAt, closePlacement } from './placements.ts';
 import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
+import type { AskedPerson, PlannedRestore, PlanRunner, RestoreRunner } from './procedures/step-runner.ts';
 import { RestoreQuestion } from './restore-question.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 import { cancelHint, Watching } from './watching.ts';
 import { withInstanceLock } from './with-instance-lock.ts';
 
@@ -70,28 +71,29 @@ const COMMON_CHECKS = {
 async function restore(input: RestoreInput, enter: (phase: Phase) => void, ask: AskedPerson): Promise<RestoreResult> {
   const atTheEnd: (() => Promise<unknown>)[] = [];
   const undoLater = () => Promise.reject(failure('INTERNAL', 'a plan changes nothing', 'Report it.'));
-  const afterwards: PlanConduct['afterwards'] = (...step) => void atTheEnd.push(() => act(...step));
+  const afterwards: PlanRunner['afterwards'] = (...step) => void atTheEnd.push(() => runStep(...step));
   try {
-    return await planAndRestore(input, { act, enter, undoLater, afterwards }, ask);
+    return await planAndRestore(input, { runStep, close: closePlacement, enter, undoLater, afterwards }, ask);
   } finally {
     // Of a machine that is gone meanwhile, the next rehearsal there sweeps it.
     for (const step of atTheEnd) await CancellationScope.nonCancellable(step).catch(() => undefined);
+    await CancellationScope.nonCancellable(() => closeLookedAt(input.instance));
   }
 }
 
-async function planAndRestore(input: RestoreInput, conduct: PlanConduct, ask: AskedPerson): Promise<RestoreResult> {
+async function planAndRestore(input: RestoreInput, runner: PlanRunner, ask: AskedPerson): Promise<RestoreResult> {
   const { instance } = input;
-  const { enter } = conduct;
-  const live = input.strategy === 'live';
-  const planned = await (live ? planLiveLoad : planReplacement)(conduct, input);
+  const { enter } = runner;
+  const way = input.strategy === 'live' ? await planLive(runner, input) : await planReplace(runner, input);
+  const { planned, carryOut } = way;
   const { plan, digest } = planned;
   if (input.planOnly) return { outcome: 'planned', instance, digest, plan };
-  await act('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
+  await runStep('approveRestore', planned, { summary: `check that plan ${digest} may be carried out` });
   enter('wait for the lock');
-  const isDown = live || plan.serverRunId !== undefined ? {} : { interrupts: true as const };
+  const isDown = input.strategy === 'live' || plan.serverRunId !== undefined ? {} : { interrupts: true as const };
   const options = { instance, kind: 'restore', waitSeconds: LOCK_WAIT_SECONDS, ...isDown } as const;
   const report = await withInstanceLock(options, (held) =>
-    (live ? loadLive : replaceFromRdb)({ act, enter, ask, undoLater: held.undoLater }, planned, workflowInfo().runId),
+    carryOut({ runStep, close: closePlacement, enter, ask, undoLater: held.undoLater }, workflowInfo().runId),
   );
   if (report.outcome === 'restored') return report;
   throw failure(
@@ -99,4 +101,19 @@ async function planAndRestore(input: RestoreInput, conduct: PlanConduct, ask: As
     `${instance} was locked for too long: ${report.because}`,
     `Look at ${inOwnDeployment(WORKFLOW_IDS.lock(instance))}, then start again.`,
   );
+}
+
+interface Way {
+  planned: PlannedRestore;
+  carryOut(runner: RestoreRunner, operationId: string): Promise<RestoreReport>;
+}
+
+async function planLive(runner: PlanRunner, input: RestoreInput): Promise<Way> {
+  const planned = await planLiveLoad(runner, input);
+  return { planned, carryOut: (locked, operationId) => loadLive(locked, planned, operationId) };
+}
+
+async function planReplace(runner: PlanRunner, input: RestoreInput): Promise<Way> {
+  const planned = await planReplacement(runner, input);
+  return { planned, carryOut: (locked, operationId) => replaceFromRdb(locked, planned, operationId) };
 }

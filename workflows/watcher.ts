@@ -19,7 +19,7 @@ import { questionOf } from '../model/watch-page.ts';
 import { failure } from './failures.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 import { startRecovery } from './start-recovery.ts';
-import { act } from './steps.ts';
+import { runStep } from './steps.ts';
 import { WatchDisplay } from './watch-display.ts';
 import type { WatchDecision } from './watch-messages.ts';
 import { sidesOf } from './watch-sides.ts';
@@ -59,7 +59,7 @@ export class Watcher {
     this.#stay = new CancellationScope();
     try {
       const news = await this.#stay.run(() =>
-        act('watchInstance', deadBefore ? { ...input, deadBefore } : input, {
+        runStep('watchInstance', deadBefore ? { ...input, deadBefore } : input, {
           summary: `look at ${this.#instance} until something changes`,
         }),
       );
@@ -144,7 +144,7 @@ export class Watcher {
     if (this.memory.question) return 'asked';
     const { deadBefore } = this.memory;
     const input = { instance: this.#instance, ...(deadBefore ? { deadBefore } : {}) };
-    const view = await act('lookAtInstance', input, { summary: `look at ${this.#instance} because of an alarm` });
+    const view = await runStep('lookAtInstance', input, { summary: `look at ${this.#instance} because of an alarm` });
     if (isFailing(this.memory.known)) return this.#decide(view);
     if (view.locked) return `held back: ${view.locked} is running`;
     const { settings, worker } = view;

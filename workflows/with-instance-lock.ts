@@ -13,20 +13,13 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import {
-  type Blocked,
-  conflictOf,
-  type LockHolder,
-  type OperationKind,
-  putBackText,
-  type UndoEntry,
-  type Undone,
-} from '../model/lock.ts';
+import { type Blocked, conflictOf, type LockHolder, type OperationKind, putBackText, type Undone } from '../model/lock.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { instanceLock, type LockInput } from './instance-lock.ts';
 import { type LockReport, lockReportSignal, pingSignal, releaseSignal, undoSignal, wantedSignal } from './lock-messages.ts';
 import { inOwnDeployment } from './own-deployment.ts';
+import type { UndoEntry } from './undo-procedures.ts';
 
 type Lock = ChildWorkflowHandle<typeof instanceLock>;
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import type { RedisClient } from '../../redis/client.ts';
-import type { ProtectedInstance, World } from '../world.ts';
+import type { ProtectedInstance } from '../world.ts';
 
 /** What a load sets and nobody may keep: with these a Redis starts as the replica of a worker that is gone. */
 const OURS = /^\s*(replicaof|slaveof|masterauth|masteruser)\s/i;
@@ -10,8 +10,8 @@ const OURS = /^\s*(replicaof|slaveof|masterauth|masteruser)\s/i;
 export type ConfigFileState = { state: 'mended' | 'spoilt'; path: string; names: string[] };
 
 /** The lines that a load may leave in redis.conf, where that is at hand. They may hold a password, and stay on this machine. */
-export async function followLines(world: World, target: ProtectedInstance, client: RedisClient): Promise<string[]> {
-  const path = await pathOf(world, target, client);
+export async function followLines(target: ProtectedInstance, client: RedisClient): Promise<string[]> {
+  const path = await pathOf(target, client);
   return path === undefined ? [] : linesOf(path);
 }
 
@@ -20,11 +20,10 @@ export async function followLines(world: World, target: ProtectedInstance, clien
  * same command, with the settings that were put back.
  */
 export async function mendConfigFile(
-  world: World,
   target: ProtectedInstance,
   { client, before }: { client: RedisClient; before: readonly string[] },
 ): Promise<ConfigFileState | undefined> {
-  const path = await pathOf(world, target, client);
+  const path = await pathOf(target, client);
   if (path === undefined) return undefined;
   const added = async (): Promise<string[]> => (await linesOf(path)).filter((line) => !before.includes(line));
   const found = await added();
@@ -39,8 +38,8 @@ export async function mendConfigFile(
   return { state: 'spoilt', path, names };
 }
 
-async function pathOf(world: World, { process }: ProtectedInstance, client: RedisClient): Promise<string | undefined> {
-  if (process?.host !== world.host) return undefined;
+async function pathOf({ control }: ProtectedInstance, client: RedisClient): Promise<string | undefined> {
+  if (!control?.isAtHand) return undefined;
   return (await client.info('server')).get('config_file') || undefined;
 }
 

@@ -68,12 +68,12 @@ export class Load {
     const attempts = await control.run(async (client) =>
       beginAttempt(directory, this.#world.now(), await client.info('persistence')),
     );
-    const lines = await control.run((client) => followLines(this.#world, this.#target, client));
+    const lines = await control.run((client) => followLines(this.#target, client));
     const failed = (await this.#stands(control)) === 'new' ? undefined : await this.#load(control, now).then(nothing, asError);
     const refusedMs = this.#world.now() - attempts.firstMs;
     const stands = await this.#end(control, attempts);
     if (failed && (stands !== 'new' || isOfTheLog(failed))) throw this.#saying(failed, stands);
-    const configFile = await control.run((client) => mendConfigFile(this.#world, this.#target, { client, before: lines }));
+    const configFile = await control.run((client) => mendConfigFile(this.#target, { client, before: lines }));
     return {
       runId: now.runId,
       writesRefusedSeconds: refusedMs / 1000,

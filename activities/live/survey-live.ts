@@ -34,15 +34,15 @@ export const createLiveSurveyActivities = (world: World) => ({
     const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
     return {
       target: await withClasses(target, { ...facts, ...said, identity }),
-      live: { ...conditions, ...(await diskOf(world, target)), workerAddress, ...(path ? { path } : {}) },
+      live: { ...conditions, ...(await diskOf(target)), workerAddress, ...(path ? { path } : {}) },
     };
   },
 });
 
 /** Of its own files, where they are on this machine. */
-async function diskOf(world: World, { process }: ProtectedInstance): Promise<Pick<LiveFacts, 'disk'>> {
-  if (process?.host !== world.host) return {};
-  const layout = await process.open().dataLayout();
+async function diskOf({ control, files }: ProtectedInstance): Promise<Pick<LiveFacts, 'disk'>> {
+  if (!control?.isAtHand || !files?.isAtHand) return {};
+  const { layout } = files.open(await control.open().dataLayout());
   const { freeBytes } = await spaceReport(layout);
   return { disk: { dir: layout.dir, freeBytes } };
 }

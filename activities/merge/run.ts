@@ -90,7 +90,7 @@ async function compared(world: World, plan: MergePlan, copied: Copied): Promise<
     onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
   });
   const at = new Date(world.now()).toISOString();
-  return { at, classes: missing.classes, needs: await readNeeds(world, target, { server, to, missing }) };
+  return { at, classes: missing.classes, needs: await readNeeds(target, { server, to, missing }) };
 }
 
 async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {
@@ -104,7 +104,7 @@ async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied)
     using to = await openRedis(target.connection);
     const server = await readServerFacts(to);
     await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
-    const binary = await binaryFor(world, target, to, server);
+    const binary = await binaryFor(target, server);
     const password = randomBytes(24).toString('base64url');
     const source = {
       repository: await world.repository(),
@@ -124,9 +124,9 @@ async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied)
 }
 
 /** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. */
-async function binaryFor(world: World, target: ProtectedInstance, to: RedisClient, server: ServerFacts): Promise<string> {
-  const pid = target.process?.host === world.host ? (await to.info('server')).number('process_id') : undefined;
-  const binary = await findServerBinary(pid === undefined ? {} : { runningPid: pid });
+async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promise<string> {
+  const { program } = target.files?.isAtHand ? await target.files.throwAway() : {};
+  const binary = await findServerBinary(program === undefined ? {} : { explicit: program });
   refuseNewer(await serverVersion(binary), server, target.name);
   return binary;
 }

@@ -8,12 +8,14 @@ import { createMendLogActivities } from './mend-log.ts';
 import { createPutBackDataActivities } from './put-back-data.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRestartActivities, type RestartOptions } from './restart.ts';
+import { createServerActivities } from './server.ts';
 import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
 import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
 /** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
 export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
+  ...createServerActivities(world),
   ...createSetAsideActivities(world),
   ...createMendLogActivities(world),
   ...createPutBackDataActivities(world),
@@ -28,7 +30,7 @@ export const createRecoveryActs = (world: World, options: RestartOptions & Serve
     const target = await world.instance(instance);
     currentJob().progress({ stage: 'primary', note: 'it stops following' });
     using client = await openRedis(target.connection);
-    await refuseStranger(world.host, target, client);
+    await refuseStranger(target, client);
     const { keys } = await becomePrimary(client);
     return { keys };
   },

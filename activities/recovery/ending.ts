@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { runsIn, signOf } from '../../model/log-signatures.ts';
-import type { Platform } from '../../platforms/platform.ts';
+import type { Assessment } from '../../model/recovery.ts';
+import type { Control } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import type { RedisInfo } from '../../redis/info.ts';
@@ -34,8 +35,7 @@ export async function quickly<T>(
  * @throws RecoveryError `TARGET_IDENTITY`
  */
 export async function refuseAnother(target: ProtectedInstance): Promise<void> {
-  const here = target.process?.host; // an act is done on the machine of its Redis
-  if (here !== undefined) await quickly(target.connection, (client) => refuseStranger(here, target, client));
+  await quickly(target.connection, (client) => refuseStranger(target, client));
 }
 
 /** What a living Redis says of itself. */
@@ -47,7 +47,7 @@ export const quickInfo = ({ connection }: ProtectedInstance, withinMs?: number):
  * which saves where there are save points. Idempotent.
  * @throws RecoveryError `TARGET_IDENTITY` if another Redis answers in its place
  */
-export async function endWithoutSave(target: ProtectedInstance, platform: Platform): Promise<void> {
+export async function endWithoutSave(target: ProtectedInstance, platform: Control): Promise<void> {
   if ((await platform.status()).running) {
     await refuseAnother(target);
     await quickly(target.connection, async (client) => {
@@ -71,7 +71,7 @@ const HEED_AGAIN_WITHIN_MS = 1_000;
  */
 export async function endWithSave(
   target: ProtectedInstance,
-  platform: Platform,
+  platform: Control,
   info: RedisInfo | undefined,
   { kill = false }: { kill?: boolean } = {},
 ): Promise<void> {
@@ -91,7 +91,7 @@ export async function endWithSave(
 }
 
 /** One that has heeded the signal, and saves, gets the time that it needs. */
-async function stopHeeding(platform: Platform, withinMs?: number): Promise<void> {
+async function stopHeeding(platform: Control, withinMs?: number): Promise<void> {
   const { signal } = currentJob();
   try {
     await platform.stop(signal, withinMs);
@@ -101,3 +101,14 @@ async function stopHeeding(platform: Platform, withinMs?: number): Promise<void>
     await platform.stop(signal);
   }
 }
+
+/** @throws RecoveryError `RESTORE_REFUSED` if another Redis than the one that was looked at has loaded its data and answers */
+export async function refuseWhenServing(target: ProtectedInstance, { server }: Pick<Assessment, 'server'>): Promise<void> {
+  const info = await quickInfo(target);
+  if (info && !info.flag('loading') && info.get('run_id') !== server?.runId) throw servesNow(target.name);
+}
+
+const servesNow = (instance: string) =>
+  new RecoveryError('RESTORE_REFUSED', `${instance} answers by now, and has loaded what it could: its files are left to it`, {
+    next: 'Start the recovery again: it looks at everything anew.',
+  });

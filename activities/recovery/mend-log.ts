@@ -2,10 +2,9 @@ import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { cutText, damageText, type LogDamage } from '../../model/log-damage.ts';
-import type { ActInput } from '../../model/recovery.ts';
 import { type CutAside, cutBefore, cutLog, writeLogLook } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
-import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import type { DataLayout } from '../../platforms/platform.ts';
 import { removeScratches } from '../../platforms/process/scratch-places.ts';
 import { startScratch } from '../../platforms/process/scratch-server.ts';
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
@@ -13,14 +12,13 @@ import { findDamage } from '../../redis/aof/damage.ts';
 import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
 import { openRedis } from '../../redis/client.ts';
 import { currentJob } from '../job-context.ts';
-import { requireProcess } from '../places.ts';
-import type { World } from '../world.ts';
-import { endWithoutSave, refuseAnother } from './ending.ts';
-import { refuseWhenServing } from './set-aside.ts';
+import { requireFiles } from '../places.ts';
+import type { ThrowAwayNeeds, World } from '../world.ts';
+import type { InLayout } from './set-aside.ts';
 
 const NEW_DEFAULT = 'appendonlydir';
 
-export interface MendLogInput extends ActInput {
+export interface MendLogInput extends InLayout {
   /** Whole commands that stand behind the damage may be lost. */
   mayLoseCommands?: boolean;
 }
@@ -38,20 +36,16 @@ export interface MendedLog {
 export const createMendLogActivities = (world: World) => ({
   /**
    * Cuts a damaged log behind its last whole command, on a copy that a throw-away Redis has loaded first, and keeps the original.
-   * Redis is started by `restartServer`. A retry goes on where the last attempt ended. Why it is no way is remembered, so that
+   * Redis must be stopped. A retry goes on where the last attempt ended. Why it is no way is remembered, so that
    * the next look plans another one.
    * @throws RecoveryError `LOG_MALFORMED` where the damage is another than the end, or a Redis cannot load what is left;
-   *   `RESTORE_REFUSED` if Redis serves by now; `TARGET_DISK_FULL`
+   *   `TARGET_DISK_FULL`
    */
-  async mendLog({ instance, assessment, mayLoseCommands = false }: MendLogInput): Promise<MendedLog> {
+  async mendLog({ instance, layout: ofConf, mayLoseCommands = false }: MendLogInput): Promise<MendedLog> {
     await world.requireLock(instance);
     const { progress, signal, operationId } = currentJob();
-    const target = await world.instance(instance);
-    const platform = requireProcess(target).open();
-    const layout = await platform.dataLayout();
-    await refuseAnother(target);
-    await refuseWhenServing(target, assessment);
-    await endWithoutSave(target, platform);
+    const files = requireFiles(await world.instance(instance));
+    const { layout } = files.open(ofConf);
     const note = `reading the log in ${layout.dir} for the place where it is damaged`;
     const damage = await findDamage(layout, { signal, onProgress: (doneBytes) => progress({ stage: 'mend', note, doneBytes }) });
     await writeLogLook(layout, damage);
@@ -73,7 +67,7 @@ export const createMendLogActivities = (world: World) => ({
           async prove(copy, trial) {
             progress({ stage: 'mend', note: 'loading the cut copy in a throw-away Redis' });
             await layOutTrial(layout, { name: damage.name, path: copy }, shortened, trial);
-            await loads(platform, layout, trial);
+            await loads(await files.throwAway(), layout, trial);
           },
         },
       );
@@ -100,15 +94,14 @@ const inPlaceText = (tail: string): string =>
   `There was no room for a copy, so the log was cut where it lies; ${tail} has what was cut off: appended to it, the log is as it was`;
 
 /** @throws RecoveryError `LOG_MALFORMED` if no Redis can load it. Where there is no program to try it with, Redis itself does. */
-async function loads(platform: Platform, layout: DataLayout, directory: string): Promise<void> {
-  const { program } = await platform.trace();
+async function loads({ program, directives }: ThrowAwayNeeds, layout: DataLayout, directory: string): Promise<void> {
   const { signal, progress } = currentJob();
   const binary = await findServerBinary(program === undefined ? {} : { explicit: program }).catch(() => undefined);
   if (binary === undefined) return progress({ stage: 'mend', note: 'not tried first: no redis-server was found here' });
   const { appenddirname, appendfilename } = layout;
   try {
     const scratch = await startScratch({
-      ...{ binary, directory, appendfilename, signal, directives: await platform.loadDirectives() },
+      ...{ binary, directory, appendfilename, signal, directives },
       ...(appenddirname === NEW_DEFAULT ? {} : { appenddirname }), // Redis 6 does not know it
       openClient: (connection) => openRedis(connection),
       onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>

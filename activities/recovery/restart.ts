@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { RecoveryError } from '../../model/errors.ts';
 import { unstartable } from '../../model/plan-next-start.ts';
 import type { ActInput, Assessment } from '../../model/recovery.ts';
 import {
@@ -11,15 +11,17 @@ import {
   spaceReport,
   writeRestart,
 } from '../../platforms/data-directory.ts';
-import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { reasonIn } from '../../platforms/process/log-tail.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
 import { lookAtNextStart } from '../next-start.ts';
-import { requireProcess } from '../places.ts';
+import { requireControl, requireFiles } from '../places.ts';
 import type { ProtectedInstance, World } from '../world.ts';
-import { endWithoutSave, endWithSave, quickInfo, refuseAnother } from './ending.ts';
+import { endWithSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
+import { type ServerState, stateOf } from './server.ts';
+import type { InLayout } from './set-aside.ts';
 
 export interface RestartInput extends ActInput {
   /** A person wants it now. */
@@ -28,14 +30,17 @@ export interface RestartInput extends ActInput {
   kill?: boolean;
 }
 
-export interface Restarted {
-  /** Just before the start, by our clock. */
-  beforeMs: number;
-  /** Why nothing was done. */
-  skipped?: string;
-  /** An attempt before this one did it, and its answer was lost. */
-  doneBefore?: true;
+/** What is known beside the data, before it is decided. */
+export interface KnownRestart {
+  last?: RestartRecord;
+  /** There is nothing that Redis would load. */
+  hasNoData: boolean;
 }
+
+/** `skipped`: why nothing is done. Else what is written down before anything is ended, and who is to be ended, if anybody runs. */
+export type RestartDecision =
+  | { skipped: string; beforeMs: number }
+  | { record: RestartRecord; isNew: boolean; end?: { identity: string } };
 
 const LAST_LINES = 40;
 
@@ -44,60 +49,128 @@ export interface RestartOptions {
   silentAfterMs?: number;
 }
 
+/**
+ * The steps of a restart; workflows/procedures/restart-server.ts has their order. Nothing of it ends a Redis that was started
+ * meanwhile, and none is started again whose start has failed, because a second start can destroy what is left.
+ */
 export const createRestartActivities = (world: World, { silentAfterMs }: RestartOptions = {}) => ({
-  /**
-   * Ends Redis if it runs, so that its files hold all it had, and starts it. Once in `restartEveryMs`, unless a person wants it
-   * or the same assessment has changed its files. A retry goes on where the last attempt ended: it never ends a Redis that was
-   * started meanwhile, and never starts one again whose start has failed, because a second start can destroy what is left.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `STOP_FAILED` for one that hangs, while nobody has approved its `kill`; `START_FAILED`; `TARGET_IDENTITY` if another Redis answers in its place
-   */
-  async restartServer(input: RestartInput): Promise<Restarted> {
-    await world.requireLock(input.instance);
-    const { progress } = currentJob();
-    const target = await world.instance(input.instance);
-    const platform = requireProcess(target).open();
-    await refuseAnother(target);
-    const layout = await platform.dataLayout();
+  /** What the last restart has left beside the data. Read-only. */
+  async readRestart({ instance, layout: ofConf }: InLayout): Promise<KnownRestart> {
+    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
     const last = await readRestart(layout);
-    const own = last && isSameAct(last, input) ? last : undefined;
-    if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
-    const [{ running, pid }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
-    if (own?.started && !running) throw failedBefore(input.instance, reasonIn(await platform.logs(LAST_LINES)));
-    const skipped = running ? alreadyRestarted(input, own, pid, info?.get('run_id')) : undefined;
-    if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped, ...(own?.started ? { doneBefore: true as const } : {}) };
-    if (!own) refuseTooSoon(world.now(), last, input);
-    if (!running && (await hasNoData(layout))) await refuseFollowers(target, input.assessment.replicas);
-    if (running && !own && !input.approved) await refuseUnstartable(target, platform);
-    const record = own ?? (await begin(world, layout, input, pid));
-    if (running) {
-      progress({ stage: 'stop', note: `stopping ${platform.description}` });
-      await end(input, target, platform, () => endWithSave(target, platform, info, input));
-    }
-    if (input.assessment.acts.some(({ act }) => act === 'set-aside')) await noteStart(layout, record.operationId);
-    return start(world, platform, layout, record);
+    return { ...(last ? { last } : {}), hasNoData: await hasNoData(layout) };
   },
 
   /**
-   * Ends the empty Redis that ignores its append-only files, without a save, and makes their manifest again from their names.
-   * Redis is started by `restartServer`. A retry finds the manifest whole.
-   * @throws RecoveryError `MANIFEST_INVALID` where the names can be read in several ways; nothing is changed then but the end
+   * Whether Redis may be restarted, and by what: once in `restartEveryMs`, unless a person wants it or the same assessment has
+   * changed its files. Changes nothing.
+   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
    */
-  async rebuildManifest({ instance }: ActInput): Promise<{ files: string[] }> {
+  async decideRestart({ last, hasNoData, ...input }: RestartInput & KnownRestart): Promise<RestartDecision> {
+    const target = await world.instance(input.instance);
+    const platform = requireControl(target).open();
+    await refuseAnother(target);
+    const own = last && isSameAct(last, input) ? last : undefined;
+    if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
+    const [{ running, identity, name = '' }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
+    const skipped = running ? alreadyRestarted(input, own, { identity, name, runId: info?.get('run_id') }) : undefined;
+    if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
+    if (!own) refuseTooSoon(world.now(), last, input);
+    if (!running && hasNoData) await refuseFollowers(target, input.assessment.replicas);
+    if (running && !own && !input.approved) await refuseUnstartable(target, platform);
+    const record = own ?? newRecord(world.now(), input, identity);
+    return { record, isNew: own === undefined, ...(identity === undefined ? {} : { end: { identity } }) };
+  },
+
+  /**
+   * Written before what it says. Where it cannot be, on a full disk, the limit is not kept: a Redis that is down comes first.
+   * @param starts - right before a start: sizes of the logs are added, for what Redis then cuts off
+   * @param withoutData - of what was set aside: from this start on it is not put back any more
+   */
+  async noteRestart({ instance, layout: ofConf, record, starts, withoutData }: NoteInput): Promise<{ record: RestartRecord }> {
     await world.requireLock(instance);
-    const { progress, operationId } = currentJob();
+    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
+    if (withoutData) await noteStart(layout, record.operationId, withoutData);
+    const noted = starts ? { ...record, logBytes: await logBytes(layout) } : record;
+    if (!(await writeRestart(layout, noted))) currentJob().progress({ stage: 'stop', note: `${layout.dir} cannot be written` });
+    return { record: noted };
+  },
+
+  /**
+   * Ends the very Redis that was decided on, so that its files hold all it had. Idempotent.
+   * @throws RecoveryError `STOP_FAILED` for one that hangs, while nobody has approved its `kill`
+   */
+  async endServer({ instance, identity, kill = false }: EndInput): Promise<ServerState> {
+    await world.requireLock(instance);
+    const { progress, signal } = currentJob();
     const target = await world.instance(instance);
-    const platform = requireProcess(target).open();
-    const layout = await platform.dataLayout();
-    progress({ stage: 'manifest', note: `stopping ${platform.description}` });
-    await endWithoutSave(target, platform);
+    const platform = requireControl(target).open();
+    const status = await platform.status();
+    if (status.running && status.identity !== identity) return stateOf(platform); // an attempt before this one has ended it
+    progress({ stage: 'stop', note: `stopping ${platform.description}` });
+    try {
+      await endWithSave(target, platform, await quickInfo(target, silentAfterMs), { kill });
+    } catch (error) {
+      const hangs = error instanceof RecoveryError && error.code === 'STOP_FAILED';
+      if (!hangs || !kill) throw error;
+      progress({ stage: 'stop', note: `${status.name} of ${instance} does not end: killing it` });
+      await platform.kill(identity, signal);
+      await platform.stop(signal); // what it has left behind: children that save, the supervisor's wish to bring it up again
+    }
+    return stateOf(platform);
+  },
+
+  /**
+   * Starts Redis, once: a retry that does not find it running cannot know how far the attempt before it came, unless nothing
+   * was logged since, and leaves it to be looked at anew. @throws RecoveryError `START_FAILED`
+   */
+  async startOnce({ instance, loggedAtMs }: StartInput): Promise<{ beforeMs: number } | { unsure: string }> {
+    await world.requireLock(instance);
+    const { signal, progress, attempt } = currentJob();
+    const platform = requireControl(await world.instance(instance)).open();
+    const beforeMs = world.now();
+    if (attempt > 1) {
+      const now = await stateOf(platform);
+      const isSilent = loggedAtMs !== undefined && now.loggedAtMs === loggedAtMs;
+      if (!now.running && !isSilent) return { unsure: unsureText(instance, await platform.logs(LAST_LINES)) };
+    }
+    progress({ stage: 'start', note: `starting ${platform.description}` });
+    await platform.start(signal);
+    return { beforeMs };
+  },
+
+  /**
+   * Makes the manifest of append-only files again from their names. Redis must be stopped. A retry finds the manifest whole.
+   * @throws RecoveryError `MANIFEST_INVALID` where the names can be read in several ways; nothing is changed then
+   */
+  async rebuildManifest({ instance, layout: ofConf }: InLayout): Promise<{ files: string[] }> {
+    await world.requireLock(instance);
+    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
     // Alone in the directory: a late attempt must not bring an old manifest back under a Redis that runs.
-    const files = await inOperation(layout, `${operationId}-copy`, undefined, async ({ dir }) => {
-      if ((await platform.status()).running) throw cameBack(instance);
-      return rebuildAofManifest(join(dir, layout.appenddirname), layout.appendfilename);
-    });
+    const files = await inOperation(layout, `${currentJob().operationId}-copy`, undefined, ({ dir }) =>
+      rebuildAofManifest(join(dir, layout.appenddirname), layout.appendfilename),
+    );
     return { files: files.map(({ name }) => name) };
   },
 });
+
+interface StartInput {
+  instance: string;
+  /** When a Redis logged last there: as long as that is so, none was started. */
+  loggedAtMs?: number;
+}
+
+interface EndInput {
+  instance: string;
+  identity: string;
+  kill?: boolean;
+}
+
+export interface NoteInput extends InLayout {
+  record: RestartRecord;
+  starts?: true;
+  withoutData?: Pick<ServerState, 'loggedAtMs'>;
+}
 
 const hasNoData = async (layout: DataLayout): Promise<boolean> => (await spaceReport(layout)).dataBytes === 0;
 
@@ -108,17 +181,16 @@ const isSameAct = ({ instance, operationId, assessedAt }: RestartRecord, { asses
 function alreadyRestarted(
   { assessment: { platform, server } }: RestartInput,
   own: RestartRecord | undefined,
-  pid: number | undefined,
-  runId: string | undefined,
+  { identity, name, runId }: { identity: string | undefined; name: string; runId: string | undefined },
 ): string | undefined {
   const before = own ?? platform;
-  if (before && before.pid !== pid) return `it runs as process ${pid} since then`;
+  if (before && before.identity !== identity) return `it runs as ${name} since then`;
   if (server && runId !== undefined && server.runId !== runId) return `it is run ${runId} since then`;
   return undefined;
 }
 
 /** A Redis that runs is not ended for one that cannot start, unless a person says so. */
-async function refuseUnstartable({ name, connection }: ProtectedInstance, platform: Platform): Promise<void> {
+async function refuseUnstartable({ name, connection }: ProtectedInstance, platform: Control): Promise<void> {
   const next = await lookAtNextStart(platform, connection, undefined, currentJob().signal);
   if (next.outcome !== 'fails') return;
   const { code, message, next: step } = unstartable(name, next.lastLines);
@@ -135,6 +207,8 @@ function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instanc
   if (agoMs >= assessment.settings.restartEveryMs) return;
   // Once: what seems mended and fails again is for a person to say.
   if (isMended(assessment) && !last.mended) return;
+  // Whether that one started anything is not known: it was looked at anew since.
+  if (last.operationId === currentJob().operationId && last.unsure !== undefined) return;
   // Not the same start again: other files are loaded.
   if (last.operationId === currentJob().operationId && assessment.acts.some(({ act }) => CHANGES_FILES.includes(act))) return;
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
@@ -145,59 +219,19 @@ function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instanc
   );
 }
 
-/** Written before anything is ended. Where it cannot be, on a full disk, the limit is not kept: a Redis that is down comes first. */
-async function begin(world: World, layout: DataLayout, input: RestartInput, pid?: number): Promise<RestartRecord> {
-  const record: RestartRecord = {
-    instance: input.instance,
-    operationId: currentJob().operationId,
-    assessedAt: input.assessment.at,
-    atMs: world.now(),
-    ...(pid === undefined ? {} : { pid }),
-    ...(isMended(input.assessment) ? { mended: true as const } : {}),
-  };
-  const { progress } = currentJob();
-  if (!(await writeRestart(layout, record))) progress({ stage: 'stop', note: `${layout.dir} cannot be written` });
-  return record;
-}
-
-/** What a signal doesn't end, kill -9 does, if a person has approved it. */
-async function end(input: RestartInput, { name }: ProtectedInstance, platform: Platform, politely: () => Promise<void>) {
-  const { signal, progress } = currentJob();
-  const { pid } = await platform.status();
-  try {
-    await politely();
-  } catch (error) {
-    const hangs = error instanceof RecoveryError && error.code === 'STOP_FAILED';
-    if (!hangs || !input.kill || pid === undefined) throw error;
-    progress({ stage: 'stop', note: `process ${pid} of ${name} does not end: killing it` });
-    await platform.kill(pid, signal);
-    await platform.stop(signal); // what it has left behind: children that save, the supervisor's wish to bring it up again
-  }
-}
-
-async function start(world: World, platform: Platform, layout: DataLayout, record: RestartRecord): Promise<Restarted> {
-  const { signal, progress } = currentJob();
-  const begun: RestartRecord = { ...record, logBytes: await logBytes(layout) };
-  await writeRestart(layout, begun);
-  const beforeMs = world.now();
-  progress({ stage: 'start', note: `starting ${platform.description}` });
-  try {
-    await platform.start(signal);
-  } catch (error) {
-    if (error instanceof RecoveryError && error.code === 'START_FAILED')
-      await writeRestart(layout, { ...record, failed: messageOf(error) });
-    throw error;
-  }
-  await writeRestart(layout, { ...begun, started: true });
-  return { beforeMs };
-}
+const newRecord = (nowMs: number, input: RestartInput, identity: string | undefined): RestartRecord => ({
+  instance: input.instance,
+  operationId: currentJob().operationId,
+  assessedAt: input.assessment.at,
+  atMs: nowMs,
+  ...(identity === undefined ? {} : { identity }),
+  ...(isMended(input.assessment) ? { mended: true as const } : {}),
+});
 
 const failedBefore = (instance: string, why: string) =>
   new RecoveryError('START_FAILED', why, {
     next: `Look at ${instance} anew before it is started again: the reason stands in its log.`,
   });
 
-const cameBack = (instance: string) =>
-  new RecoveryError('STOP_FAILED', `something started ${instance} again before its manifest was there`, {
-    next: 'Stop the supervisor that does so, or configure its unit as platform.start.systemd.',
-  });
+const unsureText = (instance: string, lines: string[]): string =>
+  `the worker died while it started ${instance}, which does not run: ${reasonIn(lines)}`;

@@ -1,14 +1,14 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
 import type { ServesAgain } from '../../model/recovery.ts';
-import { readRestart } from '../../platforms/data-directory.ts';
-import type { Platform } from '../../platforms/platform.ts';
+import type { Control } from '../../platforms/platform.ts';
 import { reasonIn } from '../../platforms/process/log-tail.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import type { RedisInfo } from '../../redis/info.ts';
 import { lastLoad } from '../../redis/loading.ts';
 import { probeWrite } from '../../redis/probe-write.ts';
 import { askLoaded, watchProcess } from '../await-load.ts';
+import { requireControl } from '../places.ts';
 import { refuseStranger } from '../stranger.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
@@ -25,27 +25,36 @@ export interface ServesAgainOptions {
 export interface AwaitInput {
   instance: string;
   sinceMs: number;
-  fromAfar?: boolean;
 }
 
-export const createServesAgainActivities = (world: World, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => ({
-  /**
-   * Waits until Redis serves: loaded, a primary, PONG, a write taken and read again. For as long as it goes on loading; a
-   * platform that we see must have its process. Changes nothing but a probe key of its own, which it deletes. Safe to retry.
-   * @param sinceMs - the begin of the outage or of the start, for what people see
-   * @param fromAfar - not on its machine: its process and its log are not looked at
-   * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
-   *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
-   */
-  async awaitServesAgain({ instance, sinceMs, fromAfar }: AwaitInput): Promise<ServesAgain> {
+export const createServesAgainActivities = (world: World, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => {
+  return {
+    /**
+     * Waits until Redis serves: loaded, a primary, PONG, a write taken and read again. For as long as it goes on loading; a
+     * platform that we see must have its process. Changes nothing but a probe key of its own, which it deletes. Safe to retry.
+     * @param sinceMs - the begin of the outage or of the start, for what people see
+     * @param logBytes - sizes of its logs right before the start: what it cut off since is lost
+     * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
+     *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
+     */
+    async awaitServesAgain({ logBytes, ...input }: AwaitInput & { logBytes?: Record<string, number> }): Promise<ServesAgain> {
+      const control = requireControl(await world.instance(input.instance)).open();
+      return servesAgain(input, { control, logBytes });
+    },
+
+    /** The same where nobody is beside its platform: its process and its log are not looked at. */
+    awaitServesFromAfar: (input: AwaitInput): Promise<ServesAgain> => servesAgain(input),
+  };
+
+  async function servesAgain({ instance, sinceMs }: AwaitInput, seen?: SeenServer): Promise<ServesAgain> {
     const target = await world.instance(instance);
-    const platform = fromAfar ? undefined : target.process?.open();
+    const platform = seen?.control;
     const { info, unproved } = await untilServing(target, platform, {
       seconds: () => (world.now() - sinceMs) / 1000,
       patience: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),
     });
     const servedAt = new Date(world.now()).toISOString();
-    const told = platform ? await logOf(platform, info.number('process_id') ?? 0) : { warnings: [] };
+    const told = seen ? await logOf(seen, info.number('process_id') ?? 0) : { warnings: [] };
     const keysLoaded = lastLoad(info).keysLoaded ?? told.keysLoaded;
     return {
       runId: info.get('run_id') ?? '',
@@ -54,8 +63,13 @@ export const createServesAgainActivities = (world: World, { refusedForMs = 10_00
       ...(keysLoaded === undefined ? {} : { keysLoaded }),
       warnings: [...(unproved ? [unproved] : []), ...told.warnings],
     };
-  },
-});
+  }
+};
+
+interface SeenServer {
+  control: Control;
+  logBytes: Record<string, number> | undefined;
+}
 
 interface Serving {
   info: RedisInfo;
@@ -71,13 +85,13 @@ interface Waiting {
 
 async function untilServing(
   target: ProtectedInstance,
-  platform: Platform | undefined,
+  platform: Control | undefined,
   { seconds, patience }: Waiting,
 ): Promise<Serving> {
   using server = watchProcess(platform);
   let refusedSince: number | undefined;
   for (;;) {
-    const seen = await ask(target, seconds(), platform && target.process?.host);
+    const seen = await ask(target, seconds(), platform !== undefined);
     if (seen !== undefined && !(seen instanceof RecoveryError)) return seen;
     const lines = server.lastLines();
     if (lines && platform) throw endedLoading(target.name, platform, lines);
@@ -88,16 +102,12 @@ async function untilServing(
 }
 
 /** It serves, or why it refuses; `undefined`: it isn't there yet, or loads. */
-async function ask(
-  target: ProtectedInstance,
-  seconds: number,
-  here: string | undefined,
-): Promise<Serving | RecoveryError | undefined> {
+async function ask(target: ProtectedInstance, seconds: number, isBeside: boolean): Promise<Serving | RecoveryError | undefined> {
   try {
     return await askLoaded<Serving | RecoveryError>(
       target,
       async (client, info) => {
-        if (here !== undefined) await refuseStranger(here, target, client);
+        if (isBeside) await refuseStranger(target, client);
         return info.get('role') === 'slave' ? isReplica(target.name, info) : prove(client, info);
       },
       ({ message }) => ({ stage: 'waiting', note: `${message}, after ${Math.round(seconds)} s` }),
@@ -120,13 +130,10 @@ async function prove(client: RedisClient, info: RedisInfo): Promise<Serving> {
 }
 
 /** Only what the log of this very process says; the sizes before the start are known where a recovery has started it. */
-async function logOf(platform: Platform, pid: number): Promise<{ warnings: string[]; keysLoaded?: number }> {
+async function logOf({ control, logBytes }: SeenServer, pid: number): Promise<{ warnings: string[]; keysLoaded?: number }> {
   try {
-    const [lines, restart] = await Promise.all([
-      platform.logs(LOG_LINES),
-      platform.dataLayout().then((layout) => readRestart(layout)),
-    ]);
-    return { warnings: loadWarningsOf(lines, pid, restart?.logBytes), keysLoaded: loadFiguresOf(lines, pid)?.keysLoaded };
+    const lines = await control.logs(LOG_LINES);
+    return { warnings: loadWarningsOf(lines, pid, logBytes), keysLoaded: loadFiguresOf(lines, pid)?.keysLoaded };
   } catch (error) {
     return { warnings: [`How it loaded is not known: ${messageOf(error)}.`] }; // it serves, and that comes first
   }
@@ -139,7 +146,7 @@ const isReplica = (instance: string, info: RedisInfo) =>
     { next: 'Make it the primary by REPLICAOF NO ONE, if no other one is.' },
   );
 
-const endedLoading = (instance: string, { description }: Platform, lines: string[]) =>
+const endedLoading = (instance: string, { description }: Control, lines: string[]) =>
   new RecoveryError('START_FAILED', `${instance} ended while it was loading (${description}): ${reasonIn(lines)}`, {
     next: 'Look at it anew before it is started again: what its log says decides.',
   });

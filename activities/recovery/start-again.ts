@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { currentJob } from '../job-context.ts';
-import { requireProcess } from '../places.ts';
+import { requireControl } from '../places.ts';
 import { startWithin } from '../start-within.ts';
 import type { World } from '../world.ts';
 import { quickInfo } from './ending.ts';
@@ -20,7 +20,7 @@ export const createStartAgainActivities = (world: World) => ({
     await world.requireLock(instance);
     const { signal, progress } = currentJob();
     const target = await world.instance(instance);
-    const { open, noProgressMs } = requireProcess(target);
+    const { open, noProgressMs } = requireControl(target);
     const platform = open();
     progress({ stage: 'start', note: `seeing whether ${platform.description} runs` });
     const begun = performance.now();

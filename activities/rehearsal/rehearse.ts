@@ -71,7 +71,7 @@ async function tryIt(
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
   const instance = await world.instance(plan.instance);
   const { manifest, placeInLog } = await sourceOf(world, plan);
-  const { binary, server } = await binaryFor(world, instance, manifest);
+  const { binary, server } = await binaryFor(instance, manifest);
   await requireMemory({ manifest, log });
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
@@ -79,7 +79,7 @@ async function tryIt(
   await requireRoom(directory, plan, log);
   const material = await stageMaterial(world, plan, { directory, instance, manifest });
   const databases = databasesOf(target, manifest);
-  const throwAway = await startThrowAway(world, instance, { directory, binary, server, databases, signal });
+  const throwAway = await startThrowAway(instance, { directory, binary, server, databases, signal });
   const guard = await Guard.over(throwAway, { memory, signal });
   try {
     const countedAtMs = Math.round(world.now() + (target.clockOffsetMs ?? 0));

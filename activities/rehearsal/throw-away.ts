@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
@@ -11,7 +10,7 @@ import { type Scratch, startScratch } from '../../platforms/process/scratch-serv
 import { findServerBinary } from '../../platforms/process/server-binary.ts';
 import { serverVersion } from '../../platforms/process/server-version.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
-import type { ProtectedInstance, World } from '../world.ts';
+import type { ProtectedInstance } from '../world.ts';
 
 /** A throw-away Redis that refuses of a log what the target would refuse. */
 export interface ThrowAway {
@@ -32,11 +31,10 @@ const OURS = new Set(['AUTH', 'INFO', 'PING', 'REPLICAOF', 'CONFIG', 'SAVE', 'PS
  * @throws RecoveryError `CONFIG_INVALID` when there is none, `RESTORE_REFUSED` for one that cannot load the backup
  */
 export async function binaryFor(
-  world: World,
   target: ProtectedInstance,
   manifest: SnapshotManifest,
 ): Promise<{ binary: string; server: Server }> {
-  const binary = await findServerBinary(await programOf(world, target));
+  const binary = await findServerBinary(await programOf(target));
   const server = await serverVersion(binary);
   const { loadable, why } = canLoad(server, manifest.rdb);
   if (loadable !== 'no') return { binary, server };
@@ -45,18 +43,11 @@ export async function binaryFor(
   });
 }
 
-async function programOf(world: World, { process }: ProtectedInstance): Promise<{ explicit?: string; runningPid?: number }> {
-  if (process?.host !== world.host) return {};
-  const platform = process.open();
-  const { pid } = await platform.status();
-  if (pid !== undefined) return { runningPid: pid };
-  const { program } = await platform.trace();
-  const isThere = program !== undefined && (await access(program).then(yes, no));
-  return isThere ? { explicit: program } : {};
+async function programOf({ files }: ProtectedInstance): Promise<{ explicit?: string }> {
+  if (!files?.isAtHand) return {};
+  const { program } = await files.throwAway();
+  return program === undefined ? {} : { explicit: program };
 }
-
-const yes = (): boolean => true;
-const no = (): boolean => false;
 
 export interface StartThrowAwayOptions {
   directory: string;
@@ -69,7 +60,6 @@ export interface StartThrowAwayOptions {
 
 /** Starts it empty. @throws RecoveryError `START_FAILED` */
 export async function startThrowAway(
-  world: World,
   target: ProtectedInstance,
   { server, ...options }: StartThrowAwayOptions,
 ): Promise<ThrowAway> {
@@ -83,7 +73,7 @@ export async function startThrowAway(
       ['dbfilename', 'dump.rdb'],
       ['repl-timeout', `${PATIENCE_SECONDS}`],
       ['repl-diskless-load', 'on-empty-db'],
-      ...(await linesOf(world, target)),
+      ...(await linesOf(target)),
     ],
   });
   try {
@@ -96,10 +86,10 @@ export async function startThrowAway(
 }
 
 /** Lines of the configuration of the target that decide what it takes of a log: modules, databases, names of commands. */
-async function linesOf(world: World, { process }: ProtectedInstance): Promise<[string, ...string[]][]> {
-  if (process?.host !== world.host) return [];
-  const lines = await process.open().loadDirectives();
-  return lines.filter(([name, command = '']) => name !== 'rename-command' || !OURS.has(command.toUpperCase()));
+async function linesOf({ files }: ProtectedInstance): Promise<[string, ...string[]][]> {
+  if (!files?.isAtHand) return [];
+  const { directives } = await files.throwAway();
+  return directives.filter(([name, command = '']) => name !== 'rename-command' || !OURS.has(command.toUpperCase()));
 }
 
 /** How many databases the target has: by its redis.conf, as it runs, or as the Redis that was backed up. */

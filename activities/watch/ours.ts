@@ -1,7 +1,7 @@
 import { openRedis } from '../../redis/client.ts';
 import { lookAtServing, type ServingLook } from '../../redis/serving-look.ts';
 import { strangerAnswering } from '../stranger.ts';
-import type { ProtectedInstance, World } from '../world.ts';
+import type { ProtectedInstance } from '../world.ts';
 
 const PATIENCE_MS = 2_000;
 
@@ -9,15 +9,15 @@ const PATIENCE_MS = 2_000;
  * Looks once whether a Redis serves. On its own machine another one that answers in its place is none that serves.
  * @param known - the run id of one that was found to be ours
  */
-export async function lookAtOurs(world: World, target: ProtectedInstance, known?: string): Promise<ServingLook> {
+export async function lookAtOurs(target: ProtectedInstance, known?: string): Promise<ServingLook> {
   const look = await lookAtServing(target.connection);
-  if (look.verdict !== 'serves' || target.process?.host !== world.host) return look;
+  if (look.verdict !== 'serves' || !target.control?.isAtHand) return look;
   if (known !== undefined && look.runId === known) return look;
-  const why = await strangerNow(world, target).catch(() => undefined); // gone again: the next look sees that
+  const why = await strangerNow(target).catch(() => undefined); // gone again: the next look sees that
   return why === undefined ? look : { verdict: 'fails', detail: `another Redis answers in its place: ${why}` };
 }
 
-async function strangerNow(world: World, target: ProtectedInstance): Promise<string | undefined> {
+async function strangerNow(target: ProtectedInstance): Promise<string | undefined> {
   using client = await openRedis(target.connection, { connectTimeoutMs: PATIENCE_MS, commandTimeoutMs: PATIENCE_MS });
-  return await strangerAnswering(world.host, target, client);
+  return await strangerAnswering(target, client);
 }

@@ -1,5 +1,4 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { hostQueue } from '../../model/operations.ts';
 import type { WatchSettings } from '../../model/recovery-settings.ts';
 import type { WatchView } from '../../model/watch.ts';
 import type { ServingLook } from '../../redis/serving-look.ts';
@@ -14,7 +13,7 @@ export async function viewOf(
   look: ServingLook,
   allFailing: number | undefined,
 ): Promise<WatchView> {
-  const { name, process } = target;
+  const { name, control } = target;
   const [application, locked, recoveries] = await Promise.all([
     lookAtApplications(target),
     mayBeStopped(world, name),
@@ -24,7 +23,7 @@ export async function viewOf(
     at: new Date(world.now()).toISOString(),
     worker: sideOf(look),
     application,
-    ...(process ? { place: hostQueue(process.host) } : {}),
+    hasControl: control !== undefined,
     ...(locked ? { locked } : {}),
     ...(allFailing === undefined ? {} : { allFailing }),
     recoveries,

@@ -1,5 +1,5 @@
 import type { SideView, WatchNews, WatchStay, WatchView } from '../../model/watch.ts';
-import { requireProcess } from '../places.ts';
+import { requireControl } from '../places.ts';
 import type { World } from '../world.ts';
 import { failingOthers } from './others.ts';
 import { lookAtOurs } from './ours.ts';
@@ -21,7 +21,7 @@ export const createWatchActivities = (world: World) => ({
   async lookAtInstance({ instance, deadBefore }: { instance: string; deadBefore?: readonly string[] }): Promise<WatchView> {
     const target = await world.instance(instance);
     requireWatch(target);
-    const look = await lookAtOurs(world, target);
+    const look = await lookAtOurs(target);
     const others = look.verdict === 'fails' ? await failingOthers(world, instance, deadBefore) : undefined;
     return viewOf(world, target, look, others);
   },
@@ -29,9 +29,9 @@ export const createWatchActivities = (world: World) => ({
   /** On the machine of the Redis: whether its process is there, and if so, whether it serves as seen from there. */
   async lookAtProcess({ instance }: { instance: string }): Promise<SideView> {
     const target = await world.instance(instance);
-    const { running, pid } = await requireProcess(target).open().status();
+    const { running, name } = await requireControl(target).open().status();
     if (!running) return { verdict: 'fails', detail: `there is no process on ${world.host}` };
-    const { verdict, detail } = sideOf(await lookAtOurs(world, target));
-    return { verdict, detail: `process ${pid} is there; asked on ${world.host}: ${detail}` };
+    const { verdict, detail } = sideOf(await lookAtOurs(target));
+    return { verdict, detail: `${name} is there; asked on ${world.host}: ${detail}` };
   },
 });

@@ -1,7 +1,7 @@
 import { lookAtNextStart } from '../../activities/next-start.ts';
 import type { NextStart, NextStarted } from '../../model/next-start.ts';
 import { lockedOut, restartLosses, uncomparedText, unstartable } from '../../model/plan-next-start.ts';
-import type { Platform } from '../../platforms/platform.ts';
+import type { Control } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
@@ -11,7 +11,7 @@ const CHECK = 'next start';
 /** A restart, and each restore and recovery is one, gives the Redis that runs now. Tried beside it, in an empty directory. */
 export const checkNextStart = (
   instance: string,
-  platform: Platform,
+  platform: Control,
   connection: RedisConnection,
   client: RedisClient | undefined,
 ): Promise<Finding[]> => findings(CHECK, async () => foundOf(instance, await lookAtNextStart(platform, connection, client)));

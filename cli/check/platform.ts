@@ -5,7 +5,7 @@ import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { PlaceRights } from '../../model/place-rights.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
-import type { DataLayout, Platform } from '../../platforms/platform.ts';
+import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { ownPortOf } from '../../redis/connection.ts';
@@ -58,20 +58,20 @@ async function lookAtProcess(
 }
 
 async function processFindings(
-  opened: Platform,
-  { host, configFile }: ProcessConfig,
+  opened: Control,
+  { configFile }: ProcessConfig,
   instance: string,
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
   const target = { instance, address: '', configFile, repository: '' };
-  const managed = { name: instance, target, process: { host, noProgressMs: 0, open: () => opened } };
-  const stranger = client && (await strangerAnswering(host, managed, client));
+  const control = { queue: '', isAtHand: true, noProgressMs: 0, open: () => opened };
+  const stranger = client && (await strangerAnswering({ name: instance, target, control }, client));
   if (stranger !== undefined)
     return [failed('platform', `another Redis answers in the place of ${instance}: ${stranger}`, whatToDo(instance))];
-  const { running, pid } = await opened.status();
+  const { running, name } = await opened.status();
   if (!running)
     return [warning('platform', `${opened.description} does not run`, `Bring it back: \`redis-backup recover ${instance}\`.`)];
-  const runs = ok('platform', `${opened.description} runs as process ${pid}`);
+  const runs = ok('platform', `${opened.description} runs as ${name}`);
   return (await opened.logs(1)).length > 0 ? [runs] : [runs, UNREADABLE_LOG];
 }
 
@@ -139,16 +139,18 @@ async function sameDirectory(
   ];
 }
 
-/** What answers may be in a container on this machine: it knows its process by another number than we do. */
-async function sameProcess(opened: Platform, client: RedisClient | undefined): Promise<Finding[]> {
+/** What answers may be in a container on this machine, which is not what is managed here. */
+async function sameProcess(opened: Control, client: RedisClient | undefined): Promise<Finding[]> {
   const said = (await client?.info())?.number('process_id');
-  const { pid } = await opened.status();
-  if (said === undefined || pid === said) return [];
-  const found = pid === undefined ? 'no such process runs on this machine' : `the one that is found here is process ${pid}`;
+  if (said === undefined) return [];
+  const { running } = await opened.status();
+  const found = running ? await opened.identify({ pid: said }) : undefined;
+  if (found && found.same !== 'no') return [];
+  const why = found?.why ?? `process ${said} answers, and no such process runs on this machine`;
   return [
     failed(
       'identity',
-      `the server that answers says that it is process ${said}, and ${found}: is it another Redis?`,
+      `the server that answers is another one: ${why}`,
       'Correct url, platform.configFile or platform.start: a restore of another Redis is refused.',
     ),
   ];

@@ -80,8 +80,8 @@ const seenAtWork = ({ applications }: Signs): string[] =>
 /** A process is there and nobody gets an answer from it. */
 function mute(signs: Signs, place: PlaceSigns): Found {
   const { worker } = signs;
-  const { pid } = place.server;
-  const there = `Process ${pid ?? ''} of ${place.description} is there.`.replace('  ', ' ');
+  const { name = 'A process' } = place.server;
+  const there = `${name.slice(0, 1).toUpperCase()}${name.slice(1)} of ${place.description} is there.`;
   const both = `Neither this worker (${worker.detail}) nor its own machine (${place.local?.detail ?? 'not asked'}) gets an answer.`;
   if (place.run && !place.run.ready && place.run.loading) {
     return found('loading', ['Its log says that it loads its data; a Redis that loads is silent at times.', there, both]);

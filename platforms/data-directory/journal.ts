@@ -39,6 +39,8 @@ export interface Journal {
   placing?: string;
   /** Of `set-aside`: when a Redis was first let start without the originals. From then on they never come back by themselves. */
   startedAtMs?: number;
+  /** Of the Redis there, when it had logged last then, by its own clock: whoever was started has logged since. */
+  loggedBeforeMs?: number;
   /** Of `done`: no snapshot of the originals was taken. They go only when a person removes them. */
   onlyCopy?: true;
   /** Of a log that was cut: what was found in it. */

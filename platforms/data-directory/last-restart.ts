@@ -12,10 +12,10 @@ export interface RestartRecord {
   /** Of the assessment that it follows from: with the operation, the identity of the act. */
   assessedAt: string;
   atMs: number;
-  /** Of the process that was to be ended. Absent: none ran. */
-  pid?: number;
-  /** A process was there. If it is gone, it has ended by itself since. */
-  started?: true;
+  /** Of the one that was to be ended. Absent: none ran. */
+  identity?: string;
+  /** Its worker died while it started it: whether it was started is not known. */
+  unsure?: string;
   /** It was started again because a person had mended what its last start failed of. */
   mended?: true;
   /** Why that start failed: it isn't tried again, because a second start can destroy what a first one left. */

@@ -47,12 +47,13 @@ async function report({ files, home, aside, rejected }: Operation, { originals }
  * Notes that a Redis is about to start without its data, which from now on never comes back by itself: what clients have been
  * told by a serving Redis isn't taken from them for damaged files.
  * @param running - somebody has started it already: too late to ask whether the directory was empty
+ * @param loggedAtMs - when a Redis logged last there: as long as that is so none was started. Absent: not known
  * @throws RecoveryError `DATA_DIRECTORY` if nothing was set aside, or if something that Redis would load is there again
  */
 export const permitEmptyStart = (
   layout: DataLayout,
   operationId: string,
-  { running, ...options }: DataDirectoryOptions & { running: boolean },
+  { running, loggedAtMs, ...options }: DataDirectoryOptions & { running: boolean } & LastLogged,
 ): Promise<void> =>
   inOperation(layout, operationId, options, async (operation) => {
     const { files, dir } = operation;
@@ -62,16 +63,29 @@ export const permitEmptyStart = (
     if (journal.startedAtMs !== undefined) return;
     const left = (await survey(files, dir, layout)).find(({ kind }) => kind !== 'absent');
     if (left && !running) throw outOfOrder(operation, `${join(dir, left.name)} is there again`);
-    await writeJournal(operation, { ...journal, startedAtMs: Date.now() });
+    await writeJournal(operation, { ...journal, ...startsNow(loggedAtMs) });
   });
 
 /** The same for a start that isn't about what was set aside, if anything was: whatever Redis finds there, it serves with it. */
-export const noteStart = (layout: DataLayout, operationId: string, options: DataDirectoryOptions = {}): Promise<void> =>
+export const noteStart = (
+  layout: DataLayout,
+  operationId: string,
+  { loggedAtMs, ...options }: DataDirectoryOptions & LastLogged = {},
+): Promise<void> =>
   inOperation(layout, operationId, options, async (operation) => {
     const journal = await readJournal(operation.files, operation.home);
     if (journal?.phase !== 'set-aside' || journal.startedAtMs !== undefined) return;
-    await writeJournal(operation, { ...journal, startedAtMs: Date.now() });
+    await writeJournal(operation, { ...journal, ...startsNow(loggedAtMs) });
   });
+
+const startsNow = (loggedAtMs: number | undefined): Pick<Journal, 'startedAtMs' | 'loggedBeforeMs'> => ({
+  startedAtMs: Date.now(),
+  ...(loggedAtMs === undefined ? {} : { loggedBeforeMs: loggedAtMs }),
+});
+
+interface LastLogged {
+  loggedAtMs?: number | undefined;
+}
 
 export interface PutBackSetAside extends PutBack {
   /** A Redis was started without the old data, which therefore stays here. */
@@ -82,16 +96,21 @@ export interface PutBackSetAside extends PutBack {
  * Undo of `setAside`, for as long as no Redis was started without the data: puts exactly the old files back, damaged as they
  * are, and `setAside` is refused from then on. After a start it changes nothing: availability isn't undone.
  * @param running - a Redis runs, whoever started it
+ * @param loggedAtMs - when a Redis logged last there: one that was about to be started and was not has logged nothing since, and
+ *   written nothing
  */
 export const putBackSetAside = (
   layout: DataLayout,
   operationId: string,
-  { running, ...options }: DataDirectoryOptions & { running: boolean },
+  { running, loggedAtMs, ...options }: DataDirectoryOptions & { running: boolean } & LastLogged,
 ): Promise<PutBackSetAside> =>
   inOperation(layout, operationId, options, async (operation) => {
     const { files, home, aside } = operation;
     const journal = await readJournal(files, home);
-    if (journal?.phase === 'set-aside' && (journal.startedAtMs !== undefined || running)) {
+    const isSilent = journal?.loggedBeforeMs !== undefined && journal.loggedBeforeMs === loggedAtMs;
+    const wroteNothing = async () => (await survey(files, operation.dir, layout)).every(({ kind }) => kind === 'absent');
+    const wasStarted = journal?.startedAtMs !== undefined && !(isSilent && (await wroteNothing()));
+    if (journal?.phase === 'set-aside' && (wasStarted || running)) {
       return { changed: false, restored: [], left: { directory: aside, bytes: await bytesUnder(files, aside) } };
     }
     return putBackFrom(operation, journal);

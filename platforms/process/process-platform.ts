@@ -2,17 +2,21 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import { changedAt, memoryKill, processSince } from '../aftermath.ts';
 import { realFiles } from '../data-directory/files.ts';
 import { ownerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
-import type { DataLayout, Platform, PlatformStatus, ProcessExit } from '../platform.ts';
+import { hostMemory, residentBytes } from '../host-memory.ts';
+import type { Control, DataLayout, PlatformStatus, ProcessExit } from '../platform.ts';
 import { commandStarter, maySignal, sendSignal } from './command-starter.ts';
 import { settingsOf } from './conf-settings.ts';
 import { boundAddresses, findOrphans, listens, type RedisIdentity } from './find-redis.ts';
+import { identify } from './identify.ts';
 import { reasonIn } from './log-tail.ts';
-import { type ProcessEntry, stillRuns } from './process-table.ts';
+import { exeOf, type ProcessEntry, stillRuns } from './process-table.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
+import { isExecutable } from './server-binary.ts';
 import { proveStart } from './start-proof.ts';
 import { besideNow, serverAt } from './start-user.ts';
 import type { ProvableRedis } from './start-wish.ts';
@@ -42,6 +46,23 @@ export interface ProcessPlatformConfig {
   startTimeoutMs?: number;
 }
 
+/** Pids are used again, so a process is its pid and its start. */
+const identityOf = ({ pid, started }: ProcessEntry): string => `process ${pid} started at ${started}`;
+
+async function statusOf(found: ProcessEntry): Promise<PlatformStatus> {
+  const sinceMs = await processSince(found.pid);
+  return {
+    running: true,
+    identity: identityOf(found),
+    name: `process ${found.pid}`,
+    ...(sinceMs === undefined ? {} : { sinceMs }),
+  };
+}
+
+/** As the command that starts it names it, by its path. */
+const programIn = ({ command }: { command: readonly string[] }): string | undefined =>
+  command.find((word) => /^\/(?:.*\/)?(?:redis|valkey)-server[^/]*$/.test(word));
+
 /** While a server runs. */
 const POLL_MS = 100;
 /** While clients wait for it. */
@@ -49,8 +70,8 @@ const QUICK_POLL_MS = 20;
 const SETTLED_MS = 1000;
 const LAST_LINES = 40;
 
-/** Redis as a process of this host. See Platform for what each step promises. */
-export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
+/** Redis as a process of this host. See Control for what each step promises. */
+export function openProcessPlatform(config: ProcessPlatformConfig): Control {
   const redis = localRedis(config);
   const { starter } = redis;
   const status = async (): Promise<PlatformStatus> => {
@@ -58,22 +79,21 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     if (!found) return { running: false };
     // A supervisor ends it for us.
     const mayNotEnd = !starter.restartsByItself && !maySignal(found.pid);
-    return { running: true, pid: found.pid, ...(mayNotEnd ? { mayNotEnd } : {}) };
+    return { ...(await statusOf(found)), ...(mayNotEnd ? { mayNotEnd } : {}) };
   };
   return {
-    kind: 'process',
     description: `${starter.description} on host ${hostname()}`,
     restartsByItself: starter.restartsByItself,
     status,
     startUser: async () => besideNow((await starter.startUser()).user, (await starter.find())?.pid),
     start: async (signal) => {
       const running = await starter.find();
-      if (running) return { running: true, pid: running.pid };
+      if (running) return statusOf(running);
       signal?.throwIfAborted();
-      return { running: true, pid: (await untilUp(redis, await starter.begin(), signal)).pid };
+      return statusOf(await untilUp(redis, await starter.begin(), signal));
     },
     stop: (signal, withinMs = redis.stopTimeoutMs) => stop(redis, withinMs, signal),
-    kill: (pid, signal) => kill(starter, pid, signal),
+    kill: (identity, signal) => kill(starter, identity, signal),
     exited: (signal) => exited(starter, signal),
     logs: (lines) => starter.logs(lines),
     dataLayout: async () => layoutOf(await redis.conf()),
@@ -87,22 +107,45 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Platform {
     proveStart: (ask, signal) => proveStart(redis, ask, signal),
     loadDirectives: async () => (await redis.conf()).loadDirectives,
     trace: async () => {
-      const { command } = await starter.commandLine();
       const { configFile } = await redis.identity().catch(() => ({ configFile: undefined }));
-      const program = command.find((word) => /(?:^|\/)(?:redis|valkey)-server[^/]*$/.test(word));
+      const [configChangedAtMs, programChangedAtMs] = await Promise.all([
+        changedAt(configFile),
+        changedAt(programIn(await starter.commandLine())),
+      ]);
       const seen = (await starter.supervised()) ?? { end: starter.endOf(), crashLoop: false };
       const loggedAtMs = await starter.loggedAt?.().catch(() => undefined); // only a hint
       return {
         ...seen,
         ...(loggedAtMs === undefined ? {} : { loggedAtMs }),
-        ...(configFile ? { configFile } : {}),
-        ...(program?.startsWith('/') ? { program } : {}),
+        ...(configChangedAtMs === undefined ? {} : { configChangedAtMs }),
+        ...(programChangedAtMs === undefined ? {} : { programChangedAtMs }),
       };
     },
+    memoryKill: (pid) => memoryKill(pid),
+    memory: async () => {
+      const pid = (await starter.find())?.pid;
+      const { availableBytes, totalBytes, cgroup } = await hostMemory(pid);
+      const resident = pid === undefined ? undefined : await residentBytes(pid);
+      return {
+        hostTotalBytes: totalBytes,
+        hostAvailableBytes: availableBytes,
+        ...(cgroup ? { limit: cgroup } : {}),
+        ...(resident === undefined ? {} : { residentBytes: resident }),
+      };
+    },
+    program: async () => {
+      const running = await starter.find().catch(() => undefined);
+      const own = running && (await exeOf(running.pid));
+      const named = programIn(await starter.commandLine());
+      for (const path of [own, named]) if (path !== undefined && (await isExecutable(path))) return path;
+      return undefined;
+    },
+    identify: (said) => identify(redis, said),
   };
 }
 
 interface LocalRedis extends ProvableRedis {
+  port: number | undefined;
   identity: () => Promise<RedisIdentity>;
   startTimeoutMs: number;
   stopTimeoutMs: number;
@@ -149,7 +192,7 @@ function localRedis(config: ProcessPlatformConfig): LocalRedis {
             return ownerOf(realFiles, layout.dir, decisiveNames(layout));
           },
         });
-  return { starter, conf, fileOf, identity, stopTimeoutMs, startTimeoutMs };
+  return { starter, conf, fileOf, identity, port, stopTimeoutMs, startTimeoutMs };
 }
 
 /** The fence against a configuration that pairs the URL of one Redis with the files of another. */
@@ -235,16 +278,17 @@ const comesBack = ({ description }: Starter, pids: ReadonlySet<number>) =>
     },
   );
 
-async function kill(starter: Starter, pid: number, signal?: AbortSignal): Promise<void> {
+async function kill(starter: Starter, identity: string, signal?: AbortSignal): Promise<void> {
   const running = await starter.find();
   if (!running) return;
-  if (running.pid !== pid) throw anotherProcess(starter, pid, running.pid);
+  const found = identityOf(running);
+  if (found !== identity) throw anotherProcess(starter, identity, found);
   await sendSignal(running, 'SIGKILL');
   while (await stillRuns(running)) await sleep(QUICK_POLL_MS, undefined, { signal });
 }
 
-const anotherProcess = ({ description }: Starter, meant: number, found: number) =>
-  new RecoveryError('TARGET_IDENTITY', `${description} was process ${meant} and is process ${found} now: it is left alone`, {
+const anotherProcess = ({ description }: Starter, meant: string, found: string) =>
+  new RecoveryError('TARGET_IDENTITY', `${description} was ${meant} and is ${found} now: it is left alone`, {
     next: 'Look at the Redis that runs now, and start the recovery again if it is needed.',
   });
 

@@ -25,7 +25,7 @@ export interface RedisConf extends DataLayout {
   usersIn: ReadonlySet<string>;
   /** The path of each `loadmodule`, as it stands there. */
   modulePaths: readonly string[];
-  /** See `Platform.loadDirectives`. */
+  /** See `Control.loadDirectives`. */
   loadDirectives: [string, ...string[]][];
 }
 

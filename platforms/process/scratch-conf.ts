@@ -15,7 +15,7 @@ export interface ScratchSettings {
   /** Where they are not Redis' own, as when the log is a copy of a server's. */
   appenddirname?: string;
   appendfilename?: string;
-  /** Lines of the configuration of the server whose data it is: see `Platform.loadDirectives`. */
+  /** Lines of the configuration of the server whose data it is: see `Control.loadDirectives`. */
   directives?: readonly (readonly [string, ...string[]])[];
   /** It begins without a key, and keeps nothing on its disk. */
   isEmpty?: boolean;

@@ -1,30 +1,25 @@
 import { constants } from 'node:fs';
-import { access, readlink, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 
 export interface BinaryWishes {
   /** Absolute path. Then nothing else is looked at. */
   explicit?: string;
-  /** Pid of a server on this host: its version reads its own files best. */
-  runningPid?: number;
 }
 
 const NAMES = ['redis-server', 'valkey-server'];
 
 /**
- * The executable for a Redis of our own: the one that is named, that of a running server, or the first on PATH.
+ * The executable for a Redis of our own: the one that is named, or the first on PATH.
  * Start it as `redis-server` (argv[0]): where distributions link it, the file is called redis-check-rdb and would be that.
  * @throws RecoveryError `CONFIG_INVALID` if the named one cannot be run, or there is none
  */
-export async function findServerBinary({ explicit, runningPid }: BinaryWishes = {}): Promise<string> {
+export async function findServerBinary({ explicit }: BinaryWishes = {}): Promise<string> {
   if (explicit !== undefined) {
     if (isAbsolute(explicit) && (await isExecutable(explicit))) return explicit;
     throw notThere(`${explicit} is not the absolute path of an executable file`);
   }
-  // An upgrade may have deleted the file under the running process; the link then ends with " (deleted)".
-  const running = runningPid === undefined ? undefined : await readlink(`/proc/${runningPid}/exe`).catch(() => undefined);
-  if (running !== undefined && (await isExecutable(running))) return running;
   const directories = (process.env.PATH ?? '').split(delimiter).filter(isAbsolute);
   for (const name of NAMES) {
     for (const directory of directories) {
@@ -35,7 +30,8 @@ export async function findServerBinary({ explicit, runningPid }: BinaryWishes = 
   throw notThere('neither redis-server nor valkey-server is on the PATH of the worker');
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+/** An upgrade may have deleted the file under a running process: its link then ends with " (deleted)", and is none. */
+export async function isExecutable(path: string): Promise<boolean> {
   try {
     await access(path, constants.X_OK);
     return (await stat(path)).isFile();

@@ -17,7 +17,7 @@ const GOODBYE_MS = 1_000;
 const LAST_LINES = 40;
 const PREFIX = 'redis-backup-start-';
 
-/** See Platform.proveStart. */
+/** See Control.proveStart. */
 export async function proveStart<T>(
   redis: ProvableRedis,
   ask: (socketPath: string) => Promise<T>,

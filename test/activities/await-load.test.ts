@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { watchProcess } from '../../activities/await-load.ts';
 import { type JobContext, runAsJob } from '../../activities/job-context.ts';
-import type { Platform, ProcessExit } from '../../platforms/platform.ts';
+import type { Control, ProcessExit } from '../../platforms/platform.ts';
 
 const job = { signal: new AbortController().signal, progress: () => undefined } as Partial<JobContext> as JobContext;
 
 /** A host whose processes can't be looked at any more, or whose process ends, just when that is wanted. */
-const hostWhere = (exited: () => Promise<ProcessExit>) => ({ exited }) as Partial<Platform> as Platform;
+const hostWhere = (exited: () => Promise<ProcessExit>) => ({ exited }) as Partial<Control> as Control;
 
-const pausedFor = async (platform: Platform, ms: number, times: number): Promise<number> =>
+const pausedFor = async (platform: Control, ms: number, times: number): Promise<number> =>
   runAsJob(job, async () => {
     using watched = watchProcess(platform);
     const begun = performance.now();

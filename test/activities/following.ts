@@ -69,7 +69,7 @@ export class Following {
       this.came = doneBytes;
       this.onNote(note);
     };
-    const job = { signal: this.cancel.signal, operationId: 'test', progress };
+    const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
     return runAsJob(job, () =>
       createFollowActivities(world as World, { lookEveryMs: this.lookEveryMs }).followStream({ instance: 'main' }),
     );

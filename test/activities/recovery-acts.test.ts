@@ -42,7 +42,7 @@ describe('Setting aside', function () {
         assert.deepEqual(readdirSync(kept.directory).sort(), kept.names.toSorted());
         assert.ok(kept.bytes > 10);
         assert.equal(await site.ask('SET', 'b', '2'), 'OK');
-        assert.equal(site.locks(), 2);
+        assert.equal(site.locks(), 4);
       });
 
   it('does the same when its answer is lost, and never takes the files of the Redis that serves since', async () => {

@@ -1,19 +1,20 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lookAtPlace } from '../../activities/recovery/look-from-place.ts';
+import { lookAtFiles, lookFromControl } from '../../activities/recovery/look.ts';
 import { OPERATIONS } from '../../redis/acl.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from './support/recovery-site.ts';
 
-const serves = (site: RecoverySite) => site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+const serves = (site: RecoverySite, more: { logBytes?: Record<string, number> } = {}) =>
+  site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now(), ...more }));
 
 /** As it is assessed now. */
 async function assessed(site: RecoverySite, more: Parameters<typeof found>[1] = {}) {
-  const { pid, running } = await site.platform.status();
+  const { identity, running } = await site.platform.status();
   const runId = /run_id:(\w+)/.exec(String(await site.ask('INFO', 'server').catch(() => '')))?.[1];
   const server = { runId: runId ?? '', version: '', uptimeSeconds: 1, keys: 0, role: 'master' as const };
-  return found('unknown', { platform: { running, ...(pid ? { pid } : {}) }, ...(runId ? { server } : {}), ...more });
+  return found('unknown', { platform: { running, ...(identity ? { identity } : {}) }, ...(runId ? { server } : {}), ...more });
 }
 
 describe('A restart', function () {
@@ -27,10 +28,10 @@ describe('A restart', function () {
       const { skipped } = await site.during((acts) => acts.restartServer(input));
       assert.equal(skipped, undefined);
       assert.equal((await serves(site)).keys, 1);
-      const { pid } = await site.platform.status();
+      const { identity, name } = await site.platform.status();
       const again = await site.during((acts) => acts.restartServer(input));
-      assert.equal(again.skipped, `it runs as process ${pid} since then`);
-      assert.equal((await site.platform.status()).pid, pid);
+      assert.equal(again.skipped, `it runs as ${name} since then`);
+      assert.equal((await site.platform.status()).identity, identity);
     });
 
   for (const fate of ['before stop', 'after stop', 'before start', 'after start'] as const)
@@ -49,34 +50,33 @@ describe('A restart', function () {
       assert.equal(site.redis.log().split('Server initialized').length, 3); // once by the test, once by us
     });
 
-  it('of one that ended after its start is not done again, because a second start may destroy', async () => {
+  it('of one whose worker died is not done again where it does not run, because a second start may destroy', async () => {
     await using site = await recoverySite();
     const input = await assessed(site);
     await site.during((acts) => acts.restartServer(input));
     await serves(site);
-    const { pid = 0 } = await site.platform.status();
-    await site.platform.kill(pid);
-    await assert.rejects(
-      site.during((acts) => acts.restartServer(input)),
-      { code: 'START_FAILED' },
-    );
+    const { identity = '' } = await site.platform.status();
+    await site.platform.kill(identity);
+    const again = await site.during((acts) => acts.startOnce({ instance: 'main' }), undefined, 2);
+    assert.match('unsure' in again ? again.unsure : '', /^the worker died while it started main, which does not run/);
+    assert.equal((await site.platform.status()).running, false);
   });
 
   it('of one that runs is refused when it would not start again, and told before', async () => {
     await using site = await recoverySite();
     await site.ask('ACL', 'SETUSER', 'bob', 'on', '>bpw', '~*', '+@all');
-    const seen = await lookAtPlace('here', site.platform, site.redis.connection);
+    const seen = await lookFromControl('here', site.platform, site.redis.connection);
     assert.equal(seen.nextStart?.outcome, 'starts');
     const bob = seen.nextStart?.outcome === 'starts' && seen.nextStart.differences.find(({ name }) => name === 'bob');
     assert.ok(bob, JSON.stringify(seen.nextStart));
     appendFileSync(site.redis.configFile, '\nmaxmemory-polcy allkeys-lru\n');
     const input = await assessed(site);
-    const { pid } = await site.platform.status();
+    const { identity } = await site.platform.status();
     await assert.rejects(
       site.during((acts) => acts.restartServer(input)),
       { code: 'CONFIG_UNSTARTABLE' },
     );
-    assert.equal((await site.platform.status()).pid, pid);
+    assert.equal((await site.platform.status()).identity, identity);
   });
 
   it('is refused to a second recovery within the limit, unless a person approves it', async () => {
@@ -84,7 +84,7 @@ describe('A restart', function () {
     const first = await assessed(site);
     const before = Date.now();
     await site.during((acts) => acts.restartServer(first));
-    const { data } = await lookAtPlace('here', site.platform, site.redis.connection);
+    const { data } = await lookAtFiles({ layout: await site.platform.dataLayout() }, {});
     assert.ok(Date.parse(data?.restarted?.at ?? '') >= before, 'it is seen, and said before it is asked');
     await serves(site);
     const second = await assessed(site);
@@ -92,10 +92,10 @@ describe('A restart', function () {
       site.during((acts) => acts.restartServer(second), 'another'),
       { code: 'RESTART_TOO_SOON', message: /^a recovery restarted main \d s ago; once in 600 s it may by itself$/ },
     );
-    const { pid } = await site.platform.status();
+    const { identity } = await site.platform.status();
     await site.during((acts) => acts.restartServer({ ...second, approved: true }), 'another');
     await serves(site);
-    assert.notEqual((await site.platform.status()).pid, pid);
+    assert.notEqual((await site.platform.status()).identity, identity);
     const third = await assessed(site, { settings: { ...SETTINGS, restartEveryMs: 1 } });
     await site.during((acts) => acts.restartServer(third), 'a third');
   });
@@ -157,8 +157,8 @@ describe('Serving again', function () {
     await site.redis.kill('SIGKILL');
     truncateSync(join(log, name), whole + 11);
     const input = await assessed(site);
-    await site.during((acts) => acts.restartServer(input));
-    const { keys, warnings } = await serves(site);
+    const { logBytes = {} } = await site.during((acts) => acts.restartServer(input));
+    const { keys, warnings } = await serves(site, { logBytes });
     assert.equal(keys, 1);
     assert.deepEqual(warnings, [`Redis cut the append-only log ${name} off at byte ${whole}: 11 bytes are lost.`]);
   });
@@ -186,7 +186,8 @@ describe('Serving again', function () {
   it('is waited for over the protocol alone where the process is not ours to see', async () => {
     await using site = await recoverySite({ external: true });
     await site.ask('SET', 'a', '1');
-    const { keys, warnings } = await serves(site);
+    const wait = { instance: 'main', sinceMs: Date.now() };
+    const { keys, warnings } = await site.during((acts) => acts.awaitServesFromAfar(wait));
     assert.deepEqual([keys, warnings], [1, []]);
   });
 

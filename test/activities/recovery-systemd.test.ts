@@ -44,8 +44,8 @@ describe('A Redis that systemd brings up again and again', function () {
     await site.platform.start();
     await site.ask('CONFIG', 'SET', 'save', '');
     await site.ask('SET', 'a', '1');
-    const { pid } = await site.platform.status();
-    await site.during((acts) => acts.restartServer(found('unknown', { platform: { running: true, pid } })));
+    const { identity = '' } = await site.platform.status();
+    await site.during((acts) => acts.restartServer(found('unknown', { platform: { running: true, identity } })));
     assert.equal((await serves()).keys, 1);
     assert.equal(
       readFileSync(calls, 'utf8')

@@ -34,7 +34,7 @@ describe('The retention of a worker with a wrong clock', () => {
       repository: async () => repository,
       archive: async () => new Archive(store, 'main'),
     };
-    const job = { signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
+    const job = { attempt: 1, signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
     const result = await runAsJob(job, () => createRetentionActivities(world as World).applyRetention({ instance: 'main' }));
     return { result, uploadIsThere: await repository.isTaken(upload), left: (await repository.list('main')).length };
   };

@@ -19,16 +19,16 @@ describe('Another Redis in the place of ours', function () {
   afterEach(() => redis?.[Symbol.asyncDispose]());
 
   const open = (configFile: string) => openProcessPlatform({ start: { command: [redis.binary.path, configFile] } });
-  const ours = (configFile = redis.configFile) =>
+  const ours = (configFile = redis.configFile, isAtHand = true) =>
     ({
       name: 'main',
       connection: redis.connection,
       target: { instance: 'main', address: '', configFile, repository: '' },
-      process: { host: 'db1', noProgressMs: 0, open: () => open(configFile) },
+      control: { queue: 'host/db1', isAtHand, noProgressMs: 0, open: () => open(configFile) },
     }) as unknown as ProtectedInstance;
-  const told = async (host = 'db1', target = ours()) => {
+  const told = async (target = ours()) => {
     using client = await openRedis(redis.connection);
-    return strangerAnswering(host, target, client);
+    return strangerAnswering(target, client);
   };
 
   it('is told by its redis.conf and its directory, and both are named', async () => {
@@ -37,7 +37,7 @@ describe('Another Redis in the place of ours', function () {
     const why = await told();
     assert.ok(why?.startsWith(`process ${other.pid} of ${other.configFile} answers, with its data in `), why);
     assert.ok(why?.endsWith(`, and ${redis.configFile} with ${redis.dir} is configured`), why);
-    assert.equal(await told('db2'), undefined, 'from afar nothing tells it');
+    assert.equal(await told(ours(redis.configFile, false)), undefined, 'from afar nothing tells it');
   });
 
   it('is never ended, with a save or without', async () => {
@@ -54,10 +54,10 @@ describe('Another Redis in the place of ours', function () {
 
   it('is none that serves for a watcher on its machine', async () => {
     const world = { host: 'db1', instance: async () => ours() } as unknown as World;
-    assert.equal((await lookAtOurs(world, ours())).verdict, 'serves');
+    assert.equal((await lookAtOurs(ours())).verdict, 'serves');
     await redis.kill('SIGKILL');
     await using other = await startStranger(redis);
-    const { verdict, detail } = await lookAtOurs(world, ours());
+    const { verdict, detail } = await lookAtOurs(ours());
     assert.equal(verdict, 'fails', detail);
     assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
     assert.equal((await createWatchActivities(world).lookAtProcess({ instance: 'main' })).verdict, 'fails');
@@ -67,7 +67,7 @@ describe('Another Redis in the place of ours', function () {
     assert.equal(await told(), undefined);
     const copy = `${redis.configFile}.copy`;
     cpSync(redis.configFile, copy);
-    assert.equal(await told('db1', ours(copy)), undefined);
+    assert.equal(await told(ours(copy)), undefined);
     await redis.command('CONFIG', 'SET', 'dir', '/tmp');
     assert.equal(await told(), undefined);
   });

@@ -26,8 +26,9 @@ describe('Who answers for an instance', function () {
       orders: {
         connection: redis.connection,
         target: { instance: 'orders', address: '', configFile, repository: '' },
-        process: {
-          host: 'db1',
+        control: {
+          queue: 'host/db1',
+          isAtHand: host === 'db1',
           noProgressMs: 0,
           open: () => openProcessPlatform({ start: { command: [redis.binary.path, configFile] } }),
         },

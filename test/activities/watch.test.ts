@@ -23,7 +23,7 @@ class Watching {
   readonly servers: Record<string, { connection: RedisServer['connection'] }>;
   holder: HeldBy | undefined;
   applications: ApplicationProbe[] = [];
-  process: ProtectedInstance['process'];
+  control: ProtectedInstance['control'];
   last: Progress | undefined;
 
   constructor(servers: Record<string, { connection: RedisServer['connection'] }>) {
@@ -42,8 +42,8 @@ class Watching {
         recoveries: async () => [],
       },
       instance: async (name) => {
-        const { applications, process } = this;
-        return { name, connection: this.servers[name]?.connection, watch: SETTINGS, applications, process } as never;
+        const { applications, control } = this;
+        return { name, connection: this.servers[name]?.connection, watch: SETTINGS, applications, control } as never;
       },
     };
     return createWatchActivities(world as World);
@@ -53,7 +53,7 @@ class Watching {
     const progress = (details: Progress) => {
       this.last = details;
     };
-    return runAsJob({ signal: this.cancel.signal, operationId: 'test', progress }, body);
+    return runAsJob({ attempt: 1, signal: this.cancel.signal, operationId: 'test', progress }, body);
   }
 
   watch(stay: Partial<WatchStay> = {}): Promise<WatchNews> {
@@ -245,10 +245,11 @@ describe('Watching one Redis', function () {
 
   it('asks on its own machine for the process, and then that process', async () => {
     let running = true;
-    watching.process = {
-      host: 'here',
+    watching.control = {
+      queue: 'host/here',
+      isAtHand: true,
       noProgressMs: 60_000,
-      open: () => ({ status: async () => ({ running, pid: redis.pid }) }) as never,
+      open: () => ({ status: async () => ({ running, name: `process ${redis.pid}` }) }) as never,
     };
     const look = () => watching.job(() => watching.activities().lookAtProcess({ instance: 'main' }));
     assert.equal((await look()).verdict, 'serves');

@@ -5,15 +5,22 @@ import { filesIn, isKept, KEYS, quickRecovery, SESSIONS, Troubled } from '../sup
 import { until } from '../support/until.ts';
 
 const WITH_LOG = { appendonly: 'yes' };
-const KILLED = ['lookFromPlace', 'assessFailure', 'restartServer', 'awaitServesAgain', 'watchConnectivity'].concat([
-  'decideData',
-  'storeSnapshot',
-  'publishSnapshot',
-  'watchWarmup',
-]);
+const KILLED = [
+  'lookFromControl',
+  'lookAtFiles',
+  'assessFailure',
+  'decideRestart',
+  'noteRestart',
+  'startOnce',
+  'awaitServesAgain',
+  'watchConnectivity',
+].concat(['decideData', 'storeSnapshot', 'publishSnapshot', 'watchWarmup']);
 const FAILURES = { zeros: (redis: Troubled) => redis.endLogInZeros(), cut: (redis: Troubled) => redis.cutLog() };
-const MENDED = ['mendLog', 'restartServer'];
-const DAMAGED = ['setAside', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat(['mergeClasses', 'removeScratch']);
+const MENDED = ['endUnsaved', 'mendLog', 'startOnce'];
+const DAMAGED = ['endUnsaved', 'setAside', 'permitEmptyStart', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat([
+  'mergeClasses',
+  'removeScratch',
+]);
 
 describe('A recovery that is disturbed', function () {
   this.timeout(180_000);
@@ -71,7 +78,7 @@ describe('A recovery that is disturbed', function () {
         undisturbed = await redis.recover({}, people);
       });
 
-      for (const fate of [`before:${steps[steps === KILLED ? 2 : 1]}`, ...steps.map((step) => `after:${step}`)])
+      for (const fate of [`before:${steps.find((step) => step.startsWith('start'))}`, ...steps.map((step) => `after:${step}`)])
         it(`ends the same when the worker dies ${fate.replace(':', ' ')}`, async () => {
           await redis.stand({ config: WITH_LOG });
           await fail();
@@ -95,7 +102,7 @@ describe('A recovery that is disturbed', function () {
   const begun = async (step: string, before: number) =>
     until(() => redis.house.steps.slice(before).includes(step), { what: `it is at ${step}`, seconds: 40 });
   const held = [
-    'lookFromPlace',
+    'lookFromControl',
     'assessFailure',
     'awaitServesAgain',
     'decideData',
@@ -105,8 +112,8 @@ describe('A recovery that is disturbed', function () {
   ];
   const meet = async (step: string) => {
     await redis.stand({ config: WITH_LOG });
-    if (step === 'restartServer') await redis.kill();
-    const files = step === 'restartServer' ? filesIn(redis.dir) : await redis.cutLog();
+    if (step === 'startOnce') await redis.kill();
+    const files = step === 'startOnce' ? filesIn(redis.dir) : await redis.cutLog();
     await redis.house.killWorker();
     await redis.house.startWorker(held.includes(step) ? `hold:${step}` : undefined);
     const before = redis.house.steps.length;
@@ -116,7 +123,7 @@ describe('A recovery that is disturbed', function () {
     return { running, files };
   };
 
-  for (const step of ['restartServer', 'setAside', 'startEmpty', ...held])
+  for (const step of ['startOnce', 'setAside', 'startEmpty', ...held])
     it(`leaves nothing half done when it is cancelled at ${step}`, async () => {
       const { running, files } = await meet(step);
       await running.cancel();
@@ -124,11 +131,11 @@ describe('A recovery that is disturbed', function () {
       await assertWhole(files);
     });
 
-  for (const step of ['restartServer', 'setAside', 'startEmpty', 'mendLog'])
+  for (const step of ['startOnce', 'setAside', 'startEmpty', 'mendLog'])
     it(`is cut off in the middle of ${step}, which hangs, and leaves nothing half done`, async () => {
       await redis.stand({ config: WITH_LOG });
-      if (step === 'restartServer') await redis.kill();
-      const files = step === 'restartServer' ? filesIn(redis.dir) : await FAILURES[step === 'mendLog' ? 'zeros' : 'cut'](redis);
+      if (step === 'startOnce') await redis.kill();
+      const files = step === 'startOnce' ? filesIn(redis.dir) : await FAILURES[step === 'mendLog' ? 'zeros' : 'cut'](redis);
       await redis.house.killWorker();
       await redis.house.startWorker(`hold:${step}`);
       const before = redis.house.steps.length;
@@ -222,7 +229,7 @@ describe('A recovery that is disturbed', function () {
     await until(async () => (await asked()) !== undefined, { what: 'it asks what is to become of the restore' });
     const { text = '', plan } = (await asked()) ?? {};
     assert.match(text, /^restore\/main holds main, and is at this: awaitServing, for .+\. Cancel it\? It puts back/);
-    assert.ok(!redis.house.steps.slice(before).includes('restartServer'));
+    assert.ok(!redis.house.steps.slice(before).includes('startOnce'));
     await running.executeUpdate('approve', { args: [{ by: 'ann', plan }] });
     await restore.result().catch(() => undefined);
     assert.equal((await restore.describe()).status.name, 'CANCELLED');

@@ -87,7 +87,7 @@ describe('A recovery', function () {
     const report = (await running.result()) as RecoveryReport;
     assert.equal(report.outcome, 'serving', report.summary);
     assert.deepEqual(report.actsDone, []);
-    assert.ok(!house.steps.slice(seen).some((step) => ['restartServer', 'setAside', 'startEmpty'].includes(step)));
+    assert.ok(!house.steps.slice(seen).some((step) => ['startOnce', 'setAside', 'startEmpty'].includes(step)));
   });
 });
 

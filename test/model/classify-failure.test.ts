@@ -204,7 +204,7 @@ describe('What is wrong with a Redis', () => {
 
   it('is what the machine of Redis says while a supervisor brings it up again and again, even if it loads just now', () => {
     const looping = place(true, {
-      server: { running: true, pid: 7, crashLoop: true, restartsByItself: true },
+      server: { running: true, name: 'process 7', crashLoop: true, restartsByItself: true },
       run: { ready: false, loading: true, signs: [] },
       earlierRun: run('rdb-checksum'),
       local: look('loading'),

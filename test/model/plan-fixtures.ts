@@ -116,13 +116,11 @@ export const target = (overrides: Partial<TargetFacts> = {}): TargetFacts => ({
   memory: { hostTotalBytes: 8_000_000_000, hostAvailableBytes: 4_000_000_000, processResidentBytes: 320_000_000 },
   identity: {
     expectedPort: 6380,
-    foundPort: 6380,
-    foundDir: '/var/lib/redis',
-    platformPid: 77,
-    serverPid: 77,
+    ofPlatform: { same: 'yes' },
     runId: 'a'.repeat(40),
   },
   processRunning: true,
+  processName: 'process 77',
   applications: ['web', 'login'],
   ...overrides,
 });

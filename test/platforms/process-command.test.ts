@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RecoveryError } from '../../model/errors.ts';
 import { findOrphans } from '../../platforms/process/find-redis.ts';
-import { killAtTheEnd } from '../support/processes.ts';
+import { killAtTheEnd, pidOf } from '../support/processes.ts';
 import { makeSite, until } from './support/process-site.ts';
 
 describe('a Redis started by a command', () => {
@@ -33,7 +33,7 @@ describe('a Redis started by a command', () => {
     worker.ref();
     const [, signal] = await once(worker, 'exit');
     assert.equal(signal, 'SIGKILL');
-    const { pid } = await site.platform.status();
+    const pid = pidOf(await site.platform.status());
     assert.equal(await site.command('PING'), 'PONG');
     if (process.platform === 'linux') assert.doesNotMatch(await readFile(`/proc/${pid}/environ`, 'utf8'), /hunter2/);
   });
@@ -108,7 +108,7 @@ describe('a Redis started by a command', () => {
 
   it('resolves exited with the exit code when it ends by itself', async () => {
     await using site = await makeSite();
-    const { pid } = await site.platform.start();
+    const pid = pidOf(await site.platform.start());
     const exit = site.platform.exited();
     await site.command('SHUTDOWN', 'NOSAVE').catch(() => {});
     const { lastLines, ...how } = await exit;
@@ -119,20 +119,21 @@ describe('a Redis started by a command', () => {
 
   it('is found when it daemonizes, under its own log file', async () => {
     await using site = await makeSite(['daemonize yes', 'logfile redis.log', 'pidfile redis.pid']);
-    const { pid } = await site.platform.start();
+    const pid = pidOf(await site.platform.start());
     assert.equal(String(pid), (await readFile(join(site.dir, 'redis.pid'), 'utf8')).trim());
     assert.match((await site.platform.logs(5)).join('\n'), /Ready to accept connections/);
     await site.platform.stop();
   });
 
-  it('is killed by its pid although it hangs, and nothing else is', async () => {
+  it('is killed by its identity although it hangs, and nothing else is', async () => {
     await using site = await makeSite();
-    const { pid = 0 } = await site.platform.start();
+    const { identity = '', ...started } = await site.platform.start();
+    const pid = pidOf(started);
     process.kill(pid, 'SIGSTOP');
-    await assert.rejects(site.platform.kill(pid + 1), { code: 'TARGET_IDENTITY', message: /is left alone$/ });
-    assert.deepEqual(await site.platform.status(), { running: true, pid });
-    await site.platform.kill(pid);
-    await site.platform.kill(pid);
+    await assert.rejects(site.platform.kill(`${identity}0`), { code: 'TARGET_IDENTITY', message: /is left alone$/ });
+    assert.equal((await site.platform.status()).identity, identity);
+    await site.platform.kill(identity);
+    await site.platform.kill(identity);
     assert.deepEqual(await site.platform.status(), { running: false });
   });
 
@@ -144,7 +145,7 @@ describe('a Redis started by a command', () => {
     await assert.rejects(site.again({ stopTimeoutMs: 1000 }).stop(), (error: RecoveryError) => {
       assert.equal(error.code, 'STOP_FAILED');
       assert.match(error.message, /process \d+ is still there after 1 s: .*can't exit/);
-      assert.match(error.next, new RegExp(`SHUTDOWN NOSAVE.*kill -9 ${started.pid}`));
+      assert.match(error.next, new RegExp(`SHUTDOWN NOSAVE.*kill -9 ${pidOf(started)}`));
       return true;
     });
     assert.deepEqual(await site.platform.status(), started);
@@ -154,14 +155,14 @@ describe('a Redis started by a command', () => {
 
   it('is stopped together with a child that still saves for a server that was killed', async () => {
     await using site = await makeSite(['enable-debug-command yes', 'rdb-key-save-delay 100000']);
-    const { pid } = await site.platform.start();
+    const pid = pidOf(await site.platform.start());
     await site.command('DEBUG', 'POPULATE', '1000');
     await site.command('BGSAVE');
     // At its first key it reports to its parent, and ends when there is none.
     const hasReported = async () => /current_cow_size:[1-9]/.test(String(await site.command('INFO', 'persistence')));
     await until(hasReported, 'the child has reported');
     const orphan = () => findOrphans({ ports: [site.port] });
-    process.kill(pid ?? 0, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
     await until(async () => (await orphan()).length === 1, 'the orphan is seen');
     await site.platform.stop();
     assert.deepEqual(await orphan(), []);
@@ -180,7 +181,7 @@ describe('a Redis started by a command', () => {
     await using site = await makeSite(['unixsocket redis.sock', 'pidfile redis.pid']);
     await writeFile(site.configFile, (await readFile(site.configFile, 'utf8')).replace(`port ${site.port}`, 'port 0'));
     const platform = site.again({ port: undefined });
-    const { pid } = await platform.start();
+    const pid = pidOf(await platform.start());
     assert.equal(String(pid), (await readFile(join(site.dir, 'redis.pid'), 'utf8')).trim());
     await platform.stop();
     assert.deepEqual(await platform.status(), { running: false });

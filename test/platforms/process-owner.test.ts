@@ -19,7 +19,7 @@ import { asDirectOwner } from '../../platforms/data-directory/direct-lock.ts';
 import { writeLogLook } from '../../platforms/data-directory/log-look.ts';
 import { moveAside, stageRdb, writeRestart } from '../../platforms/data-directory.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { killAtTheEnd } from '../support/processes.ts';
+import { killAtTheEnd, pidOf } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { freePort } from '../support/redis-server.ts';
 import { skipWithout } from '../support/skip-without.ts';
@@ -68,7 +68,7 @@ describe('A Redis of another user', function () {
     const conf = join(home, 'redis.conf');
     writeFileSync(conf, `port ${port}\ndir ${data}\nsave ""\nappendonly yes\n`);
     const platform = openProcessPlatform({ start: { command: [binary?.path ?? '', conf] }, port });
-    const { pid } = await platform.start();
+    const pid = pidOf(await platform.start());
     try {
       assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), new RegExp(`^Uid:\\s+${NOBODY}\\s+${NOBODY}`, 'm'));
       const log = join(data, binary?.path.includes('6.2') ? 'appendonly.aof' : 'appendonlydir');
@@ -90,7 +90,7 @@ describe('A Redis of another user', function () {
     writeFileSync(conf, `port ${port}\ndir ${data}\nsave ""\n`);
     const platform = openProcessPlatform({ start: { command: ['nice', binary?.path ?? '', conf] }, port });
     assert.deepEqual(await platform.startUser(), { user: member.name, from: 'data' });
-    const { pid } = await platform.start();
+    const pid = pidOf(await platform.start());
     try {
       const groups = /^Groups:\s*(.*)$/m
         .exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { killAtTheEnd } from '../support/processes.ts';
+import { killAtTheEnd, pidOf } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { freePort } from '../support/redis-server.ts';
 import { skipWithout } from '../support/skip-without.ts';
@@ -45,7 +45,8 @@ describe('Of two Redis servers on one port', function () {
   };
   const found = async (conf: string, pidFile?: string) => {
     const command = [binary?.path ?? '', conf];
-    return (await openProcessPlatform({ start: { command }, port, ...(pidFile ? { pidFile } : {}) }).status()).pid;
+    const status = await openProcessPlatform({ start: { command }, port, ...(pidFile ? { pidFile } : {}) }).status();
+    return status.running ? pidOf(status) : undefined;
   };
 
   it('the one that stands in the data directory of its redis.conf is meant', async () => {

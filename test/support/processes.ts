@@ -60,3 +60,6 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
 }
 // Under mocha: what a failed test left running ends with the run, before mocha's own exit.
 if (typeof globalThis.after === 'function') globalThis.after('end every process that tests started', killAll);
+
+/** The pid of what a process platform runs, as it tells a person. */
+export const pidOf = ({ name }: { name?: string }): number => Number(/^process (\d+)$/.exec(name ?? '')?.[1] ?? 0);

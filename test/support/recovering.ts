@@ -70,7 +70,7 @@ export class Recovering {
   /** As the worker runs an activity. */
   job<T>(body: () => Promise<T>, signal: AbortSignal = this.cancel.signal): Promise<T> {
     const progress = ({ note = '' }: Progress) => void this.notes.push(note);
-    return runAsJob({ signal, operationId: this.operationId, progress }, body);
+    return runAsJob({ attempt: 1, signal, operationId: this.operationId, progress }, body);
   }
 
   async backup(reason: SnapshotReason = 'scheduled'): Promise<SnapshotManifest> {

@@ -18,7 +18,7 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
     const running = await played.start({
       watchWarmup: () => (crashed ? { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' } : forever()),
       watchServing: async () => {
-        if (played.times('restartServer') > 1) return forever();
+        if (played.times('startOnce') > 1) return forever();
         await until(() => crashed, { what: 'it dies again' });
         return failsAgain();
       },
@@ -27,7 +27,7 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
     const first = (await running.status()).startedAt;
     crashed = true;
     const report = await running.report();
-    assert.equal(played.times('restartServer'), 2);
+    assert.equal(played.times('startOnce'), 2);
     assert.equal(report.outcome, 'serving');
     assert.match(report.summary, /main\d+ served from .+ to .+ UTC, and failed again: nothing answers\. /);
     assert.ok((await running.status()).startedAt > first, 'a page of its own');
@@ -48,25 +48,25 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
   it('goes back while it takes a snapshot, too, and keeps nothing that it held the lock for', async () => {
     const report = (await played.run({
       ...diesDuring('storeSnapshot'),
-      storeSnapshot: () => (played.times('restartServer') > 1 ? stored() : forever()),
+      storeSnapshot: () => (played.times('startOnce') > 1 ? stored() : forever()),
     })) as RecoveryReport;
-    assert.deepEqual([report.outcome, played.times('restartServer'), report.snapshot], ['serving', 2, 'again']);
+    assert.deepEqual([report.outcome, played.times('startOnce'), report.snapshot], ['serving', 2, 'again']);
     assert.match(report.summary, /and failed again: nothing answers/);
   });
 
   it('goes back while applications are waited for, and while keys are brought back', async () => {
-    const isFirst = () => played.times('restartServer') < 2;
+    const isFirst = () => played.times('startOnce') < 2;
     const apps = (await played.run({
       ...diesDuring('watchConnectivity'),
       watchConnectivity: () => (isFirst() ? forever() : []),
     })) as RecoveryReport;
-    assert.deepEqual([apps.outcome, played.times('restartServer')], ['serving', 2]);
+    assert.deepEqual([apps.outcome, played.times('startOnce')], ['serving', 2]);
     const merging = (await played.run({
       ...diesDuring('mergeClasses'),
       decideData: () => lost({ decision: 'restore' }),
       mergeClasses: () => (isFirst() ? forever() : merged()),
     })) as RecoveryReport;
-    assert.deepEqual([merging.outcome, played.times('restartServer'), merging.restored?.length], ['serving', 2, 1]);
+    assert.deepEqual([merging.outcome, played.times('startOnce'), merging.restored?.length], ['serving', 2, 1]);
   });
 
   it('goes back while it asks whether keys are brought back: nobody is asked about a Redis that is dead', async () => {
@@ -82,16 +82,16 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
     await running.question();
     crashed = true;
     const report = await running.report();
-    assert.deepEqual([report.outcome, played.times('restartServer')], ['serving', 2]);
+    assert.deepEqual([report.outcome, played.times('startOnce')], ['serving', 2]);
   });
 
   it('says that it failed while it is held, and does nothing until somebody lets it go on', async () => {
     let crashed = false;
     const running = await played.start({
       watchWarmup: () =>
-        played.times('restartServer') > 1 ? { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' } : forever(),
+        played.times('startOnce') > 1 ? { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' } : forever(),
       watchServing: async () => {
-        if (played.times('restartServer') > 1) return forever();
+        if (played.times('startOnce') > 1) return forever();
         await until(() => crashed, { what: 'it dies again' });
         return failsAgain();
       },
@@ -100,15 +100,15 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
     await running.update('hold', { by: 'ann', reason: 'a look' });
     crashed = true;
     await running.see(({ clients }) => clients.includes('failed again'), 'that it failed');
-    assert.equal(played.times('restartServer'), 1);
+    assert.equal(played.times('startOnce'), 1);
     await running.update('resume', { by: 'ann', reason: 'seen' });
     assert.equal((await running.report()).outcome, 'serving');
-    assert.equal(played.times('restartServer'), 2);
+    assert.equal(played.times('startOnce'), 2);
   });
 
   it('does so a few times, and then leaves it to a person', async () => {
     const report = (await played.run({ watchWarmup: forever, watchServing: failsAgain })) as RecoveryReport;
-    assert.deepEqual([report.outcome, played.times('restartServer'), report.earlier?.length], ['not-serving', 5, 4]);
+    assert.deepEqual([report.outcome, played.times('startOnce'), report.earlier?.length], ['not-serving', 5, 4]);
     assert.match(report.toDo.join(), /brought back 5 times: find out why it does not stay/);
   });
 

@@ -46,6 +46,9 @@ function gate<T>(answer: T) {
   };
 }
 
+/** One runs, and is ended first. */
+const toEnd = () => ({ record: {}, isNew: true, end: { identity: 'process 7' } });
+
 describe('recoverRedis, steered', function () {
   this.timeout(180_000);
   let played: PlayedRecovery;
@@ -149,7 +152,7 @@ describe('recoverRedis, steered', function () {
 
   it('refuses to leave out a restart that runs, and says what can be done', async () => {
     const restarting = gate({ beforeMs: Date.now() });
-    const running = await start({ restartServer: restarting.step });
+    const running = await start({ startOnce: restarting.step });
     await until(restarting.begun, { what: 'the restart' });
     const { message, next } = await failureOf(running.update('skipStep', { step: 'restart', by: 'ann', reason: 'too late' }));
     assert.match(message, /^step restart has begun: half of it/);
@@ -163,7 +166,8 @@ describe('recoverRedis, steered', function () {
   it('leaves out what a step that has begun asks for further on', async () => {
     const running = await start({
       assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it' }] }),
-      restartServer: fails('STOP_FAILED', 'process 7 does not end'),
+      decideRestart: toEnd,
+      endServer: fails('STOP_FAILED', 'process 7 does not end'),
       awaitServesAgain: refusing,
     });
     await running.question();
@@ -171,7 +175,7 @@ describe('recoverRedis, steered', function () {
     await running.see(({ question }) => question === undefined, 'the end of the question');
     await running.update('abort', { by: 'ann', reason: 'seen enough' });
     assert.equal((await soon(running.report())).outcome, 'aborted');
-    assert.equal(played.times('restartServer'), 1);
+    assert.deepEqual([played.times('endServer'), played.times('startOnce')], [1, 0]);
   });
 
   it('does not end a Redis whose restart is left out', async () => {
@@ -186,7 +190,7 @@ describe('recoverRedis, steered', function () {
     await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'it serves' });
     first.open();
     await soon(running.report());
-    assert.equal(played.times('restartServer'), 0);
+    assert.equal(played.times('startOnce'), 0);
     assert.equal(played.times('rebuildManifest'), 0);
   });
 
@@ -201,7 +205,7 @@ describe('recoverRedis, steered', function () {
 
   it('sees a Redis serve although nobody answers on its machine', async () => {
     const running = await start({
-      openPlace: () => ({ queue: 'host/gone' }),
+      openPlacement: () => ({ queue: 'host/gone', isOwn: false }),
       assessFailure: () => ({ ...healthy(), settings: { ...healthy().settings, askForMs: 3000 } }),
     });
     assert.equal((await soon(running.report())).outcome, 'serving');
@@ -297,7 +301,7 @@ describe('recoverRedis, steered', function () {
     await running.update('approve', { by: 'ann', plan });
     const report = await soon(running.report());
     assert.equal(report.decisions.length, 1);
-    assert.equal(played.times('restartServer'), 1);
+    assert.equal(played.times('startOnce'), 1);
   });
 
   it('asks before kill -9, also where a restart was approved', async () => {
@@ -305,10 +309,12 @@ describe('recoverRedis, steered', function () {
     const given: { approved?: boolean; kill?: boolean }[] = [];
     const running = await start({
       assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it', ask }] }),
-      restartServer: (input: { approved?: boolean; kill?: boolean }) => {
+      decideRestart: (input: { approved?: boolean; kill?: boolean }) => {
         given.push({ approved: input.approved === true, kill: input.kill === true });
-        return input.kill ? { beforeMs: Date.now() } : fails('STOP_FAILED', 'process 7 does not end')();
+        return toEnd();
       },
+      endServer: ({ kill }: { kill?: boolean }) =>
+        kill ? { running: false, layout: {} } : fails('STOP_FAILED', 'process 7 does not end')(),
       awaitServesAgain: serves,
     });
     const { plan } = await running.question();

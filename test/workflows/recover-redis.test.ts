@@ -37,13 +37,16 @@ describe('recoverRedis', function () {
       /main\d+ serves since \S+ UTC, .* after the recovery began\. Found: Redis is not running\. No session is lost\. Hit rate: warm: 90 %\. Nothing is left to do\./,
     );
     assert.equal(report.snapshot, '20260101T000000Z');
-    assert.equal(played.times('restartServer'), 1);
+    assert.equal(played.times('startOnce'), 1);
   });
 
   it('does nothing when it only has to say what it would do', async () => {
     const result = await played.run({}, { dryRun: true });
     assert.equal(result.outcome, 'planned');
-    assert.deepEqual(played.steps, ['openPlace', 'lookFromPlace', 'assessFailure']);
+    assert.deepEqual(
+      played.steps.filter((step) => step !== 'openPlacement'),
+      ['lookFromControl', 'lookAtFiles', 'assessFailure'],
+    );
   });
 
   it('goes from one failure to the one behind it: dead, then a damaged log, then empty', async () => {
@@ -56,8 +59,8 @@ describe('recoverRedis', function () {
     assert.equal(report.outcome, 'serving');
     assert.deepEqual(report.keptAside, { directory: '/aside', bytes: 10 });
     assert.deepEqual(
-      played.steps.filter((step) => ['restartServer', 'setAside', 'startEmpty'].includes(step)),
-      ['restartServer', 'setAside', 'startEmpty'],
+      played.steps.filter((step) => ['startOnce', 'setAside', 'startEmpty'].includes(step)),
+      ['startOnce', 'setAside', 'startEmpty'],
     );
   });
 
@@ -120,7 +123,7 @@ describe('recoverRedis', function () {
     mended = true;
     const report = await running.report();
     assert.equal(report.outcome, 'serving');
-    assert.equal(played.times('restartServer'), 0);
+    assert.equal(played.times('startOnce'), 0);
   });
 
   it('ends as not serving, with what is to be done, when nobody helps', async () => {
@@ -140,7 +143,7 @@ describe('recoverRedis', function () {
       assessFailure: () => assessment({ failure: 'cut-off', acts: [], advice: ['Mend the way from the worker.'] }),
     })) as RecoveryReport;
     assert.equal(report.outcome, 'serving');
-    for (const step of ['restartServer', 'decideData', 'storeSnapshot', 'watchWarmup']) assert.equal(played.times(step), 0, step);
+    for (const step of ['startOnce', 'decideData', 'storeSnapshot', 'watchWarmup']) assert.equal(played.times(step), 0, step);
   });
 
   it('lets a promoted replica serve, and starts no second primary', async () => {
@@ -199,9 +202,9 @@ describe('recoverRedis', function () {
   it('asks before it restarts twice', async () => {
     let approved = false;
     const running = await played.start({
-      restartServer: (input: { approved?: boolean }) => {
+      decideRestart: (input: { approved?: boolean }) => {
         approved = input.approved === true;
-        return approved ? { beforeMs: Date.now() } : fails('RESTART_TOO_SOON', 'it was restarted 2 min ago')();
+        return approved ? { record: {}, isNew: true } : fails('RESTART_TOO_SOON', 'it was restarted 2 min ago')();
       },
     });
     const { plan, text } = await running.question();
@@ -241,11 +244,11 @@ describe('recoverRedis', function () {
       release();
       await running.see(({ steps }) => steps.find(({ step }) => step === 'lock')?.state === 'done', 'the lock');
       assert.equal((await running.status()).held?.by, 'ann');
-      assert.equal(played.times('restartServer'), 0);
+      assert.equal(played.times('startOnce'), 0);
       await running.update('resume', { by: 'ann', reason: 'go' });
       assert.match(await said(running.update('resume', { by: 'ann', reason: 'go' })), /not held/);
       assert.equal((await running.report()).outcome, 'serving');
-      assert.equal(played.times('restartServer'), 1);
+      assert.equal(played.times('startOnce'), 1);
     });
 
     it('finishes what has begun when it is aborted, and begins nothing else', async () => {

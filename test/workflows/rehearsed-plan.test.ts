@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import type { PlanConduct } from '../../workflows/procedures/conduct.ts';
 import { planRehearsed } from '../../workflows/procedures/rehearse.ts';
+import type { PlanRunner } from '../../workflows/procedures/step-runner.ts';
 
 /** Plans by what stands in Redis: less than half comes out of it, or not. */
-function conductOf(steps: string[]): PlanConduct {
-  const act = async (step: string, input: { target?: { keysNow: number }; rehearsal?: object }) => {
+function runnerOf(steps: string[]): PlanRunner {
+  const runStep = async (step: string, input: { target?: { keysNow: number }; rehearsal?: object }) => {
     steps.push(step);
     if (step === 'rehearse') return { done: true };
     const refusals = (input.target?.keysNow ?? 0) > 2_000 && input.rehearsal ? [{ code: 'RESTORE_LOSS' }] : [];
     return { plan: { log: {}, refusals }, digest: `of ${input.target?.keysNow} keys` };
   };
-  return { act, enter: () => undefined, afterwards: () => undefined } as unknown as PlanConduct;
+  return { runStep, enter: () => undefined, afterwards: () => undefined } as unknown as PlanRunner;
 }
 
 describe('A plan that was rehearsed', () => {
@@ -21,7 +21,8 @@ describe('A plan that was rehearsed', () => {
       return { target: { keysNow: keysNow.shift() } } as never;
     };
     const input = { instance: 'main', strategy: 'replace' } as const;
-    const plan = await planRehearsed(conductOf(steps), { input, place: 'here', summary: 'plan', look });
+    const at = { instance: 'main', shard: '0', part: 'files' } as const;
+    const plan = await planRehearsed(runnerOf(steps), { input, at, summary: 'plan', look });
     return { ...plan, steps };
   };
 

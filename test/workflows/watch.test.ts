@@ -66,7 +66,7 @@ describe('A watcher', function () {
     await stage.watch('silent');
     stage.fail('silent', { application: FAILS, platform: 'nobody' });
     await recovered('silent');
-    assert.equal((await stage.status('silent')).sides?.platform.detail, 'nobody answers on host/nobody');
+    assert.equal((await stage.status('silent')).sides?.platform.detail, 'nobody answers who could see its process');
   });
 
   it('starts nothing when all instances fail at once, says so, and starts when only this one still fails', async () => {

@@ -1,11 +1,11 @@
-import type { Conduct } from './conduct.ts';
+import type { StepRunner } from './step-runner.ts';
 
 /**
  * Makes the archiver let go before Redis is stopped or loaded anew: else it would take a half-restored server for a base.
  * However the operation ends, it comes back, and waits by itself until Redis has served for a while.
  */
-export async function detachArchiver(conduct: Conduct, instance: string): Promise<void> {
+export async function detachArchiver(runner: StepRunner, instance: string): Promise<void> {
   const args = { instance, by: `the operation on ${instance}` };
-  await conduct.undoLater({ step: 'attachArchiver', args, when: 'always', summary: `let the archiver follow ${instance} again` });
-  await conduct.act('detachArchiver', args, { summary: `make the archiver let go of ${instance}, everything stored` });
+  await runner.undoLater({ undo: 'attachArchiver', args, when: 'always', summary: `let the archiver follow ${instance} again` });
+  await runner.runStep('detachArchiver', args, { summary: `make the archiver let go of ${instance}, everything stored` });
 }

@@ -1,6 +1,7 @@
 import type { ApprovablePlan, PlanRestoreInput } from '../../activities/plan-restore.ts';
 import type { ErrorCode } from '../../model/errors.ts';
-import type { PlanConduct } from './conduct.ts';
+import type { At } from '../step-table.ts';
+import type { PlanRunner } from './step-runner.ts';
 
 /** Whatever came out, the restore is refused: nobody needs to wait for it. */
 const FINAL: readonly ErrorCode[] = [
@@ -15,7 +16,7 @@ type Looked = Pick<PlanRestoreInput, 'target' | 'live'>;
 
 export interface RehearsedPlanning {
   input: PlanRestoreInput['input'];
-  place: string;
+  at: At<'rehearse'>;
   summary: string;
   /** At the target, as it is now. */
   look(): Promise<Looked>;
@@ -27,23 +28,23 @@ export interface RehearsedPlanning {
  * have ended by themselves meanwhile.
  */
 export async function planRehearsed(
-  conduct: PlanConduct,
-  { input, place, summary, look }: RehearsedPlanning,
+  runner: PlanRunner,
+  { input, at, summary, look }: RehearsedPlanning,
 ): Promise<ApprovablePlan> {
   const looked = await look();
   const { target } = looked;
-  const draft = await conduct.act('planRestore', { input, ...looked }, { summary });
+  const draft = await runner.runStep('planRestore', { input, ...looked }, { summary });
   const { plan } = draft;
   if (!plan.log || input.noRehearsal || plan.refusals.some(({ code }) => FINAL.includes(code))) return draft;
-  conduct.enter('rehearse');
-  conduct.afterwards('discardRehearsal', { instance: input.instance }, { place, summary: 'remove what the rehearsal has left' });
-  const rehearsal = await conduct.act(
+  runner.enter('rehearse');
+  runner.afterwards('discardRehearsal', { instance: input.instance }, { at, summary: 'remove what the rehearsal has left' });
+  const rehearsal = await runner.runStep(
     'rehearse',
     { plan, target, keep: !input.planOnly },
-    { place, summary: `load ${plan.backupId} and its log into a throw-away Redis, and count what comes out` },
+    { at, summary: `load ${plan.backupId} and its log into a throw-away Redis, and count what comes out` },
   );
   const planBy = (seen: Looked): Promise<ApprovablePlan> =>
-    conduct.act('planRestore', { input, ...seen, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
+    runner.runStep('planRestore', { input, ...seen, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
   const planned = await planBy(looked);
   return planned.plan.refusals.some(({ code }) => code === 'RESTORE_LOSS') ? planBy(await look()) : planned;
 }

@@ -1,28 +1,38 @@
-import type { PutBackInput } from '../../activities/put-back.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import { liveDisturbances } from '../../model/live.ts';
-import type { UndoEntry } from '../../model/lock.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
+import { controlOf, filesOf } from '../../model/placement.ts';
 import type { PlannedLog } from '../../model/plan.ts';
 import { momentWarnings } from '../../model/plan-loss.ts';
 import { shortfall } from '../../model/stands-check.ts';
-import type { PlanConduct, PlannedRestore, RestoreConduct, StepResult } from './conduct.ts';
+import type { StepResult } from '../step-table.ts';
+import type { UndoEntry } from '../undo-procedures.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { seeApplications } from './see-applications.ts';
+import type { PlannedRestore, PlanRunner, RestoreRunner } from './step-runner.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
 /** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
-export async function planReplacement(conduct: PlanConduct, input: RestoreInput): Promise<PlannedRestore> {
+export async function planReplacement(runner: PlanRunner, input: RestoreInput): Promise<PlannedRestore> {
   const { instance } = input;
-  conduct.enter('plan');
-  const { queue: place } = await conduct.act('openPlace', { instance }, { summary: `find the machine of ${instance}` });
-  const look = async () => ({
-    target: await conduct.act('surveyTarget', { instance }, { place, summary: `look at ${instance} and its data directory` }),
-  });
+  runner.enter('plan');
+  const of = { instance, shard: ONLY_SHARD };
+  const look = async () => {
+    const summary = `look at ${instance}, and what runs it`;
+    const server = await runner.runStep('surveyTarget', { instance }, { at: controlOf(of), summary });
+    const { layout } = server;
+    const disk = await runner.runStep(
+      'surveyFiles',
+      { instance, layout },
+      { at: filesOf(of), summary: `look at the data directory of ${instance}` },
+    );
+    return { target: { ...server, disk } };
+  };
   const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
   const summary = `plan the restore of ${what} and what it loses`;
-  const planned = await planRehearsed(conduct, { input, place, summary, look });
-  return { ...planned, input, place };
+  const planned = await planRehearsed(runner, { input, at: filesOf(of), summary, look });
+  return { ...planned, input };
 }
 
 /**
@@ -31,48 +41,63 @@ export async function planReplacement(conduct: PlanConduct, input: RestoreInput)
  * However this ends, the lock puts back what must be put back.
  */
 export async function replaceFromRdb(
-  conduct: RestoreConduct,
+  runner: RestoreRunner,
   restore: PlannedRestore,
   operationId: string,
 ): Promise<RestoreReport> {
-  const { plan, place } = restore;
-  const { instance } = plan;
-  const at = (summary: string) => ({ place, summary });
-  const undo = (step: UndoEntry['step'], summary: string, more: Pick<UndoEntry, 'interrupts'> = {}): Promise<void> => {
-    const args: PutBackInput = { plan, operationId };
-    return conduct.undoLater({ step, args, when: 'unlessSucceeded', place, summary, ...more });
-  };
+  const { plan } = restore;
+  const { instance, shard } = plan;
+  const byControl = (summary: string) => ({ at: controlOf(plan), summary });
+  const inFiles = (summary: string) => ({ at: filesOf(plan), summary });
+  const undo = (
+    name: 'discardStaged' | 'putBackServer' | 'putBackData',
+    summary: string,
+    more: Pick<UndoEntry, 'interrupts'> = {},
+  ): Promise<void> => runner.undoLater({ undo: name, args: { plan, operationId }, when: 'unlessSucceeded', summary, ...more });
+  const leave = { args: { instance, shard }, when: 'always', summary: `leave the data directory of ${instance}` } as const;
+  await runner.undoLater({ undo: 'closeFiles', ...leave });
 
-  conduct.enter('download');
+  runner.enter('download');
   await undo('discardStaged', 'delete what was downloaded');
-  const staged = await conduct.act('stageBackup', { plan }, at(`download and verify ${plan.backupId}; ${instance} still serves`));
+  const staged = await runner.runStep(
+    'stageBackup',
+    { plan },
+    inFiles(`download and verify ${plan.backupId}; ${instance} still serves`),
+  );
 
-  const safety = await takeSafetySnapshot(conduct, restore);
+  const safety = await takeSafetySnapshot(runner, restore);
 
-  conduct.enter('stop');
-  await detachArchiver(conduct, instance);
+  runner.enter('stop');
+  await detachArchiver(runner, instance);
+  await runner.runStep('requireRoom', { plan }, inFiles('see whether there is room for what comes next'));
   await undo('putBackServer', `start ${instance} and wait until it serves`, { interrupts: true });
   const stoppedAtMs = Date.now();
-  await conduct.act('stopServer', { plan }, at(`stop ${instance}`));
+  await runner.runStep('stopServer', { plan }, byControl(`stop ${instance}`));
 
-  conduct.enter('replace');
+  runner.enter('replace');
   await undo('putBackData', `put the old data of ${instance} back`);
-  await conduct.act('replaceData', { plan }, at(`move the old data aside, put ${plan.backupId} in its place`));
+  const before = `its data in ${plan.layout.dir} was replaced`;
+  await runner.runStep('requireStopped', { instance, before }, byControl(`see that ${instance} stays stopped`));
+  await runner.runStep('replaceData', { plan }, inFiles(`move the old data aside, put ${plan.backupId} in its place`));
 
-  conduct.enter('start');
-  const { beforeMs } = await conduct.act('startServer', { plan }, at(`start ${instance}`));
-  conduct.enter('load');
-  const serving = await conduct.act('awaitServing', { instance }, at(`wait until ${instance} has loaded its data`));
+  runner.enter('start');
+  await runner.close(filesOf(plan));
+  const { beforeMs } = await runner.runStep('startServer', { plan }, byControl(`start ${instance}`));
+  runner.enter('load');
+  const serving = await runner.runStep('awaitServing', { instance }, byControl(`wait until ${instance} has loaded its data`));
   const outage = plan.serverRunId
     ? { downtimeSeconds: (Date.now() - stoppedAtMs) / 1000 }
     : { downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000), wasDown: true as const };
 
-  conduct.enter('count');
-  const proof = { ...at('prove that every key is back'), serving: instance };
-  const counts = await conduct.act('verifyCounts', { plan, staged, serving, beforeMs }, proof);
-  const { applications, warnings } = await seeApplications(conduct, restore, beforeMs);
-  conduct.enter('finish');
-  const aside = await conduct.act('finishRestore', { plan }, at('mark the restore as proved'));
+  runner.enter('count');
+  const counts = await runner.runStep(
+    'verifyCounts',
+    { plan, staged, serving, beforeMs },
+    { ...byControl('prove that every key is back'), serving: instance },
+  );
+  const { applications, warnings } = await seeApplications(runner, restore, { at: controlOf(plan), sinceMs: beforeMs });
+  runner.enter('finish');
+  const aside = await runner.runStep('finishRestore', { plan }, inFiles('mark the restore as proved'));
 
   return reportFrom(restore, {
     counts,
@@ -127,8 +152,8 @@ function reportOf({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreRe
   return { until: new Date(untilMs).toISOString(), ...place, bytes };
 }
 
-async function takeSafetySnapshot(conduct: RestoreConduct, { plan }: PlannedRestore): Promise<string | undefined> {
+async function takeSafetySnapshot(runner: RestoreRunner, { plan }: PlannedRestore): Promise<string | undefined> {
   if (!plan.safetySnapshot.taken) return undefined;
-  const [snapshot] = await takeSnapshot(conduct, plan.instance, 'safety');
+  const [snapshot] = await takeSnapshot(runner, plan.instance, 'safety');
   return snapshot?.backupId;
 }

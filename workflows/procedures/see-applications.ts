@@ -1,7 +1,8 @@
 import { formatDuration } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
-import type { PlannedRestore, RestoreConduct } from './conduct.ts';
+import type { At } from '../step-table.ts';
+import type { PlannedRestore, RestoreRunner } from './step-runner.ts';
 
 /** How long a person has to say what stays. */
 const ASK_FOR_MS = 5 * 60_000;
@@ -17,24 +18,24 @@ interface Seen {
  * @throws ApplicationFailure `APPLICATIONS_UNCONNECTED` if that person wants the old data back
  */
 export async function seeApplications(
-  conduct: RestoreConduct,
-  { plan, input, place }: PlannedRestore,
-  sinceMs: number,
+  runner: RestoreRunner,
+  { plan, input }: PlannedRestore,
+  { at, sinceMs }: { at: At<'verifyApplications'>; sinceMs: number },
 ): Promise<Seen> {
   const { instance } = plan;
-  conduct.enter('applications');
-  const applications = await conduct.act(
+  runner.enter('applications');
+  const applications = await runner.runStep(
     'verifyApplications',
     { instance, sinceMs },
-    { place, summary: 'wait for the applications', serving: instance },
+    { at, summary: 'wait for the applications', serving: instance },
   );
   const missing = applications.filter(({ required, verdict }) => required && verdict === 'missing');
   if (missing.length === 0) return { applications, warnings: [] };
   const named = missing.map(({ name, detail }) => `${name} (${detail})`).join(', ');
   const found = `${instance} is restored and serves, but these applications do not reach it: ${named}`;
-  if (input.strategy === 'live' || !conduct.ask) return { applications, warnings: [`${found}.`] };
+  if (input.strategy === 'live' || !runner.ask) return { applications, warnings: [`${found}.`] };
   const limitMs = input.askForMs ?? ASK_FOR_MS;
-  const decision = await conduct.ask(
+  const decision = await runner.ask(
     `${found}. It stays, unless somebody decides otherwise within ${formatDuration(limitMs)}.`,
     limitMs,
   );

@@ -1,11 +1,12 @@
-import type { Restarted } from '../../activities/recovery/restart.ts';
 import { staysInUse } from '../../model/failure-class.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import { capital, withoutStop } from '../../model/recovery-text.ts';
 import type { StepId } from '../../model/runbook.ts';
-import { act } from '../steps.ts';
-import { argsOf, PERFORM, there } from './perform.ts';
-import { assess, codeOf, type LockedRun, reasonOf, softly } from './run.ts';
+import { codeOf, reasonOf } from '../failures.ts';
+import { mendLog as mendLogFiles } from '../procedures/change-files.ts';
+import { type Restarted, restartServer } from '../procedures/restart-server.ts';
+import { inputOf, PERFORM, RUNNER } from './perform.ts';
+import { assess, type LockedRun, softly } from './run.ts';
 
 /** What was seen before a question or a hold is not true any more. */
 const STALE_MS = 1_000;
@@ -96,8 +97,8 @@ const MAY_END: readonly Act[] = ['set-aside', 'rebuild-manifest', 'put-back-data
 async function startLater(run: LockedRun, { instance, platform }: Assessment, name: Act): Promise<void> {
   if (!platform?.running || run.found.startsLater || !MAY_END.includes(name)) return;
   run.found.startsLater = true;
-  const how = there(run, `start ${instance}, if it was ended and not started again`);
-  await run.held.undoLater({ step: 'startAgain', args: { instance }, when: 'unlessSucceeded', ...how });
+  const summary = `start ${instance}, if it was ended and not started again`;
+  await run.held.undoLater({ undo: 'startAgain', args: run.of, when: 'unlessSucceeded', summary });
 }
 
 /** While it is held Redis is watched, and a look that fails ends nothing. */
@@ -164,9 +165,7 @@ async function perform(run: LockedRun, assessment: Assessment, name: Act, approv
 async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { found, page } = run;
   const mayLoseCommands = assessment.acts.some(({ act: name, ask }) => name === 'mend-log' && ask !== undefined);
-  const input = { ...argsOf(assessment), mayLoseCommands };
-  const how = there(run, 'cut the log behind its last whole command, on a copy');
-  const { found: what, where, cut, kept } = await act('mendLog', input, how);
+  const { found: what, where, cut, kept } = await mendLogFiles(RUNNER, { ...inputOf(run, assessment), mayLoseCommands });
   found.keptAside = kept;
   found.cutOff = `Of the damaged log ${cut}; the files as they were are kept in ${kept.directory}.`;
   page.note(what);
@@ -183,15 +182,11 @@ const RESTART_QUESTIONS: Readonly<Record<string, { what: string; question: strin
 };
 
 async function restart(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
-  const { place, found } = run;
+  const { found } = run;
   const { instance } = assessment;
   const attempt = async (given: { approved: boolean; kill: boolean }): Promise<Restarted | undefined> => {
     try {
-      return await act(
-        'restartServer',
-        { instance, assessment, ...given },
-        { summary: `restart ${instance}`, ...(place ? { place } : {}) },
-      );
+      return await restartServer(RUNNER, { ...inputOf(run, assessment), ...given });
     } catch (error) {
       const code = codeOf(error) ?? '';
       const asked = RESTART_QUESTIONS[code];
@@ -205,5 +200,6 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
   const done = await attempt({ approved, kill: false });
   if (!done) return { note: `${instance} was left as it is`, left: true };
   found.startedMs = done.beforeMs;
-  return { note: (!done.doneBefore && done.skipped) || `${instance} was restarted` };
+  if (done.logBytes) found.logBytes = done.logBytes;
+  return { note: done.skipped ?? `${instance} was restarted` };
 }

@@ -1,11 +1,14 @@
 import { condition } from '@temporalio/workflow';
 import type { FailureClass } from '../../model/failure-class.ts';
 import { formatCountOf } from '../../model/format.ts';
+import { controlOf } from '../../model/placement.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
+import { reasonOf } from '../failures.ts';
+import { closePlacement } from '../placements.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
-import { act } from '../steps.ts';
+import { runStep } from '../steps.ts';
 import { carryOut, heldOrGoOn } from './acts.ts';
-import { assess, isStepFailure, type LockedRun, reasonOf, softly, within } from './run.ts';
+import { assess, isStepFailure, type LockedRun, softly, within } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */
 const MOST_ROUNDS = 6;
@@ -68,8 +71,8 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
 
 /** Starts at once and hinders nothing: the archiver waits by itself before it takes a restarted server for a base. */
 const letGo = ({ held, input, page }: LockedRun): Promise<void> => {
-  const conduct = { act, enter: () => undefined, undoLater: held.undoLater };
-  return softly(page, 'the archiver could not be told to let go', detachArchiver(conduct, input.instance));
+  const runner = { runStep, close: closePlacement, enter: () => undefined, undoLater: held.undoLater };
+  return softly(page, 'the archiver could not be told to let go', detachArchiver(runner, input.instance));
 };
 
 /** @returns why not, if it does not */
@@ -78,15 +81,15 @@ async function awaitServes(
   { instance, failure }: Assessment,
   carried: 'done' | 'left',
 ): Promise<ServesAgain | string> {
-  const place = run.placeAnswers ? run.place : undefined;
   const limit = failure === 'loading' ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
+  const { startedMs: sinceMs, logBytes } = run.found;
+  const input = { instance, sinceMs };
+  const summary = `wait until ${instance} answers a read and a write`;
   try {
     const serves = await within(limit, 'then it is looked at anew', () =>
-      act(
-        'awaitServesAgain',
-        { instance, sinceMs: run.found.startedMs, ...(place ? {} : { fromAfar: true }) },
-        { summary: `wait until ${instance} answers a read and a write`, ...(place ? { place } : {}) },
-      ),
+      run.controlAnswers
+        ? runStep('awaitServesAgain', { ...input, ...(logBytes ? { logBytes } : {}) }, { summary, at: controlOf(run.of) })
+        : runStep('awaitServesFromAfar', input, { summary }),
     );
     return serves ?? `${instance} does not serve yet`;
   } catch (error) {

@@ -40,7 +40,7 @@ const WHO_AND_WHY = { by: CHECKS.line, reason: CHECKS.line };
 export const EXAMPLES = {
   approve: '{"by":"ann","plan":"<of the question>"}, with "decline":true for no and "note":"…" if you like',
   skipStep: '{"step":"warmup","by":"ann","reason":"…"}',
-  conduct: '{"by":"ann","reason":"…"}',
+  runner: '{"by":"ann","reason":"…"}',
   extendMonitoring: '{"minutes":30,"by":"ann","reason":"…"}',
 } as const;
 
@@ -56,6 +56,6 @@ export const checkApproval = (message: ApproveMessage): void =>
 export const checkStep = (message: StepMessage): void =>
   checkMessage('skipStep', message, EXAMPLES.skipStep, { step: CHECKS.line, ...WHO_AND_WHY });
 export const checkConduct = (update: string, message: ReasonMessage): void =>
-  checkMessage(update, message, EXAMPLES.conduct, WHO_AND_WHY);
+  checkMessage(update, message, EXAMPLES.runner, WHO_AND_WHY);
 export const checkExtension = (message: ExtendMessage): void =>
   checkMessage('extendMonitoring', message, EXAMPLES.extendMonitoring, { minutes: CHECKS.minutes, ...WHO_AND_WHY });

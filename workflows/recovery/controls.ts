@@ -198,7 +198,7 @@ export class Controls {
         return 'held: nothing more is done, what runs is finished, Redis is watched';
       },
       {
-        description: `Stops doing, keeps watching. JSON: ${EXAMPLES.conduct}`,
+        description: `Stops doing, keeps watching. JSON: ${EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('hold', message);
           ended();
@@ -215,7 +215,7 @@ export class Controls {
         return 'it goes on';
       },
       {
-        description: `Goes on after \`hold\`. JSON: ${EXAMPLES.conduct}`,
+        description: `Goes on after \`hold\`. JSON: ${EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('resume', message);
           if (!this.#held) throw refused('it is not held', 'Nothing has to be resumed.');
@@ -232,7 +232,7 @@ export class Controls {
         return 'aborting: what has begun has 3 s to finish, nothing else begins, and what can be put back is';
       },
       {
-        description: `Ends the recovery. JSON: ${EXAMPLES.conduct}`,
+        description: `Ends the recovery. JSON: ${EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('abort', message);
           ended();

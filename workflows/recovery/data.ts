@@ -1,10 +1,12 @@
 import { formatCount } from '../../model/format.ts';
 import type { Assessment, DataDecision } from '../../model/recovery.ts';
+import { reasonOf } from '../failures.ts';
+import { closePlacement } from '../placements.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
-import { act } from '../steps.ts';
+import { runStep } from '../steps.ts';
 import { heldOrGoOn } from './acts.ts';
 import { restore } from './restore.ts';
-import { isStepFailure, type LockedRun, reasonOf, skippedNote, softly } from './run.ts';
+import { isStepFailure, type LockedRun, skippedNote, softly } from './run.ts';
 
 /** Every application, until all are there or their time is over. Who is missing is named, and hinders nothing. */
 export async function connectivity(run: LockedRun): Promise<void> {
@@ -14,7 +16,7 @@ export async function connectivity(run: LockedRun): Promise<void> {
     softly(
       page,
       'applications cannot be watched',
-      act(
+      runStep(
         'watchConnectivity',
         { instance: input.instance, sinceMs: found.startedMs },
         { summary: 'see every application at work with Redis' },
@@ -51,7 +53,11 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   const { page, controls, found, input } = run;
   page.begin('data', 'counting sessions against the last backup and the log');
   const failedAt = (found.first ?? assessment).since ?? (found.first ?? assessment).at;
-  const remembered = act('findBaseline', { instance: input.instance, failedAt }, { summary: 'how it was before the failure' });
+  const remembered = runStep(
+    'findBaseline',
+    { instance: input.instance, failedAt },
+    { summary: 'how it was before the failure' },
+  );
   found.before = await softly(page, 'how it was before cannot be told', remembered);
   const decision = await controls.skippable('data', () => softly(page, 'sessions cannot be counted', decide(run, assessment)));
   if (!decision) return leaveOut(run);
@@ -61,7 +67,7 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
 }
 
 const decide = ({ input, found }: LockedRun, assessment: Assessment): Promise<DataDecision> =>
-  act(
+  runStep(
     'decideData',
     {
       instance: input.instance,
@@ -74,7 +80,7 @@ const decide = ({ input, found }: LockedRun, assessment: Assessment): Promise<Da
 async function forecast({ input, page, found }: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
   const { instance } = input;
   const normalPerSecond = found.before?.authenticationPerSecond;
-  const forecasting = act(
+  const forecasting = runStep(
     'forecastSignIns',
     {
       instance,
@@ -95,9 +101,9 @@ export async function aftercare(run: LockedRun): Promise<void> {
   const { page, controls, found, input, held } = run;
   await heldOrGoOn(run);
   page.begin('aftercare', 'taking a snapshot');
-  const conduct = { act, enter: () => undefined, undoLater: held.undoLater };
+  const runner = { runStep, close: closePlacement, enter: () => undefined, undoLater: held.undoLater };
   try {
-    const stored = await controls.skippable('aftercare', () => takeSnapshot(conduct, input.instance, 'recovery'));
+    const stored = await controls.skippable('aftercare', () => takeSnapshot(runner, input.instance, 'recovery'));
     const [backup] = stored ?? [];
     if (!backup) return page.end('aftercare', 'skipped', skippedNote(run, 'aftercare'));
     found.snapshot = backup.backupId;

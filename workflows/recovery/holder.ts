@@ -1,7 +1,7 @@
 import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workflow';
 import type { Assessment } from '../../model/recovery.ts';
 import type { LockReport } from '../lock-messages.ts';
-import { act } from '../steps.ts';
+import { runStep } from '../steps.ts';
 import { shortRunId } from './controls.ts';
 import { type Run, softly } from './run.ts';
 
@@ -42,7 +42,7 @@ export class HolderQuestion {
     const { page, controls, input, found } = this.#run;
     const { instance } = input;
     const { workflowId, runId } = holder;
-    const asked = act('lookAtHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
+    const asked = runStep('lookAtHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
     const doing = (await softly(page, `what ${workflowId} does`, asked))?.doing;
     const limitMs = found.assessment?.settings.askForMs ?? 0;
     const text = `${workflowId} holds ${instance}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;

@@ -2,9 +2,12 @@ import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { Act, Assessment } from '../../model/recovery.ts';
+import { reasonOf } from '../failures.ts';
+import { closePlacement } from '../placements.ts';
+import { keepAside, putBackUnfinished, rebuildManifest, startEmpty } from '../procedures/change-files.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
-import { act } from '../steps.ts';
-import { type LockedRun, reasonOf, within } from './run.ts';
+import { runStep } from '../steps.ts';
+import { type LockedRun, within } from './run.ts';
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */
 const SNAPSHOT_LIMIT_MS = 10_000;
@@ -21,45 +24,43 @@ export const PERFORM: Readonly<Record<Exclude<Act, 'restart' | 'mend-log'>, Perf
   'set-aside': setAside,
 
   async 'rebuild-manifest'(run, assessment) {
-    const { files } = await act('rebuildManifest', argsOf(assessment), there(run, 'make the manifest of the log again'));
+    const { files } = await rebuildManifest(RUNNER, inputOf(run, assessment));
     return `manifest made again for ${files.length} files`;
   },
 
   async 'put-back-data'(run, assessment) {
-    const { operations } = await act(
-      'putBackUnfinished',
-      argsOf(assessment),
-      there(run, 'put the data back that was moved away'),
-    );
+    const { operations } = await putBackUnfinished(RUNNER, inputOf(run, assessment));
     return `the data that ${operations.join(', ')} had moved away was put back`;
   },
 
   async 'start-empty'(run, assessment) {
     const { instance } = assessment;
-    const { beforeMs } = await act('startEmpty', argsOf(assessment), there(run, `start ${instance} without the damaged data`));
+    const { beforeMs } = await startEmpty(RUNNER, inputOf(run, assessment));
     run.found.startedMs = beforeMs;
     return `${instance} started empty`;
   },
 
   async 'make-primary'(_, assessment) {
     const { instance } = assessment;
-    await act('makePrimary', argsOf(assessment), { summary: `let ${instance} accept writes` });
+    await runStep('makePrimary', argsOf(assessment), { summary: `let ${instance} accept writes` });
     return `${instance} is a primary again`;
   },
 
   async 'kill-script'(_, assessment) {
-    await act('killScript', argsOf(assessment), { summary: `end the script that blocks ${assessment.instance}` });
+    await runStep('killScript', argsOf(assessment), { summary: `end the script that blocks ${assessment.instance}` });
     return 'the script was ended';
   },
 };
 
 export const argsOf = (assessment: Assessment) => ({ instance: assessment.instance, assessment });
 
-/** On the machine of Redis, where one is known. */
-export const there = ({ place }: LockedRun, summary: string) => ({ summary, ...(place ? { place } : {}) });
+export const inputOf = ({ of }: Pick<LockedRun, 'of'>, assessment: Assessment) => ({ ...of, assessment });
+
+/** For procedures that change nothing else than what stands on the undo list already. */
+export const RUNNER = { runStep, close: closePlacement };
 
 async function detachReplicas({ found }: LockedRun, assessment: Assessment): Promise<string> {
-  const { detached, failed } = await act('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
+  const { detached, failed } = await runStep('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
   for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
   if (detached.length > 0)
     found.toDo.push(`Replicas on their own now: ${listOf(detached)}. Let them follow again when the data is back.`);
@@ -69,22 +70,21 @@ async function detachReplicas({ found }: LockedRun, assessment: Assessment): Pro
 async function promoteReplica({ found }: LockedRun, assessment: Assessment): Promise<string> {
   const { instance } = assessment;
   const summary = `let a replica of ${instance} take over`;
-  const { address, keys } = await act('promoteReplica', argsOf(assessment), { summary });
+  const { address, keys } = await runStep('promoteReplica', argsOf(assessment), { summary });
   found.promoted = address;
   found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
   return `${address} took over with ${keys} keys`;
 }
 
 async function setAside(run: LockedRun, assessment: Assessment): Promise<string> {
-  const { instance, failure } = assessment;
+  const { failure } = assessment;
   await run.held.undoLater({
-    step: 'putBackAside',
-    args: { instance, operationId: workflowInfo().runId },
+    undo: 'putBackAside',
+    args: { ...run.of, operationId: workflowInfo().runId },
     when: 'unlessSucceeded',
-    ...there(run, 'put damaged files back, unless Redis has served without'),
+    summary: 'put damaged files back, unless Redis has served without',
   });
-  const options = there(run, 'keep the damaged files, out of the way');
-  const { directory, bytes } = await act('setAside', argsOf(assessment), options);
+  const { directory, bytes } = await keepAside(RUNNER, inputOf(run, assessment));
   run.found.keptAside = { directory, bytes };
   return `${staysInUse(failure) ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
 }
@@ -92,10 +92,10 @@ async function setAside(run: LockedRun, assessment: Assessment): Promise<string>
 /** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */
 async function networkSnapshot(run: LockedRun): Promise<string> {
   const { instance } = run.input;
-  const conduct = { act, enter: () => undefined, undoLater: run.held.undoLater };
+  const runner = { ...RUNNER, enter: () => undefined, undoLater: run.held.undoLater };
   try {
     const stored = await within(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
-      takeSnapshot(conduct, instance, 'safety'),
+      takeSnapshot(runner, instance, 'safety'),
     );
     const [backup] = stored ?? [];
     return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';

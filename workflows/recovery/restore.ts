@@ -10,9 +10,11 @@ import {
 import { formatCount } from '../../model/format.ts';
 import type { MergeOutcome, MergePlan } from '../../model/merge.ts';
 import { mergeToDo } from '../../model/merge-outcome.ts';
+import type { Beside } from '../../model/placement.ts';
 import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
-import { act } from '../steps.ts';
-import { isStepFailure, type LockedRun, reasonOf, skippedNote } from './run.ts';
+import { reasonOf } from '../failures.ts';
+import { runStep } from '../steps.ts';
+import { isStepFailure, type LockedRun, skippedNote } from './run.ts';
 
 const NOT_RESTORED: Record<DataDecision['verdict'], string> = {
   lost: 'not brought back',
@@ -23,7 +25,7 @@ const NOT_RESTORED: Record<DataDecision['verdict'], string> = {
 /** What would come back, counted in a copy; or why that could not be done. */
 interface Rehearsed {
   plan?: MergePlan;
-  place?: string;
+  at?: Beside;
   uncounted?: string;
 }
 
@@ -76,17 +78,17 @@ async function rehearse({ input, page, held }: LockedRun, { classes, backupId, u
   page.say(`loading a copy, to count what of ${classes.join(', ')} would come back`);
   const rehearsed: Rehearsed = {};
   try {
-    rehearsed.plan = await act(
+    rehearsed.plan = await runStep(
       'planMerge',
       { instance, classes, ...(backupId ? { backupId } : {}), ...(until ? { until } : {}) },
       { summary: `plan what comes back into ${instance}` },
     );
-    const { queue: place } = await act('openScratchPlace', { instance }, { summary: 'find the machine for the copy' });
-    rehearsed.place = place;
-    const args = { operationId: workflowInfo().runId };
-    await held.undoLater({ step: 'removeScratch', args, when: 'always', place, summary: 'remove the copy' });
+    const at = await runStep('openBeside', { instance }, { summary: 'find the machine for the copy' });
+    rehearsed.at = at;
+    const args = { operationId: workflowInfo().runId, at };
+    await held.undoLater({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' });
     const summary = `load a copy, and count what ${instance} lacks of it`;
-    rehearsed.plan = await act('rehearseMerge', { plan: rehearsed.plan }, { place, summary });
+    rehearsed.plan = await runStep('rehearseMerge', { plan: rehearsed.plan }, { at, summary });
     for (const { message } of rehearsed.plan.refusals) page.note(message);
     // What comes back is what is asked about, or the log of a failure that is complete: who says yes to that number means it.
     const { loss } = rehearsed.plan;
@@ -127,15 +129,15 @@ async function mayRestore(
 async function merge(
   run: LockedRun,
   decision: DataDecision,
-  { plan, place, uncounted = '' }: Rehearsed,
+  { plan, at, uncounted = '' }: Rehearsed,
   { settings }: Assessment,
 ): Promise<string> {
   const { input, found } = run;
-  if (!plan || !place) return failed(run, decision, uncounted);
+  if (!plan || !at) return failed(run, decision, uncounted);
   try {
     found.mergeBegun = true;
     const summary = `load a copy and bring ${plan.classes.map(({ name }) => name).join(', ')} back; ${input.instance} serves`;
-    const outcome = await act('mergeClasses', { plan }, { place, summary });
+    const outcome = await runStep('mergeClasses', { plan }, { at, summary });
     const sessions = outcome.classes.find(({ name }) => name === settings.sessionClass);
     // What an attempt that died has brought back is not among those that the last one restored: it counted what stands.
     const standing = Math.max(decision.present + (sessions?.restored ?? 0), sessions?.standing ?? 0);

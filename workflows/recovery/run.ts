@@ -1,8 +1,12 @@
-import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { KnownBefore } from '../../model/baseline.ts';
 import type { FailureClass } from '../../model/failure-class.ts';
+import { controlOf, filesOf } from '../../model/placement.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
-import { act } from '../steps.ts';
+import type { PlaceSigns } from '../../model/signs.ts';
+import { codeOf, reasonOf } from '../failures.ts';
+import { LOOK_OPTIONS, openPlacement } from '../placements.ts';
+import { runStep } from '../steps.ts';
 import type { HeldLock } from '../with-instance-lock.ts';
 import type { Controls } from './controls.ts';
 import type { Page } from './page.ts';
@@ -12,10 +16,11 @@ export interface Run {
   readonly input: RecoveryInput;
   readonly page: Page;
   readonly controls: Controls;
-  /** The queue of the machine that Redis runs on. Absent: only the Redis protocol reaches it. */
-  place?: string;
-  /** Whether somebody answered there when it was looked at last: nothing that only looks waits for a machine that is gone. */
-  placeAnswers?: boolean;
+  readonly of: { instance: string; shard: string };
+  /** False: only the Redis protocol reaches it. Absent: not known yet. */
+  hasControl?: boolean;
+  /** Whether somebody answered for its platform when it was looked at last: nothing that only looks waits for a machine that is gone. */
+  controlAnswers?: boolean;
   readonly found: Found;
 }
 
@@ -42,16 +47,18 @@ export interface Found extends Partial<RecoveryReport> {
   mergeBegun?: boolean;
   /** Before Redis was started last, milliseconds since 1970; 0 if it never was. */
   startedMs: number;
+  /** Sizes of its logs then. */
+  logBytes?: Record<string, number>;
 }
 
 /** Looks from all sides, within 10 seconds. A machine whose worker does not answer is a side that says nothing. */
 export async function assess(run: Run): Promise<Assessment> {
   const { instance, onDamage, restore } = run.input;
-  run.place ??= await openPlace(instance);
-  const place = run.place ? await glance(instance, run.place) : undefined;
-  run.placeAnswers = place !== undefined;
+  run.hasControl ??= await hasControl(run);
+  const place = run.hasControl ? await lookFromPlace(run) : undefined;
+  run.controlAnswers = place !== undefined;
   const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
-  const assessment = await act(
+  const assessment = await runStep(
     'assessFailure',
     { instance, ...(place ? { place } : {}), overrides },
     { summary: `what is wrong with ${instance}, what is left, and what helps` },
@@ -67,22 +74,38 @@ export async function assess(run: Run): Promise<Assessment> {
 const saysMore = (failure: FailureClass, before: FailureClass | undefined): boolean =>
   failure !== 'healthy' && failure !== 'loading' && (before === undefined || (failure !== 'dead' && failure !== 'unknown'));
 
-const openPlace = (instance: string): Promise<string | undefined> =>
-  act('openPlace', { instance }, { summary: `find the machine of ${instance}` }).then(
-    ({ queue }) => queue,
-    (error) => {
-      if (codeOf(error) === 'PLATFORM_UNSUPPORTED') return undefined;
-      throw error;
-    },
-  );
+async function hasControl({ of }: Run): Promise<boolean> {
+  try {
+    await openPlacement(controlOf(of), { readOnly: true });
+  } catch (error) {
+    if (codeOf(error) === 'PLATFORM_UNSUPPORTED') return false;
+    throw error;
+  }
+  // Meanwhile its platform is looked at; whether it could be opened is seen when it is used.
+  openPlacement(filesOf(of), { readOnly: true, options: LOOK_OPTIONS }).catch(() => undefined);
+  return true;
+}
 
-const glance = (instance: string, place: string) =>
-  act('lookFromPlace', { instance }, { place, summary: `look at the process, its log and its files on ${place}` }).catch(
-    (error) => {
-      if (isCancellation(error)) throw error;
-      return undefined;
-    },
-  );
+/** Its platform first: what is in its files is read to its end only where no Redis writes to them. */
+async function lookFromPlace({ of }: Run): Promise<PlaceSigns | undefined> {
+  const { instance } = of;
+  const summary = `look at what runs ${instance}, and at its log`;
+  const looked = await unlessNobody(runStep('lookFromControl', { instance }, { at: controlOf(of), summary }));
+  if (!looked) return undefined;
+  const { layout, rules, ...server } = looked;
+  if (!layout) return server;
+  const readLog = server.server.running === false || server.server.crashLoop;
+  const ofFiles = { at: filesOf(of), summary: `look at the files of ${instance}` };
+  const files = await unlessNobody(runStep('lookAtFiles', { instance, layout, readLog, ...(rules ? { rules } : {}) }, ofFiles));
+  const { unseen, ...data } = files ?? { unseen: ['its data directory: nobody answers who could see it'] };
+  return { ...server, ...data, unseen: [...server.unseen, ...unseen] };
+}
+
+const unlessNobody = <T>(look: Promise<T>): Promise<T | undefined> =>
+  look.catch((error) => {
+    if (isCancellation(error)) throw error;
+    return undefined;
+  });
 
 /** Runs `body` for so long at most. `undefined`: the time was over. @param summary - of the timer, for the timeline */
 export async function within<T>(ms: number, summary: string, body: () => Promise<T>): Promise<T | undefined> {
@@ -109,23 +132,11 @@ export async function within<T>(ms: number, summary: string, body: () => Promise
   }
 }
 
-/** The code of a failed activity; `undefined` for anything else. */
-export function codeOf(error: unknown): string | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined;
-}
-
-export const reasonOf = (error: unknown): string =>
-  error instanceof ActivityFailure
-    ? (error.cause?.message ?? error.message)
-    : error instanceof Error
-      ? error.message
-      : String(error);
+const FAILURES_OF_STEPS = ['PLACE_UNREACHABLE', 'REDIS_UNREACHABLE', 'START_FAILED'];
 
 /** A step has failed, nobody came to its machine for too long, or Redis has gone away meanwhile. */
 export const isStepFailure = (error: unknown): boolean =>
-  !isCancellation(error) &&
-  (error instanceof ActivityFailure || ['PLACE_UNREACHABLE', 'REDIS_UNREACHABLE'].includes(codeOf(error) ?? ''));
+  !isCancellation(error) && (error instanceof ActivityFailure || FAILURES_OF_STEPS.includes(codeOf(error) ?? ''));
 
 /** What a step answers; a failure of it becomes a note, and `undefined`: nothing that only informs may keep a Redis down. */
 export async function softly<T>(page: Page, what: string, step: Promise<T>): Promise<T | undefined> {

@@ -2,8 +2,9 @@ import { CancellationScope, isCancellation, patched } from '@temporalio/workflow
 import type { FailedAgain } from '../../activities/recovery/still-serves.ts';
 import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
 import type { StepId } from '../../model/runbook.ts';
-import { act } from '../steps.ts';
-import { isStepFailure, type Run, reasonOf, skippedNote } from './run.ts';
+import { reasonOf } from '../failures.ts';
+import { runStep } from '../steps.ts';
+import { isStepFailure, type Run, skippedNote } from './run.ts';
 
 /**
  * Watches what people and caches do, without the lock: nothing is changed any more. A Redis that fails meanwhile ends it.
@@ -26,7 +27,7 @@ export async function whileServing(run: Run, body: () => Promise<unknown>): Prom
   const { instance } = run.input;
   const { runId } = run.found.serving ?? {};
   const served = { instance, ...(runId ? { runId } : {}) };
-  const failed = guard.run(() => act('watchServing', served, { summary: `see that ${instance} goes on serving` }));
+  const failed = guard.run(() => runStep('watchServing', served, { summary: `see that ${instance} goes on serving` }));
   try {
     // A guard that cannot look says nothing, and hinders nothing.
     const again = await Promise.race([worked, failed.catch(() => worked)]);
@@ -46,7 +47,7 @@ async function signIns(run: Run, { instance, settings }: Assessment, begun: stri
   if (verdict !== 'lost') return page.end('sessions', 'skipped', note);
   const normalPerSecond = found.before?.authenticationPerSecond;
   found.authentication = await watched<AuthenticationWatch>(run, 'sessions', 'watching authentication requests', (extraMs) =>
-    act(
+    runStep(
       'watchAuthentication',
       {
         instance,
@@ -61,7 +62,7 @@ async function signIns(run: Run, { instance, settings }: Assessment, begun: stri
 
 async function warmup(run: Run, { instance, settings, since, at }: Assessment, begun: string): Promise<void> {
   run.found.warmup = await watched<WarmupWatch>(run, 'warmup', 'watching the hit rate', (extraMs) =>
-    act(
+    runStep(
       'watchWarmup',
       {
         instance,

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import { createAssessActivities } from '../../../activities/recovery/assess.ts';
-import { lookAtPlace } from '../../../activities/recovery/look-from-place.ts';
+import { lookAtFiles, lookFromControl } from '../../../activities/recovery/look.ts';
 import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/failure-class.ts';
 import type { Assessment } from '../../../model/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery-settings.ts';
 import type { PlaceSigns } from '../../../model/signs.ts';
-import type { Platform } from '../../../platforms/platform.ts';
+import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
 import type { RedisConnection } from '../../../redis/connection.ts';
@@ -35,7 +35,7 @@ export interface AssessedOptions {
   repository?: () => Promise<Repository>;
   archive?: () => Promise<Archive>;
   /** What runs it; default the command that the test started it by. */
-  platform?: Platform;
+  platform?: Control;
   /** Nobody looks from its machine. */
   withoutPlace?: boolean;
 }
@@ -69,11 +69,20 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
       port: redis.port,
     });
   const begun = performance.now();
-  const place = options.withoutPlace ? undefined : await lookAtPlace('here', platform, target.connection);
+  const place = options.withoutPlace ? undefined : await lookAtPlace(platform, target.connection);
   const between = performance.now();
   const input = { instance: 'main', ...(place ? { place: JSON.parse(JSON.stringify(place)) as PlaceSigns } : {}) };
   const assessment = await createAssessActivities(world).assessFailure(input);
   return { ...(place ? { place } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
+}
+
+/** Both looks from its machine, as the workflow takes them. */
+export async function lookAtPlace(platform: Control, connection: RedisConnection): Promise<PlaceSigns> {
+  const { layout, rules, ...server } = await lookFromControl('here', platform, connection);
+  if (!layout) return server;
+  const readLog = server.server.running === false || server.server.crashLoop;
+  const { unseen, ...data } = await lookAtFiles({ layout }, { readLog, ...rules });
+  return { ...server, ...data, unseen: [...server.unseen, ...unseen] };
 }
 
 /** The class, with all that was seen in the message of a failure. */

@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
-import type { World } from '../../../activities/world.ts';
+import type { RestartInput } from '../../../activities/recovery/restart.ts';
+import type { FilesPart, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/failure-class.ts';
-import type { Assessment } from '../../../model/recovery.ts';
+import type { ActInput, Assessment } from '../../../model/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery-settings.ts';
-import type { Platform } from '../../../platforms/platform.ts';
+import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client.ts';
 import type { RedisConnection } from '../../../redis/connection.ts';
+import * as changes from '../../../workflows/procedures/change-files.ts';
+import { restartServer } from '../../../workflows/procedures/restart-server.ts';
+import type { RunStep } from '../../../workflows/step-table.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 export const SETTINGS: RecoverySettings = {
@@ -26,7 +30,7 @@ export const SETTINGS: RecoverySettings = {
 export type Fate = 'before stop' | 'after stop' | 'before start' | 'after start';
 export class Killed extends Error {}
 
-function doomed(platform: Platform, fate: () => Fate | undefined): Platform {
+function doomed(platform: Control, fate: () => Fate | undefined): Control {
   const around =
     <T>(name: 'stop' | 'start', call: (signal?: AbortSignal) => Promise<T>) =>
     async (signal?: AbortSignal): Promise<T> => {
@@ -38,13 +42,34 @@ function doomed(platform: Platform, fate: () => Fate | undefined): Platform {
   return { ...platform, stop: around('stop', platform.stop), start: around('start', platform.start) };
 }
 
-type Acts = ReturnType<typeof createRecoveryActs>;
+type Acts = ReturnType<typeof recoveryOf>;
+
+/** Each procedure of a recovery by its name, carried out in this process, and the steps that stand for themselves. */
+function recoveryOf(world: World) {
+  const steps = createRecoveryActs(world, { refusedForMs: 500, silentAfterMs: 500 });
+  const run = (step: string, input: unknown) =>
+    (steps as never as Record<string, (input: unknown) => Promise<never>>)[step]?.(input);
+  const close = async () => undefined;
+  const runner = { runStep: run as RunStep, close };
+  const shard = '0';
+  return {
+    ...steps,
+    restartServer: (input: RestartInput) => restartServer(runner, { ...input, shard }),
+    setAside: (input: ActInput) => changes.keepAside(runner, { ...input, shard }),
+    startEmpty: (input: ActInput) => changes.startEmpty(runner, { ...input, shard }),
+    rebuildManifest: (input: ActInput) => changes.rebuildManifest(runner, { ...input, shard }),
+    putBackUnfinished: (input: ActInput) => changes.putBackUnfinished(runner, { ...input, shard }),
+    mendLog: (input: ActInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...input, shard }),
+    putBackAside: async ({ instance, operationId }: { instance: string; operationId: string }) =>
+      steps.putBackAside({ instance, operationId, ...(await steps.lookAtServer({ instance })) }),
+  };
+}
 
 /** A Redis as a worker of its host has it, and a recovery of it: each is another operation. */
 export interface RecoverySite extends AsyncDisposable {
   redis: RedisServer;
   world: World;
-  platform: Platform;
+  platform: Control;
   acts: Acts;
   progress: Progress[];
   /** How often the fence was asked. */
@@ -52,7 +77,7 @@ export interface RecoverySite extends AsyncDisposable {
   operationId: string;
   fate?: Fate;
   /** Runs acts as the recovery does. */
-  during<T>(body: (acts: Acts) => Promise<T>, operationId?: string): Promise<T>;
+  during<T>(body: (acts: Acts) => Promise<T>, operationId?: string, attempt?: number): Promise<T>;
   ask(...args: string[]): Promise<unknown>;
 }
 
@@ -66,6 +91,16 @@ export async function recoverySite(
     port: redis.port,
     stopTimeoutMs: 1_500,
   });
+  const files: FilesPart = {
+    isAtHand: true,
+    open: (layout) => ({ layout }),
+    throwAway: async () => {
+      const program = await platform.program();
+      return { ...(program === undefined ? {} : { program }), directives: await platform.loadDirectives() };
+    },
+    openPlacement: async () => ({ queue: 'host/here', isOwn: false }),
+    closePlacement: async () => undefined,
+  };
   let locks = 0;
   const world = {
     now: () => Date.now(),
@@ -75,11 +110,14 @@ export async function recoverySite(
       recovery: SETTINGS,
       ...(options.external
         ? {}
-        : { process: { host: 'here', noProgressMs: 5_000, open: () => doomed(platform, () => site.fate) } }),
+        : {
+            control: { queue: 'host/here', isAtHand: true, noProgressMs: 5_000, open: () => doomed(platform, () => site.fate) },
+            files,
+          }),
     }),
     requireLock: async () => void locks++,
   } as unknown as World;
-  const acts = createRecoveryActs(world, { refusedForMs: 500, silentAfterMs: 500 });
+  const acts = recoveryOf(world);
   const progress: Progress[] = [];
   const operationId = randomUUID();
   const site: RecoverySite = {
@@ -90,9 +128,10 @@ export async function recoverySite(
     progress,
     operationId,
     locks: () => locks,
-    during: (body, id = operationId) =>
-      runAsJob({ signal: new AbortController().signal, operationId: id, progress: (one) => void progress.push(one) }, () =>
-        body(acts),
+    during: (body, id = operationId, attempt = 1) =>
+      runAsJob(
+        { attempt, signal: new AbortController().signal, operationId: id, progress: (one) => void progress.push(one) },
+        () => body(acts),
       ),
     async ask(...args) {
       using client = await openRedis(redis.connection);

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import type { MemoryOf } from '../../../activities/rehearsal/rehearse.ts';
 import { createRehearsalActivities } from '../../../activities/rehearsal.ts';
-import type { World } from '../../../activities/world.ts';
+import type { FilesPart, World } from '../../../activities/world.ts';
 import type { RestorePlan, TargetFacts } from '../../../model/plan.ts';
 import type { Rehearsal, RehearsalOutcome } from '../../../model/rehearsal.ts';
-import type { Platform } from '../../../platforms/platform.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { Repository } from '../../../repository/repository.ts';
 import { ownDirectory } from '../../support/processes.ts';
@@ -32,13 +31,13 @@ export class Rehearsing {
   directives: [string, ...string[]][] = [];
   /** Absent: what this machine has. */
   memory: MemoryOf | undefined;
-  pid: number;
+  program: string;
   readonly #ended: Promise<unknown>;
 
   private constructor(source: RedisServer) {
     ownDirectory(this.spool);
     this.source = source;
-    this.pid = source.pid;
+    this.program = source.binary.path;
     this.following = new Following(source);
     this.#ended = this.following.begin().ended;
   }
@@ -84,7 +83,7 @@ export class Rehearsing {
   during<T>(body: (acts: ReturnType<typeof createRehearsalActivities>) => Promise<T>, options: Partial<Job> = {}): Promise<T> {
     const job = { signal: new AbortController().signal, operationId: randomUUID(), ...options };
     const acts = createRehearsalActivities(this.world, this.memory);
-    return runAsJob({ ...job, progress: (one) => void this.progress.push(one) }, () => body(acts));
+    return runAsJob({ ...job, attempt: 1, progress: (one) => void this.progress.push(one) }, () => body(acts));
   }
 
   async rehearse(moment: string, { keep = false, ...job }: Partial<Job> & { keep?: boolean } = {}): Promise<RehearsalOutcome> {
@@ -111,16 +110,13 @@ export class Rehearsing {
 
   get world(): World {
     const { following, spool } = this;
-    const platform: Partial<Platform> = {
-      status: async () => ({ running: true, pid: this.pid }),
-      loadDirectives: async () => this.directives,
-    };
+    const throwAway = async () => ({ program: this.program, directives: this.directives });
     const instance = {
       name: 'main',
       connection: this.source.connection,
       classes: CLASSES,
       archive: following.settings,
-      process: { host: 'here', open: () => platform as Platform },
+      files: { isAtHand: true, throwAway } as Partial<FilesPart>,
     };
     return {
       host: 'here',

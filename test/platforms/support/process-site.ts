@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openProcessPlatform, type ProcessPlatformConfig } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client.ts';
 import { findBinary } from '../../support/binaries.ts';
+import { pidOf } from '../../support/processes.ts';
 import { freePort } from '../../support/redis-server.ts';
 
 /** A place where one Redis may run: a directory, a free port and a redis.conf. */
@@ -42,8 +43,8 @@ export async function makeSite(conf: string[] = [], start?: Partial<ProcessPlatf
     command,
     again: (other = {}) => openProcessPlatform({ ...config, ...other }),
     async [Symbol.asyncDispose]() {
-      const { pid } = await platform.status().catch(() => ({ pid: undefined }));
-      if (pid !== undefined) process.kill(pid, 'SIGKILL');
+      const pid = pidOf(await platform.status().catch(() => ({})));
+      if (pid > 0) process.kill(pid, 'SIGKILL');
       await rm(root, { recursive: true, force: true });
     },
   };

@@ -43,7 +43,7 @@ export function createStormActivities(file: string) {
       await after(50 + Math.random() * 350, undefined, { signal: currentJob().signal }).catch(() => undefined);
       trace('end', args);
     },
-    async undoChange(args: ChangeArgs): Promise<Undone> {
+    async putBackRdbCompression(args: ChangeArgs): Promise<Undone> {
       await requireLock(args.instance);
       if (activityInfo().workflowExecution?.workflowId !== WORKFLOW_IDS.lock(args.instance)) throw new Error('not the lock');
       if (args.stuck) throw ApplicationFailure.nonRetryable('it is stuck');

@@ -43,7 +43,7 @@ export async function stormOperation(input: StormInput): Promise<{ changed: numb
         ...(number === input.refusedAt ? { refused: true } : {}),
       };
       await held.undoLater({
-        step: 'undoChange',
+        undo: 'putBackRdbCompression', // its one step is played, too
         args,
         when: number === 0 ? 'always' : 'unlessSucceeded',
         summary: `undo ${number}`,

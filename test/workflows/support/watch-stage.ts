@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { hostQueue, QUEUES } from '../../../model/operations.ts';
+import type { Placement } from '../../../model/placement.ts';
 import type { WatchSettings } from '../../../model/recovery-settings.ts';
 import type { Alarm, SideView, WatchAnswer, WatchNews, WatchStatus, WatchStay, WatchView } from '../../../model/watch.ts';
 import { raiseAlarm } from '../../../worker/alarms.ts';
@@ -60,6 +61,10 @@ export class WatchStage {
     const bundle = await workflowBundle(fileURLToPath(new URL('watch-workflows.ts', import.meta.url)));
     const activities = {
       ...OF_NOBODY,
+      openPlacement: async ({ at }: { at: Placement }) => ({
+        queue: this.scene(at.instance).platform === 'nobody' ? hostQueue('nobody') : GLANCE_QUEUE,
+        isOwn: false,
+      }),
       watchInstance: (stay: WatchStay) => this.#watch(stay),
       lookAtInstance: ({ instance }: { instance: string }) => this.#viewOf(instance),
       lookAtProcess: async ({ instance }: { instance: string }) => this.scene(instance).platform,
@@ -138,7 +143,7 @@ export class WatchStage {
       at: new Date().toISOString(),
       worker,
       application,
-      ...(platform ? { place: platform === 'nobody' ? hostQueue('nobody') : GLANCE_QUEUE } : {}),
+      hasControl: platform !== undefined,
       ...(allFailing ? { allFailing } : {}),
       ...(locked ? { locked } : {}),
       recoveries: await operations.recoveries(instance),

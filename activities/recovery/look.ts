@@ -2,18 +2,17 @@ import { unknownCommandIn } from '../../model/load-log.ts';
 import { type LogRun, runsIn, signOf } from '../../model/log-signatures.ts';
 import type { NextStart } from '../../model/next-start.ts';
 import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
-import type { EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
-import { changedAt, type MemoryKill, memoryKill, processSince } from '../../platforms/aftermath.ts';
-import type { Platform, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
+import type { DataSigns, EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
+import type { Control, DataLayout, Files, MemoryKill, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { lookAtRedis } from '../../redis/health.ts';
 import { lookAtNextStart } from '../next-start.ts';
-import { requireProcess } from '../places.ts';
+import { requireControl, requireFiles } from '../places.ts';
 import { strangerAnswering } from '../stranger.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
-import { dataSigns } from './data-signs.ts';
+import { type DataSignsOptions, dataSigns } from './data-signs.ts';
 
 const LOG_LINES = 200;
 /** Two looks at most, and the rest meanwhile: 4 s in all. */
@@ -21,30 +20,56 @@ const LOOK_MS = 1_500;
 const QUESTION_MS = 2_000;
 const KERNEL_MS = 1_200;
 
-export const createPlaceLookActivities = (world: World) => ({
+/** All that is seen from what runs a Redis. What its files say comes from `lookAtFiles`. */
+export type ServerLook = Omit<PlaceSigns, 'data'> & {
+  /** Where its files are, and how the next start reads them. Absent: its redis.conf could not be read. */
+  layout?: DataLayout;
+  rules?: LoadRules;
+};
+
+type LoadRules = Pick<DataSignsOptions, 'checksNoRdb' | 'cutsNoLog'>;
+
+export const createLookActivities = (world: World) => ({
   /**
-   * What the machine of a Redis knows of it: process, end, log of its last run, data directory, and an answer over a local
-   * connection. Within 4 s; changes nothing; what could not be seen is said.
+   * What runs a Redis knows of it: process, end, log of its last run, and an answer over a local connection. Within 4 s; changes
+   * nothing; what could not be seen is said.
    */
-  async lookFromPlace({ instance }: { instance: string }): Promise<PlaceSigns> {
+  async lookFromControl({ instance }: { instance: string }): Promise<ServerLook> {
     const target = await world.instance(instance);
-    const [looked, owner, stranger] = await Promise.all([
-      lookAtPlace(world.host, requireProcess(target).open(), target.connection),
-      lockOwner(world, instance),
-      strangerThere(world.host, target),
+    const [seen, stranger] = await Promise.all([
+      lookFromControl(world.host, requireControl(target).open(), target.connection),
+      strangerThere(target),
     ]);
-    const seen = stranger === undefined ? looked : { ...looked, stranger };
+    return stranger === undefined ? seen : { ...seen, stranger };
+  },
+
+  /** What is in its data directory, and who owns what is beside it. Within 2 s; changes nothing. */
+  async lookAtFiles(input: { instance: string; layout: DataLayout; readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
+    const { instance, layout, readLog, rules = {} } = input;
+    const files = requireFiles(await world.instance(instance)).open(layout);
+    const [seen, owner] = await Promise.all([lookAtFiles(files, { readLog, ...rules }), lockOwner(world, instance)]);
     return owner === undefined ? seen : owned(seen, owner);
   },
 });
 
 /** One that does not answer, or not us, is nobody that could be told from ours. */
-async function strangerThere(host: string, target: ProtectedInstance): Promise<string | undefined> {
+async function strangerThere(target: ProtectedInstance): Promise<string | undefined> {
   const asked = await bounded('who answers', QUESTION_MS, async () => {
     using client = await openRedis(target.connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
-    return await strangerAnswering(host, target, client);
+    return await strangerAnswering(target, client);
   });
   return asked.value;
+}
+
+export interface FilesLook {
+  data?: DataSigns;
+  unseen: string[];
+}
+
+/** What a living Redis writes to is cut at any moment: its log is not read. */
+export async function lookAtFiles({ layout }: Files, options: DataSignsOptions): Promise<FilesLook> {
+  const data = await bounded('its data directory', QUESTION_MS, () => dataSigns(layout, options));
+  return { ...(data.value ? { data: data.value } : {}), unseen: missedIn(data) };
 }
 
 /** An operation that holds the lock, other than a recovery, puts back by itself what it does not finish. */
@@ -54,7 +79,7 @@ async function lockOwner(world: World, instance: string): Promise<string | undef
   return asked.value?.kind === 'recovery' ? undefined : asked.value?.workflowId;
 }
 
-function owned(seen: PlaceSigns, owner: string): PlaceSigns {
+function owned(seen: FilesLook, owner: string): FilesLook {
   const { data } = seen;
   if (!data?.leftBehind) return seen;
   const left = data.leftBehind.map((one) => (one.unfinished ? { owner, ...one } : one));
@@ -62,29 +87,22 @@ function owned(seen: PlaceSigns, owner: string): PlaceSigns {
 }
 
 /** The same, without a world: for whoever has a platform. */
-export async function lookAtPlace(host: string, platform: Platform, connection: RedisConnection): Promise<PlaceSigns> {
+export async function lookFromControl(host: string, platform: Control, connection: RedisConnection): Promise<ServerLook> {
   const asked = bounded('its process', QUESTION_MS, () => platform.status());
   const traced = bounded('how it ended', QUESTION_MS, () => platform.trace());
-  const [status, trace, log, data, local] = await Promise.all([
+  const [status, trace, log, conf, local] = await Promise.all([
     asked,
     traced,
     bounded('its log', QUESTION_MS, () => platform.logs(LOG_LINES)),
-    bounded('its data directory', QUESTION_MS, async () => {
-      // What a living Redis writes to is cut at any moment.
-      const isDown = (await asked).value?.running === false || (await traced).value?.crashLoop === true;
-      const { settings } = await platform.confKnowledge();
-      const isOff = (name: string) => settings[name]?.toLowerCase() === 'no';
-      const rules = { checksNoRdb: isOff('rdbchecksum'), cutsNoLog: isOff('aof-load-truncated') };
-      return dataSigns(await platform.dataLayout(), { readLog: isDown, ...rules });
-    }),
+    bounded('its redis.conf', QUESTION_MS, async () => ({ layout: await platform.dataLayout(), rules: await rulesOf(platform) })),
     lookLocally(connection),
   ]);
   const runs = runsIn(log.value ?? []);
   const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
-  const server = await processSigns(status, trace.value, platform);
+  const server = processSigns(status, trace.value, platform);
   const next = await nextStart(platform, connection, { server, isHeard: heardRedis(local) });
   const isEnded = server.running === false || server.crashLoop;
-  const end = isEnded ? await endSigns(trace.value, run) : undefined;
+  const end = isEnded ? await endSigns(platform, trace.value, run) : undefined;
   return {
     host,
     description: platform.description,
@@ -92,19 +110,25 @@ export async function lookAtPlace(host: string, platform: Platform, connection: 
     ...(end ? { end } : {}),
     ...(run ? { run } : {}),
     ...(earlierRun ? { earlierRun } : {}),
-    ...(data.value ? { data: data.value } : {}),
+    ...(conf.value ?? {}),
     ...(await disabledBy(run, platform)),
     ...(next.value ? { nextStart: next.value } : {}),
     // A Redis that this machine may not see the process of (in a container) still answers.
     ...(server.running === false && !heardRedis(local) && local.verdict !== 'not-redis' ? {} : { local }),
-    files: await fileTimes(trace.value),
-    unseen: missedIn(status, trace, log, data, next),
+    files: fileTimes(trace.value),
+    unseen: missedIn(status, trace, log, conf, next),
   };
+}
+
+async function rulesOf(platform: Control): Promise<LoadRules> {
+  const { settings } = await platform.confKnowledge();
+  const isOff = (name: string) => settings[name]?.toLowerCase() === 'no';
+  return { checksNoRdb: isOff('rdbchecksum'), cutsNoLog: isOff('aof-load-truncated') };
 }
 
 /** Of one that answers: what a restart would take from it. Of one that is down: whether its configuration lets it start. */
 const nextStart = (
-  platform: Platform,
+  platform: Control,
   connection: RedisConnection,
   { server: { running, crashLoop }, isHeard }: { server: ProcessSigns; isHeard: boolean },
 ): Promise<Bounded<NextStart | undefined>> =>
@@ -116,7 +140,7 @@ const nextStart = (
   });
 
 /** The line of redis.conf that took from Redis the command for which it has ended. */
-async function disabledBy(run: LogRun | undefined, platform: Platform): Promise<Pick<PlaceSigns, 'disabledBy'>> {
+async function disabledBy(run: LogRun | undefined, platform: Control): Promise<Pick<PlaceSigns, 'disabledBy'>> {
   const command = unknownCommandIn([signOf(run, 'aof-command')?.line ?? '']);
   if (command === undefined) return {};
   const { value } = await bounded('its redis.conf', QUESTION_MS, () => platform.renamedCommands());
@@ -138,25 +162,26 @@ async function lookLocally(connection: RedisConnection): Promise<RedisLook> {
   return heardRedis(bound) ? bound : looped;
 }
 
-async function processSigns(
+function processSigns(
   { value: status }: Bounded<PlatformStatus>,
   trace: PlatformTrace | undefined,
-  { restartsByItself }: Platform,
-): Promise<ProcessSigns> {
-  const since = status?.pid === undefined ? undefined : await processSince(status.pid);
+  { restartsByItself }: Control,
+): ProcessSigns {
+  const { identity, name, sinceMs } = status ?? {};
   return {
     running: status?.running ?? 'unknown',
-    ...(status?.pid === undefined ? {} : { pid: status.pid }),
-    ...(since === undefined ? {} : { since: new Date(since).toISOString() }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(name === undefined ? {} : { name }),
+    ...(sinceMs === undefined ? {} : { since: new Date(sinceMs).toISOString() }),
     crashLoop: trace?.crashLoop ?? false,
     restartsByItself,
   };
 }
 
-async function endSigns(trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<EndSigns> {
+async function endSigns(control: Control, trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<EndSigns> {
   const { atMs, code, signal } = trace?.end ?? {};
   const at = atMs ?? timeOf(run);
-  const { verdict, why } = await memoryVerdict(trace, run);
+  const { verdict, why } = await memoryVerdict(control, trace, run);
   return {
     ...(code === undefined ? {} : { code }),
     ...(signal === undefined ? {} : { signal }),
@@ -166,14 +191,14 @@ async function endSigns(trace: PlatformTrace | undefined, run: LogRun | undefine
   };
 }
 
-async function memoryVerdict(trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<MemoryKill> {
+async function memoryVerdict(control: Control, trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<MemoryKill> {
   if (trace?.oomKilled) return { verdict: 'yes', why: 'its supervisor says so' };
   const { code, signal } = trace?.end ?? {};
   const said = ['orderly-end', 'crash'].some((id) => signOf(run, id as 'crash') !== undefined);
   if (said || code !== undefined || (signal !== undefined && signal !== 'SIGKILL')) {
     return { verdict: 'no', why: 'it ended in another way' };
   }
-  const asked = await bounded('the kernel', KERNEL_MS, () => memoryKill(trace?.end?.pid ?? run?.pid));
+  const asked = await bounded('the kernel', KERNEL_MS, () => control.memoryKill(trace?.end?.pid ?? run?.pid));
   return asked.value ?? { verdict: 'unknown', why: asked.missed ?? '' };
 }
 
@@ -184,12 +209,12 @@ function timeOf(run: LogRun | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-async function fileTimes(trace: PlatformTrace | undefined): Promise<NonNullable<PlaceSigns['files']>> {
-  const [config, program] = await Promise.all([changedAt(trace?.configFile), changedAt(trace?.program)]);
-  const logged = trace?.loggedAtMs;
+function fileTimes(trace: PlatformTrace | undefined): NonNullable<PlaceSigns['files']> {
+  const at = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
+  const [config, program, logged] = [trace?.configChangedAtMs, trace?.programChangedAtMs, trace?.loggedAtMs].map(at);
   return {
-    ...(logged === undefined ? {} : { loggedAt: new Date(logged).toISOString() }),
-    ...(config === undefined ? {} : { configChangedAt: new Date(config).toISOString() }),
-    ...(program === undefined ? {} : { binaryChangedAt: new Date(program).toISOString() }),
+    ...(logged === undefined ? {} : { loggedAt: logged }),
+    ...(config === undefined ? {} : { configChangedAt: config }),
+    ...(program === undefined ? {} : { binaryChangedAt: program }),
   };
 }

@@ -1,0 +1,67 @@
+import type { RestartInput } from '../../activities/recovery/restart.ts';
+import { controlOf, filesOf } from '../../model/placement.ts';
+import { codeOf, failure, reasonOf } from '../failures.ts';
+import type { StepRunner } from './step-runner.ts';
+
+export interface Restarted {
+  /** Just before the start, by our clock. */
+  beforeMs: number;
+  /** Why nothing was done. */
+  skipped?: string;
+  /** Sizes of its logs right before the start, by name: what Redis then cuts off is lost. */
+  logBytes?: Record<string, number>;
+}
+
+type Runner = Pick<StepRunner, 'runStep' | 'close'>;
+
+/**
+ * Ends Redis if it runs, so that its files hold all it had, and starts it. What is about to be done is written beside the data
+ * first, so that it outlives whoever does it: Redis is not restarted again and again, and never started again whose start has failed.
+ * @throws those of `decideRestart` and `endServer`; `START_FAILED`
+ */
+export async function restartServer(runner: Runner, input: RestartInput & { shard: string }): Promise<Restarted> {
+  const { shard, ...restart } = input;
+  const { instance, kill = false, assessment } = restart;
+  const of = { instance, shard };
+  const byControl = (summary: string) => ({ at: controlOf(of), summary });
+  const inFiles = (summary: string) => ({ at: filesOf(of), summary });
+  let state = await runner.runStep('lookAtServer', { instance }, byControl(`find the files of ${instance}`));
+  const { layout } = state;
+  const known = await runner.runStep('readRestart', { instance, layout }, inFiles('see when it was restarted last'));
+  const decision = await runner.runStep(
+    'decideRestart',
+    { ...restart, ...known },
+    byControl(`see that ${instance} may be restarted`),
+  );
+  if ('skipped' in decision) return decision;
+  const { end, isNew } = decision;
+  if (end) {
+    if (isNew) await runner.runStep('noteRestart', { instance, layout, record: decision.record }, inFiles('note the restart'));
+    state = await runner.runStep('endServer', { instance, identity: end.identity, kill }, byControl(`stop ${instance}`));
+  }
+  const { loggedAtMs } = state;
+  const last = loggedAtMs === undefined ? {} : { loggedAtMs };
+  const withoutData = assessment.acts.some(({ act }) => act === 'set-aside') ? { withoutData: last } : {};
+  const { record } = await runner.runStep(
+    'noteRestart',
+    { instance, layout, record: decision.record, starts: true, ...withoutData },
+    inFiles('note the start'),
+  );
+  const later = (what: 'failed' | 'unsure', why: string) =>
+    runner.runStep(
+      'noteRestart',
+      { instance, layout, record: { ...record, [what]: why } },
+      inFiles('note that it did not start'),
+    );
+  await runner.close(filesOf(of));
+  const started = await runner
+    .runStep('startOnce', { instance, ...last }, byControl(`start ${instance}`))
+    .catch(async (error) => {
+      if (codeOf(error) === 'START_FAILED') await later('failed', reasonOf(error));
+      throw error;
+    });
+  const { logBytes } = record;
+  if (!('unsure' in started)) return { ...started, ...(logBytes ? { logBytes } : {}) };
+  await later('unsure', started.unsure);
+  throw failure('START_FAILED', started.unsure, 'It is looked at anew before it is started again.');
+}
