@@ -1,6 +1,6 @@
 import { type ArchiveExtent, placesOf } from './archive-chain.ts';
 import type { Cut } from './archive-cut.ts';
-import { type FailureClass, livedThrough, restartedBy } from './failure-class.ts';
+import { type FailureClass, livedThrough, restartedBy } from './recovery/failure-classes.ts';
 
 /** The Redis that serves now: after a recovery often another process than the one that failed. */
 export interface ServingProcess {

@@ -1,4 +1,4 @@
-import type { FailureClass } from './failure-class.ts';
+import type { FailureClass } from './recovery/failure-classes.ts';
 
 /** A line of Redis' own log that says what is wrong, or how it ended. */
 export interface LogSign {

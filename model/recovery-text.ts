@@ -1,6 +1,6 @@
-import { CLIENTS } from './failure/clients.ts';
-import { FAILURE_CLASSES, type FailureClass, staysInUse } from './failure-class.ts';
 import { formatCount, formatDuration } from './format.ts';
+import { CLIENTS } from './recovery/clients.ts';
+import { FAILURE_CLASSES, type FailureClass, staysInUse } from './recovery/failure-classes.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
 import { type RunbookStatus, STEPS } from './runbook.ts';
 

@@ -1,6 +1,6 @@
 import type { Bounds } from './expiry-timeline.ts';
-import type { FailureClass } from './failure-class.ts';
 import type { MergedKeys } from './merge.ts';
+import type { FailureClass } from './recovery/failure-classes.ts';
 import type { RecoverySettings } from './recovery-settings.ts';
 
 /** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */

@@ -1,8 +1,8 @@
 import { type ApplicationFailure, CancellationScope, ContinueAsNew, continueAsNew, isCancellation } from '@temporalio/workflow';
 import type { FailedAgain } from '../activities/recovery/still-serves.ts';
-import { FAILURE_CLASSES } from '../model/failure-class.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { filesOf } from '../model/placement.ts';
+import { FAILURE_CLASSES } from '../model/recovery/failure-classes.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
 import { summaryOf } from '../model/recovery-text.ts';
 import { failure, reasonOf } from './failures.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
+import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
+import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery-settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
-import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/signs.ts';
 import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
 import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';

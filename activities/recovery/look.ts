@@ -1,8 +1,8 @@
 import { unknownCommandIn } from '../../model/load-log.ts';
 import { type LogRun, runsIn, signOf } from '../../model/log-signatures.ts';
 import type { NextStart } from '../../model/next-start.ts';
+import type { DataSigns, EndSigns, PlaceSigns, ProcessSigns } from '../../model/recovery/observations.ts';
 import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
-import type { DataSigns, EndSigns, PlaceSigns, ProcessSigns } from '../../model/signs.ts';
 import type { Control, DataLayout, Files, MemoryKill, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';

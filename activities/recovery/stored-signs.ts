@@ -1,6 +1,6 @@
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { latestBackup } from '../../model/latest.ts';
-import type { LogSigns, StoredSigns } from '../../model/signs.ts';
+import type { LogSigns, StoredSigns } from '../../model/recovery/observations.ts';
 import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';

@@ -1,4 +1,4 @@
-import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 
 /** What a recovery does about each kind of failure, for docs/recovery.md. Absent: nothing of that sort. */
 export const FAILURE_ADVICE: Readonly<Record<FailureClass, { byItself?: string; asked?: string; you?: string }>> = {

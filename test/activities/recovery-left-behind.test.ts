@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { leftoversText } from '../../cli/commands/leftovers.ts';
-import { planActs } from '../../model/failure/plan-acts.ts';
-import { tellFailure } from '../../model/failure/tell.ts';
+import { planActs } from '../../model/recovery/plan-actions.ts';
+import { tellFailure } from '../../model/recovery/situation.ts';
 import {
   asDirectOwner,
   discardStaged,
@@ -14,7 +14,7 @@ import {
   stageRdb,
 } from '../../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
-import { cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
+import { cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
 import { goodRdb } from './support/ailing-redis.ts';
 import { actsOf, assess, is } from './support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from './support/recovery-site.ts';

@@ -6,10 +6,10 @@ import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
 import { FAILURE_ADVICE, failureTable } from '../../cli/reference/failure-classes.ts';
 import { commandSections, errorTable, permissionLines } from '../../cli/reference/tables.ts';
 import { ERRORS } from '../../model/errors.ts';
-import { planActs } from '../../model/failure/plan-acts.ts';
-import type { FailureClass } from '../../model/failure-class.ts';
+import type { FailureClass } from '../../model/recovery/failure-classes.ts';
+import { planActs } from '../../model/recovery/plan-actions.ts';
 import { STEP_IDS, STEPS } from '../../model/runbook.ts';
-import { aof, cutOff, data, down, look, place, signs } from '../model/signs-fixtures.ts';
+import { aof, cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
 import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 

@@ -4,7 +4,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { FailureClass } from '../../model/failure-class.ts';
+import type { FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { RecoveryReport } from '../../model/recovery.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import { freePort, save } from '../support/redis-server.ts';

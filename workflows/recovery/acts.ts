@@ -1,4 +1,4 @@
-import { staysInUse } from '../../model/failure-class.ts';
+import { staysInUse } from '../../model/recovery/failure-classes.ts';
 import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
 import { capital, withoutStop } from '../../model/recovery-text.ts';
 import type { StepId } from '../../model/runbook.ts';

@@ -1,7 +1,7 @@
 import { condition } from '@temporalio/workflow';
-import type { FailureClass } from '../../model/failure-class.ts';
 import { formatCountOf } from '../../model/format.ts';
 import { controlOf } from '../../model/placement.ts';
+import type { FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery.ts';
 import { reasonOf } from '../failures.ts';
 import { closePlacement } from '../placements.ts';

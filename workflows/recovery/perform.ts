@@ -1,6 +1,6 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
-import { staysInUse } from '../../model/failure-class.ts';
 import { formatBytes } from '../../model/format.ts';
+import { staysInUse } from '../../model/recovery/failure-classes.ts';
 import type { Act, Assessment } from '../../model/recovery.ts';
 import { reasonOf } from '../failures.ts';
 import { closePlacement } from '../placements.ts';

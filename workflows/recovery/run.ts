@@ -1,9 +1,9 @@
 import { ActivityFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import type { KnownBefore } from '../../model/baseline.ts';
-import type { FailureClass } from '../../model/failure-class.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
+import type { FailureClass } from '../../model/recovery/failure-classes.ts';
+import type { PlaceSigns } from '../../model/recovery/observations.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
-import type { PlaceSigns } from '../../model/signs.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import { LOOK_OPTIONS, openPlacement } from '../placements.ts';
 import { runStep } from '../steps.ts';

@@ -3,7 +3,7 @@ import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
 import type { RestartInput } from '../../../activities/recovery/restart.ts';
 import type { FilesPart, World } from '../../../activities/world.ts';
-import type { FailureClass } from '../../../model/failure-class.ts';
+import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { ActInput, Assessment } from '../../../model/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery-settings.ts';
 import type { Control } from '../../../platforms/platform.ts';

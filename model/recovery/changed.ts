@@ -1,7 +1,7 @@
 import { formatTime } from '../format.ts';
 import type { ServerFacts } from '../manifest.ts';
 import { restartLosses } from '../plan-next-start.ts';
-import type { Signs } from '../signs.ts';
+import type { Signs } from './observations.ts';
 
 const RECENT_MS = 30 * 60_000;
 

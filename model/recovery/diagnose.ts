@@ -1,14 +1,14 @@
-import { whatChanged } from './failure/changed.ts';
-import { CLIENTS } from './failure/clients.ts';
-import { adviceOnLog } from './failure/log-advice.ts';
-import { logState, worstLossOf } from './failure/loss.ts';
-import { unstartableText } from './failure/of-end.ts';
-import { planActs, replicasWithData } from './failure/plan-acts.ts';
-import { tellFailure } from './failure/tell.ts';
-import { FAILURE_CLASSES } from './failure-class.ts';
-import type { Assessment } from './recovery.ts';
-import { heardRedis, type RedisLook } from './redis-look.ts';
-import type { Signs } from './signs.ts';
+import type { Assessment } from '../recovery.ts';
+import { heardRedis, type RedisLook } from '../redis-look.ts';
+import { whatChanged } from './changed.ts';
+import { CLIENTS } from './clients.ts';
+import { unstartableText } from './end-evidence.ts';
+import { FAILURE_CLASSES } from './failure-classes.ts';
+import { adviceOnLog } from './log-advice.ts';
+import type { Signs } from './observations.ts';
+import { planActs, replicasWithData } from './plan-actions.ts';
+import { tellFailure } from './situation.ts';
+import { logState, worstLossOf } from './worst-loss.ts';
 
 /** Everything of an assessment but its digest, for which model/ has no hash: see `digestSource`. */
 export type Classified = Omit<Assessment, 'digest'>;

@@ -1,9 +1,9 @@
 import { fatalSign } from '../log-signatures.ts';
 import { heardRedis, type RedisLook } from '../redis-look.ts';
-import type { PlaceSigns, Signs } from '../signs.ts';
+import { failureOfAnswer } from './answer-evidence.ts';
+import { failureOfEnd } from './end-evidence.ts';
 import { type Found, found } from './found.ts';
-import { failureOfAnswer } from './of-answer.ts';
-import { failureOfEnd } from './of-end.ts';
+import type { PlaceSigns, Signs } from './observations.ts';
 
 /**
  * Tells the class. The order is: what Redis itself says, to whoever it says it; then what its machine says of its process and its

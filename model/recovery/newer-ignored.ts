@@ -1,5 +1,5 @@
 import { formatBytes } from '../format.ts';
-import type { DataSigns } from '../signs.ts';
+import type { DataSigns } from './observations.ts';
 
 export interface NewerIgnored {
   /** What the next start does not load. */

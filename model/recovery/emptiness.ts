@@ -1,8 +1,8 @@
 import { formatBytes, formatCount, formatCountOf } from '../format.ts';
 import type { RedisFacts } from '../redis-look.ts';
-import type { DataSigns, Signs } from '../signs.ts';
+import { movedAway } from './end-evidence.ts';
 import { type Found, found } from './found.ts';
-import { movedAway } from './of-end.ts';
+import type { DataSigns, Signs } from './observations.ts';
 
 /** A smaller dump.rdb holds nothing worth a word: an empty one has about 90 bytes. */
 const SMALLEST_RDB_BYTES = 200;

@@ -1,12 +1,12 @@
-import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCountOf } from '../format.ts';
 import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
 import { unknownCommandIn } from '../load-log.ts';
 import { damageText, isCutByRedis } from '../log-damage.ts';
 import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
-import type { DataSigns, PlaceSigns } from '../signs.ts';
+import type { FailureClass } from './failure-classes.ts';
 import { type Found, found, logged } from './found.ts';
 import { newerIgnored } from './newer-ignored.ts';
+import type { DataSigns, PlaceSigns } from './observations.ts';
 
 const DAMAGED_RDB = 'Its RDB does not match its checksum: something in it is damaged, and Redis refuses it.';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { classifyFailure, digestSource } from '../../model/classify-failure.ts';
-import { FAILURE_CLASSES, type FailureClass } from '../../model/failure-class.ts';
 import type { LeftBehind } from '../../model/left-behind.ts';
 import type { SignatureId } from '../../model/log-signatures.ts';
+import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
+import type { PlaceSigns, Signs } from '../../model/recovery/observations.ts';
 import { LOOK_VERDICTS } from '../../model/redis-look.ts';
-import type { PlaceSigns, Signs } from '../../model/signs.ts';
-import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './signs-fixtures.ts';
+import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './observations-fixtures.ts';
 
 const ago = (ms: number): string => new Date(NOW_MS - ms).toISOString();
 const [EARLIER, ENDED, LATER] = [ago(3000), ago(2000), ago(1000)];

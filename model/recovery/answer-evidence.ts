@@ -1,10 +1,10 @@
 import { formatBytes, formatCountOf } from '../format.ts';
 import { signOf } from '../log-signatures.ts';
 import type { RedisLook } from '../redis-look.ts';
-import type { Signs } from '../signs.ts';
 import { emptinessOf } from './emptiness.ts';
+import { DISK_FULL_BYTES } from './end-evidence.ts';
 import { type Found, found, logged } from './found.ts';
-import { DISK_FULL_BYTES } from './of-end.ts';
+import type { Signs } from './observations.ts';
 
 const BACKUP_HINT =
   'While it answers, take a backup over the network: `redis-backup backup` needs nothing of its disk where repl-diskless-sync is yes.';

@@ -1,4 +1,4 @@
-import type { FailureClass } from '../failure-class.ts';
+import type { FailureClass } from './failure-classes.ts';
 
 /** What clients get at this moment, in one sentence. */
 export const CLIENTS: Record<FailureClass, string> = {

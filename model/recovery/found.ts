@@ -1,4 +1,4 @@
-import type { FailureClass } from '../failure-class.ts';
+import type { FailureClass } from './failure-classes.ts';
 
 /** A class with what speaks for it, the strongest first, and what a person has to do that we may not. */
 export interface Found {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { planActs } from '../../model/failure/plan-acts.ts';
-import { data, down, NOW_MS, signs, stored } from './signs-fixtures.ts';
+import { planActs } from '../../model/recovery/plan-actions.ts';
+import { data, down, NOW_MS, signs, stored } from './observations-fixtures.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 

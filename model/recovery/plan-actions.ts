@@ -1,12 +1,12 @@
-import type { FailureClass } from '../failure-class.ts';
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import { unfinishedOf } from '../left-behind.ts';
 import { cutText, damageText, type LogDamage } from '../log-damage.ts';
 import type { PlannedAct } from '../recovery.ts';
-import type { Signs } from '../signs.ts';
+import { isRightlyReplica } from './answer-evidence.ts';
+import { ignoresRdb, mendedSince, startsEmpty, unstartableText } from './end-evidence.ts';
+import type { FailureClass } from './failure-classes.ts';
 import { newerIgnored } from './newer-ignored.ts';
-import { isRightlyReplica } from './of-answer.ts';
-import { ignoresRdb, mendedSince, startsEmpty, unstartableText } from './of-end.ts';
+import type { Signs } from './observations.ts';
 
 /** Replicas that still have data, the fullest first. */
 export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
