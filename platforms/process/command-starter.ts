@@ -7,10 +7,12 @@ import { realFiles } from '../data-directory/files.ts';
 import { ownAsDirectory } from '../data-directory/owner.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
 import { tailOf, tailOfBoth } from './log-tail.ts';
 import { type ProcessEntry, stillRuns } from './process-table.ts';
-import { becoming, leavesUserToUs, mayNotBecome, serverAt, userName, withGroups } from './start-user.ts';
+import { becoming, leavesUserToUs, mayNotBecome, serverAt, withGroups } from './start-user.ts';
 import type { ProcessEnd, Starter, Starting } from './starter.ts';
+import { userName } from './users.ts';
 
 export interface CommandStart {
   command: readonly string[];
@@ -27,12 +29,6 @@ export interface CommandStart {
   /** Of its data files: a start keeps the user that Redis had. */
   owner: () => Promise<{ uid: number; gid: number }>;
 }
-
-/** Not the whole environment of the worker: it holds the passwords of Redis and of the object store. */
-const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'LD_LIBRARY_PATH'];
-
-export const inheritedEnvironment = (): NodeJS.ProcessEnv =>
-  Object.fromEntries(INHERITED.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
 /** Redis as a process that the worker starts and that outlives it. */
 export function commandStarter(options: CommandStart): Starter {

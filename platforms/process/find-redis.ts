@@ -12,7 +12,7 @@ import {
   sharesOurNetwork,
   socketInodes,
 } from './process-table.ts';
-import { userOfProcess } from './start-user.ts';
+import { userOfProcess } from './users.ts';
 
 /** What tells our Redis from any other process. */
 export interface RedisIdentity {

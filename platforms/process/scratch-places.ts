@@ -1,18 +1,18 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { findRedis } from './find-redis.ts';
-import { cwdOf, readProcesses, stillRuns } from './process-table.ts';
+import { cwdOf, type ProcessEntry, readProcesses, stillRuns } from './process-table.ts';
 import { findScratch, type Scratch } from './scratch-server.ts';
 
 const POLL_MS = 20;
 
-/** The throw-away Redis that listens on a port of this machine, wherever its directory is; undefined if it is none of ours. */
+/** The throw-away Redis of that port on this machine, wherever its directory is; undefined if none of ours runs there. */
 export async function findScratchByPort(port: number): Promise<Scratch | undefined> {
-  const server = await findRedis({ ports: [port] });
-  const directory = server && (await cwdOf(server.pid));
-  const scratch = directory && (await findScratch(directory));
-  return scratch && scratch.pid === server.pid ? scratch : undefined;
+  for (const server of await serversHere()) {
+    const scratch = server.cwd === undefined ? undefined : await findScratch(server.cwd);
+    if (scratch?.port === port && scratch.pid === server.pid) return scratch;
+  }
+  return undefined;
 }
 
 /**
@@ -38,11 +38,15 @@ export async function removeScratches(home: string): Promise<void> {
 }
 
 async function endUnrecorded(home: string): Promise<void> {
-  for (const server of await readProcesses()) {
-    const cwd = await cwdOf(server.pid);
-    if (cwd !== home && !cwd?.startsWith(home + sep)) continue;
-    if (!/redis|valkey/.test(server.args[0] ?? '')) continue; // a shell that a person has opened there
+  for (const server of await serversHere()) {
+    if (server.cwd !== home && !server.cwd?.startsWith(home + sep)) continue;
     if (await stillRuns(server)) process.kill(server.pid, 'SIGKILL');
     while (await stillRuns(server)) await sleep(POLL_MS); // the kernel ends it, when it comes to it
   }
+}
+
+/** Of Redis, and not a shell that a person has opened in the directory of one. */
+async function serversHere(): Promise<(ProcessEntry & { cwd: string | undefined })[]> {
+  const servers = (await readProcesses()).filter(({ args }) => /redis|valkey/.test(args[0] ?? ''));
+  return Promise.all(servers.map(async (server) => ({ ...server, cwd: await cwdOf(server.pid) })));
 }

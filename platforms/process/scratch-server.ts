@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { inheritedEnvironment } from './command-starter.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
 import { reasonIn, tailOf } from './log-tail.ts';
 import { listensOn, readProcess, stillRuns } from './process-table.ts';
 import { LOG_FILE, type ScratchSettings, writeScratchConf } from './scratch-conf.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { StartProof } from '../platform.ts';
-import { inheritedEnvironment } from './command-starter.ts';
+import { inheritedEnvironment } from './inherited-environment.ts';
 import { lastLines, reasonIn, tailOf } from './log-tail.ts';
 import { removeScratches } from './scratch-places.ts';
 import { type ProvableRedis, SOCKET, settingsOf, type Wish, wishOf } from './start-wish.ts';

@@ -1,16 +1,7 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { promisify } from 'node:util';
 import { RecoveryError } from '../../model/errors.ts';
 import type { StartUser } from '../../model/start-user.ts';
-
-export interface UserIds {
-  uid: number;
-  gid: number;
-  /** Supplementary ones, without `gid`. */
-  groups: readonly number[];
-}
+import { outputOf, type UserIds, userName, userOfProcess } from './users.ts';
 
 /** How a command is run as somebody else. */
 export interface Becoming {
@@ -41,19 +32,9 @@ export function leavesUserToUs(command: readonly string[]): boolean {
   return before.length === 0 || HOW.has(basename(before[0] ?? ''));
 }
 
-/** As whom a process runs; undefined if it is gone, or where there is no /proc. */
-export async function userOfProcess(pid: number): Promise<UserIds | undefined> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const ids = (name: string) => (new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1] ?? '').split(/\s+/).filter(Boolean);
-  const [uid, gid] = [Number(ids('Uid')[1]), Number(ids('Gid')[1])];
-  if (Number.isNaN(uid)) return undefined;
-  const groups = ids('Groups').map(Number);
-  return { uid, gid, groups: groups.filter((group) => group !== gid) };
-}
-
 /** The owner of data, with the groups that the machine knows that user to be in. */
 export async function withGroups({ uid, gid }: Pick<UserIds, 'uid' | 'gid'>): Promise<UserIds> {
-  const said = (await run('id', '-G', `${uid}`)) ?? ''; // a number without a name is in no group
+  const said = (await outputOf('id', '-G', `${uid}`)) ?? ''; // a number without a name is in no group
   const groups = said.split(/\s+/).filter(Boolean).map(Number);
   return { uid, gid, groups: groups.filter((group) => group !== gid) };
 }
@@ -62,7 +43,7 @@ export async function withGroups({ uid, gid }: Pick<UserIds, 'uid' | 'gid'>): Pr
 export async function becoming({ uid, gid, groups }: UserIds): Promise<Becoming> {
   if (groups.length === 0) return { uid, gid, through: [], lacksGroups: [] };
   // Node drops them: where a key file is readable by such a group only, Redis would be refused what it may read.
-  const isThere = /util-linux/.test((await run('setpriv', '--version')) ?? '');
+  const isThere = /util-linux/.test((await outputOf('setpriv', '--version')) ?? '');
   if (!isThere) return { uid, gid, through: [], lacksGroups: groups };
   return {
     uid,
@@ -79,21 +60,9 @@ export async function besideNow(user: StartUser, pid: number | undefined): Promi
   return now !== undefined && user.user !== undefined && now !== user.user ? { ...user, now } : user;
 }
 
-/** Its name, or the number where it has none. */
-export const userName = async (uid: number): Promise<string> => (await run('id', '-un', `${uid}`))?.trim() || `${uid}`;
-
-/** Ours. */
-export const ownUser = (): Promise<string> => userName(process.geteuid?.() ?? 0);
-
 export const mayNotBecome = (uid: number): RecoveryError =>
   new RecoveryError(
     'START_FAILED',
     `the data of Redis belongs to user ${uid}, and the worker, user ${process.getuid?.()}, cannot start it as that`,
     { next: 'Run the worker on that host as the user that Redis runs as, or as root.' },
-  );
-
-const run = (program: string, ...args: string[]): Promise<string | undefined> =>
-  promisify(execFile)(program, args, { timeout: 5_000 }).then(
-    ({ stdout }) => stdout,
-    () => undefined,
   );

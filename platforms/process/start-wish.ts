@@ -4,8 +4,9 @@ import type { ConfSources } from '../../model/next-start.ts';
 import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
 import { freePort } from './scratch-server.ts';
 import { quoteArg } from './split-args.ts';
-import { becoming, isKnownWrapper, serverAt, userOfProcess } from './start-user.ts';
+import { becoming, isKnownWrapper, serverAt } from './start-user.ts';
 import type { Starter } from './starter.ts';
+import { userOfProcess } from './users.ts';
 
 /** What is known of how a Redis is started. */
 export interface ProvableRedis {

@@ -4,8 +4,8 @@ import { promisify } from 'node:util';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { lastLines, tailOf } from './log-tail.ts';
 import { readProcess } from './process-table.ts';
-import { userName } from './start-user.ts';
 import type { Starter, Starting } from './starter.ts';
+import { userName } from './users.ts';
 
 export interface SystemdStart {
   unit: string;
