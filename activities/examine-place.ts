@@ -1,7 +1,7 @@
 import type { PlaceRights } from '../model/place-rights.ts';
 import { deniedIn } from '../platforms/data-directory.ts';
+import { ownUser } from '../platforms/host/users.ts';
 import type { DataLayout } from '../platforms/platform.ts';
-import { ownUser } from '../platforms/process/users.ts';
 import { requireControl, requireFiles } from './places.ts';
 import type { World } from './world.ts';
 

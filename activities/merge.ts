@@ -9,7 +9,7 @@ import { foreignRepository } from '../model/owner.ts';
 import type { PlannedLog } from '../model/plan.ts';
 import { latestRefusal, type Naming } from '../model/plan-beyond.ts';
 import { doubtRefusal, type TargetDoubt } from '../model/target-doubt.ts';
-import { removeScratches } from '../platforms/process/scratch-places.ts';
+import { removeScratches } from '../platforms/throwaway/scratch-places.ts';
 import { openRedis } from '../redis/client.ts';
 import { countClasses } from '../redis/count-classes.ts';
 import { KeyKinds } from '../redis/rdb/key-kinds.ts';

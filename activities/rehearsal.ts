@@ -1,5 +1,5 @@
 import type { RehearsalOutcome } from '../model/rehearsal.ts';
-import { removeScratches } from '../platforms/process/scratch-places.ts';
+import { removeScratches } from '../platforms/throwaway/scratch-places.ts';
 import { currentJob } from './job-context.ts';
 import { rehearsalHome } from './rehearsal/home.ts';
 import { type MemoryOf, type RehearseInput, rehearse } from './rehearsal/rehearse.ts';

@@ -11,8 +11,8 @@ import {
   spaceReport,
   writeRestart,
 } from '../../platforms/data-directory.ts';
+import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
-import { reasonIn } from '../../platforms/process/log-tail.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
 import { lookAtNextStart } from '../next-start.ts';

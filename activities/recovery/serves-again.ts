@@ -1,8 +1,8 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
 import type { ServesAgain } from '../../model/recovery.ts';
+import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control } from '../../platforms/platform.ts';
-import { reasonIn } from '../../platforms/process/log-tail.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import type { RedisInfo } from '../../redis/info.ts';
 import { lastLoad } from '../../redis/loading.ts';

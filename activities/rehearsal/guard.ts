@@ -1,7 +1,7 @@
 import { setInterval } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
-import type { HostMemory } from '../../platforms/host-memory.ts';
+import type { HostMemory } from '../../platforms/host/host-memory.ts';
 import { hasEnded, type ThrowAway } from './throw-away.ts';
 
 export interface GuardOptions {

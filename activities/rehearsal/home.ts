@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { RdbFacts } from '../../model/manifest.ts';
 import type { RestorePlan } from '../../model/plan.ts';
-import { readProcess, stillRuns } from '../../platforms/process/process-table.ts';
-import { removeScratches } from '../../platforms/process/scratch-places.ts';
+import { readProcess, stillRuns } from '../../platforms/host/process-table.ts';
+import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 

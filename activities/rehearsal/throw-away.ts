@@ -4,11 +4,11 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { TargetFacts } from '../../model/plan.ts';
 import { canLoad, type Server } from '../../model/rdb-versions.ts';
-import { reasonIn, tailOf } from '../../platforms/process/log-tail.ts';
-import { LOG_FILE } from '../../platforms/process/scratch-conf.ts';
-import { type Scratch, startScratch } from '../../platforms/process/scratch-server.ts';
-import { findServerBinary } from '../../platforms/process/server-binary.ts';
-import { serverVersion } from '../../platforms/process/server-version.ts';
+import { reasonIn, tailOf } from '../../platforms/host/log-tail.ts';
+import { LOG_FILE } from '../../platforms/throwaway/scratch-conf.ts';
+import { type Scratch, startScratch } from '../../platforms/throwaway/scratch-server.ts';
+import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
+import { serverVersion } from '../../platforms/throwaway/server-version.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
 import type { ProtectedInstance } from '../world.ts';
 

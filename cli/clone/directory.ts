@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { readProcess, stillRuns } from '../../platforms/process/process-table.ts';
-import { removeScratches } from '../../platforms/process/scratch-places.ts';
+import { readProcess, stillRuns } from '../../platforms/host/process-table.ts';
+import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
 
 /** Written before anything else: whose the directory is, and who makes the clone. A pid is used again; the pair is not. */
 const MARK = '.redis-backup-clone.json';

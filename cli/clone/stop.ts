@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { findScratchByPort } from '../../platforms/process/scratch-places.ts';
-import { findScratch, type Scratch } from '../../platforms/process/scratch-server.ts';
+import { findScratchByPort } from '../../platforms/throwaway/scratch-places.ts';
+import { findScratch, type Scratch } from '../../platforms/throwaway/scratch-server.ts';
 import { removeAbandoned } from './directory.ts';
 
 /** What is gone. Without a process: the clone was killed before its Redis ran. */

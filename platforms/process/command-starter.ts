@@ -6,13 +6,13 @@ import { changedAt } from '../aftermath.ts';
 import { realFiles } from '../data-directory/files.ts';
 import { ownAsDirectory } from '../data-directory/owner.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
+import { inheritedEnvironment } from '../host/inherited-environment.ts';
+import { tailOf, tailOfBoth } from '../host/log-tail.ts';
+import { type ProcessEntry, stillRuns } from '../host/process-table.ts';
+import { userName } from '../host/users.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
-import { inheritedEnvironment } from './inherited-environment.ts';
-import { tailOf, tailOfBoth } from './log-tail.ts';
-import { type ProcessEntry, stillRuns } from './process-table.ts';
 import { becoming, leavesUserToUs, mayNotBecome, serverAt, withGroups } from './start-user.ts';
 import type { ProcessEnd, Starter, Starting } from './starter.ts';
-import { userName } from './users.ts';
 
 export interface CommandStart {
   command: readonly string[];

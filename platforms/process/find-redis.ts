@@ -11,8 +11,8 @@ import {
   readProcesses,
   sharesOurNetwork,
   socketInodes,
-} from './process-table.ts';
-import { userOfProcess } from './users.ts';
+} from '../host/process-table.ts';
+import { userOfProcess } from '../host/users.ts';
 
 /** What tells our Redis from any other process. */
 export interface RedisIdentity {

@@ -1,7 +1,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { RecoveryError } from '../../model/errors.ts';
+import { pidsOf, readProcess } from '../host/process-table.ts';
 import type { SameServer, ServerSaid } from '../platform.ts';
-import { pidsOf, readProcess } from './process-table.ts';
 import type { RedisConf } from './redis-conf.ts';
 import type { Starter } from './starter.ts';
 

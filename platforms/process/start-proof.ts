@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import { inheritedEnvironment } from '../host/inherited-environment.ts';
+import { lastLines, reasonIn, tailOf } from '../host/log-tail.ts';
 import type { StartProof } from '../platform.ts';
-import { inheritedEnvironment } from './inherited-environment.ts';
-import { lastLines, reasonIn, tailOf } from './log-tail.ts';
-import { removeScratches } from './scratch-places.ts';
+import { removeScratches } from '../throwaway/scratch-places.ts';
 import { type ProvableRedis, SOCKET, settingsOf, type Wish, wishOf } from './start-wish.ts';
 
 const PROOF_MS = 10_000;

@@ -1,12 +1,12 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { messageOf } from '../../model/errors.ts';
 import type { ConfSources } from '../../model/next-start.ts';
+import { quoteArg } from '../host/split-args.ts';
+import { userOfProcess } from '../host/users.ts';
+import { freePort } from '../throwaway/scratch-server.ts';
 import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
-import { freePort } from './scratch-server.ts';
-import { quoteArg } from './split-args.ts';
 import { becoming, isKnownWrapper, serverAt } from './start-user.ts';
 import type { Starter } from './starter.ts';
-import { userOfProcess } from './users.ts';
 
 /** What is known of how a Redis is started. */
 export interface ProvableRedis {

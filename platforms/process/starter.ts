@@ -1,7 +1,7 @@
 import type { StartUser } from '../../model/start-user.ts';
+import type { ProcessEntry } from '../host/process-table.ts';
+import type { UserIds } from '../host/users.ts';
 import type { PlatformTrace } from '../platform.ts';
-import type { ProcessEntry } from './process-table.ts';
-import type { UserIds } from './users.ts';
 
 /** How a Redis process is brought up and ended on this host: by a command of ours, or by a supervisor. */
 export interface Starter {

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { lastLines, tailOf } from './log-tail.ts';
-import { readProcess } from './process-table.ts';
+import { lastLines, tailOf } from '../host/log-tail.ts';
+import { readProcess } from '../host/process-table.ts';
+import { userName } from '../host/users.ts';
 import type { Starter, Starting } from './starter.ts';
-import { userName } from './users.ts';
 
 export interface SystemdStart {
   unit: string;

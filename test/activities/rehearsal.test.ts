@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Rehearsal, RehearsedMoment } from '../../model/rehearsal.ts';
-import { cwdOf, readProcesses } from '../../platforms/process/process-table.ts';
+import { cwdOf, readProcesses } from '../../platforms/host/process-table.ts';
 import { type RedisBinary, redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';

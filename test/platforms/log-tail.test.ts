@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { reasonIn } from '../../platforms/process/log-tail.ts';
+import { reasonIn } from '../../platforms/host/log-tail.ts';
 
 const run = (pid: number, ...words: string[]): string[] => [
   `${pid}:C 24 Nov 2026 18:20:33.793 # oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo`,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseListening, parsePs, parseStat } from '../../platforms/process/process-table.ts';
+import { parseListening, parsePs, parseStat } from '../../platforms/host/process-table.ts';
 import { commandOf, parseShow } from '../../platforms/process/systemd-starter.ts';
 
 describe('what the system says of processes', () => {

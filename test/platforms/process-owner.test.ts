@@ -27,7 +27,7 @@ import { until } from '../support/until.ts';
 
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0 && process.platform === 'linux';
-const TABLE = fileURLToPath(new URL('../../platforms/process/process-table.ts', import.meta.url));
+const TABLE = fileURLToPath(new URL('../../platforms/host/process-table.ts', import.meta.url));
 
 const LOG = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof' };
 

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { quoteArg, splitArgs } from '../../platforms/host/split-args.ts';
 import { settingsOf } from '../../platforms/process/conf-settings.ts';
 import { readRedisConf, splitCommand } from '../../platforms/process/redis-conf.ts';
-import { quoteArg, splitArgs } from '../../platforms/process/split-args.ts';
 
 describe('redis.conf', () => {
   let root: string;

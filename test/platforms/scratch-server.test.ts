@@ -7,17 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { listensOn } from '../../platforms/host/process-table.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { listensOn } from '../../platforms/process/process-table.ts';
-import { untilLoaded } from '../../platforms/process/scratch-load.ts';
+import { untilLoaded } from '../../platforms/throwaway/scratch-load.ts';
 import {
   findScratch,
   type LoadProgress,
   type Scratch,
   type StartScratchOptions,
   startScratch,
-} from '../../platforms/process/scratch-server.ts';
-import { findServerBinary } from '../../platforms/process/server-binary.ts';
+} from '../../platforms/throwaway/scratch-server.ts';
+import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { openRedis } from '../../redis/client.ts';
 import { ownDirectory } from '../support/processes.ts';
 import { describeBinary, isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
@@ -183,7 +183,7 @@ describe('a throw-away Redis', () => {
     const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
     const script = `
       import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { startScratch } from ${module('platforms/process/scratch-server.ts')};
+import { startScratch } from ${module('platforms/throwaway/scratch-server.ts')};
       import { openRedis } from ${module('redis/client.ts')};
       const scratch = await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
       process.stdout.write(String(await scratch.isRunning() && scratch.pid), () => process.exit(0));`;

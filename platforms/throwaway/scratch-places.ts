@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cwdOf, type ProcessEntry, readProcesses, stillRuns } from './process-table.ts';
+import { cwdOf, type ProcessEntry, readProcesses, stillRuns } from '../host/process-table.ts';
 import { findScratch, type Scratch } from './scratch-server.ts';
 
 const POLL_MS = 20;

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Server } from '../../model/rdb-versions.ts';
-import { inheritedEnvironment } from './inherited-environment.ts';
+import { inheritedEnvironment } from '../host/inherited-environment.ts';
 
 const PATIENCE_MS = 10_000;
 

@@ -5,9 +5,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { inheritedEnvironment } from './inherited-environment.ts';
-import { reasonIn, tailOf } from './log-tail.ts';
-import { listensOn, readProcess, stillRuns } from './process-table.ts';
+import { inheritedEnvironment } from '../host/inherited-environment.ts';
+import { reasonIn, tailOf } from '../host/log-tail.ts';
+import { listensOn, readProcess, stillRuns } from '../host/process-table.ts';
 import { LOG_FILE, type ScratchSettings, writeScratchConf } from './scratch-conf.ts';
 import { type LoadProgress, type OpenScratchClient, untilLoaded } from './scratch-load.ts';
 
