@@ -182,8 +182,7 @@ describe('a throw-away Redis', () => {
     cpSync(logs.get(system) ?? '', directory, { recursive: true });
     const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
     const script = `
-      import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { startScratch } from ${module('platforms/throwaway/scratch-server.ts')};
+      import { startScratch } from ${module('platforms/throwaway/scratch-server.ts')};
       import { openRedis } from ${module('redis/client.ts')};
       const scratch = await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
       process.stdout.write(String(await scratch.isRunning() && scratch.pid), () => process.exit(0));`;
