@@ -3,7 +3,6 @@ import type { TargetFacts } from '../model/plan.ts';
 import { spaceReport } from '../platforms/data-directory.ts';
 import type { Control, DataLayout } from '../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../redis/client.ts';
-import { ownPortOf } from '../redis/connection.ts';
 import { countClasses } from '../redis/count-classes.ts';
 import { KeyKinds } from '../redis/rdb/key-kinds.ts';
 import { countSentinels } from '../redis/sentinels.ts';
@@ -31,7 +30,7 @@ export const createSurveyActivities = (world: World) => ({
       replicas: [],
       layout,
       memory: await memoryFacts(platform),
-      identity: { expectedPort: ownPortOf(target.connection) },
+      identity: {},
       startUser: await platform.startUser(),
       processRunning: status.running,
       ...(status.name ? { processName: status.name } : {}),

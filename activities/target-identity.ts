@@ -2,7 +2,6 @@ import type { TargetFacts, TargetIdentity } from '../model/plan-facts.ts';
 import { type TargetDoubt, targetDoubt } from '../model/target-doubt.ts';
 import type { SameServer, ServerSaid } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { ownPortOf } from '../redis/connection.ts';
 import type { RedisInfo } from '../redis/info.ts';
 import { ifKnown } from '../redis/renames.ts';
 import { sameServers } from '../redis/same-server.ts';
@@ -39,7 +38,7 @@ export async function doubtTarget(
   client: RedisClient,
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
-  const identity = { expectedPort: ownPortOf(target.connection), ...(await whoAnswers(world, target, client)) };
+  const identity = await whoAnswers(world, target, client);
   const backups = await (await world.repository()).list(target.name);
   return targetDoubt({ instance: target.name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) });
 }

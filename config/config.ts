@@ -69,11 +69,13 @@ export interface InstanceConfig {
   redis: {
     host: string;
     port: number;
+    /** A Unix socket, in place of host and port. */
+    socketPath?: string;
     username?: string;
     password?: SecretRef;
     tls?: TlsConfig;
-    /** Of Redis itself, where `port` is that of a TLS terminator, for example. */
-    ownPort?: number;
+    /** Where Redis itself listens, where the url is that of a TLS terminator, for example. */
+    own?: { port?: number; socketPath?: string };
     /** By their real names in capitals. */
     commands?: Readonly<Record<string, string>>;
   };
@@ -100,8 +102,6 @@ export interface ProcessConfig {
   hostIsNamed: boolean;
   configFile: string;
   start: { command: string[]; cwd?: string; logFile?: string } | { systemd: string };
-  /** Of Redis itself, where the url is that of something before it. */
-  port?: number;
   pidFile?: string;
   /** How long a started Redis may stand still on its way to serving. */
   noProgressMs: number;

@@ -49,7 +49,7 @@ function checkRepository(repository: RawConfig['repository'], find: Find): void 
 }
 
 function checkInstance(instance: RawInstance, path: PropertyKey[], find: Find): void {
-  if (instance.tls && instance.url.startsWith('redis:')) find([...path, 'tls'], 'needs a url that begins with rediss://');
+  if (instance.tls && !instance.url.startsWith('rediss:')) find([...path, 'tls'], 'needs a url that begins with rediss://');
   if (instance.tls) checkPair(instance.tls, 'cert', 'key', [...path, 'tls'], find);
   if (instance.username && !instance.password) find([...path, 'username'], 'needs password beside it');
   for (const name of Object.keys(instance.commands ?? {})) {
@@ -67,6 +67,8 @@ function checkInstance(instance: RawInstance, path: PropertyKey[], find: Find): 
     find([...path, 'backup', 'method'], 'is bgsave, which needs platform.type process: the worker must see the data directory');
   }
   if (instance.platform.type === 'process') checkStart(instance.platform.start, [...path, 'platform', 'start'], find);
+  if (instance.platform.type === 'process' && instance.platform.port !== undefined && instance.platform.socket !== undefined)
+    find([...path, 'platform', 'socket'], 'is beside port; one of the two says where Redis listens');
   if (instance.dataClasses) checkClasses(instance.dataClasses, [...path, 'dataClasses'], find);
   checkNames(instance.applications, [...path, 'applications'], find);
   for (const [index, application] of instance.applications.entries()) {

@@ -60,19 +60,17 @@ function toRepository({ url, ...s3 }: RawConfig['repository']): RepositoryConfig
 const withoutSlashes = (path: string) => path.replace(/\/+$/, '');
 
 function toInstance(name: string, raw: RawInstance, host: string, commonClasses: readonly DataClass[]): InstanceConfig {
-  const url = new URL(raw.url);
   const { every, maxAge, ...backup } = raw.backup;
   const { keepWithin, ...rules } = raw.retention;
   const dataClasses = raw.dataClasses?.map(dataClass) ?? commonClasses;
   return {
     name,
     redis: {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port ? Number(url.port) : REDIS_PORT,
+      ...toPlace(new URL(raw.url)),
       username: raw.username,
       password: raw.password,
-      tls: url.protocol === 'rediss:' ? (raw.tls ?? {}) : undefined,
-      ...(raw.platform.type === 'process' && raw.platform.port !== undefined ? { ownPort: raw.platform.port } : {}),
+      tls: raw.url.startsWith('rediss:') ? (raw.tls ?? {}) : undefined,
+      ...toOwn(raw.platform),
       ...(raw.commands ? { commands: inCapitals(raw.commands) } : {}),
     },
     platform: toPlatform(raw.platform, host),
@@ -85,6 +83,18 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
     recovery: toRecovery(raw.recovery, dataClasses),
     ...(raw.watch ? { watch: toWatch(raw.watch) } : {}),
   };
+}
+
+function toPlace({ protocol, hostname, port, pathname }: URL): Pick<InstanceConfig['redis'], 'host' | 'port' | 'socketPath'> {
+  if (protocol === 'unix:') return { host: 'localhost', port: 0, socketPath: pathname };
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : REDIS_PORT };
+}
+
+function toOwn(platform: RawInstance['platform']): Pick<InstanceConfig['redis'], 'own'> {
+  if (platform.type !== 'process') return {};
+  const { port, socket } = platform;
+  if (port !== undefined) return { own: { port } };
+  return socket === undefined ? {} : { own: { socketPath: socket } };
 }
 
 const inCapitals = (commands: Record<string, string>): Record<string, string> =>
@@ -104,7 +114,7 @@ function toArchive(raw: NonNullable<RawInstance['archive']>, commands: RawInstan
 
 function toPlatform(raw: RawInstance['platform'], host: string): PlatformConfig {
   if (raw.type !== 'process') return raw;
-  const { noProgress, ...rest } = raw;
+  const { noProgress, port: _, socket: __, ...rest } = raw;
   const { command, systemd, cwd, logFile } = raw.start;
   const start = systemd === undefined ? { command: command ?? [], cwd, logFile } : { systemd };
   return { ...rest, host: raw.host ?? host, hostIsNamed: raw.host !== undefined, start, noProgressMs: noProgress };

@@ -7,20 +7,34 @@ import { platform } from './platform-schema.ts';
 import { recovery, watch } from './recovery-schema.ts';
 import { tls } from './tls-schema.ts';
 
+/** A system takes no longer path of a socket. */
+const SOCKET_PATH_BYTES = 107;
+
 function refuseRedisUrl(parsed: URL): string | undefined {
   if (parsed.password) return 'has a password in it; write `password: {env: NAME}` or `password: {file: /path}` instead';
   if (parsed.username) return 'has a user in it; write `username:` instead';
+  if (parsed.protocol === 'unix:') return refuseSocketUrl(parsed);
   if (!parsed.hostname) return 'has no host';
   if (!['', '/'].includes(parsed.pathname)) return 'has a database number; a backup holds all databases, so leave it out';
   return parsed.search || parsed.hash ? 'has options after the port; leave them out' : undefined;
 }
 
+function refuseSocketUrl({ hostname, pathname, search, hash }: URL): string | undefined {
+  if (hostname) return `has a host; a socket is a path on the machine of whoever connects: unix:///${hostname}${pathname}`;
+  if (search || hash) return 'has options after the path; leave them out';
+  if (!pathname.startsWith('/') || pathname.endsWith('/')) return 'names no socket by an absolute path';
+  if (pathname.includes('%')) return 'has a character in its path that a url does not take; give the socket a plainer path';
+  return pathname.length > SOCKET_PATH_BYTES
+    ? `is longer than ${SOCKET_PATH_BYTES} bytes, the most that a socket's path has`
+    : undefined;
+}
+
 /** An entry of `instances`: one Redis, and all that is wanted for it. */
 export const instance = z.strictObject({
   url: url(
-    'Address of Redis; `rediss://` for TLS.',
-    'redis://host:port or rediss://host:port',
-    ['redis:', 'rediss:'],
+    'Address of Redis: `rediss://` for TLS, `unix://` for a socket on the machine of whoever connects.',
+    'redis://host:port, rediss://host:port or unix:///run/redis/redis.sock',
+    ['redis:', 'rediss:', 'unix:'],
     refuseRedisUrl,
   ),
   username: text('ACL user. Absent: the default user.').optional(),

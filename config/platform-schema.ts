@@ -34,6 +34,7 @@ export const platform = z.discriminatedUnion('type', [
       1,
       65_535,
     ).optional(),
+    socket: absolutePath('The same, of a Redis that listens on a Unix socket alone.', '/run/redis/redis.sock').optional(),
     pidFile: absolutePath('File with the process id, when the process cannot be found by its port.').optional(),
     noProgress: duration(
       'How long a Redis that a restore has started may stand still on its way to serving, with no progress of its load: then everything is put back.',

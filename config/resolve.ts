@@ -7,10 +7,11 @@ import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
 export interface ResolvedConnection {
   host: string;
   port: number;
+  socketPath?: string;
   username?: string;
   password?: string;
   tls?: ResolvedTls;
-  ownPort?: number;
+  own?: { port?: number; socketPath?: string };
   commands?: Readonly<Record<string, string>>;
 }
 
@@ -76,15 +77,12 @@ export async function resolveInstance(
 ): Promise<ResolvedInstance> {
   const instance = instanceOf(config, name);
   const read = reader(config, env);
-  const { host, port, username, password, tls, ownPort, commands } = instance.redis;
+  const { username, password, tls, ...place } = instance.redis;
   const connection = {
-    host,
-    port,
+    ...place,
     username,
     password: await read(password, 'instances', name, 'password'),
     tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
-    ...(ownPort === undefined ? {} : { ownPort }),
-    ...(commands ? { commands } : {}),
   };
   return { ...instance, connection: hideSecrets(connection, ['password']) };
 }

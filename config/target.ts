@@ -1,5 +1,5 @@
 import { ANY_HOST, type Target } from '../model/deployment.ts';
-import type { Config, RepositoryConfig } from './config.ts';
+import type { Config, InstanceConfig, RepositoryConfig } from './config.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
@@ -11,18 +11,23 @@ export function targetOf(config: Config, name: string, reader: 'worker' | 'comma
   const instance = Object.hasOwn(config.instances, name) ? config.instances[name] : undefined;
   if (!instance) return undefined;
   const { redis, platform } = instance;
-  const isLocal = LOOPBACK.includes(redis.host);
+  const isLocal = redis.socketPath !== undefined || LOOPBACK.includes(redis.host);
   const own = reader === 'worker' ? config.worker.host : ANY_HOST;
   const host = platform.type === 'process' ? (platform.hostIsNamed ? platform.host : own) : isLocal ? own : undefined;
   return {
     instance: name,
     ...(config.deployment === undefined ? {} : { deployment: config.deployment }),
-    address: `${isLocal ? '127.0.0.1' : redis.host.includes(':') ? `[${redis.host}]` : redis.host}:${redis.port}`,
+    address: addressOf(redis),
     ...(host === undefined ? {} : { host }),
     ...(platform.type === 'process' ? { configFile: platform.configFile } : {}),
     repository: repositoryUrl(config.repository),
   };
 }
+
+const addressOf = ({ host, port, socketPath }: InstanceConfig['redis']): string => {
+  if (socketPath !== undefined) return `unix:${socketPath}`;
+  return `${LOOPBACK.includes(host) ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
+};
 
 const repositoryUrl = (repository: RepositoryConfig): string =>
   repository.kind === 'file'

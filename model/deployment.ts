@@ -8,7 +8,7 @@ export interface Target {
   instance: string;
   /** `deployment` of the configuration. Absent: it has no name. */
   deployment?: string;
-  /** `host:port`. */
+  /** `host:port`, or `unix:/path`. */
   address: string;
   /** Where that address, or the process, is to be found; ANY_HOST: on the machine of whichever worker takes it. */
   host?: string;

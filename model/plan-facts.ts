@@ -95,7 +95,6 @@ export interface MemoryFacts {
 
 /** How we know that the process behind the platform is the Redis behind the connection. */
 export interface TargetIdentity {
-  expectedPort: number;
   /** Whether it is the one that the platform runs, as that platform says. Absent: nobody was asked. */
   ofPlatform?: { same: 'yes' } | { same: 'no' | 'unknown'; why: string };
   runId?: string;

@@ -9,8 +9,8 @@ export interface RedisConnection {
   password?: string;
   /** Present, even empty, means TLS. Certificates and keys are PEM texts. */
   tls?: RedisTls;
-  /** Of Redis itself, where host and port are those of something before it. */
-  ownPort?: number;
+  /** Of Redis itself, where what is connected to is something before it. */
+  own?: OwnEndpoint;
   /** What `rename-command` calls commands there, by their real names in capitals. */
   commands?: Readonly<Record<string, string>>;
   /** Reads its redis.conf, where that is on this machine: for a server that has renamed or disabled a command. */
@@ -34,8 +34,15 @@ export interface RedisTls {
   rejectUnauthorized?: boolean;
 }
 
-/** The port that Redis itself says that it has. */
-export const ownPortOf = ({ ownPort, port }: Pick<RedisConnection, 'ownPort' | 'port'>): number => ownPort ?? port;
+/** Where Redis itself listens, as its redis.conf says it: one of the two. */
+export interface OwnEndpoint {
+  port?: number;
+  socketPath?: string;
+}
+
+/** Where Redis itself listens, as far as the configuration knows it. */
+export const ownEndpointOf = ({ own, port, socketPath }: Pick<RedisConnection, 'own' | 'port' | 'socketPath'>): OwnEndpoint =>
+  own ?? (socketPath === undefined ? { port } : { socketPath });
 
 /** Where a socket of Node connects to. */
 export const endpointOf = ({ host, port, socketPath }: RedisConnection): { path: string } | { host: string; port: number } =>

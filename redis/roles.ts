@@ -78,8 +78,8 @@ export const neighbour = (connection: RedisConnection, address: string): RedisCo
   ...hostAndPort(address),
 });
 
-/** Its redis.conf and port are others. */
-const withoutConf = ({ conf: _, ownPort: __, ...connection }: RedisConnection): RedisConnection => connection;
+/** Its redis.conf, and where it listens, are others. */
+const withoutConf = ({ conf: _, own: __, socketPath: ___, ...connection }: RedisConnection): RedisConnection => connection;
 
 /** @throws RecoveryError `INPUT_INVALID` */
 export function hostAndPort(address: string): { host: string; port: number } {

@@ -3,23 +3,24 @@ import type { PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { hostQueue } from '../model/operations.ts';
 import type { Control } from '../platforms/platform.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
+import type { OwnEndpoint } from '../redis/connection.ts';
 
 /** How an instance is started and ended, and its files reached; neither for one that only the Redis protocol reaches. */
 export type PlatformParts = Pick<ProtectedInstance, 'control' | 'files'>;
 
 /**
- * @param of - the platform, and the port that its Redis says of itself
+ * @param of - the platform, and where its Redis itself listens
  * @param host - the name of this machine
  */
-export type OpenParts = (of: { platform: PlatformConfig; port: number }, host: string) => PlatformParts;
+export type OpenParts = (of: { platform: PlatformConfig; own: OwnEndpoint }, host: string) => PlatformParts;
 
 /** The one place that knows which platforms there are. */
-export const openParts: OpenParts = ({ platform, port }, host) =>
-  platform.type === 'process' ? processParts(platform, port, host) : {};
+export const openParts: OpenParts = ({ platform, own }, host) =>
+  platform.type === 'process' ? processParts(platform, own, host) : {};
 
-function processParts(platform: ProcessConfig, port: number, host: string): PlatformParts {
+function processParts(platform: ProcessConfig, own: OwnEndpoint, host: string): PlatformParts {
   const { configFile, start, pidFile, noProgressMs } = platform;
-  const open = () => openProcessPlatform({ configFile, start, port, ...(pidFile ? { pidFile } : {}) });
+  const open = () => openProcessPlatform({ configFile, start, ...own, ...(pidFile ? { pidFile } : {}) });
   const isAtHand = platform.host === host;
   return {
     control: { queue: hostQueue(platform.host), isAtHand, noProgressMs, open },

@@ -8,7 +8,7 @@ import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
-import { ownPortOf, type RedisConnection } from '../redis/connection.ts';
+import { ownEndpointOf, type RedisConnection } from '../redis/connection.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 import { type OpenParts, openParts, type PlatformParts } from './parts.ts';
@@ -25,8 +25,8 @@ export async function createWorld(
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
   const openRepository = async () => new Repository(openStore(await resolveStore(config)));
-  const partsHere = (platform: PlatformConfig, redis: Parameters<typeof ownPortOf>[0]) =>
-    parts({ platform, port: ownPortOf(redis) }, config.worker.host);
+  const partsHere = (platform: PlatformConfig, redis: Parameters<typeof ownEndpointOf>[0]) =>
+    parts({ platform, own: ownEndpointOf(redis) }, config.worker.host);
   const world: World = {
     host: config.worker.host,
     softwareVersion: version,

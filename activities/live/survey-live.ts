@@ -3,7 +3,7 @@ import type { TargetFacts } from '../../model/plan.ts';
 import type { LiveFacts } from '../../model/plan-facts.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import { openRedis, type RedisClient } from '../../redis/client.ts';
-import { ownPortOf } from '../../redis/connection.ts';
+import { placeOf } from '../../redis/connection.ts';
 import { readLiveConditions } from '../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../redis/live/own-address.ts';
 import { dryReachability } from '../../redis/live/reachability.ts';
@@ -63,13 +63,13 @@ async function tryPath(world: World, client: RedisClient, address: string): Prom
 
 /** Nobody looks at files, disk or process of a Redis that is loaded over the network. */
 const factsWithoutFiles = ({ connection, applications }: ProtectedInstance): TargetFacts => ({
-  description: `Redis at ${connection.host}:${connection.port}`,
+  description: `Redis at ${placeOf(connection)}`,
   reachable: true,
   replicas: [],
   layout: { dir: '/', dbfilename: '', appendonly: false, appenddirname: '', appendfilename: '' },
   disk: { freeBytes: 0, existingBytes: 0 },
   memory: {},
-  identity: { expectedPort: ownPortOf(connection) },
+  identity: {},
   processRunning: true,
   applications: applications.map(({ name }) => name),
 });

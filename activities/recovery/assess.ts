@@ -8,6 +8,7 @@ import { type ApplicationProbe, verifyConnectivity } from '../../probes/connecti
 import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { lookAtRedis } from '../../redis/health.ts';
+import { neighbour } from '../../redis/roles.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { bounded } from './bounded.ts';
 import { storedSigns } from './stored-signs.ts';
@@ -85,12 +86,8 @@ const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[
   Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));
 
 /** With the user and password of the instance, as replicas and primaries of one Redis have them. */
-function lookAtAddress(connection: RedisConnection, address: string): Promise<RedisLook> {
-  const at = address.lastIndexOf(':');
-  const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
-  const port = Number(address.slice(at + 1));
-  return lookAtRedis({ ...connection, host, port }, { withinMs: FURTHER_MS });
-}
+const lookAtAddress = (connection: RedisConnection, address: string): Promise<RedisLook> =>
+  lookAtRedis(neighbour(connection, address), { withinMs: FURTHER_MS });
 
 /** One look at each, without waiting for those that are missing. Without a connection CLIENT LIST is not asked for. */
 async function lookAtApplications(

@@ -150,7 +150,8 @@ async function disabledBy(run: LogRun | undefined, platform: Control): Promise<P
 
 /** On this machine, whatever leads to it from outside; a Redis that is bound to one address only is asked there. */
 async function lookLocally(connection: RedisConnection): Promise<RedisLook> {
-  const { host, tls } = connection;
+  const { host, tls, socketPath } = connection;
+  if (socketPath !== undefined) return lookAtRedis(connection, { withinMs: LOOK_MS });
   const at = (address: string): RedisConnection => ({
     ...connection,
     host: address,

@@ -5,7 +5,6 @@ import { formatList } from '../../model/format.ts';
 import type { TargetFacts } from '../../model/plan-facts.ts';
 import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/target-doubt.ts';
 import type { RedisClient } from '../../redis/client.ts';
-import { ownPortOf } from '../../redis/connection.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { sameServers } from '../../redis/same-server.ts';
 import { sampleClasses } from '../../redis/sample-classes.ts';
@@ -26,7 +25,7 @@ export const checkIdentity = (world: CheckWorld, name: string, client: RedisClie
     if (backups.length === 0) return [];
     const replids = [info.get('master_replid') ?? '', info.get('master_replid2') ?? ''];
     const keysNow = await lookAtKeys(world, name, client);
-    const identity = { expectedPort: ownPortOf(client.connection), runId, replids };
+    const identity = { runId, replids };
     const facts = { instance: name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) };
     const refusal = doubtRefusal(name, targetDoubt(facts));
     return refusal ? [failed('identity', `${refusal.message}. A restore is refused`, refusal.next)] : [];

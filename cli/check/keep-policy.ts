@@ -5,7 +5,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { harmful, type NextStart } from '../../model/next-start.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
-import { ownPortOf } from '../../redis/connection.ts';
+import { ownEndpointOf } from '../../redis/connection.ts';
 import { instanceHere } from '../connection.ts';
 
 /**
@@ -16,7 +16,7 @@ import { instanceHere } from '../connection.ts';
 export async function keepPolicy(config: Config, instance: InstanceConfig, client: RedisClient): Promise<void> {
   const { platform } = instance;
   if (platform.type !== 'process' || platform.host !== config.worker.host) return client.configRewrite();
-  const opened = openProcessPlatform({ ...platform, port: ownPortOf(instance.redis) });
+  const opened = openProcessPlatform({ ...platform, ...ownEndpointOf(instance.redis) });
   const { connection } = await instanceHere(config, instance.name);
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();

@@ -8,7 +8,7 @@ import { spaceReport } from '../../platforms/data-directory.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client.ts';
-import { ownPortOf } from '../../redis/connection.ts';
+import { ownEndpointOf } from '../../redis/connection.ts';
 import { ifKnown } from '../../redis/renames.ts';
 import { instanceHere } from '../connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
@@ -35,7 +35,7 @@ export async function checkPlatform(
     ];
   }
   const found = await findings('platform', () => lookAtProcess(platform, instance, client, rights));
-  const opened = openProcessPlatform({ ...platform, port: ownPortOf(instance.redis) });
+  const opened = openProcessPlatform({ ...platform, ...ownEndpointOf(instance.redis) });
   const { connection } = await instanceHere(config, instance.name);
   return [...found, ...(await checkNextStart(instance.name, opened, connection, client))];
 }
@@ -46,7 +46,7 @@ async function lookAtProcess(
   client: RedisClient | undefined,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
-  const opened = openProcessPlatform({ ...config, port: ownPortOf(redis) });
+  const opened = openProcessPlatform({ ...config, ...ownEndpointOf(redis) });
   const layout = await opened.dataLayout();
   return [
     ...(await processFindings(opened, config, name, client)),

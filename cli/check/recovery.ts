@@ -5,6 +5,7 @@ import type { RedisLook } from '../../model/redis-look.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { lookAtRedis } from '../../redis/health.ts';
+import { neighbour } from '../../redis/roles.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const LOOK_MS = 2_500;
@@ -22,11 +23,9 @@ async function checkReplicas({ config }: CheckWorld, name: string, client: Redis
   const { connection, recovery } = await resolveInstance(config, name);
   const replid = client && (await client.info('replication')).get('master_replid');
   return Promise.all(
-    recovery.replicas.map(async (address) => {
-      const at = address.lastIndexOf(':');
-      const [host, port] = [address.slice(0, at).replace(/^\[(.*)\]$/, '$1'), Number(address.slice(at + 1))];
-      return judgeReplica(address, await lookAtRedis({ ...connection, host, port }, { withinMs: LOOK_MS }), replid);
-    }),
+    recovery.replicas.map(async (address) =>
+      judgeReplica(address, await lookAtRedis(neighbour(connection, address), { withinMs: LOOK_MS }), replid),
+    ),
   );
 }
 

@@ -127,17 +127,17 @@ describe('redis-backup.yaml', () => {
   refuse(
     'a password inside the URL, without showing it',
     one('').replace('redis://', 'redis://bob:hun%2Fter2@'),
-    ':4: instances.main.url is "redis://…@127.0.0.1": it has a password in it; write `password: {env: NAME}` or `password: {file: /path}` instead; allowed: redis://host:port or rediss://host:port',
+    ':4: instances.main.url is "redis://…@127.0.0.1": it has a password in it; write `password: {env: NAME}` or `password: {file: /path}` instead; allowed: redis://host:port, rediss://host:port or unix:///run/redis/redis.sock',
   );
   refuse(
     'a URL that cannot be read, without showing what may be a password',
     one('').replace('redis://', 'redis://bob:hun/ter2@'),
-    ':4: instances.main.url is "redis://…@127.0.0.1"; allowed: redis://host:port or rediss://host:port',
+    ':4: instances.main.url is "redis://…@127.0.0.1"; allowed: redis://host:port, rediss://host:port or unix:///run/redis/redis.sock',
   );
   refuse(
     'a database number',
     one('').replace('127.0.0.1', '127.0.0.1/3'),
-    ':4: instances.main.url is "redis://127.0.0.1/3": it has a database number; a backup holds all databases, so leave it out; allowed: redis://host:port or rediss://host:port',
+    ':4: instances.main.url is "redis://127.0.0.1/3": it has a database number; a backup holds all databases, so leave it out; allowed: redis://host:port, rediss://host:port or unix:///run/redis/redis.sock',
   );
   refuse(
     'a platform that is not supported yet',

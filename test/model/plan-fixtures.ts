@@ -115,7 +115,6 @@ export const target = (overrides: Partial<TargetFacts> = {}): TargetFacts => ({
   disk: { freeBytes: 50_000_000_000, existingBytes: 90_000_000 },
   memory: { hostTotalBytes: 8_000_000_000, hostAvailableBytes: 4_000_000_000, processResidentBytes: 320_000_000 },
   identity: {
-    expectedPort: 6380,
     ofPlatform: { same: 'yes' },
     runId: 'a'.repeat(40),
   },
@@ -150,7 +149,7 @@ export const down = (): TargetFacts =>
     clockOffsetMs: undefined,
     processRunning: false,
     memory: { hostTotalBytes: 8_000_000_000, hostAvailableBytes: 4_300_000_000 },
-    identity: { expectedPort: 6380 },
+    identity: {},
   });
 
 export const withServer = (overrides: Partial<ServerFacts>): TargetFacts => target({ server: server(overrides) });

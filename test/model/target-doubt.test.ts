@@ -27,7 +27,7 @@ const doubts = (
 ): string =>
   targetDoubt({
     instance: 'orders',
-    identity: { expectedPort: 6380, runId: OTHER_RUN, ...identity },
+    identity: { runId: OTHER_RUN, ...identity },
     backups,
     nowMs: NOW_MS,
     ...(keysNow ? { keysNow } : {}),
@@ -97,7 +97,7 @@ describe('Whether another Redis answers than the backups were taken from', () =>
 
   it('is not doubted of the managed process because of a slip in another instance, and that one is named', () => {
     const managed = { configFile: '/etc/orders.conf', yes: true } as const;
-    const identity = { expectedPort: 6380, managed, sameAs: [{ name: 'main', configFile: '/etc/main.conf' }] };
+    const identity = { managed, sameAs: [{ name: 'main', configFile: '/etc/main.conf' }] };
     const found = targetDoubt({ instance: 'orders', identity, backups: [], nowMs: NOW_MS });
     assert.deepEqual(found, { doubts: [], alsoOf: ['main'] });
   });

@@ -19,7 +19,7 @@ describe('A platform whose control and files are apart', function () {
       noProgressMs: 60_000,
     };
     const parts = () => {
-      const { control, files } = fakeRemote({ home }, platform as never, site.port);
+      const { control, files } = fakeRemote({ home }, platform as never, { port: site.port });
       if (!control || !files) throw new Error('it has both');
       return { control: control.open(), files };
     };

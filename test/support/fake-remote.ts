@@ -8,6 +8,7 @@ import type { ProcessConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { Control, PlatformStatus } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import type { OwnEndpoint } from '../../redis/connection.ts';
 import type { OpenParts, PlatformParts } from '../../worker/parts.ts';
 import { until } from './until.ts';
 
@@ -32,9 +33,9 @@ interface Helper {
  * A platform as a pod is one, for tests: what runs Redis reaches no file of it, and its files are reached by a short-lived helper
  * on a queue of its own, which must be gone before Redis may start. What runs has a name of its own in place of a pid.
  */
-export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig, port: number): PlatformParts {
+export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig, own: OwnEndpoint): PlatformParts {
   const { configFile, start } = process;
-  const redis = openProcessPlatform({ configFile, start, port });
+  const redis = openProcessPlatform({ configFile, start, ...own });
   const volume = new Volume(home, helper);
   const files: FilesPart = {
     isAtHand: globalThis.process.env.FAKE_REMOTE_PART === 'files',
@@ -60,8 +61,8 @@ export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig,
 /** The platforms of a worker under test: fake for every instance that would be a process. */
 export const fakeParts =
   (fake: FakeRemote): OpenParts =>
-  ({ platform, port }) =>
-    platform.type === 'process' ? fakeRemote(fake, platform, port) : {};
+  ({ platform, own }) =>
+    platform.type === 'process' ? fakeRemote(fake, platform, own) : {};
 
 const identityOf = (ofProcess: string): string => `pod-${createHash('sha256').update(ofProcess).digest('hex').slice(0, 12)}`;
 
