@@ -12,7 +12,6 @@ import { openRedis } from '../redis/client.ts';
 import { unlessGone } from '../redis/client-errors.ts';
 import { requireLink } from '../redis/roles.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
 import { storeAof } from './aof/store.ts';
 import { byteProgress, currentJob } from './job-context.ts';
 import { claimRepository } from './owner.ts';
@@ -82,7 +81,7 @@ export const createAofBackupActivities = (world: World) => ({
       const report = byteProgress('copy', world.now, { bytes, estimated: false });
       const { form, files, replication, manifest: redisManifest } = pinned;
       const manifest = await storeAof(
-        new AofBackups((await world.repository()).store),
+        (await world.repository()).aof({ instance, shard: ONLY_SHARD }),
         {
           ...{ instance, shard: ONLY_SHARD, reason, server, replication, form, clockOffsetMs },
           files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
@@ -110,7 +109,7 @@ export const createAofBackupActivities = (world: World) => ({
   /** Writes the manifest: from now on the backup exists. A retry finds its own manifest there and is content. */
   async publishAof({ manifest }: AofDraft): Promise<void> {
     await world.requireLock(manifest.instance);
-    await new AofBackups((await world.repository()).store).publish(manifest);
+    await (await world.repository()).aof(manifest).publish(manifest);
   },
 
   /** Undo: lets Redis rewrite its log by itself again, unless somebody has set it since. A Redis that is gone took the setting with it. */

@@ -8,7 +8,7 @@ export const createExamineStoreActivities = (world: World) => ({
     const { host } = world;
     try {
       const repository = await world.repository();
-      const { url } = repository.store;
+      const { url } = repository;
       return await repository.probeWritable().then(
         () => ({ host, url }),
         (error) => ({ host, url, problem: problemOf(error) }),

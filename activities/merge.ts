@@ -53,8 +53,8 @@ export const createMergeActivities = (world: World) => ({
     const clockOffsetMs = Math.round((await client.time()) - world.now());
     const nowMs = world.now();
     const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
-    const { instance, shard, backupId } = chosen.manifest;
-    await (await world.repository()).pin({ instance, shard, backupId }, pin);
+    const { backupId } = chosen.manifest;
+    await (await world.repository()).pins(chosen.manifest).put({ backupId, ...pin });
     const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
     return {
       ...plan,
@@ -130,7 +130,7 @@ async function choose(world: World, { instance, backupId, until, classes }: Merg
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
   if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
   if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
-  const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   if (until !== undefined) {
     const only = named === undefined ? {} : { only: named };

@@ -1,7 +1,6 @@
 import { hasCode, RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD, timeOfBackupId } from '../model/instance.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /**
@@ -10,11 +9,11 @@ import type { Repository } from '../repository/repository.ts';
  */
 export async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  const ref = { instance, shard: ONLY_SHARD, backupId };
+  const of = { instance, shard: ONLY_SHARD };
   try {
-    return await repository.readManifest(ref);
+    return await repository.snapshots(of).read(backupId);
   } catch (error) {
-    if (!hasCode(error, 'BACKUP_MISSING') || !(await new AofBackups(repository.store).isTaken(ref))) throw error;
+    if (!hasCode(error, 'BACKUP_MISSING') || !(await repository.aof(of).isTaken(backupId))) throw error;
     throw new RecoveryError('BACKUP_MISSING', `${backupId} of ${instance} is no snapshot but a copy of its append-only log`, {
       next: `Restore it whole with \`redis-backup restore ${instance} --aof-backup ${backupId}\`, or look into it with \`redis-backup clone ${instance} --at ${backupId}\`.`,
       cause: error,

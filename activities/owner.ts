@@ -2,7 +2,6 @@ import { ANY_HOST, type Target } from '../model/deployment.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
 import type { RedisClient } from '../redis/client.ts';
-import { claimOwner, foreignOwnerOf, readOwner, replaceOwner, requireOwn } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 import { stranger, strangerAnswering } from './stranger.ts';
 import type { ProtectedInstance, World } from './world.ts';
@@ -28,14 +27,15 @@ export async function claimRepository(
   if (!target) return;
   await refuseStrangeHistory(world, instance, client);
   const at = new Date(sinceMs).toISOString();
-  await requireOurs(world, target, client, await claimOwner((await world.repository()).store, ownerOf(target, at)));
+  const ownership = (await world.repository()).ownership(target.instance);
+  await requireOurs(world, target, client, await ownership.claim(ownerOf(target, at)));
 }
 
 /** The same before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError as `claimRepository` */
 export async function refuseAnothersRepository(world: World, instance: Storing, client: RedisClient): Promise<void> {
   await refuseStrangeHistory(world, instance, client);
   const { target } = instance;
-  const owner = target && (await readOwner((await world.repository()).store, target.instance));
+  const owner = target && (await (await world.repository()).ownership(target.instance).read());
   if (owner) await requireOurs(world, target, client, owner);
 }
 
@@ -49,7 +49,7 @@ async function goesOnWithOurs(world: World, name: string, client: RedisClient): 
   const info = await client.info('replication');
   const replids = [info.get('master_replid'), info.get('master_replid2')];
   const timeline = await (await world.archive(name, ONLY_SHARD)).newestTimeline();
-  const backups = (await (await world.repository()).list(name)).slice(-LOOK_BACK);
+  const backups = (await (await world.repository()).snapshots({ instance: name, shard: ONLY_SHARD }).list()).slice(-LOOK_BACK);
   return [timeline?.replid, ...backups.map(({ replication }) => replication.replid)].some((id) => id && replids.includes(id));
 }
 
@@ -58,13 +58,14 @@ async function requireOurs(world: World, target: Target, client: RedisClient, ow
   const repository = await world.repository();
   const at = new Date(world.now()).toISOString();
   if (!(await isKnown(repository, owner, await signsOf(client)))) throw foreignRepository(owner, target, 'nothing is stored');
-  await replaceOwner(repository.store, takenOver(owner, target, at, 'the same Redis, by its run id or replication id'));
+  const taken = takenOver(owner, target, at, 'the same Redis, by its run id or replication id');
+  await repository.ownership(target.instance).replace(taken);
 }
 
 /** A command, which may be run anywhere, has claimed them; the machine is known here. */
 async function sharpen(world: World, owner: Owner, { host }: Target): Promise<void> {
   if (owner.host === ANY_HOST && host !== undefined && host !== ANY_HOST)
-    await replaceOwner((await world.repository()).store, { ...owner, host });
+    await (await world.repository()).ownership(owner.instance).replace({ ...owner, host });
 }
 
 /** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused */
@@ -73,17 +74,19 @@ export async function requireOwnRepository(
   { target }: Pick<ProtectedInstance, 'target'>,
   what: string,
 ): Promise<void> {
-  await requireOwn((await world.repository()).store, target, what);
+  if (target) await (await world.repository()).ownership(target.instance).requireOwn(target, what);
 }
 
 /** Whose they are, if they are somebody else's. */
 export async function foreignOwner(world: World, target: Target | undefined): Promise<Owner | undefined> {
-  return target && foreignOwnerOf((await world.repository()).store, target);
+  return target && (await world.repository()).ownership(target.instance).foreignTo(target);
 }
 
 /** Of what this owner has stored: who was taken over by a command stays so. */
 async function isKnown(repository: Repository, { instance, since }: Owner, { runId, replid }: Signs): Promise<boolean> {
-  const newest = (await repository.list(instance)).slice(-LOOK_BACK).filter(({ times }) => times.takenAt >= since);
+  const newest = (await repository.snapshots({ instance, shard: ONLY_SHARD }).list())
+    .slice(-LOOK_BACK)
+    .filter(({ times }) => times.takenAt >= since);
   return newest.some(({ server, replication }) => server.runId === runId || (replid !== '' && replication.replid === replid));
 }
 

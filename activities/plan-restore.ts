@@ -11,7 +11,6 @@ import type { Naming } from '../model/plan-beyond.ts';
 import { restoreCommand } from '../model/plan-commands.ts';
 import type { LiveFacts } from '../model/plan-facts.ts';
 import type { RehearsalOutcome } from '../model/rehearsal.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { asSnapshot, logOf } from './aof/material.ts';
 import { readNamed } from './named-backup.ts';
@@ -51,7 +50,7 @@ export const createPlanActivities = (world: World) => ({
     const { classes, target: of } = await world.instance(instance);
     const foreign = await foreignOwner(world, of);
     const repository = await world.repository();
-    const { manifests: all, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+    const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
     const chosen = await (drafted ? chooseDrafted(world, input, drafted) : choose(world, input, all, unusable));
     const { manifest, log, beyond = [], doubts = [] } = chosen;
@@ -143,8 +142,7 @@ async function chooseDrafted(
 /** A copy of the server's own log, whole. */
 async function chooseCopy(world: World, instance: string, backupId: string): Promise<Choice> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  const backups = new AofBackups((await world.repository()).store);
-  const copied = await backups.readManifest({ instance, shard: ONLY_SHARD, backupId });
+  const copied = await (await world.repository()).aof({ instance, shard: ONLY_SHARD }).read(backupId);
   const { archive = {} } = await world.instance(instance);
   return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
@@ -156,4 +154,6 @@ const isLatest = (backupId: string | undefined): backupId is 'latest' | undefine
 
 /** One for all plans of a backup: people look at a plan many times, and each lasts longer than the one before. */
 const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
-  repository.pin({ instance, shard: ONLY_SHARD, backupId }, { planId: 'restore', untilMs, reason: 'a restore plan names it' });
+  repository
+    .pins({ instance, shard: ONLY_SHARD })
+    .put({ backupId, planId: 'restore', untilMs, reason: 'a restore plan names it' });

@@ -9,8 +9,7 @@ import {
   type RetentionPolicy,
   toCandidate,
 } from '../model/retention.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
-import { Baselines } from '../repository/baselines.ts';
+import type { AofBackups } from '../repository/aof-backups.ts';
 import type { Repository } from '../repository/repository.ts';
 import { currentJob } from './job-context.ts';
 import { requireOwnRepository } from './owner.ts';
@@ -32,38 +31,38 @@ export const createRetentionActivities = (world: World) => ({
     const nowMs = await provenNow(world, repository);
     const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [], logRemoved: 0 };
     for (const shard of await repository.shards(instance)) {
-      const manifests = await repository.list(instance, shard);
-      const pins = await repository.pins(instance, shard);
+      const of = { instance, shard };
+      const snapshots = repository.snapshots(of);
+      const manifests = await snapshots.list();
+      const pins = await repository.pins(of).list();
       const plan = planRetention(manifests.map(toCandidate), retention, { nowMs, pins });
       for (const { backupId } of dryRun ? [] : plan.remove) {
         signal.throwIfAborted();
         progress({ stage: 'retention', note: `deleting ${backupId}` });
-        await repository.deleteSnapshot({ instance, shard, backupId });
+        await snapshots.delete(backupId);
       }
-      const copies = await retainAofBackups({ instance, shard, dryRun, policy: retention, pins, nowMs });
+      const copies = await retainAofBackups(repository.aof(of), { dryRun, policy: retention, pins, nowMs });
       result.kept.push(...copies.keep);
       result.removed.push(...copies.remove);
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
       const log = await (await world.archive(instance, shard)).retain(kept, { dryRun, nowMs });
       result.logRemoved += log.removed.length;
-      const swept = await repository.sweep(instance, shard, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
+      const swept = await repository.sweep(of, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
       result.kept.push(...plan.keep);
       result.removed.push(...plan.remove);
       result.swept.push(...swept.map(({ key }) => key));
-      const baselines = new Baselines(repository.store, instance, shard);
-      result.swept.push(...(await baselines.deleteOlder(nowMs - BASELINES_KEPT_MS, { dryRun })));
+      result.swept.push(...(await repository.baselines(of).deleteOlder(nowMs - BASELINES_KEPT_MS, { dryRun })));
     }
     return result;
 
     /** Copies of append-only logs go by the same rules, counted for themselves. */
-    async function retainAofBackups({ policy, pins, nowMs, ...ref }: AofRetention): Promise<RetentionPlan> {
-      const backups = new AofBackups(repository.store);
-      const candidates = (await backups.list(ref.instance, ref.shard)).map(aofCandidate);
+    async function retainAofBackups(backups: AofBackups, { policy, pins, nowMs, dryRun }: AofRetention): Promise<RetentionPlan> {
+      const candidates = (await backups.list()).map(aofCandidate);
       const plan = planRetention(candidates, policy, { nowMs, pins });
-      for (const { backupId } of ref.dryRun ? [] : plan.remove) {
+      for (const { backupId } of dryRun ? [] : plan.remove) {
         signal.throwIfAborted();
-        await backups.delete({ ...ref, backupId });
+        await backups.delete(backupId);
       }
       return plan;
     }
@@ -80,8 +79,6 @@ async function provenNow(world: World, repository: Repository): Promise<number> 
 }
 
 interface AofRetention {
-  instance: string;
-  shard: string;
   dryRun: boolean;
   policy: RetentionPolicy;
   pins: RetentionPin[];

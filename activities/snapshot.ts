@@ -11,7 +11,6 @@ import { unlessGone } from '../redis/client-errors.ts';
 import { ifKnown } from '../redis/renames.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { readServerFacts } from '../redis/server-facts.ts';
-import type { SnapshotRef } from '../repository/repository.ts';
 import { currentJob } from './job-context.ts';
 import { claimRepository, refuseAnothersRepository } from './owner.ts';
 import { type CompressionFence, openCompressionFence } from './rdb-compression-fence.ts';
@@ -74,13 +73,13 @@ export const createSnapshotActivities = (world: World) => ({
 
   /** Asks the store whether it has what was sent. Read-only. */
   async verifySnapshot({ manifest }: SnapshotDraft): Promise<void> {
-    await (await world.repository()).verifyStored(refOf(manifest), manifest.stored);
+    await (await world.repository()).snapshots(manifest).verify(manifest);
   },
 
   /** Writes the manifest: from now on the snapshot exists. A retry finds its own manifest there and is content. */
   async publishSnapshot({ manifest }: SnapshotDraft): Promise<void> {
     await world.requireLock(manifest.instance);
-    await (await world.repository()).publish(manifest);
+    await (await world.repository()).snapshots(manifest).publish(manifest);
   },
 
   /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
@@ -135,8 +134,6 @@ async function compresses(client: RedisClient): Promise<boolean | undefined> {
   const settings = await ifKnown(client.configGet('rdbcompression'));
   return settings && !client.unasked.has('CONFIG GET') ? settings.rdbcompression === 'yes' : undefined;
 }
-
-const refOf = ({ instance, shard, backupId }: SnapshotRef): SnapshotRef => ({ instance, shard, backupId });
 
 /** Only on the machine of the Redis: the same path elsewhere is another disk. */
 async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {

@@ -1,7 +1,6 @@
 import type { SnapshotManifest } from '../model/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../model/plan.ts';
 import { type RehearsedMoment, rehearsedResult } from '../model/rehearsal.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
 import { asSnapshot, openAofBase, openAofLog, placeInCopy } from './aof/material.ts';
 import { currentJob } from './job-context.ts';
 import { openRehearsed } from './rehearsal/home.ts';
@@ -35,15 +34,16 @@ async function storedSource(world: World, plan: RestorePlan): Promise<StagedSour
   const repository = await world.repository();
   const target = await world.instance(plan.instance);
   if (!plan.aofBackup) {
-    const manifest = await repository.readManifest(plan);
+    const snapshots = repository.snapshots(plan);
+    const manifest = await snapshots.read(plan.backupId);
     return {
       manifest,
-      openBase: () => repository.openSnapshot(manifest, { signal, lends: true }),
+      openBase: () => snapshots.open(manifest, { signal, lends: true }),
       openLog: (log, options) => replayedLog(world, target, plan.shard, log, options),
     };
   }
-  const backups = new AofBackups(repository.store);
-  const copied = await backups.readManifest(plan);
+  const backups = repository.aof(plan);
+  const copied = await backups.read(plan.backupId);
   return {
     manifest: asSnapshot(copied),
     openBase: () => openAofBase(backups, copied, signal),

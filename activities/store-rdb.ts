@@ -9,7 +9,8 @@ import {
 } from '../model/manifest.ts';
 import { takenFromOf } from '../model/owner.ts';
 import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
-import type { Repository, SnapshotRef } from '../repository/repository.ts';
+import type { BackupRef, ShardRef } from '../repository/layout.ts';
+import type { Repository } from '../repository/repository.ts';
 import { byteProgress, currentJob } from './job-context.ts';
 import type { ProtectedInstance, World } from './world.ts';
 
@@ -47,7 +48,7 @@ export async function storeRdb(
   { shard, reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
 ): Promise<SnapshotManifest> {
   const repository = await world.repository();
-  return repository.withClaim({ instance: target.name, shard }, source.takenAtMs, async (ref) => {
+  return repository.snapshots({ instance: target.name, shard }).withClaim(source.takenAtMs, async (ref) => {
     const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
     const total = totalOf(source) ?? expected;
     const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
@@ -77,12 +78,12 @@ export async function storeRdb(
   });
 }
 
-async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, rdb: AsyncIterable<Buffer>, total: ExpectedSize) {
+async function store(world: World, target: ProtectedInstance, ref: BackupRef, rdb: AsyncIterable<Buffer>, total: ExpectedSize) {
   const { signal } = currentJob();
   const repository = await world.repository();
   const report = byteProgress('snapshot', world.now, total);
   let storeOffsetMs = 0;
-  const stored = await repository.writeSnapshot(ref, rdb, {
+  const stored = await repository.snapshots(ref).write(ref, rdb, {
     signal,
     now: world.now,
     onClock: (offsetMs) => {
@@ -98,11 +99,8 @@ async function store(world: World, target: ProtectedInstance, ref: SnapshotRef, 
 const totalOf = ({ totalBytes }: RdbSource): ExpectedSize => (totalBytes ? { bytes: totalBytes, estimated: false } : undefined);
 
 /** Diskless Redis doesn't say how much will come: about as much as last time. */
-export async function sizeOfLast(
-  repository: Repository,
-  { instance, shard }: Omit<SnapshotRef, 'backupId'>,
-): Promise<ExpectedSize> {
-  const last = (await repository.list(instance, shard)).at(-1);
+export async function sizeOfLast(repository: Repository, of: ShardRef): Promise<ExpectedSize> {
+  const last = (await repository.snapshots(of).list()).at(-1);
   return last && { bytes: last.rdb.bytes, estimated: true };
 }
 

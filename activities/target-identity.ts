@@ -1,3 +1,4 @@
+import { ONLY_SHARD } from '../model/instance.ts';
 import type { TargetFacts, TargetIdentity } from '../model/plan-facts.ts';
 import { type TargetDoubt, targetDoubt } from '../model/target-doubt.ts';
 import type { SameServer, ServerSaid } from '../platforms/platform.ts';
@@ -39,7 +40,7 @@ export async function doubtTarget(
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
   const identity = await whoAnswers(world, target, client);
-  const backups = await (await world.repository()).list(target.name);
+  const backups = await (await world.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
   return targetDoubt({ instance: target.name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) });
 }
 

@@ -6,7 +6,8 @@ import type { SnapshotManifest } from '../model/manifest.ts';
 import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { openStore, type StoreLocation } from '../repository/open-store.ts';
-import { Repository, type StoredObject } from '../repository/repository.ts';
+import { Repository } from '../repository/repository.ts';
+import type { StoredObject } from '../repository/snapshots.ts';
 import type { ObjectStore } from '../repository/stores/object-store.ts';
 import { cpuByThread } from './processes.ts';
 
@@ -52,7 +53,7 @@ async function backup(job: Extract<Job, { kind: 'backup' }>): Promise<Omit<JobRe
     return { rdbBytes };
   }
   const repository = new Repository(job.stage === 'compress' ? nowhere : openStore(job.store));
-  const stored = await repository.writeSnapshot({ ...INSTANCE, backupId: job.backupId }, rdb);
+  const stored = await repository.snapshots(INSTANCE).write({ ...INSTANCE, backupId: job.backupId }, rdb);
   return { rdbBytes, stored };
 }
 
@@ -64,7 +65,7 @@ async function restore({
   file,
 }: Extract<Job, { kind: 'restore' }>): Promise<Omit<JobResult, 'seconds' | 'cpuByThread'>> {
   const manifest = { ...INSTANCE, backupId, stored, rdb: { bytes: rdbBytes } } as Partial<SnapshotManifest> as SnapshotManifest;
-  await pipeline(new Repository(openStore(store)).openSnapshot(manifest), createWriteStream(file, { flush: true }));
+  await pipeline(new Repository(openStore(store)).snapshots(manifest).open(manifest), createWriteStream(file, { flush: true }));
   return { rdbBytes };
 }
 

@@ -6,7 +6,7 @@ import { ONLY_SHARD } from '../model/instance.ts';
 import { latestBackup, noBackup } from '../model/latest.ts';
 import type { SnapshotManifest } from '../model/manifest.ts';
 import { type Restorable, restorableOf } from '../model/restorable.ts';
-import { AofBackups } from '../repository/aof-backups.ts';
+import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
 
@@ -20,13 +20,13 @@ export async function findBackup(
   backupId: string,
   nowMs: number,
 ): Promise<{ manifest: SnapshotManifest; beyond: Beyond[] }> {
-  if (backupId !== LATEST)
-    return { manifest: await repository.readManifest({ instance, shard: ONLY_SHARD, backupId }), beyond: [] };
-  const { manifests, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const snapshots = repository.snapshots({ instance, shard: ONLY_SHARD });
+  if (backupId !== LATEST) return { manifest: await snapshots.read(backupId), beyond: [] };
+  const { manifests, problems } = await snapshots.listWithProblems();
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   const manifest = latestBackup(manifests, nowMs);
   if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
-  await repository.store.probe();
+  await repository.probe();
   throw noBackup(instance, unusable);
 }
 
@@ -37,10 +37,10 @@ export async function findAofBackup(
   backupId: string,
 ): Promise<AofManifest | undefined> {
   if (backupId === LATEST) return undefined;
-  const ref = { instance, shard: ONLY_SHARD, backupId };
-  if (await repository.isTaken(ref)) return undefined;
-  const logs = new AofBackups(repository.store);
-  return (await logs.isTaken(ref)) ? logs.readManifest(ref) : undefined;
+  const of = { instance, shard: ONLY_SHARD };
+  if (await repository.snapshots(of).isTaken(backupId)) return undefined;
+  const logs = repository.aof(of);
+  return (await logs.isTaken(backupId)) ? logs.read(backupId) : undefined;
 }
 
 /** What a repository has of one instance: backups of all shards, oldest first, and what of it is of no use. */
@@ -72,29 +72,25 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
   const catalog: Catalog = { instance, backups: [], logs: [], problems: [], archive: [], restorable: [] };
   const shards = await repository.shards(instance);
   // A directory that isn't mounted lists nothing either, and that must not read as "no backups".
-  if (shards.length === 0) await repository.store.probe();
+  if (shards.length === 0) await repository.probe();
   for (const shard of shards) {
-    const { manifests, problems } = await repository.listWithProblems(instance, shard);
-    const logs = await new AofBackups(repository.store).listWithProblems(instance, shard);
+    const { manifests, problems } = await repository.snapshots({ instance, shard }).listWithProblems();
+    const logs = await repository.aof({ instance, shard }).listWithProblems();
     catalog.backups.push(...inOrder(manifests, nowMs));
     catalog.logs.push(...inOrder(logs.manifests, nowMs));
     catalog.problems.push(
       ...[...problems, ...logs.problems].map(({ backupId, error }) => ({ shard, backupId, message: error.message })),
     );
-    const { extents, archive } = await archiveOf(repository, instance, shard);
+    const { extents, archive } = await archiveOf(repository.archive({ instance, shard }));
     catalog.archive.push(...archive);
     catalog.restorable.push({ shard, ...restorableOf(extents, manifests, nowMs) });
   }
   return catalog;
 }
 
-async function archiveOf(
-  { store }: Repository,
-  instance: string,
-  shard: string,
-): Promise<{ extents: ArchiveExtent[]; archive: CatalogedLog[] }> {
-  const { readExtents } = await import('../repository/archive/extents.ts');
-  const { extents, damage, gaps, clocks } = await readExtents({ store, instance, shard });
+async function archiveOf(log: Archive): Promise<{ extents: ArchiveExtent[]; archive: CatalogedLog[] }> {
+  const { shard } = log;
+  const { extents, damage, gaps, clocks } = await log.extents();
   if (extents.length === 0 && damage.length === 0) return { extents, archive: [] };
   const stretches = extents.flatMap((one) => one.stretches);
   const times = stretches.flatMap(({ firstAtMs, lastAtMs, storedAtMs = lastAtMs }) => [

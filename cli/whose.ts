@@ -3,7 +3,6 @@ import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import type { Owner } from '../model/owner.ts';
 import { ownerLine } from '../model/plan-owner.ts';
-import { foreignOwnerOf } from '../repository/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /**
@@ -16,10 +15,10 @@ export interface Whose {
 }
 
 /** What does not say whose it is hinders nobody from looking at it. @throws RecoveryError those of the store */
-export async function whoseBackups(config: Config, { store }: Repository, instance: string): Promise<Whose> {
+export async function whoseBackups(config: Config, repository: Repository, instance: string): Promise<Whose> {
   const target = targetOf(config, instance, 'command');
   try {
-    const foreignOwner = target && (await foreignOwnerOf(store, target));
+    const foreignOwner = target && (await repository.ownership(instance).foreignTo(target));
     return foreignOwner ? { foreignOwner, lines: ownerLine({ foreignOwner }) } : { lines: [] };
   } catch (error) {
     if (!(error instanceof RecoveryError) || error.code !== 'MANIFEST_INVALID') throw error;

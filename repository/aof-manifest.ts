@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import type { AofManifest } from '../model/aof-manifest.ts';
 import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
-import type { AofBackupRef } from './aof-layout.ts';
 import { needs } from './archive/schema.ts';
-import { isBackupId } from './layout.ts';
+import { type BackupRef, isBackupId } from './layout.ts';
 import {
   census,
   count,
@@ -75,7 +74,7 @@ export const formatAofBackupManifest = (manifest: AofManifest): string => format
  * @param where - for messages: the URL of the object
  * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
  */
-export const parseAofBackupManifest = (text: string, ref: AofBackupRef, where: string): AofManifest =>
+export const parseAofBackupManifest = (text: string, ref: BackupRef, where: string): AofManifest =>
   parseAs(schema, text, ref, where);
 
 /** Refuses to store what could not be read again. @throws RecoveryError `MANIFEST_INVALID` */

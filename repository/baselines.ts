@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/baseline.ts';
 import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
 import { timeOfBackupId } from '../model/instance.ts';
-import { baselineIdOf, baselineKey, baselinesPrefix } from './layout.ts';
+import { baselineIdOf, baselineKey, baselinesPrefix, type ShardRef } from './layout.ts';
 import { count, server } from './manifest.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';
 import { inParallel } from './parallel.ts';
@@ -29,23 +29,21 @@ const schema = z
   })
   .refine(({ hits, lookups }) => hits <= lookups, 'more hits than lookups');
 
-/** What is remembered of one shard from before a failure: what stands in docs/repository-format.md, over any store. */
+/** What is remembered of one shard from before a failure. */
 export class Baselines {
-  readonly store: ObjectStore;
-  readonly instance: string;
-  readonly shard: string;
+  readonly #store: ObjectStore;
+  readonly #of: ShardRef;
 
-  constructor(store: ObjectStore, instance: string, shard = '0') {
-    this.store = store;
-    this.instance = instance;
-    this.shard = shard;
+  constructor(store: ObjectStore, of: ShardRef) {
+    this.#store = store;
+    this.#of = of;
   }
 
   /** Of two in the same second the first one stays: they say the same. */
   async write(baseline: Baseline): Promise<void> {
     const text = formatStored(schema.parse(baseline));
     try {
-      await this.store.put(this.#key(baseline.baselineId), textBody(text), { ifAbsent: true });
+      await this.#store.put(this.#key(baseline.baselineId), textBody(text), { ifAbsent: true });
     } catch (error) {
       if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
     }
@@ -74,13 +72,13 @@ export class Baselines {
   /** The keys of those that are older, deleted unless it is a dry run. Safe to repeat. */
   async deleteOlder(beforeMs: number, { dryRun = false }: { dryRun?: boolean } = {}): Promise<string[]> {
     const keys = (await this.#ids()).filter((id) => timeOfBackupId(id) < beforeMs).map((id) => this.#key(id));
-    for (const key of dryRun ? [] : keys) await this.store.delete(key);
+    for (const key of dryRun ? [] : keys) await this.#store.delete(key);
     return keys;
   }
 
   async #ids(): Promise<string[]> {
     const ids: string[] = [];
-    for await (const { key } of this.store.list(baselinesPrefix(this.instance, this.shard))) {
+    for await (const { key } of this.#store.list(baselinesPrefix(this.#of))) {
       const id = baselineIdOf(key);
       if (id !== undefined) ids.push(id);
     }
@@ -88,7 +86,7 @@ export class Baselines {
   }
 
   async #read(id: string): Promise<Baseline | undefined> {
-    const text = await readText(this.store, this.#key(id), LARGEST_BASELINE_BYTES).catch((error) => {
+    const text = await readText(this.#store, this.#key(id), LARGEST_BASELINE_BYTES).catch((error) => {
       if (hasCode(error, 'MANIFEST_INVALID')) return undefined; // far too large
       throw error;
     });
@@ -96,12 +94,13 @@ export class Baselines {
   }
 
   #key(baselineId: string): string {
-    return baselineKey(this.instance, this.shard, baselineId);
+    return baselineKey(this.#of, baselineId);
   }
 
   #parse(text: string, id: string): Baseline | undefined {
     const found = readable(text);
-    const isOwn = found?.baselineId === id && found.instance === this.instance && found.shard === this.shard;
+    const { instance, shard } = this.#of;
+    const isOwn = found?.baselineId === id && found.instance === instance && found.shard === shard;
     return isOwn ? found : undefined;
   }
 }

@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import { RecoveryError } from '../model/errors.ts';
 import { isName, timeOfBackupId } from '../model/instance.ts';
 
-/** One snapshot: the folder that its manifest and its RDB lie in. */
-export interface SnapshotRef {
+/** Whose backups: all of one shard lie together. */
+export interface ShardRef {
   instance: string;
   shard: string;
+}
+
+/** One backup: the folder that its manifest and its objects lie in. */
+export interface BackupRef extends ShardRef {
   /** UTC `YYYYMMDDTHHMMSSZ`. */
   backupId: string;
 }
@@ -18,32 +22,30 @@ export const CLAIM_FILE = 'claimed';
 const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** Everything of one shard, with a `/` behind. */
-export const shardPrefix = (instance: string, shard: string): string => `${name(instance, 'instance')}/${name(shard, 'shard')}/`;
+export const shardPrefix = ({ instance, shard }: ShardRef): string => `${name(instance, 'instance')}/${name(shard, 'shard')}/`;
 export const instancePrefix = (instance: string): string => `${name(instance, 'instance')}/`;
 
 export const ownerKey = (instance: string): string => `${instancePrefix(instance)}owner.json`;
 
-export const snapshotsPrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}snapshots/`;
-export const snapshotPrefix = ({ instance, shard, backupId }: SnapshotRef): string =>
-  `${snapshotsPrefix(instance, shard)}${id(backupId)}/`;
-export const manifestKey = (ref: SnapshotRef): string => snapshotPrefix(ref) + MANIFEST_FILE;
-export const snapshotKey = (ref: SnapshotRef, file: string = SNAPSHOT_FILE): string => {
+export const snapshotsPrefix = (of: ShardRef): string => `${shardPrefix(of)}snapshots/`;
+export const snapshotPrefix = (ref: BackupRef): string => `${snapshotsPrefix(ref)}${id(ref.backupId)}/`;
+export const manifestKey = (ref: BackupRef): string => snapshotPrefix(ref) + MANIFEST_FILE;
+export const snapshotKey = (ref: BackupRef, file: string = SNAPSHOT_FILE): string => {
   if (!isFileName(file)) throw invalid('file', file, 'Use another backup: this manifest was tampered with.');
   return snapshotPrefix(ref) + file;
 };
 
-export const pinsPrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}pins/`;
+export const pinsPrefix = (of: ShardRef): string => `${shardPrefix(of)}pins/`;
 /** Plan ids may have any characters (they are workflow and run ids); what a key can't have becomes a hash. */
-export const pinKey = ({ instance, shard, backupId }: SnapshotRef, planId: string): string => {
+export const pinKey = (ref: BackupRef, planId: string): string => {
   const file = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$/.test(planId)
     ? planId
     : createHash('sha256').update(planId).digest('hex').slice(0, 32);
-  return `${pinsPrefix(instance, shard)}${id(backupId)}/${file}.json`;
+  return `${pinsPrefix(ref)}${id(ref.backupId)}/${file}.json`;
 };
 
-export const baselinesPrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}baselines/`;
-export const baselineKey = (instance: string, shard: string, baselineId: string): string =>
-  `${baselinesPrefix(instance, shard)}${id(baselineId)}.json`;
+export const baselinesPrefix = (of: ShardRef): string => `${shardPrefix(of)}baselines/`;
+export const baselineKey = (of: ShardRef, baselineId: string): string => `${baselinesPrefix(of)}${id(baselineId)}.json`;
 /** The id in a key of a baseline; undefined for what somebody else put there. */
 export function baselineIdOf(key: string): string | undefined {
   const [, found] = /\/baselines\/([^/]+)\.json$/.exec(key) ?? [];
@@ -51,9 +53,7 @@ export function baselineIdOf(key: string): string | undefined {
 }
 
 /** One timeline of the archive: the folder that its segments lie in. */
-export interface TimelineRef {
-  instance: string;
-  shard: string;
+export interface TimelineRef extends ShardRef {
   /** `<replid>-<first>`, `first` padded to 16 digits. */
   timelineId: string;
 }
@@ -63,14 +63,13 @@ const TIMELINE_ID = /^([0-9a-f]{40})-(\d{16})$/;
 const SEGMENT_NAME = /^(\d{16})\.aof\.zst$/;
 const COMPACTED_NAME = /^(\d{16})-(\d{16})\.aof\.zst$/;
 
-export const archivePrefix = (instance: string, shard: string): string => `${shardPrefix(instance, shard)}archive/`;
-export const timelinePrefix = (ref: TimelineRef): string => `${archivePrefix(ref.instance, ref.shard)}${timeline(ref)}/`;
+export const archivePrefix = (of: ShardRef): string => `${shardPrefix(of)}archive/`;
+export const timelinePrefix = (ref: TimelineRef): string => `${archivePrefix(ref)}${timeline(ref)}/`;
 export const timelineKey = (ref: TimelineRef): string => timelinePrefix(ref) + TIMELINE_FILE;
 /** The start alone: two writers that stand at the same offset ask for the same key, however far each of them has read. */
 export const segmentKey = (ref: TimelineRef, start: number): string => `${timelinePrefix(ref)}${padded(start)}.aof.zst`;
 /** A prefix of their own: nothing that tidies up ever writes where the archiver does. */
-export const compactedPrefix = (ref: TimelineRef): string =>
-  `${shardPrefix(ref.instance, ref.shard)}archive-compacted/${timeline(ref)}/`;
+export const compactedPrefix = (ref: TimelineRef): string => `${shardPrefix(ref)}archive-compacted/${timeline(ref)}/`;
 export const compactedKey = (ref: TimelineRef, start: number, end: number): string =>
   `${compactedPrefix(ref)}${padded(start)}-${padded(end)}.aof.zst`;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { RecoveryError } from '../model/errors.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/manifest.ts';
-import { isBackupId, isFileName, type SnapshotRef } from './layout.ts';
+import { type BackupRef, isBackupId, isFileName } from './layout.ts';
 import { digestProblem, formatStored, withoutDigest } from './manifest-digest.ts';
 
 /** A manifest of two million classes is no manifest: larger ones are not read into memory. */
@@ -114,7 +114,7 @@ export const formatManifest = (manifest: SnapshotManifest): string => formatStor
  * @param where - for messages: the URL of the object
  * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
  */
-export function parseManifest(text: string, ref: SnapshotRef, where: string): SnapshotManifest {
+export function parseManifest(text: string, ref: BackupRef, where: string): SnapshotManifest {
   const manifest = parseAs(schema, text, ref, where);
   const contradiction = manifest.method === 'import' ? undefined : contradictionIn(manifest);
   if (contradiction !== undefined) throw invalid(`${where}: ${contradiction}`);
@@ -131,7 +131,7 @@ function contradictionIn({ replication, rdb }: SnapshotManifest): string | undef
 }
 
 /** The same for any kind of backup. */
-export function parseAs<T extends SnapshotRef>(schema: z.ZodType<T>, text: string, ref: SnapshotRef, where: string): T {
+export function parseAs<T extends BackupRef>(schema: z.ZodType<T>, text: string, ref: BackupRef, where: string): T {
   const json = parseJson(text, where);
   const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
   if (typeof version === 'number' && version !== MANIFEST_FORMAT_VERSION) throw unknownVersion(version, where);

@@ -19,55 +19,64 @@ const schema = z.strictObject({
   before: z.array(z.strictObject({ ...who, until: z.iso.datetime(), why: z.string() })),
 });
 
-/**
- * Whose the backups of an instance are; undefined where nobody has claimed them.
- * @throws RecoveryError `MANIFEST_INVALID`: what can't be read may belong to anybody
- */
-export async function readOwner(store: ObjectStore, instance: string): Promise<Owner | undefined> {
-  const key = ownerKey(instance);
-  const text = await readText(store, key, LARGEST_BYTES);
-  if (text === undefined) return undefined;
-  try {
-    const { formatVersion: _, kind: __, ...owner } = parseStored(schema, text);
-    if (owner.instance !== instance) throw new Error(`it is of instance ${owner.instance}`);
-    return owner as Owner;
-  } catch (cause) {
-    throw new RecoveryError(
-      'MANIFEST_INVALID',
-      `${store.url}/${key} does not say whose the backups of ${instance} are: ${messageOf(cause)}`,
-      {
+/** Whose the backups of one instance are. */
+export class Ownership {
+  readonly #store: ObjectStore;
+  readonly #instance: string;
+
+  constructor(store: ObjectStore, instance: string) {
+    this.#store = store;
+    this.#instance = instance;
+  }
+
+  /**
+   * Undefined where nobody has claimed them.
+   * @throws RecoveryError `MANIFEST_INVALID`: what can't be read may belong to anybody
+   */
+  async read(): Promise<Owner | undefined> {
+    const key = ownerKey(this.#instance);
+    const text = await readText(this.#store, key, LARGEST_BYTES);
+    if (text === undefined) return undefined;
+    try {
+      const { formatVersion: _, kind: __, ...owner } = parseStored(schema, text);
+      if (owner.instance !== this.#instance) throw new Error(`it is of instance ${owner.instance}`);
+      return owner as Owner;
+    } catch (cause) {
+      const what = `${this.#store.url}/${key} does not say whose the backups of ${this.#instance} are`;
+      throw new RecoveryError('MANIFEST_INVALID', `${what}: ${messageOf(cause)}`, {
         next: 'Look at it; `redis-backup adopt` writes it anew.',
         cause,
-      },
-    );
+      });
+    }
+  }
+
+  /** Whose they are, if they are not those of `target`. */
+  async foreignTo(target: Target): Promise<Owner | undefined> {
+    const owner = await this.read();
+    return owner && foreignTo(owner, target).length > 0 ? owner : undefined;
+  }
+
+  /** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused, such as `nothing is stored` */
+  async requireOwn(target: Target, what: string): Promise<void> {
+    const owner = await this.foreignTo(target);
+    if (owner) throw foreignRepository(owner, target, what);
+  }
+
+  /** Claims them for the first time. @returns the owner: of two that claim at once, the first */
+  async claim(owner: Owner): Promise<Owner> {
+    try {
+      await this.#store.put(ownerKey(this.#instance), textBody(formatOwner(owner)), { ifAbsent: true });
+      return owner;
+    } catch (error) {
+      if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
+      return (await this.read()) ?? owner;
+    }
+  }
+
+  /** Writes a new owner over the old one. */
+  async replace(owner: Owner): Promise<void> {
+    await this.#store.put(ownerKey(this.#instance), textBody(formatOwner(owner)));
   }
 }
-
-/** Whose they are, if they are not those of `target`. */
-export async function foreignOwnerOf(store: ObjectStore, target: Target): Promise<Owner | undefined> {
-  const owner = await readOwner(store, target.instance);
-  return owner && foreignTo(owner, target).length > 0 ? owner : undefined;
-}
-
-/** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused, such as `nothing is stored` */
-export async function requireOwn(store: ObjectStore, target: Target | undefined, what: string): Promise<void> {
-  const owner = target && (await foreignOwnerOf(store, target));
-  if (owner) throw foreignRepository(owner, target, what);
-}
-
-/** Claims them for the first time. @returns the owner: of two that claim at once, the first */
-export async function claimOwner(store: ObjectStore, owner: Owner): Promise<Owner> {
-  try {
-    await store.put(ownerKey(owner.instance), textBody(formatOwner(owner)), { ifAbsent: true });
-    return owner;
-  } catch (error) {
-    if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
-    return (await readOwner(store, owner.instance)) ?? owner;
-  }
-}
-
-/** Writes a new owner over the old one. */
-export const replaceOwner = async (store: ObjectStore, owner: Owner): Promise<void> =>
-  void (await store.put(ownerKey(owner.instance), textBody(formatOwner(owner))));
 
 const formatOwner = (owner: Owner): string => formatStored({ formatVersion: 1, kind: 'owner', ...owner });

@@ -1,109 +1,61 @@
 import { randomUUID } from 'node:crypto';
-import type { SnapshotManifest } from '../model/manifest.ts';
-import {
-  instancePrefix,
-  manifestKey,
-  probeKey,
-  SNAPSHOT_FILE,
-  type SnapshotRef,
-  snapshotKey,
-  snapshotPrefix,
-  snapshotsPrefix,
-} from './layout.ts';
-import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
-import { type ManifestKind, type ManifestProblem, Manifests } from './manifests.ts';
-import { type Pin, readPins, writePin } from './pins.ts';
+import { AofBackups } from './aof-backups.ts';
+import { Archive } from './archive/archive.ts';
+import type { ProveSegment } from './archive/prove.ts';
+import { Baselines } from './baselines.ts';
+import { instancePrefix, probeKey, type ShardRef } from './layout.ts';
+import { Ownership } from './owner.ts';
+import { Pins } from './pins.ts';
 import { probeFence, probeWrites } from './probe-writes.ts';
 import { textBody } from './small-objects.ts';
-import {
-  offsetFrom,
-  openCompressed,
-  type ReadOptions,
-  storeCompressed,
-  verifyWhole,
-  type WriteOptions,
-} from './stored-object.ts';
+import { Snapshots } from './snapshots.ts';
+import { offsetFrom } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
 
-export type { SnapshotRef } from './layout.ts';
-export type { ManifestProblem } from './manifests.ts';
-export type { Pin } from './pins.ts';
-export type { ReadOptions, WriteOptions } from './stored-object.ts';
-export type { SweptObject } from './sweep.ts';
-
-/** The object of a snapshot, as its manifest names it. */
-export type StoredObject = SnapshotManifest['stored'];
-
-const KIND: ManifestKind<SnapshotManifest> = {
-  what: 'backup',
-  allPrefix: snapshotsPrefix,
-  prefix: snapshotPrefix,
-  key: manifestKey,
-  format: (manifest) => formatManifest(checkManifest(manifest)),
-  parse: parseManifest,
-  objects: (manifest) => [{ key: snapshotKey(manifest, manifest.stored.file), bytes: manifest.stored.bytes }],
-};
-
 const FENCE_MS = 3_600_000;
 
-/** Backups at rest: what stands in docs/repository-format.md, over any store. */
+/** Backups at rest: what stands in docs/repository-format.md, over any store. It hands out what one shard has of each kind. */
 export class Repository {
+  /** For whoever examines the store itself. Backups are had from the members below. */
   readonly store: ObjectStore;
-  readonly #manifests: Manifests<SnapshotManifest>;
   #fence: { atMs: number; probed: Promise<void> } | undefined;
 
   constructor(store: ObjectStore) {
     this.store = store;
-    this.#manifests = new Manifests(store, KIND);
   }
 
-  /**
-   * Compresses and stores one RDB. It is no backup before its manifest is published.
-   * Memory: under 80 MiB, whatever the size. A retry needs another `backupId`: objects are never overwritten.
-   * @throws RecoveryError `OBJECT_EXISTS`, those of the store, and what the RDB throws
-   */
-  async writeSnapshot(ref: SnapshotRef, rdb: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
-    const digest = await storeCompressed(this.store, snapshotKey(ref), rdb, options);
-    return { file: SNAPSHOT_FILE, bytes: digest.bytes, sha256: digest.sha256, compression: 'zstd' };
+  /** For messages: where it is, without credentials. */
+  get url(): string {
+    return this.store.url;
   }
 
-  /** Proves that the store has the whole object. @throws RecoveryError `OBJECT_MISSING` or `BACKUP_CORRUPT` */
-  async verifyStored(ref: SnapshotRef, stored: StoredObject): Promise<void> {
-    await verifyWhole(this.store, snapshotKey(ref, stored.file), stored.bytes);
+  snapshots(of: ShardRef): Snapshots {
+    return new Snapshots(this.store, of);
   }
 
-  /**
-   * Makes a snapshot exist: writes its manifest, the last object of it. Safe to repeat with the same manifest.
-   * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there, and all that verifyStored throws
-   */
-  publish(manifest: SnapshotManifest): Promise<void> {
-    return this.#manifests.publish(manifest, () => this.verifyStored(manifest, manifest.stored));
+  /** Copies of the server's own append-only log. */
+  aof(of: ShardRef): AofBackups {
+    return new AofBackups(this.store, of);
   }
 
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if its RDB is gone or cut */
-  readManifest(ref: SnapshotRef): Promise<SnapshotManifest> {
-    return this.#manifests.read(ref);
+  /** The continuous log. @param prove - compares the bytes of each segment that is read, or made one with others, with its header */
+  archive(of: ShardRef, prove?: ProveSegment): Archive {
+    return new Archive(this.store, of, prove);
   }
 
-  /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
-  isTaken(ref: SnapshotRef): Promise<boolean> {
-    return this.#manifests.isTaken(ref);
+  baselines(of: ShardRef): Baselines {
+    return new Baselines(this.store, of);
   }
 
-  /** Stores a new snapshot under an id that nobody else gets: see `Manifests.withClaim`. */
-  withClaim<T>(place: Omit<SnapshotRef, 'backupId'>, takenAtMs: number, store: (ref: SnapshotRef) => Promise<T>): Promise<T> {
-    return this.#manifests.withClaim(place, takenAtMs, store);
+  /** What plans name: retention leaves it alone. */
+  pins(of: ShardRef): Pins {
+    return new Pins(this.store, of);
   }
 
-  /** Whole snapshots, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */
-  async list(instance: string, shard = '0'): Promise<SnapshotManifest[]> {
-    return (await this.listWithProblems(instance, shard)).manifests;
-  }
-
-  /** The same, and those that can't be used: the manifest is bad, or the RDB is gone or has another size. Throws what the store throws: an unread list is no empty list. */
-  listWithProblems(instance: string, shard = '0'): Promise<{ manifests: SnapshotManifest[]; problems: ManifestProblem[] }> {
-    return this.#manifests.list(instance, shard);
+  /** Whose the backups of an instance are. */
+  ownership(instance: string): Ownership {
+    return new Ownership(this.store, instance);
   }
 
   /** Every shard of an instance that has something in the repository. */
@@ -111,23 +63,9 @@ export class Repository {
     return this.store.listNames(instancePrefix(instance));
   }
 
-  /**
-   * The RDB as Redis wrote it. Nothing of it may be used before the end: only there is it known to be the right one.
-   * @throws RecoveryError `BACKUP_CORRUPT` after the last byte at the latest, `OBJECT_MISSING` before the first
-   */
-  async *openSnapshot(manifest: SnapshotManifest, options: ReadOptions = {}): AsyncGenerator<Buffer> {
-    const { stored, rdb } = manifest;
-    yield* openCompressed(this.store, snapshotKey(manifest, stored.file), { stored, rawBytes: rdb.bytes }, options);
-  }
-
-  /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
-  deleteSnapshot(ref: SnapshotRef): Promise<void> {
-    return this.#manifests.delete(ref);
-  }
-
-  /** Keeps a snapshot from retention until `untilMs`, because a plan names it. The last pin of one plan holds. */
-  pin(ref: SnapshotRef, pin: { planId: string; untilMs: number; reason: string }): Promise<void> {
-    return writePin(this.store, ref, pin);
+  /** Removes what dead writers left: backups without a manifest, unfinished uploads, pins that have ended. */
+  sweep(of: ShardRef, options: SweepOptions): Promise<SweptObject[]> {
+    return sweep(this.store, of, options);
   }
 
   /**
@@ -144,14 +82,9 @@ export class Repository {
     return offsetFrom(modifiedAtMs, { beganMs, endedMs });
   }
 
-  /** All pins, those that have ended too: compare `untilMs`. */
-  pins(instance: string, shard = '0'): Promise<Pin[]> {
-    return readPins(this.store, instance, shard);
-  }
-
-  /** Removes what dead writers left: snapshots without a manifest, unfinished uploads, pins that have ended. */
-  sweep(instance: string, shard: string, options: SweepOptions): Promise<SweptObject[]> {
-    return sweep(this.store, instance, shard, options);
+  /** Proves that it is there and may be read: a disk that is not mounted lists nothing, too. @throws RecoveryError those of the store */
+  probe(): Promise<void> {
+    return this.store.probe();
   }
 
   /**

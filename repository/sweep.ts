@@ -1,6 +1,6 @@
 import { aofBackupsPrefix } from './aof-layout.ts';
-import { isBackupId, shardPrefix, snapshotsPrefix } from './layout.ts';
-import { readPins } from './pins.ts';
+import { isBackupId, type ShardRef, shardPrefix, snapshotsPrefix } from './layout.ts';
+import { Pins } from './pins.ts';
 import type { ObjectInfo, ObjectStore } from './stores/object-store.ts';
 
 export interface SweepOptions {
@@ -20,11 +20,11 @@ export interface SweptObject {
 }
 
 /** Removes what dead writers left in one shard. Safe to repeat, and beside a backup that is under way. */
-export async function sweep(store: ObjectStore, instance: string, shard: string, options: SweepOptions): Promise<SweptObject[]> {
+export async function sweep(store: ObjectStore, of: ShardRef, options: SweepOptions): Promise<SweptObject[]> {
   const { olderThanMs, dryRun = false, nowMs = Date.now() } = options;
   const beforeMs = nowMs - olderThanMs;
   const swept: SweptObject[] = [];
-  for (const prefix of [snapshotsPrefix(instance, shard), aofBackupsPrefix(instance, shard)]) {
+  for (const prefix of [snapshotsPrefix(of), aofBackupsPrefix(of)]) {
     for (const backupId of await store.listNames(prefix)) {
       if (!isBackupId(backupId)) continue;
       for (const { key, sizeBytes } of await orphansOf(store, `${prefix}${backupId}/`, beforeMs)) {
@@ -33,10 +33,10 @@ export async function sweep(store: ObjectStore, instance: string, shard: string,
       }
     }
   }
-  for (const { key } of await store.sweepUnfinished(shardPrefix(instance, shard), beforeMs, { dryRun })) {
+  for (const { key } of await store.sweepUnfinished(shardPrefix(of), beforeMs, { dryRun })) {
     swept.push({ key, sizeBytes: 0, why: 'unfinished upload' });
   }
-  for (const { key, untilMs } of await readPins(store, instance, shard)) {
+  for (const { key, untilMs } of await new Pins(store, of).list()) {
     if (untilMs > nowMs) continue;
     if (!dryRun) await store.delete(key);
     swept.push({ key, sizeBytes: 0, why: 'pin has ended' });

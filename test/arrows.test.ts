@@ -21,6 +21,7 @@ describe('the arrows between the rooms', () => {
   const breaches: [string, string, string][] = [
     ['a room that imports its neighbour', 'redis/x.ts:1', "import { Repository } from '../repository/repository.ts';"],
     ['a breach from a folder further down', 'redis/rdb/x.ts:2', "\nimport type { S } from '../../repository/stores/s3.ts';"],
+    ['the raw store of a repository', 'cli/x.ts:1', "import { FileStore } from '../repository/stores/file.ts';"],
     ['a re-export', 'probes/x.ts:1', "export * from '../platforms/platform.ts';"],
     ['a re-export of types', 'probes/x.ts:1', "export type { Platform } from '../platforms/platform.ts';"],
     ['an import over several lines', 'platforms/x.ts:2', "// why\nimport {\n  a,\n  b as c,\n} from '../config/load.ts';"],

@@ -122,7 +122,7 @@ export async function serveMetrics(
 async function readAges(world: World, instances: readonly string[]): Promise<void> {
   for (const instance of instances) {
     try {
-      const all = await (await world.repository()).list(instance, ONLY_SHARD);
+      const all = await (await world.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
       const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
       const newest = latestBackup(taken, world.now());
       if (newest && !isEmpty(newest) && !isFuture(newest, world.now()))

@@ -39,7 +39,7 @@ export async function createWorld(
     draining,
     archive: async (name, shard) => {
       const archive = await archiveHere(config.instances[name], partsHere);
-      return openArchive((await world.repository()).store, { name, shard, archive });
+      return openArchive(await world.repository(), { name, shard, archive });
     },
     async instance(name) {
       const resolved = await resolveInstance(config, name).catch((error) => {

@@ -7,7 +7,8 @@ import { beginsWithRdb, readFilePart } from '../../redis/aof/part.ts';
 import { watchNeeds } from '../../redis/log/needs.ts';
 import { findRdbEnd } from '../../redis/rdb/find-end.ts';
 import { createRdbReader, type RdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
-import type { AofBackupRef, AofBackups } from '../../repository/aof-backups.ts';
+import type { AofBackups } from '../../repository/aof-backups.ts';
+import type { BackupRef } from '../../repository/layout.ts';
 
 /** One file of a log, as it lies on this machine. */
 export type AofFileToStore = Pick<StoredAofFile, 'name' | 'type' | 'seq' | 'startOffset' | 'bytes'> & { path: string };
@@ -36,17 +37,10 @@ export interface StoreAofOptions {
  */
 export async function storeAof(backups: AofBackups, aof: AofToStore, options: StoreAofOptions): Promise<AofManifest> {
   const { takenAtMs } = aof;
-  return backups.withClaim({ instance: aof.instance, shard: aof.shard }, takenAtMs, (ref) =>
-    storeUnder(ref, backups, aof, options),
-  );
+  return backups.withClaim(takenAtMs, (ref) => storeUnder(ref, backups, aof, options));
 }
 
-async function storeUnder(
-  ref: AofBackupRef,
-  backups: AofBackups,
-  aof: AofToStore,
-  options: StoreAofOptions,
-): Promise<AofManifest> {
+async function storeUnder(ref: BackupRef, backups: AofBackups, aof: AofToStore, options: StoreAofOptions): Promise<AofManifest> {
   const { softwareVersion, takenAtMs, clockOffsetMs, files, ...facts } = aof;
   const stored: StoredAofFile[] = [];
   let base: AofManifest['base'];

@@ -127,7 +127,7 @@ async function endOf(
     return { ...at, timeline, blocked: beyond.length > 0 || isAhead };
   }
   const replid = (await client.info('replication')).get('master_replid') ?? '';
-  const base = newestBase(await (await world.repository()).list(instance, shard), replid);
+  const base = newestBase(await (await world.repository()).snapshots({ instance, shard }).list(), replid);
   if (!base) return undefined;
   return { replid, offset: base.replication.offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
 }
@@ -216,7 +216,7 @@ async function beginAnew(
     clockOffsetMs,
   });
   if (manifest.rdb.keys === 0) throw changedMeanwhile(target.name); // it was not empty a moment ago: it has crashed since
-  await (await world.repository()).publish(manifest);
+  await (await world.repository()).snapshots(manifest).publish(manifest);
   const reason = !end?.timeline ? 'first' : hole === undefined ? 'full-resync' : 'hole';
   const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
   return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };

@@ -61,7 +61,9 @@ export class StoredLog {
     if (!whole && missing.length === 0) return undefined;
     if (reason === 'hole' && this.#world.now() - Date.parse(startedAt) < PAUSE_MS) return undefined;
     const { extents, damage } = await this.#archive.extents(signal);
-    const snapshots = await (await this.#world.repository()).list(this.#archive.instance, ONLY_SHARD);
+    const snapshots = await (await this.#world.repository())
+      .snapshots({ instance: this.#archive.instance, shard: ONLY_SHARD })
+      .list();
     const end = extents.find(({ timeline }) => timeline.timelineId === timelineId)?.stretches.at(-1)?.end ?? 0;
     const last = stored.at(-1);
     if (last && end < last.end) {

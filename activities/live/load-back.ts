@@ -33,7 +33,7 @@ export const createLoadBackActivities = (world: World) => ({
     currentJob().progress({ stage: 'put back', note: `safety snapshot ${safetyBackupId} comes back` });
     const own = `${operationId}-back`;
     try {
-      const manifest = await (await world.repository()).readManifest({ instance, shard: plan.shard, backupId: safetyBackupId });
+      const manifest = await (await world.repository()).snapshots({ instance, shard: plan.shard }).read(safetyBackupId);
       const { log: _log, rehearsal: _rehearsal, aofBackup: _copy, ...rest } = plan;
       const back: RestorePlan = {
         ...rest,

@@ -132,7 +132,7 @@ async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promis
 }
 
 async function plannedManifest(world: World, plan: MergePlan): Promise<SnapshotManifest> {
-  const manifest = await (await world.repository()).readManifest(plan);
+  const manifest = await (await world.repository()).snapshots(plan).read(plan.backupId);
   if (manifest.stored.sha256 === plan.sha256) return manifest;
   throw new RecoveryError('PLAN_CHANGED', `backup ${plan.backupId} of ${plan.instance} is not the one that was planned`, {
     next: 'Find out who writes into the repository, then start again.',

@@ -7,7 +7,6 @@ import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import { openRedis } from '../../redis/client.ts';
 import { readLookups } from '../../redis/lookups.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
-import { Baselines } from '../../repository/baselines.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';
@@ -53,7 +52,7 @@ export const createBaselineActivities = (world: World) => ({
       replicas: info.replicas(),
       server: await readServerFacts(client),
     };
-    await new Baselines((await world.repository()).store, instance, ONLY_SHARD).write(baseline);
+    await (await world.repository()).baselines({ instance, shard: ONLY_SHARD }).write(baseline);
     return baseline;
   },
 
@@ -65,7 +64,7 @@ export const createBaselineActivities = (world: World) => ({
     const { recovery } = await world.instance(instance);
     const nowMs = world.now();
     const failedAtMs = failedAt === undefined ? nowMs : Date.parse(failedAt);
-    const baselines = new Baselines((await world.repository()).store, instance, ONLY_SHARD);
+    const baselines = (await world.repository()).baselines({ instance, shard: ONLY_SHARD });
     const all = await baselines.list({ sinceMs: failedAtMs - LOOK_BACK_MS });
     return knownBefore(all, { failedAtMs, nowMs, minLookups: recovery.warmup.minLookups });
   },

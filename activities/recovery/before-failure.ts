@@ -46,7 +46,7 @@ export async function beforeFailure(
 ): Promise<BeforeFailure> {
   const owner = await foreignOwner(world, target.target);
   if (owner) return { foreignOwner: owner };
-  const all = await (await world.repository()).list(target.name, ONLY_SHARD);
+  const all = await (await world.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
   const base = baseOf(all, assessment, serving, world.now());
   const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};
   return { ...(base ? { base } : {}), ...log };

@@ -24,7 +24,7 @@ export async function storedSigns(world: World, instance: string, hasArchive: bo
 async function newestBackup(world: World, instance: string): Promise<NonNullable<StoredSigns['backup']> | null> {
   const repository = await world.repository();
   await requireOwnRepository(world, await world.instance(instance), 'nothing of it counts here');
-  const found = latestBackup(await repository.list(instance, ONLY_SHARD), world.now());
+  const found = latestBackup(await repository.snapshots({ instance, shard: ONLY_SHARD }).list(), world.now());
   if (!found) return null;
   const { backupId, times, rdb, server } = found;
   return { backupId, times, rdb, server };

@@ -85,7 +85,7 @@ async function lookAt(
 async function missingNow(world: World, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
   try {
     const { connection, classes } = await world.instance(instance);
-    const all = await (await world.repository()).list(instance, ONLY_SHARD);
+    const all = await (await world.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
     const base = latestBackup(
       all.filter((one) => takenAtMs(one) < Date.parse(failedAt)),
       world.now(),

@@ -11,7 +11,6 @@ import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { shiftExpiries } from '../../redis/log/shift-expiries.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { openAofBase, openAofLog } from '../aof/material.ts';
@@ -90,8 +89,8 @@ function openBase(
 ): AsyncIterable<Buffer> {
   const reader = createRdbReader({ classes: [], takenAtMs: manifest.census.takenAtMs });
   const stored = copied
-    ? openAofBase(new AofBackups(repository.store), copied, signal)
-    : repository.openSnapshot(manifest, { signal });
+    ? openAofBase(repository.aof(copied), copied, signal)
+    : repository.snapshots(manifest).open(manifest, { signal });
   const counted = counting(stored, (done) => onProgress?.('download', done, manifest.rdb.bytes));
   const rdb = comparing(readRdbInPassing(counted, reader), () => refuseUnlike(manifest, reader.end()));
   return shiftMs === 0 ? rdb : shiftRdbExpiries(rdb, shiftMs);
@@ -110,7 +109,7 @@ function openLog(
   if (!log) return undefined;
   const options = { signal, onNeeds };
   const stream = copied
-    ? openAofLog(new AofBackups(repository.store), copied, commands, options)
+    ? openAofLog(repository.aof(copied), copied, commands, options)
     : replayedRanges(archive, log.ranges, commands, options);
   const counted = counting(stream, (done) => onProgress?.('download the log', done, log.bytes));
   return shiftMs === 0 ? counted : shiftExpiries(counted, shiftMs);

@@ -13,7 +13,6 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { ifKnown } from '../../redis/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
 import type { OperationStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
@@ -136,10 +135,10 @@ export const checkLog = ({ repository }: CheckWorld, { name, archive }: Instance
   findings('log', async () => {
     if (!archive) return [];
     const opened = await repository();
-    const { extents, damage } = await new Archive(opened.store, name).extents();
+    const { extents, damage } = await opened.archive({ instance: name, shard: ONLY_SHARD }).extents();
     const lost = damage.map((one) => warning('log', beyondText(one), LOST));
     if (extents.length === 0) return lost;
-    if (baseOfEnd(extents, await opened.list(name, ONLY_SHARD))) {
+    if (baseOfEnd(extents, await opened.snapshots({ instance: name, shard: ONLY_SHARD }).list())) {
       return lost.length > 0 ? lost : [ok('log', 'it goes on without a hole from a backup to its end')];
     }
     return [
@@ -158,8 +157,8 @@ export const checkArchivedCommands = ({ repository }: CheckWorld, { name, archiv
     if (!archive) return [];
     const opened = await repository();
     const needs = await newestNeeds(
-      openArchive(opened.store, { name, shard: ONLY_SHARD, archive }),
-      await opened.list(name, ONLY_SHARD),
+      openArchive(opened, { name, shard: ONLY_SHARD, archive }),
+      await opened.snapshots({ instance: name, shard: ONLY_SHARD }).list(),
       archive,
     );
     if (!needs || needs.foreign.length === 0) return [];

@@ -2,6 +2,7 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { type DataClass, OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatList } from '../../model/format.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import { latestBackup } from '../../model/latest.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
@@ -101,7 +102,7 @@ function allWell(counts: Counts, { dataClasses }: InstanceConfig): Finding {
 /** Counts every key, but by the classes of its time: of use only if they are the same. */
 async function fromLastBackup({ repository }: CheckWorld, { name, dataClasses }: InstanceConfig): Promise<Counts | undefined> {
   const manifests = await repository().then(
-    (one) => one.list(name),
+    (one) => one.snapshots({ instance: name, shard: ONLY_SHARD }).list(),
     (error) => {
       if (error instanceof RecoveryError) return []; // told by the check of the repository
       throw error;

@@ -2,6 +2,7 @@ import { reachedBeside } from '../../config/resolve.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { hasCode } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import type { TargetFacts } from '../../model/plan-facts.ts';
 import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/target-doubt.ts';
 import type { RedisClient } from '../../redis/client.ts';
@@ -21,7 +22,7 @@ export const checkIdentity = (world: CheckWorld, name: string, client: RedisClie
       return [failed('identity', message, `Correct the url of ${name}, or of ${formatList(same)}, or remove one of them.`)];
     }
     const repository = await world.repository().catch(() => undefined); // told by the check of the repository
-    const backups = (await repository?.list(name)) ?? [];
+    const backups = (await repository?.snapshots({ instance: name, shard: ONLY_SHARD }).list()) ?? [];
     if (backups.length === 0) return [];
     const replids = [info.get('master_replid') ?? '', info.get('master_replid2') ?? ''];
     const keysNow = await lookAtKeys(world, name, client);

@@ -1,28 +1,23 @@
 import { targetOf } from '../../config/target.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { foreignRepository, foreignTo } from '../../model/owner.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
-import { readOwner } from '../../repository/owner.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Backups can be written, read back, listed and deleted; and whether anybody who gets at them can read them. */
 export const checkRepository = ({ repository, config }: CheckWorld): Promise<Finding[]> =>
   findings('repository', async () => {
-    const { store, ...opened } = await repository().then((one) => ({
-      store: one.store,
-      probeWritable: () => one.probeWritable(),
-    }));
+    const opened = await repository();
     await opened.probeWritable();
     const sensitive = Object.values(config.instances).flatMap(({ name, dataClasses }) =>
       dataClasses.filter((one) => one.sensitive).map((one) => `${one.name} of ${name}`),
     );
-    const found = [ok('repository', `${store.url} can be written, read, listed and deleted`)];
+    const found = [ok('repository', `${opened.url} can be written, read, listed and deleted`)];
     if (sensitive.length === 0) return found;
     return [
       ...found,
       warning(
         'encryption',
-        `live credentials (${sensitive.join(', ')}) are stored without encryption by us: who can read ${store.url} can use them`,
+        `live credentials (${sensitive.join(', ')}) are stored without encryption by us: who can read ${opened.url} can use them`,
         'Encryption by redis-backup is not available in this version: let the store encrypt (SSE-KMS, an encrypted disk), allow few people to read it, and keep backups for a short time.',
       ),
     ];
@@ -32,7 +27,7 @@ export const checkRepository = ({ repository, config }: CheckWorld): Promise<Fin
 export const checkOwner = ({ repository, config }: CheckWorld, name: string): Promise<Finding[]> =>
   findings('owner', async () => {
     const target = targetOf(config, name, 'command');
-    const owner = await readOwner((await repository()).store, name);
+    const owner = await (await repository()).ownership(name).read();
     if (!target || !owner) return [];
     if (foreignTo(owner, target).length === 0)
       return [ok('owner', `the backups of ${name} are its own, since ${owner.since.slice(0, 10)}`)];
@@ -44,8 +39,8 @@ export const checkOwner = ({ repository, config }: CheckWorld, name: string): Pr
 export const checkBackups = ({ repository }: CheckWorld, name: string): Promise<Finding[]> =>
   findings('backups', async () => {
     const opened = await repository();
-    const logs = new AofBackups(opened.store);
-    const listed = [await opened.listWithProblems(name, ONLY_SHARD), await logs.listWithProblems(name, ONLY_SHARD)];
+    const of = { instance: name, shard: ONLY_SHARD };
+    const listed = [await opened.snapshots(of).listWithProblems(), await opened.aof(of).listWithProblems()];
     return listed.flatMap(({ problems }) =>
       problems.map(({ backupId, error }) =>
         warning('backups', `${backupId} is there and cannot be restored: ${error.message}`, error.next),

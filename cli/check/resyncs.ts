@@ -2,10 +2,10 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/backlog.ts';
 import { beyondText, gapsOf } from '../../model/beyond.ts';
 import { formatBytes, formatCountOf, formatDuration, formatRate } from '../../model/format.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client.ts';
 import type { RedisInfo } from '../../redis/info.ts';
 import { ifKnown } from '../../redis/renames.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
 
 const DAY_MS = 86_400_000;
@@ -16,8 +16,8 @@ const RAISE =
 export const checkGaps = ({ repository, now }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
   findings('gaps', async () => {
     if (!archive) return [];
-    const { store } = await repository();
-    const gaps = gapsOf(await new Archive(store, name).timelines()).filter(({ toMs = 0 }) => now() - toMs < DAY_MS);
+    const log = (await repository()).archive({ instance: name, shard: ONLY_SHARD });
+    const gaps = gapsOf(await log.timelines()).filter(({ toMs = 0 }) => now() - toMs < DAY_MS);
     if (gaps.length === 0) return ok('gaps', 'the log has had none in the last day');
     const all = gaps.map(beyondText).join('; ');
     const message = `${formatCountOf(gaps.length, 'full resynchronization')} of the archiver in the last day, each with a gap that no restore goes into: ${all}`;

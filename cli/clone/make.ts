@@ -49,7 +49,7 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
   const { interrupt, output, repository } = deps;
   if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
-  const archive = openArchive(repository.store, { ...wish.instance, shard: ONLY_SHARD });
+  const archive = openArchive(repository, { ...wish.instance, shard: ONLY_SHARD });
   const chosen = await chooseMoment(
     { repository, archive, commands: wish.instance.archive ?? {}, nowMs: deps.now() },
     wish.at,

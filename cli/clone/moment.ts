@@ -48,7 +48,7 @@ export async function chooseMoment(
     if (moment === LATEST) refuseUnnamed(instance, { manifest, beyond });
     return momentOf({ manifest }, Date.parse(manifest.times.takenAt));
   }
-  const { manifests: snapshots, problems } = await repository.listWithProblems(instance, ONLY_SHARD);
+  const { manifests: snapshots, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
   const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
   const chosen = await chooseFromLog(archive, { until: moment, snapshots, unusable, naming: namingOf(instance), signal });
   const beyond = [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond];

@@ -6,7 +6,6 @@ import { RecoveryError } from '../../model/errors.ts';
 import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/owner.ts';
 import { doubtOfRivals, doubtRefusal } from '../../model/target-doubt.ts';
 import { runIdAt, sameServers } from '../../redis/same-server.ts';
-import { readOwner, replaceOwner } from '../../repository/owner.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -21,8 +20,8 @@ export const adopt: CommandSpec = {
     const instance = oneInstance(loaded, given.arguments[0], 'adopt');
     const target = targetOf(loaded, instance, 'command');
     const why = optionOf(given, 'why')?.trim();
-    const { store } = await repository();
-    const owner = await readOwner(store, instance);
+    const ownership = (await repository()).ownership(instance);
+    const owner = await ownership.read();
     if (!target || !why) throw noReason(instance, owner ? `they belong to ${describeOwner(owner)}` : 'nobody has claimed them');
     if (owner && foreignTo(owner, target).length === 0) {
       output.result({ instance, owner, changed: false }, `the backups of ${instance} belong to this one already`);
@@ -31,7 +30,7 @@ export const adopt: CommandSpec = {
     await refuseRedisOfAnother(loaded, instance);
     const at = new Date(now()).toISOString();
     const next = owner ? takenOver(owner, target, at, why) : ownerOf(target, at);
-    await replaceOwner(store, next);
+    await ownership.replace(next);
     const from = owner ? `, and no longer to ${describeOwner(owner)}` : '';
     output.result(
       { instance, owner: next, changed: true },

@@ -5,7 +5,7 @@ import { formatCount, formatCountOf, formatDuration, formatList, formatTime, pas
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { formatOffset } from '../../model/until.ts';
 import type { DestructiveSearch } from '../../repository/archive/archive.ts';
-import type { ObjectStore } from '../../repository/stores/object-store.ts';
+import type { Repository } from '../../repository/repository.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
 import { timeOf } from '../typed-time.ts';
@@ -53,17 +53,12 @@ export const findDestructive: CommandSpec = {
       return text === undefined ? undefined : timeOf(text, `--${name}`, context);
     };
     const range = { fromMs: asTyped('from') ?? now() - DAY_MS, toMs: asTyped('to') ?? now() };
-    const [{ Archive }, { readExtents }, moments] = await Promise.all([
-      import('../../repository/archive/archive.ts'),
-      import('../../repository/archive/extents.ts'),
-      import('../../repository/archive/moments.ts'),
-    ]);
-    const store = (await repository()).store;
-    const { lines, ...whose } = await whoseBackups(loaded, await repository(), instance);
-    const archive = new Archive(store, instance, ONLY_SHARD);
-    const extents = await readExtents(archive);
-    if (extents.extents.length === 0) throw await nothingToSearch(store, instance, extents.damage);
-    const search = await moments.findDestructive(archive, extents, range);
+    const opened = await repository();
+    const { lines, ...whose } = await whoseBackups(loaded, opened, instance);
+    const archive = opened.archive({ instance, shard: ONLY_SHARD });
+    const extents = await archive.extents();
+    if (extents.extents.length === 0) throw await nothingToSearch(opened, instance, extents.damage);
+    const search = await archive.destructive(extents, range);
     const found = search.found.map(
       ({ atMs, sinceMs, command, db, keys, before, timelineId }): DestructiveMoment => ({
         at: iso(atMs),
@@ -117,8 +112,8 @@ export function outsideOf(
 }
 
 /** An answer of "nothing destructive" would be believed. */
-async function nothingToSearch(store: ObjectStore, instance: string, damage: readonly Beyond[]): Promise<RecoveryError> {
-  await store.probe();
+async function nothingToSearch(repository: Repository, instance: string, damage: readonly Beyond[]): Promise<RecoveryError> {
+  await repository.probe();
   const why = damage.length > 0 ? damage.map(beyondText).join('; ') : 'nothing of it is archived';
   return new RecoveryError('ARCHIVE_GAP', `there is no log of ${instance} to look at: ${why}`, {
     next: `What happened to ${instance} is not known; compare the backups that \`redis-backup list ${instance}\` shows.`,

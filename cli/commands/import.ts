@@ -5,8 +5,7 @@ import type { Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
 import { ownerOf } from '../../model/owner.ts';
-import { claimOwner, requireOwn } from '../../repository/owner.ts';
-import type { ObjectStore } from '../../repository/stores/object-store.ts';
+import type { Ownership } from '../../repository/owner.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
 import { withNamesHere } from '../connection.ts';
 import type { Imported } from '../import/run.ts';
@@ -33,8 +32,9 @@ export const importCommand: CommandSpec = {
     const instance = oneInstance(loaded, name, `import ${path}`);
     const settings = loaded.instances[instance];
     if (!settings) throw new Error(`${instance} has just been found`);
-    const { store } = await repository();
-    await requireOwn(store, targetOf(loaded, instance, 'command'), 'nothing is stored');
+    const ownership = (await repository()).ownership(instance);
+    const target = targetOf(loaded, instance, 'command');
+    if (target) await ownership.requireOwn(target, 'nothing is stored');
     const { importData } = await import('../import/run.ts');
     try {
       const imported = await importData(resolve(path), {
@@ -45,7 +45,7 @@ export const importCommand: CommandSpec = {
           now,
           signal: interrupt,
         },
-        onRead: async () => claimForImport(store, targetOf(loaded, instance, 'command'), now()),
+        onRead: async () => claimForImport(ownership, target, now()),
         upToDamage: given.options.upToDamage === true,
         onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
       });
@@ -60,10 +60,10 @@ export const importCommand: CommandSpec = {
 };
 
 /** The first to store claims the backups. @throws RecoveryError `REPOSITORY_FOREIGN` where another one was faster */
-async function claimForImport(store: ObjectStore, target: Target | undefined, nowMs: number): Promise<void> {
+async function claimForImport(ownership: Ownership, target: Target | undefined, nowMs: number): Promise<void> {
   if (!target) return;
-  await claimOwner(store, ownerOf(target, new Date(nowMs).toISOString()));
-  await requireOwn(store, target, 'nothing is stored');
+  await ownership.claim(ownerOf(target, new Date(nowMs).toISOString()));
+  await ownership.requireOwn(target, 'nothing is stored');
 }
 
 export function importedText(imported: Imported): string {

@@ -11,7 +11,6 @@ import type { SnapshotManifest } from '../../model/manifest.ts';
 import { describeOwner } from '../../model/owner.ts';
 import { restorableText } from '../../model/restorable.ts';
 import { holdsAsMuch, lostClasses, toCandidate } from '../../model/retention.ts';
-import { foreignOwnerOf } from '../../repository/owner.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
 import { type CommandContext, type CommandSpec, type Given, optionOf, someInstances } from '../command.ts';
 import { failureOf } from '../output/output.ts';
@@ -48,14 +47,14 @@ export const status: CommandSpec = {
 async function say({ config, repository, output, now }: CommandContext, given: Given): Promise<number> {
   const loaded = await config();
   const maxAgeMs = maxAgeOf(optionOf(given, 'maxAge'));
-  const store = await repository();
+  const opened = await repository();
   const names = someInstances(loaded, given.arguments[0]);
   const states = await Promise.all(
-    names.map(async (name) => stateOf(loaded, await catalogOf(store, name, now()), { maxAgeMs, now: now() })),
+    names.map(async (name) => stateOf(loaded, await catalogOf(opened, name, now()), { maxAgeMs, now: now() })),
   );
   for (const state of states) {
     const target = targetOf(loaded, state.instance, 'command');
-    const owner = target && (await foreignOwnerOf(store.store, target));
+    const owner = target && (await opened.ownership(state.instance).foreignTo(target));
     if (owner) state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
   }
   output.result({ instances: states }, states.map(stateText).join('\n'));

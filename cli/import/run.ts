@@ -12,7 +12,6 @@ import { type AofSource, openAsLog, readAofSource } from '../../redis/aof/source
 import { FILE_BEGIN } from '../../redis/log/needs.ts';
 import { replayable } from '../../redis/log/replayable.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../../redis/rdb/reader.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { guessedServer } from './facts.ts';
 
@@ -54,9 +53,10 @@ async function importRdb(path: string, bytes: number, deps: ImportDeps): Promise
   const reading = await readRdb(path, bytes, deps);
   const takenAtMs = await takenAt([path], reading);
   await deps.onRead();
-  const manifest = await repository.withClaim(place(instance), takenAtMs, async (ref): Promise<SnapshotManifest> => {
+  const snapshots = repository.snapshots(place(instance));
+  const manifest = await snapshots.withClaim(takenAtMs, async (ref): Promise<SnapshotManifest> => {
     const reader = createRdbReader({ classes: instance.dataClasses, takenAtMs });
-    const stored = await repository.writeSnapshot(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
+    const stored = await snapshots.write(ref, readRdbInPassing(readFilePart(path, 0, bytes, { signal }), reader), {
       signal,
       level: instance.backup.compressionLevel,
       onProgress: ({ rawBytes }) => onProgress('store', rawBytes),
@@ -71,8 +71,9 @@ async function importRdb(path: string, bytes: number, deps: ImportDeps): Promise
       ...{ stored, rdb, census, ttlBoundsSeconds: [...TTL_BOUNDS_SECONDS] },
     };
   });
-  await repository.publish(manifest);
-  await repository.pin(manifest, {
+  await snapshots.publish(manifest);
+  await repository.pins(manifest).put({
+    backupId: manifest.backupId,
     planId: `import-${manifest.backupId}`,
     untilMs: now() + PINNED_FOR_MS,
     reason: 'it was imported',
@@ -86,7 +87,7 @@ async function importAof(source: AofSource, deps: ImportDeps): Promise<Imported>
   const files = filesOf(source);
   const { base } = source;
   const reading = base?.kind === 'rdb' ? await readRdb(base.path, base.bytes, deps) : undefined;
-  const backups = new AofBackups(repository.store);
+  const backups = repository.aof(place(instance));
   await deps.onRead();
   const manifest = await storeAof(
     backups,

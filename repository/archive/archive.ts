@@ -5,7 +5,7 @@ import type { Base } from '../../model/archive-retention.ts';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
 import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
 import { newestOf } from '../../model/timelines.ts';
-import { segmentKey } from '../layout.ts';
+import { type ShardRef, segmentKey } from '../layout.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { type Compaction, type CompactOptions, compactTimeline } from './compact.ts';
 import { type Extents, readExtents } from './extents.ts';
@@ -45,7 +45,7 @@ export class Archive {
   readonly prove: ProveSegment | undefined;
 
   /** @param prove - compares the bytes of each segment that is read, or made one with others, with its header */
-  constructor(store: ObjectStore, instance: string, shard = '0', prove?: ProveSegment) {
+  constructor(store: ObjectStore, { instance, shard }: ShardRef, prove?: ProveSegment) {
     this.store = store;
     this.instance = instance;
     this.shard = shard;

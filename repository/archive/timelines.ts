@@ -38,7 +38,7 @@ export async function createTimeline(place: ArchivePlace, timeline: Timeline): P
 
 /** A parent before its children. Throws what the store throws: an unread list is no empty list. */
 export async function listTimelines(place: ArchivePlace): Promise<{ timelines: Timeline[]; problems: TimelineProblem[] }> {
-  const names = await place.store.listNames(archivePrefix(place.instance, place.shard));
+  const names = await place.store.listNames(archivePrefix(place));
   const ids = names.filter((name) => partsOfTimelineId(name)).sort();
   const problems: TimelineProblem[] = [];
   const found = await inParallel(ids, READS_AT_ONCE, async (timelineId) => {

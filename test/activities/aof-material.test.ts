@@ -22,7 +22,7 @@ describe('A copied log as what a restore needs', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'redis-backup-aof-material-'));
     mkdirSync(join(root, 'repository'));
-    backups = new AofBackups(openStore({ kind: 'file', directory: join(root, 'repository') }));
+    backups = new AofBackups(openStore({ kind: 'file', directory: join(root, 'repository') }), { instance: 'main', shard: '0' });
   });
   afterEach(() => rm(root, { recursive: true }));
 
@@ -40,7 +40,7 @@ describe('A copied log as what a restore needs', () => {
     const options = { classes: DEFAULT_DATA_CLASSES, now: () => Date.UTC(2026, 1, 15) };
     const manifest = await storeAof(backups, { ...facts, ...times, ...redisManifest, files: listed }, options);
     await backups.publish(manifest);
-    return backups.readManifest(manifest);
+    return backups.read(manifest.backupId);
   };
   const textOf = async (stream: AsyncIterable<Buffer>): Promise<string> => {
     const chunks: Buffer[] = [];

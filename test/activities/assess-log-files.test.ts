@@ -14,7 +14,7 @@ import { type AssessedOptions, actsOf, assess, is } from './support/assessed.ts'
 function withBackup(keys: number): Pick<AssessedOptions, 'repository'> {
   const sample = sampleManifest();
   const manifest = { ...sample, reason: 'scheduled', rdb: { ...sample.rdb, keys, parsed: true } };
-  return { repository: async () => ({ list: async () => [manifest] }) as unknown as Repository };
+  return { repository: async () => ({ snapshots: () => ({ list: async () => [manifest] }) }) as unknown as Repository };
 }
 
 describe('An assessment of a Redis with a log in several files', function () {

@@ -11,7 +11,7 @@ import { until } from '../support/until.ts';
 /** A real Redis, a store that fails when it is told to, and a worker that can drain and be cancelled. */
 export class Following {
   readonly store = new MemoryStore();
-  readonly archive = new Archive(this.store, 'main');
+  readonly archive = new Archive(this.store, { instance: 'main', shard: '0' });
   readonly drain = new AbortController();
   readonly cancel = new AbortController();
   readonly redis: RedisServer;

@@ -29,7 +29,7 @@ describe('A stay of the archiver whose store loses a part of the log', function 
     following.store.objects.delete(segment?.key ?? '');
     return { timelineId, segment };
   };
-  const snapshots = async () => new Repository(following.store).list('main');
+  const snapshots = async () => new Repository(following.store).snapshots({ instance: 'main', shard: '0' }).list();
   const untilNewBase = async (timelineId: string) => {
     await until(async () => (await following.archive.newestTimeline())?.timelineId !== timelineId, {
       what: 'a new timeline',

@@ -28,7 +28,7 @@ describe('What a planned log asks of its target', () => {
     root = await mkdtemp(join(tmpdir(), 'redis-backup-needs-'));
     ownDirectory(root);
     mkdirSync(join(root, 'repository'));
-    archive = new Archive(openStore({ kind: 'file', directory: join(root, 'repository') }), 'main');
+    archive = new Archive(openStore({ kind: 'file', directory: join(root, 'repository') }), { instance: 'main', shard: '0' });
     await archive.createTimeline(sampleTimeline());
   });
   afterEach(() => rm(root, { recursive: true }));
@@ -78,7 +78,9 @@ describe('What a planned log asks of its target', () => {
     });
     const check = (bases: number[], moduleCommands: string[] = []) => {
       const list = async () => bases.map((offset) => ({ replication: { replid: REPLID, offset } }));
-      const world = { repository: async () => ({ store: archive.store, list }) } as unknown as CheckWorld;
+      const world = {
+        repository: async () => ({ snapshots: () => ({ list }), archive: () => archive }),
+      } as unknown as CheckWorld;
       return checkArchivedCommands(world, {
         name: 'main',
         archive: { moduleCommands, renamedCommands: {} },

@@ -3,7 +3,6 @@ import { createMergeActivities } from '../../activities/merge.ts';
 import { createDataActivities } from '../../activities/recovery/data.ts';
 import { ownerOf } from '../../model/owner.ts';
 import type { Assessment, DataDecision } from '../../model/recovery.ts';
-import { claimOwner } from '../../repository/owner.ts';
 import { Recovering } from '../support/recovering.ts';
 import { type RedisOptions, save, startRedis } from '../support/redis-server.ts';
 
@@ -75,8 +74,10 @@ describe('The data of a Redis that serves again', function () {
     await recovering.signIn(0, 300);
     await recovering.backup();
     await redis.command('FLUSHALL');
-    const target = { instance: 'main', address: '10.0.0.5:6379', repository: recovering.repository.store.url };
-    await claimOwner(recovering.repository.store, ownerOf({ ...target, address: '10.0.0.6:6379' }, '2026-08-01T06:00:00.000Z'));
+    const target = { instance: 'main', address: '10.0.0.5:6379', repository: recovering.repository.url };
+    await recovering.repository
+      .ownership('main')
+      .claim(ownerOf({ ...target, address: '10.0.0.6:6379' }, '2026-08-01T06:00:00.000Z'));
     const world = {
       ...recovering.world,
       instance: async (name: string) => ({ ...(await recovering.world.instance(name)), target }),

@@ -7,7 +7,6 @@ import { createBaselineActivities } from '../../activities/recovery/baseline.ts'
 import { createWarmupActivities, type WatchWarmupInput } from '../../activities/recovery/warmup.ts';
 import type { WarmupWatch } from '../../model/recovery.ts';
 import { openRedis } from '../../redis/client.ts';
-import { Baselines } from '../../repository/baselines.ts';
 import { Recovering } from '../support/recovering.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
@@ -137,7 +136,7 @@ describe('A Redis that is watched after a recovery', function () {
     const recorded = await recovering.job(() => recordBaseline({ instance: 'main' }));
     assert.ok(recorded.lookups > 50 && recorded.windowSeconds > 0.09); // clocks and timers are a little apart
     assert.match(recorded.server.runId, /^[0-9a-f]{40}$/);
-    assert.deepEqual(await new Baselines(recovering.store, 'main').list(), [recorded]);
+    assert.deepEqual(await recovering.repository.baselines({ instance: 'main', shard: '0' }).list(), [recorded]);
     const later = new Date(Date.now() + 1500).toISOString();
     assert.deepEqual(await find(later), { hitRate: recorded.hits / recorded.lookups, from: 'last window before the failure' });
     assert.deepEqual(await find('2020-01-01T00:00:00Z'), { from: 'none' });

@@ -19,24 +19,28 @@ describe('The retention of a worker with a wrong clock', () => {
     for (const { hoursAgo, storeOffsetMs } of backups) {
       const atMs = Date.now() - hoursAgo * HOUR;
       const ref = { instance: 'main', shard: '0', backupId: backupIdAt(atMs) };
-      const stored = await repository.writeSnapshot(ref, bytes('REDIS'));
+      const stored = await repository.snapshots(ref).write(ref, bytes('REDIS'));
       const takenAt = new Date(atMs).toISOString();
       const times = { takenAt, clockOffsetMs: 0, finishedAt: takenAt, ...(storeOffsetMs === undefined ? {} : { storeOffsetMs }) };
-      await repository.publish(sampleManifest({ ...ref, stored, times }));
+      await repository.snapshots(ref).publish(sampleManifest({ ...ref, stored, times }));
     }
-    const upload = await repository.withClaim({ instance: 'main', shard: '0' }, Date.now(), async (ref) => {
-      await repository.writeSnapshot(ref, bytes('under way'));
+    const upload = await repository.snapshots({ instance: 'main', shard: '0' }).withClaim(Date.now(), async (ref) => {
+      await repository.snapshots(ref).write(ref, bytes('under way'));
       return ref;
     });
     const world: Partial<World> = {
       now: () => Date.now() + aheadMs,
       instance: async () => ({ retention: { keepLast: 2, keepWithinMs: HOUR } }) as never,
       repository: async () => repository,
-      archive: async () => new Archive(store, 'main'),
+      archive: async () => new Archive(store, { instance: 'main', shard: '0' }),
     };
     const job = { attempt: 1, signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
     const result = await runAsJob(job, () => createRetentionActivities(world as World).applyRetention({ instance: 'main' }));
-    return { result, uploadIsThere: await repository.isTaken(upload), left: (await repository.list('main')).length };
+    return {
+      result,
+      uploadIsThere: await repository.snapshots(upload).isTaken(upload.backupId),
+      left: (await repository.snapshots({ instance: 'main', shard: '0' }).list()).length,
+    };
   };
   const usual = [30, 20, 10, 5].map((hoursAgo) => ({ hoursAgo }));
 

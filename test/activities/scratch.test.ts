@@ -10,7 +10,6 @@ import type { SnapshotManifest } from '../../model/manifest.ts';
 import { openRedis } from '../../redis/client.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { openStore } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
 import { sampleManifest } from '../repository/sample-manifest.ts';
@@ -41,7 +40,7 @@ describe('A throw-away Redis with the data of a backup', function () {
       const ref = { instance: 'main', shard: '0', backupId: `2026010${index + 1}T000000Z` };
       const reader = createRdbReader({ classes: [], takenAtMs: Date.now() });
       const stream = await openRdbStream(redis.connection);
-      const stored = await repository.writeSnapshot(ref, readRdbInPassing(stream.body, reader));
+      const stored = await repository.snapshots(ref).write(ref, readRdbInPassing(stream.body, reader));
       stream.close();
       const server = { ...sample.server, version, usedMemoryBytes: 1_000_000 };
       const { facts: rdb, census } = reader.end();
@@ -59,7 +58,7 @@ describe('A throw-away Redis with the data of a backup', function () {
         replication,
         times,
       };
-      await repository.publish(manifest);
+      await repository.snapshots(manifest).publish(manifest);
       backups.set(path, manifest);
     }
     await until(() => Date.now() > endsAt + 10, { what: 'its time to live is over' });
@@ -69,7 +68,7 @@ describe('A throw-away Redis with the data of a backup', function () {
   const open = (material: Material, options: Partial<OpenScratchOptions> & Pick<OpenScratchOptions, 'binary'>) => {
     const directory = join(root, `scratch-${readdirSync(root).length}`);
     mkdirSync(directory, { mode: 0o700 });
-    const source = { repository, archive: new Archive(repository.store, 'main') };
+    const source = { repository, archive: repository.archive({ instance: 'main', shard: '0' }) };
     return openScratch(source, material, { directory, ...options });
   };
   const manifestOf = (path: string): SnapshotManifest => backups.get(path) ?? assert.fail(path);

@@ -4,6 +4,7 @@ import { replayedRanges } from '../../activities/replay-log.ts';
 import { STREAM_BEGIN } from '../../model/stream-state.ts';
 import type { SegmentHeader } from '../../model/timeline.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
+import { Repository } from '../../repository/repository.ts';
 import { command } from '../redis/support/log-bytes.ts';
 import { sampleSegment, sampleTimeline, TIMELINE_ID } from '../repository/archive/fixtures.ts';
 import { MemoryStore } from '../repository/archive/memory-store.ts';
@@ -26,7 +27,7 @@ type Lie = Partial<SegmentHeader>;
 describe('The header of a segment', () => {
   /** Two segments: one that ends in the middle of a command, and its rest. */
   const archived = async (lie: Lie = {}, next: Lie = {}): Promise<Archive> => {
-    const archive = openArchive(new MemoryStore(), { name: 'main', shard: '0' });
+    const archive = openArchive(new Repository(new MemoryStore()), { name: 'main', shard: '0' });
     await archive.createTimeline(sampleTimeline());
     const states = { startState: STREAM_BEGIN, endState: BROKEN_OFF, marks: [], destructive: [FLUSH] };
     await archive.putSegment({ ...sampleSegment(START, END), ...states, ...lie }, [whole, half]);
@@ -60,7 +61,7 @@ describe('The header of a segment', () => {
     const end = START + bytes.length;
     const read = async (destructive: (typeof told)[], names: Record<string, string>) => {
       const store = new MemoryStore();
-      const archive = openArchive(store, { name: 'main', shard: '0', archive: { renamedCommands: names } });
+      const archive = openArchive(new Repository(store), { name: 'main', shard: '0', archive: { renamedCommands: names } });
       await archive.createTimeline(sampleTimeline());
       const states = { startState: STREAM_BEGIN, endState: { db: 5, inTransaction: false }, marks: [], destructive };
       await archive.putSegment({ ...sampleSegment(START, end), ...states }, [bytes]);

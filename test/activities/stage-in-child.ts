@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import { stageRdb } from '../../platforms/data-directory.ts';
+import type { BackupRef } from '../../repository/layout.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
-import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
+import { Repository } from '../../repository/repository.ts';
+import type { StoredObject } from '../../repository/snapshots.ts';
 
 export interface StageJob {
   location: StoreLocation;
-  ref: SnapshotRef;
+  ref: BackupRef;
   stored: StoredObject;
   bytes: number;
 }
@@ -20,7 +22,7 @@ const dir = mkdtempSync(join(tmpdir(), 'redis-backup-stage-'));
 try {
   const { signal } = new AbortController(); // as in an activity: waiting for it must keep nothing
   const names = { dbfilename: 'dump.rdb', appendfilename: 'appendonly.aof', appenddirname: 'appendonlydir' };
-  const rdb = new Repository(openStore(location)).openSnapshot(manifest, { signal, lends: true });
+  const rdb = new Repository(openStore(location)).snapshots(manifest).open(manifest, { signal, lends: true });
   const staged = await stageRdb({ dir, appendonly: false, ...names }, 'op', rdb, { signal });
   console.log(JSON.stringify({ bytes: staged.bytes, peakMb: (process.resourceUsage().maxRSS * 1024) / 1e6 }));
 } finally {

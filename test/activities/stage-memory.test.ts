@@ -28,7 +28,7 @@ describe('bringing a backup to its place', () => {
   async function peakMb(bytes: number): Promise<number> {
     const location = s3.location(`of-${bytes}`);
     const ref = { instance: 'main', shard: '0', backupId: '20260101T000000Z' };
-    const stored = await new Repository(openStore(location)).writeSnapshot(ref, body(bytes));
+    const stored = await new Repository(openStore(location)).snapshots(ref).write(ref, body(bytes));
     const job: StageJob = { location, ref, stored, bytes };
     const { stdout } = await promisify(execFile)(process.execPath, [...AS_SHIPPED.flags, CHILD, JSON.stringify(job)], {
       env: { ...process.env, ...AS_SHIPPED.env },

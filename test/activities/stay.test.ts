@@ -250,7 +250,7 @@ describe('A stay of the archiver', function () {
   it('takes no base from a Redis that became empty while it came', async () => {
     following.onNote = (note) => note === 'connecting' && void redis.command('FLUSHALL');
     await assert.rejects(following.follow(), { code: 'REDIS_NOT_READY' });
-    assert.deepEqual(await new Repository(following.store).list('main'), []);
+    assert.deepEqual(await new Repository(following.store).snapshots({ instance: 'main', shard: '0' }).list(), []);
   });
 
   it('waits until Redis has loaded, and takes no half of it for a base', async () => {
@@ -263,7 +263,7 @@ describe('A stay of the archiver', function () {
     late.drain.abort();
     await ended;
     assert.deepEqual(
-      (await new Repository(late.store).list('main')).map(({ rdb }) => rdb.keys),
+      (await new Repository(late.store).snapshots({ instance: 'main', shard: '0' }).list()).map(({ rdb }) => rdb.keys),
       [2000],
     );
   });
@@ -288,7 +288,9 @@ describe('A stay of the archiver', function () {
     again.drain.abort();
     await endedAgain;
     const { timelineId, replid } = (await again.archive.newestTimeline()) ?? {};
-    const bases = (await new Repository(again.store).list('main')).filter(({ replication }) => replication.replid === replid);
+    const bases = (await new Repository(again.store).snapshots({ instance: 'main', shard: '0' }).list()).filter(
+      ({ replication }) => replication.replid === replid,
+    );
     assert.equal(bases.length, 1, `${timelineId} has no base`);
   });
 });

@@ -120,7 +120,7 @@ describe('redis-backup check of the continuous log', function () {
     (await openFollower(here.redis.connection, { resume: { replid: 'f'.repeat(40), offset: 16 } })).close();
     const [refused] = await found(here.site, 'resynchronizations');
     assert.match(refused?.message ?? '', /^1 replica wanted to go on since it started .*\(sync_partial_err; sync_full is/);
-    const archive = new Archive(openStore({ kind: 'file', directory: here.site.dir }), 'main');
+    const archive = new Archive(openStore({ kind: 'file', directory: here.site.dir }), { instance: 'main', shard: '0' });
     const now = Date.now();
     const first = sampleTimeline({ startedAt: new Date(now - 3_600_000).toISOString() });
     await archive.createTimeline(first);

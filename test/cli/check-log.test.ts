@@ -11,12 +11,14 @@ import { sampleManifest } from '../repository/sample-manifest.ts';
 describe('redis-backup check of what the store has of the log', () => {
   const logWith = async ({ lost, base }: { lost: number; base: number }) => {
     const store = new MemoryStore();
-    const archive = new Archive(store, 'main');
+    const archive = new Archive(store, { instance: 'main', shard: '0' });
     await storeStream(archive, [100, 100, 100, 100]);
     const gone = (await archive.segments((await archive.newestTimeline())?.timelineId ?? '')).at(lost);
     if (lost >= 0) store.objects.delete(gone?.key ?? '');
     const repository = new Repository(store);
-    repository.list = async () => [sampleManifest({ replication: { replid: REPLID, offset: base, db: -1 } as never })];
+    const snapshots = repository.snapshots({ instance: 'main', shard: '0' });
+    snapshots.list = async () => [sampleManifest({ replication: { replid: REPLID, offset: base, db: -1 } as never })];
+    repository.snapshots = () => snapshots;
     const world: Partial<CheckWorld> = { repository: async () => repository };
     const instance: Partial<InstanceConfig> = { name: 'main', archive: {} as never };
     return checkLog(world as CheckWorld, instance as InstanceConfig);

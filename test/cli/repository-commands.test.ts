@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { sampleSegment, sampleTimeline, storeStream, TIMELINE_ID } from '../repository/archive/fixtures.ts';
 import { openSite, type Site } from './support/command.ts';
 import { now, taken } from './support/taken.ts';
@@ -142,7 +141,7 @@ other (no class)     1            1        0
 
   it('list and status name what the log lacks, and where it has a gap', async () => {
     await site.publish(taken(2, 1000));
-    const archive = new Archive(site.repository.store, 'main');
+    const archive = site.repository.archive({ instance: 'main', shard: '0' });
     await storeStream(archive, [100, 100, 100]);
     const parent = { timelineId: TIMELINE_ID, end: 1300, endedAt: '2026-02-14T06:10:00.000Z', gap: true };
     const next = { replid: 'f'.repeat(40), first: 7, startedAt: '2026-02-14T06:11:00.000Z', reason: 'full-resync' as const };
@@ -187,7 +186,7 @@ other (no class)     1            1        0
     const nothing = await site.run('find-destructive main', { now });
     assert.equal(nothing.code, 24);
     assert.match(nothing.stderr, /^error: there is no log of main to look at: nothing of it is archived\n/);
-    const archive = new Archive(site.repository.store, 'main');
+    const archive = site.repository.archive({ instance: 'main', shard: '0' });
     await storeStream(archive, [1000, 1000]);
     const outside = await site.run('find-destructive main', { now });
     assert.deepEqual([outside.code, outside.stdout], [24, 'main: the log has nothing of that time, so nothing was looked at\n']);
@@ -209,7 +208,7 @@ other (no class)     1            1        0
   });
 
   it('find-destructive says which part of the time the log does not have, and is no success where that was asked for', async () => {
-    const archive = new Archive(site.repository.store, 'main');
+    const archive = site.repository.archive({ instance: 'main', shard: '0' });
     await storeStream(archive, [1000, 1000]); // until 06:00:03
     const at = (time: string) => () => Date.parse(`2026-02-14T${time}Z`);
     const young = await site.run('find-destructive main', { now: at('06:01:00') });
@@ -234,7 +233,7 @@ other (no class)     1            1        0
   });
 
   it('find-destructive shows whole databases, and of the runs those of the most keys', async () => {
-    const archive = new Archive(site.repository.store, 'main');
+    const archive = site.repository.archive({ instance: 'main', shard: '0' });
     await storeStream(archive, [1000]);
     const atMs = Date.parse('2026-02-14T06:00:02Z');
     const passed = (command: string, before: number, keys?: number) => ({

@@ -188,7 +188,7 @@ describe('A continuous log whose worker or Redis fails', function () {
 
   it('takes no empty Redis for a base', async () => {
     await until(async () => /Redis is empty/.test(await archived.note()), { what: 'it says why it waits' });
-    assert.deepEqual(await house.repository.list('main'), []);
+    assert.deepEqual(await house.repository.snapshots({ instance: 'main', shard: '0' }).list(), []);
     await house.ask('SET', 'first', 'value');
     await until(async () => (await archived.archive.newestTimeline()) !== undefined, { what: 'a timeline' });
     await house.ask('SET', 'second', 'value');

@@ -171,7 +171,7 @@ describe('A backup that is disturbed', function () {
   it('has left only whole backups behind', async () => {
     const left: string[] = [];
     for (const instance of ['main', 'second', 'third', 'fork', 'saved'])
-      for (const manifest of await house.repository.list(instance)) {
+      for (const manifest of await house.repository.snapshots({ instance, shard: '0' }).list()) {
         await assertWhole(house, manifest);
         left.push(instance);
       }

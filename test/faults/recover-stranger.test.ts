@@ -56,14 +56,14 @@ describe('A recovery of a Redis in whose place another one answers', function ()
   it('has no backup made of that one: the data of another is never the latest of ours', async () => {
     const other = await taken();
     const { repository } = redis.house;
-    const before = (await repository.list('main')).map(({ backupId }) => backupId);
+    const before = (await repository.snapshots({ instance: 'main', shard: '0' }).list()).map(({ backupId }) => backupId);
     for (const running of [redis.house.backup(), backupLog()]) {
       const { code, message, next } = await failureOf(running);
       assert.equal(code, 'TARGET_IDENTITY', message);
       assert.ok(message.includes(other.configFile) && message.includes(redis.house.redis.configFile), message);
       assert.match(next, /another port, or end it/);
     }
-    const after = (await repository.list('main')).map(({ backupId }) => backupId);
+    const after = (await repository.snapshots({ instance: 'main', shard: '0' }).list()).map(({ backupId }) => backupId);
     assert.deepEqual(after, before);
   });
 

@@ -102,7 +102,8 @@ describe('An object store that misbehaves', function () {
     });
 
   it('has only whole backups', async () => {
-    for (const manifest of await house.repository.list('main')) await assertWhole(house, manifest);
+    for (const manifest of await house.repository.snapshots({ instance: 'main', shard: '0' }).list())
+      await assertWhole(house, manifest);
     for (const seen of [isPart(1), isPart(2), isManifest, isCompletion, isDownload]) assert.ok(proxy.requests.some(seen));
   });
 });

@@ -91,7 +91,7 @@ try {
     taskQueue: 'redis-ops',
     args: [{ instance: 'main' }],
   });
-  await until(async () => (await house.repository.list('main')).some(({ reason }) => reason === 'archive'), { what: 'it follows' });
+  await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).some(({ reason }) => reason === 'archive'), { what: 'it follows' });
   await archive.executeUpdate('detach', { args: [{ by: 'ann' }] });
   await archive.executeUpdate('attach', { args: [{ by: 'ann' }] });
   await house.ask('SET', 'in-the-log', '1');

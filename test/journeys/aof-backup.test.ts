@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { CloneReport } from '../../cli/clone/text.ts';
 import type { AofBackupResult } from '../../model/aof-backup.ts';
 import type { RestoreReport } from '../../model/operations.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
+import type { AofBackups } from '../../repository/aof-backups.ts';
 import { House } from '../support/house.ts';
 
 describe('A backup of the append-only log', function () {
@@ -13,7 +13,7 @@ describe('A backup of the append-only log', function () {
   let backups: AofBackups;
   before(async () => {
     house = await House.open({ redis: { config: { appendonly: 'yes', 'auto-aof-rewrite-percentage': '77' } } });
-    backups = new AofBackups(house.repository.store);
+    backups = house.repository.aof({ instance: 'main', shard: '0' });
     await house.ask('EVAL', "for i=1,300 do redis.call('SET', 'session:'..i, 'token', 'EX', 86400) end", '0');
     await house.ask('BGREWRITEAOF');
     await house.ask('SET', 'cart:1', 'in the log');
@@ -30,7 +30,7 @@ describe('A backup of the append-only log', function () {
     const { code, stdout, stderr } = await house.command('backup', '--aof');
     assert.equal(code, 0, stderr);
     assert.match(stdout, /^stored the log of main as AOF backup \d{8}T\d{6}Z: 2 files, .+ as .+, 300 keys in its base, in /);
-    const [manifest] = await backups.list('main');
+    const [manifest] = await backups.list();
     assert.equal(manifest?.base?.census.classes.find(({ name }) => name === 'sessions')?.keys, 300);
     assert.match((await house.command('list')).stdout, /^AOF backup +age +log +stored +Redis +reason\n\d{8}T\d{6}Z .+ manual$/m);
     const shown = await house.command('show', manifest?.backupId ?? '');
@@ -51,13 +51,13 @@ describe('A backup of the append-only log', function () {
   });
 
   it('puts back its setting and removes its links when its worker is killed in the middle, and ends right', async () => {
-    const count = (await backups.list('main')).length;
+    const count = (await backups.list()).length;
     const doomed = await house.startDoomedWorker('after:storeAof');
     const running = house.command('backup', '--aof');
     await doomed.met;
     const { code, stderr } = await running;
     assert.equal(code, 0, stderr);
-    assert.equal((await backups.list('main')).length, count + 1);
+    assert.equal((await backups.list()).length, count + 1);
     assert.equal(await percentage(), '77');
     assert.deepEqual(pins(), []);
   });

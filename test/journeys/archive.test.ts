@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ArchiveStatus } from '../../model/archiving.ts';
 import { openRedis } from '../../redis/client.ts';
-import { Archive } from '../../repository/archive/archive.ts';
+import type { Archive } from '../../repository/archive/archive.ts';
 import { House } from '../support/house.ts';
 import { freePort } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
@@ -15,7 +15,7 @@ describe('The continuous log of a Redis', function () {
       redis: { config: { appendonly: 'yes' } },
       instance: { archive: { segmentAge: '1s', restartDelay: '1s' } },
     });
-    archive = new Archive(house.repository.store, 'main');
+    archive = house.repository.archive({ instance: 'main', shard: '0' });
     await house.ask('SET', 'first', 'value');
   });
   after(() => house?.close());
@@ -36,7 +36,7 @@ describe('The continuous log of a Redis', function () {
       args: [{ instance: 'main' }],
     });
     await until(async () => (await archive.newestTimeline()) !== undefined, { what: 'a timeline' });
-    const [base] = await house.repository.list('main');
+    const [base] = await house.repository.snapshots({ instance: 'main', shard: '0' }).list();
     assert.equal(base?.reason, 'archive');
     assert.equal(base?.rdb.keys, 1);
     await house.ask('SET', 'second', 'value');

@@ -41,7 +41,9 @@ describe('A snapshot and back from it', function () {
         assert.equal(report.exact, true);
         assert.equal(await house.ask('DBSIZE'), KEYS);
         assert.equal(await house.ask('EXISTS', 'written:later'), 0);
-        const safety = (await house.repository.list('main')).find(({ reason }) => reason === 'safety');
+        const safety = (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).find(
+          ({ reason }) => reason === 'safety',
+        );
         assert.equal(safety?.backupId, report.safetyBackupId);
         assert.equal(safety?.rdb.keys, 1);
         assert.ok(report.keptAside);

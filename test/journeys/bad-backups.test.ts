@@ -22,7 +22,7 @@ describe('A bad backup is refused, and Redis was never touched:', function () {
     const random = 'redis.sha1hex(i)..struct.pack(">dd", math.random(), math.random())';
     await house.ask('EVAL', `for i=1,${KEYS} do redis.call('SET', 'cache:'..i, ${random}) end`, '0');
     await house.backup();
-    const [manifest] = await house.repository.list('main');
+    const [manifest] = await house.repository.snapshots({ instance: 'main', shard: '0' }).list();
     if (!manifest) throw new Error('the backup of the set-up is not there');
     rdb = await bytesOf(await openRdbStream(house.redis.connection));
     forger = new Forger(house.repository, join(house.dir, 'backups'), manifest);

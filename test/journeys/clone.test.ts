@@ -32,8 +32,10 @@ describe('A clone of the data as it was', function () {
     const expiry = ['PXAT', `${flagsOverAt}`] as const;
     await house.ask('SET', 'flag:in-the-base', 'on', ...expiry);
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
-    backupId = (await house.repository.list('main'))[0]?.backupId ?? '';
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
+    backupId = (await house.repository.snapshots({ instance: 'main', shard: '0' }).list())[0]?.backupId ?? '';
     await house.ask('SET', 'flag:in-the-log', 'on', ...expiry);
     await house.ask('SET', 'session:in-the-log', 'token', 'EX', '86400');
     await house.ask('FLUSHALL');
@@ -182,7 +184,7 @@ describe('A clone of the data as it was', function () {
     const directory = join(house.dir, 'interrupted');
     const { child, exit, said } = spawned(
       '--at',
-      (await house.repository.list('main')).at(-1)?.backupId ?? '',
+      (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).at(-1)?.backupId ?? '',
       '--directory',
       directory,
     );
@@ -195,7 +197,7 @@ describe('A clone of the data as it was', function () {
 
   it('is removed by --stop when it was killed before its Redis ran, and nobody else is', async () => {
     const directory = join(house.dir, 'killed');
-    const large = (await house.repository.list('main')).at(-1)?.backupId ?? ''; // of the test before
+    const large = (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).at(-1)?.backupId ?? ''; // of the test before
     const { child, exit } = spawned('--at', large, '--directory', directory);
     await until(() => existsSync(join(directory, '.redis-backup-clone.json')), { what: 'its directory is marked' });
     child.kill('SIGSTOP');

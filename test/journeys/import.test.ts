@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RestoreReport } from '../../model/operations.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
-import { readOwner } from '../../repository/owner.ts';
 import { House } from '../support/house.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
@@ -48,7 +46,7 @@ describe('Data that somebody has in hand', function () {
       await redis.stop();
       const { kind, backupId } = await imported(join(redis.dir, 'appendonly.aof'));
       assert.equal(kind, 'aof');
-      assert.equal((await readOwner(house.repository.store, 'main'))?.address, `127.0.0.1:${house.redis.port}`); // claimed
+      assert.equal((await house.repository.ownership('main').read())?.address, `127.0.0.1:${house.redis.port}`); // claimed
       await restored('--aof-backup', backupId);
       assert.equal(await digest(), wanted);
       const snapshot = await imported(join(redis.dir, 'dump.rdb'));
@@ -84,11 +82,11 @@ describe('Data that somebody has in hand', function () {
   it('is refused by name for a command that a log must not have, and nothing is stored', async () => {
     const path = join(house.dir, 'evil.aof');
     writeFileSync(path, '*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$3\r\ndir\r\n$4\r\n/etc\r\n');
-    const count = (await new AofBackups(house.repository.store).list('main')).length;
+    const count = (await house.repository.aof({ instance: 'main', shard: '0' }).list()).length;
     const { code, stderr } = await house.command('import', path);
     assert.equal(code, 25);
     assert.match(stderr, /CONFIG/);
-    assert.equal((await new AofBackups(house.repository.store).list('main')).length, count);
+    assert.equal((await house.repository.aof({ instance: 'main', shard: '0' }).list()).length, count);
     assert.equal((await house.command('import', join(house.dir, 'backups'))).code, 2);
   });
 });

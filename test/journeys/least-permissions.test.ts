@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import type { RestoreReport } from '../../model/operations.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { openRedis } from '../../redis/client.ts';
-import { Archive } from '../../repository/archive/archive.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';
 import { Attempts } from '../support/refusals.ts';
@@ -57,7 +56,7 @@ describe('A user with the least permissions, over TLS,', function () {
 
   it('takes a backup with those of a backup, and cannot read a key', async () => {
     await attempts.backup('backup');
-    const [manifest] = await house.repository.list('backup');
+    const [manifest] = await house.repository.snapshots({ instance: 'backup', shard: '0' }).list();
     assert.equal(manifest?.rdb.keys, KEYS);
     const { host, port, tls } = house.redis.connection;
     using client = await openRedis({ host, port, tls, username: 'backup', password: 'secret' });
@@ -102,8 +101,11 @@ describe('A user with the least permissions, over TLS,', function () {
     await house.ask('ACL', 'LOG', 'RESET');
     const { code, stderr } = await house.command('archive', 'archive');
     assert.equal(code, 0, stderr);
-    await until(async () => (await house.repository.list('archive')).length === 1, { what: 'the base of the log', seconds: 90 });
-    const archive = new Archive(house.repository.store, 'archive');
+    await until(async () => (await house.repository.snapshots({ instance: 'archive', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+      seconds: 90,
+    });
+    const archive = house.repository.archive({ instance: 'archive', shard: '0' });
     await until(async () => (await archive.newestTimeline()) !== undefined, { what: 'a timeline', seconds: 90 });
     const stored = async () => {
       const timeline = await archive.newestTimeline();

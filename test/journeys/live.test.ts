@@ -19,7 +19,9 @@ describe('A live restore', function () {
     });
     await house.ask('DEBUG', 'POPULATE', `${KEYS}`, 'cache', '100');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
   });
   after(() => house?.close());
 
@@ -105,10 +107,10 @@ describe('A live restore', function () {
   it('plans: what clients will feel, and each condition that is not met', async () => {
     const plan = await house.command('restore', '--strategy', 'live', '--plan');
     assert.equal(plan.code, 0, plan.stderr);
-    const pinned = await house.repository.pins('main');
+    const pinned = await house.repository.pins({ instance: 'main', shard: '0' }).list();
     assert.ok(pinned.some(({ reason }) => /restore plan/.test(reason)));
     await house.command('restore', '--strategy', 'live', '--plan');
-    const again = await house.repository.pins('main');
+    const again = await house.repository.pins({ instance: 'main', shard: '0' }).list();
     assert.equal(again.length, pinned.length, 'a plan that is looked at again is no other pin');
     assert.match(plan.stdout, /Reads are served from the old data all the time\. Writes get READONLY for about \d+ s/);
     await house.ask('CONFIG', 'SET', 'masterauth', 'somebody-elses');

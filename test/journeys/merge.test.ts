@@ -38,8 +38,10 @@ describe('A selective restore', function () {
     const shortEndsAt = Date.now() + 4_000;
     await house.ask('SET', 'session:short', 'old', 'PXAT', `${shortEndsAt}`);
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
-    backupId = (await house.repository.list('main'))[0]?.backupId ?? '';
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
+    backupId = (await house.repository.snapshots({ instance: 'main', shard: '0' }).list())[0]?.backupId ?? '';
     await house.ask('DEL', 'session:1'); // signed out
     await house.ask('SET', 'session:new', 'old', 'EX', '86400');
     await house.ask('FLUSHALL');

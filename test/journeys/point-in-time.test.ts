@@ -16,7 +16,9 @@ describe('A restore to a moment of the log', function () {
     });
     await house.ask('EVAL', "for i=1,500 do redis.call('SET', 'session:'..i, 'token'..i, 'EX', 86400) end", '0');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
   });
   after(() => house?.close());
 
@@ -58,10 +60,15 @@ describe('A restore to a moment of the log', function () {
   });
 
   it('lets the archiver come back, on a new timeline with a base of its own', async () => {
-    await until(async () => (await house.repository.list('main')).filter(({ reason }) => reason === 'archive').length === 2, {
-      seconds: 40,
-      what: 'the second base',
-    });
+    await until(
+      async () =>
+        (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).filter(({ reason }) => reason === 'archive')
+          .length === 2,
+      {
+        seconds: 40,
+        what: 'the second base',
+      },
+    );
     await house.ask('SET', 'on-the-new-timeline', '1');
     const now = await digest(house);
     await until(async () => /lost if it failed now: 0/.test((await house.command('archive', '--status')).stdout), {

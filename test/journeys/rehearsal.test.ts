@@ -24,7 +24,9 @@ describe('A restore that is rehearsed', function () {
     });
     await fill('session');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
     await fill('new');
     wanted = await digest();
     await house.ask('FLUSHALL');

@@ -13,7 +13,9 @@ describe('The continuous log of a Redis whose redis.conf hides FLUSHALL', functi
     });
     await house.ask('SET', 'kept', 'value');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
   });
   after(() => house?.close());
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { readOwner } from '../../repository/owner.ts';
 import { House } from '../support/house.ts';
 
 const populate = (house: House, keys: number) => house.ask('DEBUG', 'POPULATE', String(keys), 'key', '10');
@@ -31,7 +30,8 @@ describe('One repository prefix for two environments', function () {
     for await (const { key } of production.repository.store.list('main/')) keys.push(key);
     return keys;
   };
-  const ids = async () => (await production.repository.list('main')).map(({ backupId }) => backupId);
+  const ids = async () =>
+    (await production.repository.snapshots({ instance: 'main', shard: '0' }).list()).map(({ backupId }) => backupId);
 
   it('belongs to the Redis that stored first: another stores nothing and deletes nothing, and both are named', async () => {
     const before = [await ids(), await objects()];
@@ -94,7 +94,7 @@ describe('One repository prefix for two environments', function () {
     });
     const { code, stderr } = await production.command('backup', 'main');
     assert.equal(code, 0, stderr);
-    const owner = await readOwner(production.repository.store, 'main');
+    const owner = await production.repository.ownership('main').read();
     assert.equal(owner?.host, 'renamed');
     assert.match(owner?.before[0]?.why ?? '', /run id/);
   });
@@ -104,7 +104,7 @@ describe('One repository prefix for two environments', function () {
     const { code, stdout, stderr } = await staging.command('adopt', 'main', '--why', 'staging goes live');
     assert.equal(code, 0, stderr);
     assert.match(stdout, /belong to main at .*, deployment staging, .* no longer to main at /);
-    assert.equal((await readOwner(staging.repository.store, 'main'))?.before.at(-1)?.why, 'staging goes live');
+    assert.equal((await staging.repository.ownership('main').read())?.before.at(-1)?.why, 'staging goes live');
     assert.equal((await staging.command('backup', 'main')).code, 0);
     assert.equal((await production.command('backup', 'main')).code, 37);
   });

@@ -15,7 +15,9 @@ describe('A restore after which much less would be there', function () {
     });
     await house.ask('EVAL', `for i=1,${SESSIONS} do redis.call('SET', 'session:'..i, 'token'..i, 'EX', 86400) end`, '0');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
     await house.ask('FLUSHALL');
     await until(async () => (await house.command('find-destructive')).stdout.includes('FLUSHALL'), { what: 'it is in the log' });
   });
@@ -89,7 +91,9 @@ describe('A log that nobody has tried', function () {
     });
     await house.ask('EVAL', `for i=1,${SESSIONS} do redis.call('SET', 'session:'..i, 'token'..i) end`, '0');
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
   });
   after(() => house?.close());
 
@@ -129,7 +133,9 @@ describe('A restore of what the log itself had filled, and taken away', function
     });
     await house.ask('SET', 'k', '1'); // the base has no more
     assert.equal((await house.command('archive')).code, 0);
-    await until(async () => (await house.repository.list('main')).length === 1, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length === 1, {
+      what: 'the base of the log',
+    });
     await house.ask('EVAL', `for i=1,${SESSIONS} do redis.call('SET', 'session:'..i, 'token'..i, 'EX', 86400) end`, '0');
     await house.ask('FLUSHALL');
     await house.ask('SET', 'session:new', '1');

@@ -6,14 +6,14 @@ import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { BackupResult, RetentionResult } from '../../model/operations.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
-import { AofBackups } from '../../repository/aof-backups.ts';
-import { Baselines } from '../../repository/baselines.ts';
 import { bytesOf } from '../redis/support/bytes-of.ts';
 import { Forger } from '../support/forged-backups.ts';
 import { House } from '../support/house.ts';
 import { listed, objectsOf } from '../support/stored-backups.ts';
 
 const HOUR_MS = 3_600_000;
+
+const MAIN = { instance: 'main', shard: '0' };
 
 describe('Retention', function () {
   this.timeout(180_000);
@@ -27,7 +27,7 @@ describe('Retention', function () {
     house = await House.open({ instance: { retention: { keepLast: 2, keepWithin: '1m' }, recovery } });
     await house.ask('SET', 'a', '1');
     await house.backup();
-    const [manifest] = await house.repository.list('main');
+    const [manifest] = await house.repository.snapshots(MAIN).list();
     if (!manifest) throw new Error('the backup of the set-up is not there');
     original = manifest;
     rdb = await bytesOf(await openRdbStream(house.redis.connection));
@@ -35,7 +35,7 @@ describe('Retention', function () {
   });
   after(() => house?.close());
   beforeEach(async () => {
-    for (const backupId of await listed(house)) await house.repository.deleteSnapshot({ instance: 'main', shard: '0', backupId });
+    for (const backupId of await listed(house)) await house.repository.snapshots(MAIN).delete(backupId);
     // Two tests within a second forge backups of the same id: a pin of the one would hold that of the other.
     for await (const { key } of house.repository.store.list('main/0/pins/')) await house.repository.store.delete(key);
   });
@@ -54,7 +54,7 @@ describe('Retention', function () {
   };
   const idsOf = (listing: { backupId: string }[]) => listing.map(({ backupId }) => backupId);
   const pin = (backupId: string, untilMs: number) =>
-    house.repository.pin({ instance: 'main', shard: '0', backupId }, { planId: `test-${untilMs}`, untilMs, reason: 'a test' });
+    house.repository.pins(MAIN).put({ backupId, planId: `test-${untilMs}`, untilMs, reason: 'a test' });
 
   it('says with a dry run what it would delete, and deletes nothing', async () => {
     const [old, older, ...newest] = await backupsOf(30, 24, 18, 12);
@@ -89,7 +89,7 @@ describe('Retention', function () {
     truncateSync(join(house.dir, 'backups/main/0/snapshots', emptied, 'dump.rdb.zst'));
     await house.repository.store.delete(`main/0/snapshots/${gone}/dump.rdb.zst`);
     assert.deepEqual((await apply()).removed, []);
-    const { manifests, problems } = await house.repository.listWithProblems('main');
+    const { manifests, problems } = await house.repository.snapshots(MAIN).listWithProblems();
     assert.deepEqual(
       [idsOf(manifests), idsOf(problems)],
       [
@@ -146,7 +146,7 @@ describe('Retention', function () {
   });
 
   it('keeps copies of append-only logs by the same rules, counted for themselves', async () => {
-    const backups = new AofBackups(house.repository.store);
+    const backups = house.repository.aof(MAIN);
     const { software, server, replication } = original;
     const ids: string[] = [];
     for (const hours of [30, 24, 18]) {
@@ -163,12 +163,12 @@ describe('Retention', function () {
     }
     const { removed } = await apply();
     assert.deepEqual(idsOf(removed), ids.slice(0, 1));
-    assert.deepEqual(idsOf(await backups.list('main')), ids.slice(1));
-    for (const backupId of ids) await backups.delete({ instance: 'main', shard: '0', backupId });
+    assert.deepEqual(idsOf(await backups.list()), ids.slice(1));
+    for (const backupId of ids) await backups.delete(backupId);
   });
 
   it('forgets after two weeks the hit rate that each scheduled backup remembers', async () => {
-    const baselines = new Baselines(house.repository.store, 'main');
+    const baselines = house.repository.baselines(MAIN);
     await house.backup({ reason: 'manual' });
     assert.deepEqual(await baselines.list(), []); // somebody waits for it
     await house.backup({ reason: 'scheduled' });

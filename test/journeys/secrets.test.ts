@@ -35,7 +35,9 @@ describe('A secret', function () {
     await house.ask('SET', 'session:1', 'token', 'EX', '3600');
     await run('check', '--json');
     await ran('archive');
-    await until(async () => (await house.repository.list('main')).length > 0, { what: 'the base of the log' });
+    await until(async () => (await house.repository.snapshots({ instance: 'main', shard: '0' }).list()).length > 0, {
+      what: 'the base of the log',
+    });
     await ran('backup', '--json');
     await ran('restore', '--yes', '--json');
     await ran('restore', '--strategy', 'live', '--yes', '--json');

@@ -9,9 +9,11 @@ import { promisify } from 'node:util';
 import type { AofManifest } from '../../model/aof-manifest.ts';
 import { pinAof } from '../../redis/aof/copy.ts';
 import { readFilePart } from '../../redis/aof/part.ts';
-import { type AofBackupRef, AofBackups } from '../../repository/aof-backups.ts';
+import { AofBackups } from '../../repository/aof-backups.ts';
 import { checkAofBackupManifest, formatAofBackupManifest, parseAofBackupManifest } from '../../repository/aof-manifest.ts';
+import type { BackupRef } from '../../repository/layout.ts';
 import { openStore } from '../../repository/open-store.ts';
+import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { sweep } from '../../repository/sweep.ts';
 import { findBinary } from '../support/binaries.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
@@ -20,7 +22,7 @@ import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
 import { sampleManifest } from './sample-manifest.ts';
 
 const DOCUMENT = join(import.meta.dirname, '../../docs/repository-format.md');
-const REF: AofBackupRef = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
+const REF: BackupRef = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
 const BASE = Buffer.from(`REDIS0010${randomBytes(200_000).toString('hex')}`);
 const INCR = Buffer.from('*1\r\n$4\r\nPING\r\n');
 const FILES = [
@@ -40,18 +42,20 @@ const manifestOf = (parts: Partial<AofManifest>): AofManifest => {
 
 describe('AOF backups', () => {
   let directory: string;
+  let store: ObjectStore;
   let backups: AofBackups;
   const path = (key: string) => join(directory, key);
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'redis-backup-aof-backups-'));
-    backups = new AofBackups(openStore({ kind: 'file', directory }));
+    store = openStore({ kind: 'file', directory });
+    backups = new AofBackups(store, REF);
   });
   afterEach(async () => {
-    backups.store.close();
+    store.close();
     await rm(directory, { recursive: true });
   });
 
-  const backUp = async (ref: AofBackupRef = REF): Promise<AofManifest> => {
+  const backUp = async (ref: BackupRef = REF): Promise<AofManifest> => {
     const files: AofManifest['files'] = [];
     for (const { body, ...file } of FILES) {
       const stored = await backups.writeFile(ref, file, bytes(body));
@@ -68,7 +72,7 @@ describe('AOF backups', () => {
     const names = ['appendonly.aof.2.base.rdb.zst', 'appendonly.aof.3.incr.aof.zst', 'incr-2.zst', 'manifest.json'];
     const folder = 'main/0/aof/20260214T060000Z/';
     assert.deepEqual(
-      await keysOf(backups.store, folder),
+      await keysOf(store, folder),
       names.map((name) => folder + name),
     );
     await refuses(collect(backups.openFile(manifest, '../x')), 'INPUT_INVALID', /has no file/);
@@ -76,21 +80,21 @@ describe('AOF backups', () => {
 
   it('are there from their manifest on, and not before', async () => {
     await backups.writeFile(REF, FILES[0], bytes(BASE));
-    assert.deepEqual(await backups.list('main'), []);
-    assert.equal(await backups.isTaken(REF), true);
+    assert.deepEqual(await backups.list(), []);
+    assert.equal(await backups.isTaken(REF.backupId), true);
     await refuses(backups.writeFile(REF, FILES[0], bytes(BASE)), 'OBJECT_EXISTS');
     const other = { ...REF, backupId: '20260214T070000Z' };
     const manifest = await backUp(other);
-    assert.deepEqual(await backups.list('main'), [manifest]);
-    assert.deepEqual(await backups.readManifest(other), manifest);
+    assert.deepEqual(await backups.list(), [manifest]);
+    assert.deepEqual(await backups.read(other.backupId), manifest);
     await backups.publish(manifest); // again: its answer was lost
     await refuses(backups.publish({ ...manifest, reason: 'safety' }), 'OBJECT_EXISTS');
-    await refuses(backups.readManifest(REF), 'BACKUP_MISSING');
+    await refuses(backups.read(REF.backupId), 'BACKUP_MISSING');
   });
 
   it('are never published without their data', async () => {
     await assert.rejects(backups.writeFile(REF, FILES[0], cutShort('REDIS')), /connection lost/);
-    assert.equal(await backups.isTaken(REF), false);
+    assert.equal(await backups.isTaken(REF.backupId), false);
     const stored = await backups.writeFile(REF, FILES[0], bytes(BASE));
     const file = { name: 'a', type: 'base', seq: 1, bytes: BASE.length, stored } as const;
     const missing = { ...file, stored: { ...stored, file: 'missing.zst' } };
@@ -122,7 +126,7 @@ describe('AOF backups', () => {
       await writeFile(path(`main/0/aof/20260214T${hour}0000Z/manifest.json`), text);
     }
     await mkdir(path('main/0/aof/notes'));
-    const { manifests, problems } = await backups.listWithProblems('main');
+    const { manifests, problems } = await backups.listWithProblems();
     assert.deepEqual(manifests, [good]);
     assert.deepEqual(
       problems.map(({ backupId, error }) => [backupId, error.code]),
@@ -140,32 +144,32 @@ describe('AOF backups', () => {
     const last = (manifest: AofManifest) => path(`main/0/aof/${manifest.backupId}/${manifest.files.at(-1)?.stored.file}`);
     await truncate(last(cut), 0);
     await rm(last(gone));
-    const { manifests, problems } = await backups.listWithProblems('main');
+    const { manifests, problems } = await backups.listWithProblems();
     assert.deepEqual(manifests, [good]);
     assert.deepEqual(
       problems.map(({ backupId, error }) => [backupId, error.code]),
       [cut, gone].map(({ backupId }) => [backupId, 'BACKUP_CORRUPT']),
     );
-    await refuses(backups.readManifest(cut), 'BACKUP_CORRUPT', /has 0 bytes/);
+    await refuses(backups.read(cut.backupId), 'BACKUP_CORRUPT', /has 0 bytes/);
   });
 
   it('are deleted as a whole, and what never became one is swept', async () => {
     await backUp();
-    await backups.delete(REF);
-    await backups.delete(REF);
-    assert.deepEqual(await keysOf(backups.store, ''), []);
+    await backups.delete(REF.backupId);
+    await backups.delete(REF.backupId);
+    assert.deepEqual(await keysOf(store, ''), []);
     const kept = await backUp({ ...REF, backupId: '20260214T070000Z' });
     await backups.writeFile(REF, FILES[0], bytes(BASE));
     const folder = path('main/0/aof/20260214T060000Z');
     const old = new Date(Date.now() - 48 * 3600_000);
     for (const name of await readdir(folder)) await utimes(join(folder, name), old, old);
-    const swept = await sweep(backups.store, 'main', '0', { olderThanMs: 24 * 3600_000 });
+    const swept = await sweep(store, REF, { olderThanMs: 24 * 3600_000 });
     assert.deepEqual(
       swept.map(({ why }) => why),
       ['no manifest'],
     );
     assert.equal(existsSync(join(folder, 'appendonly.aof.2.base.rdb.zst')), false);
-    assert.deepEqual(await backups.list('main'), [kept]);
+    assert.deepEqual(await backups.list(), [kept]);
   });
 });
 
@@ -235,7 +239,7 @@ describe('docs/repository-format.md on AOF backups', () => {
     it(`recovers the log of ${binary.label} without this software`, async () => {
       const directory = await mkdtemp(join(tmpdir(), 'redis-backup-aof-document-'));
       await using _ = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true }) };
-      const backups = new AofBackups(openStore({ kind: 'file', directory }));
+      const backups = new AofBackups(openStore({ kind: 'file', directory }), REF);
       {
         await using redis = await startRedis({ binary: binary.path, config: { appendonly: 'yes' } });
         for (let i = 0; i < 100; i++) await redis.command('SET', `session:${i}`, 'value');

@@ -36,7 +36,7 @@ describe('What is remembered of a Redis', () => {
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'redis-backup-baselines-'));
     store = openStore({ kind: 'file', directory: root });
-    baselines = new Baselines(store, 'main');
+    baselines = new Baselines(store, { instance: 'main', shard: '0' });
   });
   afterEach(() => rm(root, { recursive: true }));
 
@@ -51,7 +51,7 @@ describe('What is remembered of a Redis', () => {
   it('is read as it was written, oldest first, and only of the time that is asked for', async () => {
     assert.deepEqual(await baselines.list(), []);
     for (const hours of [1, 30, 6]) await baselines.write(baseline(hours));
-    await new Baselines(store, 'other').write(baseline(2, { instance: 'other' }));
+    await new Baselines(store, { instance: 'other', shard: '0' }).write(baseline(2, { instance: 'other' }));
     assert.deepEqual(await baselines.list(), [baseline(30), baseline(6), baseline(1)]);
     assert.deepEqual(await baselines.list({ sinceMs: NOON - 6.5 * HOUR }), [baseline(6), baseline(1)]);
   });

@@ -12,8 +12,8 @@ import { parseBaseline } from '../../repository/baselines.ts';
 import { ownerKey, pinKey, timelineIdOf } from '../../repository/layout.ts';
 import { parseManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
-import { readOwner } from '../../repository/owner.ts';
-import { readPins } from '../../repository/pins.ts';
+import { Ownership } from '../../repository/owner.ts';
+import { Pins } from '../../repository/pins.ts';
 import { Repository } from '../../repository/repository.ts';
 import { textBody } from '../../repository/small-objects.ts';
 import { findBinary } from '../support/binaries.ts';
@@ -92,11 +92,12 @@ describe('docs/repository-format.md', () => {
   const backUp = async (location: StoreLocation): Promise<SnapshotManifest> => {
     const repository = new Repository(openStore(location));
     const { instance, shard, backupId, rdb } = sampleManifest();
+    const snapshots = repository.snapshots({ instance, shard });
     const original = createReadStream(join(directory, 'original.rdb'));
-    const stored = await repository.writeSnapshot({ instance, shard, backupId }, original);
+    const stored = await snapshots.write({ instance, shard, backupId }, original);
     const replication = { replid: '8371b4fb1155b71f4a04d3e1bc3e18c4a990aeeb', offset: 5000 };
     const manifest = sampleManifest({ stored, replication, rdb: { ...rdb, bytes: original.bytesRead, keys: KEYS } });
-    await repository.publish(manifest);
+    await snapshots.publish(manifest);
     repository.close();
     return manifest;
   };
@@ -145,11 +146,11 @@ describe('docs/repository-format.md', () => {
     const pin = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
     await store.put(pinKey(pin, 'restore/main'), textBody(`${await block('pin')}\n`));
     assert.deepEqual(
-      (await readPins(store, 'main', '0')).map(({ planId }) => planId),
+      (await new Pins(store, pin).list()).map(({ planId }) => planId),
       ['restore/main'],
     );
     await store.put(ownerKey('main'), textBody(`${await block('owner')}\n`));
-    assert.equal((await readOwner(store, 'main'))?.address, '10.0.0.5:6379');
+    assert.equal((await new Ownership(store, 'main').read())?.address, '10.0.0.5:6379');
   });
 
   it('recovers a snapshot from a directory without this software', async () => {
@@ -189,7 +190,7 @@ describe('docs/repository-format.md', () => {
     const root = join(directory, 'with-log');
     await mkdir(root);
     const manifest = await backUp({ kind: 'file', directory: root });
-    const archive = new Archive(openStore({ kind: 'file', directory: root }), 'main');
+    const archive = new Archive(openStore({ kind: 'file', directory: root }), { instance: 'main', shard: '0' });
     const { timelineId, last } = await archiveWrites(archive, manifest);
     const [segment] = await archive.segments(timelineId);
     assert.ok(segment && !segment.compacted);

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import type { SnapshotManifest } from '../../model/manifest.ts';
-import { ownerKey, pinKey } from '../../repository/layout.ts';
+import { type BackupRef, ownerKey, pinKey } from '../../repository/layout.ts';
 import { formatManifest } from '../../repository/manifest.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
-import { claimOwner, readOwner } from '../../repository/owner.ts';
-import { Repository, type SnapshotRef, type StoredObject } from '../../repository/repository.ts';
+import { Repository } from '../../repository/repository.ts';
 import { readText } from '../../repository/small-objects.ts';
+import type { StoredObject } from '../../repository/snapshots.ts';
 import type { ObjectInfo } from '../../repository/stores/object-store.ts';
 import { startHttpFaultProxy } from '../support/fault-proxy.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
@@ -35,18 +35,18 @@ function itIsARepository(place: () => Place): void {
   });
   afterEach(() => repository.close());
 
-  const refAt = (hour: number, instance = 'main'): SnapshotRef => ({
+  const refAt = (hour: number, instance = 'main'): BackupRef => ({
     instance,
     shard: '0',
     backupId: backupIdAt(Date.UTC(2026, 1, 14, hour)),
   });
-  const manifestOf = (ref: SnapshotRef, stored: StoredObject): SnapshotManifest => {
+  const manifestOf = (ref: BackupRef, stored: StoredObject): SnapshotManifest => {
     const sample = sampleManifest({ ...ref, stored });
     return { ...sample, rdb: { ...sample.rdb, bytes: rdb.length } };
   };
-  const backUp = async (ref: SnapshotRef): Promise<SnapshotManifest> => {
-    const manifest = manifestOf(ref, await repository.writeSnapshot(ref, bytes(rdb)));
-    await repository.publish(manifest);
+  const backUp = async (ref: BackupRef): Promise<SnapshotManifest> => {
+    const manifest = manifestOf(ref, await repository.snapshots(ref).write(ref, bytes(rdb)));
+    await repository.snapshots(manifest).publish(manifest);
     return manifest;
   };
 
@@ -54,7 +54,9 @@ function itIsARepository(place: () => Place): void {
     const ref = refAt(1);
     const written: { rawBytes: number; storedBytes: number }[] = [];
     const spool = { directory: tmpdir(), maxBytes: 1_000_000 };
-    const stored = await repository.writeSnapshot(ref, bytes(rdb), { spool, onProgress: (progress) => written.push(progress) });
+    const stored = await repository
+      .snapshots(ref)
+      .write(ref, bytes(rdb), { spool, onProgress: (progress) => written.push(progress) });
     assert.deepEqual(written.at(-1), { rawBytes: rdb.length, storedBytes: stored.bytes });
     assert.equal(
       stored.sha256,
@@ -62,55 +64,58 @@ function itIsARepository(place: () => Place): void {
         .update(await readFile(place().path(keyOf(ref, stored.file))))
         .digest('hex'),
     );
-    await repository.verifyStored(ref, stored);
     const manifest = manifestOf(ref, stored);
-    await repository.publish(manifest);
-    assert.deepEqual(await repository.readManifest(ref), manifest);
+    await repository.snapshots(ref).verify(manifest);
+    await repository.snapshots(manifest).publish(manifest);
+    assert.deepEqual(await repository.snapshots(ref).read(ref.backupId), manifest);
     const read: { rawBytes: number; storedBytes: number }[] = [];
-    const back = await collect(repository.openSnapshot(manifest, { onProgress: (progress) => read.push(progress) }));
+    const back = await collect(repository.snapshots(manifest).open(manifest, { onProgress: (progress) => read.push(progress) }));
     assert.ok(rdb.equals(back));
     assert.deepEqual(read.at(-1), { rawBytes: rdb.length, storedBytes: stored.bytes });
   });
 
   it('does not know a snapshot before its manifest is there', async () => {
     const ref = refAt(2, 'unfinished');
-    const stored = await repository.writeSnapshot(ref, bytes(rdb));
-    assert.deepEqual(await repository.list('unfinished'), []);
-    await refuses(repository.readManifest(ref), 'BACKUP_MISSING', /has no backup 20260214T020000Z of unfinished/);
-    assert.equal(await repository.isTaken(ref), true);
-    await repository.publish(manifestOf(ref, stored));
-    assert.equal((await repository.list('unfinished')).length, 1);
+    const stored = await repository.snapshots(ref).write(ref, bytes(rdb));
+    assert.deepEqual(await repository.snapshots({ instance: 'unfinished', shard: '0' }).list(), []);
+    await refuses(repository.snapshots(ref).read(ref.backupId), 'BACKUP_MISSING', /has no backup 20260214T020000Z of unfinished/);
+    assert.equal(await repository.snapshots(ref).isTaken(ref.backupId), true);
+    await repository.snapshots(ref).publish(manifestOf(ref, stored));
+    assert.equal((await repository.snapshots({ instance: 'unfinished', shard: '0' }).list()).length, 1);
   });
 
   it('publishes the same manifest twice, and never another one', async () => {
     const manifest = await backUp(refAt(3));
-    await repository.publish(manifest);
-    await refuses(repository.publish({ ...manifest, reason: 'manual' }), 'OBJECT_EXISTS');
-    assert.equal((await repository.readManifest(manifest)).reason, 'scheduled');
+    await repository.snapshots(manifest).publish(manifest);
+    await refuses(repository.snapshots(manifest).publish({ ...manifest, reason: 'manual' }), 'OBJECT_EXISTS');
+    assert.equal((await repository.snapshots(manifest).read(manifest.backupId)).reason, 'scheduled');
   });
 
   it('publishes no manifest whose object is not there, or cut', async () => {
     const ref = refAt(4);
     const nothing = { file: 'dump.rdb.zst', bytes: 10, sha256: 'a'.repeat(64), compression: 'zstd' as const };
-    await refuses(repository.publish(manifestOf(ref, nothing)), 'OBJECT_MISSING');
-    const stored = await repository.writeSnapshot(ref, bytes(rdb));
-    await refuses(repository.publish(manifestOf(ref, { ...stored, bytes: stored.bytes + 1 })), 'BACKUP_CORRUPT');
-    await refuses(repository.publish({ ...manifestOf(ref, stored), instance: 'Not a name' }), 'INPUT_INVALID');
-    await refuses(repository.readManifest(ref), 'BACKUP_MISSING');
+    await refuses(repository.snapshots(ref).publish(manifestOf(ref, nothing)), 'OBJECT_MISSING');
+    const stored = await repository.snapshots(ref).write(ref, bytes(rdb));
+    await refuses(repository.snapshots(ref).publish(manifestOf(ref, { ...stored, bytes: stored.bytes + 1 })), 'BACKUP_CORRUPT');
+    await refuses(repository.snapshots(ref).publish({ ...manifestOf(ref, stored), instance: 'Not a name' }), 'INPUT_INVALID');
+    await refuses(repository.snapshots(ref).read(ref.backupId), 'BACKUP_MISSING');
   });
 
   it('never overwrites a snapshot', async () => {
     const manifest = await backUp(refAt(5));
-    await refuses(repository.writeSnapshot(manifest, bytes('other')), 'OBJECT_EXISTS');
-    assert.ok(rdb.equals(await collect(repository.openSnapshot(manifest))));
+    await refuses(repository.snapshots(manifest).write(manifest, bytes('other')), 'OBJECT_EXISTS');
+    assert.ok(rdb.equals(await collect(repository.snapshots(manifest).open(manifest))));
   });
 
   it('leaves nothing of an RDB that was cut short or cancelled', async () => {
     const ref = refAt(6, 'cut');
-    await assert.rejects(repository.writeSnapshot(ref, cutShort(rdb)), /connection lost/);
+    await assert.rejects(repository.snapshots(ref).write(ref, cutShort(rdb)), /connection lost/);
     const spool = { directory: tmpdir(), maxBytes: 1_000_000 };
-    await assert.rejects(repository.writeSnapshot(ref, cutShort(rdb), { spool }), /connection lost/);
-    await assert.rejects(repository.writeSnapshot(ref, bytes(rdb), { signal: AbortSignal.abort(new Error('enough')) }), /enough/);
+    await assert.rejects(repository.snapshots(ref).write(ref, cutShort(rdb), { spool }), /connection lost/);
+    await assert.rejects(
+      repository.snapshots(ref).write(ref, bytes(rdb), { signal: AbortSignal.abort(new Error('enough')) }),
+      /enough/,
+    );
     assert.deepEqual(await keysOf(repository.store, 'cut/'), []);
   });
 
@@ -122,7 +127,7 @@ function itIsARepository(place: () => Place): void {
     await bad(10, '');
     await bad(11, '{"formatVersion": 2}');
     await repository.store.put(`${instance}/0/snapshots/lost-and-found/x`, bytes('x'));
-    const { manifests, problems } = await repository.listWithProblems(instance);
+    const { manifests, problems } = await repository.snapshots({ instance, shard: '0' }).listWithProblems();
     assert.deepEqual(
       manifests.map(({ backupId }) => backupId.slice(9, 11)),
       ['07', '08', '09'],
@@ -131,9 +136,9 @@ function itIsARepository(place: () => Place): void {
       problems.map(({ error }) => error.code),
       ['MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN'],
     );
-    assert.deepEqual(await repository.list(instance), manifests);
+    assert.deepEqual(await repository.snapshots({ instance, shard: '0' }).list(), manifests);
     assert.deepEqual(await repository.shards(instance), ['0']);
-    assert.deepEqual(await repository.list('nobody'), []);
+    assert.deepEqual(await repository.snapshots({ instance: 'nobody', shard: '0' }).list(), []);
   });
 
   it('names a snapshot whose RDB is gone or was cut, though its manifest is whole, and lists the others', async () => {
@@ -147,7 +152,7 @@ function itIsARepository(place: () => Place): void {
       [emptied, ''],
     ] as const)
       await repository.store.put(keyOf(manifest, 'dump.rdb.zst'), bytes(body));
-    const { manifests, problems } = await repository.listWithProblems('incomplete');
+    const { manifests, problems } = await repository.snapshots({ instance: 'incomplete', shard: '0' }).listWithProblems();
     assert.deepEqual(manifests, [whole]);
     assert.deepEqual(
       problems.map(({ backupId, error }) => [backupId, error.code]),
@@ -155,7 +160,7 @@ function itIsARepository(place: () => Place): void {
     );
     assert.match(problems[0]?.error.message ?? '', /dump\.rdb\.zst has 5 bytes, the manifest says \d+$/);
     assert.match(problems[1]?.error.message ?? '', /dump\.rdb\.zst is not in the store, and the manifest names it$/);
-    await refuses(repository.readManifest(gone), 'BACKUP_CORRUPT', /is not in the store/);
+    await refuses(repository.snapshots(gone).read(gone.backupId), 'BACKUP_CORRUPT', /is not in the store/);
   });
 
   it('takes a snapshot that is published or deleted while the store is listed for what it is then', async () => {
@@ -163,127 +168,145 @@ function itIsARepository(place: () => Place): void {
     type List = (prefix: string) => AsyncIterable<ObjectInfo>;
     const listedBy = (list: List) => {
       const store = openStore(place().location);
-      return new Repository(Object.assign(store, { list })).listWithProblems('racing');
+      return new Repository(Object.assign(store, { list })).snapshots({ instance: 'racing', shard: '0' }).listWithProblems();
     };
     const andThen = (act: () => Promise<unknown>): List =>
       async function* (prefix) {
         yield* repository.store.list(prefix);
         await act();
       };
-    await repository.writeSnapshot(ref, bytes(rdb));
+    await repository.snapshots(ref).write(ref, bytes(rdb));
     const none = { manifests: [], problems: [] };
-    assert.deepEqual(await listedBy(andThen(() => repository.deleteSnapshot(ref))), none, 'an upload that is under way');
+    assert.deepEqual(
+      await listedBy(andThen(() => repository.snapshots(ref).delete(ref.backupId))),
+      none,
+      'an upload that is under way',
+    );
     assert.deepEqual(await listedBy(andThen(() => backUp(ref))), none, 'there was none when the list began');
     const passedBy: List = async function* (prefix) {
       for await (const object of repository.store.list(prefix)) if (!object.key.endsWith('.zst')) yield object;
     };
     const { manifests, problems } = await listedBy(passedBy);
     assert.deepEqual([manifests.length, problems], [1, []], 'its RDB came where the list had gone by');
-    assert.deepEqual(await listedBy(andThen(() => repository.deleteSnapshot(ref))), none, 'deleted meanwhile');
+    assert.deepEqual(await listedBy(andThen(() => repository.snapshots(ref).delete(ref.backupId))), none, 'deleted meanwhile');
   });
 
   it('gives each of many writers an id of its own, the next that is free', async () => {
     const place = { instance: 'claimed', shard: '0' };
     const takenAtMs = Date.UTC(2026, 1, 14, 6);
     await backUp({ ...place, backupId: backupIdAt(takenAtMs + 2000) });
-    const refs = await Promise.all(Array.from({ length: 6 }, () => repository.withClaim(place, takenAtMs, async (ref) => ref)));
+    const refs = await Promise.all(
+      Array.from({ length: 6 }, () => repository.snapshots(place).withClaim(takenAtMs, async (ref) => ref)),
+    );
     assert.deepEqual(
       refs.map(({ backupId }) => backupId).sort(),
       [0, 1, 3, 4, 5, 6].map((second) => backupIdAt(takenAtMs + second * 1000)),
     );
-    assert.equal((await repository.list('claimed')).length, 1, 'a claim is no backup');
-    await repository.sweep('claimed', '0', { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
+    assert.equal((await repository.snapshots({ instance: 'claimed', shard: '0' }).list()).length, 1, 'a claim is no backup');
+    await repository.sweep({ instance: 'claimed', shard: '0' }, { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
     assert.equal((await keysOf(repository.store, 'claimed/')).length, 2);
   });
 
   it('says by how much the clock of the store is another one', async () => {
     const offsets: number[] = [];
     const onClock = (offset: number) => offsets.push(offset);
-    await repository.writeSnapshot(refAt(19), bytes(rdb), { onClock });
-    await repository.writeSnapshot(refAt(20), bytes(rdb), { onClock, now: () => Date.now() + 60 * DAY_MS });
-    await repository.writeSnapshot(refAt(21), bytes(rdb), { onClock, now: () => Date.now() - 60 * DAY_MS });
+    await repository.snapshots(refAt(19)).write(refAt(19), bytes(rdb), { onClock });
+    await repository.snapshots(refAt(19)).write(refAt(20), bytes(rdb), { onClock, now: () => Date.now() + 60 * DAY_MS });
+    await repository.snapshots(refAt(19)).write(refAt(21), bytes(rdb), { onClock, now: () => Date.now() - 60 * DAY_MS });
     const days = offsets.map((offset) => Math.round(offset / DAY_MS) + 0);
     assert.deepEqual(days, [0, -60, 60]);
   });
 
   it('deletes the manifest first, and everything else after it', async () => {
     const manifest = await backUp(refAt(12, 'deleted'));
-    await repository.deleteSnapshot(manifest);
+    await repository.snapshots(manifest).delete(manifest.backupId);
     assert.deepEqual(await keysOf(repository.store, 'deleted/'), []);
-    await repository.deleteSnapshot(manifest);
+    await repository.snapshots(manifest).delete(manifest.backupId);
   });
 
   it('keeps pins until they end', async () => {
     const ref = refAt(13, 'pinned');
-    await repository.pin(ref, { planId: 'restore/main/1', untilMs: 1_000, reason: 'a plan' });
-    await repository.pin(ref, { planId: 'restore/main/1', untilMs: 2_000, reason: 'the same plan, later' });
-    await repository.pin(ref, { planId: 'b', untilMs: Date.now() + DAY_MS, reason: 'another' });
-    const pins = await repository.pins('pinned');
+    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'restore/main/1', untilMs: 1_000, reason: 'a plan' });
+    await repository
+      .pins(ref)
+      .put({ backupId: ref.backupId, planId: 'restore/main/1', untilMs: 2_000, reason: 'the same plan, later' });
+    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'b', untilMs: Date.now() + DAY_MS, reason: 'another' });
+    const pins = await repository.pins({ instance: 'pinned', shard: '0' }).list();
     assert.deepEqual(pins.map(({ planId, untilMs }) => [planId, untilMs < 3_000]).sort(), [
       ['b', false],
       ['restore/main/1', true],
     ]);
-    const swept = await repository.sweep('pinned', '0', { olderThanMs: DAY_MS });
+    const swept = await repository.sweep({ instance: 'pinned', shard: '0' }, { olderThanMs: DAY_MS });
     assert.deepEqual(
       swept.map(({ why }) => why),
       ['pin has ended'],
     );
     assert.deepEqual(
-      (await repository.pins('pinned')).map(({ planId }) => planId),
+      (await repository.pins({ instance: 'pinned', shard: '0' }).list()).map(({ planId }) => planId),
       ['b'],
     );
   });
 
   it('stops at a pin that it cannot read: it may protect anything', async () => {
     await repository.store.put('badpin/0/pins/20260214T060000Z/x.json', bytes('{"formatVersion": 2}'));
-    await refuses(repository.pins('badpin'), 'MANIFEST_INVALID', /badpin/);
+    await refuses(repository.pins({ instance: 'badpin', shard: '0' }).list(), 'MANIFEST_INVALID', /badpin/);
   });
 
   it('stops at a pin that was changed or moved after it was written: the snapshot would be deleted too early', async () => {
     const ref = refAt(13, 'liar');
-    await repository.pin(ref, { planId: 'plan', untilMs: Date.UTC(2026, 1, 15), reason: 'a plan' });
-    const [{ key } = { key: '' }] = await repository.pins('liar');
+    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'plan', untilMs: Date.UTC(2026, 1, 15), reason: 'a plan' });
+    const [{ key } = { key: '' }] = await repository.pins({ instance: 'liar', shard: '0' }).list();
     const text = (await readText(repository.store, key, 10_000)) ?? '';
     await repository.store.put(key, bytes(text.replace('2026-02-15', '2026-02-13')));
-    await refuses(repository.pins('liar'), 'MANIFEST_INVALID', /plan.json is no pin .*: it has another digest than it says/);
+    await refuses(
+      repository.pins({ instance: 'liar', shard: '0' }).list(),
+      'MANIFEST_INVALID',
+      /plan.json is no pin .*: it has another digest than it says/,
+    );
     await repository.store.put(key, bytes(text));
     await repository.store.put(pinKey(refAt(14, 'liar'), 'plan'), bytes(text));
-    await refuses(repository.pins('liar'), 'MANIFEST_INVALID', /is no pin .*: it is of backup \w+ and plan plan/);
+    await refuses(
+      repository.pins({ instance: 'liar', shard: '0' }).list(),
+      'MANIFEST_INVALID',
+      /is no pin .*: it is of backup \w+ and plan plan/,
+    );
   });
 
   it('believes no owner that was changed after it was written', async () => {
     const { store } = repository;
-    await claimOwner(store, { instance: 'own', address: '10.0.0.5:6379', since: '2026-08-01T06:00:00.000Z', before: [] });
-    assert.equal((await readOwner(store, 'own'))?.address, '10.0.0.5:6379');
+    await repository
+      .ownership('own')
+      .claim({ instance: 'own', address: '10.0.0.5:6379', since: '2026-08-01T06:00:00.000Z', before: [] });
+    assert.equal((await repository.ownership('own').read())?.address, '10.0.0.5:6379');
     const text = (await readText(store, ownerKey('own'), 10_000)) ?? '';
     await store.put(ownerKey('own'), bytes(text.replace('10.0.0.5', '10.0.0.6')));
-    await refuses(readOwner(store, 'own'), 'MANIFEST_INVALID', /does not say whose .* are: it has another digest/);
+    await refuses(repository.ownership('own').read(), 'MANIFEST_INVALID', /does not say whose .* are: it has another digest/);
     await store.put(ownerKey('other'), bytes(text));
-    await refuses(readOwner(store, 'other'), 'MANIFEST_INVALID', /it is of instance own/);
+    await refuses(repository.ownership('other').read(), 'MANIFEST_INVALID', /it is of instance own/);
   });
 
   it('sweeps old snapshots without a manifest, only those, and only when told to', async () => {
     const instance = 'swept';
     const whole = await backUp(refAt(14, instance));
     const half = refAt(15, instance);
-    await repository.writeSnapshot(half, bytes(rdb));
+    await repository.snapshots(half).write(half, bytes(rdb));
     const options = { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS };
-    assert.deepEqual(await repository.sweep(instance, '0', { olderThanMs: DAY_MS }), [], 'too young');
-    const named = await repository.sweep(instance, '0', { ...options, dryRun: true });
+    assert.deepEqual(await repository.sweep({ instance, shard: '0' }, { olderThanMs: DAY_MS }), [], 'too young');
+    const named = await repository.sweep({ instance, shard: '0' }, { ...options, dryRun: true });
     assert.deepEqual(
       named.map(({ key, why }) => [key, why]),
       [[keyOf(half, 'dump.rdb.zst'), 'no manifest']],
     );
-    assert.deepEqual(await repository.sweep(instance, '0', options), named);
-    assert.equal(await repository.isTaken(half), false);
-    assert.ok(rdb.equals(await collect(repository.openSnapshot(whole))));
+    assert.deepEqual(await repository.sweep({ instance, shard: '0' }, options), named);
+    assert.equal(await repository.snapshots(half).isTaken(half.backupId), false);
+    assert.ok(rdb.equals(await collect(repository.snapshots(whole).open(whole))));
   });
 
   it('refuses a snapshot that lies there with other bytes', async () => {
     const damage = async (hour: number, change: (path: string) => Promise<void>) => {
       const manifest = await backUp(refAt(hour, 'damaged'));
       await change(place().path(keyOf(manifest, manifest.stored.file)));
-      return collect(repository.openSnapshot(manifest));
+      return collect(repository.snapshots(manifest).open(manifest));
     };
     const flip = async (path: string) => {
       const data = await readFile(path);
@@ -305,7 +328,10 @@ function itIsARepository(place: () => Place): void {
   it('refuses an RDB of another size than the manifest has', async () => {
     const manifest = await backUp(refAt(16));
     for (const size of [rdb.length - 1, rdb.length + 1]) {
-      await refuses(collect(repository.openSnapshot({ ...manifest, rdb: { ...manifest.rdb, bytes: size } })), 'BACKUP_CORRUPT');
+      await refuses(
+        collect(repository.snapshots(manifest).open({ ...manifest, rdb: { ...manifest.rdb, bytes: size } })),
+        'BACKUP_CORRUPT',
+      );
     }
   });
 
@@ -325,9 +351,9 @@ function itIsARepository(place: () => Place): void {
       await once(child.stdout, 'data'); // it is where we want it
       child.kill('SIGKILL');
       await once(child, 'exit');
-      assert.deepEqual(await repository.listWithProblems(instance), { manifests: [], problems: [] });
-      await refuses(repository.readManifest(ref), 'BACKUP_MISSING');
-      await repository.sweep(instance, '0', { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
+      assert.deepEqual(await repository.snapshots({ instance, shard: '0' }).listWithProblems(), { manifests: [], problems: [] });
+      await refuses(repository.snapshots(ref).read(ref.backupId), 'BACKUP_MISSING');
+      await repository.sweep({ instance, shard: '0' }, { olderThanMs: DAY_MS, nowMs: Date.now() + 2 * DAY_MS });
       assert.deepEqual(await keysOf(repository.store, `${instance}/`), []);
       assert.deepEqual(await repository.store.sweepUnfinished(`${instance}/`, Date.now() + DAY_MS, { dryRun: true }), []);
       await backUp(ref); // the id is free again
@@ -345,11 +371,11 @@ function itIsARepository(place: () => Place): void {
       );
     };
     for (let at = 0; at < ids.length; at += 30) await Promise.all(ids.slice(at, at + 30).map(publish));
-    assert.equal((await repository.list('many')).length, 301);
+    assert.equal((await repository.snapshots({ instance: 'many', shard: '0' }).list()).length, 301);
   }).timeout(60_000);
 }
 
-const keyOf = ({ instance, shard, backupId }: SnapshotRef, file: string) => `${instance}/${shard}/snapshots/${backupId}/${file}`;
+const keyOf = ({ instance, shard, backupId }: BackupRef, file: string) => `${instance}/${shard}/snapshots/${backupId}/${file}`;
 
 describe('Repository in a directory', () => {
   let directory: string;
@@ -373,13 +399,13 @@ describe('Repository in S3', () => {
     const repository = new Repository(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }));
     const large = Buffer.from(`REDIS0010${randomBytes(9_000_000).toString('hex')}`);
     const ref = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
-    const stored = await repository.writeSnapshot(ref, bytes(large));
+    const stored = await repository.snapshots(ref).write(ref, bytes(large));
     const manifest = sampleManifest({ stored, rdb: { ...sampleManifest().rdb, bytes: large.length } });
     for (const offset of [100, 1_500_000]) {
       proxy.flipAt(offset, 'response', { if: ({ method }) => method === 'GET' });
-      await refuses(collect(repository.openSnapshot(manifest)), 'BACKUP_CORRUPT');
+      await refuses(collect(repository.snapshots(manifest).open(manifest)), 'BACKUP_CORRUPT');
     }
-    assert.ok(large.equals(await collect(repository.openSnapshot(manifest))));
+    assert.ok(large.equals(await collect(repository.snapshots(manifest).open(manifest))));
     repository.close();
   });
 });

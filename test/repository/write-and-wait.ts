@@ -17,5 +17,5 @@ async function standStill(where: string): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 60_000));
 }
 
-await repository.writeSnapshot(ref, rdb());
+await repository.snapshots(ref).write(ref, rdb());
 await standStill('uploaded');

@@ -8,7 +8,7 @@ import { parseUntil } from '../../model/until.ts';
 import { openRedis } from '../../redis/client.ts';
 import type { RedisConnection } from '../../redis/connection.ts';
 import { replayable } from '../../redis/log/replayable.ts';
-import { Archive } from '../../repository/archive/archive.ts';
+import type { Archive } from '../../repository/archive/archive.ts';
 import type { House } from './house.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 import { beatOf } from './stored-backups.ts';
@@ -25,7 +25,7 @@ export class Archived {
 
   constructor(house: House) {
     this.house = house;
-    this.archive = new Archive(house.repository.store, 'main');
+    this.archive = house.repository.archive({ instance: 'main', shard: '0' });
     this.connection = house.redis.connection;
   }
 
@@ -114,7 +114,7 @@ export class Archived {
     const target = parseUntil(moment);
     assert.ok(target);
     const { extents } = await this.archive.extents();
-    const snapshots = await this.house.repository.list('main');
+    const snapshots = await this.house.repository.snapshots({ instance: 'main', shard: '0' }).list();
     const cut = await this.archive.findCut(extents, target);
     const decision = planArchive({ extents, snapshots }, target, cut);
     assert.ok('plan' in decision, JSON.stringify(decision));
@@ -130,7 +130,7 @@ export class Archived {
     return startRedis({
       config: { appendonly: 'yes' },
       seed: {
-        'appendonlydir/base.rdb': await collected(this.house.repository.openSnapshot(manifest)),
+        'appendonlydir/base.rdb': await collected(this.house.repository.snapshots(manifest).open(manifest)),
         'appendonlydir/incr.aof': Buffer.concat(log),
         'appendonlydir/appendonly.aof.manifest': Buffer.from('file base.rdb seq 1 type b\nfile incr.aof seq 1 type i\n'),
       },

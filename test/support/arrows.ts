@@ -63,6 +63,9 @@ export const ROOMS: Record<string, Room> = {
   },
 };
 
+/** Only their own room gets at these: backups are had from the `Repository`, which hands out what one shard has of each kind. */
+const INNER = ['repository/stores/', 'repository/stored-object.ts', 'repository/small-objects.ts'];
+
 /** What runs against the arrows in one file, as `file:line: why`; empty if nothing does. */
 export function breachesIn(file: string, source: string, rooms: Record<string, Room> = ROOMS): string[] {
   const name = file.split('/')[0] ?? '';
@@ -85,7 +88,9 @@ function whyNotImport(name: string, room: Room, file: string, { from, typeOnly }
     const allowed = room.packages.some((known) => from === known || (known.endsWith('/') && from.startsWith(known)));
     return allowed ? undefined : `${name}/ must not import ${from}`;
   }
-  const target = posix.join(dirname(file), from).split('/')[0] ?? '';
+  const path = posix.join(dirname(file), from);
+  const target = path.split('/')[0] ?? '';
+  if (target !== name && INNER.some((inner) => path.startsWith(inner))) return `${path} is for ${target}/ alone`;
   if (target === name || room.rooms.includes(target)) return undefined;
   if (room.typesOf?.includes(target)) return typeOnly ? undefined : `${name}/ may import only types from ${target}/`;
   if (target === 'package.json' && room.node) return undefined; // the version of this software

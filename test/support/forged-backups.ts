@@ -29,8 +29,8 @@ export class Forger {
     const { instance, shard, times } = this.#original;
     const ref = { instance, shard, backupId: backupIdAt(takenAtMs) };
     const taken = { ...times, takenAt: new Date(takenAtMs).toISOString() };
-    const stored = await this.#repository.writeSnapshot(ref, once(rdb));
-    await this.#repository.publish({
+    const stored = await this.#repository.snapshots(ref).write(ref, once(rdb));
+    await this.#repository.snapshots(ref).publish({
       ...overlaid(this.#original, lies),
       ...ref,
       times: taken,

@@ -17,7 +17,7 @@ import { until } from './until.ts';
 export class Recovering {
   readonly store = new MemoryStore();
   readonly repository = new Repository(this.store);
-  readonly archive = new Archive(this.store, 'main');
+  readonly archive = new Archive(this.store, { instance: 'main', shard: '0' });
   readonly cancel = new AbortController();
   readonly operationId = `test-${randomUUID()}`; // directories are named by it
   readonly notes: string[] = [];

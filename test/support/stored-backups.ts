@@ -8,14 +8,14 @@ import { until } from './until.ts';
 /** Reads a listed backup to its last byte: checksums of the object, of zstd, of the RDB, and its keys are as its manifest says. */
 export async function assertWhole({ repository }: House, manifest: SnapshotManifest): Promise<void> {
   const reader = createRdbReader({ classes: DEFAULT_DATA_CLASSES, takenAtMs: manifest.census.takenAtMs });
-  for await (const _ of readRdbInPassing(repository.openSnapshot(manifest), reader));
+  for await (const _ of readRdbInPassing(repository.snapshots(manifest).open(manifest), reader));
   const { facts } = reader.end();
   assert.equal(facts.crc64, 'valid');
   assert.equal(facts.keys, manifest.rdb.keys);
 }
 
 export async function listed(house: House, instance = 'main'): Promise<string[]> {
-  const { manifests, problems } = await house.repository.listWithProblems(instance);
+  const { manifests, problems } = await house.repository.snapshots({ instance, shard: '0' }).listWithProblems();
   assert.deepEqual(problems, []);
   return manifests.map(({ backupId }) => backupId);
 }
@@ -34,7 +34,7 @@ export async function objectsOf({ repository }: House, instance = 'main'): Promi
 export async function oneMore(house: House, take: () => Promise<unknown>, instance = 'main'): Promise<SnapshotManifest> {
   const before = await listed(house, instance);
   await take();
-  const after = await house.repository.list(instance);
+  const after = await house.repository.snapshots({ instance, shard: '0' }).list();
   const added = after.filter(({ backupId }) => !before.includes(backupId));
   assert.equal(added.length, 1, `new backups: ${added.map(({ backupId }) => backupId).join(', ')}`);
   const [manifest] = added as [SnapshotManifest];

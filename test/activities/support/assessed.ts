@@ -47,7 +47,7 @@ export interface Assessed {
   tookMs: [place: number, assess: number];
 }
 
-const nothing = { list: async () => [] } as unknown as Repository;
+const nothing = { snapshots: () => ({ list: async () => [] }) } as unknown as Repository;
 
 /** Both looks at one Redis under test, as a workflow takes them. */
 export async function assess(redis: RedisServer, options: AssessedOptions = {}): Promise<Assessed> {

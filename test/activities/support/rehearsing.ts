@@ -65,7 +65,7 @@ export class Rehearsing {
 
   async plan(moment: string): Promise<RestorePlan> {
     const { archive, store } = this.following;
-    const snapshots = await new Repository(store).list('main', '0');
+    const snapshots = await new Repository(store).snapshots({ instance: 'main', shard: '0' }).list();
     const { manifest, log } = await chooseFromLog(archive, { until: moment, snapshots });
     const { instance, shard, backupId, stored, rdb } = manifest;
     return {

@@ -79,7 +79,7 @@ export async function openSite(yaml = 'instances: { main: { url: redis://127.0.0
         const { instance, shard, backupId, stored } = manifest;
         const body = Readable.from([Buffer.alloc(stored.bytes)]);
         await repository.store.put(`${instance}/${shard}/snapshots/${backupId}/${stored.file}`, body);
-        await repository.publish(manifest);
+        await repository.snapshots(manifest).publish(manifest);
       }
     },
     [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }),

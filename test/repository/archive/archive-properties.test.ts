@@ -60,7 +60,7 @@ describe('an archive that was damaged from outside', () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
       const store = new MemoryStore();
-      const archive = new Archive(store, 'main');
+      const archive = new Archive(store, { instance: 'main', shard: '0' });
       const lengths = Array.from({ length: 1 + random.below(12) }, () => 1 + random.below(300));
       const { stream } = await storeStream(archive, lengths);
       if (random.below(2) === 0) await compactSome(archive, store, random);
@@ -81,7 +81,7 @@ describe('an archive that was damaged from outside', () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
       const store = new MemoryStore();
-      const archive = new Archive(store, 'main');
+      const archive = new Archive(store, { instance: 'main', shard: '0' });
       const lengths = Array.from({ length: 2 + random.below(8) }, () => 1 + random.below(300));
       const { stream, starts } = await storeStream(archive, lengths);
       const name = random.pick(['missing', 'truncated'] as const);
@@ -139,7 +139,7 @@ describe('the fence of an archive', () => {
       const random = randomFrom(seed);
       const store = new MemoryStore();
       store.before = () => sleep(random.below(3)); // the order of what two writers ask for is any order
-      const archive = new Archive(store, 'main');
+      const archive = new Archive(store, { instance: 'main', shard: '0' });
       const stream = streamOf(4000);
       await archive.createTimeline(sampleTimeline());
       const write = async (attempt: string, stopAfter: number): Promise<'replaced' | 'done'> => {

@@ -21,7 +21,7 @@ interface Place {
 function itIsAnArchive(place: () => Place): void {
   let count = 0;
   /** An archive that no other test has. */
-  const fresh = () => new Archive(openStore(place().location), `archive-${count++}`);
+  const fresh = () => new Archive(openStore(place().location), { instance: `archive-${count++}`, shard: '0' });
   const change = async (key: string, how: (data: Buffer) => Buffer) =>
     writeFile(place().path(key), how(await readFile(place().path(key))));
   const flip = (data: Buffer): Buffer => {
@@ -270,7 +270,10 @@ describe('Archive in S3', () => {
 
   it('fetches a segment once more when a bit of it flips on the way', async () => {
     await using proxy = await startHttpFaultProxy(s3.port);
-    const archive = new Archive(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }), 'main');
+    const archive = new Archive(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }), {
+      instance: 'main',
+      shard: '0',
+    });
     const { stream } = await storeStream(archive, [90_000, 90_000]);
     proxy.flipAt(20_000, 'response', { if: ({ method, url }) => method === 'GET' && url.includes('.aof.zst') });
     const range = await archive.openRange(TIMELINE_ID, 1000, 181_000);

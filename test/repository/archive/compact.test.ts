@@ -33,7 +33,7 @@ const raws = async (archive: Archive) => (await archive.segments(TIMELINE_ID)).f
 
 describe('the compaction of an archive', () => {
   it('makes one segment of many, with the same bytes, and leaves the newest as they are', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const { stream } = await storeStream(archive, Array(50).fill(100));
     const before = await archive.position(TIMELINE_ID);
     const { compacted, removed, problems } = await archive.compact(TIMELINE_ID, later);
@@ -52,7 +52,7 @@ describe('the compaction of an archive', () => {
   });
 
   it('keeps the destructive commands, and a mark for each second', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     await storeStream(archive, Array(30).fill(500)); // a mark each half second
     const flushed = { command: 'FLUSHALL', before: 16_050, after: 16_100, atMs: BEGUN + 16_050, db: 0 };
     await archive.putSegment(sampleSegment(16_000, 16_500, { destructive: [flushed], unknownCommands: ['HIDDEN'] }), [
@@ -73,7 +73,7 @@ describe('the compaction of an archive', () => {
 
   it('leaves alone what is young, and waits until a run is worth it', async () => {
     const memory = new MemoryStore();
-    const archive = new Archive(memory, 'main');
+    const archive = new Archive(memory, { instance: 'main', shard: '0' });
     const begun = Date.now();
     let minute = 0;
     memory.nowMs = () => begun + minute * 60_000;
@@ -90,7 +90,7 @@ describe('the compaction of an archive', () => {
 
   it('keeps to the size, and compacts nothing over a hole', async () => {
     const memory = new MemoryStore();
-    const archive = new Archive(memory, 'main');
+    const archive = new Archive(memory, { instance: 'main', shard: '0' });
     await storeStream(archive, Array(20).fill(100));
     const fifth = (await archive.segments(TIMELINE_ID))[4];
     memory.objects.delete(fifth?.key ?? '');
@@ -108,7 +108,7 @@ describe('the compaction of an archive', () => {
 
   it('names what is damaged, and deletes nothing of it', async () => {
     const memory = new MemoryStore();
-    const archive = new Archive(memory, 'main');
+    const archive = new Archive(memory, { instance: 'main', shard: '0' });
     await storeStream(archive, Array(10).fill(100));
     const bad = (await archive.segments(TIMELINE_ID))[3]?.key ?? '';
     const object = memory.objects.get(bad);
@@ -120,7 +120,7 @@ describe('the compaction of an archive', () => {
   });
 
   it('is not disturbed by an archiver that wakes up after hours and writes where all is compacted', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const { stream } = await storeStream(archive, Array(20).fill(100));
     await archive.compact(TIMELINE_ID, later);
     await archive.putSegment(sampleSegment(1500, 1650, { attempt: 'late' }), [bytesOf(stream, 1500, 1650)]);
@@ -140,7 +140,7 @@ describe('the compaction of an archive', () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
       const memory = new MemoryStore();
-      const archive = new Archive(memory, 'main');
+      const archive = new Archive(memory, { instance: 'main', shard: '0' });
       const { stream } = await storeStream(
         archive,
         Array.from({ length: 3 + random.below(20) }, () => 1 + random.below(200)),
@@ -175,7 +175,7 @@ describe('the compaction of an archive', () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
       const memory = new MemoryStore();
-      const archive = new Archive(memory, 'main');
+      const archive = new Archive(memory, { instance: 'main', shard: '0' });
       const lengths = Array.from({ length: 3 + random.below(20) }, () => 1 + random.below(200));
       const { stream } = await storeStream(archive, lengths);
       const end = 1000 + stream.length;
@@ -202,7 +202,10 @@ describe('the compaction of an archive', () => {
     it(`works in ${kind}`, async () => {
       await using s3 = kind === 'S3' ? await startS3() : undefined;
       const directory = await mkdtemp(join(tmpdir(), 'redis-backup-compact-'));
-      const archive = new Archive(openStore(s3 ? s3.location('compact') : { kind: 'file', directory }), 'main');
+      const archive = new Archive(openStore(s3 ? s3.location('compact') : { kind: 'file', directory }), {
+        instance: 'main',
+        shard: '0',
+      });
       const { stream } = await storeStream(archive, Array(20).fill(3000));
       const { removed } = await archive.compact(TIMELINE_ID, later);
       assert.equal(removed.length, 18);

@@ -15,7 +15,7 @@ const OTHER_REPLID = 'c0ffee00'.repeat(5);
 
 function itTellsWhatIsDamaged(place: () => { location: StoreLocation; path: (key: string) => string }): void {
   let count = 0;
-  const fresh = () => new Archive(openStore(place().location), `damaged-${count++}`);
+  const fresh = () => new Archive(openStore(place().location), { instance: `damaged-${count++}`, shard: '0' });
   /** A header with other bytes than were written. */
   const damage = async (archive: Archive, at: number, timelineId = TIMELINE_ID) => {
     const path = place().path((await archive.segments(timelineId)).at(at)?.key ?? '');

@@ -51,7 +51,7 @@ describe('the cut for a moment', () => {
   it('is the last boundary at or before it, whatever the moment', async () => {
     const oneCase = async (seed: number) => {
       const random = randomFrom(seed);
-      const archive = new Archive(new MemoryStore(), 'main');
+      const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
       const segments = randomSegments(random, 1 + random.below(30));
       await store(archive, segments);
       const { extents } = await archive.extents();
@@ -71,7 +71,7 @@ describe('the cut for a moment', () => {
 
   it('is found among thousands of segments with a few requests', async () => {
     const memory = new MemoryStore();
-    const archive = new Archive(memory, 'main');
+    const archive = new Archive(memory, { instance: 'main', shard: '0' });
     await store(archive, randomSegments(randomFrom(7), 3000));
     const { extents } = await archive.extents();
     memory.reads = 0;
@@ -83,7 +83,7 @@ describe('the cut for a moment', () => {
   });
 
   it('lies in the timeline before, when the one that continues it has none yet', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const state = { startState: BETWEEN, endState: BETWEEN };
     await store(archive, [sampleSegment(1000, 1100, { ...state, endState: IN_TRANSACTION, marks: [[1060, BEGUN + 1060]] })]);
     const parent = { timelineId: TIMELINE_ID, end: 1100, endedAt: new Date(BEGUN + 1100).toISOString(), gap: false };
@@ -107,7 +107,7 @@ describe('the cut for a moment', () => {
   });
 
   it('is none in a gap', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     await store(archive, randomSegments(randomFrom(1), 3));
     const { extents } = await archive.extents();
     assert.equal(await archive.findCut(extents, { kind: 'time', atMs: BEGUN + 3_600_000 }), undefined);
@@ -117,7 +117,7 @@ describe('the cut for a moment', () => {
 
 describe('destructive commands', () => {
   it('are found by the time at which they passed, in all timelines', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const passed = (atMs: number, command: string): DestructiveCommand => ({ command, before: 1, after: 2, atMs, db: 0 });
     await archive.createTimeline(sampleTimeline());
     for (let i = 0; i < 40; i++) {
@@ -143,7 +143,7 @@ describe('destructive commands', () => {
   });
 
   it('that came late are found by any time at which they may have passed, and the cut for such a time says what it leaves out', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const [awayMs, backMs] = [BEGUN + 1100, BEGUN + 61_000];
     const late = { sinceMs: awayMs, atMs: backMs };
     const came = { firstAtMs: backMs, lastAtMs: backMs };
@@ -201,7 +201,7 @@ describe('destructive commands', () => {
   });
 
   it('that came late to a timeline that continues another are found by the time before it, too', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     await store(archive, [sampleSegment(1000, 1100, { startState: BETWEEN, endState: BETWEEN })]);
     const [awayMs, backMs] = [BEGUN + 1100, BEGUN + 61_000];
     const parent = { timelineId: TIMELINE_ID, end: 1100, endedAt: new Date(awayMs).toISOString(), gap: false };

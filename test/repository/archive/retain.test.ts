@@ -10,7 +10,7 @@ const base = (offset: number, replid = REPLID) => ({ backupId: '20260214T060000Z
 
 describe('the retention of a stored archive', () => {
   it('deletes the segments that end before the oldest kept snapshot, and only when told to', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     const { stream } = await storeStream(archive, Array(10).fill(100));
     const kept = [base(1750), base(1350)];
     const { removed, plan } = await archive.retain(kept, { dryRun: true });
@@ -29,7 +29,7 @@ describe('the retention of a stored archive', () => {
   });
 
   it('keeps the last segment of a timeline: it says where the next one goes on', async () => {
-    const archive = new Archive(new MemoryStore(), 'main');
+    const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     await storeStream(archive, Array(5).fill(100));
     await archive.compact(TIMELINE_ID, { nowMs: Date.now() + 86_400_000 });
     const parent = { timelineId: TIMELINE_ID, end: 1500, endedAt: new Date(BEGUN).toISOString(), gap: false };
@@ -44,7 +44,7 @@ describe('the retention of a stored archive', () => {
 
   it('deletes a whole timeline that nothing needs, and touches none that it cannot read', async () => {
     const store = new MemoryStore();
-    const archive = new Archive(store, 'main');
+    const archive = new Archive(store, { instance: 'main', shard: '0' });
     await storeStream(archive, [100, 100]);
     const startedAt = new Date(BEGUN + 60_000).toISOString();
     const parent = { timelineId: TIMELINE_ID, end: 1200, endedAt: startedAt, gap: true };
@@ -64,7 +64,7 @@ describe('the retention of a stored archive', () => {
   it('leaves a whole archive that begins later, wherever it is killed', async () => {
     for (let deaths = 0; deaths < 40; deaths++) {
       const store = new MemoryStore();
-      const archive = new Archive(store, 'main');
+      const archive = new Archive(store, { instance: 'main', shard: '0' });
       const { stream } = await storeStream(archive, Array(10).fill(100));
       let left = deaths;
       store.before = () => {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, RecoveryError } from '../model/errors.ts';
 import { backupIdAt } from '../model/instance.ts';
-import { CLAIM_FILE, isBackupId, type SnapshotRef } from './layout.ts';
+import { type BackupRef, CLAIM_FILE, isBackupId, type ShardRef } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import { readText, textBody } from './small-objects.ts';
+import { verifyWhole } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 export interface ManifestProblem {
@@ -16,14 +17,14 @@ export interface ManifestProblem {
 export interface ManifestKind<M> {
   /** What it is called: `backup`. */
   what: string;
-  /** Under which all of an instance lie, one of them, and its manifest. */
-  allPrefix(instance: string, shard: string): string;
-  prefix(ref: SnapshotRef): string;
-  key(ref: SnapshotRef): string;
+  /** Under which all of a shard lie, one of them, and its manifest. */
+  allPrefix(of: ShardRef): string;
+  prefix(ref: BackupRef): string;
+  key(ref: BackupRef): string;
   /** @throws RecoveryError `MANIFEST_INVALID` for one that must not be written */
   format(manifest: M): string;
   /** @throws RecoveryError `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
-  parse(text: string, ref: SnapshotRef, where: string): M;
+  parse(text: string, ref: BackupRef, where: string): M;
   /** What lies beside the manifest, as the manifest says. */
   objects(manifest: M): { key: string; bytes: number }[];
 }
@@ -31,46 +32,53 @@ export interface ManifestKind<M> {
 /** Manifests read at once by a listing. */
 const READS_AT_ONCE = 16;
 
-/** Backups exist by their manifests: written last, deleted first. */
-export class Manifests<M extends SnapshotRef> {
-  readonly #store: ObjectStore;
+/** The backups of one kind of one shard. They exist by their manifests: written last, deleted first. */
+export class Backups<M extends BackupRef> {
+  protected readonly store: ObjectStore;
+  readonly #of: ShardRef;
   readonly #kind: ManifestKind<M>;
 
-  constructor(store: ObjectStore, kind: ManifestKind<M>) {
-    this.#store = store;
+  constructor(store: ObjectStore, { instance, shard }: ShardRef, kind: ManifestKind<M>) {
+    this.store = store;
+    this.#of = { instance, shard };
     this.#kind = kind;
   }
 
   /**
-   * Makes a backup exist, of which everything else is there. Safe to repeat with the same manifest.
-   * @param verify - proves that everything else is there: a manifest never names what isn't
-   * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there; `MANIFEST_INVALID`; what `verify` throws
+   * Makes a backup exist: writes its manifest, the last object of it. Safe to repeat with the same manifest.
+   * @throws RecoveryError `OBJECT_EXISTS` if another manifest is there; `MANIFEST_INVALID`; those of `verify`
    */
-  async publish(manifest: M, verify: () => Promise<void>): Promise<void> {
+  async publish(manifest: M): Promise<void> {
     const text = this.#kind.format(manifest);
-    await verify();
+    await this.verify(manifest);
     const key = this.#kind.key(manifest);
     try {
-      await this.#store.put(key, textBody(text), { ifAbsent: true });
+      await this.store.put(key, textBody(text), { ifAbsent: true });
     } catch (error) {
       if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
-      if ((await readText(this.#store, key, LARGEST_MANIFEST_BYTES)) !== text) throw error;
+      if ((await readText(this.store, key, LARGEST_MANIFEST_BYTES)) !== text) throw error;
     }
   }
 
+  /** Proves that the store has all that a manifest names. @throws RecoveryError `OBJECT_MISSING` or `BACKUP_CORRUPT` */
+  async verify(manifest: M): Promise<void> {
+    for (const { key, bytes } of this.#kind.objects(manifest)) await verifyWhole(this.store, key, bytes);
+  }
+
   /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if an object of it is gone or cut */
-  async read(ref: SnapshotRef): Promise<M> {
-    const found = await this.#find(ref);
+  async read(backupId: string): Promise<M> {
+    const found = await this.#find(backupId);
     const whole = found && (await this.#proven(found));
     if (whole) return whole;
-    throw new RecoveryError('BACKUP_MISSING', `${this.#store.url} has no ${this.#kind.what} ${ref.backupId} of ${ref.instance}`, {
-      next: `Choose one from \`redis-backup list ${ref.instance}\`.`,
+    const { instance } = this.#of;
+    throw new RecoveryError('BACKUP_MISSING', `${this.store.url} has no ${this.#kind.what} ${backupId} of ${instance}`, {
+      next: `Choose one from \`redis-backup list ${instance}\`.`,
     });
   }
 
   /** Is there anything under this id, a manifest or the remains of an upload? Then a new backup needs another. */
-  async isTaken(ref: SnapshotRef): Promise<boolean> {
-    for await (const _ of this.#store.list(this.#kind.prefix(ref))) return true;
+  async isTaken(backupId: string): Promise<boolean> {
+    for await (const _ of this.store.list(this.#kind.prefix(this.#ref(backupId)))) return true;
     return false;
   }
 
@@ -79,12 +87,12 @@ export class Manifests<M extends SnapshotRef> {
    * cannot be is swept after a day.
    * @param atMs - when it was taken; the id says it, or the next second that is free
    */
-  async withClaim<T>(place: Omit<SnapshotRef, 'backupId'>, atMs: number, store: (ref: SnapshotRef) => Promise<T>): Promise<T> {
-    const ref = await this.#claim(place, atMs);
+  async withClaim<T>(atMs: number, store: (ref: BackupRef) => Promise<T>): Promise<T> {
+    const ref = await this.#claim(atMs);
     try {
       return await store(ref);
     } catch (error) {
-      await this.delete(ref).catch(() => undefined); // the store may be what has failed
+      await this.delete(ref.backupId).catch(() => undefined); // the store may be what has failed
       throw error;
     }
   }
@@ -93,12 +101,12 @@ export class Manifests<M extends SnapshotRef> {
    * The id of a new backup: the second that it was taken in, or the next that is free. It is ours from now on, whoever else
    * asks: the claim is written before anything else, and only where there is none.
    */
-  async #claim({ instance, shard }: Omit<SnapshotRef, 'backupId'>, atMs: number): Promise<SnapshotRef> {
+  async #claim(atMs: number): Promise<BackupRef> {
     for (let ms = atMs; ; ms += 1000) {
-      const ref = { instance, shard, backupId: backupIdAt(ms) };
-      if (await this.isTaken(ref)) continue;
+      const ref = this.#ref(backupIdAt(ms));
+      if (await this.isTaken(ref.backupId)) continue;
       try {
-        await this.#store.put(this.#kind.prefix(ref) + CLAIM_FILE, textBody(`${randomUUID()}\n`), { ifAbsent: true });
+        await this.store.put(this.#kind.prefix(ref) + CLAIM_FILE, textBody(`${randomUUID()}\n`), { ifAbsent: true });
         return ref;
       } catch (error) {
         if (!hasCode(error, 'OBJECT_EXISTS')) throw error;
@@ -106,17 +114,22 @@ export class Manifests<M extends SnapshotRef> {
     }
   }
 
+  /** Whole backups, oldest first. What has no manifest isn't there; what can't be used is in `listWithProblems`. */
+  async list(): Promise<M[]> {
+    return (await this.listWithProblems()).manifests;
+  }
+
   /**
-   * Oldest first, and the backups that can't be used: by their manifest, or because the store lists an object that it names
+   * The same, and the backups that can't be used: by their manifest, or because the store lists an object that it names
    * with another size or not at all. Throws what the store throws: an unread list is no empty list.
    */
-  async list(instance: string, shard: string): Promise<{ manifests: M[]; problems: ManifestProblem[] }> {
-    const sizes = await this.#sizes(this.#kind.allPrefix(instance, shard));
-    const ids = this.#idsIn(sizes, { instance, shard });
+  async listWithProblems(): Promise<{ manifests: M[]; problems: ManifestProblem[] }> {
+    const sizes = await this.#sizes();
+    const ids = this.#idsIn(sizes);
     const problems: ManifestProblem[] = [];
     const manifests = await inParallel(ids, READS_AT_ONCE, async (backupId) => {
       try {
-        const found = await this.#find({ instance, shard, backupId });
+        const found = await this.#find(backupId);
         const isWhole = found && this.#kind.objects(found).every(({ key, bytes }) => sizes.get(key) === bytes);
         return found && !isWhole ? await this.#proven(found) : found;
       } catch (error) {
@@ -130,24 +143,27 @@ export class Manifests<M extends SnapshotRef> {
   }
 
   /** Safe to repeat. The manifest goes first: a delete that dies half way leaves remains, never a backup without data. */
-  async delete(ref: SnapshotRef): Promise<void> {
-    await this.#store.delete(this.#kind.key(ref));
-    for await (const { key } of this.#store.list(this.#kind.prefix(ref))) await this.#store.delete(key);
+  async delete(backupId: string): Promise<void> {
+    const ref = this.#ref(backupId);
+    await this.store.delete(this.#kind.key(ref));
+    for await (const { key } of this.store.list(this.#kind.prefix(ref))) await this.store.delete(key);
   }
 
-  async #sizes(prefix: string): Promise<Map<string, number>> {
+  #ref(backupId: string): BackupRef {
+    return { ...this.#of, backupId };
+  }
+
+  async #sizes(): Promise<Map<string, number>> {
     const sizes = new Map<string, number>();
-    for await (const { key, sizeBytes } of this.#store.list(prefix)) sizes.set(key, sizeBytes);
+    for await (const { key, sizeBytes } of this.store.list(this.#kind.allPrefix(this.#of))) sizes.set(key, sizeBytes);
     return sizes;
   }
 
   /** Of the backups that have a manifest, in the order of their time: an id sorts as that does. */
-  #idsIn(sizes: ReadonlyMap<string, number>, place: Omit<SnapshotRef, 'backupId'>): string[] {
-    const { length } = this.#kind.allPrefix(place.instance, place.shard);
+  #idsIn(sizes: ReadonlyMap<string, number>): string[] {
+    const { length } = this.#kind.allPrefix(this.#of);
     const folders = new Set([...sizes.keys()].map((key) => key.slice(length, key.indexOf('/', length))));
-    return [...folders]
-      .filter((folder) => isBackupId(folder) && sizes.has(this.#kind.key({ ...place, backupId: folder })))
-      .sort();
+    return [...folders].filter((folder) => isBackupId(folder) && sizes.has(this.#kind.key(this.#ref(folder)))).sort();
   }
 
   /**
@@ -157,22 +173,23 @@ export class Manifests<M extends SnapshotRef> {
    */
   async #proven(manifest: M): Promise<M | undefined> {
     for (const { key, bytes } of this.#kind.objects(manifest)) {
-      const found = await this.#store.head(key);
+      const found = await this.store.head(key);
       if (found?.sizeBytes === bytes) continue;
-      if ((await this.#find(manifest)) === undefined) return undefined;
+      if ((await this.#find(manifest.backupId)) === undefined) return undefined;
       const why = found
         ? `has ${found.sizeBytes} bytes, the manifest says ${bytes}`
         : 'is not in the store, and the manifest names it';
-      throw new RecoveryError('BACKUP_CORRUPT', `${this.#store.url}/${key} ${why}`, {
+      throw new RecoveryError('BACKUP_CORRUPT', `${this.store.url}/${key} ${why}`, {
         next: 'Restore another backup, and find out what changes objects in this store.',
       });
     }
     return manifest;
   }
 
-  async #find(ref: SnapshotRef): Promise<M | undefined> {
+  async #find(backupId: string): Promise<M | undefined> {
+    const ref = this.#ref(backupId);
     const key = this.#kind.key(ref);
-    const text = await readText(this.#store, key, LARGEST_MANIFEST_BYTES);
-    return text === undefined ? undefined : this.#kind.parse(text, ref, `${this.#store.url}/${key}`);
+    const text = await readText(this.store, key, LARGEST_MANIFEST_BYTES);
+    return text === undefined ? undefined : this.#kind.parse(text, ref, `${this.store.url}/${key}`);
   }
 }
