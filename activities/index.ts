@@ -1,16 +1,13 @@
+import { createTidyActivities } from './archive/compact.ts';
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
-import { createTidyActivities } from './archive/tidy.ts';
-import { createAofBackupActivities } from './backup-aof.ts';
-import { createExamineActivities } from './examine-place.ts';
-import { createExamineStoreActivities } from './examine-store.ts';
-import { createLoadBackActivities } from './live/load-back.ts';
-import { createLiveActivities } from './live/load-live.ts';
-import { createLiveSurveyActivities } from './live/survey-live.ts';
-import { createMergeActivities } from './merge.ts';
+import { createAofBackupActivities } from './backup/aof.ts';
+import { createRetentionActivities } from './backup/retention.ts';
+import { createSnapshotActivities } from './backup/snapshot.ts';
+import { createExamineStoreActivities } from './check/examine-store.ts';
+import { createExamineActivities } from './check/examine-worker.ts';
+import { createMergeActivities } from './merge/merge.ts';
 import { createPlacementActivities } from './placements.ts';
-import { createPlanActivities } from './plan-restore.ts';
-import { createPutBackActivities } from './put-back.ts';
 import { createRecoveryActs } from './recovery/acts.ts';
 import { createAssessActivities } from './recovery/assess.ts';
 import { createAuthenticationActivities } from './recovery/authentication.ts';
@@ -20,16 +17,19 @@ import { createHolderActivities } from './recovery/holder.ts';
 import { createLookActivities } from './recovery/look.ts';
 import { createStillServesActivities } from './recovery/still-serves.ts';
 import { createWarmupActivities } from './recovery/warmup.ts';
-import { createRehearsalActivities } from './rehearsal.ts';
-import { createRestoreActivities } from './restore.ts';
-import { createRetentionActivities } from './retention.ts';
-import { createSnapshotActivities } from './snapshot.ts';
-import { createSurveyActivities } from './survey-target.ts';
-import { createVerifyActivities } from './verify-restore.ts';
+import { createLoadBackActivities } from './restore/live/load-back.ts';
+import { createLiveActivities } from './restore/live/load-live.ts';
+import { createLiveSurveyActivities } from './restore/live/survey-live.ts';
+import { createPlanActivities } from './restore/plan.ts';
+import { createPutBackActivities } from './restore/put-back.ts';
+import { createRehearsalActivities } from './restore/rehearsal.ts';
+import { createRestoreActivities } from './restore/replace.ts';
+import { createSurveyActivities } from './restore/survey-target.ts';
+import { createVerifyActivities } from './restore/verify.ts';
 import { createWatchActivities } from './watch/watch-instance.ts';
 import type { World } from './world.ts';
 
-/** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps.ts. */
+/** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps/run-step.ts. */
 export const createActivities = (world: World) => ({
   ...createSnapshotActivities(world),
   ...createRetentionActivities(world),

@@ -1,7 +1,7 @@
 import { SegmentProof } from '../redis/log/segment-proof.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { CommandNames } from './replay-log.ts';
+import type { CommandNames } from './restore/replay-log.ts';
 
 /** The archive of one shard, for whoever reads its bytes: each segment that is read is compared with what its header says. */
 export const openArchive = (

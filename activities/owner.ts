@@ -1,7 +1,7 @@
+import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/backup/owner.ts';
 import { ANY_HOST, type Target } from '../model/deployment.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
-import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/owner.ts';
-import type { RedisClient } from '../redis/client.ts';
+import type { RedisClient } from '../redis/client/client.ts';
 import type { Repository } from '../repository/repository.ts';
 import { stranger, strangerAnswering } from './stranger.ts';
 import type { ProtectedInstance, World } from './world.ts';

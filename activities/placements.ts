@@ -1,7 +1,7 @@
 import { hostQueue } from '../model/operations.ts';
 import type { Beside, OpenedPlacement, Placement } from '../model/placement.ts';
 import { currentJob } from './job-context.ts';
-import { requireControl, requireFiles } from './places.ts';
+import { requireControl, requireFiles } from './parts.ts';
 import type { World } from './world.ts';
 
 export const createPlacementActivities = (world: World) => ({

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
-import type { RedisClient } from '../redis/client.ts';
-import { identify } from './target-identity.ts';
+import type { RedisClient } from '../redis/client/client.ts';
+import { identify } from './restore/target-identity.ts';
 import type { ProtectedInstance } from './world.ts';
 
 type Managed = Pick<ProtectedInstance, 'name' | 'control' | 'target'>;

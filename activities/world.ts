@@ -1,14 +1,14 @@
-import type { Rpo } from '../model/archiving.ts';
+import type { Rpo } from '../model/archive/archiving.ts';
+import type { RetentionPolicy } from '../model/backup/retention.ts';
 import type { DataClass } from '../model/data-class.ts';
 import type { Target } from '../model/deployment.ts';
 import type { HeldBy, LockHolder } from '../model/lock.ts';
 import type { OpenedPlacement } from '../model/placement.ts';
-import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
-import type { RetentionPolicy } from '../model/retention.ts';
-import type { PastRecovery } from '../model/watch.ts';
+import type { RecoverySettings, WatchSettings } from '../model/recovery/settings.ts';
+import type { PastRecovery } from '../model/watch/watch.ts';
 import type { Control, DataLayout, Files } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
-import type { RedisConnection } from '../redis/connection.ts';
+import type { RedisConnection } from '../redis/client/connection.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 

@@ -1,8 +1,8 @@
 /** One pass of the rooms' own functions in a process of its own, so that its memory and time are nobody else's. */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
+import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
-import type { SnapshotManifest } from '../model/manifest.ts';
 import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
 import { openStore, type StoreLocation } from '../repository/open-store.ts';

@@ -1,11 +1,11 @@
-import type { AofManifest } from '../model/aof-manifest.ts';
-import type { ArchiveExtent } from '../model/archive-chain.ts';
-import { inOrder, takenAtMs } from '../model/backup-time.ts';
-import { type Beyond, newerThan, unusableBackup } from '../model/beyond.ts';
+import type { ArchiveExtent } from '../model/archive/chain.ts';
+import type { AofManifest } from '../model/backup/aof-manifest.ts';
+import { inOrder, takenAtMs } from '../model/backup/backup-time.ts';
+import { latestBackup, noBackup } from '../model/backup/latest.ts';
+import type { SnapshotManifest } from '../model/backup/manifest.ts';
+import { type Beyond, newerThan, unusableBackup } from '../model/backup/unusable.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
-import { latestBackup, noBackup } from '../model/latest.ts';
-import type { SnapshotManifest } from '../model/manifest.ts';
-import { type Restorable, restorableOf } from '../model/restorable.ts';
+import { type Restorable, restorableOf } from '../model/restore/restorable.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';

@@ -2,7 +2,7 @@ import type { Config, InstanceConfig } from '../config/config.ts';
 import { type ResolvedInstance, resolveInstance } from '../config/resolve.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
-import { ownEndpointOf, type RedisConnection } from '../redis/connection.ts';
+import { ownEndpointOf, type RedisConnection } from '../redis/client/connection.ts';
 
 /** An instance, and what its log calls commands by redis.conf, where that is here. Reads no secret. */
 export async function withNamesHere(config: Config, instance: InstanceConfig): Promise<InstanceConfig> {

@@ -3,7 +3,7 @@ import { instanceOf } from '../config/load.ts';
 import { RecoveryError } from '../model/errors.ts';
 import type { Control } from '../platforms/platform.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
-import { ownEndpointOf } from '../redis/connection.ts';
+import { ownEndpointOf } from '../redis/client/connection.ts';
 
 /** What runs an instance on this machine. @throws RecoveryError `PLATFORM_UNSUPPORTED` where it runs on another one */
 export function platformHere(config: Config, name: string): Control {

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
 import type { RestoreInput, RestoreReport } from '../model/operations.ts';
-import type { RestorePlan } from '../model/plan.ts';
+import type { RestorePlan } from '../model/restore/plan/plan.ts';
 
 /** How a restore is planned and carried out: durably by Temporal, or in this process. */
 export interface RestoreConduct {

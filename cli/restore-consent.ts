@@ -1,8 +1,8 @@
 import { ERRORS, RecoveryError } from '../model/errors.ts';
 import type { RestoreInput } from '../model/operations.ts';
-import type { PlannedLoss, RestorePlan } from '../model/plan.ts';
-import { exactSource, restoreCommand } from '../model/plan-commands.ts';
-import { renderPlan } from '../model/plan-text.ts';
+import { exactSource, restoreCommand } from '../model/restore/plan/commands.ts';
+import type { PlannedLoss, RestorePlan } from '../model/restore/plan/plan.ts';
+import { renderPlan } from '../model/restore/plan/text.ts';
 import { type CommandContext, type Given, optionOf } from './command.ts';
 import type { RestoreConduct } from './restore-conduct.ts';
 

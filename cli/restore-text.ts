@@ -1,6 +1,6 @@
 import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } from '../model/format.ts';
 import type { RestoreReport } from '../model/operations.ts';
-import { standing } from '../model/stands-check.ts';
+import { standing } from '../model/restore/stands-check.ts';
 
 /** What a finished restore did, proved and lost. */
 export function restoreText(report: RestoreReport): string {

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
 import { formatTime } from '../model/format.ts';
-import { parseUntil } from '../model/until.ts';
+import { parseUntil } from '../model/restore/until.ts';
 import type { CommandContext } from './command.ts';
 
 /** A time as somebody typed it. */

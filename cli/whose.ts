@@ -1,8 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { targetOf } from '../config/target.ts';
+import type { Owner } from '../model/backup/owner.ts';
 import { RecoveryError } from '../model/errors.ts';
-import type { Owner } from '../model/owner.ts';
-import { ownerLine } from '../model/plan-owner.ts';
+import { ownerLine } from '../model/restore/plan/owner.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /**

@@ -1,7 +1,7 @@
+import type { SnapshotMethod } from '../model/backup/manifest.ts';
+import type { RetentionPolicy } from '../model/backup/retention.ts';
 import type { DataClass } from '../model/data-class.ts';
-import type { SnapshotMethod } from '../model/manifest.ts';
-import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
-import type { RetentionPolicy } from '../model/retention.ts';
+import type { RecoverySettings, WatchSettings } from '../model/recovery/settings.ts';
 import type { SecretRef } from './secret.ts';
 
 /** redis-backup.yaml, checked and with every default filled in. Holds references to secrets and never a secret. */

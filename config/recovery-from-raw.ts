@@ -1,5 +1,5 @@
 import { type DataClass, OTHER } from '../model/data-class.ts';
-import type { RecoverySettings, WatchSettings } from '../model/recovery-settings.ts';
+import type { RecoverySettings, WatchSettings } from '../model/recovery/settings.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];

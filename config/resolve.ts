@@ -3,7 +3,7 @@ import type { Config, InstanceConfig, TlsConfig } from './config.ts';
 import { instanceNames, instanceOf } from './load.ts';
 import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
 
-/** How to reach one Redis, secrets included (the shape of redis/connection.ts). Shows `[secret]` when it is printed. */
+/** How to reach one Redis, secrets included (the shape of redis/client/connection.ts). Shows `[secret]` when it is printed. */
 export interface ResolvedConnection {
   host: string;
   port: number;

@@ -1,6 +1,6 @@
 import { formatBytes, formatCount, formatDuration, formatTime } from './format.ts';
 import type { BackupResult, RestoreReport } from './operations.ts';
-import { standing } from './stands-check.ts';
+import { standing } from './restore/stands-check.ts';
 
 /** The page goes through a URL: a sentence of it is no longer than this. */
 const MOST_LETTERS = 300;

@@ -1,6 +1,6 @@
-import type { PlannedLosses, RestorePlan } from './plan-types.ts';
-import { STEP_IDS } from './runbook.ts';
-import type { KeysAfter } from './stands-check.ts';
+import { STEP_IDS } from './recovery/runbook.ts';
+import type { PlannedLosses, RestorePlan } from './restore/plan/types.ts';
+import type { KeysAfter } from './restore/stands-check.ts';
 
 /** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
 export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: 'redis-archive' } as const;

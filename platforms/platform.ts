@@ -1,5 +1,5 @@
-import type { ConfSources } from '../model/next-start.ts';
-import type { StartUser } from '../model/start-user.ts';
+import type { ConfSources } from '../model/restore/next-start.ts';
+import type { StartUser } from '../model/restore/start-user.ts';
 
 /**
  * What runs a Redis: it is looked at, started and ended by this, and its data directory is never touched. One implementation a

@@ -1,5 +1,5 @@
 import { messageOf } from '../model/errors.ts';
-import type { AuthenticationSource } from '../model/recovery-settings.ts';
+import type { AuthenticationSource } from '../model/recovery/settings.ts';
 
 /** Requests a second, or why they are not known. */
 export type RateLook = { perSecond: number } | { why: string };

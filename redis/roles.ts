@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
-import { nameOfClient, type RedisClient } from './client.ts';
-import type { RedisConnection } from './connection.ts';
+import { nameOfClient, type RedisClient } from './client/client.ts';
+import type { RedisConnection } from './client/connection.ts';
 
 /** What a Redis is among its replicas, and how much it has. */
 export interface RoleFacts {

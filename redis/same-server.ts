@@ -1,5 +1,5 @@
-import { openRedis } from './client.ts';
-import type { RedisConnection } from './connection.ts';
+import { openRedis } from './client/client.ts';
+import type { RedisConnection } from './client/connection.ts';
 
 /** How an instance is reached. */
 export interface Reached {

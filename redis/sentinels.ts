@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
-import type { RedisClient } from './client.ts';
-import { isCommandMissing } from './renames.ts';
+import type { RedisClient } from './client/client.ts';
+import { isCommandMissing } from './client/renames.ts';
 
 /**
  * How many Sentinels watch this Redis, primary or replica: each listens on this channel of every Redis that it knows.

@@ -1,7 +1,7 @@
-import type { PersistencePolicy, ServerFacts } from '../model/manifest.ts';
-import type { RedisClient } from './client.ts';
-import type { RedisInfo } from './info.ts';
-import { ifKnown } from './renames.ts';
+import type { PersistencePolicy, ServerFacts } from '../model/backup/manifest.ts';
+import type { RedisClient } from './client/client.ts';
+import type { RedisInfo } from './client/info.ts';
+import { ifKnown } from './client/renames.ts';
 
 const CONFIG_GET = 'CONFIG GET';
 const DEFAULT_DATABASES = 16;

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
-import type { StartState } from '../model/next-start.ts';
-import type { RedisClient } from './client.ts';
+import type { StartState } from '../model/restore/next-start.ts';
+import type { RedisClient } from './client/client.ts';
 
 /**
  * What a server says of everything that a start decides: settings, users, modules. With secrets, so it is compared and let go.

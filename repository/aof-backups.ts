@@ -1,4 +1,4 @@
-import type { AofManifest, StoredAofFile } from '../model/aof-manifest.ts';
+import type { AofManifest, StoredAofFile } from '../model/backup/aof-manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { aofBackupPrefix, aofBackupsPrefix, aofFileKey, aofManifestKey, aofObjectName } from './aof-layout.ts';
 import { checkAofBackupManifest, formatAofBackupManifest, parseAofBackupManifest } from './aof-manifest.ts';

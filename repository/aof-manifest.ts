@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { AofManifest } from '../model/aof-manifest.ts';
-import { MANIFEST_FORMAT_VERSION } from '../model/manifest.ts';
+import type { AofManifest } from '../model/backup/aof-manifest.ts';
+import { MANIFEST_FORMAT_VERSION } from '../model/backup/manifest.ts';
 import { needs } from './archive/schema.ts';
 import { type BackupRef, isBackupId } from './layout.ts';
 import {

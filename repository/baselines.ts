@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/baseline.ts';
 import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
 import { timeOfBackupId } from '../model/instance.ts';
+import { BASELINE_FORMAT_VERSION, type Baseline } from '../model/recovery/baseline.ts';
 import { baselineIdOf, baselineKey, baselinesPrefix, type ShardRef } from './layout.ts';
 import { count, server } from './manifest.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/backup/manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
-import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/manifest.ts';
 import { type BackupRef, isBackupId, isFileName } from './layout.ts';
 import { digestProblem, formatStored, withoutDigest } from './manifest-digest.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { foreignRepository, foreignTo, type Owner } from '../model/backup/owner.ts';
 import type { Target } from '../model/deployment.ts';
 import { hasCode, messageOf, RecoveryError } from '../model/errors.ts';
-import { foreignRepository, foreignTo, type Owner } from '../model/owner.ts';
 import { ownerKey } from './layout.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';
 import { readText, textBody } from './small-objects.ts';

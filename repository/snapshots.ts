@@ -1,4 +1,4 @@
-import type { SnapshotManifest } from '../model/manifest.ts';
+import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { Backups, type ManifestKind } from './backups.ts';
 import {
   type BackupRef,

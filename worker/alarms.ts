@@ -5,7 +5,7 @@ import { resolveWebhookToken } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { named, TARGET, type Target } from '../model/deployment.ts';
 import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
-import type { Alarm, WatchAnswer } from '../model/watch.ts';
+import type { Alarm, WatchAnswer } from '../model/watch/watch.ts';
 import { serveWebhook, type Webhook } from './webhook.ts';
 
 /** A watcher answers in seconds. Past that Alertmanager is asked to send it again. */

@@ -1,20 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
-import { requireControl, requireFiles } from '../activities/places.ts';
+import { requireControl, requireFiles } from '../activities/parts.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
 import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import { type LeftBehind, unfinishedOf } from '../model/left-behind.ts';
 import { type Blocked, entriesToUndo, putBackText } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
+import { type LeftBehind, unfinishedOf } from '../model/recovery/left-behind.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { Files } from '../platforms/platform.ts';
+import { type UndoEntry, type UndoSteps, undo } from '../workflows/lock/undo-procedures.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import type { PlanRunner } from '../workflows/procedures/step-runner.ts';
-import type { StepInput, StepName, StepResult } from '../workflows/step-table.ts';
-import { type UndoEntry, type UndoSteps, undo } from '../workflows/undo-procedures.ts';
+import type { StepInput, StepName, StepResult } from '../workflows/steps/step-table.ts';
 import { lockHolderWithin } from './lock-holder.ts';
 import { createWorld } from './world.ts';
 

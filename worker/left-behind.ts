@@ -1,11 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
-import { sweepRehearsals } from '../activities/rehearsal/home.ts';
+import { sweepRehearsals } from '../activities/restore/rehearsal/home.ts';
 import type { World } from '../activities/world.ts';
 import { named } from '../model/deployment.ts';
 import { messageOf } from '../model/errors.ts';
-import { unfinishedOf } from '../model/left-behind.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
+import { unfinishedOf } from '../model/recovery/left-behind.ts';
 import { leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { Control, Files } from '../platforms/platform.ts';
 import { tell } from './log.ts';

@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Progress } from '../activities/job-context.ts';
 import type { World } from '../activities/world.ts';
-import { isFuture, provenAtMs } from '../model/backup-time.ts';
+import { isFuture, provenAtMs } from '../model/backup/backup-time.ts';
+import { isEmpty, latestBackup } from '../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
-import { isEmpty, latestBackup } from '../model/latest.ts';
 
 const registry = new Registry();
 const gauge = (name: string, help: string): Gauge<'instance'> =>

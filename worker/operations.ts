@@ -4,7 +4,7 @@ import type { World } from '../activities/world.ts';
 import { formatDuration } from '../model/format.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
-import type { PastRecovery } from '../model/watch.ts';
+import type { PastRecovery } from '../model/watch/watch.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */

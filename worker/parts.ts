@@ -3,7 +3,7 @@ import type { PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { hostQueue } from '../model/operations.ts';
 import type { Control } from '../platforms/platform.ts';
 import { openProcessPlatform } from '../platforms/process/process-platform.ts';
-import type { OwnEndpoint } from '../redis/connection.ts';
+import type { OwnEndpoint } from '../redis/client/connection.ts';
 
 /** How an instance is started and ended, and its files reached; neither for one that only the Redis protocol reaches. */
 export type PlatformParts = Pick<ProtectedInstance, 'control' | 'files'>;

@@ -1,6 +1,6 @@
 import type { InjectedSinks } from '@temporalio/worker';
 import type { RecoverySinks } from '../workflows/recovery/page.ts';
-import type { WatchSinks } from '../workflows/start-recovery.ts';
+import type { WatchSinks } from '../workflows/watch/start-recovery.ts';
 import { countRecovery, observeQuestion } from './metrics.ts';
 
 /** What workflows tell the figures of this worker. */

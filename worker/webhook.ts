@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import type { Alarm } from '../model/watch.ts';
+import type { Alarm } from '../model/watch/watch.ts';
 import { type Alert, instanceOfAlert, readDelivery } from './alertmanager.ts';
 
 const MAX_BODY_BYTES = 1024 * 1024;

@@ -8,7 +8,7 @@ import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
-import { ownEndpointOf, type RedisConnection } from '../redis/connection.ts';
+import { ownEndpointOf, type RedisConnection } from '../redis/client/connection.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 import { type OpenParts, openParts, type PlatformParts } from './parts.ts';

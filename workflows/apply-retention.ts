@@ -1,7 +1,7 @@
 import type { RetentionInput, RetentionResult } from '../model/operations.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { runStep } from './steps.ts';
-import { cancelHint, Watching } from './watching.ts';
+import { cancelHint, Watching } from './operation-status.ts';
+import { runStep } from './steps/run-step.ts';
 
 /**
  * Deletes the backups that the rules no longer keep. Needs no lock: it touches no Redis, what a plan names is pinned, and

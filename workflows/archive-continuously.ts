@@ -14,10 +14,10 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archiving.ts';
+import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archive/archiving.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import { CHECKS, checkInput, checkMessage } from './inputs.ts';
-import { runStep } from './steps.ts';
+import { runStep } from './steps/run-step.ts';
 
 export const archiveStatusQuery = defineQuery<ArchiveStatus>('status');
 /** Of activity `followStream`, which knows what the workflow can't see. */

@@ -1,11 +1,11 @@
-import { type AofBackupResult, type StoredAofBackup, toStoredAof } from '../model/aof-backup.ts';
+import { type AofBackupResult, type StoredAofBackup, toStoredAof } from '../model/backup/aof-backup.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { BackupInput } from '../model/operations.ts';
 import { controlOf, filesOf } from '../model/placement.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { runStep } from './steps.ts';
-import { cancelHint, Watching } from './watching.ts';
-import { type HeldLock, withInstanceLock } from './with-instance-lock.ts';
+import { type HeldLock, withInstanceLock } from './lock/with-instance-lock.ts';
+import { cancelHint, Watching } from './operation-status.ts';
+import { runStep } from './steps/run-step.ts';
 
 /** As for a snapshot. */
 const LOCK_WAIT_SECONDS = 1800;

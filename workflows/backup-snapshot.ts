@@ -1,12 +1,12 @@
 import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { BackupInput, BackupResult } from '../model/operations.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import { closePlacement } from './placements.ts';
+import { withInstanceLock } from './lock/with-instance-lock.ts';
+import { cancelHint, Watching } from './operation-status.ts';
 import type { StepRunner } from './procedures/step-runner.ts';
 import { takeSnapshot } from './procedures/take-snapshot.ts';
-import { runStep } from './steps.ts';
-import { cancelHint, Watching } from './watching.ts';
-import { withInstanceLock } from './with-instance-lock.ts';
+import { closePlacement } from './steps/placements.ts';
+import { runStep } from './steps/run-step.ts';
 
 /** A backup that a restore keeps waiting for longer is skipped: the schedule comes again. */
 const LOCK_WAIT_SECONDS = 1800;

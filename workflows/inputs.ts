@@ -1,6 +1,6 @@
 import { isName, timeOfBackupId } from '../model/instance.ts';
 import { isOperationKind } from '../model/lock.ts';
-import { parseUntil } from '../model/until.ts';
+import { parseUntil } from '../model/restore/until.ts';
 import { failure } from './failures.ts';
 
 type Check = (value: unknown) => string | undefined;

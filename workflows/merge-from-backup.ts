@@ -1,14 +1,14 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
-import type { MergeInput, MergePlan, MergeResult } from '../model/merge.ts';
-import { reportOfMerge } from '../model/merge-outcome.ts';
+import type { MergeInput, MergePlan, MergeResult } from '../model/merge/merge.ts';
+import { reportOfMerge } from '../model/merge/outcome.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import type { Beside } from '../model/placement.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { withInstanceLock } from './lock/with-instance-lock.ts';
+import { Watching } from './operation-status.ts';
 import { inOwnDeployment } from './own-deployment.ts';
-import { runStep, runUndo } from './steps.ts';
-import { Watching } from './watching.ts';
-import { withInstanceLock } from './with-instance-lock.ts';
+import { runStep, runUndo } from './steps/run-step.ts';
 
 /** A backup that holds the lock is cancelled; it then needs a moment to put back what it set. */
 const LOCK_WAIT_SECONDS = 3600;

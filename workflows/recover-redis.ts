@@ -3,12 +3,12 @@ import type { FailedAgain } from '../activities/recovery/still-serves.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import { filesOf } from '../model/placement.ts';
 import { FAILURE_CLASSES } from '../model/recovery/failure-classes.ts';
-import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery.ts';
-import { summaryOf } from '../model/recovery-text.ts';
+import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery/recovery.ts';
+import { summaryOf } from '../model/recovery/text.ts';
 import { failure, reasonOf } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
-import type { LockReport } from './lock-messages.ts';
-import { closeLookedAt, needsClosing } from './placements.ts';
+import type { LockReport } from './lock/messages.ts';
+import { type NotHeld, withInstanceLock } from './lock/with-instance-lock.ts';
 import { bringBack, type Service } from './recovery/bring-back.ts';
 import { Aborted, Controls } from './recovery/controls.ts';
 import { aftercare, connectivity, data } from './recovery/data.ts';
@@ -16,7 +16,7 @@ import { HolderQuestion } from './recovery/holder.ts';
 import { Page } from './recovery/page.ts';
 import { assess, type LockedRun, type Run, softly } from './recovery/run.ts';
 import { watchAfterwards, whileServing } from './recovery/watches.ts';
-import { type NotHeld, withInstanceLock } from './with-instance-lock.ts';
+import { closeLookedAt, needsClosing } from './steps/placements.ts';
 
 /** A restore that runs is waited for, and shown. */
 const LOCK_WAIT_SECONDS = 6 * 3600;

@@ -3,15 +3,15 @@ import type { OperationName, Phase, RestoreInput, RestoreReport, RestoreResult }
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { withInstanceLock } from './lock/with-instance-lock.ts';
+import { cancelHint, Watching } from './operation-status.ts';
 import { inOwnDeployment } from './own-deployment.ts';
-import { closeLookedAt, closePlacement } from './placements.ts';
 import { loadLive, planLiveLoad } from './procedures/load-live.ts';
 import { planReplacement, replaceFromRdb } from './procedures/replace-from-rdb.ts';
 import type { AskedPerson, PlannedRestore, PlanRunner, RestoreRunner } from './procedures/step-runner.ts';
 import { RestoreQuestion } from './restore-question.ts';
-import { runStep } from './steps.ts';
-import { cancelHint, Watching } from './watching.ts';
-import { withInstanceLock } from './with-instance-lock.ts';
+import { closeLookedAt, closePlacement } from './steps/placements.ts';
+import { runStep } from './steps/run-step.ts';
 
 /** A backup that holds the lock is cancelled; it then needs a moment to put back what it set. */
 const LOCK_WAIT_SECONDS = 3600;

@@ -1,8 +1,8 @@
 import { condition, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
 import { failure } from './failures.ts';
 import { CHECKS, checkMessage } from './inputs.ts';
+import type { Watching } from './operation-status.ts';
 import type { AskedPerson } from './procedures/step-runner.ts';
-import type { Watching } from './watching.ts';
 
 /** What a person decides of a restored Redis whose applications have not come back. */
 export interface RestoreDecision {

@@ -1,5 +1,5 @@
 import { allHandlersFinished, condition, continueAsNew, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { WatchInput } from '../model/watch-memory.ts';
+import type { WatchInput } from '../model/watch/memory.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import {
   alarmUpdate,
@@ -9,8 +9,8 @@ import {
   declineUpdate,
   EXAMPLES,
   watchStatusQuery,
-} from './watch-messages.ts';
-import { Watcher } from './watcher.ts';
+} from './watch/messages.ts';
+import { Watcher } from './watch/watcher.ts';
 
 /** The server takes 2,000 updates a run. */
 const MOST_ALARMS = 1_000;

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLOCK_DOUBT_MS } from '../../model/backup-time.ts';
+import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
+import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/archive/timeline.ts';
+import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
-import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
-import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/timeline.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { type Follower, openFollower } from '../../redis/replication/follow.ts';
 import { type PingPeriod, readPingPeriod } from '../../redis/replication/ping-period.ts';
 import { predictResync } from '../../redis/replication/predict-resync.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { timelineIdOf } from '../../repository/layout.ts';
+import { storeRdb } from '../backup/store-rdb.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
-import { storeRdb } from '../store-rdb.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { LATE_MS, type Late } from './lateness.ts';
 

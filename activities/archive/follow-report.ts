@@ -1,4 +1,4 @@
-import type { Rpo } from '../../model/archiving.ts';
+import type { Rpo } from '../../model/archive/archiving.ts';
 import { formatDuration, formatList, formatTime } from '../../model/format.ts';
 import type { Progress } from '../job-context.ts';
 

@@ -1,11 +1,11 @@
-import type { FollowResult } from '../../model/archiving.ts';
+import type { FollowResult } from '../../model/archive/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
 import { attach } from './attach.ts';
 import { readSourceOffset } from './lateness.ts';
-import { Stay } from './stay.ts';
 import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
+import { Stay } from './streaming-session.ts';
 
 /** @param lookEveryMs - how often what was stored is looked for in the store */
 export const createFollowActivities = (world: World, { lookEveryMs = LOOK_EVERY_MS } = {}) => ({

@@ -1,5 +1,5 @@
-import { openRedis } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
 
 /** What waited for less is not told: nobody asks for a moment so exactly. */
 export const LATE_MS = 2_000;

@@ -1,4 +1,4 @@
-import type { Rpo } from '../../model/archiving.ts';
+import type { Rpo } from '../../model/archive/archiving.ts';
 
 /** Each time is four events in the history of the workflow, which begins anew after some thousand. */
 const TELL_EVERY_MS = 60_000;

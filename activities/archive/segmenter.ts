@@ -1,7 +1,7 @@
-import { distinctDestructive } from '../../model/destructive.ts';
-import { isWithin, joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
-import type { StreamState } from '../../model/stream-state.ts';
-import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/timeline.ts';
+import { distinctDestructive } from '../../model/archive/destructive.ts';
+import { isWithin, joinedNeeds, type LogNeeds } from '../../model/archive/log-needs.ts';
+import type { StreamState } from '../../model/archive/stream-state.ts';
+import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/archive/timeline.ts';
 
 /** What is to be stored as one object, but for where and by whom. */
 export interface SegmentDraft

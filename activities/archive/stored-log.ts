@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { baseOfEnd } from '../../model/archive-plan.ts';
-import { beyondText } from '../../model/beyond.ts';
+import { baseOfEnd } from '../../model/archive/plan.ts';
+import type { Timeline } from '../../model/archive/timeline.ts';
+import { beyondText } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { Timeline } from '../../model/timeline.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { missingSegments, type StoredPart } from '../../repository/archive/missing.ts';
 import type { World } from '../world.ts';

@@ -1,11 +1,11 @@
+import type { ServerFacts } from '../../model/backup/manifest.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCountOf, formatList } from '../../model/format.ts';
-import type { ServerFacts } from '../../model/manifest.ts';
-import { type MergeInput, unknownClasses } from '../../model/merge.ts';
-import { canLoad, maxRdbVersion, type Server } from '../../model/rdb-versions.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { type ScanClassesOptions, scanClasses } from '../../redis/scan-classes.ts';
+import { type MergeInput, unknownClasses } from '../../model/merge/merge.ts';
+import { canLoad, maxRdbVersion, type Server } from '../../model/restore/rdb-versions.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { type ScanClassesOptions, scanClasses } from '../../redis/keys/scan-classes.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** @throws RecoveryError `INPUT_INVALID` that names what is no data class */

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { isAccepted, lossToken } from '../../model/accepted-loss.ts';
-import type { MergeLoss, MergePlan, MergeRehearsal } from '../../model/merge.ts';
-import { keysLostByLog, lostByLog, mergeLossRefusal, mergeLossSource } from '../../model/merge-loss.ts';
-import { roomRefusals } from '../../model/merge-room.ts';
-import type { PlannedMoment, Refusal } from '../../model/plan-types.ts';
-import { doubtRefusal } from '../../model/target-doubt.ts';
-import type { RedisClient } from '../../redis/client.ts';
+import { roomRefusals } from '../../model/merge/free-memory.ts';
+import { keysLostByLog, lostByLog, mergeLossRefusal, mergeLossSource } from '../../model/merge/loss.ts';
+import type { MergeLoss, MergePlan, MergeRehearsal } from '../../model/merge/merge.ts';
+import { isAccepted, lossToken } from '../../model/restore/plan/accepted-loss.ts';
+import type { PlannedMoment, Refusal } from '../../model/restore/plan/types.ts';
+import { doubtRefusal } from '../../model/restore/target-doubt.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
 import { currentJob } from '../job-context.ts';
-import { plannedMoment } from '../plan-log.ts';
-import { doubtTarget } from '../target-identity.ts';
+import { plannedMoment } from '../restore/plan-log.ts';
+import { doubtTarget } from '../restore/target-identity.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 
 /** What forbids a merge, after its copy was compared with the living Redis. */

@@ -1,10 +1,10 @@
 import { statfs } from 'node:fs/promises';
-import type { ServerFacts } from '../../model/manifest.ts';
-import type { MergeNeeds } from '../../model/merge-room.ts';
+import type { ServerFacts } from '../../model/backup/manifest.ts';
+import type { MergeNeeds } from '../../model/merge/free-memory.ts';
 import type { Control } from '../../platforms/platform.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import type { MissingKeys } from '../../redis/missing-keys.ts';
-import { readRoom } from '../../redis/room.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { readRoom } from '../../redis/free-memory.ts';
+import type { MissingKeys } from '../../redis/merge/missing-keys.ts';
 import type { ProtectedInstance } from '../world.ts';
 
 /** What the missing keys take, and what there is. Memory and disk of another machine are not known. */

@@ -1,5 +1,5 @@
-import { openRedis } from '../../redis/client.ts';
-import { killScript } from '../../redis/kill-script.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { killScript } from '../../redis/health/kill-script.ts';
 import { becomePrimary } from '../../redis/roles.ts';
 import { currentJob } from '../job-context.ts';
 import { refuseStranger } from '../stranger.ts';
@@ -13,7 +13,7 @@ import { createServesAgainActivities, type ServesAgainOptions } from './serves-a
 import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
-/** What a recovery does to a Redis: each act of model/recovery.ts that changes something, and the wait for the end of it. */
+/** What a recovery does to a Redis: each act of model/recovery/recovery.ts that changes something, and the wait for the end of it. */
 export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createServerActivities(world),
   ...createSetAsideActivities(world),

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
 import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/recovery/observations.ts';
-import type { Assessment } from '../../model/recovery.ts';
-import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
 import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
-import { openRedis } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
-import { lookAtRedis } from '../../redis/health.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
+import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { bounded } from './bounded.ts';

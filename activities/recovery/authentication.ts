@@ -6,9 +6,9 @@ import {
   nothingSeen,
   notWatched,
   verdictOfRates,
-} from '../../model/authentication-watch.ts';
-import type { AuthenticationWatch } from '../../model/recovery.ts';
-import type { AuthenticationSource } from '../../model/recovery-settings.ts';
+} from '../../model/recovery/authentication-watch.ts';
+import type { AuthenticationWatch } from '../../model/recovery/recovery.ts';
+import type { AuthenticationSource } from '../../model/recovery/settings.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BASELINE_FORMAT_VERSION, type Baseline, type KnownBefore, knownBefore } from '../../model/baseline.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { backupIdAt, ONLY_SHARD } from '../../model/instance.ts';
-import { lookupsBetween } from '../../model/warmth.ts';
+import { BASELINE_FORMAT_VERSION, type Baseline, type KnownBefore, knownBefore } from '../../model/recovery/baseline.ts';
+import { lookupsBetween } from '../../model/recovery/warmth.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
-import { openRedis } from '../../redis/client.ts';
-import { readLookups } from '../../redis/lookups.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { readLookups } from '../../redis/keys/lookups.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';

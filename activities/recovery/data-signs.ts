@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import type { AofSigns, DataSigns } from '../../model/recovery/observations.ts';
 import { type RestartRecord, readLogLook, readRestart } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';

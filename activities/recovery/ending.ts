@@ -1,12 +1,12 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { runsIn, signOf } from '../../model/log-signatures.ts';
-import type { Assessment } from '../../model/recovery.ts';
+import { runsIn, signOf } from '../../model/recovery/log-signatures.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { Control } from '../../platforms/platform.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
-import type { RedisInfo } from '../../redis/info.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
+import type { RedisInfo } from '../../redis/client/info.ts';
 import { currentJob } from '../job-context.ts';
-import { shutdown } from '../shutdown.ts';
+import { shutdown } from '../server/shutdown.ts';
 import { refuseStranger } from '../stranger.ts';
 import type { ProtectedInstance } from '../world.ts';
 

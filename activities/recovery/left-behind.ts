@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LeftBehind } from '../../model/left-behind.ts';
+import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import { leftBehind } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { readFilePart } from '../../redis/aof/part.ts';

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { cutText, damageText, type LogDamage } from '../../model/log-damage.ts';
+import { cutText, damageText, type LogDamage } from '../../model/recovery/log-damage.ts';
 import { type CutAside, cutBefore, cutLog, writeLogLook } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
@@ -10,9 +10,9 @@ import { startScratch } from '../../platforms/throwaway/scratch-server.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { currentJob } from '../job-context.ts';
-import { requireFiles } from '../places.ts';
+import { requireFiles } from '../parts.ts';
 import type { ThrowAwayNeeds, World } from '../world.ts';
 import type { InLayout } from './set-aside.ts';
 

@@ -1,8 +1,8 @@
-import { unfinishedOf } from '../../model/left-behind.ts';
+import { unfinishedOf } from '../../model/recovery/left-behind.ts';
 import { leftBehind, putBack, refuseBesideDirect } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { currentJob } from '../job-context.ts';
-import { requireFiles } from '../places.ts';
+import { requireFiles } from '../parts.ts';
 import type { World } from '../world.ts';
 import type { InLayout } from './set-aside.ts';
 

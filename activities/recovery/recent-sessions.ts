@@ -1,10 +1,10 @@
-import type { RecentSessions } from '../../model/data-facts.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { PlannedLog } from '../../model/plan.ts';
-import type { RedisClient } from '../../redis/client.ts';
+import type { RecentSessions } from '../../model/recovery/data-facts.ts';
+import type { PlannedLog } from '../../model/restore/plan/plan.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { countMissing } from '../../redis/keys/look-up-keys.ts';
 import { recentKeys } from '../../redis/log/recent-keys.ts';
-import { countMissing } from '../../redis/look-up-keys.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';

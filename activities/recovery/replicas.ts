@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Candidate, chooseReplica } from '../../model/choose-replica.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { sentinelsWatch } from '../../model/plan-facts.ts';
-import type { ActInput, Assessment } from '../../model/recovery.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
-import { probeWrite } from '../../redis/probe-write.ts';
+import { type Candidate, chooseReplica } from '../../model/recovery/choose-replica.ts';
+import type { ActInput, Assessment } from '../../model/recovery/recovery.ts';
+import { sentinelsWatch } from '../../model/restore/plan/facts.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
+import { probeWrite } from '../../redis/health/probe-write.ts';
 import { becomePrimary, follow, hostAndPort, neighbour, type RoleFacts, readRole } from '../../redis/roles.ts';
 import { countSentinels } from '../../redis/sentinels.ts';
 import { currentJob } from '../job-context.ts';

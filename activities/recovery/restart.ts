@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { unstartable } from '../../model/plan-next-start.ts';
-import type { ActInput, Assessment } from '../../model/recovery.ts';
+import type { ActInput, Assessment } from '../../model/recovery/recovery.ts';
+import { unstartable } from '../../model/restore/plan/next-start.ts';
 import {
   inOperation,
   logBytes,
@@ -15,8 +15,8 @@ import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
 import { currentJob } from '../job-context.ts';
-import { lookAtNextStart } from '../next-start.ts';
-import { requireControl, requireFiles } from '../places.ts';
+import { requireControl, requireFiles } from '../parts.ts';
+import { lookAtNextStart } from '../restore/next-start.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { endWithSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';

@@ -1,8 +1,8 @@
 import { RecoveryError } from '../../model/errors.ts';
-import type { Assessment } from '../../model/recovery.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { currentJob } from '../job-context.ts';
-import { requireControl } from '../places.ts';
+import { requireControl } from '../parts.ts';
 import type { World } from '../world.ts';
 import { endWithoutSave, refuseAnother, refuseWhenServing } from './ending.ts';
 

@@ -1,14 +1,14 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { loadFiguresOf, loadWarningsOf } from '../../model/load-log.ts';
-import type { ServesAgain } from '../../model/recovery.ts';
+import type { ServesAgain } from '../../model/recovery/recovery.ts';
+import { loadFiguresOf, loadWarningsOf } from '../../model/restore/load-log.ts';
 import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control } from '../../platforms/platform.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import type { RedisInfo } from '../../redis/info.ts';
-import { lastLoad } from '../../redis/loading.ts';
-import { probeWrite } from '../../redis/probe-write.ts';
-import { askLoaded, watchProcess } from '../await-load.ts';
-import { requireControl } from '../places.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import type { RedisInfo } from '../../redis/client/info.ts';
+import { lastLoad } from '../../redis/health/loading.ts';
+import { probeWrite } from '../../redis/health/probe-write.ts';
+import { requireControl } from '../parts.ts';
+import { askLoaded, watchProcess } from '../server/await-load.ts';
 import { refuseStranger } from '../stranger.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 

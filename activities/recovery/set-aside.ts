@@ -1,8 +1,8 @@
-import type { ActInput } from '../../model/recovery.ts';
+import type { ActInput } from '../../model/recovery/recovery.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { currentJob } from '../job-context.ts';
-import { requireControl, requireFiles } from '../places.ts';
+import { requireControl, requireFiles } from '../parts.ts';
 import type { World } from '../world.ts';
 import { refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { currentJob } from '../job-context.ts';
-import { requireControl } from '../places.ts';
-import { startWithin } from '../start-within.ts';
+import { requireControl } from '../parts.ts';
+import { startWithin } from '../server/start-within.ts';
 import type { World } from '../world.ts';
 import { quickInfo } from './ending.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lookAtServing } from '../../redis/serving-look.ts';
+import { lookAtServing } from '../../redis/health/serving.ts';
 import { currentJob } from '../job-context.ts';
 import { mayBeStopped } from '../watch/others.ts';
 import type { World } from '../world.ts';

@@ -1,5 +1,5 @@
+import { latestBackup } from '../../model/backup/latest.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { latestBackup } from '../../model/latest.ts';
 import type { LogSigns, StoredSigns } from '../../model/recovery/observations.ts';
 import { requireOwnRepository } from '../owner.ts';
 import type { World } from '../world.ts';

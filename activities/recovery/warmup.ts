@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { takenAtMs } from '../../model/backup-time.ts';
-import type { KnownBefore } from '../../model/baseline.ts';
+import { takenAtMs } from '../../model/backup/backup-time.ts';
+import { latestBackup } from '../../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { latestBackup } from '../../model/latest.ts';
-import type { WarmupWatch } from '../../model/recovery.ts';
-import type { WarmupSettings } from '../../model/recovery-settings.ts';
+import type { KnownBefore } from '../../model/recovery/baseline.ts';
+import type { WarmupWatch } from '../../model/recovery/recovery.ts';
+import type { WarmupSettings } from '../../model/recovery/settings.ts';
 import {
   isDecided,
   missingClasses,
@@ -15,11 +15,11 @@ import {
   verdictOfWarmth,
   type Warmth,
   warmTarget,
-} from '../../model/warmth.ts';
-import { openRedis } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
-import { readLookups } from '../../redis/lookups.ts';
-import { sampleClasses } from '../../redis/sample-classes.ts';
+} from '../../model/recovery/warmth.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
+import { readLookups } from '../../redis/keys/lookups.ts';
+import { sampleClasses } from '../../redis/keys/sample-classes.ts';
 import { currentJob } from '../job-context.ts';
 import type { World } from '../world.ts';
 

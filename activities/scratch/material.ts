@@ -2,20 +2,20 @@ import { createWriteStream } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { AofManifest } from '../../model/aof-manifest.ts';
+import { joinedNeeds, type LogNeeds } from '../../model/archive/log-needs.ts';
+import type { AofManifest } from '../../model/backup/aof-manifest.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
-import type { AppendForm, PlannedLog } from '../../model/plan.ts';
+import type { AppendForm, PlannedLog } from '../../model/restore/plan/plan.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { shiftExpiries } from '../../redis/log/shift-expiries.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import { shiftRdbExpiries } from '../../redis/rdb/shift-expiries.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
-import { openAofBase, openAofLog } from '../aof/material.ts';
-import { refuseUnlike } from '../compare-backup.ts';
-import { type CommandNames, type ReplayOptions, replayedRanges } from '../replay-log.ts';
+import { openAofBase, openAofLog } from '../restore/aof-source.ts';
+import { refuseUnlike } from '../restore/compare-backup.ts';
+import { type CommandNames, type ReplayOptions, replayedRanges } from '../restore/replay-log.ts';
 
 /** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
 export interface Material {

@@ -1,12 +1,12 @@
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
-import type { AppendForm } from '../../model/plan.ts';
-import { canLoad, compareVersions, type Server } from '../../model/rdb-versions.ts';
+import type { AppendForm } from '../../model/restore/plan/plan.ts';
+import { canLoad, compareVersions, type Server } from '../../model/restore/rdb-versions.ts';
 import { hostMemory } from '../../platforms/host/host-memory.ts';
 import { type Scratch, startScratch } from '../../platforms/throwaway/scratch-server.ts';
 import { serverVersion } from '../../platforms/throwaway/server-version.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { refuseLoadErrors, whyNotLoaded } from './load-errors.ts';
 import { fetchMaterial, type Material, type MaterialSource } from './material.ts';
 

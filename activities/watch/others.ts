@@ -1,4 +1,4 @@
-import { lookAtServing } from '../../redis/serving-look.ts';
+import { lookAtServing } from '../../redis/health/serving.ts';
 import type { World } from '../world.ts';
 
 export interface Others {

@@ -1,5 +1,5 @@
-import { openRedis } from '../../redis/client.ts';
-import { lookAtServing, type ServingLook } from '../../redis/serving-look.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { lookAtServing, type ServingLook } from '../../redis/health/serving.ts';
 import { strangerAnswering } from '../stranger.ts';
 import type { ProtectedInstance } from '../world.ts';
 

@@ -1,10 +1,10 @@
 import { RecoveryError } from '../../model/errors.ts';
-import type { WatchSettings } from '../../model/recovery-settings.ts';
-import type { WatchView } from '../../model/watch.ts';
-import type { ServingLook } from '../../redis/serving-look.ts';
+import type { WatchSettings } from '../../model/recovery/settings.ts';
+import type { WatchView } from '../../model/watch/watch.ts';
+import type { ServingLook } from '../../redis/health/serving.ts';
 import type { ProtectedInstance, World } from '../world.ts';
 import { mayBeStopped } from './others.ts';
-import { lookAtApplications, sideOf } from './sides.ts';
+import { lookAtApplications, sideOf } from './witnesses.ts';
 
 /** Everything that a decision is made from, but for what only the machine of the Redis can see. */
 export async function viewOf(

@@ -1,11 +1,11 @@
-import type { SideView, WatchNews, WatchStay, WatchView } from '../../model/watch.ts';
-import { requireControl } from '../places.ts';
+import type { SideView, WatchNews, WatchStay, WatchView } from '../../model/watch/watch.ts';
+import { requireControl } from '../parts.ts';
 import type { World } from '../world.ts';
 import { failingOthers } from './others.ts';
 import { lookAtOurs } from './ours.ts';
-import { sideOf } from './sides.ts';
 import { requireWatch, viewOf } from './view.ts';
 import { Watch } from './watch.ts';
+import { sideOf } from './witnesses.ts';
 
 export const createWatchActivities = (world: World) => ({
   /**

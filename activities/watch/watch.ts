@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
-import type { WatchSettings } from '../../model/recovery-settings.ts';
-import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch.ts';
-import type { ServingLook } from '../../redis/serving-look.ts';
+import type { WatchSettings } from '../../model/recovery/settings.ts';
+import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
+import type { ServingLook } from '../../redis/health/serving.ts';
 import { currentJob } from '../job-context.ts';
 import type { ProtectedInstance, World } from '../world.ts';
+import { Streak } from './debounce.ts';
 import { failingOthers, lookAtOthers, mayBeStopped } from './others.ts';
 import { lookAtOurs } from './ours.ts';
-import { Streak } from './streak.ts';
 import { viewOf } from './view.ts';
 
 /** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */

@@ -1,6 +1,6 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { formatList } from '../../model/format.ts';
-import { compareVersions } from '../../model/rdb-versions.ts';
+import { compareVersions } from '../../model/restore/rdb-versions.ts';
 import {
   NEEDED_COMMANDS,
   NEVER_RENAMED,
@@ -8,8 +8,8 @@ import {
   SENT_COMMANDS,
   USEFUL_COMMANDS,
 } from '../../model/sent-commands.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { lackingCommands } from '../../redis/command-table.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { lackingCommands } from '../../redis/client/command-table.ts';
 import { productOf } from '../../redis/server-facts.ts';
 import { type CheckWorld, type Finding, failed, findings, warning } from './finding.ts';
 

@@ -1,10 +1,10 @@
 import type { InstanceConfig } from '../../config/config.ts';
+import { latestBackup } from '../../model/backup/latest.ts';
 import { type DataClass, OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatList } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { latestBackup } from '../../model/latest.ts';
-import type { RedisClient } from '../../redis/client.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
 import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
 

@@ -3,12 +3,12 @@ import { OTHER } from '../../model/data-class.ts';
 import { hasCode } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { TargetFacts } from '../../model/plan-facts.ts';
-import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/target-doubt.ts';
-import type { RedisClient } from '../../redis/client.ts';
+import type { TargetFacts } from '../../model/restore/plan/facts.ts';
+import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/restore/target-doubt.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { sampleClasses } from '../../redis/keys/sample-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { sameServers } from '../../redis/same-server.ts';
-import { sampleClasses } from '../../redis/sample-classes.ts';
 import { type CheckWorld, type Finding, failed, findings } from './finding.ts';
 
 /** The Redis that answers for an instance is no other instance's, and holds what its backups are of. */

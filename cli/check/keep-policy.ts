@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { lookAtNextStart } from '../../activities/next-start.ts';
+import { lookAtNextStart } from '../../activities/restore/next-start.ts';
 import type { Config, InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { harmful, type NextStart } from '../../model/next-start.ts';
+import { harmful, type NextStart } from '../../model/restore/next-start.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { ownEndpointOf } from '../../redis/connection.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { ownEndpointOf } from '../../redis/client/connection.ts';
 import { instanceHere } from '../connection.ts';
 
 /**

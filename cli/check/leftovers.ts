@@ -1,7 +1,7 @@
 import { keptBeside } from '../../activities/recovery/left-behind.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes, formatCountOf } from '../../model/format.ts';
-import { type LeftBehind, ownedOf, unfinishedOf, unfinishedText } from '../../model/left-behind.ts';
+import { type LeftBehind, ownedOf, unfinishedOf, unfinishedText } from '../../model/recovery/left-behind.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { type Finding, failed, ok, warning } from './finding.ts';
 

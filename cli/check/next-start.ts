@@ -1,9 +1,9 @@
-import { lookAtNextStart } from '../../activities/next-start.ts';
-import type { NextStart, NextStarted } from '../../model/next-start.ts';
-import { lockedOut, restartLosses, uncomparedText, unstartable } from '../../model/plan-next-start.ts';
+import { lookAtNextStart } from '../../activities/restore/next-start.ts';
+import type { NextStart, NextStarted } from '../../model/restore/next-start.ts';
+import { lockedOut, restartLosses, uncomparedText, unstartable } from '../../model/restore/plan/next-start.ts';
 import type { Control } from '../../platforms/platform.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const CHECK = 'next start';

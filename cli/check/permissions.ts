@@ -1,7 +1,7 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { inOrder, MINIMUM_ACL } from '../../redis/acl.ts';
-import type { RedisClient } from '../../redis/client.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** A name that no pattern of a user matches but one of all keys. */

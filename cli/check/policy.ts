@@ -1,8 +1,8 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { formatList } from '../../model/format.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence-policy.ts';
-import { ifKnown } from '../../redis/renames.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { ifKnown } from '../../redis/client/renames.ts';
+import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence/policy.ts';
 import { readPersistencePolicy } from '../../redis/server-facts.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { keepPolicy } from './keep-policy.ts';

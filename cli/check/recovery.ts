@@ -1,10 +1,10 @@
 import { instanceOf } from '../../config/load.ts';
 import { resolveInstance, resolveWebhookToken } from '../../config/resolve.ts';
-import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { lookAtRedis } from '../../redis/health.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 

@@ -1,6 +1,6 @@
 import { targetOf } from '../../config/target.ts';
+import { foreignRepository, foreignTo } from '../../model/backup/owner.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { foreignRepository, foreignTo } from '../../model/owner.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Backups can be written, read back, listed and deleted; and whether anybody who gets at them can read them. */

@@ -1,11 +1,11 @@
 import type { InstanceConfig } from '../../config/config.ts';
-import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/backlog.ts';
-import { beyondText, gapsOf } from '../../model/beyond.ts';
+import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/archive/backlog.ts';
+import { beyondText, gapsOf } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCountOf, formatDuration, formatRate } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import type { RedisInfo } from '../../redis/info.ts';
-import { ifKnown } from '../../redis/renames.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import type { RedisInfo } from '../../redis/client/info.ts';
+import { ifKnown } from '../../redis/client/renames.ts';
 import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
 
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
-import type { PlaceRights } from '../../model/place-rights.ts';
-import { type StartUser, startUserProblems, startUserText } from '../../model/start-user.ts';
+import { type StartUser, startUserProblems, startUserText } from '../../model/restore/start-user.ts';
+import type { PlaceRights } from '../../model/worker-rights.ts';
 import { errorOfTemporal } from '../../worker/temporal-errors.ts';
 import { failureOfWorkflow } from '../operations/failures.ts';
 import { startExamine } from '../operations/start.ts';

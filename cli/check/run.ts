@@ -2,7 +2,7 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { instanceOf } from '../../config/load.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { hostQueue } from '../../model/operations.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { instanceHere } from '../connection.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';

@@ -1,6 +1,6 @@
 import { type ScheduleDescription, WorkflowNotFoundError } from '@temporalio/client';
+import { isOverdue, missedRuns } from '../../model/backup/scheduled-runs.ts';
 import { formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
-import { isOverdue, missedRuns } from '../../model/scheduled-runs.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, warning } from './finding.ts';
 

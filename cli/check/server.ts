@@ -1,7 +1,7 @@
 import { formatDuration } from '../../model/format.ts';
-import type { RedisClient } from '../../redis/client.ts';
-import { describeConnection } from '../../redis/connection.ts';
-import type { RedisInfo } from '../../redis/info.ts';
+import type { RedisClient } from '../../redis/client/client.ts';
+import { describeConnection } from '../../redis/client/connection.ts';
+import type { RedisInfo } from '../../redis/client/info.ts';
 import { productOf } from '../../redis/server-facts.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 

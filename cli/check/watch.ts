@@ -1,6 +1,6 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
-import type { WatchStatus } from '../../model/watch.ts';
+import type { WatchStatus } from '../../model/watch/watch.ts';
 import { askWithin, newestRun, startWatch, statusOf } from '../operations/index.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, findings, ok } from './finding.ts';

@@ -1,12 +1,12 @@
-import { asSnapshot, logOf } from '../../activities/aof/material.ts';
-import type { CommandNames } from '../../activities/replay-log.ts';
+import { asSnapshot, logOf } from '../../activities/restore/aof-source.ts';
+import type { CommandNames } from '../../activities/restore/replay-log.ts';
 import type { Material } from '../../activities/scratch/material.ts';
-import { takenAtMs } from '../../model/backup-time.ts';
-import { type Beyond, newerThan, unusableBackup } from '../../model/beyond.ts';
+import { takenAtMs } from '../../model/backup/backup-time.ts';
+import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId, ONLY_SHARD } from '../../model/instance.ts';
-import { latestRefusal, type Naming } from '../../model/plan-beyond.ts';
-import { parseUntil } from '../../model/until.ts';
+import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
+import { parseUntil } from '../../model/restore/until.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
 import type { Repository } from '../../repository/repository.ts';

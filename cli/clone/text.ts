@@ -1,6 +1,6 @@
+import type { Owner } from '../../model/backup/owner.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
-import type { Owner } from '../../model/owner.ts';
 import { table } from '../output/table.ts';
 
 /** What `clone` has made, and the result line of `clone --json`. */

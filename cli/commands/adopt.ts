@@ -1,10 +1,10 @@
 import type { Config } from '../../config/config.ts';
 import { reachedBeside, resolveInstance } from '../../config/resolve.ts';
 import { targetOf } from '../../config/target.ts';
+import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/backup/owner.ts';
 import { formatTarget } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/owner.ts';
-import { doubtOfRivals, doubtRefusal } from '../../model/target-doubt.ts';
+import { doubtOfRivals, doubtRefusal } from '../../model/restore/target-doubt.ts';
 import { runIdAt, sameServers } from '../../redis/same-server.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';

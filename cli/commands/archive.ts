@@ -1,4 +1,4 @@
-import type { ArchiveStatus } from '../../model/archiving.ts';
+import type { ArchiveStatus } from '../../model/archive/archiving.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';

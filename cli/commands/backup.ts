@@ -1,4 +1,4 @@
-import type { AofBackupResult } from '../../model/aof-backup.ts';
+import type { AofBackupResult } from '../../model/backup/aof-backup.ts';
 import { ERRORS } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatDuration } from '../../model/format.ts';
 import type { BackupResult, StoredBackup } from '../../model/operations.ts';

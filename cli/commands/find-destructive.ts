@@ -1,9 +1,9 @@
-import { type ArchiveExtent, beginOf, placesOf } from '../../model/archive-chain.ts';
-import { type Beyond, beyondText } from '../../model/beyond.ts';
+import { type ArchiveExtent, beginOf, placesOf } from '../../model/archive/chain.ts';
+import { type Beyond, beyondText } from '../../model/backup/unusable.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList, formatTime, passedText } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { formatOffset } from '../../model/until.ts';
+import { formatOffset } from '../../model/restore/until.ts';
 import type { DestructiveSearch } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { targetOf } from '../../config/target.ts';
-import { aofBytes } from '../../model/aof-backup.ts';
+import { aofBytes } from '../../model/backup/aof-backup.ts';
+import { ownerOf } from '../../model/backup/owner.ts';
 import type { Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
-import { ownerOf } from '../../model/owner.ts';
 import type { Ownership } from '../../repository/owner.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
 import { withNamesHere } from '../connection.ts';

@@ -1,6 +1,6 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCount, formatTime } from '../../model/format.ts';
-import type { LeftBehind } from '../../model/left-behind.ts';
+import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';

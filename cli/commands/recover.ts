@@ -1,5 +1,5 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import type { RecoveryInput } from '../../model/recovery.ts';
+import type { RecoveryInput } from '../../model/recovery/recovery.ts';
 import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
 import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';

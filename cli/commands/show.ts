@@ -1,11 +1,11 @@
-import type { AofManifest } from '../../model/aof-manifest.ts';
-import { clockDoubt, isFuture, provenAtMs } from '../../model/backup-time.ts';
-import { beyondText } from '../../model/beyond.ts';
-import type { Census } from '../../model/census.ts';
+import type { AofManifest } from '../../model/backup/aof-manifest.ts';
+import { clockDoubt, isFuture, provenAtMs } from '../../model/backup/backup-time.ts';
+import type { Census } from '../../model/backup/census.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
+import { placeText } from '../../model/backup/owner.ts';
+import { beyondText } from '../../model/backup/unusable.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
-import { placeText } from '../../model/owner.ts';
 import { findAofBackup, findBackup } from '../catalog.ts';
 import { type CommandSpec, instanceAndBackup } from '../command.ts';
 import { table } from '../output/table.ts';

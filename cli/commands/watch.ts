@@ -1,7 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
-import type { WatchStatus } from '../../model/watch.ts';
+import type { WatchStatus } from '../../model/watch/watch.ts';
 import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
 import type { OperationStatus } from '../output/output.ts';
 import type { Control } from '../recover/control.ts';

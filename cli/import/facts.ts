@@ -1,4 +1,4 @@
-import type { RdbFacts, ServerFacts } from '../../model/manifest.ts';
+import type { RdbFacts, ServerFacts } from '../../model/backup/manifest.ts';
 
 const FEWEST_DATABASES = 16;
 

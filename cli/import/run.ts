@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type AofFileToStore, storeAof } from '../../activities/aof/store.ts';
+import { type AofFileToStore, storeAof } from '../../activities/backup/store-aof.ts';
 import type { InstanceConfig } from '../../config/config.ts';
-import type { AofManifest } from '../../model/aof-manifest.ts';
-import { TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import type { AofManifest } from '../../model/backup/aof-manifest.ts';
+import { TTL_BOUNDS_SECONDS } from '../../model/backup/census.ts';
+import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../../model/backup/manifest.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../../model/manifest.ts';
 import { formatAofManifest } from '../../redis/aof/manifest.ts';
 import { readFilePart } from '../../redis/aof/part.ts';
 import { type AofSource, openAsLog, readAofSource } from '../../redis/aof/source.ts';

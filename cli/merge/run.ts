@@ -1,6 +1,6 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge.ts';
-import { formatOffset } from '../../model/until.ts';
+import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge/merge.ts';
+import { formatOffset } from '../../model/restore/until.ts';
 import type { CommandContext, Given } from '../command.ts';
 import { wrongAnswer } from '../restore-conduct.ts';
 import { mergedText, mergePlanText } from './text.ts';

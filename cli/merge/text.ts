@@ -1,8 +1,8 @@
 import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
-import type { MergedReport, MergePlan } from '../../model/merge.ts';
-import { momentOf } from '../../model/merge-outcome.ts';
-import { beyondLines } from '../../model/plan-beyond.ts';
-import { doubtLine } from '../../model/target-doubt.ts';
+import type { MergedReport, MergePlan } from '../../model/merge/merge.ts';
+import { momentOf } from '../../model/merge/outcome.ts';
+import { beyondLines } from '../../model/restore/plan/unusable.ts';
+import { doubtLine } from '../../model/restore/target-doubt.ts';
 import { table } from '../output/table.ts';
 
 /** What `restore --only … --plan` prints. */

@@ -1,8 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError, type WorkflowHandle } from '@temporalio/client';
-import type { ArchiveInput } from '../../model/archiving.ts';
+import type { ArchiveInput } from '../../model/archive/archiving.ts';
 import { NO_SEARCH_ATTRIBUTES, TARGET } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import type { MergeInput } from '../../model/merge.ts';
+import type { MergeInput } from '../../model/merge/merge.ts';
 import {
   type BackupInput,
   QUEUES,
@@ -11,8 +11,8 @@ import {
   type RetentionInput,
   WORKFLOW_IDS,
 } from '../../model/operations.ts';
-import type { RecoveryInput } from '../../model/recovery.ts';
-import type { WatchInput } from '../../model/watch-memory.ts';
+import type { RecoveryInput } from '../../model/recovery/recovery.ts';
+import type { WatchInput } from '../../model/watch/memory.ts';
 import { ensureSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { newestRun } from './newest-run.ts';

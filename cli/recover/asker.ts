@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Question, RunbookStatus } from '../../model/runbook.ts';
+import type { Question, RunbookStatus } from '../../model/recovery/runbook.ts';
 import type { CommandContext } from '../command.ts';
 import { controlRecovery } from './control.ts';
 

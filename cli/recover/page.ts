@@ -1,6 +1,6 @@
 import { hasCode } from '../../model/errors.ts';
-import { runbookText } from '../../model/recovery-text.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
+import { runbookText } from '../../model/recovery/text.ts';
 import type { OperationStatus, Output } from '../output/output.ts';
 import type { Asker } from './asker.ts';
 

@@ -1,8 +1,8 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
-import type { RecoveryInput, RecoveryResult } from '../../model/recovery.ts';
-import { assessmentText, reportText } from '../../model/recovery-text.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
+import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
+import { assessmentText, reportText } from '../../model/recovery/text.ts';
 import type { CommandContext } from '../command.ts';
 import { askWithin, follow, newestRun, startRecovery } from '../operations/index.ts';
 import type { RunningOperation } from '../operations/start.ts';

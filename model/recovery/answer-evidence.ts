@@ -1,9 +1,9 @@
 import { formatBytes, formatCountOf } from '../format.ts';
-import { signOf } from '../log-signatures.ts';
 import type { RedisLook } from '../redis-look.ts';
 import { emptinessOf } from './emptiness.ts';
 import { DISK_FULL_BYTES } from './end-evidence.ts';
 import { type Found, found, logged } from './found.ts';
+import { signOf } from './log-signatures.ts';
 import type { Signs } from './observations.ts';
 
 const BACKUP_HINT =

@@ -1,6 +1,6 @@
+import type { ServerFacts } from '../backup/manifest.ts';
 import { formatTime } from '../format.ts';
-import type { ServerFacts } from '../manifest.ts';
-import { restartLosses } from '../plan-next-start.ts';
+import { restartLosses } from '../restore/plan/next-start.ts';
 import type { Signs } from './observations.ts';
 
 const RECENT_MS = 30 * 60_000;

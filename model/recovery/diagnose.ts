@@ -1,4 +1,3 @@
-import type { Assessment } from '../recovery.ts';
 import { heardRedis, type RedisLook } from '../redis-look.ts';
 import { whatChanged } from './changed.ts';
 import { CLIENTS } from './clients.ts';
@@ -7,6 +6,7 @@ import { FAILURE_CLASSES } from './failure-classes.ts';
 import { adviceOnLog } from './log-advice.ts';
 import type { Signs } from './observations.ts';
 import { planActs, replicasWithData } from './plan-actions.ts';
+import type { Assessment } from './recovery.ts';
 import { tellFailure } from './situation.ts';
 import { logState, worstLossOf } from './worst-loss.ts';
 

@@ -1,10 +1,10 @@
 import { formatBytes, formatCountOf } from '../format.ts';
-import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
-import { unknownCommandIn } from '../load-log.ts';
-import { damageText, isCutByRedis } from '../log-damage.ts';
-import { fatalSign, type LogRun, signOf } from '../log-signatures.ts';
+import { unknownCommandIn } from '../restore/load-log.ts';
 import type { FailureClass } from './failure-classes.ts';
 import { type Found, found, logged } from './found.ts';
+import { ownedOf, unfinishedOf, unfinishedText } from './left-behind.ts';
+import { damageText, isCutByRedis } from './log-damage.ts';
+import { fatalSign, type LogRun, signOf } from './log-signatures.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { DataSigns, PlaceSigns } from './observations.ts';
 

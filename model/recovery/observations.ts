@@ -1,10 +1,10 @@
-import type { LeftBehind } from '../left-behind.ts';
-import type { LogDamage } from '../log-damage.ts';
-import type { LogRun } from '../log-signatures.ts';
-import type { SnapshotManifest } from '../manifest.ts';
-import type { NextStart } from '../next-start.ts';
-import type { RecoverySettings } from '../recovery-settings.ts';
+import type { SnapshotManifest } from '../backup/manifest.ts';
 import type { RedisLook } from '../redis-look.ts';
+import type { NextStart } from '../restore/next-start.ts';
+import type { LeftBehind } from './left-behind.ts';
+import type { LogDamage } from './log-damage.ts';
+import type { LogRun } from './log-signatures.ts';
+import type { RecoverySettings } from './settings.ts';
 
 /** What is seen of a Redis from the machine that it runs on. Plain JSON: it goes from one activity to the next. */
 export interface PlaceSigns {

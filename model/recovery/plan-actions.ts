@@ -1,12 +1,12 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
-import { unfinishedOf } from '../left-behind.ts';
-import { cutText, damageText, type LogDamage } from '../log-damage.ts';
-import type { PlannedAct } from '../recovery.ts';
 import { isRightlyReplica } from './answer-evidence.ts';
 import { ignoresRdb, mendedSince, startsEmpty, unstartableText } from './end-evidence.ts';
 import type { FailureClass } from './failure-classes.ts';
+import { unfinishedOf } from './left-behind.ts';
+import { cutText, damageText, type LogDamage } from './log-damage.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Signs } from './observations.ts';
+import type { PlannedAct } from './recovery.ts';
 
 /** Replicas that still have data, the fullest first. */
 export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>

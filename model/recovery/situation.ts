@@ -1,8 +1,8 @@
-import { fatalSign } from '../log-signatures.ts';
 import { heardRedis, type RedisLook } from '../redis-look.ts';
 import { failureOfAnswer } from './answer-evidence.ts';
 import { failureOfEnd } from './end-evidence.ts';
 import { type Found, found } from './found.ts';
+import { fatalSign } from './log-signatures.ts';
 import type { PlaceSigns, Signs } from './observations.ts';
 
 /**

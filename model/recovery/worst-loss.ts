@@ -1,12 +1,12 @@
 import { formatCount, formatCountOf, formatDuration } from '../format.ts';
-import { cutText } from '../log-damage.ts';
-import { endedDrained } from '../log-signatures.ts';
-import type { Assessment } from '../recovery.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import { startsEmpty } from './end-evidence.ts';
 import { type FailureClass, keepsData } from './failure-classes.ts';
+import { cutText } from './log-damage.ts';
+import { endedDrained } from './log-signatures.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Signs } from './observations.ts';
+import type { Assessment } from './recovery.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
 const PING_BYTES = 14;

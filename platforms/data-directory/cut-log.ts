@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import type { DataLayout } from '../platform.ts';
 import { bytesUnder, isDiskFull, isThere, namesIn, syncDirectory, writeWhole } from './files.ts';
 import { type Journal, readJournal, writeJournal } from './journal.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { isBaseName } from '../data-layout.ts';
 import { type Files, isDiskFull, writeWhole } from './files.ts';
 import type { Operation } from './operation.ts';

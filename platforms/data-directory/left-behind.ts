@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { LeftBehind } from '../../model/left-behind.ts';
+import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { directOwner } from './direct-lock.ts';

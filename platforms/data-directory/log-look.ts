@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { type Files, namesIn, realFiles, writeWhole } from './files.ts';

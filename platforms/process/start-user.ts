@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { StartUser } from '../../model/start-user.ts';
+import type { StartUser } from '../../model/restore/start-user.ts';
 import { outputOf, type UserIds, userName, userOfProcess } from '../host/users.ts';
 
 /** How a command is run as somebody else. */

@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { messageOf } from '../../model/errors.ts';
-import type { ConfSources } from '../../model/next-start.ts';
+import type { ConfSources } from '../../model/restore/next-start.ts';
 import { quoteArg } from '../host/split-args.ts';
 import { userOfProcess } from '../host/users.ts';
 import { freePort } from '../throwaway/scratch-server.ts';

@@ -1,4 +1,4 @@
-import type { StartUser } from '../../model/start-user.ts';
+import type { StartUser } from '../../model/restore/start-user.ts';
 import type { ProcessEntry } from '../host/process-table.ts';
 import type { UserIds } from '../host/users.ts';
 import type { PlatformTrace } from '../platform.ts';

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import type { Server } from '../../model/rdb-versions.ts';
+import type { Server } from '../../model/restore/rdb-versions.ts';
 import { inheritedEnvironment } from '../host/inherited-environment.ts';
 
 const PATIENCE_MS = 10_000;

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { Crc64 } from '../rdb/crc64.ts';
 import { findRdbEnd } from '../rdb/find-end.ts';
 import { rdbVersionOf } from '../rdb/format.ts';

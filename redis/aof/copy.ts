@@ -1,8 +1,8 @@
 import { type FileHandle, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import type { RedisClient } from '../client.ts';
-import { describeConnection } from '../connection.ts';
+import type { RedisClient } from '../client/client.ts';
+import { describeConnection } from '../client/connection.ts';
 import { type AofFile, formatAofManifest, parseAofManifest } from './manifest.ts';
 import { aofBoundary } from './part.ts';
 import { awaitNoRewrite, withoutAutoRewrite } from './rewrites.ts';

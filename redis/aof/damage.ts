@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DamageKind, LogDamage } from '../../model/log-damage.ts';
+import type { DamageKind, LogDamage } from '../../model/recovery/log-damage.ts';
 import { findRdbEnd } from '../rdb/find-end.ts';
 import { parseAofManifest } from './manifest.ts';
 import { beginsWithRdb, type ReadOptions, readFilePart } from './part.ts';

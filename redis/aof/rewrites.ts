@@ -1,7 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { pollInfo } from '../children.ts';
-import type { RedisClient } from '../client.ts';
-import { describeConnection } from '../connection.ts';
+import type { RedisClient } from '../client/client.ts';
+import { describeConnection } from '../client/connection.ts';
+import { pollInfo } from '../persistence/children.ts';
 
 const SETTING = 'auto-aof-rewrite-percentage';
 

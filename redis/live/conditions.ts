@@ -1,7 +1,7 @@
-import { runningChild } from '../children.ts';
-import type { RedisClient } from '../client.ts';
-import type { RedisInfo } from '../info.ts';
-import { ifKnown } from '../renames.ts';
+import type { RedisClient } from '../client/client.ts';
+import type { RedisInfo } from '../client/info.ts';
+import { ifKnown } from '../client/renames.ts';
+import { runningChild } from '../persistence/children.ts';
 import { countSentinels } from '../sentinels.ts';
 import { productOf } from '../server-facts.ts';
 import { type FollowSettings, type KnownSecrets, readFollowSettings } from './settings.ts';

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
-import { errorOfConnection } from '../client-errors.ts';
-import { endpointOf, type RedisConnection } from '../connection.ts';
+import { endpointOf, type RedisConnection } from '../client/connection.ts';
+import { errorOfConnection } from '../client/errors.ts';
 
 /**
  * The address of this machine on the way to a Redis: most likely the one under which that Redis reaches us.

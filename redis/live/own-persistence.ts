@@ -1,8 +1,8 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { saveAndWait } from '../bgsave.ts';
-import { type PollOptions, pollInfo } from '../children.ts';
-import { nameOfClient, type RedisClient } from '../client.ts';
-import type { RedisInfo } from '../info.ts';
+import { nameOfClient, type RedisClient } from '../client/client.ts';
+import type { RedisInfo } from '../client/info.ts';
+import { saveAndWait } from '../persistence/bgsave.ts';
+import { type PollOptions, pollInfo } from '../persistence/children.ts';
 
 /** What now holds the new data on Redis' own disk. `none`: by its own settings this Redis keeps nothing. */
 export type OwnPersistence = 'aof' | 'rdb' | 'none';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { RecoveryError } from '../../model/errors.ts';
-import type { RedisClient } from '../client.ts';
+import type { RedisClient } from '../client/client.ts';
 
 /** Redis waits for this trial, and its clients with it. */
 const MIGRATE_MS = 200;

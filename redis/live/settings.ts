@@ -1,5 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { nameOfClient, type RedisClient } from '../client.ts';
+import { nameOfClient, type RedisClient } from '../client/client.ts';
 
 /**
  * The settings that a live load changes, as they are. Plain JSON without secrets: of `masterauth` it says only whether the

@@ -1,4 +1,4 @@
-import type { RedisInfo } from '../info.ts';
+import type { RedisInfo } from '../client/info.ts';
 
 /** Far beyond its own offset: nobody who followed it can go on in the other history unnoticed. */
 export const OFFSET_LEAP = 2 ** 40;

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../model/errors.ts';
-import { openRedis, type RedisClient } from '../client.ts';
-import { isGone } from '../client-errors.ts';
-import type { RedisConnection } from '../connection.ts';
+import { openRedis, type RedisClient } from '../client/client.ts';
+import type { RedisConnection } from '../client/connection.ts';
+import { isGone } from '../client/errors.ts';
 
 export interface SteadyOptions {
   /** How long it goes on with new connections after the first that failed. Default 60,000. */

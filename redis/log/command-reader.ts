@@ -1,9 +1,9 @@
-import { isBoundary, type PartialCommand, STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
+import { isBoundary, type PartialCommand, STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
 import { CommandHead } from './command-head.ts';
 import { KIND, type Kind } from './command-names.ts';
+import { malformed } from './errors.ts';
 import type { CommandReaderOptions } from './logged-command.ts';
 import { CR, DOLLAR, HASH, isLetter, LF, LONGEST_BULK, LONGEST_LINE, MOST_ARGS, numberOf, STAR } from './resp.ts';
-import { malformed } from './trouble.ts';
 
 /**
  * Follows the commands of a replication stream or an append-only file through pieces that may end anywhere. Values are

@@ -1,5 +1,5 @@
-import { AT_ONCE } from '../../model/destructive.ts';
-import type { DestructiveCommand } from '../../model/timeline.ts';
+import { AT_ONCE } from '../../model/archive/destructive.ts';
+import type { DestructiveCommand } from '../../model/archive/timeline.ts';
 import type { LoggedCommand } from './logged-command.ts';
 
 export interface DestructiveWatchOptions {

@@ -1,7 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCountOf, formatList } from '../../model/format.ts';
-import { errorRepliesIn, type RefusedReply, unknownCommandIn } from '../../model/load-log.ts';
-import type { RedisInfo } from '../info.ts';
+import { errorRepliesIn, type RefusedReply, unknownCommandIn } from '../../model/restore/load-log.ts';
+import type { RedisInfo } from '../client/info.ts';
 
 /** Commands of a log that a server did not carry out. */
 export interface LoadErrors {

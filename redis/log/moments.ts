@@ -1,5 +1,5 @@
-import { AT_ONCE } from '../../model/destructive.ts';
-import type { StreamState } from '../../model/stream-state.ts';
+import { AT_ONCE } from '../../model/archive/destructive.ts';
+import type { StreamState } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import { ExpiryArgument } from './expiry-argument.ts';
 import type { LoggedCommand } from './logged-command.ts';

@@ -1,5 +1,5 @@
-import { type LogNeeds, NO_NEEDS } from '../../model/log-needs.ts';
-import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
+import { type LogNeeds, NO_NEEDS } from '../../model/archive/log-needs.ts';
+import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { verdictOf } from './write-commands.ts';

@@ -1,4 +1,4 @@
-import type { StreamState } from '../../model/stream-state.ts';
+import type { StreamState } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import type { LoggedCommand } from './logged-command.ts';
 

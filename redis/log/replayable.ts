@@ -1,9 +1,9 @@
-import { joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
-import { isBoundary, type StreamState } from '../../model/stream-state.ts';
+import { joinedNeeds, type LogNeeds } from '../../model/archive/log-needs.ts';
+import { isBoundary, type StreamState } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
+import { foreignCommand, malformed, noBoundary } from './errors.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { NeedsWatch } from './needs.ts';
-import { foreignCommand, malformed, noBoundary } from './trouble.ts';
 import { verdictOf } from './write-commands.ts';
 
 export interface ReplayableOptions {

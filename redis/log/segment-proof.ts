@@ -1,7 +1,7 @@
-import { AT_ONCE, distinctDestructive } from '../../model/destructive.ts';
+import { AT_ONCE, distinctDestructive } from '../../model/archive/destructive.ts';
+import { isBoundary, type PartialCommand, type StreamState } from '../../model/archive/stream-state.ts';
+import type { DestructiveCommand, SegmentHeader } from '../../model/archive/timeline.ts';
 import { formatList } from '../../model/format.ts';
-import { isBoundary, type PartialCommand, type StreamState } from '../../model/stream-state.ts';
-import type { DestructiveCommand, SegmentHeader } from '../../model/timeline.ts';
 import { CommandReader } from './command-reader.ts';
 import { DestructiveWatch } from './destructive.ts';
 import type { LoggedCommand } from './logged-command.ts';

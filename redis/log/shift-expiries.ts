@@ -1,4 +1,4 @@
-import { STREAM_BEGIN } from '../../model/stream-state.ts';
+import { STREAM_BEGIN } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import type { LoggedCommand } from './logged-command.ts';
 

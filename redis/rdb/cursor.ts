@@ -1,4 +1,4 @@
-import { RdbTrouble } from './trouble.ts';
+import { RdbTrouble } from './errors.ts';
 
 /** Of a string that is stored as its bytes, and of the four other ways. */
 export const RAW = -1;

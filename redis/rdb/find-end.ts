@@ -1,6 +1,6 @@
+import { RdbTrouble } from './errors.ts';
 import { KeyClasses } from './key-classes.ts';
 import { Tally } from './tally.ts';
-import { RdbTrouble } from './trouble.ts';
 import { Walker } from './walker.ts';
 
 /**

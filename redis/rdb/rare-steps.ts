@@ -1,9 +1,9 @@
 import { type Cursor, RAW } from './cursor.ts';
+import { foreign, RdbTrouble } from './errors.ts';
 import { entriesOf, HEADER_BYTES, type RdbVersion, rdbVersionOf, TRAILER_BYTES, trailerBytesOf, whyUnknown } from './format.ts';
 import { DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
 import type { Tally } from './tally.ts';
-import { foreign, RdbTrouble } from './trouble.ts';
 
 /** `listpack`: a string, with its head, that is a listpack of (field, value, moment). */
 export type ExpiryForm = 'ms' | 'seconds' | 'fieldMs' | 'fieldLength' | 'listpack';

@@ -1,14 +1,14 @@
-import type { Census } from '../../model/census.ts';
+import type { Census } from '../../model/backup/census.ts';
+import type { ClassExpiries } from '../../model/backup/expiry-timeline.ts';
+import type { RdbFacts } from '../../model/backup/manifest.ts';
 import type { DataClass } from '../../model/data-class.ts';
-import type { ClassExpiries } from '../../model/expiry-timeline.ts';
-import type { RdbFacts } from '../../model/manifest.ts';
-import type { DatabaseKeys } from '../../model/rehearsal.ts';
+import type { DatabaseKeys } from '../../model/restore/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
+import { checksumMismatch, foreign, malformed, RdbTrouble } from './errors.ts';
 import { HEADER_BYTES, isProven, TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import { KeyKinds } from './key-kinds.ts';
 import { Tally } from './tally.ts';
-import { checksumMismatch, foreign, malformed, RdbTrouble } from './trouble.ts';
 import { Walker } from './walker.ts';
 
 export interface RdbReaderOptions {

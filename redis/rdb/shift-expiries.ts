@@ -1,11 +1,11 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { Crc64 } from './crc64.ts';
+import { checksumMismatch, malformed, RdbTrouble } from './errors.ts';
 import { TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import type { ExpiryForm } from './rare-steps.ts';
 import { shiftListpack } from './shift-listpack.ts';
 import { Tally } from './tally.ts';
-import { checksumMismatch, malformed, RdbTrouble } from './trouble.ts';
 import { Walker } from './walker.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { type Census, type ClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import { type Census, type ClassCensus, TTL_BOUNDS_SECONDS } from '../../model/backup/census.ts';
+import { type ClassExpiries, createExpiryTimeline, type ExpiryTimelineBuilder } from '../../model/backup/expiry-timeline.ts';
+import type { RdbFacts } from '../../model/backup/manifest.ts';
 import { OTHER } from '../../model/data-class.ts';
-import { type ClassExpiries, createExpiryTimeline, type ExpiryTimelineBuilder } from '../../model/expiry-timeline.ts';
-import type { RdbFacts } from '../../model/manifest.ts';
-import type { DatabaseKeys } from '../../model/rehearsal.ts';
+import type { DatabaseKeys } from '../../model/restore/rehearsal.ts';
 import { ModuleNames } from './module-names.ts';
 
 const KEYS = 0;

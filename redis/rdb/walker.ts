@@ -1,11 +1,11 @@
 import { Cursor, LZF, RAW } from './cursor.ts';
+import { RdbTrouble } from './errors.ts';
 import { PROGRAM, type RdbVersion, START, trailerBytesOf } from './format.ts';
 import { type KeyClasses, LONGEST_KEY_BYTES } from './key-classes.ts';
 import { DEEPEST_LOOP, DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
 import { takeRareStep, type Walking } from './rare-steps.ts';
 import type { Tally } from './tally.ts';
-import { RdbTrouble } from './trouble.ts';
 
 /** What must be at hand at once is at most a key with its head. What a chunk ends in is kept, and joined with the next one. */
 const CARRY_BYTES = 2 * LONGEST_KEY_BYTES;

@@ -1,5 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
-import type { RedisConnection } from '../connection.ts';
+import type { RedisConnection } from '../client/connection.ts';
 import { type Continued, type FullResync, type ResumePoint, readFraming, requestStream } from './handshake.ts';
 import { describeFraming, type OpenRdbStreamOptions, type RdbStream } from './replica.ts';
 import { ENDLESS, type Framing, Wire } from './wire.ts';

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { errorOfReply } from '../client-errors.ts';
-import { describeConnection, type RedisConnection } from '../connection.ts';
+import { describeConnection, type RedisConnection } from '../client/connection.ts';
+import { errorOfReply } from '../client/errors.ts';
 import type { Framing, Wire } from './wire.ts';
 
 export interface FullResync {

@@ -1,5 +1,5 @@
 import { hasCode } from '../../model/errors.ts';
-import type { RedisClient } from '../client.ts';
+import type { RedisClient } from '../client/client.ts';
 
 const SETTING = 'repl-ping-replica-period';
 const REDIS_DEFAULT_SECONDS = 10;

@@ -1,4 +1,4 @@
-import type { RedisInfo } from '../info.ts';
+import type { RedisInfo } from '../client/info.ts';
 
 /**
  * Whether Redis would go on where `resume` ends, or send everything anew: asked beforehand, because a full resynchronization

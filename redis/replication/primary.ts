@@ -1,9 +1,9 @@
 import type { Server, Socket } from 'node:net';
 import { messageOf } from '../../model/errors.ts';
-import { type DoorOptions, receive } from './primary-door.ts';
+import { createListener, disconnect, GETACK, MOST_CONNECTIONS, PING, type PrimaryTls } from './primary-connections.ts';
 import { liveFailed } from './primary-errors.ts';
-import { type Feed, OpenFeed } from './primary-feed.ts';
-import { createListener, disconnect, GETACK, MOST_CONNECTIONS, PING, type PrimaryTls } from './primary-sockets.ts';
+import { type DoorOptions, receive } from './primary-listener.ts';
+import { type Feed, OpenFeed } from './primary-payload.ts';
 
 /** A follower hears from us each second: it takes silence of `repl-timeout` for the death of its primary. */
 const KEEPALIVE_MS = 1000;

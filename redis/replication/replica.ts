@@ -1,4 +1,4 @@
-import type { RedisConnection } from '../connection.ts';
+import type { RedisConnection } from '../client/connection.ts';
 import { readFraming, requestSnapshot } from './handshake.ts';
 import { type Framing, Wire } from './wire.ts';
 

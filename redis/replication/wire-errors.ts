@@ -1,5 +1,5 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { describeConnection, type RedisConnection } from '../connection.ts';
+import { describeConnection, type RedisConnection } from '../client/connection.ts';
 
 /** What a connection is for, and so what its end means. */
 export type WirePurpose = keyof typeof WHEN_LOST;

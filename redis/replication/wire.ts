@@ -1,10 +1,10 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { errorOfConnection } from '../client-errors.ts';
-import { endpointOf, type RedisConnection } from '../connection.ts';
-import { sentName } from '../renames.ts';
+import { endpointOf, type RedisConnection } from '../client/connection.ts';
+import { errorOfConnection } from '../client/errors.ts';
+import { sentName } from '../client/renames.ts';
+import { type Lending, Slabs } from './buffer-pool.ts';
 import { Silence } from './silence.ts';
-import { type Lending, Slabs } from './slabs.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
 /** Whoever reads the body is woken for this much, so that each stage behind it runs rarely. */

@@ -1,10 +1,10 @@
-import type { ArchiveExtent } from '../../model/archive-chain.ts';
-import type { Cut } from '../../model/archive-cut.ts';
-import type { ArchiveTarget } from '../../model/archive-plan.ts';
-import type { Base } from '../../model/archive-retention.ts';
+import type { ArchiveExtent } from '../../model/archive/chain.ts';
+import type { Cut } from '../../model/archive/cut.ts';
+import type { ArchiveTarget } from '../../model/archive/plan.ts';
+import type { Base } from '../../model/archive/retention.ts';
+import type { SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
+import { newestOf } from '../../model/archive/timelines.ts';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
-import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
-import { newestOf } from '../../model/timelines.ts';
 import { type ShardRef, segmentKey } from '../layout.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { type Compaction, type CompactOptions, compactTimeline } from './compact.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mergeableParts, mergedHeader, runsOf } from '../../model/archive-runs.ts';
+import { mergeableParts, mergedHeader, runsOf } from '../../model/archive/runs.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { hasCode, type RecoveryError } from '../../model/errors.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import { compactedKey } from '../layout.ts';
 import { inParallel } from '../parallel.ts';
 import { type Digest, digesting } from '../pipeline/digest.ts';

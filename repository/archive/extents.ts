@@ -1,9 +1,9 @@
-import type { ArchiveExtent, Stretch } from '../../model/archive-chain.ts';
-import { cutIn } from '../../model/archive-cut.ts';
-import { CLOCK_DOUBT_MS } from '../../model/backup-time.ts';
-import { type Beyond, clocksOf, gapsOf } from '../../model/beyond.ts';
+import type { ArchiveExtent, Stretch } from '../../model/archive/chain.ts';
+import { cutIn } from '../../model/archive/cut.ts';
+import type { SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
+import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
+import { type Beyond, clocksOf, gapsOf } from '../../model/backup/unusable.ts';
 import { hasCode, messageOf, type RecoveryError } from '../../model/errors.ts';
-import type { SegmentHeader, Timeline } from '../../model/timeline.ts';
 import { inParallel } from '../parallel.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { findPosition } from './position.ts';

@@ -1,6 +1,6 @@
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import { type SegmentListing, segmentAt } from './listing.ts';
 import { type ArchivePlace, isDamage, readHeader } from './segments.ts';
 

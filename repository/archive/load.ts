@@ -1,4 +1,4 @@
-import type { SegmentHeader } from '../../model/timeline.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import type { ArchiveSegment } from './listing.ts';
 import { proven } from './prove.ts';
 import { collectFrame, decodeBody, unpackFrame } from './segment-format.ts';

@@ -1,5 +1,5 @@
-import { beginningIn, joinedNeeds, type LogNeeds } from '../../model/log-needs.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
+import { beginningIn, joinedNeeds, type LogNeeds } from '../../model/archive/log-needs.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { inParallel } from '../parallel.ts';
 import { listSegments, mergedView } from './listing.ts';
 import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';

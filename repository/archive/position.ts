@@ -1,7 +1,7 @@
-import { cutIn } from '../../model/archive-cut.ts';
+import { cutIn } from '../../model/archive/cut.ts';
+import { isBoundary, STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { isBoundary, STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { archiveCorrupt } from './schema.ts';
 import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';

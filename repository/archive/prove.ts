@@ -1,4 +1,4 @@
-import type { SegmentHeader } from '../../model/timeline.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { archiveCorrupt } from './schema.ts';
 
 /** Follows the bytes of one segment and compares them with its header. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
-import { STREAM_BEGIN, type StreamState } from '../../model/stream-state.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import { refuseHole } from './holes.ts';
 import { type ArchiveSegment, listSegments, nextRaw, nextStart, type SegmentListing, segmentAt } from './listing.ts';
 import { type Loaded, loadSegment, MOST_HELD_BYTES } from './load.ts';

@@ -1,4 +1,4 @@
-import { type ArchiveRetentionPlan, type Base, planArchiveRetention } from '../../model/archive-retention.ts';
+import { type ArchiveRetentionPlan, type Base, planArchiveRetention } from '../../model/archive/retention.ts';
 import { compactedPrefix, timelineKey, timelinePrefix } from '../layout.ts';
 import { readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView, nextRaw, type SegmentListing } from './listing.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { ARCHIVE_FORMAT_VERSION, type SegmentHeader, type Timeline } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ARCHIVE_FORMAT_VERSION, type SegmentHeader, type Timeline } from '../../model/timeline.ts';
 import { partsOfTimelineId, type TimelineRef, timelineIdOf } from '../layout.ts';
 import { digestProblem, withoutDigest } from '../manifest-digest.ts';
 

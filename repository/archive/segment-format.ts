@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { crc32, zstdDecompress } from 'node:zlib';
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import type { TimelineRef } from '../layout.ts';
 import { type Digest, digesting } from '../pipeline/digest.ts';
 import { compress, decompress } from '../pipeline/zstd.ts';

@@ -1,5 +1,5 @@
+import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { hasCode, messageOf } from '../../model/errors.ts';
-import type { SegmentHeader } from '../../model/timeline.ts';
 import type { TimelineRef } from '../layout.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ArchiveSegment } from './listing.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Timeline } from '../../model/archive/timeline.ts';
+import { inOrder } from '../../model/archive/timelines.ts';
 import { hasCode, type RecoveryError } from '../../model/errors.ts';
-import type { Timeline } from '../../model/timeline.ts';
-import { inOrder } from '../../model/timelines.ts';
 import { archivePrefix, partsOfTimelineId, timelineKey, timelinePrefix } from '../layout.ts';
 import { formatStored } from '../manifest-digest.ts';
 import { inParallel } from '../parallel.ts';

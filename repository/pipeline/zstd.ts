@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions } from 'node:zlib';
 import { RecoveryError } from '../../model/errors.ts';
 import { inBlocks, type TakeBlock } from './blocks.ts';
-import { giveBack } from './give-back.ts';
+import { giveBack } from './release.ts';
 
 export const DEFAULT_LEVEL = 1;
 

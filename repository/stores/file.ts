@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { giveBackChunk } from '../pipeline/give-back.ts';
+import { giveBackChunk } from '../pipeline/release.ts';
 import { fileError, noHardLinks, objectExists, objectMissing, rootMissing } from './file-errors.ts';
 import { giveToOwner, makeFolder, requireAccess } from './file-owner.ts';
 import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';

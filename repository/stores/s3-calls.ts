@@ -1,6 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { S3Credentials, S3Location } from './location.ts';
-import { patiently } from './patience.ts';
+import { patiently } from './retry.ts';
 import { notS3, requireS3Answers } from './s3-answers.ts';
 import { isDenied, s3Error } from './s3-errors.ts';
 import type { ChecksumName } from './s3-proof.ts';

@@ -1,9 +1,9 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { RecoveryError } from '../../model/errors.ts';
-import { giveBackChunk } from '../pipeline/give-back.ts';
+import { giveBackChunk } from '../pipeline/release.ts';
 import { pause } from './interruptible.ts';
 import type { GetOptions } from './object-store.ts';
-import { backoffMs, isUnreachable } from './patience.ts';
+import { backoffMs, isUnreachable } from './retry.ts';
 import { notS3 } from './s3-answers.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { statusOf } from './s3-errors.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, globSync, openSync, statSync, writeSync } from 'node:fs';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { formatCount } from '../../model/format.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { findBinary } from '../../test/support/binaries.ts';
 import { fillDataClasses } from '../../test/support/datasets.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DEFAULT_DATA_CLASSES, OTHER } from '../../model/data-class.ts';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 
 /** What a Redis holds, seen from outside: counts, and a digest of some of the values with their times to live. */
 export interface Contents {

@@ -6,7 +6,7 @@ import { lookAtOurs } from '../../activities/watch/ours.ts';
 import { createWatchActivities } from '../../activities/watch/watch-instance.ts';
 import type { ProtectedInstance, World } from '../../activities/world.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { startStranger } from '../support/stranger.ts';
 

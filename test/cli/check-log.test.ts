@@ -4,9 +4,9 @@ import type { CheckWorld } from '../../cli/check/finding.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { REPLID, storeStream } from '../repository/archive/fixtures.ts';
 import { MemoryStore } from '../repository/archive/memory-store.ts';
-import { sampleManifest } from '../repository/sample-manifest.ts';
 
 describe('redis-backup check of what the store has of the log', () => {
   const logWith = async ({ lost, base }: { lost: number; base: number }) => {

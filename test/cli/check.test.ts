@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { startFakePrimary } from '../redis/support/fake-primary.ts';
-import { sampleManifest } from '../repository/sample-manifest.ts';
 import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';
 import { type CheckResult, CheckStage, found, POLICY } from './support/check-stage.ts';

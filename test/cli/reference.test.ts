@@ -8,7 +8,7 @@ import { commandSections, errorTable, permissionLines } from '../../cli/referenc
 import { ERRORS } from '../../model/errors.ts';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
 import { planActs } from '../../model/recovery/plan-actions.ts';
-import { STEP_IDS, STEPS } from '../../model/runbook.ts';
+import { STEP_IDS, STEPS } from '../../model/recovery/runbook.ts';
 import { aof, cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
 import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SnapshotManifest } from '../../model/manifest.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { sampleSegment, sampleTimeline, storeStream, TIMELINE_ID } from '../repository/archive/fixtures.ts';
 import { openSite, type Site } from './support/command.ts';
 import { now, taken } from './support/taken.ts';

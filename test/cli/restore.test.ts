@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { planRestore, type RestorePlan } from '../../model/plan.ts';
-import * as fixtures from '../model/plan-fixtures.ts';
+import { planRestore, type RestorePlan } from '../../model/restore/plan/plan.ts';
+import * as fixtures from '../fixtures/plan.ts';
 import { until } from '../support/until.ts';
 import { Captured, openSite, type Site } from './support/command.ts';
 import { Stage } from './support/stage.ts';

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import type { EnsuredSchedule } from '../../cli/schedules/ensure.ts';
 import { offsetOf } from '../../cli/schedules/wanted.ts';
 import { missingSearchAttributes } from '../../worker/search-attributes.ts';
-import { sampleManifest } from '../repository/sample-manifest.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { always } from '../support/always.ts';
 import { startTemporal, type TemporalServer } from '../support/temporal.ts';
 import { until } from '../support/until.ts';

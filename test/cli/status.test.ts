@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/census.ts';
+import { emptyClassCensus, TTL_BOUNDS_SECONDS } from '../../model/backup/census.ts';
 import { openSite, run, type Site } from './support/command.ts';
 import { HOUR_MS, now, taken } from './support/taken.ts';
 

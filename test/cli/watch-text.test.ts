@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { watchText } from '../../cli/commands/watch.ts';
 import { loginName } from '../../cli/who.ts';
-import type { WatchStatus } from '../../model/watch.ts';
+import type { WatchStatus } from '../../model/watch/watch.ts';
 
 const status = (over: Partial<WatchStatus>): WatchStatus => ({
   instance: 'main',

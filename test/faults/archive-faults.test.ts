@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Finding } from '../../cli/check/finding.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { ArchiveLoad, countedIn } from '../support/archive-load.ts';
 import { Archived, peakMb } from '../support/archived.ts';
 import { type FaultProxy, startHttpFaultProxy } from '../support/fault-proxy.ts';

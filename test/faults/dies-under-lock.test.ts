@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RestoreInput } from '../../model/operations.ts';
-import type { WatchStatus } from '../../model/watch.ts';
+import type { WatchStatus } from '../../model/watch/watch.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { KEYS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { findBinary } from '../support/binaries.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';

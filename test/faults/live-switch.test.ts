@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import type { RestoreReport } from '../../model/operations.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { OFFSET_LEAP } from '../../redis/live/standing.ts';
 import { Archived } from '../support/archived.ts';
 import { House } from '../support/house.ts';

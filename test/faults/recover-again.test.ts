@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { KEYS, quickRecovery, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { save } from '../support/redis-server.ts';
 import { filesIn, isKept, KEYS, SESSIONS, Troubled } from '../support/troubled.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
-import type { Act, RecoveryInput, RecoveryResult } from '../../model/recovery.ts';
+import type { Act, RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
 import { KEYS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 

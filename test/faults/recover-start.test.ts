@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { aux, byte, database, key, moduleId, rdb } from '../support/rdb-bytes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';

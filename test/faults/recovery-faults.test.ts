@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { RecoveryReport } from '../../model/recovery.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { filesIn, isKept, KEYS, quickRecovery, SESSIONS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 

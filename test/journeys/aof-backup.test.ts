@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CloneReport } from '../../cli/clone/text.ts';
-import type { AofBackupResult } from '../../model/aof-backup.ts';
+import type { AofBackupResult } from '../../model/backup/aof-backup.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
 import { House } from '../support/house.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { ArchiveStatus } from '../../model/archiving.ts';
-import { openRedis } from '../../redis/client.ts';
+import type { ArchiveStatus } from '../../model/archive/archiving.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { House } from '../support/house.ts';
 import { freePort } from '../support/redis-server.ts';

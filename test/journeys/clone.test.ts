@@ -4,7 +4,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CloneReport } from '../../cli/clone/text.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { House } from '../support/house.ts';
 import { killAtTheEnd } from '../support/processes.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { endFakeRemote } from '../support/fake-remote.ts';
 import type { House } from '../support/house.ts';
 import { isKept, KEYS, SESSIONS, Troubled } from '../support/troubled.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RestoreReport } from '../../model/operations.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';
 import { Attempts } from '../support/refusals.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RestoreReport } from '../../model/operations.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { countSentinels } from '../../redis/sentinels.ts';
 import { House } from '../support/house.ts';
 import { startRedis } from '../support/redis-server.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
-import type { MergedReport, MergePlan } from '../../model/merge.ts';
+import type { MergedReport, MergePlan } from '../../model/merge/merge.ts';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';

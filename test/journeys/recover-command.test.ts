@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { RecoveryReport } from '../../model/recovery.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { House } from '../support/house.ts';
 import { killAtTheEnd } from '../support/processes.ts';
 import { freePort } from '../support/temporal.ts';

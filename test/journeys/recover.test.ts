@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
+import type { RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RestorePlan } from '../../model/plan.ts';
+import type { RestorePlan } from '../../model/restore/plan/plan.ts';
 import { House } from '../support/house.ts';
 import { ownDirectory } from '../support/processes.ts';
 import { until } from '../support/until.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { findBinary } from '../support/binaries.ts';
 import { House } from '../support/house.ts';
 import { until } from '../support/until.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { RecoveryReport } from '../../model/recovery.ts';
-import type { WatchStatus } from '../../model/watch.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { WatchStatus } from '../../model/watch/watch.ts';
 import { House } from '../support/house.ts';
 import { freePort } from '../support/temporal.ts';
 import { until } from '../support/until.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { LeftBehind } from '../../model/left-behind.ts';
-import type { SignatureId } from '../../model/log-signatures.ts';
 import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
+import type { LeftBehind } from '../../model/recovery/left-behind.ts';
+import type { SignatureId } from '../../model/recovery/log-signatures.ts';
 import type { PlaceSigns, Signs } from '../../model/recovery/observations.ts';
 import { LOOK_VERDICTS } from '../../model/redis-look.ts';
 import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './observations-fixtures.ts';

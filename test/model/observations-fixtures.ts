@@ -1,9 +1,9 @@
-import type { LeftBehind } from '../../model/left-behind.ts';
-import type { LogRun, SignatureId } from '../../model/log-signatures.ts';
-import { signatureOf } from '../../model/log-signatures.ts';
+import type { LeftBehind } from '../../model/recovery/left-behind.ts';
+import type { LogRun, SignatureId } from '../../model/recovery/log-signatures.ts';
+import { signatureOf } from '../../model/recovery/log-signatures.ts';
 import type { AofSigns, DataSigns, PlaceSigns, Signs, StoredSigns } from '../../model/recovery/observations.ts';
 import type { LookVerdict, RedisFacts, RedisLook } from '../../model/redis-look.ts';
-import { sampleManifest } from '../repository/sample-manifest.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 
 export const NOW_MS = Date.parse('2026-02-14T12:00:00.000Z');
 

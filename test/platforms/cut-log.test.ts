@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogDamage } from '../../model/log-damage.ts';
+import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
 import { cutBefore, cutLog } from '../../platforms/data-directory.ts';
 

@@ -3,8 +3,8 @@ import { appendFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FilesPart } from '../../activities/world.ts';
 import type { Control } from '../../platforms/platform.ts';
-import { openRedis } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
 import { until } from '../support/until.ts';
 
 /** One Redis that a platform runs, not started yet, and how the test reaches it behind the back of that platform. */

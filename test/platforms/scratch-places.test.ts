@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { findScratchByPort, removeScratches } from '../../platforms/throwaway/scratch-places.ts';
 import { type Scratch, startScratch } from '../../platforms/throwaway/scratch-server.ts';
 import { serverVersion } from '../../platforms/throwaway/server-version.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { ownDirectory } from '../support/processes.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';

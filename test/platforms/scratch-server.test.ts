@@ -18,7 +18,7 @@ import {
   startScratch,
 } from '../../platforms/throwaway/scratch-server.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { ownDirectory } from '../support/processes.ts';
 import { describeBinary, isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { freePort, startRedis } from '../support/redis-server.ts';
@@ -183,7 +183,7 @@ describe('a throw-away Redis', () => {
     const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
     const script = `
       import { startScratch } from ${module('platforms/throwaway/scratch-server.ts')};
-      import { openRedis } from ${module('redis/client.ts')};
+      import { openRedis } from ${module('redis/client/client.ts')};
       const scratch = await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
       process.stdout.write(String(await scratch.isRunning() && scratch.pid), () => process.exit(0));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);

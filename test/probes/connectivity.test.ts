@@ -4,7 +4,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { RecoveryError } from '../../model/errors.ts';
 import { type ApplicationProbe, type ConnectivityDeps, verifyConnectivity } from '../../probes/connectivity.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { startRedis } from '../support/redis-server.ts';
 
 const verify = (apps: ApplicationProbe[], deps: Partial<ConnectivityDeps> = {}) =>

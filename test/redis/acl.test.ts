@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inOrder, MINIMUM_ACL, OPERATIONS } from '../../redis/acl.ts';
-import { openRedis } from '../../redis/client.ts';
-import { lookAtRedis } from '../../redis/health.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { lookAtRedis } from '../../redis/health/health.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 

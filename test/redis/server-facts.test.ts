@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { MINIMUM_ACL } from '../../redis/acl.ts';
-import { takeBgsave } from '../../redis/bgsave.ts';
-import { openRedis } from '../../redis/client.ts';
-import { parseInfo } from '../../redis/info.ts';
-import { lastLoad, loadingProgress } from '../../redis/loading.ts';
-import { applyPolicy, comparePolicy } from '../../redis/persistence-policy.ts';
-import { canTurnOffRdbCompression, putBackRdbCompression, turnOffRdbCompression } from '../../redis/rdb-compression.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { parseInfo } from '../../redis/client/info.ts';
+import { lastLoad, loadingProgress } from '../../redis/health/loading.ts';
+import { takeBgsave } from '../../redis/persistence/bgsave.ts';
+import { applyPolicy, comparePolicy } from '../../redis/persistence/policy.ts';
+import {
+  canTurnOffRdbCompression,
+  putBackRdbCompression,
+  turnOffRdbCompression,
+} from '../../redis/persistence/rdb-compression.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
 import { readPersistencePolicy, readServerFacts } from '../../redis/server-facts.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';

@@ -6,7 +6,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import type { AofManifest } from '../../model/aof-manifest.ts';
+import type { AofManifest } from '../../model/backup/aof-manifest.ts';
 import { pinAof } from '../../redis/aof/copy.ts';
 import { readFilePart } from '../../redis/aof/part.ts';
 import { AofBackups } from '../../repository/aof-backups.ts';
@@ -15,11 +15,11 @@ import type { BackupRef } from '../../repository/layout.ts';
 import { openStore } from '../../repository/open-store.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { sweep } from '../../repository/sweep.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { findBinary } from '../support/binaries.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
-import { sampleManifest } from './sample-manifest.ts';
 
 const DOCUMENT = join(import.meta.dirname, '../../docs/repository-format.md');
 const REF: BackupRef = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };

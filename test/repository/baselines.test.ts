@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BASELINE_FORMAT_VERSION, type Baseline } from '../../model/baseline.ts';
 import { backupIdAt } from '../../model/instance.ts';
+import { BASELINE_FORMAT_VERSION, type Baseline } from '../../model/recovery/baseline.ts';
 import { Baselines, parseBaseline } from '../../repository/baselines.ts';
 import { openStore } from '../../repository/open-store.ts';
 import { readText } from '../../repository/small-objects.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
-import { sampleManifest } from './sample-manifest.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 
 const NOON = Date.parse('2026-02-14T12:00:00Z');
 const HOUR = 3600_000;

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { isBackupId, pinKey, snapshotKey } from '../../repository/layout.ts';
 import { checkManifest, formatManifest, parseManifest } from '../../repository/manifest.ts';
 import { withDigest } from '../../repository/manifest-digest.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { refuses } from './bodies.ts';
-import { sampleManifest } from './sample-manifest.ts';
 
 const manifest = sampleManifest();
 const parse = (text: string) => async () => parseManifest(text, manifest, 's3://b/main/0/manifest.json');

@@ -1,5 +1,5 @@
-import { openRedis, type RedisClient } from '../../redis/client.ts';
-import type { RedisConnection } from '../../redis/connection.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import type { RedisConnection } from '../../redis/client/connection.ts';
 import { anyCommands } from '../redis/support/any-commands.ts';
 import { randomFrom } from './random.ts';
 import type { RedisBinary } from './redis-binaries.ts';

@@ -8,7 +8,7 @@ import type { ProcessConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { Control, PlatformStatus } from '../../platforms/platform.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import type { OwnEndpoint } from '../../redis/connection.ts';
+import type { OwnEndpoint } from '../../redis/client/connection.ts';
 import type { OpenParts, PlatformParts } from '../../worker/parts.ts';
 import { until } from './until.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { backupIdAt } from '../../model/instance.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
 import { formatStored } from '../../repository/manifest-digest.ts';
 import type { Repository } from '../../repository/repository.ts';
 

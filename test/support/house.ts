@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import { parse, stringify } from 'yaml';
 import type { BackupInput, BackupResult, RestoreInput, RestoreReport } from '../../model/operations.ts';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
 import { AS_SHIPPED } from './as-shipped.ts';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
+import { createSnapshotActivities } from '../../activities/backup/snapshot.ts';
 import { type Progress, runAsJob } from '../../activities/job-context.ts';
-import { createSnapshotActivities } from '../../activities/snapshot.ts';
 import type { ProtectedInstance, World } from '../../activities/world.ts';
+import type { SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
-import type { SnapshotManifest, SnapshotReason } from '../../model/manifest.ts';
-import type { Assessment } from '../../model/recovery.ts';
-import type { RecoverySettings } from '../../model/recovery-settings.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
 import { MemoryStore } from '../repository/archive/memory-store.ts';

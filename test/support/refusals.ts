@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { openRedis } from '../../redis/client.ts';
+import { openRedis } from '../../redis/client/client.ts';
 import { failureOf } from './failure-of.ts';
 import type { House } from './house.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openRedis, type RedisClient } from '../../redis/client.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { findBinary } from './binaries.ts';
 import { killAtTheEnd } from './processes.ts';
 import { freePort } from './redis-server.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
-import type { SnapshotManifest } from '../../model/manifest.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import type { House } from './house.ts';
 import { until } from './until.ts';

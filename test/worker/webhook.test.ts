@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import type { Alarm } from '../../model/watch.ts';
+import type { Alarm } from '../../model/watch/watch.ts';
 import { serveWebhook, type Webhook } from '../../worker/webhook.ts';
 
 const TOKEN = 'a-token-of-a-test';

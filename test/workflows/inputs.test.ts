@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { CHECKS, checkInput, checkMessage, isMessage } from '../../workflows/inputs.ts';
 import { checkApproval, checkConduct, checkExtension, checkStep } from '../../workflows/recovery/control-messages.ts';
-import { checkAlarm, checkDecision } from '../../workflows/watch-messages.ts';
+import { checkAlarm, checkDecision } from '../../workflows/watch/messages.ts';
 
 const messageOf = (check: () => unknown): string => {
   try {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { forever, lost, merged, PlayedRecovery } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import type { MergePlan } from '../../model/merge.ts';
-import { roomRefusals } from '../../model/merge-room.ts';
-import type { RecoveryReport } from '../../model/recovery.ts';
+import { roomRefusals } from '../../model/merge/free-memory.ts';
+import type { MergePlan } from '../../model/merge/merge.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { assessment, lost, merged, PlayedRecovery } from '../support/played-recovery.ts';
 
 describe('recoverRedis, of lost keys', function () {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
-import type { RecoveryReport } from '../../model/recovery.ts';
-import type { RunbookStatus } from '../../model/runbook.ts';
-import { PAGE_BYTES } from '../../model/runbook.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { RunbookStatus } from '../../model/recovery/runbook.ts';
+import { PAGE_BYTES } from '../../model/recovery/runbook.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { assessment, forever, healthy, lost, PlayedRecovery, serves } from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';

@@ -2,7 +2,7 @@ import type { MendedLog } from '../../activities/recovery/mend-log.ts';
 import type { KeptAside } from '../../activities/recovery/set-aside.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import { staysInUse } from '../../model/recovery/failure-classes.ts';
-import type { ActInput } from '../../model/recovery.ts';
+import type { ActInput } from '../../model/recovery/recovery.ts';
 import type { StepRunner } from './step-runner.ts';
 
 type Runner = Pick<StepRunner, 'runStep' | 'close'>;

@@ -1,7 +1,7 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
-import type { StepResult } from '../step-table.ts';
+import type { StepResult } from '../steps/step-table.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { reportFrom } from './replace-from-rdb.ts';

@@ -1,6 +1,6 @@
-import type { ApprovablePlan, PlanRestoreInput } from '../../activities/plan-restore.ts';
+import type { ApprovablePlan, PlanRestoreInput } from '../../activities/restore/plan.ts';
 import type { ErrorCode } from '../../model/errors.ts';
-import type { At } from '../step-table.ts';
+import type { At } from '../steps/step-table.ts';
 import type { PlanRunner } from './step-runner.ts';
 
 /** Whatever came out, the restore is refused: nobody needs to wait for it. */

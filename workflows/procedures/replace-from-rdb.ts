@@ -1,12 +1,12 @@
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { liveDisturbances } from '../../model/live.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
-import type { PlannedLog } from '../../model/plan.ts';
-import { momentWarnings } from '../../model/plan-loss.ts';
-import { shortfall } from '../../model/stands-check.ts';
-import type { StepResult } from '../step-table.ts';
-import type { UndoEntry } from '../undo-procedures.ts';
+import { liveDisturbances } from '../../model/restore/plan/live.ts';
+import { momentWarnings } from '../../model/restore/plan/loss.ts';
+import type { PlannedLog } from '../../model/restore/plan/plan.ts';
+import { shortfall } from '../../model/restore/stands-check.ts';
+import type { UndoEntry } from '../lock/undo-procedures.ts';
+import type { StepResult } from '../steps/step-table.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
 import { seeApplications } from './see-applications.ts';

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
-import type { At } from '../step-table.ts';
+import type { At } from '../steps/step-table.ts';
 import type { PlannedRestore, RestoreRunner } from './step-runner.ts';
 
 /** How long a person has to say what stays. */

@@ -1,11 +1,11 @@
-import type { ApprovablePlan } from '../../activities/plan-restore.ts';
+import type { ApprovablePlan } from '../../activities/restore/plan.ts';
 import type { Phase, RestoreInput } from '../../model/operations.ts';
 import type { Beside, Placement } from '../../model/placement.ts';
-import type { How, RunStep, StepInput, StepName } from '../step-table.ts';
-import type { UndoEntry } from '../undo-procedures.ts';
+import type { UndoEntry } from '../lock/undo-procedures.ts';
+import type { How, RunStep, StepInput, StepName } from '../steps/step-table.ts';
 
 /**
- * How a procedure is carried out: durably, by a workflow (workflows/steps.ts), or in one process when Temporal itself is
+ * How a procedure is carried out: durably, by a workflow (workflows/steps/run-step.ts), or in one process when Temporal itself is
  * down (worker/direct.ts). A procedure says what is done and in which order, and knows neither.
  */
 export interface StepRunner {

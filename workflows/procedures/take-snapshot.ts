@@ -1,4 +1,4 @@
-import type { SnapshotManifest, SnapshotReason } from '../../model/manifest.ts';
+import type { SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
 import type { StoredBackup } from '../../model/operations.ts';
 import { filesOf } from '../../model/placement.ts';
 import type { StepRunner } from './step-runner.ts';

@@ -1,7 +1,7 @@
 import { staysInUse } from '../../model/recovery/failure-classes.ts';
-import type { Act, Assessment, PlannedAct } from '../../model/recovery.ts';
-import { capital, withoutStop } from '../../model/recovery-text.ts';
-import type { StepId } from '../../model/runbook.ts';
+import type { Act, Assessment, PlannedAct } from '../../model/recovery/recovery.ts';
+import type { StepId } from '../../model/recovery/runbook.ts';
+import { capital, withoutStop } from '../../model/recovery/text.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import { mendLog as mendLogFiles } from '../procedures/change-files.ts';
 import { type Restarted, restartServer } from '../procedures/restart-server.ts';

@@ -2,11 +2,11 @@ import { condition } from '@temporalio/workflow';
 import { formatCountOf } from '../../model/format.ts';
 import { controlOf } from '../../model/placement.ts';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
-import type { Assessment, ServesAgain } from '../../model/recovery.ts';
+import type { Assessment, ServesAgain } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
-import { closePlacement } from '../placements.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
-import { runStep } from '../steps.ts';
+import { closePlacement } from '../steps/placements.ts';
+import { runStep } from '../steps/run-step.ts';
 import { carryOut, heldOrGoOn } from './acts.ts';
 import { assess, isStepFailure, type LockedRun, softly, within } from './run.ts';
 

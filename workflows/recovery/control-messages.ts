@@ -1,5 +1,5 @@
 import { defineQuery, defineUpdate } from '@temporalio/workflow';
-import type { RunbookStatus, StepId } from '../../model/runbook.ts';
+import type { RunbookStatus, StepId } from '../../model/recovery/runbook.ts';
 import { failure } from '../failures.ts';
 import { CHECKS, checkMessage } from '../inputs.ts';
 

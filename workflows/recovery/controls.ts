@@ -1,6 +1,6 @@
 import { CancellationScope, condition, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { RecoveryReport } from '../../model/recovery.ts';
-import { type Question, STEP_IDS, STEPS, type StepId } from '../../model/runbook.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
+import { type Question, STEP_IDS, STEPS, type StepId } from '../../model/recovery/runbook.ts';
 import {
   abortUpdate,
   approveUpdate,

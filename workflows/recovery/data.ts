@@ -1,9 +1,9 @@
 import { formatCount } from '../../model/format.ts';
-import type { Assessment, DataDecision } from '../../model/recovery.ts';
+import type { Assessment, DataDecision } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
-import { closePlacement } from '../placements.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
-import { runStep } from '../steps.ts';
+import { closePlacement } from '../steps/placements.ts';
+import { runStep } from '../steps/run-step.ts';
 import { heldOrGoOn } from './acts.ts';
 import { restore } from './restore.ts';
 import { isStepFailure, type LockedRun, skippedNote, softly } from './run.ts';

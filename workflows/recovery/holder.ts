@@ -1,7 +1,7 @@
 import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workflow';
-import type { Assessment } from '../../model/recovery.ts';
-import type { LockReport } from '../lock-messages.ts';
-import { runStep } from '../steps.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { LockReport } from '../lock/messages.ts';
+import { runStep } from '../steps/run-step.ts';
 import { shortRunId } from './controls.ts';
 import { type Run, softly } from './run.ts';
 

@@ -1,8 +1,7 @@
 import { proxySinks, type Sinks, setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { formatDuration } from '../../model/format.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
-import type { Assessment } from '../../model/recovery.ts';
-import { withoutStop } from '../../model/recovery-text.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import {
   type Question,
   type RunbookStatus,
@@ -12,7 +11,8 @@ import {
   STEPS,
   type StepId,
   type StepState,
-} from '../../model/runbook.ts';
+} from '../../model/recovery/runbook.ts';
+import { withoutStop } from '../../model/recovery/text.ts';
 import { deploymentPart } from '../own-deployment.ts';
 import { type ReasonMessage, runbookStatusQuery } from './control-messages.ts';
 

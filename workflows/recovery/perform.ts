@@ -1,12 +1,12 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { formatBytes } from '../../model/format.ts';
 import { staysInUse } from '../../model/recovery/failure-classes.ts';
-import type { Act, Assessment } from '../../model/recovery.ts';
+import type { Act, Assessment } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
-import { closePlacement } from '../placements.ts';
 import { keepAside, putBackUnfinished, rebuildManifest, startEmpty } from '../procedures/change-files.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
-import { runStep } from '../steps.ts';
+import { closePlacement } from '../steps/placements.ts';
+import { runStep } from '../steps/run-step.ts';
 import { type LockedRun, within } from './run.ts';
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */

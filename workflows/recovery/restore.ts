@@ -1,4 +1,8 @@
 import { workflowInfo } from '@temporalio/workflow';
+import { formatCount } from '../../model/format.ts';
+import type { MergeOutcome, MergePlan } from '../../model/merge/merge.ts';
+import { mergeToDo } from '../../model/merge/outcome.ts';
+import type { Beside } from '../../model/placement.ts';
 import {
   bringBackQuestion,
   comesBack,
@@ -6,14 +10,10 @@ import {
   notBroughtBack,
   nothingToBring,
   stillMissing,
-} from '../../model/bring-back.ts';
-import { formatCount } from '../../model/format.ts';
-import type { MergeOutcome, MergePlan } from '../../model/merge.ts';
-import { mergeToDo } from '../../model/merge-outcome.ts';
-import type { Beside } from '../../model/placement.ts';
-import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery.ts';
+} from '../../model/recovery/bring-back.ts';
+import type { Assessment, DataDecision, RestoreOffer } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
-import { runStep } from '../steps.ts';
+import { runStep } from '../steps/run-step.ts';
 import { isStepFailure, type LockedRun, skippedNote } from './run.ts';
 
 const NOT_RESTORED: Record<DataDecision['verdict'], string> = {

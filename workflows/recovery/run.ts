@@ -1,13 +1,13 @@
 import { ActivityFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
-import type { KnownBefore } from '../../model/baseline.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
+import type { KnownBefore } from '../../model/recovery/baseline.ts';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { PlaceSigns } from '../../model/recovery/observations.ts';
-import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery.ts';
+import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
 import { codeOf, reasonOf } from '../failures.ts';
-import { LOOK_OPTIONS, openPlacement } from '../placements.ts';
-import { runStep } from '../steps.ts';
-import type { HeldLock } from '../with-instance-lock.ts';
+import type { HeldLock } from '../lock/with-instance-lock.ts';
+import { LOOK_OPTIONS, openPlacement } from '../steps/placements.ts';
+import { runStep } from '../steps/run-step.ts';
 import type { Controls } from './controls.ts';
 import type { Page } from './page.ts';
 

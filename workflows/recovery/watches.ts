@@ -1,9 +1,9 @@
 import { CancellationScope, isCancellation, patched } from '@temporalio/workflow';
 import type { FailedAgain } from '../../activities/recovery/still-serves.ts';
-import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery.ts';
-import type { StepId } from '../../model/runbook.ts';
+import type { Assessment, AuthenticationWatch, WarmupWatch } from '../../model/recovery/recovery.ts';
+import type { StepId } from '../../model/recovery/runbook.ts';
 import { reasonOf } from '../failures.ts';
-import { runStep } from '../steps.ts';
+import { runStep } from '../steps/run-step.ts';
 import { isStepFailure, type Run, skippedNote } from './run.ts';
 
 /**

@@ -5,12 +5,12 @@ import { lookAtFiles, lookFromControl } from '../../../activities/recovery/look.
 import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { PlaceSigns } from '../../../model/recovery/observations.ts';
-import type { Assessment } from '../../../model/recovery.ts';
-import type { RecoverySettings } from '../../../model/recovery-settings.ts';
+import type { Assessment } from '../../../model/recovery/recovery.ts';
+import type { RecoverySettings } from '../../../model/recovery/settings.ts';
 import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
-import type { RedisConnection } from '../../../redis/connection.ts';
+import type { RedisConnection } from '../../../redis/client/connection.ts';
 import type { Archive } from '../../../repository/archive/archive.ts';
 import type { Repository } from '../../../repository/repository.ts';
 import type { RedisServer } from '../../support/redis-server.ts';

@@ -4,15 +4,15 @@ import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
 import type { RestartInput } from '../../../activities/recovery/restart.ts';
 import type { FilesPart, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
-import type { ActInput, Assessment } from '../../../model/recovery.ts';
-import type { RecoverySettings } from '../../../model/recovery-settings.ts';
+import type { ActInput, Assessment } from '../../../model/recovery/recovery.ts';
+import type { RecoverySettings } from '../../../model/recovery/settings.ts';
 import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
-import { openRedis } from '../../../redis/client.ts';
-import type { RedisConnection } from '../../../redis/connection.ts';
+import { openRedis } from '../../../redis/client/client.ts';
+import type { RedisConnection } from '../../../redis/client/connection.ts';
 import * as changes from '../../../workflows/procedures/change-files.ts';
 import { restartServer } from '../../../workflows/procedures/restart-server.ts';
-import type { RunStep } from '../../../workflows/step-table.ts';
+import type { RunStep } from '../../../workflows/steps/step-table.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 export const SETTINGS: RecoverySettings = {

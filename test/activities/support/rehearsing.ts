@@ -3,17 +3,17 @@ import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
-import type { MemoryOf } from '../../../activities/rehearsal/rehearse.ts';
-import { createRehearsalActivities } from '../../../activities/rehearsal.ts';
+import type { MemoryOf } from '../../../activities/restore/rehearsal/rehearse.ts';
+import { createRehearsalActivities } from '../../../activities/restore/rehearsal.ts';
 import type { FilesPart, World } from '../../../activities/world.ts';
-import type { RestorePlan, TargetFacts } from '../../../model/plan.ts';
-import type { Rehearsal, RehearsalOutcome } from '../../../model/rehearsal.ts';
+import type { RestorePlan, TargetFacts } from '../../../model/restore/plan/plan.ts';
+import type { Rehearsal, RehearsalOutcome } from '../../../model/restore/rehearsal.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { Repository } from '../../../repository/repository.ts';
 import { ownDirectory } from '../../support/processes.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
-import { Following } from '../following.ts';
+import { Following } from '../archive/following.ts';
 
 export const CLASSES = [
   { name: 'sessions', pattern: 'session:*', expiry: 'fixed', onLoss: '' },

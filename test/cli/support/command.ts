@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { main, type Surroundings } from '../../../cli/program.ts';
-import type { SnapshotManifest } from '../../../model/manifest.ts';
+import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
 import { openStore } from '../../../repository/open-store.ts';
 import { Repository } from '../../../repository/repository.ts';
 

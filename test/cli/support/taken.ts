@@ -1,6 +1,6 @@
+import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
 import { backupIdAt } from '../../../model/instance.ts';
-import type { SnapshotManifest } from '../../../model/manifest.ts';
-import { sampleManifest } from '../../repository/sample-manifest.ts';
+import { sampleManifest } from '../../fixtures/manifest.ts';
 
 export const NOW_MS = Date.parse('2026-08-01T08:30:00Z');
 export const HOUR_MS = 3_600_000;

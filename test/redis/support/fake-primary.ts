@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
-import type { RedisConnection } from '../../../redis/connection.ts';
+import type { RedisConnection } from '../../../redis/client/connection.ts';
 
 export interface FakePrimary extends AsyncDisposable {
   connection: RedisConnection;

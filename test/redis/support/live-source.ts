@@ -1,5 +1,5 @@
 import { openFollower } from '../../../redis/replication/follow.ts';
-import type { Feed } from '../../../redis/replication/primary-feed.ts';
+import type { Feed } from '../../../redis/replication/primary-payload.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { record, untilCaughtUp } from './recording.ts';
 

@@ -1,4 +1,4 @@
-import { openRedis } from '../../../redis/client.ts';
+import { openRedis } from '../../../redis/client/client.ts';
 import { type ServedPrimary, type ServePrimaryOptions, servePrimary } from '../../../redis/replication/primary.ts';
 import { findBinary } from '../../support/binaries.ts';
 import { describeBinary, isAtLeast } from '../../support/redis-binaries.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseInfo } from '../../../redis/info.ts';
+import { parseInfo } from '../../../redis/client/info.ts';
 import type { Follower } from '../../../redis/replication/follow.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';

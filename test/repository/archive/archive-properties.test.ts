@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
+import { STREAM_BEGIN } from '../../../model/archive/stream-state.ts';
 import { RecoveryError } from '../../../model/errors.ts';
-import { STREAM_BEGIN } from '../../../model/stream-state.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { type Random, randomFrom } from '../../support/random.ts';
 import { collect } from '../bodies.ts';

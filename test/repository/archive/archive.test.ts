@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { STREAM_BEGIN } from '../../../model/stream-state.ts';
+import { STREAM_BEGIN } from '../../../model/archive/stream-state.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { openStore, type StoreLocation } from '../../../repository/open-store.ts';
 import { startHttpFaultProxy } from '../../support/fault-proxy.ts';

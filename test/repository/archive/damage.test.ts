@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beyondText } from '../../../model/beyond.ts';
+import { beyondText } from '../../../model/backup/unusable.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { openStore, type StoreLocation } from '../../../repository/open-store.ts';
+import { sampleManifest } from '../../fixtures/manifest.ts';
 import { type S3Server, startS3 } from '../../support/s3-server.ts';
 import { refuses } from '../bodies.ts';
-import { sampleManifest } from '../sample-manifest.ts';
 import { BEGUN, REPLID, sampleSegment, sampleTimeline, storeStream, streamOf, TIMELINE_ID } from './fixtures.ts';
 
 const OTHER_REPLID = 'c0ffee00'.repeat(5);

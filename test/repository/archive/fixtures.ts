@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { STREAM_BEGIN, type StreamState } from '../../../model/stream-state.ts';
-import type { Timeline } from '../../../model/timeline.ts';
+import { STREAM_BEGIN, type StreamState } from '../../../model/archive/stream-state.ts';
+import type { Timeline } from '../../../model/archive/timeline.ts';
 import type { Archive, NewSegment } from '../../../repository/archive/archive.ts';
 import { timelineIdOf } from '../../../repository/layout.ts';
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { planArchive } from '../../../model/archive-plan.ts';
-import type { DestructiveCommand } from '../../../model/timeline.ts';
+import { planArchive } from '../../../model/archive/plan.ts';
+import type { DestructiveCommand } from '../../../model/archive/timeline.ts';
 import { Archive, type NewSegment } from '../../../repository/archive/archive.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { timelineIdOf } from '../../../repository/layout.ts';
+import { sampleManifest } from '../../fixtures/manifest.ts';
 import { type Random, randomFrom } from '../../support/random.ts';
-import { sampleManifest } from '../sample-manifest.ts';
 import { BEGUN, REPLID, sampleSegment, sampleTimeline, TIMELINE_ID } from './fixtures.ts';
 import { MemoryStore } from './memory-store.ts';
 

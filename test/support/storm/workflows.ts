@@ -1,9 +1,9 @@
 import { CancellationScope, CancelledFailure, condition, defineSignal, proxyActivities, setHandler } from '@temporalio/workflow';
 import type { OperationKind } from '../../../model/lock.ts';
-import { withInstanceLock } from '../../../workflows/with-instance-lock.ts';
+import { withInstanceLock } from '../../../workflows/lock/with-instance-lock.ts';
 import type { StormActivities } from './activities.ts';
 
-export { instanceLock } from '../../../workflows/instance-lock.ts';
+export { instanceLock } from '../../../workflows/lock/instance-lock.ts';
 
 export interface StormInput {
   instance: string;

@@ -1,0 +1,199 @@
+import { createReadStream } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
+import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { formatDuration } from '../../model/format.ts';
+import { ONLY_SHARD } from '../../model/instance.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import { unlessGone } from '../../redis/client/errors.ts';
+import { ifKnown } from '../../redis/client/renames.ts';
+import { takeBgsave } from '../../redis/persistence/bgsave.ts';
+import { openRdbStream } from '../../redis/replication/replica.ts';
+import { readServerFacts } from '../../redis/server-facts.ts';
+import { currentJob } from '../job-context.ts';
+import { claimRepository, refuseAnothersRepository } from '../owner.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { type CompressionFence, openCompressionFence } from './compression-guard.ts';
+import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
+
+/** A snapshot whose bytes are stored and that nobody sees yet. */
+export interface SnapshotDraft {
+  manifest: SnapshotManifest;
+  seconds: number;
+  warnings: string[];
+}
+
+export interface Assessment {
+  warnings: string[];
+  shards: {
+    shard: string;
+    /** Queue of the machine that must take it; absent: any worker. */
+    /** Redis writes it to its data directory, and it is taken from there. */
+    fromFiles: boolean;
+    /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
+    uncompressedFork: boolean;
+  }[];
+}
+
+/** With what is to be closed in the end. */
+type OpenSource = RdbSource & { close(): Promise<void> };
+
+export const createSnapshotActivities = (world: World) => ({
+  /** Looks whether a snapshot can be taken. Read-only. */
+  async assessInstance({ instance }: { instance: string }): Promise<Assessment> {
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const info = await client.info();
+    if (info.flag('loading')) {
+      throw new RecoveryError('REDIS_NOT_READY', `${instance} is loading its data and gives no snapshot meanwhile`, {
+        next: 'Nothing to do: the backup goes on when it has loaded.',
+      });
+    }
+    const warnings: string[] = [];
+    const keys = info.keyspace().reduce((sum, database) => sum + database.keys, 0);
+    if (keys === 0) warnings.push(`${instance} is empty: this snapshot holds nothing and takes no good one's place`);
+    if (info.get('role') === 'slave')
+      warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
+    const fromFiles = target.backup.method === 'bgsave' && target.files !== undefined;
+    const compressed = target.backup.uncompressedFork ? await compresses(client) : false;
+    if (compressed === undefined)
+      warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
+    return { warnings, shards: [{ shard: ONLY_SHARD, fromFiles, uncompressedFork: compressed ?? false }] };
+  },
+
+  /**
+   * Streams one RDB into the repository, counting it on the way. A retry is a new fork with a new backup id: what a dead
+   * attempt left has no manifest, is never listed, and is swept after a day.
+   */
+  storeSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
+
+  /** The same of an RDB that Redis writes beside its data (BGSAVE). */
+  storeSavedSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
+
+  /** Asks the store whether it has what was sent. Read-only. */
+  async verifySnapshot({ manifest }: SnapshotDraft): Promise<void> {
+    await (await world.repository()).snapshots(manifest).verify(manifest);
+  },
+
+  /** Writes the manifest: from now on the snapshot exists. A retry finds its own manifest there and is content. */
+  async publishSnapshot({ manifest }: SnapshotDraft): Promise<void> {
+    await world.requireLock(manifest.instance);
+    await (await world.repository()).snapshots(manifest).publish(manifest);
+  },
+
+  /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
+  async putBackRdbCompression({ instance }: { instance: string }): Promise<void> {
+    const target = await world.instance(instance);
+    using client = await unlessGone(openRedis(target.connection));
+    if (!client) return;
+    const { rdbcompression } = await client.configGet('rdbcompression');
+    if (rdbcompression === 'no') await client.configSet('rdbcompression', 'yes');
+  },
+});
+
+export interface SnapshotInput {
+  instance: string;
+  shard: string;
+  reason: SnapshotReason;
+  uncompressedFork: boolean;
+}
+
+async function storeSnapshot(world: World, input: SnapshotInput): Promise<SnapshotDraft> {
+  await world.requireLock(input.instance);
+  const target = await world.instance(input.instance);
+  const repository = await world.repository();
+  const began = world.now();
+  await repository.requireFence(began);
+  const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
+  using client = await openRedis(target.connection);
+  await refuseAnothersRepository(world, target, client);
+  const server = await readServerFacts(client);
+  const clockOffsetMs = Math.round((await client.time()) - world.now());
+  const fence = input.uncompressedFork ? await openCompressionFence(client, await freeDiskBytes(target, server)) : undefined;
+  const source = await openSource(world, target, client, server, fence);
+  try {
+    await claimRepository(world, target, client, began); // there is something to store, and only now
+    const manifest = await storeRdb(world, target, source, {
+      shard: input.shard,
+      reason: input.reason,
+      method: target.backup.method,
+      server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
+      clockOffsetMs,
+      expected,
+    });
+    return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
+  } finally {
+    await source.close();
+    await fence?.putBack(); // idempotent; the lock's undo list is for those who don't get here
+  }
+}
+
+/** Where it is off already there is nothing to turn off, and nothing of ours to put back. Undefined: CONFIG is not there. */
+async function compresses(client: RedisClient): Promise<boolean | undefined> {
+  const settings = await ifKnown(client.configGet('rdbcompression'));
+  return settings && !client.unasked.has('CONFIG GET') ? settings.rdbcompression === 'yes' : undefined;
+}
+
+/** Only on the machine of the Redis: the same path elsewhere is another disk. */
+async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
+  if (!target.files?.isAtHand) return undefined;
+  if (server.policy.dir === '') return undefined;
+  const { bavail, bsize } = await statfs(server.policy.dir);
+  return bavail * bsize;
+}
+
+async function openSource(
+  world: World,
+  target: ProtectedInstance,
+  client: RedisClient,
+  server: ServerFacts,
+  fence: CompressionFence | undefined,
+): Promise<OpenSource> {
+  const { signal, progress } = currentJob();
+  if (target.backup.method === 'bgsave') {
+    const saved = await takeBgsave(client, {
+      dir: server.policy.dir,
+      signal,
+      onProgress: (note) => progress({ stage: 'BGSAVE', note }),
+    });
+    const rdb = createReadStream(saved.path, { highWaterMark: 1 << 20 });
+    return { takenAtMs: saved.savedAtMs, rdb, close: () => saved.release() };
+  }
+  let takenAtMs = world.now();
+  const stream = await openRdbStream(target.connection, {
+    signal,
+    lends: true, // the compressor copies them
+    product: server.product,
+    onWaiting: (note) => progress({ stage: 'waiting for the fork', note }),
+    async onFullResync() {
+      takenAtMs = world.now();
+      await fence?.putBack(); // the child has taken the setting over
+    },
+  });
+  const { replid, offset, totalBytes, body } = stream;
+  return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
+}
+
+function warningsOf({ rdb, times }: SnapshotManifest, fence: CompressionFence | undefined): string[] {
+  return [
+    ...clockWarnings(times),
+    ...(rdb.crc64 === 'unchecked' ? ['the server runs with rdbchecksum no: nothing proves that Redis wrote what it meant'] : []),
+    ...(rdb.parsed ? [] : [`not every key could be counted: ${rdb.unparsed ?? 'unknown format'}`]),
+    ...(fence?.refusedBecause ? [`rdbcompression stayed on: ${fence.refusedBecause}`] : []),
+  ];
+}
+
+/** A backup with a wrong date says so at the time: later nobody knows any more. */
+function clockWarnings({ clockOffsetMs, storeOffsetMs = 0 }: SnapshotManifest['times']): string[] {
+  const differs = (ms: number): boolean => Math.abs(ms) > CLOCK_DOUBT_MS;
+  const how = (ms: number): string => `${formatDuration(Math.abs(ms))} ${ms < 0 ? 'ahead of' : 'behind'}`;
+  return [
+    ...(differs(storeOffsetMs)
+      ? [`the clock of the worker is ${how(storeOffsetMs)} that of the store, whose time the order of backups goes by`]
+      : []),
+    ...(differs(clockOffsetMs)
+      ? [`the clock of the worker is ${how(clockOffsetMs)} that of Redis, whose time its keys expire by`]
+      : []),
+  ];
+}

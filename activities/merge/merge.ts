@@ -1,0 +1,151 @@
+import { takenAtMs } from '../../model/backup/backup-time.ts';
+import { latestBackup, noBackup } from '../../model/backup/latest.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
+import { foreignRepository } from '../../model/backup/owner.ts';
+import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { ONLY_SHARD, timeOfBackupId } from '../../model/instance.ts';
+import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../../model/merge/merge.ts';
+import type { PlannedLog } from '../../model/restore/plan/plan.ts';
+import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
+import { doubtRefusal, type TargetDoubt } from '../../model/restore/target-doubt.ts';
+import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
+import { openRedis } from '../../redis/client/client.ts';
+import { countClasses } from '../../redis/keys/count-classes.ts';
+import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
+import { readServerFacts } from '../../redis/server-facts.ts';
+import { currentJob } from '../job-context.ts';
+import { foreignOwner } from '../owner.ts';
+import { readNamed } from '../restore/named-backup.ts';
+import { chooseFromLog } from '../restore/plan-log.ts';
+import { doubtTarget } from '../restore/target-identity.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { refuseUnfit, refuseUnknown } from './fit.ts';
+import { merge, rehearse, scratchHome } from './run.ts';
+
+/** What a plan names stays for this long, whatever retention says. */
+const PINNED_FOR_MS = 24 * 3600 * 1000;
+
+export const createMergeActivities = (world: World) => ({
+  /**
+   * Chooses backup and log of a merge, counts what the instance has, and pins the backup for a day. Changes nothing else.
+   * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
+   */
+  async planMerge(input: MergeInput): Promise<MergePlan> {
+    const { signal, progress } = currentJob();
+    const target = await world.instance(input.instance);
+    const { classes } = target;
+    refuseUnknown(input, target);
+    using client = await openRedis(target.connection);
+    const server = await readServerFacts(client);
+    await refuseUnfit(client, server, target);
+    const kinds = new KeyKinds();
+    const now = await countClasses(client, classes, {
+      signal,
+      kinds,
+      onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
+    });
+    const total = now.reduce((sum, { keys }) => sum + keys, 0);
+    const doubt = await doubtTarget(world, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
+    await refuseWrongTarget(world, target, input, doubt);
+    const chosen = await choose(world, input);
+    if (!input.planOnly) refuseUnnamed(input, chosen);
+    const clockOffsetMs = Math.round((await client.time()) - world.now());
+    const nowMs = world.now();
+    const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
+    const { backupId } = chosen.manifest;
+    await (await world.repository()).pins(chosen.manifest).put({ backupId, ...pin });
+    const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+    return {
+      ...plan,
+      targetDoubts: doubt.doubts,
+      ...(input.acceptLoss === undefined ? {} : { acceptLoss: input.acceptLoss }),
+      ...(input.intoAnother ? { intoAnother: true } : {}),
+    };
+  },
+
+  /**
+   * Loads a throw-away Redis as `mergeClasses` does, compares it with the living one, and adds to the plan what would come back,
+   * exactly, and whether there is room for it. Changes nothing. A retry begins anew. @throws RecoveryError those of `openScratch`
+   */
+  async rehearseMerge({ plan }: { plan: MergePlan }): Promise<MergePlan> {
+    return rehearse(world, plan);
+  },
+
+  /**
+   * Loads a throw-away Redis as of the planned moment, with times to live as they were, and brings those of its keys into the
+   * living one that it does not have, as far as there is room; then counts what stands. A retry ends what a dead attempt left
+   * running, and begins anew: what is back already is then kept, and room is asked for again.
+   * @throws RecoveryError `RESTORE_REFUSED`, `RESTORE_LOSS`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
+   */
+  async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergeOutcome> {
+    await world.requireLock(plan.instance);
+    return merge(world, plan);
+  },
+
+  /** Undo: ends and removes every copy of an operation. Idempotent. */
+  async removeScratch({ operationId }: { operationId: string }): Promise<void> {
+    await removeScratches(scratchHome(world, operationId));
+  },
+});
+
+/**
+ * Whoever is reached by a wrong address is not to be told to take over these backups.
+ * @throws RecoveryError `TARGET_DOUBTFUL`, `REPOSITORY_FOREIGN`
+ */
+async function refuseWrongTarget(
+  world: World,
+  target: ProtectedInstance,
+  { instance, intoAnother, planOnly }: MergeInput,
+  doubt: TargetDoubt,
+): Promise<void> {
+  const owner = await foreignOwner(world, target.target);
+  const refusal = doubtRefusal(instance, doubt, intoAnother);
+  if (refusal && (owner || !planOnly)) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+  if (owner && target.target) throw foreignRepository(owner, target.target, 'nothing of it is brought back');
+}
+
+interface Chosen {
+  manifest: SnapshotManifest;
+  log?: PlannedLog;
+  beyond: Beyond[];
+}
+
+/** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
+function refuseUnnamed({ instance, classes, backupId, until }: MergeInput, { manifest, log, beyond }: Chosen): void {
+  if (until === undefined ? backupId !== undefined && backupId !== 'latest' : until !== 'latest') return;
+  const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
+  const refusal = latestRefusal(chosen, namingOf(instance, classes));
+  if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
+}
+
+function namingOf(instance: string, classes: readonly string[]): Naming {
+  const command = `redis-backup restore ${instance}`;
+  const only = `--only ${classes.join(',')}`;
+  return { until: (moment) => `${command} --until ${moment} ${only}`, backup: (id) => `${command} ${id} ${only}` };
+}
+
+async function choose(world: World, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
+  const repository = await world.repository();
+  const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
+  if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
+  if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
+  const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
+  const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
+  if (until !== undefined) {
+    const only = named === undefined ? {} : { only: named };
+    const chosen = await chooseFromLog(world, {
+      instance,
+      shard: ONLY_SHARD,
+      until,
+      all,
+      ...only,
+      unusable,
+      naming: namingOf(instance, classes),
+    });
+    return { ...chosen, beyond: [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond] };
+  }
+  const manifest = latestBackup(all, world.now());
+  if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
+  throw noBackup(instance, unusable);
+}

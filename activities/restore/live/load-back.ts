@@ -1,0 +1,71 @@
+import { messageOf, RecoveryError } from '../../../model/errors.ts';
+import type { RestorePlan } from '../../../model/restore/plan/plan.ts';
+import { openRedis } from '../../../redis/client/client.ts';
+import { unlessGone } from '../../../redis/client/errors.ts';
+import { readLiveConditions } from '../../../redis/live/conditions.ts';
+import { standingIn } from '../../../redis/live/standing.ts';
+import { currentJob } from '../../job-context.ts';
+import type { World } from '../../world.ts';
+import { stage } from '../stage.ts';
+import { type LiveBefore, Load } from './load.ts';
+import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
+
+export interface LoadBackInput {
+  plan: RestorePlan;
+  before: LiveBefore;
+  /** Of the log that was to be applied behind the RDB. */
+  logBytes: number;
+  safetyBackupId: string;
+  operationId: string;
+}
+
+export const createLoadBackActivities = (world: World) => ({
+  /**
+   * Undo of a live load that applies a log, and was cut off in it: loads the safety snapshot, for what stands there is neither
+   * the old data nor the new. Changes nothing where one of them stands, or where Redis is gone or was restarted since. Idempotent.
+   */
+  async loadSafetyBack({ plan, before, logBytes, safetyBackupId, operationId }: LoadBackInput): Promise<{ loaded: boolean }> {
+    const { instance } = plan;
+    await world.requireLock(instance);
+    const target = await world.instance(instance);
+    const now = await unlessGone(standing());
+    if (!now || now.runId !== plan.live?.runId || now.stands !== 'part') return { loaded: false };
+    currentJob().progress({ stage: 'put back', note: `safety snapshot ${safetyBackupId} comes back` });
+    const own = `${operationId}-back`;
+    try {
+      const manifest = await (await world.repository()).snapshots({ instance, shard: plan.shard }).read(safetyBackupId);
+      const { log: _log, rehearsal: _rehearsal, aofBackup: _copy, ...rest } = plan;
+      const back: RestorePlan = {
+        ...rest,
+        backupId: safetyBackupId,
+        sha256: manifest.stored.sha256,
+        rdbBytes: manifest.rdb.bytes,
+      };
+      const spool = await openSpoolDirectory(world, own, manifest.rdb.bytes);
+      await stage(world, back, spool);
+      const rdb = await spool.rdb.find();
+      if (!rdb) throw new Error('the safety snapshot was staged and is not there');
+      const directory = spoolDirectory(world, own);
+      await new Load(world, target, { plan: back, before: now.before, rdb, log: undefined, directory }).run();
+      return { loaded: true };
+    } catch (error) {
+      throw error instanceof RecoveryError ? holdsPart(plan, safetyBackupId, error) : error;
+    } finally {
+      await removeSpoolDirectory(world, own);
+    }
+
+    async function standing() {
+      using client = await openRedis(target.connection);
+      const { runId, settings, offset } = await readLiveConditions(client);
+      const stands = standingIn(await client.info('replication'), { offset: before.offset, logBytes });
+      return { runId, stands, before: { settings, offset } };
+    }
+  },
+});
+
+const holdsPart = ({ instance, backupId }: RestorePlan, safety: string, error: RecoveryError): RecoveryError =>
+  new RecoveryError(
+    error.code,
+    `${instance} holds backup ${backupId} and a part of the log, and its safety snapshot ${safety} could not be loaded back: ${messageOf(error)}`,
+    { next: `${error.next} Then it is loaded back by itself, or: \`redis-backup restore ${instance} ${safety}\`.`, cause: error },
+  );

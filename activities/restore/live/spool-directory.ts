@@ -1,0 +1,66 @@
+import { mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RecoveryError } from '../../../model/errors.ts';
+import { formatBytes } from '../../../model/format.ts';
+import { writeInBlocks } from '../../../platforms/data-directory.ts';
+import type { World } from '../../world.ts';
+import type { StagedFile, StagingPlace } from '../stage.ts';
+
+export const spoolDirectory = (world: World, operationId: string): string =>
+  join(world.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
+
+/**
+ * Where the data of a live restore lies, whole and verified, before Redis is told to follow: a feed that stalls would freeze
+ * it. Readable by the worker alone: it holds session tokens.
+ */
+export async function openSpoolDirectory(world: World, operationId: string, neededBytes: number): Promise<StagingPlace> {
+  const directory = spoolDirectory(world, operationId);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const { bavail, bsize } = await statfs(directory);
+  const there = (await sizeOf(join(directory, 'dump.rdb'))) + (await sizeOf(join(directory, 'log.aof')));
+  if (bavail * bsize + there < neededBytes) throw noRoom(directory, neededBytes, bavail * bsize);
+  return stagingPlaceIn(directory);
+}
+
+/** Two files in a directory of the caller's own. */
+export const stagingPlaceIn = (directory: string): StagingPlace => ({
+  rdb: spooledFile(directory, 'dump.rdb'),
+  log: spooledFile(directory, 'log.aof'),
+});
+
+export const removeSpoolDirectory = (world: World, operationId: string): Promise<void> =>
+  rm(spoolDirectory(world, operationId), { recursive: true, force: true });
+
+function spooledFile(directory: string, name: string): StagingPlace['rdb'] {
+  const path = join(directory, name);
+  return {
+    async find(): Promise<StagedFile | undefined> {
+      const bytes = await sizeOf(path, -1);
+      return bytes < 0 ? undefined : { path, bytes };
+    },
+    async write(source, { signal, onProgress }) {
+      const partial = `${path}.partial`;
+      const file = await open(partial, 'w', 0o600);
+      const bytes = await writeInBlocks(file, source, { signal, onProgress }).finally(() => file.close());
+      await rename(partial, path); // under its name only when it is whole and verified
+      return { path, bytes };
+    },
+  };
+}
+
+const sizeOf = (path: string, otherwise = 0): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return otherwise;
+      throw error;
+    },
+  );
+
+const noRoom = (directory: string, neededBytes: number, freeBytes: number): RecoveryError =>
+  new RecoveryError(
+    'TARGET_DISK_FULL',
+    `${directory} has ${formatBytes(freeBytes)} free, and the data of the restore takes ${formatBytes(neededBytes)}`,
+    { next: 'Free space there, or name a larger directory by worker.spool.directory.' },
+  );

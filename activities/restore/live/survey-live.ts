@@ -1,0 +1,75 @@
+import { RecoveryError } from '../../../model/errors.ts';
+import type { LiveFacts } from '../../../model/restore/plan/facts.ts';
+import type { TargetFacts } from '../../../model/restore/plan/plan.ts';
+import { spaceReport } from '../../../platforms/data-directory.ts';
+import { openRedis, type RedisClient } from '../../../redis/client/client.ts';
+import { placeOf } from '../../../redis/client/connection.ts';
+import { readLiveConditions } from '../../../redis/live/conditions.ts';
+import { ownAddressTowards } from '../../../redis/live/own-address.ts';
+import { dryReachability } from '../../../redis/live/reachability.ts';
+import type { ProtectedInstance, World } from '../../world.ts';
+import { commandsNow } from '../survey-commands.ts';
+import { askServer, withClasses } from '../survey-target.ts';
+import { whoAnswers } from '../target-identity.ts';
+
+/** What a live restore has to know beforehand. */
+export interface LiveSurvey {
+  target: TargetFacts;
+  live: LiveFacts;
+}
+
+export const createLiveSurveyActivities = (world: World) => ({
+  /**
+   * Looks at a Redis that would be loaded live, from the machine that would feed it, and tries whether Redis can connect
+   * there. Changes nothing but a key of its own that it deletes.
+   */
+  async surveyLive({ instance }: { instance: string }): Promise<LiveSurvey> {
+    const target = await world.instance(instance);
+    using client = await openRedis(target.connection);
+    const conditions = await readLiveConditions(client);
+    const workerAddress = world.live?.address ?? (await ownAddressTowards(target.connection));
+    const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(world, client, workerAddress) : undefined;
+    const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
+    const said = await askServer(client, facts, world.now);
+    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    return {
+      target: await withClasses(target, { ...facts, ...said, identity }),
+      live: { ...conditions, ...(await diskOf(target)), workerAddress, ...(path ? { path } : {}) },
+    };
+  },
+});
+
+/** Of its own files, where they are on this machine. */
+async function diskOf({ control, files }: ProtectedInstance): Promise<Pick<LiveFacts, 'disk'>> {
+  if (!control?.isAtHand || !files?.isAtHand) return {};
+  const { layout } = files.open(await control.open().dataLayout());
+  const { freeBytes } = await spaceReport(layout);
+  return { disk: { dir: layout.dir, freeBytes } };
+}
+
+/** Where the listener is bound: everywhere when the address that Redis uses is not one of this machine (NAT, containers). */
+export const listenHostOf = (world: World, address: string): string => world.live?.listen ?? address;
+
+async function tryPath(world: World, client: RedisClient, address: string): Promise<LiveFacts['path']> {
+  try {
+    const tried = await dryReachability(client, address, world.live?.port ?? 0, { listenHost: listenHostOf(world, address) });
+    return tried.isReachable ? { isReachable: true } : tried;
+  } catch (error) {
+    const mayNotTry = error instanceof RecoveryError && ['REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code);
+    if (mayNotTry) return undefined; // the plan says that it could not be tried
+    throw error;
+  }
+}
+
+/** Nobody looks at files, disk or process of a Redis that is loaded over the network. */
+const factsWithoutFiles = ({ connection, applications }: ProtectedInstance): TargetFacts => ({
+  description: `Redis at ${placeOf(connection)}`,
+  reachable: true,
+  replicas: [],
+  layout: { dir: '/', dbfilename: '', appendonly: false, appenddirname: '', appendfilename: '' },
+  disk: { freeBytes: 0, existingBytes: 0 },
+  memory: {},
+  identity: {},
+  processRunning: true,
+  applications: applications.map(({ name }) => name),
+});

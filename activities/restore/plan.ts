@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import { takenAtMs } from '../../model/backup/backup-time.ts';
+import { latestBackup, noBackup } from '../../model/backup/latest.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
+import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { ONLY_SHARD, timeOfBackupId } from '../../model/instance.ts';
+import type { RestoreInput } from '../../model/operations.ts';
+import { restoreCommand } from '../../model/restore/plan/commands.ts';
+import type { LiveFacts } from '../../model/restore/plan/facts.ts';
+import {
+  type PlannedLog,
+  planDigestSource,
+  planRestore,
+  type RestorePlan,
+  type TargetFacts,
+} from '../../model/restore/plan/plan.ts';
+import type { Naming } from '../../model/restore/plan/unusable.ts';
+import type { RehearsalOutcome } from '../../model/restore/rehearsal.ts';
+import type { Repository } from '../../repository/repository.ts';
+import { foreignOwner } from '../owner.ts';
+import type { World } from '../world.ts';
+import { asSnapshot, logOf } from './aof-source.ts';
+import { readNamed } from './named-backup.ts';
+import { chooseFromLog, momentsIn } from './plan-log.ts';
+
+/** A plan that could be carried out now, and the digest that a person approves. */
+export interface ApprovablePlan {
+  plan: RestorePlan;
+  digest: string;
+}
+
+export interface PlanRestoreInput {
+  input: RestoreInput;
+  target: TargetFacts;
+  /** With strategy `live`. */
+  live?: LiveFacts;
+  /** With a log: what came out when it was tried. */
+  rehearsal?: RehearsalOutcome;
+  /** The plan that was rehearsed: this very backup and stretch of log are planned again, whatever is newer by now. */
+  drafted?: Pick<RestorePlan, 'backupId' | 'log' | 'beyond' | 'doubts'>;
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** What a plan names stays for this long, whatever retention says. */
+const PINNED_FOR_MS = 24 * 3600 * 1000;
+
+export const createPlanActivities = (world: World) => ({
+  /**
+   * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
+   * for more than its loss is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
+   */
+  async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
+    const { instance } = input;
+    const { classes, target: of } = await world.instance(instance);
+    const foreign = await foreignOwner(world, of);
+    const repository = await world.repository();
+    const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
+    const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
+    const chosen = await (drafted ? chooseDrafted(world, input, drafted) : choose(world, input, all, unusable));
+    const { manifest, log, beyond = [], doubts = [] } = chosen;
+    const isTried = rehearsal?.done === true;
+    const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
+    const moments = log && !isTried ? await momentsIn(world, { ...found, log }) : undefined;
+    const plan = planRestore({
+      instance,
+      shard: ONLY_SHARD,
+      manifest,
+      ...(log ? { log } : {}),
+      ...(live ? { live } : {}),
+      ...(rehearsal ? { rehearsal } : {}),
+      ...(moments ? { moments } : {}),
+      ...(input.aofBackup === undefined ? {} : { aofBackup: true }),
+      others: all,
+      doubts,
+      beyond: drafted ? beyond : [...newerThan(unusable, log?.untilMs ?? takenAtMs(manifest)), ...beyond],
+      asksLatest: isLatest(input.backupId),
+      target,
+      ...(foreign ? { foreignOwner: foreign } : {}),
+      classes,
+      nowMs: world.now(),
+      options: input,
+      digestOf,
+    });
+    if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup && !foreign)
+      await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
+    return { plan, digest: digestOf(planDigestSource(plan)) };
+  },
+
+  /** The gate before anything is touched. @throws RecoveryError of the first refusal, or `PLAN_CHANGED` */
+  async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
+    if (input.plan && input.plan !== digest) {
+      throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
+        next: `Look at it with \`${askedAgain(input)} --plan\` and approve that one.`,
+      });
+    }
+    const [refusal, ...others] = plan.refusals;
+    if (!refusal) return;
+    const more = others.map(({ message }) => message).join('; ');
+    throw new RecoveryError(refusal.code, more ? `${refusal.message}; also: ${more}` : refusal.message, { next: refusal.next });
+  },
+});
+
+const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options }: RestoreInput): string =>
+  restoreCommand({
+    instance,
+    ...(backupId === undefined || (isLatest(backupId) && until !== undefined) ? {} : { backupId }),
+    ...(until === undefined ? {} : { until }),
+    ...(aofBackup === undefined ? {} : { aofBackup }),
+    isLive: strategy === 'live',
+    options,
+  });
+
+const namingOf = ({ backupId: _, until: __, ...input }: RestoreInput): Naming => ({
+  until: (until) => askedAgain({ ...input, until }),
+  backup: (backupId) => askedAgain({ ...input, backupId }),
+});
+
+/** The backup that is meant, and the stretch of the log if one is wanted. */
+async function choose(world: World, input: RestoreInput, all: SnapshotManifest[], unusable: readonly Beyond[]): Promise<Choice> {
+  const { instance, backupId, until, aofBackup } = input;
+  if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
+  if (until !== undefined) {
+    const only = isLatest(backupId) ? {} : { only: backupId };
+    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only, unusable, naming: namingOf(input) });
+  }
+  if (isLatest(backupId)) {
+    const manifest = latestBackup(all, world.now());
+    if (!manifest) throw noBackup(instance, unusable);
+    return { manifest };
+  }
+  return { manifest: await readNamed(await world.repository(), instance, backupId) };
+}
+
+/** What was chosen a minute ago: the archive has grown since. */
+async function chooseDrafted(
+  world: World,
+  { instance, aofBackup }: RestoreInput,
+  { backupId, log, beyond, doubts }: NonNullable<PlanRestoreInput['drafted']>,
+): Promise<Choice> {
+  if (aofBackup !== undefined)
+    return { ...(await chooseCopy(world, instance, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
+  const manifest = await readNamed(await world.repository(), instance, backupId);
+  return { manifest, ...(log ? { log } : {}), beyond: [...beyond], doubts: [...doubts] };
+}
+
+/** A copy of the server's own log, whole. */
+async function chooseCopy(world: World, instance: string, backupId: string): Promise<Choice> {
+  timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
+  const copied = await (await world.repository()).aof({ instance, shard: ONLY_SHARD }).read(backupId);
+  const { archive = {} } = await world.instance(instance);
+  return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
+}
+
+type Choice = { manifest: SnapshotManifest; log?: PlannedLog; beyond?: Beyond[]; doubts?: string[] };
+
+const isLatest = (backupId: string | undefined): backupId is 'latest' | undefined =>
+  backupId === undefined || backupId === 'latest';
+
+/** One for all plans of a backup: people look at a plan many times, and each lasts longer than the one before. */
+const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
+  repository
+    .pins({ instance, shard: ONLY_SHARD })
+    .put({ backupId, planId: 'restore', untilMs, reason: 'a restore plan names it' });

@@ -1,0 +1,146 @@
+import { messageOf, RecoveryError } from '../../model/errors.ts';
+import type { TargetFacts } from '../../model/restore/plan/plan.ts';
+import { spaceReport } from '../../platforms/data-directory.ts';
+import type { Control, DataLayout } from '../../platforms/platform.ts';
+import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import { countClasses } from '../../redis/keys/count-classes.ts';
+import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
+import { countSentinels } from '../../redis/sentinels.ts';
+import { readServerFacts } from '../../redis/server-facts.ts';
+import { currentJob } from '../job-context.ts';
+import { requireControl, requireFiles } from '../parts.ts';
+import type { ProtectedInstance, World } from '../world.ts';
+import { lookAtNextStart } from './next-start.ts';
+import { commandsAfterStart } from './survey-commands.ts';
+import { saidBy, whoAnswers } from './target-identity.ts';
+
+/** What the files say is added by `surveyFiles`. */
+export type SurveyedServer = Omit<TargetFacts, 'disk'>;
+
+export const createSurveyActivities = (world: World) => ({
+  /** Looks at the Redis that would be replaced, and at what runs it: process, memory, clock, its next start. Read-only. */
+  async surveyTarget({ instance }: { instance: string }): Promise<SurveyedServer> {
+    const target = await world.instance(instance);
+    const platform = requireControl(target).open();
+    const layout = await platform.dataLayout();
+    const status = await platform.status();
+    const facts: SurveyedServer = {
+      description: platform.description,
+      reachable: false,
+      replicas: [],
+      layout,
+      memory: await memoryFacts(platform),
+      identity: {},
+      startUser: await platform.startUser(),
+      processRunning: status.running,
+      ...(status.name ? { processName: status.name } : {}),
+      ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
+      applications: target.applications.map(({ name }) => name),
+    };
+    using client = await openIfThere(target);
+    const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
+    const databases = await platform.databases();
+    const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
+    const ofNext = { nextStart, databases, commands };
+    if (!client) return { ...facts, ...ofNext };
+    const sentinels = await countSentinels(client);
+    const said = await askServer(client, facts, world.now);
+    const dir = said.server?.policy.dir;
+    const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
+    const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    return withClasses(target, { ...facts, ...said, identity, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
+  },
+
+  /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */
+  async surveyFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<TargetFacts['disk']> {
+    const files = requireFiles(await world.instance(instance)).open(layout);
+    const { freeBytes, dataBytes, obstacles } = await spaceReport(files.layout);
+    refuseObstacles(instance, layout, obstacles);
+    return { freeBytes, existingBytes: dataBytes };
+  },
+});
+
+async function memoryFacts(platform: Control): Promise<TargetFacts['memory']> {
+  const { residentBytes, limit, ...host } = await platform.memory();
+  return {
+    ...host,
+    ...(limit ? { limitBytes: limit.limitBytes } : {}),
+    ...(residentBytes === undefined ? {} : { processResidentBytes: residentBytes }),
+  };
+}
+
+function refuseObstacles(instance: string, { dir }: DataLayout, obstacles: string[]): void {
+  if (obstacles.length === 0) return;
+  throw new RecoveryError('RESTORE_REFUSED', `the data of ${instance} in ${dir} cannot be replaced: ${obstacles.join('; ')}`, {
+    next: 'Remove the obstacle, then plan the restore again.',
+  });
+}
+
+/** A Redis that is down can be restored; one that refuses us must not be taken for down. */
+async function openIfThere({ connection }: ProtectedInstance): Promise<RedisClient | undefined> {
+  try {
+    return await openRedis(connection, { connectTimeoutMs: 3_000, commandTimeoutMs: 5_000 });
+  } catch (error) {
+    if (error instanceof RecoveryError && error.code === 'REDIS_UNREACHABLE') return undefined;
+    throw error;
+  }
+}
+
+/** What the server says of itself. */
+export async function askServer(
+  client: RedisClient,
+  facts: Pick<TargetFacts, 'identity'>,
+  now: () => number,
+): Promise<Partial<TargetFacts>> {
+  const info = await client.info();
+  const keyspace = info.keyspace();
+  const server = await readServerFacts(client);
+  const primary = info.get('role') === 'slave' ? `${info.get('master_host')}:${info.get('master_port')}` : undefined;
+  return {
+    reachable: true,
+    loading: info.flag('loading'),
+    server,
+    clusterMode: info.flag('cluster_enabled'),
+    ...(primary ? { primary } : {}),
+    replicas: info.replicas(),
+    clockOffsetMs: Math.round((await client.time()) - now()),
+    keysNow: {
+      total: keyspace.reduce((sum, { keys }) => sum + keys, 0),
+      databases: keyspace.map(({ db, keys }) => ({ db, keys })),
+    },
+    identity: {
+      ...facts.identity,
+      runId: server.runId,
+    },
+  };
+}
+
+/** How long the keys of a target are counted by class: the plan waits for it. */
+const COUNT_WITHIN_MS = 30_000;
+
+/** Adds the keys of each class, counted one by one; or why they could not be. */
+export async function withClasses<T extends Pick<TargetFacts, 'keysNow' | 'loading'>>(
+  target: ProtectedInstance,
+  facts: T,
+): Promise<T> {
+  const { keysNow } = facts;
+  if (!keysNow || facts.loading) return facts;
+  const { signal, progress } = currentJob();
+  const tooLong = AbortSignal.timeout(COUNT_WITHIN_MS);
+  try {
+    using client = await openRedis(target.connection); // of its own: it is left in some database
+    const kinds = new KeyKinds();
+    const classes = await countClasses(client, target.classes, {
+      kinds,
+      signal: AbortSignal.any([signal, tooLong]),
+      onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
+    });
+    return { ...facts, keysNow: { ...keysNow, classes, kinds: kinds.list() } };
+  } catch (error) {
+    signal.throwIfAborted();
+    const isLate = tooLong.aborted;
+    if (!isLate && !(error instanceof RecoveryError)) throw error;
+    const uncounted = isLate ? `counting them takes longer than ${COUNT_WITHIN_MS / 1000} s` : messageOf(error);
+    return { ...facts, keysNow: { ...keysNow, uncounted } };
+  }
+}

@@ -1,0 +1,222 @@
+import type { Bounds } from '../backup/expiry-timeline.ts';
+import type { MergedKeys } from '../merge/merge.ts';
+import type { FailureClass } from './failure-classes.ts';
+import type { RecoverySettings } from './settings.ts';
+
+/** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */
+export interface RecoveryInput {
+  instance: string;
+  /** Who or what asked for it, for the report: `ann`, `alert RedisDown`. */
+  by?: string;
+  /** Only say what would be done. */
+  dryRun?: boolean;
+  /** In place of what the configuration says, for this recovery. */
+  onDamage?: RecoverySettings['onDamage'];
+  restore?: RecoverySettings['restore'];
+  /** How it was brought back before by this recovery, and failed again. Set by the recovery itself. */
+  earlier?: string[];
+}
+
+/**
+ * What a recovery may do to a Redis, in the order of the list of the assessment. All but the asked ones are automatic.
+ *
+ * await-load         it is loading: wait
+ * network-snapshot   it lives and is to be restarted: take an RDB over the network first, 10 s at most
+ * detach-replicas    replicas with data stop following, before an empty primary can wipe them
+ * promote-replica    a replica with data takes over, and clients are to be pointed at it
+ * set-aside          damaged files are moved out of the way, and kept
+ * rebuild-manifest   the manifest of the append-only directory is made again from its files
+ * put-back-data      what an operation that did not end has moved away returns to its place
+ * mend-log           the end of the log, which cannot be read, is cut off on a copy, and Redis started with that
+ * restart            stop if it runs, start
+ * start-empty        start with what was set aside missing
+ * make-primary       REPLICAOF NO ONE
+ * kill-script        SCRIPT KILL or FUNCTION KILL
+ */
+export type Act =
+  | 'await-load'
+  | 'network-snapshot'
+  | 'detach-replicas'
+  | 'promote-replica'
+  | 'set-aside'
+  | 'rebuild-manifest'
+  | 'put-back-data'
+  | 'mend-log'
+  | 'restart'
+  | 'start-empty'
+  | 'make-primary'
+  | 'kill-script';
+
+export interface PlannedAct {
+  act: Act;
+  /** One sentence, as a person would say it: what is done and why. */
+  text: string;
+  /** What the last start failed of is mended: a restart is not the same one again. */
+  afterMending?: true;
+  /** Absent: done by itself. */
+  ask?: {
+    /** What is asked, as a question. */
+    question: string;
+    /** What is done when nobody answers in time: go on without this act, do it all the same, or end here (`stop`). */
+    otherwise: 'skip' | 'proceed' | 'stop';
+  };
+}
+
+/** What was found, from where, and what is to be done: computed in one activity, so that it is recorded and never changes. */
+export interface Assessment {
+  instance: string;
+  /** ISO 8601. */
+  at: string;
+  failure: FailureClass;
+  /** What was seen that speaks for the class, one sentence each, the strongest first. */
+  evidence: string[];
+  restartHelps: boolean;
+  /** What clients get at this moment, in one sentence. */
+  clients: string;
+  /** Since when, as far as it is known. ISO 8601. */
+  since?: string;
+  acts: PlannedAct[];
+  /** Over acts, failure class and instance: what a person approves. */
+  digest: string;
+  /** What a person must do that we can't or may not; empty when nothing. */
+  advice: string[];
+  /** What changed in the last 30 minutes, and against the newest manifest. */
+  changed: string[];
+  backup?: { backupId: string; takenAt: string; ageSeconds: number; keys: number };
+  /** The continuous log. `complete`: it holds all that Redis acknowledged up to the failure; `why` says how that is known, or why not. */
+  log?: { timelineId: string; storedUpTo: string; lagSeconds: number; complete: boolean; why?: string };
+  /** The worst case as one sentence with a number. */
+  worstLoss: string;
+  replicas: { address: string; keys: number }[];
+  server?: { runId: string; version: string; uptimeSeconds: number; keys: number; role: 'master' | 'slave' };
+  /** Of the process, where a worker sees it. */
+  platform?: { running: boolean; identity?: string };
+  settings: RecoverySettings;
+  /** Names of the applications that are asked for. */
+  applications: string[];
+}
+
+/** Of an act: what was found before. */
+export interface ActInput {
+  instance: string;
+  assessment: Assessment;
+}
+
+/** Redis serves again: a read and a write were answered. */
+export interface ServesAgain {
+  runId: string;
+  /** ISO 8601. */
+  servedAt: string;
+  keys: number;
+  keysLoaded?: number;
+  /** What the load cut off or left out, one sentence each. */
+  warnings: string[];
+}
+
+/** Expected sessions against sessions present. */
+export interface DataDecision {
+  verdict: 'within-tolerance' | 'lost' | 'unknown';
+  /** In one sentence, for the page. */
+  text: string;
+  expected?: Bounds;
+  present: number;
+  /** The count of `present` is a sample and not a full count. */
+  sampled: boolean;
+  lost?: Bounds;
+  /** What could be brought back. Absent: nothing could. */
+  offer?: RestoreOffer;
+  /** What else there is, of an earlier moment. */
+  nextBest?: RestoreOffer;
+  /** What follows from settings and offer. */
+  decision: 'go-on' | 'ask' | 'restore';
+  /** Over the offer: what a person approves. */
+  digest?: string;
+}
+
+export interface RestoreOffer {
+  classes: string[];
+  backupId?: string;
+  /** The continuous log, up to here. Absent: the backup alone. */
+  until?: string;
+  /** The last moment that comes back. ISO 8601. */
+  asOf: string;
+  /** Sessions that were signed out since then come back. */
+  revivesSignedOut: boolean;
+}
+
+/** How many people will sign in again, as a range, published before traffic returns. */
+export interface SignInForecast {
+  lostSessions: Bounds;
+  /** Sign-ins, at most, over this time. */
+  atMostSignIns: number;
+  overSeconds: number;
+  /** Requests a second in the first minutes. */
+  peakPerSecond: Bounds;
+  expiry: 'fixed' | 'sliding';
+  /** From the recorded rate, where there is one. */
+  normalPerSecond?: number;
+  /** One or two sentences for the page. */
+  text: string;
+}
+
+export interface AuthenticationWatch {
+  verdict: 'back-to-normal' | 'still-high' | 'not-watched' | 'cannot-be-told';
+  normalPerSecond?: number;
+  peakPerSecond?: number;
+  lastPerSecond?: number;
+  seconds: number;
+  text: string;
+}
+
+export interface WarmupWatch {
+  verdict: 'warm' | 'not-warm' | 'cannot-be-told';
+  /** 0 to 1. */
+  hitRate?: number;
+  target?: number;
+  targetFrom: 'configuration' | 'same hour of earlier days' | 'last window before the failure' | 'none';
+  seconds: number;
+  /** `warm: 91 %`, or `not warm: 61 %, sessions missing`. */
+  text: string;
+}
+
+/** Result of `recoverRedis`. */
+export type RecoveryResult =
+  | { outcome: 'planned'; instance: string; assessment: Assessment }
+  | { outcome: 'joined'; instance: string; because: string }
+  | RecoveryReport;
+
+export interface RecoveryReport {
+  /**
+   * serving: Redis serves. serving-elsewhere: a promoted replica does. not-serving: it needs what only a person can do.
+   * aborted: by a person.
+   */
+  outcome: 'serving' | 'serving-elsewhere' | 'not-serving' | 'aborted';
+  instance: string;
+  /** See RecoveryInput. */
+  earlier?: string[];
+  /** The last that was found: a Redis that is dead may be so because its log is damaged. */
+  failure: FailureClass;
+  /** The whole of it in a few sentences. */
+  summary: string;
+  assessment: Assessment;
+  actsDone: string[];
+  /** What was asked, and by whom it was answered. */
+  decisions: { question: string; answer: 'approved' | 'declined' | 'nobody answered'; by?: string; note?: string }[];
+  keptAside?: { directory: string; bytes: number };
+  serving?: ServesAgain & { secondsFromStart: number };
+  promoted?: string;
+  applications: { name: string; verdict: string; detail: string }[];
+  data?: DataDecision;
+  restored?: MergedKeys[];
+  /** Why what was approved could not be brought back. */
+  restoreFailed?: string;
+  /** Less stands than was promised or expected: `toDo` says what, and what to do. */
+  incomplete?: true;
+  forecast?: SignInForecast;
+  authentication?: AuthenticationWatch;
+  warmup?: WarmupWatch;
+  /** The snapshot taken afterwards. */
+  snapshot?: string;
+  /** What is still to be done by a person, one sentence each. */
+  toDo: string[];
+}

@@ -1,0 +1,102 @@
+import { createFollowActivities } from '../../../activities/archive/follow-stream.ts';
+import { type Progress, runAsJob } from '../../../activities/job-context.ts';
+import type { World } from '../../../activities/world.ts';
+import type { FollowResult, Rpo } from '../../../model/archive/archiving.ts';
+import { Archive } from '../../../repository/archive/archive.ts';
+import { Repository } from '../../../repository/repository.ts';
+import { MemoryStore } from '../../repository/archive/memory-store.ts';
+import type { RedisServer } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
+
+/** A real Redis, a store that fails when it is told to, and a worker that can drain and be cancelled. */
+export class Following {
+  readonly store = new MemoryStore();
+  readonly archive = new Archive(this.store, { instance: 'main', shard: '0' });
+  readonly drain = new AbortController();
+  readonly cancel = new AbortController();
+  readonly redis: RedisServer;
+  readonly notes: string[] = [];
+  /** Bytes of the timeline. */
+  came = 0;
+  rpo: Rpo | undefined;
+  /** What would be lost now, as it was last told. */
+  seconds = 0;
+  /** Of the clock of the worker. */
+  aheadMs = 0;
+  /** How often it looks for what it has stored. */
+  lookEveryMs = 60_000;
+  onNote: (note: string) => unknown = () => undefined;
+  settings = {
+    segmentAgeMs: 1000,
+    segmentBytes: 8 * 1024 * 1024,
+    restartDelayMs: 0,
+    compactAfterMs: 0,
+    renamedCommands: {},
+    moduleCommands: [],
+  };
+
+  constructor(redis: RedisServer) {
+    this.redis = redis;
+  }
+
+  follow(): Promise<FollowResult> {
+    const { redis, settings, store, archive, drain } = this;
+    const target = {
+      name: 'main',
+      connection: redis.connection,
+      classes: [],
+      archive: settings,
+      backup: { compressionLevel: 1 },
+    };
+    const world: Partial<World> = {
+      softwareVersion: 'test',
+      now: () => Date.now() + this.aheadMs,
+      instance: async () => target as never,
+      repository: async () => new Repository(store),
+      archive: async () => archive,
+      draining: drain.signal,
+      archiver: {
+        detach: async () => false,
+        attach: async () => undefined,
+        tellRpo: async (_instance, rpo) => {
+          this.rpo = rpo;
+        },
+      },
+    };
+    const progress = ({ note = '', doneBytes = 0, rpoSeconds = 0 }: Progress) => {
+      this.seconds = rpoSeconds;
+      this.notes.push(note);
+      this.came = doneBytes;
+      this.onNote(note);
+    };
+    const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
+    return runAsJob(job, () =>
+      createFollowActivities(world as World, { lookEveryMs: this.lookEveryMs }).followStream({ instance: 'main' }),
+    );
+  }
+
+  /** The same, when it has begun to follow. */
+  async begun(): Promise<{ ended: Promise<FollowResult> }> {
+    const following = this.begin();
+    await this.untilFollowing();
+    return following;
+  }
+
+  /** Its promise never goes unhandled: whoever wants to know awaits it. */
+  begin(): { ended: Promise<FollowResult> } {
+    const ended = this.follow();
+    ended.catch(() => undefined);
+    return { ended };
+  }
+
+  untilFollowing = () => until(() => this.notes.at(-1)?.startsWith('stored up to') ?? false, { what: 'it follows', seconds: 10 });
+
+  async end(): Promise<number> {
+    const timeline = await this.archive.newestTimeline();
+    return timeline ? (await this.archive.position(timeline.timelineId)).end : -1;
+  }
+
+  async sourceAt(): Promise<number> {
+    return Number(/master_repl_offset:(\d+)/.exec(String(await this.redis.command('INFO', 'replication')))?.[1]);
+  }
+}

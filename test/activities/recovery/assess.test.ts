@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { appendFileSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { delimiter, dirname, join } from 'node:path';
+import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
+import { writeFakeSystemctl } from '../../platforms/support/fake-systemctl.ts';
+import { byte, database, key, moduleId, rdb } from '../../support/rdb-bytes.ts';
+import { redisBinaries } from '../../support/redis-binaries.ts';
+import { freePort, startRedis } from '../../support/redis-server.ts';
+import { endsAtStart, filled, goodRdb, WITH_LOG } from '../support/ailing-redis.ts';
+import { actsOf, assess, is } from '../support/assessed.ts';
+
+describe('An assessment of a real Redis', function () {
+  this.timeout(30_000);
+
+  for (const { path, label } of redisBinaries()) {
+    describe(`that is ${label}`, () => {
+      it('finds nothing wrong where nothing is', async () => {
+        await using redis = await startRedis({ binary: path });
+        await filled(redis, 3);
+        const seen = await assess(redis);
+        is(seen, 'healthy');
+        assert.deepEqual(actsOf(seen), []);
+        assert.equal(seen.assessment.server?.keys, 3);
+        assert.match(seen.assessment.platform?.identity ?? '', new RegExp(`^process ${redis.pid} started at `));
+        assert.ok(Math.abs(Date.parse(seen.place?.server.since ?? '') - Date.now()) < 20_000);
+      });
+
+      it('starts one that was killed, and says what it will load', async () => {
+        await using redis = await startRedis({ binary: path, config: WITH_LOG });
+        await filled(redis, 3);
+        await redis.kill('SIGKILL');
+        const seen = await assess(redis);
+        is(seen, 'dead', /killed/, /append-only log/);
+        assert.deepEqual(actsOf(seen), ['restart']);
+      });
+
+      it('keeps a damaged RDB aside and starts without it, or asks where that was wanted', async () => {
+        await using redis = await endsAtStart({ binary: path, seed: { 'dump.rdb': Buffer.from('REDIS0009 cut short') } });
+        is(await assess(redis), 'rdb-damaged', /Short read|Internal error|Unknown|Wrong/);
+        const seen = await assess(redis, { settings: { onDamage: 'ask' } });
+        assert.deepEqual(actsOf(seen), ['set-aside', 'start-empty?']);
+        assert.equal(seen.assessment.acts[1]?.ask?.otherwise, 'proceed');
+      });
+
+      it('sees data of a newer Redis', async () => {
+        const seed = { 'dump.rdb': rdb('REDIS0099', []) };
+        await using redis = await endsAtStart({ binary: path, seed });
+        const seen = await assess(redis);
+        is(seen, 'data-too-new', /RDB format version 99/);
+        assert.deepEqual(actsOf(seen), []);
+        assert.match(seen.assessment.advice.join(), /newer/);
+      });
+
+      it('sees a module that is missing, though Redis ends with code 0', async () => {
+        const module = key(7, 'k', moduleId('unknownMM', 1), byte(0));
+        await using redis = await endsAtStart({ binary: path, seed: { 'dump.rdb': goodRdb([database(0), module]) } });
+        assert.equal(await redis.exited(), 0);
+        is(await assess(redis), 'module-missing', /unknownMM/);
+      });
+
+      it('leaves its data alone where its log has a command that redis.conf disables, and names the line', async () => {
+        await using redis = await startRedis({ binary: path, config: WITH_LOG });
+        await filled(redis, 3);
+        await redis.command('FLUSHALL');
+        await filled(redis, 2);
+        await redis.stop();
+        appendFileSync(redis.configFile, 'rename-command FLUSHALL ""\n');
+        await redis.restart('started');
+        await redis.exited();
+        const line = readFileSync(redis.configFile, 'utf8').split('\n').length - 1;
+        const seen = await assess(redis);
+        is(seen, 'log-refused', new RegExp(`FLUSHALL is disabled or renamed by line ${line} of ${redis.configFile}`));
+        assert.deepEqual(actsOf(seen), []);
+        assert.match(seen.assessment.advice.join(), /data is good/);
+      });
+
+      it('sees a bad configuration, also where an older log is in the way', async () => {
+        await using redis = await startRedis({ binary: path });
+        await redis.stop();
+        appendFileSync(redis.configFile, 'no-such-directive yes\n');
+        await redis.restart('started');
+        await redis.exited();
+        const seen = await assess(redis);
+        is(seen, 'bad-configuration', /Bad directive|FATAL CONFIG|Unresolved Configuration/i);
+        assert.deepEqual(actsOf(seen), []);
+        assert.match(seen.assessment.changed.join(), /redis.conf was changed/);
+      });
+
+      it('sees an empty primary whose replica still has the data', async () => {
+        await using redis = await startRedis({ binary: path });
+        await using replica = await startRedis({ binary: path });
+        await filled(replica, 4);
+        const seen = await assess(redis, { settings: { replicas: [`127.0.0.1:${replica.port}`] } });
+        is(seen, 'empty', /has 4 keys/);
+        assert.deepEqual(actsOf(seen), []);
+        assert.deepEqual(seen.assessment.replicas, [{ address: `127.0.0.1:${replica.port}`, keys: 4 }]);
+      });
+    });
+  }
+
+  it('sees that its data directory is gone', async () => {
+    await using redis = await startRedis();
+    await redis.stop();
+    rmSync(redis.dir, { recursive: true });
+    await redis.restart('started');
+    await redis.exited();
+    is(await assess(redis), 'directory-unusable');
+  });
+
+  it('never says that there is nothing to load where it could not look', async () => {
+    await using redis = await startRedis({ config: WITH_LOG });
+    await filled(redis, 3);
+    await redis.kill('SIGKILL');
+    const files = join(redis.dir, 'appendonlydir');
+    rmSync(files, { recursive: true });
+    symlinkSync(files, files); // as a directory that only the user of Redis may enter: the tests may enter all
+    const { assessment, place } = await assess(redis);
+    assert.equal(place?.data, undefined);
+    assert.match(place?.unseen.join() ?? '', /Not known: its data directory could not be read: ELOOP/);
+    assert.doesNotMatch(assessment.evidence.join(), /come up empty/);
+  });
+
+  it('sees something else at its address', async () => {
+    await using redis = await startRedis();
+    await redis.stop();
+    const web = createServer((_, response) => response.end('hello')).listen(redis.port, '127.0.0.1');
+    await once(web, 'listening');
+    is(await assess(redis), 'wrong-endpoint', /HTTP/);
+    web.close();
+  });
+
+  it('condemns none that only this worker cannot reach', async () => {
+    await using redis = await startRedis();
+    await filled(redis, 1);
+    const elsewhere = { port: await freePort() };
+    const place = (await assess(redis)).place;
+    const web = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    const port = (web.address() as { port: number }).port;
+    const applications = [{ kind: 'http' as const, name: 'shop', urls: [`http://127.0.0.1:${port}/health`] }];
+    const byApplication = await assess(redis, { connection: elsewhere, applications, withoutPlace: true });
+    is(byApplication, 'cut-off', /shop/);
+    const alone = await assess(redis, { connection: elsewhere, withoutPlace: true });
+    is(alone, 'unknown');
+    assert.deepEqual([...actsOf(byApplication), ...actsOf(alone)], []);
+    assert.ok(place);
+    web.close();
+  });
+
+  it('puts replicas with data out of harm before one starts empty', async () => {
+    await using redis = await endsAtStart({ seed: { 'dump.rdb': Buffer.from('GARBAGE12') } });
+    await using replica = await startRedis();
+    await filled(replica, 7);
+    const settings = { replicas: [`127.0.0.1:${replica.port}`] };
+    const seen = await assess(redis, { settings });
+    assert.deepEqual(actsOf(seen), ['promote-replica?', 'detach-replicas', 'set-aside', 'start-empty']);
+    rmSync(join(redis.dir, 'dump.rdb'));
+    await redis.restart();
+    await redis.kill('SIGKILL');
+    const dead = await assess(redis, { settings });
+    assert.deepEqual(actsOf(dead), ['promote-replica?', 'detach-replicas', 'restart']);
+  });
+
+  it('tells at every moment why a supervisor brings one up in vain', async () => {
+    await using redis = await endsAtStart({ seed: { 'dump.rdb': Buffer.from('GARBAGE12') } });
+    const home = dirname(redis.configFile);
+    const path = process.env.PATH;
+    await writeFakeSystemctl(home, 'redis.service', [redis.binary.path, redis.configFile]);
+    process.env.PATH = `${home}${delimiter}${path}`;
+    const platform = openProcessPlatform({ start: { systemd: 'redis.service' }, port: redis.port });
+    try {
+      await assert.rejects(platform.start(), { code: 'START_FAILED' });
+      for (let round = 0; round < 12; round++) {
+        const seen = await assess(redis, { platform });
+        is(seen, 'rdb-damaged', /Wrong signature/);
+        assert.deepEqual(actsOf(seen), ['set-aside', 'start-empty']);
+      }
+    } finally {
+      await platform.stop();
+      process.env.PATH = path;
+    }
+  });
+
+  it('is done in time when the store answers nothing', async () => {
+    await using redis = await startRedis();
+    const seen = await assess(redis, { repository: () => new Promise(() => undefined) });
+    is(seen, 'healthy', /newest backup gave no answer/);
+    assert.equal(seen.assessment.backup, undefined);
+    assert.ok(seen.tookMs[1] < 6000);
+  });
+
+  it('gives the same acts of the same failure the same digest', async () => {
+    await using redis = await startRedis();
+    await redis.kill('SIGKILL');
+    const [one, two] = [await assess(redis), await assess(redis)];
+    assert.match(one.assessment.digest, /^[0-9a-f]{16}$/);
+    assert.equal(one.assessment.digest, two.assessment.digest);
+  });
+});

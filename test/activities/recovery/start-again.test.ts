@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { appendFileSync } from 'node:fs';
+import { pidOf } from '../../support/processes.ts';
+import { found, Killed, recoverySite } from '../support/recovery-site.ts';
+
+describe('A recovery that is cut off where a living Redis was to be restarted', function () {
+  this.timeout(30_000);
+  const startAgain = { instance: 'main' };
+
+  it('leaves it as it is when it was not ended', async () => {
+    await using site = await recoverySite();
+    const { identity } = await site.platform.status();
+    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
+    assert.equal((await site.platform.status()).identity, identity);
+  });
+
+  it('starts it with all that it had when it was ended', async () => {
+    await using site = await recoverySite();
+    await site.ask('SET', 'a', '1');
+    const { identity } = await site.platform.status();
+    site.fate = 'after stop';
+    await assert.rejects(
+      site.during((acts) =>
+        acts.restartServer(found('unknown', { platform: { running: true, ...(identity ? { identity } : {}) } })),
+      ),
+      Killed,
+    );
+    site.fate = undefined;
+    assert.equal((await site.platform.status()).running, false);
+    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
+    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+    assert.equal(await site.ask('GET', 'a'), '1');
+  });
+
+  it('waits for one that is about to end', async () => {
+    await using site = await recoverySite();
+    const pid = pidOf(await site.platform.status());
+    const busy = site.ask('DEBUG', 'SLEEP', '2').catch(() => undefined);
+    process.kill(pid, 'SIGTERM');
+    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
+    await busy;
+    assert.notEqual(pidOf(await site.platform.status()), pid);
+  });
+
+  it('says why one does not start, and holds nobody up', async () => {
+    await using site = await recoverySite();
+    const { identity = '' } = await site.platform.status();
+    await site.platform.kill(identity);
+    appendFileSync(site.redis.configFile, '\nmaxmemory-polcy allkeys-lru\n');
+    const { running, why } = await site.during((acts) => acts.startAgain(startAgain));
+    assert.equal(running, false);
+    assert.match(why ?? '', /maxmemory-polcy/);
+  });
+});

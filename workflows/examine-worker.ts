@@ -1,0 +1,27 @@
+import { ONLY_SHARD } from '../model/instance.ts';
+import { controlOf, filesOf } from '../model/placement.ts';
+import type { PlaceRights } from '../model/worker-rights.ts';
+import { CHECKS, checkInput } from './inputs.ts';
+import { closeLookedAt } from './steps/placements.ts';
+import { runStep } from './steps/run-step.ts';
+
+/** Asks the worker on the machine of a Redis what it may do there, for `check`. Changes nothing, and takes no lock. */
+export async function examinePlace(input: { instance: string }): Promise<PlaceRights> {
+  checkInput('examinePlace', input, { instance: CHECKS.instance }, {});
+  const { instance } = input;
+  const of = { instance, shard: ONLY_SHARD };
+  try {
+    const { layout, ...control } = await runStep('examineControl', input, {
+      summary: 'ask its worker as whom it runs',
+      at: controlOf(of),
+    });
+    const { denied } = await runStep(
+      'examineFiles',
+      { instance, layout },
+      { summary: 'ask what it may do with its files', at: filesOf(of) },
+    );
+    return { ...control, denied };
+  } finally {
+    await closeLookedAt(instance);
+  }
+}

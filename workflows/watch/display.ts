@@ -1,0 +1,34 @@
+import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import type { WatchMemory } from '../../model/watch/memory.ts';
+import { renderWatch } from '../../model/watch/page.ts';
+import { isFailing, type Sides, type WatchStatus } from '../../model/watch/watch.ts';
+import { deploymentPart } from '../own-deployment.ts';
+
+/** Keeps what people see of a watcher true: query `status`, search attributes, current details. */
+export class WatchDisplay {
+  readonly status: WatchStatus;
+  readonly #memory: WatchMemory;
+  #phase: WatchStatus['phase'] | undefined;
+
+  constructor(instance: string, memory: WatchMemory) {
+    this.#memory = memory;
+    this.status = { instance, ...deploymentPart(), phase: 'watching', text: '', recoveries: [] };
+    upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['watch'] });
+    if (memory.question) this.enter('asks', memory.question.text);
+    else this.enter('watching', 'It begins to look.');
+  }
+
+  sees(sides: Sides | undefined): void {
+    this.#memory.sides = sides;
+  }
+
+  enter(phase: WatchStatus['phase'], text: string): void {
+    if (phase !== this.#phase) upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
+    this.#phase = phase;
+    const { known, since, sides, question, recoveries } = this.#memory;
+    const failingSince = isFailing(known) ? since : undefined;
+    Object.assign(this.status, { phase, text, failingSince, sides, question, recoveries });
+    setCurrentDetails(renderWatch(this.status));
+  }
+}
