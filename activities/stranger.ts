@@ -3,14 +3,14 @@ import type { RedisClient } from '../redis/client/client.ts';
 import { identify } from './restore/target-identity.ts';
 import type { ProtectedInstance } from './world.ts';
 
-type Managed = Pick<ProtectedInstance, 'name' | 'control' | 'target'>;
+type Managed = Pick<ProtectedInstance, 'name' | 'control'>;
 
 /**
  * Why the Redis that answers is surely another one than the configured, as its platform sees it. Undefined: it is ours, or that
  * cannot be told from here, such as of one in a container, or behind a port that is passed on.
  */
 export async function strangerAnswering(target: Managed, client: RedisClient): Promise<string | undefined> {
-  if (!target.control?.isAtHand || target.target?.configFile === undefined) return undefined;
+  if (!target.control?.isAtHand) return undefined;
   // A process or a redis.conf that may not be read tells nothing.
   const found = await identify(target.control, await client.info('server'), client).catch(() => undefined);
   return found?.same === 'no' && found.isSure ? found.why : undefined;

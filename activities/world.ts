@@ -78,6 +78,10 @@ export interface ControlPart {
   queue: string;
   /** This worker is one of them. */
   isAtHand: boolean;
+  /** Where they are, for messages: `on db1`. */
+  where: string;
+  /** What it runs, as the configuration names it: two instances of the same are one Redis. Of a process, its redis.conf. */
+  runs: string;
   /** How long a started Redis may stand still on its way to serving. */
   noProgressMs: number;
   open(): Control;
@@ -87,6 +91,8 @@ export interface ControlPart {
 export interface FilesPart {
   /** It is reached from this worker. */
   isAtHand: boolean;
+  /** Where it is, for messages: `on db1`. */
+  where: string;
   /** @param layout - of `Control.dataLayout` */
   open(layout: DataLayout): Files;
   /** What a throw-away Redis there needs, so that it reads what this Redis reads. Lines of redis.conf may be secret: they stay there. */

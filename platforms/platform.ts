@@ -62,6 +62,8 @@ export interface Control {
   memory(): Promise<PlatformMemory>;
   /** The program of the Redis that runs, or ran last, where it can be started here: it reads its own files best. */
   program(): Promise<string | undefined>;
+  /** Holds its configuration as it is, for whoever lets Redis rewrite it (CONFIG REWRITE). */
+  keepConf(): Promise<KeptConf>;
   /** Is the server that answers the one that this runs? Whatever it is not told, it does not compare. */
   identify(said: ServerSaid): Promise<SameServer>;
 }
@@ -73,6 +75,11 @@ export interface Control {
 export interface Files {
   /** With the path that the directory has here: that of redis.conf, for a process. */
   readonly layout: DataLayout;
+}
+
+export interface KeptConf {
+  /** Writes it as it was. */
+  takeBack(): Promise<void>;
 }
 
 /** What a server says of itself, by INFO and CONFIG GET. */

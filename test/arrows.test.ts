@@ -18,6 +18,17 @@ describe('the arrows between the rooms', () => {
     });
   }
 
+  it('know no platform by its kind but where it is configured and opened', () => {
+    const files = Object.keys(ROOMS).flatMap((room) => globSync(`${room}/**/*.ts`, { cwd: root }));
+    const asks = /[!=]==?\s*'(?:process|external)'/;
+    const asking = files.filter((file) => asks.test(readFileSync(join(root, file), 'utf8')));
+    assert.ok(asking.includes('config/from-raw.ts'), 'the pattern is stale');
+    assert.deepEqual(
+      asking.filter((file) => !/^(?:config|platforms)\//.test(file)),
+      [],
+    );
+  });
+
   const breaches: [string, string, string][] = [
     ['a room that imports its neighbour', 'redis/x.ts:1', "import { Repository } from '../repository/repository.ts';"],
     ['a breach from a folder further down', 'redis/rdb/x.ts:2', "\nimport type { S } from '../../repository/stores/s3.ts';"],
@@ -45,6 +56,7 @@ describe('the arrows between the rooms', () => {
     ['chance in model', 'model/x.ts:1', 'const id = Math.random();'],
     ['a word in a template that the sandbox lacks', 'workflows/x.ts:1', 'const a = `in $' + '{process.pid}`;'],
     ['a word after a regular expression with quotes', 'model/x.ts:1', 'const a = /["\'`/]/.test(b) ? Buffer.alloc(1) : c;'],
+    ['one platform, where all could be meant', 'cli/x.ts:1', "import { findRedis } from '../platforms/process/find-redis.ts';"],
     ['a folder that is no room', 'helpers/x.ts', ''],
   ];
   for (const [what, where, source] of breaches) {

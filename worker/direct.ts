@@ -1,16 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
-import { requireControl, requireFiles } from '../activities/parts.ts';
+import { filesAtHand, requireControl } from '../activities/parts.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
-import type { ProtectedInstance, World } from '../activities/world.ts';
+import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { type Blocked, entriesToUndo, putBackText } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { type LeftBehind, unfinishedOf } from '../model/recovery/left-behind.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
-import type { Files } from '../platforms/platform.ts';
 import { type UndoEntry, type UndoSteps, undo } from '../workflows/lock/undo-procedures.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import type { PlanRunner } from '../workflows/procedures/step-runner.ts';
@@ -63,7 +62,7 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       return run(step, args, options.signal);
     },
   };
-  const { layout } = await filesHere(await world.instance(input.instance));
+  const { layout } = await filesAtHand(await world.instance(input.instance), world.host);
   await refuseBesideDirect(layout);
   const carryOut = async (): Promise<RestoreResult> => {
     let succeeded = false;
@@ -98,17 +97,12 @@ async function putBackBefore(
 ): Promise<void> {
   await refuseBesideTemporal(config, instance);
   const target = await world.instance(instance);
-  const { layout } = await filesHere(target);
+  const { layout } = await filesAtHand(target, world.host);
   const unfinished = unfinishedOf(await leftBehind(layout));
   if (unfinished.length === 0) return;
   if ((await requireControl(target).open().status()).running) throw runsWithoutData(instance, unfinished);
   for (const id of await putBackAll(layout))
     onProgress({ stage: 'put back', note: `the data that ${id} had moved away is back` });
-}
-
-/** Both parts are on this machine, or it is refused. */
-async function filesHere(target: ProtectedInstance): Promise<Files> {
-  return requireFiles(target).open(await requireControl(target).open().dataLayout());
 }
 
 /** Temporal may be alive all the same: then its lock counts. */

@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { openArchive } from '../activities/open-archive.ts';
 import type { ProtectedInstance, World } from '../activities/world.ts';
-import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig, PlatformConfig } from '../config/config.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
-import { ownEndpointOf, type RedisConnection } from '../redis/client/connection.ts';
+import type { RedisConnection } from '../redis/client/connection.ts';
 import { openStore } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
-import { type OpenParts, openParts, type PlatformParts } from './parts.ts';
+import { type OpenParts, openParts, type PlatformParts, partsHere } from './parts.ts';
 
 /**
  * Builds what the activities work with from the configuration. Secrets are read anew for each activity: a rotated password
@@ -25,8 +25,7 @@ export async function createWorld(
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
   const openRepository = async () => new Repository(openStore(await resolveStore(config)));
-  const partsHere = (platform: PlatformConfig, redis: Parameters<typeof ownEndpointOf>[0]) =>
-    parts({ platform, own: ownEndpointOf(redis) }, config.worker.host);
+  const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
   const world: World = {
     host: config.worker.host,
     softwareVersion: version,
@@ -38,15 +37,15 @@ export async function createWorld(
     operations,
     draining,
     archive: async (name, shard) => {
-      const archive = await archiveHere(config.instances[name], partsHere);
+      const archive = await archiveHere(config.instances[name], partsOf);
       return openArchive(await world.repository(), { name, shard, archive });
     },
     async instance(name) {
       const resolved = await resolveInstance(config, name).catch((error) => {
         throw asReadBy(config, name, error);
       });
-      const found = protectedInstance(resolved, partsHere(resolved.platform, resolved.connection));
-      const archive = await archiveHere(config.instances[name], partsHere);
+      const found = protectedInstance(resolved, partsOf({ platform: resolved.platform, redis: resolved.connection }));
+      const archive = await archiveHere(config.instances[name], partsOf);
       return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, name) };
     },
     instances: () => instanceNames(config),
@@ -101,11 +100,11 @@ function protectedInstance(
 /** The settings of the continuous log, with the names that commands have by redis.conf, where its platform is at hand. */
 async function archiveHere(
   instance: InstanceConfig | undefined,
-  partsHere: (platform: PlatformConfig, redis: InstanceConfig['redis']) => PlatformParts,
+  partsOf: (instance: InstanceConfig) => PlatformParts,
 ): Promise<ArchiveConfig | undefined> {
   if (!instance?.archive) return undefined;
-  const { archive, platform, redis } = instance;
-  const { control } = partsHere(platform, redis);
+  const { archive } = instance;
+  const { control } = partsOf(instance);
   return control?.isAtHand ? withNamesOfConf(archive, () => control.open().confKnowledge()) : archive;
 }
 

@@ -28,7 +28,7 @@ export async function whoAnswers(
   const same = await sameServers(runId, target.connection, others);
   const sameAs = others
     .filter(({ name }) => same.includes(name))
-    .map(({ name, target: of }) => ({ name, ...(of?.configFile ? { configFile: of.configFile } : {}) }));
+    .map(({ name, control }) => ({ name, ...(control ? { runs: control.runs } : {}) }));
   return { ...known, sameAs, ...(managed ? { managed } : {}) };
 }
 
@@ -53,15 +53,15 @@ async function othersOf(world: World, own: string): Promise<ProtectedInstance[]>
 
 /** Only where its platform can be asked: elsewhere the same path is of another file. */
 async function managedBy(
-  { control, target }: ProtectedInstance,
+  { control }: ProtectedInstance,
   info: RedisInfo,
   client: RedisClient,
 ): Promise<TargetIdentity['managed']> {
-  const configFile = target?.configFile;
-  if (!control?.isAtHand || configFile === undefined) return undefined;
+  if (!control?.isAtHand) return undefined;
+  const { runs } = control;
   const found = await identify(control, info, client);
   if (found.same === 'unknown') return undefined;
-  return found.same === 'yes' ? { configFile, yes: true } : { configFile, yes: false, why: found.why };
+  return found.same === 'yes' ? { runs, yes: true } : { runs, yes: false, why: found.why };
 }
 
 /** Whether the server that answers is the one that its platform runs, whatever stands between. */

@@ -1,11 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
 import { lookAtNextStart } from '../../activities/restore/next-start.ts';
 import type { Config, InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { harmful, type NextStart } from '../../model/restore/next-start.ts';
-import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
-import { ownEndpointOf } from '../../redis/client/connection.ts';
+import { partsHere } from '../../worker/parts.ts';
 import { instanceHere } from '../connection.ts';
 
 /**
@@ -14,18 +12,18 @@ import { instanceHere } from '../connection.ts';
  * @throws RecoveryError `CHECK_FAILED` with what a restart makes of them, and nothing is written where that would do harm
  */
 export async function keepPolicy(config: Config, instance: InstanceConfig, client: RedisClient): Promise<void> {
-  const { platform } = instance;
-  if (platform.type !== 'process' || platform.host !== config.worker.host) return client.configRewrite();
-  const opened = openProcessPlatform({ ...platform, ...ownEndpointOf(instance.redis) });
+  const { control } = partsHere(config, instance);
+  if (!control?.isAtHand) return client.configRewrite();
+  const opened = control.open();
   const { connection } = await instanceHere(config, instance.name);
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();
   if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));
-  const text = await readFile(platform.configFile, 'latin1');
+  const kept = await opened.keepConf();
   await client.configRewrite();
   const after = await look();
   if (after.outcome === 'fails' && before.outcome === 'starts') {
-    await writeFile(platform.configFile, text, 'latin1');
+    await kept.takeBack();
     throw notKept(`Redis would not start with what CONFIG REWRITE wrote, which was taken back: ${after.lastLines}`);
   }
   const lost = lostSettings(after);

@@ -2,6 +2,7 @@ import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { inOrder, MINIMUM_ACL } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
+import { partsHere } from '../../worker/parts.ts';
 import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** A name that no pattern of a user matches but one of all keys. */
@@ -56,18 +57,20 @@ interface Job {
 
 /** What the configuration asks for, and the ways to restore that it makes possible. */
 function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig, hasFunctions: boolean): Job[] {
-  const { backup, archive, watch, platform, applications, dataClasses } = instance;
-  const isProcess = platform.type === 'process';
+  const { backup, archive, watch, applications, dataClasses } = instance;
+  const { control } = partsHere(config, instance);
+  const isManaged = control !== undefined;
+  const bySupervisor = control?.open().restartsByItself === true;
   /** Whoever only takes backups of a Redis elsewhere gives no user the right to change it. */
-  const isRestored = isProcess || config.worker.live !== undefined;
+  const isRestored = isManaged || config.worker.live !== undefined;
   return [
     { name: 'backups', rules: MINIMUM_ACL.backup },
     archive && { name: 'the continuous log', rules: MINIMUM_ACL.archive },
     watch && { name: 'the watcher', rules: MINIMUM_ACL.watch },
     backup.method === 'bgsave' && { name: 'backups by bgsave', rules: MINIMUM_ACL.bgsave },
     backup.uncompressedFork && { name: 'backups with uncompressedFork', rules: MINIMUM_ACL.withoutRdbCompression },
-    isProcess && { name: 'restores', rules: MINIMUM_ACL.restore },
-    isProcess && 'systemd' in platform.start && { name: 'restores', rules: MINIMUM_ACL.restoreBySystemd },
+    isManaged && { name: 'restores', rules: MINIMUM_ACL.restore },
+    bySupervisor && { name: 'restores', rules: MINIMUM_ACL.restoreBySystemd },
     applications.some(({ kind }) => kind === 'clients') && {
       name: 'finding applications among the clients',
       rules: MINIMUM_ACL.clients,
@@ -76,11 +79,11 @@ function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig, hasFunc
     isRestored && { name: 'live restores', rules: MINIMUM_ACL.live, isExtra: true },
     isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
     isRestored && { name: 'counting what a restore replaces', rules: MINIMUM_ACL.classes, isExtra: true },
-    isProcess && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
-    isProcess && hasFunctions && { name: 'recoveries', rules: MINIMUM_ACL.recoveryOfFunctions, isExtra: true },
-    isProcess && 'systemd' in platform.start && { name: 'recoveries', rules: MINIMUM_ACL.recoveryBySystemd, isExtra: true },
-    isProcess && dataClasses.length > 0 && { name: 'counting lost sessions', rules: MINIMUM_ACL.sessions, isExtra: true },
-    isProcess && { name: 'what a restart takes back', rules: MINIMUM_ACL.nextStart, isExtra: true },
+    isManaged && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
+    isManaged && hasFunctions && { name: 'recoveries', rules: MINIMUM_ACL.recoveryOfFunctions, isExtra: true },
+    bySupervisor && { name: 'recoveries', rules: MINIMUM_ACL.recoveryBySystemd, isExtra: true },
+    isManaged && dataClasses.length > 0 && { name: 'counting lost sessions', rules: MINIMUM_ACL.sessions, isExtra: true },
+    isManaged && { name: 'what a restart takes back', rules: MINIMUM_ACL.nextStart, isExtra: true },
   ].filter((job) => job !== false && job !== undefined);
 }
 

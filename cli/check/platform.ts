@@ -1,71 +1,52 @@
-import { access, constants, realpath } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
+import { saidBy } from '../../activities/restore/target-identity.ts';
 import { strangerAnswering, whatToDo } from '../../activities/stranger.ts';
-import type { Config, InstanceConfig, ProcessConfig } from '../../config/config.ts';
+import type { ControlPart } from '../../activities/world.ts';
+import type { Config, InstanceConfig } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { PlaceRights } from '../../model/worker-rights.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
-import type { Control, DataLayout } from '../../platforms/platform.ts';
-import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import type { Control, DataLayout, SameServer } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
-import { ownEndpointOf } from '../../redis/client/connection.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
+import { type PlatformParts, partsHere } from '../../worker/parts.ts';
 import { instanceHere } from '../connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { checkNextStart } from './next-start.ts';
 
-/** The process is found, and its files are where they can be replaced. Only on the machine that it runs on. */
+/** It is found, and its files are where they can be replaced. Each only where it is at hand. */
 export async function checkPlatform(
   config: Config,
   instance: InstanceConfig,
   client: RedisClient | undefined,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
-  const { platform } = instance;
-  if (platform.type === 'external') {
+  const { name } = instance;
+  const parts = partsHere(config, instance);
+  const { control } = parts;
+  if (!control)
     return [ok('platform', 'external: it is backed up over the network; restores that stop and replace it are refused')];
-  }
-  if (platform.host !== config.worker.host) {
-    return [
-      ok(
-        'platform',
-        `it runs on ${platform.host}: run \`redis-backup check ${instance.name}\` there to look at its process and files`,
-      ),
-    ];
-  }
-  const found = await findings('platform', () => lookAtProcess(platform, instance, client, rights));
-  const opened = openProcessPlatform({ ...platform, ...ownEndpointOf(instance.redis) });
-  const { connection } = await instanceHere(config, instance.name);
-  return [...found, ...(await checkNextStart(instance.name, opened, connection, client))];
+  if (!control.isAtHand)
+    return [ok('platform', `it runs ${control.where}: run \`redis-backup check ${name}\` there to look at it and its files`)];
+  const opened = control.open();
+  const found = await findings('platform', async () => [
+    ...(await serverFindings({ name, control }, opened, client)),
+    ...(await filesFindings({ ...parts, control }, opened, rights)),
+    ...(await sameServer(opened, client)),
+  ]);
+  const { connection } = await instanceHere(config, name);
+  return [...found, ...(await checkNextStart(name, opened, connection, client))];
 }
 
-async function lookAtProcess(
-  config: ProcessConfig,
-  { redis, name }: InstanceConfig,
-  client: RedisClient | undefined,
-  rights: PlaceRights | string | undefined,
-): Promise<Finding[]> {
-  const opened = openProcessPlatform({ ...config, ...ownEndpointOf(redis) });
-  const layout = await opened.dataLayout();
-  return [
-    ...(await processFindings(opened, config, name, client)),
-    ...(await directoryFindings(config, layout, rights)),
-    ...(await checkLeftovers(layout)),
-    ...(await sameDirectory(config, layout, client)),
-    ...(await sameProcess(opened, client)),
-  ];
-}
-
-async function processFindings(
+async function serverFindings(
+  target: Parameters<typeof strangerAnswering>[0],
   opened: Control,
-  { configFile }: ProcessConfig,
-  instance: string,
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
-  const target = { instance, address: '', configFile, repository: '' };
-  const control = { queue: '', isAtHand: true, noProgressMs: 0, open: () => opened };
-  const stranger = client && (await strangerAnswering({ name: instance, target, control }, client));
+  const instance = target.name;
+  const stranger = client && (await strangerAnswering(target, client));
   if (stranger !== undefined)
     return [failed('platform', `another Redis answers in the place of ${instance}: ${stranger}`, whatToDo(instance))];
   const { running, name } = await opened.status();
@@ -82,8 +63,20 @@ const UNREADABLE_LOG = warning(
   'Set `logfile` in its redis.conf, or platform.start.logFile, and let the user of the worker read that file.',
 );
 
+async function filesFindings(
+  { control, files }: PlatformParts & { control: ControlPart },
+  opened: Control,
+  rights: PlaceRights | string | undefined,
+): Promise<Finding[]> {
+  const said = await opened.dataLayout();
+  if (!files) return [];
+  if (!files.isAtHand) return [ok('data directory', `${said.dir}: reached ${files.where}, where a worker looks at it`)];
+  const { layout } = files.open(said);
+  return [...(await directoryFindings(control.runs, layout, rights)), ...(await checkLeftovers(layout))];
+}
+
 async function directoryFindings(
-  { configFile }: ProcessConfig,
+  named: string,
   layout: DataLayout,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
@@ -93,7 +86,7 @@ async function directoryFindings(
     return [ok('data directory', `${layout.dir}: the user of this command may not look into it`)];
   if (unusable !== undefined) {
     const next = 'Run the worker on that machine as a user who may write there: the one of Redis, or root.';
-    return [failed('data directory', `${layout.dir}, which ${configFile} names, cannot be used: ${unusable}`, next)];
+    return [failed('data directory', `${layout.dir}, which ${named} names, cannot be used: ${unusable}`, next)];
   }
   const { freeBytes, dataBytes, obstacles } = await spaceReport(layout);
   if (obstacles.length > 0) {
@@ -119,34 +112,17 @@ async function directoryFindings(
   return [ok('data directory', `${layout.dir}: ${room}`)];
 }
 
-/** Another directory means another Redis, or a configuration file that it was not started with. */
-async function sameDirectory(
-  { configFile }: ProcessConfig,
-  layout: DataLayout,
-  client: RedisClient | undefined,
-): Promise<Finding[]> {
-  const dir = client && (await ifKnown(client.configGet('dir')))?.dir;
-  if (dir === undefined || client?.unasked.has('CONFIG GET')) return []; // what is told of itself by its own file proves nothing
-  const [said, configured] = await Promise.all([real(dir), real(layout.dir)]);
-  if (said === configured) return [];
-  const message = `the server that answers keeps its data in ${said}, and ${configFile} names ${configured}: is it another Redis?`;
-  return [
-    failed(
-      'identity',
-      message,
-      'Correct url, platform.configFile or the configuration of Redis: a restore of another Redis is refused.',
-    ),
-  ];
-}
-
-/** What answers may be in a container on this machine, which is not what is managed here. */
-async function sameProcess(opened: Control, client: RedisClient | undefined): Promise<Finding[]> {
-  const said = (await client?.info())?.number('process_id');
-  if (said === undefined) return [];
-  const { running } = await opened.status();
-  const found = running ? await opened.identify({ pid: said }) : undefined;
-  if (found && found.same !== 'no') return [];
-  const why = found?.why ?? `process ${said} answers, and no such process runs on this machine`;
+/** What answers may be in a container on this machine, or another Redis behind the same address: a restore of it is refused. */
+async function sameServer(opened: Control, client: RedisClient | undefined): Promise<Finding[]> {
+  const { pid } = client ? saidBy(await client.info('server')) : {};
+  if (client === undefined || pid === undefined) return [];
+  const { dir } = (await ifKnown(client.configGet('dir'))) ?? {};
+  // What is told of itself by its own file proves nothing.
+  const said = { pid, ...(dir === undefined || client.unasked.has('CONFIG GET') ? {} : { dir }) };
+  const why = (await opened.status()).running
+    ? whyAnother(await opened.identify(said))
+    : `process ${pid} answers, and ${opened.description} does not run`;
+  if (why === undefined) return [];
   return [
     failed(
       'identity',
@@ -156,4 +132,4 @@ async function sameProcess(opened: Control, client: RedisClient | undefined): Pr
   ];
 }
 
-const real = (path: string) => realpath(path).catch(() => path);
+const whyAnother = (found: SameServer): string | undefined => (found.same === 'no' ? found.why : undefined);

@@ -1,8 +1,8 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { instanceOf } from '../../config/load.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { hostQueue } from '../../model/operations.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import { partsHere } from '../../worker/parts.ts';
 import { instanceHere } from '../connection.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
@@ -68,7 +68,7 @@ function unlessAnswered(error: unknown): void {
 
 async function checkInstance(asked: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
   const instance = instanceOf(asked.config, name);
-  const { platform } = instance;
+  const { control } = partsHere(asked.config, instance);
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
     const { connection } = await instanceHere(asked.config, name);
@@ -78,7 +78,7 @@ async function checkInstance(asked: CheckWorld, name: string, session: TemporalS
     return [];
   });
   try {
-    const place = session && platform.type === 'process' ? await checkPlace(session, hostQueue(platform.host)) : [];
+    const place = session && control ? await checkPlace(session, control.queue) : [];
     const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
     const onPlatform = await checkPlatform(asked.config, instance, client, rights);
     const identity = client ? await checkIdentity(asked, name, client) : [];
@@ -93,7 +93,13 @@ async function checkInstance(asked: CheckWorld, name: string, session: TemporalS
   } finally {
     client?.close();
   }
-  return [...all, ...notLookedAt(instance, { redis: client !== undefined, temporal: session !== undefined })];
+  return [
+    ...all,
+    ...notLookedAt(
+      { ...instance, hasPlace: control !== undefined },
+      { redis: client !== undefined, temporal: session !== undefined },
+    ),
+  ];
 }
 
 /** What the server itself is asked. @param identity - whether it is the one that is meant */
@@ -138,14 +144,13 @@ const nothingApplied = (name: string): Finding =>
 
 /** What could not be asked is not well: it is not known. */
 export function notLookedAt(
-  { platform, archive, watch }: Pick<InstanceConfig, 'platform' | 'archive' | 'watch'>,
+  { hasPlace, archive, watch }: Pick<InstanceConfig, 'archive' | 'watch'> & { hasPlace: boolean },
   answers: { redis: boolean; temporal: boolean },
 ): Finding[] {
   const ofRedis = ['permissions', 'clock', 'persistence policy', archive && 'what the continuous log needs'];
-  const isProcess = platform.type === 'process';
   const ofTemporal = [
     'schedule',
-    isProcess && 'whether a worker is at its place, and what it may do there',
+    hasPlace && 'whether a worker is at its place, and what it may do there',
     archive && 'archiver',
     watch && 'watcher',
   ];

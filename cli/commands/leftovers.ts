@@ -1,3 +1,4 @@
+import { instanceOf } from '../../config/load.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCount, formatTime } from '../../model/format.ts';
 import type { LeftBehind } from '../../model/recovery/left-behind.ts';
@@ -15,12 +16,14 @@ export const leftovers: CommandSpec = {
   async run({ config, output }, given) {
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'leftovers');
-    const [{ platformHere }, { keptBeside }, { removeLeftBehind }] = await Promise.all([
-      import('../platform-here.ts'),
+    const [{ partsHere }, { filesAtHand }, { keptBeside }, { removeLeftBehind }] = await Promise.all([
+      import('../../worker/parts.ts'),
+      import('../../activities/parts.ts'),
       import('../../activities/recovery/left-behind.ts'),
       import('../../platforms/data-directory.ts'),
     ]);
-    const layout = await platformHere(loaded, instance).dataLayout();
+    const parts = partsHere(loaded, instanceOf(loaded, instance));
+    const { layout } = await filesAtHand({ name: instance, ...parts }, loaded.worker.host);
     const doomed = optionOf(given, 'remove');
     if (doomed !== undefined) {
       const removed = await removeLeftBehind(layout, doomed);

@@ -43,7 +43,7 @@ export function targetDoubt(facts: DoubtFacts): TargetDoubt {
   const names = sameAs.map(({ name }) => name);
   if (isKnown(facts)) return { doubts: [], alsoOf: names };
   const isManaged = managed?.yes === true;
-  const rivals = isManaged ? sameAs.filter(({ configFile }) => configFile === managed.configFile) : sameAs;
+  const rivals = isManaged ? sameAs.filter(({ runs }) => runs === managed.runs) : sameAs;
   const strange = strangeKeys(facts);
   const doubts = [
     ...(rivals.length > 0

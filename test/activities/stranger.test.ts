@@ -23,7 +23,6 @@ describe('Another Redis in the place of ours', function () {
     ({
       name: 'main',
       connection: redis.connection,
-      target: { instance: 'main', address: '', configFile, repository: '' },
       control: { queue: 'host/db1', isAtHand, noProgressMs: 0, open: () => open(configFile) },
     }) as unknown as ProtectedInstance;
   const told = async (target = ours()) => {

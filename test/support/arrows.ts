@@ -66,6 +66,9 @@ export const ROOMS: Record<string, Room> = {
 /** Only their own room gets at these: backups are had from the `Repository`, which hands out what one shard has of each kind. */
 const INNER = ['repository/stores/', 'repository/stored-object.ts', 'repository/small-objects.ts'];
 
+/** Each platform is known where it is opened, and nowhere else: all others ask what an instance can do. */
+const ONE_PLATFORM = { folder: /^platforms\/process\//, room: 'platforms', openedIn: 'worker/parts.ts' };
+
 /** What runs against the arrows in one file, as `file:line: why`; empty if nothing does. */
 export function breachesIn(file: string, source: string, rooms: Record<string, Room> = ROOMS): string[] {
   const name = file.split('/')[0] ?? '';
@@ -89,6 +92,8 @@ function whyNotImport(name: string, room: Room, file: string, { from, typeOnly }
     return allowed ? undefined : `${name}/ must not import ${from}`;
   }
   const path = posix.join(dirname(file), from);
+  const { folder, room: own, openedIn } = ONE_PLATFORM;
+  if (folder.test(path) && name !== own && file !== openedIn) return `only ${openedIn} may import ${path}`;
   const target = path.split('/')[0] ?? '';
   if (target !== name && INNER.some((inner) => path.startsWith(inner))) return `${path} is for ${target}/ alone`;
   if (target === name || room.rooms.includes(target)) return undefined;

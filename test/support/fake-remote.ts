@@ -39,6 +39,7 @@ export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig,
   const volume = new Volume(home, helper);
   const files: FilesPart = {
     isAtHand: globalThis.process.env.FAKE_REMOTE_PART === 'files',
+    where: 'beside its volume',
     open(layout) {
       if (layout.dir !== DATA_AS_REDIS_SEES_IT) throw new Error(`${layout.dir} is no path of that Redis`);
       return { layout: { ...layout, dir: volume.mountedAt } };
@@ -51,6 +52,8 @@ export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig,
     control: {
       queue: `host/${process.host}`,
       isAtHand: globalThis.process.env.FAKE_REMOTE_PART !== 'files',
+      where: `on ${process.host}`,
+      runs: configFile,
       noProgressMs: process.noProgressMs,
       open: () => remoteControl(redis, volume),
     },

@@ -101,9 +101,9 @@ export interface TargetIdentity {
   /** `master_replid` and `master_replid2`: of the history that its data is of, and of the one before. */
   replids?: string[];
   /** Other configured instances that the same process answers for. */
-  sameAs?: { name: string; configFile?: string }[];
-  /** redis.conf of the process that is configured, and whether that is the one that answers: `no` says why. Absent: not known. */
-  managed?: { configFile: string; yes: true } | { configFile: string; yes: false; why: string };
+  sameAs?: { name: string; runs?: string }[];
+  /** What its platform is to run, as the configuration names it, and whether that answers: `no` says why. Absent: not known. */
+  managed?: { runs: string; yes: true } | { runs: string; yes: false; why: string };
 }
 
 export const sentinelsWatch = (count: number): string => formatCountOf(count, 'Sentinel watches', 'Sentinels watch');

@@ -25,10 +25,11 @@ describe('Who answers for an instance', function () {
     const instances: Record<string, Partial<ProtectedInstance>> = {
       orders: {
         connection: redis.connection,
-        target: { instance: 'orders', address: '', configFile, repository: '' },
         control: {
           queue: 'host/db1',
           isAtHand: host === 'db1',
+          where: 'on db1',
+          runs: configFile,
           noProgressMs: 0,
           open: () => openProcessPlatform({ start: { command: [redis.binary.path, configFile] } }),
         },
@@ -49,7 +50,7 @@ describe('Who answers for an instance', function () {
   it('is the process that is managed, and each other instance that is the same one by its run id, whatever the address', async () => {
     const { sameAs, managed } = await asked('db1');
     assert.deepEqual(sameAs, [{ name: 'main' }]);
-    assert.deepEqual(managed, { configFile: redis.configFile, yes: true });
+    assert.deepEqual(managed, { runs: redis.configFile, yes: true });
   });
 
   it('is not the process that is managed where another one has its redis.conf, and both are named', async () => {

@@ -93,6 +93,7 @@ export async function recoverySite(
   });
   const files: FilesPart = {
     isAtHand: true,
+    where: 'on here',
     open: (layout) => ({ layout }),
     throwAway: async () => {
       const program = await platform.program();
@@ -111,7 +112,14 @@ export async function recoverySite(
       ...(options.external
         ? {}
         : {
-            control: { queue: 'host/here', isAtHand: true, noProgressMs: 5_000, open: () => doomed(platform, () => site.fate) },
+            control: {
+              queue: 'host/here',
+              isAtHand: true,
+              where: 'on here',
+              runs: redis.configFile,
+              noProgressMs: 5_000,
+              open: () => doomed(platform, () => site.fate),
+            },
             files,
           }),
     }),

@@ -248,6 +248,8 @@ describe('Watching one Redis', function () {
     watching.control = {
       queue: 'host/here',
       isAtHand: true,
+      where: 'on here',
+      runs: redis.configFile,
       noProgressMs: 60_000,
       open: () => ({ status: async () => ({ running, name: `process ${redis.pid}` }) }) as never,
     };

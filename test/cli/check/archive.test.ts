@@ -76,7 +76,7 @@ describe('redis-backup check of the continuous log', function () {
   });
 
   it('says what nobody has looked at, when Redis or Temporal does not answer', () => {
-    const instance = { platform: { type: 'process' }, archive: {}, watch: {} } as Parameters<typeof notLookedAt>[0];
+    const instance = { hasPlace: true, archive: {}, watch: {} } as Parameters<typeof notLookedAt>[0];
     assert.deepEqual(notLookedAt(instance, { redis: true, temporal: true }), []);
     const words = notLookedAt(instance, { redis: false, temporal: false }).map(({ message }) => message);
     for (const what of ['permissions', 'clock', 'persistence policy', 'continuous log'])

@@ -208,7 +208,10 @@ describe('redis-backup check of a server', function () {
       await using mixed = await stage.siteOf(here.redis, processOf(other));
       const [finding] = await found(mixed, 'identity');
       assert.equal(finding?.level, 'failed');
-      assert.match(finding?.message ?? '', /^the server that answers keeps its data in .*: is it another Redis\?$/);
+      assert.match(
+        finding?.message ?? '',
+        /^the server that answers is another one: it keeps its data in \S+, and the configuration file says \S+$/,
+      );
     });
 
     it('is changed by --apply only where it is the Redis that answers', async () => {
@@ -240,7 +243,7 @@ describe('redis-backup check of a server', function () {
         'platform: { type: process, host: db7, configFile: /c, start: { systemd: redis.service } }',
       );
       assert.deepEqual(await found(here.site, 'platform'), [
-        { level: 'ok', message: 'it runs on db7: run `redis-backup check main` there to look at its process and files' },
+        { level: 'ok', message: 'it runs on db7: run `redis-backup check main` there to look at it and its files' },
       ]);
     });
   });

@@ -89,22 +89,22 @@ describe('Whether another Redis answers than the backups were taken from', () =>
   });
 
   it('is doubted of a process that is configured as another instance, too', () => {
-    const sameAs = [{ name: 'main', configFile: '/etc/main.conf' }];
+    const sameAs = [{ name: 'main', runs: '/etc/main.conf' }];
     assert.equal(doubts({ sameAs }), 'the Redis that answers for orders is that of main, too');
-    const managed = { configFile: '/etc/main.conf', yes: true } as const;
+    const managed = { runs: '/etc/main.conf', yes: true } as const;
     assert.notEqual(doubts({ sameAs, managed }), '', 'both have the same redis.conf');
   });
 
   it('is not doubted of the managed process because of a slip in another instance, and that one is named', () => {
-    const managed = { configFile: '/etc/orders.conf', yes: true } as const;
-    const identity = { managed, sameAs: [{ name: 'main', configFile: '/etc/main.conf' }] };
+    const managed = { runs: '/etc/orders.conf', yes: true } as const;
+    const identity = { managed, sameAs: [{ name: 'main', runs: '/etc/main.conf' }] };
     const found = targetDoubt({ instance: 'orders', identity, backups: [], nowMs: NOW_MS });
     assert.deepEqual(found, { doubts: [], alsoOf: ['main'] });
   });
 
   it('is doubted of a process that is not the managed one', () => {
     const why = 'process 7 answers, and that of /etc/orders.conf is process 8';
-    assert.equal(doubts({ managed: { configFile: '/etc/orders.conf', yes: false, why } }), why);
+    assert.equal(doubts({ managed: { runs: '/etc/orders.conf', yes: false, why } }), why);
   });
 });
 

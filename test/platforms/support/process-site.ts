@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openProcessPlatform, type ProcessPlatformConfig } from '../../../platforms/process/process-platform.ts';
+import type { ProcessPlatformConfig } from '../../../platforms/process/local-redis.ts';
+import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client/client.ts';
 import { findBinary } from '../../support/binaries.ts';
 import { pidOf } from '../../support/processes.ts';
