@@ -37,6 +37,7 @@ export const ERRORS = {
     retryable: false,
     title: 'The manifest has a format version that this software does not know',
   },
+  BACKUP_ENCRYPTED: { exit: 23, retryable: false, title: 'The backup is encrypted in a way that this software does not know' },
 
   ARCHIVE_GAP: { exit: 24, retryable: false, title: 'The continuous log has a gap where it is needed' },
   ARCHIVE_CORRUPT: { exit: 24, retryable: false, title: 'A segment of the continuous log is damaged, or not the one expected' },

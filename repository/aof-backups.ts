@@ -4,7 +4,7 @@ import { aofBackupPrefix, aofBackupsPrefix, aofFileKey, aofManifestKey, aofObjec
 import { checkAofBackupManifest, formatAofBackupManifest, parseAofBackupManifest } from './aof-manifest.ts';
 import { Backups, type ManifestKind } from './backups.ts';
 import type { BackupRef, ShardRef } from './layout.ts';
-import { openCompressed, type ReadOptions, storeCompressed, type WriteOptions } from './stored-object.ts';
+import { openEncoded, type ReadOptions, storeEncoded, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 const KIND: ManifestKind<AofManifest> = {
@@ -35,8 +35,7 @@ export class AofBackups extends Backups<AofManifest> {
     options: WriteOptions = {},
   ): Promise<StoredAofFile['stored']> {
     const object = aofObjectName(file);
-    const { bytes, sha256 } = await storeCompressed(this.store, aofFileKey(ref, object), body, options);
-    return { file: object, bytes, sha256, compression: 'zstd' };
+    return { file: object, ...(await storeEncoded(this.store, aofFileKey(ref, object), body, options)) };
   }
 
   /**
@@ -53,6 +52,6 @@ export class AofBackups extends Backups<AofManifest> {
       });
     }
     const wanted = { stored: file.stored, rawBytes: file.bytes };
-    yield* openCompressed(this.store, aofFileKey(manifest, file.stored.file), wanted, options);
+    yield* openEncoded(this.store, aofFileKey(manifest, file.stored.file), wanted, options);
   }
 }

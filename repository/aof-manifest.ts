@@ -72,7 +72,7 @@ export const formatAofBackupManifest = (manifest: AofManifest): string => format
 /**
  * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
  * @param where - for messages: the URL of the object
- * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
+ * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` or `BACKUP_ENCRYPTED` before anything else is looked at, or `MANIFEST_INVALID`
  */
 export const parseAofBackupManifest = (text: string, ref: BackupRef, where: string): AofManifest =>
   parseAs(schema, text, ref, where);

@@ -4,6 +4,7 @@ import { backupIdAt } from '../model/instance.ts';
 import { type BackupRef, CLAIM_FILE, isBackupId, type ShardRef } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
+import { isOfNewer } from './readable.ts';
 import { readText, textBody } from './small-objects.ts';
 import { verifyWhole } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
@@ -23,7 +24,7 @@ export interface ManifestKind<M> {
   key(ref: BackupRef): string;
   /** @throws RecoveryError `MANIFEST_INVALID` for one that must not be written */
   format(manifest: M): string;
-  /** @throws RecoveryError `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN` */
+  /** @throws RecoveryError `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`, `BACKUP_ENCRYPTED` */
   parse(text: string, ref: BackupRef, where: string): M;
   /** What lies beside the manifest, as the manifest says. */
   objects(manifest: M): { key: string; bytes: number }[];
@@ -65,7 +66,7 @@ export class Backups<M extends BackupRef> {
     for (const { key, bytes } of this.#kind.objects(manifest)) await verifyWhole(this.store, key, bytes);
   }
 
-  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`; `BACKUP_CORRUPT` if an object of it is gone or cut */
+  /** @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`, `BACKUP_ENCRYPTED`; `BACKUP_CORRUPT` if an object of it is gone or cut */
   async read(backupId: string): Promise<M> {
     const found = await this.#find(backupId);
     const whole = found && (await this.#proven(found));
@@ -133,7 +134,7 @@ export class Backups<M extends BackupRef> {
         const isWhole = found && this.#kind.objects(found).every(({ key, bytes }) => sizes.get(key) === bytes);
         return found && !isWhole ? await this.#proven(found) : found;
       } catch (error) {
-        if (!hasCode(error, 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN', 'BACKUP_CORRUPT')) throw error;
+        if (!isOfNewer(error) && !hasCode(error, 'MANIFEST_INVALID', 'BACKUP_CORRUPT')) throw error;
         problems.push({ backupId, error });
         return undefined;
       }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
+import { requireReadable } from './readable.ts';
 
 /** The first field of a stored document, on a line of its own. */
 const DIGEST_LINE = /^\{\n {2}"digest": "([0-9a-f]{64})",\n/;
@@ -24,7 +25,9 @@ export function withoutDigest(json: unknown): unknown {
 
 /** What a small document says. @throws Error, in words, for one that is not as it was written */
 export function parseStored<T>(schema: z.ZodType<T>, text: string): T {
-  const { success, data, error } = schema.safeParse(withoutDigest(JSON.parse(text)));
+  const json: unknown = JSON.parse(text);
+  requireReadable(json, 1, 'it');
+  const { success, data, error } = schema.safeParse(withoutDigest(json));
   if (!success) throw new Error(`it has a wrong ${error.issues[0]?.path.join('.') || 'form'}: ${error.issues[0]?.message}`);
   const problem = digestProblem(text);
   if (problem !== undefined) throw new Error(`it ${problem}`);

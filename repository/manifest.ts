@@ -3,6 +3,7 @@ import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/backup/
 import { RecoveryError } from '../model/errors.ts';
 import { type BackupRef, isBackupId, isFileName } from './layout.ts';
 import { digestProblem, formatStored, withoutDigest } from './manifest-digest.ts';
+import { requireReadable } from './readable.ts';
 
 /** A manifest of two million classes is no manifest: larger ones are not read into memory. */
 export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
@@ -112,7 +113,7 @@ export const formatManifest = (manifest: SnapshotManifest): string => formatStor
 /**
  * Reads a manifest that lay in the folder of `ref`. Trusts nothing in it.
  * @param where - for messages: the URL of the object
- * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `MANIFEST_INVALID`
+ * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` or `BACKUP_ENCRYPTED` before anything else is looked at, or `MANIFEST_INVALID`
  */
 export function parseManifest(text: string, ref: BackupRef, where: string): SnapshotManifest {
   const manifest = parseAs(schema, text, ref, where);
@@ -133,8 +134,7 @@ function contradictionIn({ replication, rdb }: SnapshotManifest): string | undef
 /** The same for any kind of backup. */
 export function parseAs<T extends BackupRef>(schema: z.ZodType<T>, text: string, ref: BackupRef, where: string): T {
   const json = parseJson(text, where);
-  const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
-  if (typeof version === 'number' && version !== MANIFEST_FORMAT_VERSION) throw unknownVersion(version, where);
+  requireReadable(json, MANIFEST_FORMAT_VERSION, where);
   const parsed = schema.safeParse(withoutDigest(json));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -166,12 +166,3 @@ const invalid = (message: string): RecoveryError =>
   new RecoveryError('MANIFEST_INVALID', message, {
     next: 'Restore another backup; find out who wrote into this folder of the repository.',
   });
-
-const unknownVersion = (version: number, where: string): RecoveryError =>
-  new RecoveryError(
-    'MANIFEST_VERSION_UNKNOWN',
-    `${where} has format version ${version}, this software knows ${MANIFEST_FORMAT_VERSION}`,
-    {
-      next: 'Use the version of redis-backup that wrote it, or a newer one; docs/repository-format.md shows how to do without.',
-    },
-  );

@@ -10,7 +10,7 @@ import {
   snapshotsPrefix,
 } from './layout.ts';
 import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
-import { openCompressed, type ReadOptions, storeCompressed, type WriteOptions } from './stored-object.ts';
+import { openEncoded, type ReadOptions, storeEncoded, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 /** The object of a snapshot, as its manifest names it. */
@@ -38,8 +38,7 @@ export class Snapshots extends Backups<SnapshotManifest> {
    * @throws RecoveryError `OBJECT_EXISTS`, those of the store, and what the RDB throws
    */
   async write(ref: BackupRef, rdb: AsyncIterable<Uint8Array>, options: WriteOptions = {}): Promise<StoredObject> {
-    const digest = await storeCompressed(this.store, snapshotKey(ref), rdb, options);
-    return { file: SNAPSHOT_FILE, bytes: digest.bytes, sha256: digest.sha256, compression: 'zstd' };
+    return { file: SNAPSHOT_FILE, ...(await storeEncoded(this.store, snapshotKey(ref), rdb, options)) };
   }
 
   /**
@@ -48,6 +47,6 @@ export class Snapshots extends Backups<SnapshotManifest> {
    */
   async *open(manifest: SnapshotManifest, options: ReadOptions = {}): AsyncGenerator<Buffer> {
     const { stored, rdb } = manifest;
-    yield* openCompressed(this.store, snapshotKey(manifest, stored.file), { stored, rawBytes: rdb.bytes }, options);
+    yield* openEncoded(this.store, snapshotKey(manifest, stored.file), { stored, rawBytes: rdb.bytes }, options);
   }
 }

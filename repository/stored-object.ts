@@ -1,7 +1,7 @@
 import { RecoveryError } from '../model/errors.ts';
-import { counting, type Digest, digesting, verifying, verifyingSize } from './pipeline/digest.ts';
+import { type Described, decode, type Encoded, encode } from './codec.ts';
+import { counting } from './pipeline/digest.ts';
 import { type SpoolOptions, spool } from './pipeline/spool.ts';
-import { compress, decompress } from './pipeline/zstd.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 
 export interface WriteOptions {
@@ -25,29 +25,29 @@ export interface ReadOptions {
   onProgress?: (progress: { rawBytes: number; storedBytes: number }) => void;
 }
 
-/** Compresses and stores one body under a key that must be free. Memory: under 80 MiB, whatever the size. */
-export async function storeCompressed(
+/** Encodes and stores one body under a key that must be free. Memory: under 80 MiB, whatever the size. */
+export async function storeEncoded(
   store: ObjectStore,
   key: string,
   raw: AsyncIterable<Uint8Array>,
   options: WriteOptions,
-): Promise<Digest> {
+): Promise<Encoded> {
   const { signal, onProgress, level } = options;
   const progress = { rawBytes: 0, storedBytes: 0 };
   const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
-  let digest: Digest | undefined;
+  let encoded: Encoded | undefined;
   const counted = counting(raw, (rawBytes) => report({ rawBytes }));
-  const compressed = digesting(compress(counted, level), (end) => {
-    digest = end;
+  const bytes = encode(counted, level, (end) => {
+    encoded = end;
   });
-  const body = options.spool ? spool(compressed, options.spool) : compressed;
+  const body = options.spool ? spool(bytes, options.spool) : bytes;
   const { now = Date.now } = options;
   const beganMs = now();
   await store.put(key, body, { signal, ifAbsent: true, onProgress: (storedBytes) => report({ storedBytes }) });
   const endedMs = now();
   if (options.onClock) options.onClock(offsetFrom((await store.head(key))?.modifiedAtMs ?? 0, { beganMs, endedMs }));
-  if (!digest) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
-  return digest;
+  if (!encoded) throw new RecoveryError('INTERNAL', `${key} was stored before its end was read`, { next: 'Report this.' });
+  return encoded;
 }
 
 /** S3 dates an object when its upload begins, or when it ends, in whole seconds: what lies between is no difference. */
@@ -58,23 +58,30 @@ export function offsetFrom(storedAtMs: number, { beganMs, endedMs }: { beganMs: 
 }
 
 /**
- * What `storeCompressed` has stored. Nothing of it may be used before the end: only there is it known to be the right one.
+ * What `storeEncoded` has stored. Nothing of it may be used before the end: only there is it known to be the right one.
  * @throws RecoveryError `BACKUP_CORRUPT` after the last byte at the latest, `OBJECT_MISSING` before the first
  */
-export async function* openCompressed(
+export async function* openEncoded(
   store: ObjectStore,
   key: string,
-  wanted: { stored: Digest; rawBytes: number },
+  wanted: Pick<Described, 'stored' | 'rawBytes'>,
   { signal, onProgress, lends }: ReadOptions,
 ): AsyncGenerator<Buffer> {
-  const url = `${store.url}/${key}`;
+  const described = { ...wanted, by: 'the manifest', corrupt: corruptObject(`${store.url}/${key}`) };
   const progress = { rawBytes: 0, storedBytes: 0 };
   const report = (news: Partial<typeof progress>) => onProgress?.({ ...Object.assign(progress, news) });
   // The decompressor copies what the store lends.
   const body = counting(await store.get(key, { signal, lends: true }), (storedBytes) => report({ storedBytes }));
-  const raw = decompress(verifying(body, wanted.stored, url), url, { lends });
-  yield* counting(verifyingSize(raw, wanted.rawBytes, url), (rawBytes) => report({ rawBytes }));
+  yield* counting(decode(body, described, { lends }), (rawBytes) => report({ rawBytes }));
 }
+
+const corruptObject =
+  (url: string): Described['corrupt'] =>
+  (why, cause) =>
+    new RecoveryError('BACKUP_CORRUPT', `${url} ${why}`, {
+      next: 'Restore another backup, and find out what changes objects in this store.',
+      cause,
+    });
 
 /** Proves that the store has the whole object. @throws RecoveryError `OBJECT_MISSING` or `BACKUP_CORRUPT` */
 export async function verifyWhole(store: ObjectStore, key: string, bytes: number): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from '../../model/backup/retention.ts';
 import type { RetentionInput, RetentionResult } from '../../model/operations.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
+import { isOfNewer } from '../../repository/readable.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
@@ -33,7 +34,7 @@ export const createRetentionActivities = (world: World) => ({
     for (const shard of await repository.shards(instance)) {
       const of = { instance, shard };
       const snapshots = repository.snapshots(of);
-      const manifests = await snapshots.list();
+      const { manifests, problems } = await snapshots.listWithProblems();
       const pins = await repository.pins(of).list();
       const plan = planRetention(manifests.map(toCandidate), retention, { nowMs, pins });
       for (const { backupId } of dryRun ? [] : plan.remove) {
@@ -46,8 +47,9 @@ export const createRetentionActivities = (world: World) => ({
       result.removed.push(...copies.remove);
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
-      const log = await (await world.archive(instance, shard)).retain(kept, { dryRun, nowMs });
-      result.logRemoved += log.removed.length;
+      // What only a newer version can read may need any of the log.
+      const log = problems.some(({ error }) => isOfNewer(error)) ? undefined : await world.archive(instance, shard);
+      result.logRemoved += (await log?.retain(kept, { dryRun, nowMs }))?.removed.length ?? 0;
       const swept = await repository.sweep(of, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
       result.kept.push(...plan.keep);
       result.removed.push(...plan.remove);

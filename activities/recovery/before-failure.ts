@@ -91,4 +91,10 @@ async function logBefore(
   }
 }
 
-const UNUSABLE: ReadonlySet<string> = new Set(['ARCHIVE_GAP', 'ARCHIVE_CORRUPT', 'MANIFEST_INVALID', 'MANIFEST_VERSION_UNKNOWN']);
+const UNUSABLE: ReadonlySet<string> = new Set([
+  'ARCHIVE_GAP',
+  'ARCHIVE_CORRUPT',
+  'MANIFEST_INVALID',
+  'MANIFEST_VERSION_UNKNOWN',
+  'BACKUP_ENCRYPTED',
+]);

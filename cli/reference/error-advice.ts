@@ -25,6 +25,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
   BACKUP_CORRUPT: 'Restore another backup, and look at the store: versions of the object, its own checks.',
   MANIFEST_INVALID: 'Restore another backup. The data beside the manifest may be whole: see repository-format.md.',
   MANIFEST_VERSION_UNKNOWN: 'Use a newer version of redis-backup, at least the one that took the backup.',
+  BACKUP_ENCRYPTED:
+    'Use a newer version of redis-backup, at least the one that took the backup. Retention leaves it, and the log behind it, alone.',
 
   ARCHIVE_GAP:
     'Choose a moment before or after the gap; the message says from when to when it lasts. Nothing steps over it silently.',

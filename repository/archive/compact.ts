@@ -2,16 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { mergeableParts, mergedHeader, runsOf } from '../../model/archive/runs.ts';
 import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { hasCode, type RecoveryError } from '../../model/errors.ts';
+import { encodeWhole } from '../codec.ts';
 import { compactedKey } from '../layout.ts';
 import { inParallel } from '../parallel.ts';
-import { type Digest, digesting } from '../pipeline/digest.ts';
-import { compress } from '../pipeline/zstd.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { loadSegment } from './load.ts';
 import { removeRedundant } from './redundant.ts';
 import { archiveCorrupt } from './schema.ts';
 import { encodeHeader } from './segment-format.ts';
-import { type ArchivePlace, isDamage, readHeader, timelineRef, urlOf } from './segments.ts';
+import { type ArchivePlace, isUnusable, readHeader, timelineRef, urlOf } from './segments.ts';
 
 export interface CompactOptions {
   /** Only segments that were stored at least so long ago, milliseconds. Default 1 hour. */
@@ -89,14 +88,8 @@ async function writeCompacted(place: ArchivePlace, { segments, part, level, sign
   const merged = mergedHeader(part, randomUUID());
   const ref = timelineRef(place, merged.timelineId);
   const key = compactedKey(ref, merged.start, merged.end);
-  const frame: Buffer[] = [];
-  let digest: Digest | undefined;
-  const stored = digesting(compress(rawOf(place, segments, part, signal), level), (end) => {
-    digest = end;
-  });
-  for await (const chunk of stored) frame.push(chunk); // the header in front of it names its size and digest
-  if (!digest) throw archiveCorrupt(key, 'has no end');
-  const header: SegmentHeader = { ...merged, stored: { ...digest, compression: 'zstd' } };
+  const { encoded, frame } = await encodeWhole(rawOf(place, segments, part, signal), level);
+  const header: SegmentHeader = { ...merged, stored: encoded };
   const body = [encodeHeader(header, ref), ...frame];
   try {
     await place.store.put(key, each(body), { ifAbsent: true, signal });
@@ -130,8 +123,8 @@ async function headerOf(
     return await readHeader(place, segment, signal);
   } catch (error) {
     if (hasCode(error, 'OBJECT_MISSING')) return undefined;
-    if (!isDamage(error)) throw error;
-    problems.push(error as RecoveryError);
+    if (!isUnusable(error)) throw error;
+    problems.push(error);
     return undefined;
   }
 }

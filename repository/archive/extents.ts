@@ -3,12 +3,12 @@ import { cutIn } from '../../model/archive/cut.ts';
 import type { SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
 import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import { type Beyond, clocksOf, gapsOf } from '../../model/backup/unusable.ts';
-import { hasCode, messageOf, type RecoveryError } from '../../model/errors.ts';
+import { messageOf } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { findPosition } from './position.ts';
 import { archiveCorrupt } from './schema.ts';
-import { type ArchivePlace, isDamage, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
+import { type ArchivePlace, isUnusable, readHeader, timelineRef, unlessOvertaken } from './segments.ts';
 import { listTimelines, type TimelineProblem } from './timelines.ts';
 
 const TIMELINES_AT_ONCE = 4;
@@ -47,8 +47,8 @@ export async function readExtents(place: ArchivePlace, signal?: AbortSignal): Pr
         'has nothing but damaged segments',
       );
     } catch (error) {
-      if (!hasCode(error, 'ARCHIVE_CORRUPT', 'MANIFEST_VERSION_UNKNOWN')) throw error;
-      problems.push({ timelineId: timeline.timelineId, error: error as RecoveryError });
+      if (!isUnusable(error)) throw error;
+      problems.push({ timelineId: timeline.timelineId, error });
       return undefined;
     }
   });
@@ -214,7 +214,7 @@ class SomeHeaders {
     try {
       return await readHeader(this.#place, segment, this.#signal);
     } catch (error) {
-      if (!isDamage(error) && !hasCode(error, 'MANIFEST_VERSION_UNKNOWN')) throw error;
+      if (!isUnusable(error)) throw error;
       this.damaged.set(segment, error);
       return undefined;
     }

@@ -2,7 +2,7 @@ import type { SegmentHeader } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
 import { type SegmentListing, segmentAt } from './listing.ts';
-import { type ArchivePlace, isDamage, readHeader } from './segments.ts';
+import { type ArchivePlace, isUnusable, readHeader } from './segments.ts';
 
 /** Bytes of a timeline that are not in the archive. */
 interface Hole {
@@ -32,7 +32,7 @@ async function timeOf(reading: Promise<SegmentHeader>): Promise<number | undefin
   try {
     return (await reading).firstAtMs;
   } catch (error) {
-    if (isDamage(error)) return undefined;
+    if (isUnusable(error)) return undefined;
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 import type { SegmentHeader } from '../../model/archive/timeline.ts';
+import { collectStored, decode, decodeCollected } from '../codec.ts';
 import type { ArchiveSegment } from './listing.ts';
 import { proven } from './prove.ts';
-import { collectFrame, decodeBody, unpackFrame } from './segment-format.ts';
+import { describedBy } from './segment-format.ts';
 import { type ArchivePlace, onceMore, openFrame, urlOf } from './segments.ts';
 
 /** A segment that has been fetched. `body` gives its raw bytes, once. */
@@ -28,7 +29,8 @@ async function load(place: ArchivePlace, segment: ArchiveSegment, signal?: Abort
   const where = urlOf(place, segment);
   const { header, frame } = await openFrame(place, segment, signal);
   const body = (raw: AsyncGenerator<Buffer>) => proven(raw, header, where, place.prove);
-  if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => body(decodeBody(frame, header, where)) };
-  const held = await collectFrame(frame, header, where);
-  return { header, heldBytes: header.stored.bytes, body: () => body(unpackFrame(held, header, where)) };
+  const described = describedBy(header, where);
+  if (segment.sizeBytes > MOST_HELD_BYTES) return { header, heldBytes: 0, body: () => body(decode(frame, described)) };
+  const held = await collectStored(frame, described);
+  return { header, heldBytes: header.stored.bytes, body: () => body(decodeCollected(held, described)) };
 }

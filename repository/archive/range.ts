@@ -6,7 +6,7 @@ import { refuseHole } from './holes.ts';
 import { type ArchiveSegment, listSegments, nextRaw, nextStart, type SegmentListing, segmentAt } from './listing.ts';
 import { type Loaded, loadSegment, MOST_HELD_BYTES } from './load.ts';
 import { archiveCorrupt } from './schema.ts';
-import { type ArchivePlace, isDamage, readHeader, timelineRef, urlOf } from './segments.ts';
+import { type ArchivePlace, isDamage, isUnusable, readHeader, timelineRef, urlOf } from './segments.ts';
 
 /** Raw bytes of one timeline, from a segment's beginning to an offset. */
 export interface ArchiveRange {
@@ -217,7 +217,7 @@ class RangeReader {
 }
 
 function ignored(error: unknown): undefined {
-  if (!isDamage(error) && !hasCode(error, 'OBJECT_MISSING', 'MANIFEST_VERSION_UNKNOWN')) throw error;
+  if (!isUnusable(error) && !hasCode(error, 'OBJECT_MISSING')) throw error;
 }
 
 /** A piece that came late in part came late: it ends where its last command does. */

@@ -2,7 +2,7 @@ import { hasCode, type RecoveryError } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
 import { type ArchiveSegment, listSegments } from './listing.ts';
 import { archiveCorrupt } from './schema.ts';
-import { type ArchivePlace, isDamage, onceMore, openSegment, readHeader, timelineRef, urlOf } from './segments.ts';
+import { type ArchivePlace, isUnusable, onceMore, openSegment, readHeader, timelineRef, urlOf } from './segments.ts';
 
 const AT_ONCE = 8;
 
@@ -50,8 +50,8 @@ async function isWhole(
     return true;
   } catch (error) {
     if (hasCode(error, 'OBJECT_MISSING')) return false; // inside a larger one, which another compaction has finished
-    if (!isDamage(error)) throw error;
-    problems.push(hasCode(error, 'ARCHIVE_CORRUPT') ? error : archiveCorrupt(urlOf(place, compacted), 'is damaged', error));
+    if (!isUnusable(error)) throw error;
+    problems.push(!hasCode(error, 'OBJECT_CORRUPT') ? error : archiveCorrupt(urlOf(place, compacted), 'is damaged', error));
     return false;
   }
 }
@@ -61,7 +61,7 @@ async function endOf(place: ArchivePlace, segment: ArchiveSegment, signal?: Abor
   try {
     return (await readHeader(place, segment, signal)).end;
   } catch (error) {
-    if (!isDamage(error) && !hasCode(error, 'OBJECT_MISSING')) throw error;
+    if (!isUnusable(error) && !hasCode(error, 'OBJECT_MISSING')) throw error;
     return undefined;
   }
 }

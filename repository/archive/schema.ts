@@ -3,6 +3,7 @@ import { ARCHIVE_FORMAT_VERSION, type SegmentHeader, type Timeline } from '../..
 import { RecoveryError } from '../../model/errors.ts';
 import { partsOfTimelineId, type TimelineRef, timelineIdOf } from '../layout.ts';
 import { digestProblem, withoutDigest } from '../manifest-digest.ts';
+import { requireReadable } from '../readable.ts';
 
 const count = z.int().nonnegative();
 const time = z.iso.datetime();
@@ -91,7 +92,7 @@ export interface SegmentName {
 /**
  * Reads the header of a segment that lies under a key of ours. Trusts nothing in it.
  * @param where - for messages: the URL of the object
- * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` before anything else is looked at, or `ARCHIVE_CORRUPT`
+ * @throws RecoveryError `MANIFEST_VERSION_UNKNOWN` or `BACKUP_ENCRYPTED` before anything else is looked at, or `ARCHIVE_CORRUPT`
  */
 export function parseSegmentHeader(text: string, ref: TimelineRef, name: SegmentName, where: string): SegmentHeader {
   const header = parsed(segmentSchema, text, where);
@@ -121,8 +122,7 @@ export const archiveCorrupt = (where: string, why: string, cause?: unknown): Rec
 
 function parsed<T>(schema: z.ZodType<T>, text: string, where: string, facts: (json: unknown) => unknown = (json) => json): T {
   const json = parsedJson(text, where);
-  const version = typeof json === 'object' && json !== null && 'formatVersion' in json ? json.formatVersion : undefined;
-  if (typeof version === 'number' && version !== ARCHIVE_FORMAT_VERSION) throw unknownVersion(version, where);
+  requireReadable(json, ARCHIVE_FORMAT_VERSION, where);
   const result = schema.safeParse(facts(json));
   if (result.success) return result.data;
   const [issue] = result.error.issues;
@@ -152,12 +152,3 @@ function marksAscend({ start, end, marks }: Pick<SegmentHeader, 'start' | 'end' 
   }
   return true;
 }
-
-const unknownVersion = (version: number, where: string): RecoveryError =>
-  new RecoveryError(
-    'MANIFEST_VERSION_UNKNOWN',
-    `${where} has format version ${version}, this software knows ${ARCHIVE_FORMAT_VERSION}`,
-    {
-      next: 'Use the version of redis-backup that wrote it, or a newer one; docs/repository-format.md shows how to do without.',
-    },
-  );

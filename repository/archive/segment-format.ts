@@ -1,11 +1,8 @@
-import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
-import { crc32, zstdDecompress } from 'node:zlib';
+import { crc32 } from 'node:zlib';
 import type { SegmentHeader } from '../../model/archive/timeline.ts';
-import { hasCode, RecoveryError } from '../../model/errors.ts';
+import { RecoveryError } from '../../model/errors.ts';
+import { asBuffer, type Described, encodeWhole } from '../codec.ts';
 import type { TimelineRef } from '../layout.ts';
-import { type Digest, digesting } from '../pipeline/digest.ts';
-import { compress, decompress } from '../pipeline/zstd.ts';
 import { archiveCorrupt, parseSegmentHeader, type SegmentName } from './schema.ts';
 
 /** A header without what only storing tells. */
@@ -17,12 +14,6 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const PREAMBLE_BYTES = 8;
 /** A header with more marks than days have seconds is none: larger ones are not read into memory. */
 const LARGEST_HEADER_BYTES = 4 * 1024 * 1024;
-/** Output of one job of the thread pool: with Node's 16 KiB, handing over takes longer than the work. */
-const OUTPUT_BYTES = 256 * 1024;
-/** Up to here a segment is unpacked in one piece, in half the time that a stream takes. */
-const ONE_PIECE_BYTES = 4 * 1024 * 1024;
-
-const decompressAll = promisify(zstdDecompress);
 
 /**
  * A segment as it is stored: the header in a skippable frame, then one zstd frame with a content checksum.
@@ -40,11 +31,8 @@ export async function encodeSegment(
     throw internal(`a segment from ${segment.start} to ${segment.end} was given ${rawBytes} bytes`);
   }
   // Piece by piece: joined first, they would be there twice, and so much garbage more keeps the collector running.
-  const digest: Digest[] = [];
-  const frame: Buffer[] = [];
-  for await (const part of digesting(compress(each(pieces), level), (found) => void digest.push(found))) frame.push(part);
-  const { bytes = 0, sha256 = '' } = digest[0] ?? {};
-  const header: SegmentHeader = { ...segment, stored: { bytes, sha256, compression: 'zstd' } };
+  const { encoded, frame } = await encodeWhole(each(pieces), level);
+  const header: SegmentHeader = { ...segment, stored: encoded };
   return { header, body: [encodeHeader(header, ref), ...frame] };
 }
 
@@ -150,87 +138,12 @@ function rest(first: Uint8Array, chunks: AsyncIterator<Uint8Array>): AsyncIterab
   };
 }
 
-/**
- * The raw bytes of a segment. Nothing of them may be used before the end: only there are they known to be the right ones.
- * Memory: about 5 MiB, whatever the size.
- * @throws RecoveryError `ARCHIVE_CORRUPT` after the last byte at the latest
- */
-export async function* decodeBody(
-  frame: AsyncIterable<Uint8Array>,
-  header: SegmentHeader,
-  where: string,
-): AsyncGenerator<Buffer> {
-  yield* unpacked(
-    digesting(frame, (found) => checkStored(found, header, where)),
-    header,
-    where,
-  );
-}
-
-/** The frame in memory, verified by its SHA-256; nothing is unpacked before. */
-export async function collectFrame(frame: AsyncIterable<Uint8Array>, header: SegmentHeader, where: string): Promise<Buffer[]> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const hash = createHash('sha256');
-  for await (const chunk of frame) {
-    bytes += chunk.length;
-    if (bytes > header.stored.bytes) break; // an object that grew must not fill the memory
-    hash.update(chunk);
-    chunks.push(asBuffer(chunk));
-  }
-  checkStored({ bytes, sha256: hash.digest('hex') }, header, where);
-  return chunks;
-}
-
-/** Unpacks a frame that collectFrame has verified. */
-export async function* unpackFrame(frame: Buffer[], header: SegmentHeader, where: string): AsyncGenerator<Buffer> {
-  const bytes = header.end - header.start;
-  if (bytes > ONE_PIECE_BYTES) return yield* unpacked(drained(frame), header, where);
-  const stored = frame.length === 1 && frame[0] ? frame[0] : Buffer.concat(frame);
-  let raw: Buffer;
-  try {
-    raw = await decompressAll(stored, { maxOutputLength: bytes, chunkSize: OUTPUT_BYTES });
-  } catch (cause) {
-    throw archiveCorrupt(where, `does not decompress: ${(cause as Error).message}`, cause);
-  }
-  if (raw.length !== bytes) throw wrongSize(where, bytes);
-  yield raw;
-}
-
-async function* unpacked(frame: AsyncIterable<Uint8Array>, header: SegmentHeader, where: string): AsyncGenerator<Buffer> {
-  const bytes = header.end - header.start;
-  let seen = 0;
-  try {
-    for await (const chunk of decompress(frame, where)) {
-      seen += chunk.length;
-      if (seen > bytes) break;
-      yield chunk;
-    }
-  } catch (error) {
-    throw hasCode(error, 'BACKUP_CORRUPT') ? archiveCorrupt(where, 'does not decompress', error) : error;
-  }
-  if (seen !== bytes) throw wrongSize(where, bytes);
-}
-
-/** Gives each chunk away, so that it is free to be collected. */
-async function* drained(chunks: Buffer[]): AsyncGenerator<Buffer> {
-  chunks.reverse();
-  for (let chunk = chunks.pop(); chunk; chunk = chunks.pop()) yield chunk;
-}
-
-function checkStored(found: { bytes: number; sha256: string }, { stored }: SegmentHeader, where: string): void {
-  if (found.bytes !== stored.bytes) {
-    throw archiveCorrupt(where, `has ${found.bytes} bytes behind its header, which says ${stored.bytes}`);
-  }
-  if (found.sha256 !== stored.sha256) {
-    throw archiveCorrupt(where, `has the SHA-256 ${found.sha256}, its header says ${stored.sha256}`);
-  }
-}
-
-const wrongSize = (where: string, bytes: number): RecoveryError =>
-  archiveCorrupt(where, `does not unpack to the ${bytes} bytes between its start and its end`);
-
-const asBuffer = (chunk: Uint8Array): Buffer =>
-  Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+/** What its header says of the frame behind it. */
+export const describedBy = ({ stored, start, end }: SegmentHeader, where: string): Described => ({
+  stored,
+  rawBytes: end - start,
+  by: 'its header',
+  corrupt: (why, cause) => archiveCorrupt(where, why, cause),
+});
 
 const internal = (message: string): RecoveryError => new RecoveryError('INTERNAL', message, { next: 'Report this.' });

@@ -1,11 +1,13 @@
 import type { SegmentHeader } from '../../model/archive/timeline.ts';
-import { hasCode, messageOf } from '../../model/errors.ts';
+import { hasCode, messageOf, type RecoveryError } from '../../model/errors.ts';
+import { decode } from '../codec.ts';
 import type { TimelineRef } from '../layout.ts';
+import { isOfNewer } from '../readable.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import type { ArchiveSegment } from './listing.ts';
 import type { ProveSegment } from './prove.ts';
 import { archiveCorrupt } from './schema.ts';
-import { decodeBody, decodeHeader, headerBytes, splitSegment } from './segment-format.ts';
+import { decodeHeader, describedBy, headerBytes, splitSegment } from './segment-format.ts';
 
 /** The archive of one shard. */
 export interface ArchivePlace {
@@ -71,13 +73,16 @@ export async function openFrame(
 /** @throws RecoveryError `OBJECT_MISSING`, `MANIFEST_VERSION_UNKNOWN`, `ARCHIVE_CORRUPT` from the body at the latest */
 export async function openSegment(place: ArchivePlace, segment: ArchiveSegment, signal?: AbortSignal): Promise<OpenSegment> {
   const { header, frame } = await openFrame(place, segment, signal);
-  return { header, body: decodeBody(frame, header, urlOf(place, segment)) };
+  return { header, body: decode(frame, describedBy(header, urlOf(place, segment))) };
 }
 
 export const urlOf = ({ store }: ArchivePlace, { key }: { key: string }): string => `${store.url}/${key}`;
 
 /** Bytes that are not the right ones, however that was noticed: here, or by the store's own checksum. */
-export const isDamage = (error: unknown): boolean => hasCode(error, 'ARCHIVE_CORRUPT', 'OBJECT_CORRUPT');
+export const isDamage = (error: unknown): error is RecoveryError => hasCode(error, 'ARCHIVE_CORRUPT', 'OBJECT_CORRUPT');
+
+/** Those, and what only a newer version can read: of no use to us, and left alone. */
+export const isUnusable = (error: unknown): error is RecoveryError => isDamage(error) || isOfNewer(error);
 
 /**
  * Fetches once more what is damaged: a bit that flipped on the way is no damage in the store.

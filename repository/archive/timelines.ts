@@ -7,7 +7,7 @@ import { formatStored } from '../manifest-digest.ts';
 import { inParallel } from '../parallel.ts';
 import { readText, textBody } from '../small-objects.ts';
 import { archiveCorrupt, parseTimeline } from './schema.ts';
-import { type ArchivePlace, timelineRef } from './segments.ts';
+import { type ArchivePlace, isUnusable, timelineRef } from './segments.ts';
 
 export interface TimelineProblem {
   timelineId: string;
@@ -45,7 +45,7 @@ export async function listTimelines(place: ArchivePlace): Promise<{ timelines: T
     try {
       return await readTimeline(place, timelineId);
     } catch (error) {
-      if (!hasCode(error, 'ARCHIVE_CORRUPT', 'MANIFEST_VERSION_UNKNOWN')) throw error;
+      if (!isUnusable(error)) throw error;
       problems.push({ timelineId, error });
       return undefined;
     }

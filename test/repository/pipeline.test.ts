@@ -5,13 +5,24 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import { RecoveryError } from '../../model/errors.ts';
+import {
+  collectStored,
+  type Described,
+  decode,
+  decodeCollected,
+  type Encoded,
+  encode,
+  encodeWhole,
+} from '../../repository/codec.ts';
 import { inBlocks } from '../../repository/pipeline/blocks.ts';
-import { counting, type Digest, digesting, verifying, verifyingSize } from '../../repository/pipeline/digest.ts';
+import { counting, type Digest, digesting } from '../../repository/pipeline/digest.ts';
 import { type SpoolOptions, spool } from '../../repository/pipeline/spool.ts';
 import { compress, decompress } from '../../repository/pipeline/zstd.ts';
 import { bytes, collect, cutShort, refuses, size } from './bodies.ts';
 
 const sha256 = (data: Buffer) => createHash('sha256').update(data).digest('hex');
+const corrupt = (why: string) => new RecoveryError('BACKUP_CORRUPT', `s3://b/k ${why}`, { next: 'Restore another backup.' });
 /** Compresses to about a half. */
 const compressible = (length: number) =>
   Buffer.from(
@@ -26,7 +37,7 @@ describe('compress and decompress', () => {
       const data = compressible(3_000_001);
       const stored = await collect(compress(bytes(data.subarray(0, 10), data.subarray(10)), level));
       assert.ok(stored.length < data.length * 0.7);
-      assert.ok(data.equals(await collect(decompress(bytes(stored), 'x'))));
+      assert.ok(data.equals(await collect(decompress(bytes(stored), corrupt))));
     });
   }
 
@@ -35,7 +46,7 @@ describe('compress and decompress', () => {
     const stored = await collect(compress(bytes(data)));
     const copies: Buffer[] = [];
     const lent: Buffer[] = [];
-    for await (const chunk of decompress(bytes(stored), 'x', { lends: true })) {
+    for await (const chunk of decompress(bytes(stored), corrupt, { lends: true })) {
       copies.push(Buffer.from(chunk));
       lent.push(chunk);
     }
@@ -48,14 +59,14 @@ describe('compress and decompress', () => {
     const data = compressible(3_000_001);
     const stored = await collect(compress(bytes(data)));
     const chunks: Buffer[] = [];
-    for await (const chunk of decompress(bytes(stored), 'x')) chunks.push(chunk);
+    for await (const chunk of decompress(bytes(stored), corrupt)) chunks.push(chunk);
     assert.ok(data.equals(Buffer.concat(chunks)));
   });
 
   it('keep an empty body', async () => {
     const stored = await collect(compress(bytes()));
     assert.ok(stored.length > 0);
-    assert.equal((await collect(decompress(bytes(stored), 'x'))).length, 0);
+    assert.equal((await collect(decompress(bytes(stored), corrupt))).length, 0);
   });
 
   it('write what the zstd command reads, with a content checksum', async () => {
@@ -70,20 +81,20 @@ describe('compress and decompress', () => {
     for (const at of [0, 4, 100, stored.length >> 1, stored.length - 2]) {
       const damaged = Buffer.from(stored);
       damaged[at] = (damaged[at] ?? 0) ^ 1;
-      await refuses(collect(decompress(bytes(damaged), 's3://b/k')), 'BACKUP_CORRUPT', /^s3:\/\/b\/k does not decompress/);
+      await refuses(collect(decompress(bytes(damaged), corrupt)), 'BACKUP_CORRUPT', /^s3:\/\/b\/k does not decompress/);
     }
   });
 
   it('refuse a frame that ends too early', async () => {
     const stored = await collect(compress(bytes(compressible(200_000))));
     for (const length of [3, 20, stored.length >> 1, stored.length - 1]) {
-      await refuses(collect(decompress(bytes(stored.subarray(0, length)), 'x')), 'BACKUP_CORRUPT');
+      await refuses(collect(decompress(bytes(stored.subarray(0, length)), corrupt)), 'BACKUP_CORRUPT');
     }
   });
 
   it('pass on the error of their source, and close it when nobody reads on', async () => {
     await assert.rejects(collect(compress(cutShort('x'))), /connection lost/);
-    await assert.rejects(collect(decompress(cutShort(''), 'x')), /connection lost/);
+    await assert.rejects(collect(decompress(cutShort(''), corrupt)), /connection lost/);
     let closed = false;
     const endless = (async function* () {
       try {
@@ -107,7 +118,7 @@ describe('compress and decompress', () => {
         closed = true;
       }
     })();
-    for await (const _ of decompress(source, 'x')) break;
+    for await (const _ of decompress(source, corrupt)) break;
     while (!closed) await new Promise(setImmediate);
     assert.ok(given < stored.length / 2, `${given} of ${stored.length} bytes were asked for`);
   });
@@ -130,7 +141,7 @@ describe('compress', () => {
       if (stored.length % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 1)); // a slow store: blocks queue up
     }
     const raw: Buffer[] = [];
-    for await (const part of decompress(bytes(...stored), 'x')) raw.push(part);
+    for await (const part of decompress(bytes(...stored), corrupt)) raw.push(part);
     assert.ok(Buffer.concat(raw).equals(Buffer.concat(given)));
   });
 });
@@ -158,24 +169,53 @@ describe('digests', () => {
     await size(digesting(bytes('hello ', 'world'), (digest) => (found = digest)));
     assert.deepEqual(found, { bytes: 11, sha256: sha256(Buffer.from('hello world')) });
   });
+});
 
-  it('refuse other bytes at their end, with the name of the object', async () => {
-    const wanted = { bytes: 5, sha256: sha256(Buffer.from('hello')) };
-    assert.equal(await size(verifying(bytes('hello'), wanted, 's3://b/k')), 5);
-    await refuses(size(verifying(bytes('hellO'), wanted, 's3://b/k')), 'BACKUP_CORRUPT', /^s3:\/\/b\/k has the SHA-256/);
-    await refuses(size(verifying(bytes('hell'), wanted, 's3://b/k')), 'BACKUP_CORRUPT', /has 4 bytes, the manifest says 5/);
-  });
+describe('The codec', () => {
+  const raw = compressible(500_000);
+  const encoded = async () => {
+    let end: Encoded | undefined;
+    const stored = await collect(encode(bytes(raw), 1, (one) => (end = one)));
+    assert.deepEqual(end, { bytes: stored.length, sha256: sha256(stored), compression: 'zstd' });
+    const described: Described = { stored: end, rawBytes: raw.length, by: 'the manifest', corrupt };
+    return { stored, described };
+  };
+  const ways: [string, (stored: Buffer, described: Described) => AsyncIterable<Buffer>][] = [
+    ['as it comes', (stored, described) => decode(bytes(stored), described)],
+    [
+      'from memory',
+      async function* (stored, described) {
+        yield* decodeCollected(await collectStored(bytes(stored), described), described);
+      },
+    ],
+  ];
 
-  it('stop what unpacks to more than it should, before it fills a disk', async () => {
-    let passed = 0;
-    await refuses(
-      size(counting(verifyingSize(bytes('12345', '6789'), 5, 'x'), (total) => (passed = total))),
-      'BACKUP_CORRUPT',
-      /more than/,
-    );
-    assert.equal(passed, 5);
-    await refuses(size(verifyingSize(bytes('1234'), 5, 'x')), 'BACKUP_CORRUPT', /fewer than/);
-    assert.equal(await size(verifyingSize(bytes('12345'), 5, 'x')), 5);
+  for (const [how, decoded] of ways) {
+    it(`gives the content back ${how}, and refuses other bytes at their end, with the name of the object`, async () => {
+      const { stored, described } = await encoded();
+      assert.ok(raw.equals(await collect(decoded(stored, described))));
+      const lies = { ...described, stored: { ...described.stored, sha256: 'a'.repeat(64) } };
+      await refuses(collect(decoded(stored, lies)), 'BACKUP_CORRUPT', /^s3:\/\/b\/k has the SHA-256 \w+, the manifest says aaa/);
+      const longer = { ...described, stored: { ...described.stored, bytes: stored.length + 1 } };
+      await refuses(collect(decoded(stored, longer)), 'BACKUP_CORRUPT', /^s3:\/\/b\/k has \d+ bytes, the manifest says \d+$/);
+    });
+
+    it(`refuses ${how} what unpacks to another size, and stops before it fills a disk`, async () => {
+      const { stored, described } = await encoded();
+      let passed = 0;
+      const tooMuch = decoded(stored, { ...described, rawBytes: 100_000 });
+      await refuses(size(counting(tooMuch, (total) => (passed = total))), 'BACKUP_CORRUPT');
+      assert.ok(passed <= 100_000, `${passed} bytes went out`);
+      const tooLittle = decoded(stored, { ...described, rawBytes: raw.length + 1 });
+      await refuses(collect(tooLittle), 'BACKUP_CORRUPT', /unpacks to fewer than the 500001 bytes of the manifest$/);
+    });
+  }
+
+  it('makes the same of a body in memory', async () => {
+    const { stored } = await encoded();
+    const { encoded: end, frame } = await encodeWhole(bytes(raw), 1);
+    assert.ok(stored.equals(Buffer.concat(frame)));
+    assert.deepEqual(end, { bytes: stored.length, sha256: sha256(stored), compression: 'zstd' });
   });
 });
 

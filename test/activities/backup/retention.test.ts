@@ -6,11 +6,14 @@ import { backupIdAt } from '../../../model/instance.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
 import { sampleManifest } from '../../fixtures/manifest.ts';
+import { REPLID, storeStream } from '../../repository/archive/fixtures.ts';
 import { MemoryStore } from '../../repository/archive/memory-store.ts';
-import { bytes } from '../../repository/bodies.ts';
+import { bytes, keysOf } from '../../repository/bodies.ts';
 
 const HOUR = 3_600_000;
 const DAYS_60 = 60 * 24 * HOUR;
+
+const MAIN = { instance: 'main', shard: '0' };
 
 describe('The retention of a worker with a wrong clock', () => {
   const applied = async (aheadMs: number, backups: { hoursAgo: number; storeOffsetMs?: number }[]) => {
@@ -56,5 +59,42 @@ describe('The retention of a worker with a wrong clock', () => {
     assert.equal((await applied(0, [...usual, wrong])).left, 3, 'the two last ones, and the one of which nothing is known');
     const dated = { hoursAgo: -60 * 24 + 40, storeOffsetMs: -DAYS_60 };
     assert.equal((await applied(0, [...usual, dated])).left, 2, 'the two last ones');
+  });
+});
+
+describe('The retention of backups of which a newer version has encrypted one', () => {
+  it('leaves that one, and all of the log: nobody can say from where on it needs it', async () => {
+    const retained = async (encryption?: string) => {
+      const store = new MemoryStore();
+      const repository = new Repository(store);
+      const archive = repository.archive(MAIN);
+      await storeStream(archive, [100, 100, 100]);
+      for (const [hoursAgo, offset] of [
+        [2, 1000],
+        [1, 1200],
+      ] as const) {
+        const takenAt = new Date(Date.now() - hoursAgo * HOUR).toISOString();
+        const ref = { ...MAIN, backupId: backupIdAt(Date.parse(takenAt)) };
+        const stored = await repository.snapshots(MAIN).write(ref, bytes('REDIS'));
+        const times = { takenAt, clockOffsetMs: 0, finishedAt: takenAt };
+        const replication = { replid: REPLID, offset };
+        await repository.snapshots(MAIN).publish(sampleManifest({ ...ref, stored, times, replication }));
+      }
+      const [older] = (await keysOf(store, 'main/0/snapshots/')).filter((key) => key.endsWith('/manifest.json'));
+      if (encryption) await store.put(older ?? '', bytes(`{"formatVersion": 1, "encryption": "${encryption}"}`));
+      const world: Partial<World> = {
+        now: Date.now,
+        instance: async () => ({ retention: { keepLast: 1, keepWithinMs: 1 } }) as never,
+        repository: async () => repository,
+        archive: async () => archive,
+      };
+      const job = { attempt: 1, signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
+      const { removed, logRemoved } = await runAsJob(job, () =>
+        createRetentionActivities(world as World).applyRetention({ instance: 'main' }),
+      );
+      return { removed: removed.length, logRemoved, isThere: store.objects.has(older ?? '') };
+    };
+    assert.deepEqual(await retained(), { removed: 1, logRemoved: 2, isThere: false });
+    assert.deepEqual(await retained('age'), { removed: 0, logRemoved: 0, isThere: true });
   });
 });
