@@ -85,7 +85,7 @@ async function recover(run: Run): Promise<RecoveryResult> {
     }
   });
   if (typeof service === 'object') return 'since' in service ? again(run, service) : notHeld(run, service);
-  if (service === 'serving' && run.found.assessment?.failure !== 'cut-off') {
+  if (service === 'serving' && !servesOthers(run)) {
     const failed = await controls.unlessAborted(() => watchAfterwards(run, assessment));
     if (failed) return again(run, failed);
   }
@@ -108,7 +108,7 @@ async function again(run: Run, { since, detail }: FailedAgain): Promise<Recovery
 }
 
 async function underLock(run: LockedRun, first: Assessment): Promise<Service | FailedAgain> {
-  const { page, found } = run;
+  const { page } = run;
   const waitedMs = Date.now() - Date.parse(first.at);
   page.end('lock', 'done', 'nothing else changes it now');
   if (run.hasControl && needsClosing(filesOf(run.of))) {
@@ -118,7 +118,7 @@ async function underLock(run: LockedRun, first: Assessment): Promise<Service | F
   const assessment = waitedMs > STALE_MS ? await assess(run) : first;
   const service = await bringBack(run, assessment);
   if (service === 'not-serving') return service;
-  if (service === 'serving-elsewhere' || found.assessment?.failure === 'cut-off') {
+  if (service === 'serving-elsewhere' || servesOthers(run)) {
     if (service === 'serving') await connectivity(run);
     return service;
   }
@@ -127,6 +127,11 @@ async function underLock(run: LockedRun, first: Assessment): Promise<Service | F
     await aftercare(run);
   });
   return failed ?? service;
+}
+
+/** Applications, and not us: there is nothing to count, and nothing to watch. */
+function servesOthers({ found: { assessment } }: Run): boolean {
+  return assessment !== undefined && FAILURE_CLASSES[assessment.failure].serves === 'others';
 }
 
 function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
+import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
 import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
@@ -44,9 +44,9 @@ export const createAssessActivities = (world: World) => ({
       ...(overrides.onDamage ? { onDamage: overrides.onDamage } : {}),
       ...(overrides.restore ? { restore: overrides.restore } : {}),
     };
-    const classified = classifyFailure({ instance, nowMs: world.now(), ...(place ? { place } : {}), ...redis, stored, settings });
-    const digest = createHash('sha256').update(digestSource(classified)).digest('hex').slice(0, 16);
-    return { ...classified, digest };
+    const diagnosis = diagnose({ instance, nowMs: world.now(), ...(place ? { place } : {}), ...redis, stored, settings });
+    const digest = createHash('sha256').update(digestSource(diagnosis)).digest('hex').slice(0, 16);
+    return { ...diagnosis, digest };
   },
 });
 

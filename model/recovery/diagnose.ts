@@ -1,45 +1,45 @@
 import { heardRedis, type RedisLook } from '../redis-look.ts';
 import { whatChanged } from './changed.ts';
-import { CLIENTS } from './clients.ts';
-import { unstartableText } from './end-evidence.ts';
-import { FAILURE_CLASSES } from './failure-classes.ts';
+import { type Evidence, onlyItsMachineHears, unstartableText } from './evidence.ts';
+import { classify, FAILURE_CLASSES } from './failure-classes.ts';
 import { adviceOnLog } from './log-advice.ts';
 import type { Signs } from './observations.ts';
-import { planActs, replicasWithData } from './plan-actions.ts';
+import { replicasWithData } from './plan-start.ts';
 import type { Assessment } from './recovery.ts';
-import { tellFailure } from './situation.ts';
-import { logState, worstLossOf } from './worst-loss.ts';
+import { type Situation, situationOf } from './situation.ts';
+import { logState } from './worst-loss.ts';
 
 /** Everything of an assessment but its digest, for which model/ has no hash: see `digestSource`. */
-export type Classified = Omit<Assessment, 'digest'>;
+export type Diagnosis = Omit<Assessment, 'digest'>;
 
 /** Says what is wrong, what speaks for it, what clients get, what is to be done and what it costs at worst. */
-export function classifyFailure(seen: Signs): Classified {
-  const signs = withoutStranger(seen);
-  const { failure, evidence, advice } = tellFailure(signs);
-  const since = sinceWhen(signs, failure);
-  const log = logState(signs, since);
-  const acts = planActs(failure, signs);
-  const look = heardRedis(signs.worker) ? signs.worker : signs.place?.local;
+export function diagnose(observed: Signs): Diagnosis {
+  const seen = withoutStranger(observed);
+  const situation = situationOf(seen);
+  const { failure, evidence } = classify(situation);
+  const { restartHelps, clients, ...row } = FAILURE_CLASSES[failure];
+  const since = row.since(seen);
+  const log = logState(seen, since);
+  const acts = row.actions(seen);
   return {
-    instance: signs.instance,
-    at: new Date(signs.nowMs).toISOString(),
+    instance: seen.instance,
+    at: new Date(seen.nowMs).toISOString(),
     failure,
-    evidence: [...evidence, ...applicationEvidence(signs), ...(signs.place?.unseen ?? []), ...signs.stored.unknown],
-    restartHelps: FAILURE_CLASSES[failure].restartHelps && !(signs.place && unstartableText(signs.place)),
-    clients: CLIENTS[failure],
+    evidence: spoken([...ofItsEnd(situation), ...evidence, ...cutOffEvidence(situation), ...whoMissesIt(seen), ...unseen(seen)]),
+    restartHelps: restartHelps && !(seen.place && unstartableText(seen.place)),
+    clients,
     ...(since === undefined ? {} : { since }),
     acts,
-    advice: [...advice, ...adviceOnLog(signs, acts)],
-    changed: whatChanged(signs),
-    ...backupOf(signs),
+    advice: [...row.advice(situation), ...adviceOnLog(seen, acts)],
+    changed: whatChanged(seen),
+    ...backupOf(seen),
     ...(log ? { log } : {}),
-    worstLoss: worstLossOf(failure, signs, log),
-    replicas: replicasWithData(signs),
-    ...serverOf(look),
-    ...platformOf(signs),
-    settings: signs.settings,
-    applications: signs.applications.map(({ name }) => name),
+    worstLoss: row.worstLoss(seen, log),
+    replicas: replicasWithData(seen),
+    ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.place?.local),
+    ...platformOf(seen),
+    settings: seen.settings,
+    applications: seen.applications.map(({ name }) => name),
   };
 }
 
@@ -66,19 +66,24 @@ const withoutFacts = ({ facts: _, ...look }: RedisLook): RedisLook => look;
 export const digestSource = ({ instance, failure, acts }: Pick<Assessment, 'instance' | 'failure' | 'acts'>): string =>
   JSON.stringify([instance, failure, acts.map(({ act, text, ask }) => [act, text, ask?.question, ask?.otherwise])]);
 
-/** The end of its process, or of a living one that lost its data its start. */
-function sinceWhen({ place, worker, nowMs }: Signs, failure: Assessment['failure']): string | undefined {
-  if (['empty', 'rdb-ignored', 'aof-manifest-lost', 'loading'].includes(failure)) {
-    const uptime = (worker.facts ?? place?.local?.facts)?.uptimeSeconds;
-    if (uptime !== undefined) return new Date(nowMs - uptime * 1000).toISOString();
-  }
-  return place?.server.running === false ? place.end?.at : undefined;
-}
+const spoken = (evidence: Evidence): string[] => [
+  ...new Set(evidence.filter((text): text is string => typeof text === 'string' && text !== '')),
+];
 
-function applicationEvidence({ applications }: Signs): string[] {
+/** Of one that is not running while applications are served: what it would be without them. */
+const ofItsEnd = (situation: Situation): Evidence =>
+  situation.kind === 'served-elsewhere' ? classify(situation.ended).evidence : [];
+
+/** Of a Redis that only its own machine hears, whatever it says. */
+const cutOffEvidence = (situation: Situation): string[] =>
+  situation.kind === 'answers' && situation.isCutOff ? [onlyItsMachineHears(situation.seen)] : [];
+
+function whoMissesIt({ applications }: Signs): string[] {
   const missing = applications.filter(({ verdict }) => verdict === 'missing');
   return missing.map(({ name, detail }) => `Application ${name}: ${detail}.`);
 }
+
+const unseen = ({ place, stored }: Signs): string[] => [...(place?.unseen ?? []), ...stored.unknown];
 
 function backupOf({ stored, nowMs }: Signs): Pick<Assessment, 'backup'> {
   const { backup } = stored;

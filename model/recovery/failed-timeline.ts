@@ -1,6 +1,6 @@
 import { type ArchiveExtent, placesOf } from '../archive/chain.ts';
 import type { Cut } from '../archive/cut.ts';
-import { type FailureClass, livedThrough, restartedBy } from './failure-classes.ts';
+import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 
 /** The Redis that serves now: after a recovery often another process than the one that failed. */
 export interface ServingProcess {
@@ -29,8 +29,9 @@ const ASSESSED_WITHIN_MS = 6 * 3600_000;
  */
 export function cameAfter(failure: KnownFailure, { runId, startedAtMs }: ServingProcess): boolean {
   if (failure.server && failure.server.runId !== runId) return true;
-  if (restartedBy(failure.failure)) return true;
-  if (failure.server && livedThrough(failure.failure)) return false;
+  const row = FAILURE_CLASSES[failure.failure];
+  if (row.process === 'restarted') return true;
+  if (failure.server && row.process === 'lives') return false;
   const earliest =
     failure.since === undefined ? Date.parse(failure.at) - ASSESSED_WITHIN_MS : Date.parse(failure.since) - NOTICED_WITHIN_MS;
   return startedAtMs >= earliest;

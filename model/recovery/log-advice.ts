@@ -1,7 +1,7 @@
 import { formatBytes, formatCount } from '../format.ts';
+import type { PlannedAct } from './actions.ts';
 import type { LogDamage } from './log-damage.ts';
 import type { Signs } from './observations.ts';
-import type { PlannedAct } from './recovery.ts';
 
 /** What a person can do about the part of a damaged log that is not served by what is planned. */
 export function adviceOnLog(signs: Signs, acts: readonly PlannedAct[]): string[] {

@@ -1,5 +1,3 @@
-import type { FailureClass } from './failure-classes.ts';
-
 /** A line of Redis' own log that says what is wrong, or how it ended. */
 export interface LogSign {
   id: SignatureId;
@@ -7,10 +5,13 @@ export interface LogSign {
   line: string;
 }
 
+/** What may be another one since a start has failed, and let the next succeed. */
+export type Mending = 'configuration' | 'program' | 'room' | 'port';
+
 interface Signature {
   pattern: RegExp;
-  /** What a Redis has that ended with this line before it was ready. Absent: it only explains. */
-  failure?: FailureClass;
+  /** A Redis that logs this before it is ready ends of it: what may have put that right since. Absent: it only explains. */
+  fatal?: readonly Mending[];
   /** Only where it stands before "Ready to accept connections": later it speaks of a replication or a save. */
   atStart?: true;
 }
@@ -23,71 +24,75 @@ interface Signature {
 const SIGNATURES = {
   'module-type': {
     pattern: /contains (?:AUX )?module (?:AUX )?data I can't load/i,
-    failure: 'module-missing',
+    fatal: ['configuration', 'program'],
     atStart: true,
   },
   'module-command': {
     pattern: /Unknown command '\w+\.[^']*' reading the append only file/,
-    failure: 'module-missing',
+    fatal: ['configuration', 'program'],
     atStart: true,
   },
-  'rdb-version': { pattern: /Can't handle RDB format version/, failure: 'data-too-new', atStart: true },
-  'module-load': { pattern: /Can't load module from .*: server aborting/, failure: 'bad-configuration', atStart: true },
-  'dir-in-config': { pattern: /^>>> '\s*dir\b/, failure: 'directory-unusable', atStart: true },
-  chdir: { pattern: /Can't chdir to/, failure: 'directory-unusable', atStart: true },
+  'rdb-version': { pattern: /Can't handle RDB format version/, fatal: ['program'], atStart: true },
+  'module-load': { pattern: /Can't load module from .*: server aborting/, fatal: ['configuration', 'program'], atStart: true },
+  'dir-in-config': { pattern: /^>>> '\s*dir\b/, fatal: [], atStart: true },
+  chdir: { pattern: /Can't chdir to/, fatal: [], atStart: true },
   'config-file': {
     pattern: /FATAL CONFIG FILE ERROR|Bad directive|Unresolved Configuration|Can't open the config file|can't open config file/i,
-    failure: 'bad-configuration',
+    fatal: ['configuration', 'program'],
     atStart: true,
   },
   'config-at': { pattern: /^Reading the configuration file, at line \d+/, atStart: true },
   'config-line': { pattern: /^>>> '/, atStart: true },
-  acl: { pattern: /because of ACL errors|Error loading ACLs/, failure: 'bad-configuration', atStart: true },
+  acl: { pattern: /because of ACL errors|Error loading ACLs/, fatal: ['configuration', 'program'], atStart: true },
   tls: {
     pattern: /Failed to configure TLS|Failed finding TLS support|Failed to load certificate/,
-    failure: 'bad-configuration',
+    fatal: ['configuration', 'program'],
     atStart: true,
   },
-  'cluster-config': { pattern: /corrupted cluster config file/, failure: 'bad-configuration', atStart: true },
-  databases: { pattern: /configured to handle more than \d+ databases/, failure: 'bad-configuration', atStart: true },
-  'address-in-use': { pattern: /bind: Address already in use/, failure: 'wrong-endpoint', atStart: true },
-  'no-space': { pattern: /No space left on device|Disk quota exceeded/, failure: 'disk-full' },
+  'cluster-config': { pattern: /corrupted cluster config file/, fatal: ['configuration', 'program'], atStart: true },
+  databases: { pattern: /configured to handle more than \d+ databases/, fatal: ['configuration', 'program'], atStart: true },
+  'address-in-use': { pattern: /bind: Address already in use/, fatal: ['port', 'configuration'], atStart: true },
+  'no-space': { pattern: /No space left on device|Disk quota exceeded/, fatal: ['room'] },
   'no-access': {
     pattern:
       /(?:open|create|load|read|writ|stat|chdir|access|RDB|AOF|append|DB)\S*.*(?:Permission denied|Read-only file system|Input\/output error)/i,
-    failure: 'directory-unusable',
+    fatal: [],
     atStart: true,
   },
   'aof-manifest': {
     pattern:
       /Found an empty AOF manifest|Invalid AOF manifest|Maybe you created the AOF manifest|Found duplicate base file|Found a non-monotonic sequence/,
-    failure: 'aof-manifest-lost',
+    fatal: [],
     atStart: true,
   },
-  'aof-not-last': { pattern: /the truncated file is not the last file/, failure: 'aof-damaged', atStart: true },
-  'aof-format': { pattern: /Bad file format reading the append only file/, failure: 'aof-damaged', atStart: true },
-  'aof-end': { pattern: /Unexpected end of file reading the append only file/, failure: 'aof-damaged', atStart: true },
-  'aof-command': { pattern: /Unknown command '[!-&(-~]+' reading the append only file/, failure: 'log-refused', atStart: true },
+  'aof-not-last': { pattern: /the truncated file is not the last file/, fatal: [], atStart: true },
+  'aof-format': { pattern: /Bad file format reading the append only file/, fatal: [], atStart: true },
+  'aof-end': { pattern: /Unexpected end of file reading the append only file/, fatal: [], atStart: true },
+  'aof-command': {
+    pattern: /Unknown command '[!-&(-~]+' reading the append only file/,
+    fatal: ['configuration', 'program'],
+    atStart: true,
+  },
   // No name of any command: what stands there was something else once.
-  'aof-garbage': { pattern: /Unknown command '[^']*' reading the append only file/, failure: 'aof-damaged', atStart: true },
-  'aof-missing-file': { pattern: /Unable to obtain the AOF file .* length/, failure: 'aof-damaged', atStart: true },
+  'aof-garbage': { pattern: /Unknown command '[^']*' reading the append only file/, fatal: [], atStart: true },
+  'aof-missing-file': { pattern: /Unable to obtain the AOF file .* length/, fatal: [], atStart: true },
   'aof-rdb-part': {
     pattern: /Error reading the RDB preamble of the (?:AOF|append only) file/i,
-    failure: 'aof-damaged',
+    fatal: [],
     atStart: true,
   },
-  'rdb-signature': { pattern: /Wrong signature trying to load DB/, failure: 'rdb-damaged', atStart: true },
-  'rdb-short': { pattern: /Short read or OOM loading DB/, failure: 'rdb-damaged', atStart: true },
-  'rdb-checksum': { pattern: /Wrong RDB checksum|RDB CRC error/, failure: 'rdb-damaged', atStart: true },
-  'rdb-duplicate': { pattern: /RDB has duplicated key/, failure: 'rdb-damaged', atStart: true },
+  'rdb-signature': { pattern: /Wrong signature trying to load DB/, fatal: [], atStart: true },
+  'rdb-short': { pattern: /Short read or OOM loading DB/, fatal: [], atStart: true },
+  'rdb-checksum': { pattern: /Wrong RDB checksum|RDB CRC error/, fatal: [], atStart: true },
+  'rdb-duplicate': { pattern: /RDB has duplicated key/, fatal: [], atStart: true },
   'rdb-internal': {
     pattern: /Internal error in RDB reading|Unknown RDB (?:string )?encoding type/,
-    failure: 'rdb-damaged',
+    fatal: [],
     atStart: true,
   },
-  'rdb-meditation': { pattern: /Guru Meditation: .*(?:RDB|rdb\.c|Duplicated key)/, failure: 'rdb-damaged', atStart: true },
-  'rdb-fatal': { pattern: /Fatal error loading the DB/, failure: 'rdb-damaged', atStart: true },
-  'own-memory': { pattern: /Out Of Memory allocating|aborting for OUT OF MEMORY/i, failure: 'oom-killed' },
+  'rdb-meditation': { pattern: /Guru Meditation: .*(?:RDB|rdb\.c|Duplicated key)/, fatal: [], atStart: true },
+  'rdb-fatal': { pattern: /Fatal error loading the DB/, fatal: [], atStart: true },
+  'own-memory': { pattern: /Out Of Memory allocating|aborting for OUT OF MEMORY/i, fatal: [] },
   'fork-failed': { pattern: /Can't (?:save|rewrite append only file) in background: fork/ },
   'save-failed': {
     pattern:
@@ -102,6 +107,8 @@ const SIGNATURES = {
 } as const satisfies Record<string, Signature>;
 
 export type SignatureId = keyof typeof SIGNATURES;
+/** What a start may end of. Each belongs to a class of failure: recovery/failure-classes/. */
+export type FatalId = { [Id in SignatureId]: (typeof SIGNATURES)[Id] extends { fatal: unknown } ? Id : never }[SignatureId];
 
 export const signatureOf = (id: SignatureId): Signature => SIGNATURES[id];
 
@@ -175,14 +182,24 @@ function signsIn(lines: readonly string[], start: readonly string[]): LogSign[] 
 export const signOf = (run: LogRun | undefined, id: SignatureId): LogSign | undefined =>
   run?.signs.find((sign) => sign.id === id);
 
-/** What decides the class of a Redis that ended before it was ready; undefined when its log says nothing that we know. */
-export function fatalSign(run: LogRun | undefined): (LogSign & { failure: FailureClass }) | undefined {
-  for (const sign of run?.signs ?? []) {
-    const { failure } = signatureOf(sign.id);
-    if (failure !== undefined) return { ...sign, failure };
+export interface FatalSign {
+  id: FatalId;
+  line: string;
+  mendedBy: readonly Mending[];
+}
+
+/** What a Redis has ended of before it was ready; undefined when its log says nothing that we know. */
+export function fatalSign(run: LogRun | undefined): FatalSign | undefined {
+  for (const { id, line } of run?.signs ?? []) {
+    const { fatal } = signatureOf(id);
+    if (fatal) return { id: id as FatalId, line, mendedBy: fatal };
   }
   return undefined;
 }
+
+export const FATAL_IDS = (Object.keys(SIGNATURES) as SignatureId[]).filter(
+  (id): id is FatalId => signatureOf(id).fatal !== undefined,
+);
 
 /** It ended in order, with every replica in step: the continuous log has all that was acknowledged. */
 export function endedDrained(run: LogRun | undefined): boolean {

@@ -1,7 +1,9 @@
 import type { Bounds } from '../backup/expiry-timeline.ts';
 import type { MergedKeys } from '../merge/merge.ts';
+import type { PlannedAct } from './actions.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
+import type { LogState } from './worst-loss.ts';
 
 /** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */
 export interface RecoveryInput {
@@ -15,51 +17,6 @@ export interface RecoveryInput {
   restore?: RecoverySettings['restore'];
   /** How it was brought back before by this recovery, and failed again. Set by the recovery itself. */
   earlier?: string[];
-}
-
-/**
- * What a recovery may do to a Redis, in the order of the list of the assessment. All but the asked ones are automatic.
- *
- * await-load         it is loading: wait
- * network-snapshot   it lives and is to be restarted: take an RDB over the network first, 10 s at most
- * detach-replicas    replicas with data stop following, before an empty primary can wipe them
- * promote-replica    a replica with data takes over, and clients are to be pointed at it
- * set-aside          damaged files are moved out of the way, and kept
- * rebuild-manifest   the manifest of the append-only directory is made again from its files
- * put-back-data      what an operation that did not end has moved away returns to its place
- * mend-log           the end of the log, which cannot be read, is cut off on a copy, and Redis started with that
- * restart            stop if it runs, start
- * start-empty        start with what was set aside missing
- * make-primary       REPLICAOF NO ONE
- * kill-script        SCRIPT KILL or FUNCTION KILL
- */
-export type Act =
-  | 'await-load'
-  | 'network-snapshot'
-  | 'detach-replicas'
-  | 'promote-replica'
-  | 'set-aside'
-  | 'rebuild-manifest'
-  | 'put-back-data'
-  | 'mend-log'
-  | 'restart'
-  | 'start-empty'
-  | 'make-primary'
-  | 'kill-script';
-
-export interface PlannedAct {
-  act: Act;
-  /** One sentence, as a person would say it: what is done and why. */
-  text: string;
-  /** What the last start failed of is mended: a restart is not the same one again. */
-  afterMending?: true;
-  /** Absent: done by itself. */
-  ask?: {
-    /** What is asked, as a question. */
-    question: string;
-    /** What is done when nobody answers in time: go on without this act, do it all the same, or end here (`stop`). */
-    otherwise: 'skip' | 'proceed' | 'stop';
-  };
 }
 
 /** What was found, from where, and what is to be done: computed in one activity, so that it is recorded and never changes. */
@@ -83,8 +40,7 @@ export interface Assessment {
   /** What changed in the last 30 minutes, and against the newest manifest. */
   changed: string[];
   backup?: { backupId: string; takenAt: string; ageSeconds: number; keys: number };
-  /** The continuous log. `complete`: it holds all that Redis acknowledged up to the failure; `why` says how that is known, or why not. */
-  log?: { timelineId: string; storedUpTo: string; lagSeconds: number; complete: boolean; why?: string };
+  log?: LogState;
   /** The worst case as one sentence with a number. */
   worstLoss: string;
   replicas: { address: string; keys: number }[];

@@ -1,6 +1,6 @@
 import { formatCount, formatDuration } from '../format.ts';
-import { CLIENTS } from './clients.ts';
-import { FAILURE_CLASSES, type FailureClass, staysInUse } from './failure-classes.ts';
+import { CONNECTIONS_REFUSED } from './failure-classes/row.ts';
+import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
 import { type RunbookStatus, STEPS } from './runbook.ts';
 
@@ -18,7 +18,7 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
   const sentences = [
     service,
     ...(report.earlier ?? []).map((one) => `${withoutStop(one)}.`),
-    failure === 'healthy' ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
+    FAILURE_CLASSES[failure].explains === 'none' ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
     ...(serving?.warnings ?? []).map((warning) => `${withoutStop(warning)}.`),
     keptAside ? `${keptText(failure)} kept in ${keptAside.directory}.` : '',
     data ? `${capital(lossText(data, restored))}.` : '',
@@ -36,13 +36,16 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
 const NOTHING_LEFT = { ended: 'Nothing is left to do.', aborted: 'What is left to do was not looked at.' } as const;
 
 /** Some of these answer reads, or whoever is connected already. */
-const notServing = (instance: string, failure: FailureClass): string =>
-  CLIENTS[failure] === CLIENTS.dead
+function notServing(instance: string, failure: FailureClass): string {
+  const { clients } = FAILURE_CLASSES[failure];
+  return clients === CONNECTIONS_REFUSED
     ? `${instance} does not serve.`
-    : `${instance} does not serve as it should: ${withoutStop(lower(CLIENTS[failure]))}.`;
+    : `${instance} does not serve as it should: ${withoutStop(lower(clients))}.`;
+}
 
 /** Copies of what a restart would change, or what was moved out of the way. */
-const keptText = (failure: FailureClass): string => (staysInUse(failure) ? 'A copy of its files is' : 'Damaged files are');
+const keptText = (failure: FailureClass): string =>
+  FAILURE_CLASSES[failure].filesStay ? 'A copy of its files is' : 'Damaged files are';
 
 function lossText(data: DataDecision, restored: RecoveryReport['restored']): string {
   if (!restored) return data.text;
@@ -86,14 +89,12 @@ export function runbookText(status: RunbookStatus, running?: string): string {
 }
 
 /** What is left where nothing is to be done to Redis itself. */
-function withoutActs({ failure }: Assessment): string {
-  if (failure === 'cut-off') return 'touch nothing: only this worker is cut off';
-  if (SERVING.includes(failure)) return 'change nothing at first: Redis serves. It would count what is missing of the data';
-  return 'change nothing at first, and wait until Redis serves';
-}
-
-/** In these reads and writes are answered. */
-const SERVING: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored'];
+const WITHOUT_ACTS = {
+  others: 'touch nothing: only this worker is cut off',
+  yes: 'change nothing at first: Redis serves. It would count what is missing of the data',
+  no: 'change nothing at first, and wait until Redis serves',
+  stranger: 'change nothing at first, and wait until Redis serves',
+} as const;
 
 /** What a dry run says. */
 export function assessmentText(assessment: Assessment): string {
@@ -105,7 +106,7 @@ export function assessmentText(assessment: Assessment): string {
     `  at worst lost: ${worstLoss}`,
     `  changed: ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
     `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
-    acts.length > 0 ? 'a recovery would:' : `a recovery would ${withoutActs(assessment)}`,
+    acts.length > 0 ? 'a recovery would:' : `a recovery would ${WITHOUT_ACTS[FAILURE_CLASSES[failure].serves]}`,
     ...acts.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
     ...advice.map((one) => `to do: ${one}`),
   ].join('\n');

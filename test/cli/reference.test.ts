@@ -3,11 +3,10 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { ERROR_ADVICE } from '../../cli/reference/error-advice.ts';
-import { FAILURE_ADVICE, failureTable } from '../../cli/reference/failure-classes.ts';
+import { failureTable } from '../../cli/reference/failure-classes.ts';
 import { commandSections, errorTable, permissionLines } from '../../cli/reference/tables.ts';
 import { ERRORS } from '../../model/errors.ts';
-import type { FailureClass } from '../../model/recovery/failure-classes.ts';
-import { planActs } from '../../model/recovery/plan-actions.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import { STEP_IDS, STEPS } from '../../model/recovery/runbook.ts';
 import { aof, cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
 import { ROOMS } from '../support/arrows.ts';
@@ -56,7 +55,7 @@ describe('the reference', () => {
   it('lists every kind of failure with what is done about it', () => assertGenerated('docs/recovery.md', failureTable()));
 
   it('says of each failure what a recovery really does by itself, and what it asks', () => {
-    for (const [failure, { byItself, asked }] of Object.entries(FAILURE_ADVICE)) {
+    for (const [failure, { byItself, asked, actions }] of Object.entries(FAILURE_CLASSES)) {
       const orphaned = { worker: look('read-only', { role: 'slave', primary: '10.0.0.1:6379' }), place: place(true) };
       const parts =
         failure === 'read-only'
@@ -69,10 +68,10 @@ describe('the reference', () => {
                 ? down({ data: data({ leftBehind: [cutOff()] }) })
                 : down();
       const settled = { ...signs(parts), replicas: [] };
-      const acts = planActs(failure as FailureClass, settled);
-      const written = planActs(failure as FailureClass, { ...settled, worker: look('serves', { keys: 5 }) });
-      assert.equal(acts.some(({ ask }) => !ask), byItself !== undefined, failure); // biome-ignore format: one thought
-      assert.equal([...acts, ...written].some(({ ask }) => ask), asked !== undefined, failure); // biome-ignore format: one thought
+      const acts = actions(settled);
+      const written = actions({ ...settled, worker: look('serves', { keys: 5 }) });
+      assert.equal(acts.some(({ ask }) => !ask), byItself !== null, failure); // biome-ignore format: one thought
+      assert.equal([...acts, ...written].some(({ ask }) => ask), asked !== null, failure); // biome-ignore format: one thought
     }
   });
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Act } from '../../model/recovery/actions.ts';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
-import type { Act, RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
+import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
 import { KEYS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 

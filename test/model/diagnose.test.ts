@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { classifyFailure, digestSource } from '../../model/recovery/diagnose.ts';
+import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import type { SignatureId } from '../../model/recovery/log-signatures.ts';
@@ -155,13 +155,12 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   ['a worker that is alone with what it sees', 'unknown', { worker: look('refused') }, []],
 ];
 
-const actsOf = (parts: Partial<Signs>): string[] =>
-  classifyFailure(signs(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
+const actsOf = (parts: Partial<Signs>): string[] => diagnose(signs(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
 
 describe('What is wrong with a Redis', () => {
   for (const [title, failure, parts, acts] of CASES) {
     it(`is told of ${title}: ${failure}`, () => {
-      const told = classifyFailure(signs(parts));
+      const told = diagnose(signs(parts));
       assert.equal(told.failure, failure, JSON.stringify(told));
       assert.deepEqual(actsOf(parts), acts);
       assert.ok(
@@ -175,7 +174,7 @@ describe('What is wrong with a Redis', () => {
 
   for (const [title, failure, parts] of CASES)
     it(`claims nothing of the keys of a Redis that nobody could ask: ${title}`, () => {
-      const { worstLoss } = classifyFailure(signs(parts));
+      const { worstLoss } = diagnose(signs(parts));
       const { worker, place } = signs(parts);
       const isAsked = [worker, place?.local].some((one) => one?.facts && one.facts.runId !== 'run-two');
       if (!isAsked) assert.doesNotMatch(worstLoss, /Nothing is lost|\(0 keys\)|Redis has/);
@@ -185,12 +184,12 @@ describe('What is wrong with a Redis', () => {
     });
 
   it('says of a process that ended by itself over its configuration what its log says, and not that it was killed', () => {
-    const { failure, evidence } = classifyFailure(signs(failedStart('config-file')));
+    const { failure, evidence } = diagnose(signs(failedStart('config-file')));
     assert.equal(failure, 'bad-configuration');
     assert.doesNotMatch(evidence.join(), /SIGKILL|killed/);
-    const silent = classifyFailure(signs(down({ run: { ready: false, loading: true, signs: [] } })));
+    const silent = diagnose(signs(down({ run: { ready: false, loading: true, signs: [] } })));
     assert.match(silent.evidence.join(), /while it was starting, and does not say why/);
-    const ready = classifyFailure(signs(down({ run: { ready: true, loading: true, signs: [] } })));
+    const ready = diagnose(signs(down({ run: { ready: true, loading: true, signs: [] } })));
     assert.match(ready.evidence.join(), /killed \(SIGKILL\), or the machine went down/);
   });
 
@@ -210,12 +209,12 @@ describe('What is wrong with a Redis', () => {
       local: look('loading'),
       data: data({ appendonly: false, aof: undefined }),
     });
-    const told = classifyFailure(signs({ worker: look('loading'), place: looping }));
+    const told = diagnose(signs({ worker: look('loading'), place: looping }));
     assert.equal(told.failure, 'rdb-damaged');
   });
 
   it('is not death where applications are served by another one', () => {
-    const told = classifyFailure(
+    const told = diagnose(
       signs({ ...down(), applications: [{ name: 'shop', kind: 'http', verdict: 'connected', detail: '1 of 1 seen at work' }] }),
     );
     assert.deepEqual([told.failure, told.acts], ['unknown', []]);
@@ -227,7 +226,7 @@ describe('What is wrong with a Redis', () => {
       configChangedAt: new Date(NOW_MS - 60_000).toISOString(),
       binaryChangedAt: new Date(NOW_MS - 7_200_000).toISOString(),
     };
-    const { changed } = classifyFailure(signs({ worker: look('serves', { version: '8.2.3' }), place: place(true, { files }) }));
+    const { changed } = diagnose(signs({ worker: look('serves', { version: '8.2.3' }), place: place(true, { files }) }));
     assert.ok(
       changed.some((text) => /its version went from redis 7.0.15 to redis 8.2.3/.test(text)),
       changed.join(),
@@ -247,8 +246,7 @@ describe('The continuous log at a failure', () => {
     end: 5000,
     storedUpTo: new Date(NOW_MS - 8_000).toISOString(),
   };
-  const told = (parts: Partial<Signs>, end = 5000) =>
-    classifyFailure(signs({ stored: stored(10, { log: { ...log, end } }), ...parts }));
+  const told = (parts: Partial<Signs>, end = 5000) => diagnose(signs({ stored: stored(10, { log: { ...log, end } }), ...parts }));
 
   it('is complete when a living Redis has nothing newer, but for a lone PING', () => {
     assert.equal(told({}).log?.complete, true);
@@ -275,7 +273,7 @@ describe('The continuous log at a failure', () => {
     const { times, ...backup } = stored(10).backup ?? assert.fail();
     const gone = { data: data({ unusable: 'it is not there', aof: undefined }) };
     const lossWith = (agoMs: number) =>
-      classifyFailure({
+      diagnose({
         ...signs(down(gone)),
         stored: { backup: { ...backup, times: { ...times, takenAt: new Date(NOW_MS - agoMs).toISOString() } }, log, unknown: [] },
       }).worstLoss;
@@ -346,7 +344,7 @@ describe('Whatever is seen of a Redis', () => {
   it('it is restarted unasked only where that helps, or after its cause has been removed', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
-        const { failure, acts } = classifyFailure(some);
+        const { failure, acts } = diagnose(some);
         const restart = acts.findIndex(({ act, ask }) => act === 'restart' && !ask);
         if (restart < 0 || FAILURE_CLASSES[failure].restartHelps) return;
         assert.ok(
@@ -361,7 +359,7 @@ describe('Whatever is seen of a Redis', () => {
   it('this worker alone condemns nothing: without its machine there is no act on process or files', () => {
     fc.assert(
       fc.property(anySigns, ({ place: _, ...some }) => {
-        const { failure, acts } = classifyFailure(some);
+        const { failure, acts } = diagnose(some);
         const local = ['restart', 'set-aside', 'start-empty', 'rebuild-manifest', 'detach-replicas', 'promote-replica'];
         assert.ok(!acts.some(({ act }) => local.includes(act)), JSON.stringify({ failure, acts }));
       }),
@@ -373,7 +371,7 @@ describe('Whatever is seen of a Redis', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
         if (some.place?.server.running !== true || some.place.local?.verdict !== 'serves') return;
-        const { failure, acts } = classifyFailure(some);
+        const { failure, acts } = diagnose(some);
         if (failure === 'aof-manifest-lost') return;
         assert.ok(
           acts.every(({ act, ask }) => ask || !['restart', 'start-empty'].includes(act)),
@@ -387,7 +385,7 @@ describe('Whatever is seen of a Redis', () => {
   it('nothing starts empty before what is damaged is aside and replicas are out of harm', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
-        const { acts } = classifyFailure(some);
+        const { acts } = diagnose(some);
         const names = acts.map(({ act }) => act);
         const empty = names.indexOf('start-empty');
         if (empty < 0) return;
@@ -404,7 +402,7 @@ describe('Whatever is seen of a Redis', () => {
   it('promotion and making a primary are asked, and the digest names exactly the acts', () => {
     fc.assert(
       fc.property(anySigns, anySigns, (one, two) => {
-        const [a, b] = [classifyFailure(one), classifyFailure(two)];
+        const [a, b] = [diagnose(one), diagnose(two)];
         for (const { act, ask } of a.acts) if (['promote-replica', 'make-primary', 'kill-script'].includes(act)) assert.ok(ask);
         const isSame = a.failure === b.failure && JSON.stringify(a.acts) === JSON.stringify(b.acts);
         assert.equal(digestSource(a) === digestSource(b), isSame);
@@ -414,7 +412,7 @@ describe('Whatever is seen of a Redis', () => {
   });
 
   it('of a Redis that is down says that a restart does not help where its next start was refused, and tries it all the same', () => {
-    const { failure, restartHelps, evidence, acts, advice } = classifyFailure(
+    const { failure, restartHelps, evidence, acts, advice } = diagnose(
       signs(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
     );
     assert.deepEqual([failure, restartHelps], ['dead', false]);

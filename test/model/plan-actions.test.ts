@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { planActs } from '../../model/recovery/plan-actions.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import { data, down, NOW_MS, signs, stored } from './observations-fixtures.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
@@ -7,7 +7,7 @@ const nothingThere = down({ data: data({ aof: undefined }) });
 describe('a dead Redis with nothing to load', () => {
   const acts = (onDamage: 'ask' | 'serve-empty', keys: number | null) => {
     const all = signs({ ...nothingThere, stored: stored(keys) });
-    return planActs('dead', { ...all, settings: { ...all.settings, onDamage } });
+    return FAILURE_CLASSES.dead.actions({ ...all, settings: { ...all.settings, onDamage } });
   };
 
   it('is asked about where a backup has keys and not all can be made again: its disk may be missing', () => {
@@ -29,7 +29,7 @@ describe('a dead Redis with nothing to load', () => {
 
 describe('a dead Redis that a recovery has restarted', () => {
   const planned = (restarted: { at: string; mended?: true }) =>
-    planActs('dead', signs(down({ data: data({ restarted }) })))[0]?.text ?? '';
+    FAILURE_CLASSES.dead.actions(signs(down({ data: data({ restarted }) })))[0]?.text ?? '';
   const ago = (seconds: number) => new Date(NOW_MS - seconds * 1000).toISOString();
 
   it('is said to be started only when a person has been asked, as it then is', () => {

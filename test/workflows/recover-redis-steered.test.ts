@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import type { PlannedAct, RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { PlannedAct } from '../../model/recovery/actions.ts';
+import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { failureOf } from '../support/failure-of.ts';
 import { assessment, forever, healthy, lost, PlayedRecovery, type RunningRecovery, serves } from '../support/played-recovery.ts';

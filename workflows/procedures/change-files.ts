@@ -1,7 +1,7 @@
 import type { MendedLog } from '../../activities/recovery/mend-log.ts';
 import type { KeptAside } from '../../activities/recovery/set-aside.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
-import { staysInUse } from '../../model/recovery/failure-classes.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { ActInput } from '../../model/recovery/recovery.ts';
 import type { StepRunner } from './step-runner.ts';
 
@@ -25,7 +25,7 @@ export async function keepAside(runner: Runner, { assessment, ...of }: Input): P
   const { instance } = of;
   const { byControl, inFiles } = placesOf(of);
   const summary = 'keep the damaged files, out of the way';
-  if (staysInUse(assessment.failure)) {
+  if (FAILURE_CLASSES[assessment.failure].filesStay) {
     const { layout } = await runner.runStep('lookAtServer', { instance }, byControl(`find the files of ${instance}`));
     return runner.runStep('copyAside', { instance, layout }, inFiles('keep a copy of its files'));
   }

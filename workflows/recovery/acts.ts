@@ -1,5 +1,6 @@
-import { staysInUse } from '../../model/recovery/failure-classes.ts';
-import type { Act, Assessment, PlannedAct } from '../../model/recovery/recovery.ts';
+import type { Act, PlannedAct } from '../../model/recovery/actions.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { StepId } from '../../model/recovery/runbook.ts';
 import { capital, withoutStop } from '../../model/recovery/text.ts';
 import { codeOf, reasonOf } from '../failures.ts';
@@ -108,7 +109,7 @@ export const heldOrGoOn = (run: LockedRun): Promise<void> =>
 /** What only prepares a start that is left out: it would end a Redis, or take its files away, for nothing. */
 const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Act): boolean =>
   controls.skippedBy('restart') !== undefined &&
-  (name === 'rebuild-manifest' || name === 'put-back-data' || (name === 'set-aside' && !staysInUse(failure)));
+  (name === 'rebuild-manifest' || name === 'put-back-data' || (name === 'set-aside' && !FAILURE_CLASSES[failure].filesStay));
 
 async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
   const { acts } = await assess(run);

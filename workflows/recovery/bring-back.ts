@@ -1,7 +1,7 @@
 import { condition } from '@temporalio/workflow';
 import { formatCountOf } from '../../model/format.ts';
 import { controlOf } from '../../model/placement.ts';
-import type { FailureClass } from '../../model/recovery/failure-classes.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
@@ -40,19 +40,20 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
   let idle = 0;
   let giveUpAt: number | undefined;
   for (;;) {
-    if (assessment.failure === 'cut-off') return servedWithoutUs(run, assessment);
+    const { serves } = FAILURE_CLASSES[assessment.failure];
+    if (serves === 'others') return servedWithoutUs(run, assessment);
     const carried = await carryOut(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
     // What else answers there may serve well: it is not ours.
-    if ((carried === 'done' || carried === 'left') && assessment.failure !== 'wrong-endpoint') {
+    if ((carried === 'done' || carried === 'left') && serves !== 'stranger') {
       page.begin('serving', `waiting until ${assessment.instance} serves`);
-      const serves = await awaitServes(run, assessment, carried);
-      if (typeof serves === 'object') return servesAgain(run, serves, assessment);
-      page.note(serves);
+      const served = await awaitServes(run, assessment, carried);
+      if (typeof served === 'object') return servesAgain(run, served, assessment);
+      page.note(served);
     }
     if (carried !== 'left') {
-      if (assessment.failure !== 'loading' && ++acted >= MOST_ROUNDS) return notServing(run, assessment);
+      if (!isLoading(assessment) && ++acted >= MOST_ROUNDS) return notServing(run, assessment);
       giveUpAt = undefined;
     } else {
       giveUpAt ??= Date.now() + first.settings.askForMs;
@@ -76,12 +77,9 @@ const letGo = ({ held, input, page }: LockedRun): Promise<void> => {
 };
 
 /** @returns why not, if it does not */
-async function awaitServes(
-  run: LockedRun,
-  { instance, failure }: Assessment,
-  carried: 'done' | 'left',
-): Promise<ServesAgain | string> {
-  const limit = failure === 'loading' ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
+async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'done' | 'left'): Promise<ServesAgain | string> {
+  const { instance } = assessment;
+  const limit = isLoading(assessment) ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
   const { startedMs: sinceMs, logBytes } = run.found;
   const input = { instance, sinceMs };
   const summary = `wait until ${instance} answers a read and a write`;
@@ -98,11 +96,10 @@ async function awaitServes(
   }
 }
 
-/** These serve, and what a person should do about them stays to be done. */
-const ADVISED: readonly FailureClass[] = ['healthy', 'empty', 'rdb-ignored', 'newer-ignored', 'oom-killed', 'aof-damaged'];
+const isLoading = ({ acts }: Assessment): boolean => acts.some(({ act }) => act === 'await-load');
 
 function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
-  if (ADVISED.includes(failure)) found.toDo.push(...advice);
+  if (FAILURE_CLASSES[failure].advisedAfterwards) found.toDo.push(...advice);
   const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
   const warnings = [...(found.cutOff === undefined ? [] : [found.cutOff]), ...serves.warnings];
   found.serving = { ...serves, warnings, secondsFromStart };

@@ -1,4 +1,5 @@
 import { CancellationScope, getExternalWorkflowHandle } from '@temporalio/workflow';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { LockReport } from '../lock/messages.ts';
 import { runStep } from '../steps/run-step.ts';
@@ -19,7 +20,7 @@ export class HolderQuestion {
 
   constructor(run: Run, { failure }: Assessment) {
     this.#run = run;
-    this.#isDown = failure !== 'healthy' && failure !== 'loading';
+    this.#isDown = FAILURE_CLASSES[failure].explains !== 'none';
   }
 
   /** Told again and again while the lock is held. */

@@ -1,7 +1,8 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { formatBytes } from '../../model/format.ts';
-import { staysInUse } from '../../model/recovery/failure-classes.ts';
-import type { Act, Assessment } from '../../model/recovery/recovery.ts';
+import type { Act } from '../../model/recovery/actions.ts';
+import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
 import { keepAside, putBackUnfinished, rebuildManifest, startEmpty } from '../procedures/change-files.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
@@ -86,7 +87,7 @@ async function setAside(run: LockedRun, assessment: Assessment): Promise<string>
   });
   const { directory, bytes } = await keepAside(RUNNER, inputOf(run, assessment));
   run.found.keptAside = { directory, bytes };
-  return `${staysInUse(failure) ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
+  return `${FAILURE_CLASSES[failure].filesStay ? 'a copy of its files is' : 'damaged files are'} kept, ${formatBytes(bytes)}`;
 }
 
 /** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */

@@ -1,7 +1,7 @@
 import { ActivityFailure, CancellationScope, isCancellation, sleep } from '@temporalio/workflow';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import type { KnownBefore } from '../../model/recovery/baseline.ts';
-import type { FailureClass } from '../../model/recovery/failure-classes.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { PlaceSigns } from '../../model/recovery/observations.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
 import { codeOf, reasonOf } from '../failures.ts';
@@ -71,8 +71,10 @@ export async function assess(run: Run): Promise<Assessment> {
 }
 
 /** A Redis that is dead may be so because its log is damaged; one that was full is only dead when there is room again. */
-const saysMore = (failure: FailureClass, before: FailureClass | undefined): boolean =>
-  failure !== 'healthy' && failure !== 'loading' && (before === undefined || (failure !== 'dead' && failure !== 'unknown'));
+function saysMore(failure: FailureClass, before: FailureClass | undefined): boolean {
+  const { explains } = FAILURE_CLASSES[failure];
+  return explains === 'cause' || (explains === 'symptom' && before === undefined);
+}
 
 async function hasControl({ of }: Run): Promise<boolean> {
   try {

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { leftoversText } from '../../../cli/commands/leftovers.ts';
-import { planActs } from '../../../model/recovery/plan-actions.ts';
-import { tellFailure } from '../../../model/recovery/situation.ts';
+import { diagnose } from '../../../model/recovery/diagnose.ts';
 import {
   asDirectOwner,
   discardStaged,
@@ -134,20 +133,20 @@ describe('What an operation that was cut off has moved away', function () {
 
   it('is told before anything that the log of Redis says, and waited for while the holder of the lock is at work', () => {
     const dead = signs(down({ data: data({ aof: undefined, leftBehind: [cutOff()] }) }));
-    assert.equal(tellFailure(dead).failure, 'data-aside');
+    assert.equal(diagnose(dead).failure, 'data-aside');
     const held = signs(down({ data: data({ aof: undefined, leftBehind: [cutOff({ owner: 'restore/main' })] }) }));
-    const { failure, evidence, advice } = tellFailure(held);
+    const { failure, evidence, advice, acts } = diagnose(held);
     assert.equal(failure, 'data-aside');
     assert.match(evidence[0] ?? '', /restore\/main has moved the data away, and is still at work/);
     assert.match(advice[0] ?? '', /Wait for restore\/main/);
-    assert.deepEqual(planActs(failure, held), []);
+    assert.deepEqual(acts, []);
   });
 
   it('is no matter of a replica, nor of a Redis without any', () => {
     const left = [cutOff({ phase: 'done', unfinished: false })];
-    assert.equal(tellFailure(signs(down({ data: data({ leftBehind: left }) }))).failure, 'dead');
+    assert.equal(diagnose(signs(down({ data: data({ leftBehind: left }) }))).failure, 'dead');
     const replica = look('read-only', { role: 'slave', primary: '10.0.0.1:6379' });
     const seen = signs({ worker: replica, place: { ...place(true), data: data({ leftBehind: [cutOff()] }) } });
-    assert.equal(tellFailure(seen).failure, 'read-only');
+    assert.equal(diagnose(seen).failure, 'read-only');
   });
 });

@@ -13,9 +13,9 @@ describe('The log of a Redis', () => {
   it('is read run by run, so that an old complaint says nothing of the run that is', () => {
     const runs = runsIn([...START(10), DAMAGED(10), ...READY(11)]);
     assert.deepEqual(
-      runs.map((run) => [run.pid, run.ready, fatalSign(run)?.failure]),
+      runs.map((run) => [run.pid, run.ready, fatalSign(run)?.id]),
       [
-        [10, false, 'rdb-damaged'],
+        [10, false, 'rdb-short'],
         [11, true, undefined],
       ],
     );
@@ -70,7 +70,7 @@ describe('The log of a Redis', () => {
       ">>> 'dir …'",
       'No such file or directory',
     ]);
-    assert.equal(fatalSign(runs.at(-1))?.failure, 'directory-unusable');
+    assert.equal(fatalSign(runs.at(-1))?.id, 'dir-in-config');
   });
 
   it('prefers what must not be taken for damage', () => {
@@ -79,7 +79,7 @@ describe('The log of a Redis', () => {
       'Fatal error loading the DB, check server logs. Exiting.',
     ];
     const [run] = runsIn([...START(5), ...lines.map((line) => `5:M 24 Nov 2026 17:05:52.000 # ${line}`)]);
-    assert.equal(fatalSign(run)?.failure, 'module-missing');
+    assert.equal(fatalSign(run)?.id, 'module-type');
   });
 
   it('says that all replicas were in step at the end, and only then', () => {

@@ -1,0 +1,71 @@
+import { formatBytes, formatCount, formatDuration } from '../format.ts';
+import type { PlannedAct } from './actions.ts';
+import { unfinishedOf } from './left-behind.ts';
+import { newerIgnored } from './newer-ignored.ts';
+import type { Signs } from './observations.ts';
+
+export function planRebuild(signs: Signs): PlannedAct[] {
+  const { isAlive, written } = aliveWith(signs);
+  const acts: PlannedAct[] = [
+    { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
+    { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
+    { act: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
+  ];
+  if (written === 0) return acts;
+  return withSnapshot(
+    acts,
+    `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`,
+    (act) => act === 'set-aside',
+  );
+}
+
+/**
+ * The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of
+ * redis.conf.
+ */
+export function planOlder(signs: Signs): PlannedAct[] {
+  const { settings, place } = signs;
+  const newer = place?.data && newerIgnored(place.data);
+  const keep: PlannedAct = {
+    act: 'set-aside',
+    text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
+  };
+  const restart: PlannedAct = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
+  if (!newer || settings.onDamage === 'serve-empty') return [keep, restart];
+  const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
+  const question = `${newer.text} Start it with the older data? Declined, Redis stays down: set \`${line}\` in its redis.conf, and start the recovery again. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first; the newer files are kept.`;
+  return [keep, { ...restart, ask: { question, otherwise: 'proceed' } }];
+}
+
+/** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */
+export function planPutBack(signs: Signs): PlannedAct[] {
+  const unfinished = unfinishedOf(signs.place?.data?.leftBehind);
+  if (unfinished.length === 0) return [];
+  const { isAlive, written } = aliveWith(signs);
+  const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
+  const which = unfinished.map(({ operationId }) => operationId).join(', ');
+  const acts: PlannedAct[] = [
+    { act: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
+    { act: 'restart', text: 'Start Redis, which then loads it.' },
+  ];
+  if (!isAlive || written === 0) return acts;
+  return withSnapshot(
+    acts,
+    `Redis was started without its data, which ${which} has moved away, and has ${formatCount(written)} keys now. May it be stopped, and the old data put back? What it has taken since is gone then (a snapshot of it is kept).`,
+    () => false,
+  );
+}
+
+function aliveWith({ worker, place }: Signs): { isAlive: boolean; written: number } {
+  const facts = worker.facts ?? place?.local?.facts;
+  return { isAlive: facts !== undefined, written: facts?.keys ?? 0 };
+}
+
+function withSnapshot(acts: PlannedAct[], question: string, isHarmless: (act: PlannedAct['act']) => boolean): PlannedAct[] {
+  const snapshot: PlannedAct = {
+    act: 'network-snapshot',
+    text: 'Take a snapshot of what it has now over the network, 10 s at most.',
+  };
+  const asked = acts.map((act) => (isHarmless(act.act) ? act : { ...act, ask: { question, otherwise: 'skip' as const } }));
+  return [snapshot, ...asked];
+}

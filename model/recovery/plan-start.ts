@@ -1,0 +1,107 @@
+import { formatBytes, formatCount, formatDuration } from '../format.ts';
+import type { PlannedAct } from './actions.ts';
+import { unstartableText } from './evidence.ts';
+import type { LogDamage } from './log-damage.ts';
+import { ignoresRdb, startsEmpty } from './next-load.ts';
+import type { Signs } from './observations.ts';
+import { mendedSince } from './situation.ts';
+
+/** Replicas that still have data, the fullest first. */
+export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
+  replicas
+    .map(({ address, look }) => ({ address, keys: look.facts?.keys ?? 0 }))
+    .filter(({ keys }) => keys > 0)
+    .sort((one, other) => other.keys - one.keys);
+
+export function planRestart(signs: Signs): PlannedAct[] {
+  const data = signs.place?.data;
+  const isEmpty = data !== undefined && startsEmpty(data);
+  const keep: PlannedAct = {
+    act: 'set-aside',
+    text: 'Keep dump.rdb out of the way: Redis runs with appendonly yes, ignores it, and would write over it.',
+  };
+  const restart: PlannedAct = {
+    act: 'restart',
+    text: startText(signs, isEmpty),
+    ...(isEmpty ? askForEmpty(signs) : {}),
+    ...(signs.place && mendedSince(signs.place) ? { afterMending: true as const } : {}),
+  };
+  return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+}
+
+function startText(signs: Signs, isEmpty: boolean): string {
+  const { place } = signs;
+  if (place && unstartableText(place))
+    return 'Start Redis all the same: tried beside it, its redis.conf was refused, and most likely is so again.';
+  const start = isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.';
+  return `${start}${askedBecauseRestarted(signs)}`;
+}
+
+/** So often it is started without a question, and no more; the restart itself asks. */
+function askedBecauseRestarted({ place, settings: { restartEveryMs }, nowMs }: Signs): string {
+  const { restarted } = place?.data ?? {};
+  if (!place || !restarted || nowMs - Date.parse(restarted.at) >= restartEveryMs) return '';
+  if (mendedSince(place) && !restarted.mended) return '';
+  return ` A person is asked first: a recovery restarted it at ${restarted.at.slice(11, 19)} UTC, once in ${formatDuration(restartEveryMs)} it may by itself.`;
+}
+
+/** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */
+function askForEmpty({ settings, stored, place }: Signs): Pick<PlannedAct, 'ask'> {
+  const { backup } = stored;
+  if (settings.onDamage === 'serve-empty' || backup === null || backup?.rdb.keys === 0) return {};
+  const known = backup
+    ? `backup ${backup.backupId} has ${formatCount(backup.rdb.keys)} keys`
+    : 'whether a backup has keys could not be asked';
+  const where = place?.data?.dir ?? 'its data directory';
+  const question = `There is nothing to load in ${where}, and ${known}: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
+  return { ask: { question, otherwise: 'proceed' } };
+}
+
+/** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */
+export function protectReplicas(signs: Signs): PlannedAct[] {
+  const all = replicasWithData(signs);
+  const [best] = all;
+  if (!best) return [];
+  const names = all.map(({ address, keys }) => `${address} (${formatCount(keys)} keys)`).join(', ');
+  const promote: PlannedAct = {
+    act: 'promote-replica',
+    text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
+    ask: {
+      question: `Redis would come up empty, and replica ${best.address} has ${formatCount(best.keys)} keys. May it take over? Applications must then be pointed at it.`,
+      otherwise: 'skip',
+    },
+  };
+  return [promote, { act: 'detach-replicas', text: `Detach ${names}, so that an empty primary cannot wipe them.` }];
+}
+
+export const setAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAct => ({
+  act: 'set-aside',
+  text: `${unmendable === undefined ? '' : `Cutting the log was no way (${unmendable}). `}Move the damaged ${what} out of the way and keep it: a second start could change it.`,
+});
+
+/** What could be served with some more room is worth a question, also where all data can be made again. */
+export function startEmpty({ settings, stored }: Signs, damage?: LogDamage): PlannedAct {
+  const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
+  if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
+  if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };
+  const { backup } = stored;
+  const instead = backup
+    ? `The other way is a whole restore of backup ${backup.backupId}`
+    : backup === null
+      ? 'No backup was found that could be restored in its place'
+      : 'Whether a backup could be restored in its place is not known: the repository could not be asked';
+  const within = formatDuration(settings.askForMs);
+  return {
+    act: 'start-empty',
+    text,
+    ask: {
+      question: `Not all data can be made again. Start Redis empty now? ${instead}; declined, Redis stays down for that. Without an answer within ${within} it is started empty, because serving comes first.`,
+      otherwise: 'proceed',
+    },
+  };
+}
+
+function emptyForRoom({ usableBytes }: LogDamage, needsBytes: number, text: string, askForMs: number): PlannedAct {
+  const question = `${formatBytes(usableBytes)} of the log stand before its damage, and there is no room to cut it on a copy. Start Redis without them (the log is kept)? Declined, Redis stays down: free ${formatBytes(needsBytes)} on its disk, and start the recovery again. Without an answer within ${formatDuration(askForMs)} it is started empty, because serving comes first.`;
+  return { act: 'start-empty', text, ask: { question, otherwise: 'proceed' } };
+}
