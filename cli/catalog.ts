@@ -64,6 +64,7 @@ export interface CatalogedLog {
   toMs?: number;
   damage: Beyond[];
   gaps: Beyond[];
+  restarts: Beyond[];
   /** Parts of it whose times a wrong clock made. */
   clocks: Beyond[];
 }
@@ -90,7 +91,7 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
 
 async function archiveOf(log: Archive): Promise<{ extents: ArchiveExtent[]; archive: CatalogedLog[] }> {
   const { shard } = log;
-  const { extents, damage, gaps, clocks } = await log.extents();
+  const { extents, damage, gaps, restarts, clocks } = await log.extents();
   if (extents.length === 0 && damage.length === 0) return { extents, archive: [] };
   const stretches = extents.flatMap((one) => one.stretches);
   const times = stretches.flatMap(({ firstAtMs, lastAtMs, storedAtMs = lastAtMs }) => [
@@ -98,5 +99,5 @@ async function archiveOf(log: Archive): Promise<{ extents: ArchiveExtent[]; arch
     storedAtMs,
   ]);
   const period = times.length === 0 ? {} : { fromMs: Math.min(...times), toMs: Math.max(...times) };
-  return { extents, archive: [{ shard, ...period, damage, gaps, clocks }] };
+  return { extents, archive: [{ shard, ...period, damage, gaps, restarts, clocks }] };
 }

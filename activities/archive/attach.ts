@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
 import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/archive/timeline.ts';
-import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
-import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { type Follower, openFollower } from '../../redis/replication/follow.ts';
@@ -15,7 +14,9 @@ import { storeRdb } from '../backup/store-rdb.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
 import type { ProtectedInstance, World } from '../world.ts';
+import { type ArchiveEnd, endOf } from './archive-end.ts';
 import { LATE_MS, type Late } from './lateness.ts';
+import { restartWithoutLoss } from './restart.ts';
 
 /** The place where the archive of an instance goes on, and the connection that brings what comes next. */
 export interface Attached {
@@ -26,26 +27,13 @@ export interface Attached {
   state: StreamState;
   lastAtMs: number;
   pings: PingPeriod;
+  /** Of the Redis, as it counts itself. */
+  pid?: number;
   /** What was written while nobody followed. */
   late?: Late;
 }
 
-type Begun = Omit<Attached, 'pings' | 'late'>;
-
-/** Where the archive ends: a stored segment, or the snapshot that a first timeline can begin at. */
-interface ArchiveEnd {
-  replid: string;
-  offset: number;
-  state: StreamState;
-  lastAtMs: number;
-  /** Absent: there is a snapshot and no timeline yet. */
-  timeline?: Timeline;
-  /**
-   * Somebody has put objects where the next ones would lie, or its times are ahead of ours: it can only be gone on with in
-   * another timeline.
-   */
-  blocked?: boolean;
-}
+type Begun = Omit<Attached, 'pings' | 'pid' | 'late'>;
 
 const LOOK_EVERY_MS = 1_000;
 /** A line that swallows everything is to be dialled again soon; a Redis that is only slow, too. */
@@ -55,12 +43,13 @@ const DIAL_MS = 10_000;
  * Goes on at the last stored byte. Where Redis can't (its backlog is overrun, it has a new history), a new timeline is opened
  * with a base of its own, and the gap stands in it. Safe to repeat: nothing that is stored changes.
  * @param hole - what the store has lost: a new base is asked for, though Redis could go on
+ * @param line - how the last stay ended
  */
 export async function attach(
   world: World,
   target: ProtectedInstance,
   archive: Archive,
-  { shard, hole }: { shard: string; hole?: string | undefined },
+  { shard, hole, line }: { shard: string; hole?: string | undefined; line?: LineEnd | undefined },
 ): Promise<Attached> {
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, world.draining]);
@@ -80,12 +69,22 @@ export async function attach(
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
-    const begun = await begin(world, target, archive, { shard, client, follower, end, hole });
-    return { ...begun, pings, ...(await lateAt(world, client, begun.lastAtMs)) };
+    const begun = await begin(world, target, archive, { shard, client, follower, end, hole, line });
+    const pid = (await client.info('server')).number('process_id');
+    return { ...begun, pings, ...(pid ? { pid } : {}), ...(await lateAt(world, client, begun.lastAtMs)) };
   } catch (error) {
     follower.close();
     throw error;
   }
+}
+
+/** Where the archiver comes from. */
+interface Coming {
+  shard: string;
+  client: RedisClient;
+  end: ArchiveEnd | undefined;
+  hole: string | undefined;
+  line: LineEnd | undefined;
 }
 
 /** Goes on where the archive ends, in the same timeline or in another, or with a new base. */
@@ -93,7 +92,7 @@ async function begin(
   world: World,
   target: ProtectedInstance,
   archive: Archive,
-  at: { shard: string; client: RedisClient; follower: Follower; end: ArchiveEnd | undefined; hole: string | undefined },
+  at: Coming & { follower: Follower },
 ): Promise<Begun> {
   const { follower, end } = at;
   if (follower.kind === 'full') return beginAnew(world, target, archive, { ...at, follower });
@@ -110,37 +109,6 @@ async function lateAt(world: World, client: RedisClient, sinceMs: number): Promi
   const to = (await client.info('replication')).number('master_repl_offset');
   return { late: { to: to ?? Number.POSITIVE_INFINITY, sinceMs } };
 }
-
-async function endOf(
-  world: World,
-  instance: string,
-  archive: Archive,
-  { shard, client }: { shard: string; client: RedisClient },
-): Promise<ArchiveEnd | undefined> {
-  const timeline = await archive.newestTimeline();
-  if (timeline) {
-    const { end, endState, lastAtMs, beyond } = await archive.position(timeline.timelineId);
-    // A clock that was ahead would stay in the log for twice as long as it was: the next timeline begins with ours.
-    const nowMs = world.now();
-    const isAhead = lastAtMs > nowMs + CLOCK_DOUBT_MS && end > timeline.first;
-    const at = { replid: timeline.replid, offset: end, state: endState, lastAtMs: isAhead ? nowMs : lastAtMs };
-    return { ...at, timeline, blocked: beyond.length > 0 || isAhead };
-  }
-  const replid = (await client.info('replication')).get('master_replid') ?? '';
-  const base = newestBase(await (await world.repository()).snapshots({ instance, shard }).list(), replid);
-  if (!base) return undefined;
-  return { replid, offset: base.replication.offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
-}
-
-/**
- * An RDB that knows its place in the stream is a base. One of BGSAVE is none: only after a synchronization does Redis say
- * again which database its commands mean. And nobody would find one of a former replication id for the log of a new one.
- */
-const newestBase = (manifests: readonly SnapshotManifest[], replid: string): SnapshotManifest | undefined =>
-  manifests.findLast(
-    ({ method, replication, rdb }) =>
-      method === 'replication' && replication.replid === replid && replication.offset > 0 && rdb.keys > 0,
-  );
 
 /**
  * Waits while a full resynchronization would be harmful: from a Redis that loads, that has only just started (a fork and a
@@ -182,11 +150,9 @@ const changedMeanwhile = (instance: string): RecoveryError =>
     },
   );
 
-interface Opening {
-  shard: string;
-  client: RedisClient;
-  end: ArchiveEnd | undefined;
+interface Opening extends Pick<Coming, 'shard' | 'client' | 'end'> {
   reason: TimelineReason;
+  restartedAtMs?: number | undefined;
   at: { replid: string; offset: number };
 }
 
@@ -195,14 +161,10 @@ async function beginAnew(
   world: World,
   target: ProtectedInstance,
   archive: Archive,
-  {
-    shard,
-    client,
-    follower,
-    end,
-    hole,
-  }: Pick<Opening, 'shard' | 'client' | 'end'> & { follower: Follower & { kind: 'full' }; hole: string | undefined },
+  { shard, client, follower, end, hole, line }: Coming & { follower: Follower & { kind: 'full' } },
 ): Promise<Begun> {
+  const isItsEnd = end?.timeline?.timelineId === line?.timelineId && end?.offset === line?.offset && !end?.blocked;
+  const restartedAtMs = line && isItsEnd && hole === undefined ? await restartWithoutLoss(target, client, line) : undefined;
   const takenAtMs = world.now();
   const server = await readServerFacts(client);
   const clockOffsetMs = Math.round((await client.time()) - world.now());
@@ -217,12 +179,14 @@ async function beginAnew(
   });
   if (manifest.rdb.keys === 0) throw changedMeanwhile(target.name); // it was not empty a moment ago: it has crashed since
   await (await world.repository()).snapshots(manifest).publish(manifest);
-  const reason = !end?.timeline ? 'first' : hole === undefined ? 'full-resync' : 'hole';
-  const timeline = await openTimeline(world, archive, { shard, client, end, reason, at: follower });
+  const resynced = restartedAtMs === undefined ? 'full-resync' : 'restarted';
+  const reason = !end?.timeline ? 'first' : hole === undefined ? resynced : 'hole';
+  const timeline = await openTimeline(world, archive, { shard, client, end, reason, restartedAtMs, at: follower });
   return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };
 }
 
-async function openTimeline(world: World, archive: Archive, { shard, client, end, reason, at }: Opening): Promise<Timeline> {
+async function openTimeline(world: World, archive: Archive, opening: Opening): Promise<Timeline> {
+  const { shard, client, end, reason, restartedAtMs, at } = opening;
   const { runId, version } = await readServerFacts(client);
   const timeline: Timeline = {
     formatVersion: ARCHIVE_FORMAT_VERSION,
@@ -235,15 +199,19 @@ async function openTimeline(world: World, archive: Archive, { shard, client, end
     startedAt: new Date(Math.max(world.now(), end?.lastAtMs ?? 0)).toISOString(),
     reason,
     server: { runId, version },
-    ...(end?.timeline ? { parent: parentOf(end, end.timeline, reason) } : {}),
+    ...(end?.timeline ? { parent: parentOf(end, end.timeline, { reason, restartedAtMs }) } : {}),
   };
   await archive.createTimeline(timeline);
   return timeline;
 }
 
-const parentOf = ({ offset, lastAtMs }: ArchiveEnd, { timelineId }: Timeline, reason: TimelineReason): ParentTimeline => ({
-  timelineId,
-  end: offset,
-  endedAt: new Date(lastAtMs).toISOString(),
-  gap: reason !== 'continued',
-});
+function parentOf(
+  { offset, lastAtMs }: ArchiveEnd,
+  { timelineId }: Timeline,
+  { reason, restartedAtMs }: Pick<Opening, 'reason' | 'restartedAtMs'>,
+): ParentTimeline {
+  const endedAt = new Date(lastAtMs).toISOString();
+  const gap = reason !== 'continued' && reason !== 'restarted';
+  const restartedAt = restartedAtMs === undefined ? {} : { restartedAt: new Date(restartedAtMs).toISOString() };
+  return { timelineId, end: offset, endedAt, gap, ...restartedAt };
+}

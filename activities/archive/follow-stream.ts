@@ -1,4 +1,5 @@
 import type { FollowResult } from '../../model/archive/archiving.ts';
+import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
@@ -8,32 +9,38 @@ import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
 import { Stay } from './streaming-session.ts';
 
 /** @param lookEveryMs - how often what was stored is looked for in the store */
-export const createFollowActivities = (world: World, { lookEveryMs = LOOK_EVERY_MS } = {}) => ({
-  /**
-   * Follows the stream of one Redis into immutable segments until an hour is over, the worker drains, or it is cancelled.
-   * Acknowledges only what is stored. A retry goes on at the last stored byte, never at a heartbeat: whatever was not
-   * stored, Redis still has. Where the store has lost a part of what it had taken, a new base is taken at once. Two that run
-   * at once never both write: each offset is created once.
-   * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
-   */
-  async followStream({ instance }: { instance: string }): Promise<FollowResult> {
-    const target = await world.instance(instance);
-    const settings = requireArchive(target);
-    const archive = await world.archive(instance, ONLY_SHARD);
-    for (let hole: string | undefined; ; ) {
-      const attached = await attach(world, target, archive, { shard: ONLY_SHARD, hole });
-      try {
+export function createFollowActivities(world: World, { lookEveryMs = LOOK_EVERY_MS } = {}) {
+  /** How the last stay at an instance ended. Known to this process alone: who does not know it takes a restart for a gap. */
+  const lines = new Map<string, LineEnd | undefined>();
+  return {
+    /**
+     * Follows the stream of one Redis into immutable segments until an hour is over, the worker drains, or it is cancelled.
+     * Acknowledges only what is stored. A retry goes on at the last stored byte, never at a heartbeat: whatever was not
+     * stored, Redis still has. Where the store has lost a part of what it had taken, a new base is taken at once. Two that run
+     * at once never both write: each offset is created once.
+     * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
+     */
+    async followStream({ instance }: { instance: string }): Promise<FollowResult> {
+      const target = await world.instance(instance);
+      const settings = requireArchive(target);
+      const archive = await world.archive(instance, ONLY_SHARD);
+      for (let hole: string | undefined; ; ) {
+        const attached = await attach(world, target, archive, { shard: ONLY_SHARD, hole, line: lines.get(instance) });
         const sourceOffset = () => readSourceOffset(target.connection);
-        return await new Stay(world, settings, archive, attached, { hole, lookEveryMs, sourceOffset }).run();
-      } catch (error) {
-        if (!(error instanceof LogHole)) throw error;
-        hole = error.message;
-      } finally {
-        attached.follower.close();
+        const stay = new Stay(world, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
+        try {
+          return await stay.run();
+        } catch (error) {
+          if (!(error instanceof LogHole)) throw error;
+          hole = error.message;
+        } finally {
+          lines.set(instance, stay.lineEnd);
+          attached.follower.close();
+        }
       }
-    }
-  },
-});
+    },
+  };
+}
 
 function requireArchive(target: ProtectedInstance): ArchiveSettings {
   if (target.archive) return target.archive;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowResult } from '../../model/archive/archiving.ts';
+import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/archive/timeline.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
@@ -58,6 +59,7 @@ export class Stay {
   /** Nothing more will come. */
   #ended = false;
   #lost: unknown;
+  #lostAtMs: number | undefined;
   #isOld = false;
   #storeTrouble: string | undefined;
   /** When the first byte came of the segment that is being stored. */
@@ -123,6 +125,14 @@ export class Stay {
     };
   }
 
+  /** How it ended, where Redis ended it and everything that had come was stored. */
+  get lineEnd(): LineEnd | undefined {
+    const { timeline, pid } = this.#attached;
+    const { offset } = this.#stored;
+    if (this.#lostAtMs === undefined || pid === undefined || offset !== this.#tap.received) return undefined;
+    return { timelineId: timeline.timelineId, offset, pid, atMs: this.#lostAtMs };
+  }
+
   /** Whoever asks, and if it was before we came: lets go of Redis at once, stores what has come, and then gives up. */
   #whenToLeave(signal: AbortSignal): Disposable {
     const asked = AbortSignal.any([signal, this.#world.draining]);
@@ -175,6 +185,7 @@ export class Stay {
       yield* this.#tap.pass(this.#lateness.watch(this.#attached.follower.stream()));
     } catch (error) {
       this.#lost ??= error;
+      this.#lostAtMs = this.#world.now();
     }
   }
 

@@ -1,6 +1,6 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/archive/backlog.ts';
-import { beyondText, gapsOf } from '../../model/backup/unusable.ts';
+import { type Beyond, beyondText, gapsOf, restartsOf } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCountOf, formatDuration, formatRate } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
@@ -17,12 +17,19 @@ export const checkGaps = ({ repository, now }: CheckWorld, { name, archive }: In
   findings('gaps', async () => {
     if (!archive) return [];
     const log = (await repository()).archive({ instance: name, shard: ONLY_SHARD });
-    const gaps = gapsOf(await log.timelines()).filter(({ toMs = 0 }) => now() - toMs < DAY_MS);
-    if (gaps.length === 0) return ok('gaps', 'the log has had none in the last day');
+    const timelines = await log.timelines();
+    const isRecent = ({ toMs = 0 }: Beyond): boolean => now() - toMs < DAY_MS;
+    const gaps = gapsOf(timelines).filter(isRecent);
+    const restarts = restartsOf(timelines).filter(isRecent).map(beyondText);
+    if (gaps.length === 0) return ok('gaps', ['the log has had none in the last day', ...restarts].join('; '));
     const all = gaps.map(beyondText).join('; ');
     const message = `${formatCountOf(gaps.length, 'full resynchronization')} of the archiver in the last day, each with a gap that no restore goes into: ${all}`;
     return [
-      warning('gaps', message, `Where it was restarted: a Redis with appendonly yes always begins a new history. Else: ${RAISE}`),
+      warning(
+        'gaps',
+        message,
+        `Where it was restarted: a Redis with appendonly yes always begins a new history; no gap is left by one that is ended in order (SHUTDOWN, systemctl) while the archiver of its own machine follows it. Else: ${RAISE}`,
+      ),
     ];
   });
 

@@ -72,13 +72,14 @@ export const listedLog = (manifest: AofManifest) => ({
 });
 
 /** The continuous log of one shard in `list --json`. */
-const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps, clocks }: CatalogedLog) => ({
+const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps, restarts, clocks }: CatalogedLog) => ({
   instance,
   shard,
   ...(fromMs === undefined ? {} : { from: new Date(fromMs).toISOString() }),
   ...(toMs === undefined ? {} : { to: new Date(toMs).toISOString() }),
   damage,
   gaps,
+  restarts,
   clocks,
 });
 
@@ -119,7 +120,7 @@ function restorableLine({ shard, ...what }: Catalog['restorable'][number]): stri
 }
 
 /** What it covers, and each part that it lacks. */
-function archiveText({ shard, fromMs, toMs, damage, gaps, clocks }: CatalogedLog): string[] {
+function archiveText({ shard, fromMs, toMs, damage, gaps, restarts, clocks }: CatalogedLog): string[] {
   const name = shard === ONLY_SHARD ? 'log' : `log of shard ${shard}`;
   const covers =
     fromMs === undefined || toMs === undefined
@@ -127,7 +128,7 @@ function archiveText({ shard, fromMs, toMs, damage, gaps, clocks }: CatalogedLog
       : `${name}: from ${formatTime(fromMs, 'seconds')} until ${formatTime(toMs, 'seconds')}`;
   return [
     covers,
-    ...gaps.map((one) => `  ${beyondText(one)}`),
+    ...[...gaps, ...restarts].map((one) => `  ${beyondText(one)}`),
     ...[...damage, ...clocks].map((one) => `warning: ${beyondText(one)}`),
   ];
 }

@@ -76,6 +76,8 @@ export interface BackupState {
   storedBytes?: number;
   /** Of the continuous log, as it tells of them itself. What is damaged of it is a warning. */
   gaps: string[];
+  /** Of Redis, with nothing lost. */
+  restarts: string[];
   /** From when to when, in words. */
   restorable: string[];
   warnings: string[];
@@ -103,10 +105,11 @@ export function stateOf(
     ...archive.flatMap(({ damage, clocks }) => [...damage, ...clocks].map(beyondText)),
   ];
   const gaps = archive.flatMap((one) => one.gaps.map(beyondText));
+  const restarts = archive.flatMap((one) => one.restarts.map(beyondText));
   const period = restorable.map((one) => restorableText(one)).filter((text) => text !== undefined);
   if (!newest)
     return {
-      ...{ instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps },
+      ...{ instance, state: 'none', exit: ERRORS.BACKUP_NONE.exit, maxAgeSeconds, gaps, restarts },
       ...{ restorable: period, warnings: found },
     };
   const ageMs = isFuture(newest, now) ? undefined : now - provenAtMs(newest);
@@ -121,6 +124,7 @@ export function stateOf(
     keys: newest.rdb.keys,
     storedBytes: newest.stored.bytes,
     gaps,
+    restarts,
     restorable: period,
     warnings: [...warningsOf(newest, regular), ...found],
   };
@@ -174,6 +178,7 @@ export function stateText({
   keys = 0,
   storedBytes = 0,
   gaps,
+  restarts,
   restorable,
   warnings,
 }: BackupState): string {
@@ -183,7 +188,7 @@ export function stateText({
   const age = ageSeconds === undefined ? 'of unknown age' : `${formatDuration(ageSeconds * 1000)} old`;
   const text = `${instance}: last good backup ${backupId} is ${age} (limit ${limit})`;
   const figures = `age=${ageSeconds ?? 'U'}${ageSeconds === undefined ? '' : 's'};;${maxAgeSeconds} keys=${keys} stored=${storedBytes}B`;
-  return `REDIS BACKUP ${word} - ${[text, ...warnings, ...gapsText(gaps), ...restorable].join('; ')} | ${figures}`;
+  return `REDIS BACKUP ${word} - ${[text, ...warnings, ...gapsText(gaps), ...restarts.slice(-1), ...restorable].join('; ')} | ${figures}`;
 }
 
 /** The newest is named: each restart of Redis may leave one. */

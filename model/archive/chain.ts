@@ -1,5 +1,5 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
-import type { Timeline } from './timeline.ts';
+import { goesOnFrom, type Timeline } from './timeline.ts';
 import { inOrder } from './timelines.ts';
 
 /** What the archive has of one timeline. */
@@ -51,8 +51,9 @@ export const beginOf = ({ timeline, from, firstAtMs }: Place): number =>
 /** The stretch that this one goes on from without a gap, in the timeline before its own. */
 export function parentOf(place: Place, places: readonly Place[]): Place | undefined {
   const { timeline, from } = place;
-  const { parent, first } = timeline;
-  if (!parent || parent.gap || from !== first || parent.end !== first) return undefined;
+  const { first } = timeline;
+  const parent = goesOnFrom(timeline);
+  if (!parent || from !== first || parent.end !== first) return undefined;
   // An archiver that was too late may have written a little behind the end that the child knows.
   return places.find((one) => one.timeline.timelineId === parent.timelineId && one.from <= first && first <= one.end);
 }
@@ -74,9 +75,16 @@ export function chainTo(place: Place, offset: number, places: readonly Place[]):
   }
 }
 
+/** Until when a stretch that ended with its Redis is what that held, milliseconds since 1970: until it took writes again. */
+export function heldUntil(place: Place, places: readonly Place[]): number | undefined {
+  const parents = places.map(({ timeline }) => timeline.parent);
+  const restart = parents.find((one) => one?.timelineId === place.timeline.timelineId && one.end === place.end);
+  return restart?.restartedAt === undefined ? undefined : Date.parse(restart.restartedAt);
+}
+
 /** Until when one can go on from a stretch without a gap, over all that continues it. */
 export function reachOf(place: Place, places: readonly Place[], seen: ReadonlySet<Place> = new Set()): number {
-  const own = place.boundary?.atMs ?? beginOf(place);
+  const own = Math.max(place.boundary?.atMs ?? beginOf(place), heldUntil(place, places) ?? 0);
   if (seen.has(place)) return own;
   const further = new Set([...seen, place]);
   return Math.max(own, ...childrenOf(place, places).map((child) => reachOf(child, places, further)));

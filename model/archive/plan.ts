@@ -4,7 +4,17 @@ import { RecoveryError } from '../errors.ts';
 import { formatTime } from '../format.ts';
 import type { Naming } from '../restore/plan/unusable.ts';
 import { type Moment, windowsOf } from '../restore/restorable.ts';
-import { type ArchiveExtent, type ArchiveSlice, beginOf, chainTo, isOn, type Place, parentOf, placesOf } from './chain.ts';
+import {
+  type ArchiveExtent,
+  type ArchiveSlice,
+  beginOf,
+  chainTo,
+  heldUntil,
+  isOn,
+  type Place,
+  parentOf,
+  placesOf,
+} from './chain.ts';
 import type { Cut } from './cut.ts';
 
 /** Where to restore to. `offset`: a boundary of that timeline, such as the `before` of a destructive command. */
@@ -108,6 +118,12 @@ export function targetPlace(places: readonly Place[], target: ArchiveTarget): Pl
     return { why: `the archive ends at ${timeText(place.lastAtMs)}`, gap: { fromMs: place.lastAtMs, toMs: atMs } };
   }
   if (parentOf(next, places) === place) return place; // nothing came in between
+  const untilMs = heldUntil(place, places);
+  if (untilMs !== undefined) {
+    if (atMs <= untilMs) return place;
+    const why = `Redis was restarted at ${timeText(untilMs)}, and what it wrote from then until ${timeText(beginOf(next))} is in the backup of that time as a whole`;
+    return { why, gap: { fromMs: untilMs, toMs: beginOf(next) } };
+  }
   const gap = { fromMs: place.lastAtMs, toMs: beginOf(next) };
   return { why: `the archive has a gap from ${timeText(gap.fromMs)} to ${timeText(gap.toMs)}`, gap };
 }
@@ -180,12 +196,17 @@ function noBase(
   { places, unusable }: { places: readonly Place[]; unusable: readonly Beyond[] },
 ): Pick<ArchiveRefusal, 'why' | 'gap'> {
   const before = places[places.indexOf(oldest) - 1];
+  const heldMs = before && heldUntil(before, places);
   const beginMs = beginOf(oldest);
   const damaged = within(unusable, { fromMs: beginMs, toMs: cut.atMs });
   const why =
     `no snapshot${damaged.length > 0 ? ' that can be used' : ''} lies between ${timeText(beginMs)} and ${timeText(cut.atMs)}, ` +
-    (before ? `and before that the archive has a gap since ${timeText(before.lastAtMs)}` : 'where the archive begins');
-  return { why: [why, ...damaged.map(beyondText)].join('; '), gap: { fromMs: before?.lastAtMs, toMs: beginMs } };
+    (heldMs !== undefined
+      ? `and no log goes over the restart of Redis at ${timeText(heldMs)}`
+      : before
+        ? `and before that the archive has a gap since ${timeText(before.lastAtMs)}`
+        : 'where the archive begins');
+  return { why: [why, ...damaged.map(beyondText)].join('; '), gap: { fromMs: heldMs ?? before?.lastAtMs, toMs: beginMs } };
 }
 
 function nearest(

@@ -30,10 +30,11 @@ export interface Timeline {
 
 /**
  * `first`: the archive begins. `continued`: same history under a new replication id (fail-over, restart of an RDB-only
- * server): nothing is missing. `full-resync`: Redis could not or would not go on where the archive ended. `hole`: the store
- * had lost a part of the log, and a new base was asked for.
+ * server): nothing is missing. `restarted`: Redis ended in order with all of it stored, and came back with all of it under a new
+ * history. `full-resync`: Redis could not or would not go on where the archive ended. `hole`: the store had lost a part of the
+ * log, and a new base was asked for.
  */
-export type TimelineReason = 'first' | 'continued' | 'full-resync' | 'hole';
+export type TimelineReason = 'first' | 'continued' | 'restarted' | 'full-resync' | 'hole';
 
 export interface ParentTimeline {
   timelineId: string;
@@ -41,9 +42,18 @@ export interface ParentTimeline {
   end: number;
   /** When the last archived byte of the parent came. ISO 8601. */
   endedAt: string;
-  /** Writes between `endedAt` and the start of this timeline may be missing. False only for `continued` at the same offset. */
+  /** Writes between `endedAt` and the start of this timeline may be missing. False only for `continued` at the same offset, and `restarted`. */
   gap: boolean;
+  /**
+   * Of `restarted`: until then Redis had the state at `end`, ISO 8601. What it wrote from then until its base was taken is in the
+   * base as a whole, so no log leads from the parent into this timeline.
+   */
+  restartedAt?: string;
 }
+
+/** The timeline whose bytes this one goes on with: the log can be replayed from one into the other. */
+export const goesOnFrom = ({ parent }: Pick<Timeline, 'parent'>): ParentTimeline | undefined =>
+  parent && !parent.gap && parent.restartedAt === undefined ? parent : undefined;
 
 /** What a segment says of itself, in its own header: it can be understood alone. */
 export interface SegmentHeader {

@@ -8,7 +8,7 @@ import { timeOfBackupId } from '../instance.ts';
  * not known, so whoever asks for `latest` is told of it first.
  */
 export interface Beyond {
-  what: 'backup' | 'timeline' | 'segment' | 'hole' | 'gap' | 'clock';
+  what: 'backup' | 'timeline' | 'segment' | 'hole' | 'gap' | 'restart' | 'clock';
   /** Name of the backup, or of the timeline. */
   id: string;
   /** Offsets of the timeline, as far as they are known. */
@@ -42,6 +42,20 @@ export const gapsOf = (timelines: readonly Timeline[]): Beyond[] =>
         : `Redis could not go on where the log ended and sent all anew${before ? `: ${gapCause(timeline, before)}` : ''}`;
     return [{ what: 'gap', id: timelineId, fromMs, toMs, why }];
   });
+
+/** Where Redis was restarted with nothing lost: what it wrote until its new base was taken has no moments. */
+export const restartsOf = (timelines: readonly Timeline[]): Beyond[] =>
+  timelines.flatMap(({ timelineId, startedAt, parent }) =>
+    parent?.restartedAt === undefined
+      ? []
+      : [
+          {
+            ...({ what: 'restart', id: timelineId } as const),
+            ...{ fromMs: Date.parse(parent.restartedAt), toMs: Date.parse(startedAt) },
+            why: 'what it wrote until then is in the backup of that time as a whole',
+          },
+        ],
+  );
 
 /** Why a timeline could not go on where the one before it ended. */
 function gapCause(timeline: Timeline, before: Timeline): string {
@@ -81,6 +95,8 @@ export function beyondText(one: Beyond): string {
   if (what === 'backup') return `backup ${id}, taken ${formatTime(one.fromMs ?? 0)}, cannot be used: ${why}`;
   if (what === 'clock') return `the log (timeline ${id}) says that it is${periodOf(one).replace(',', '')}, and ${why}`;
   if (what === 'gap') return `the log has a gap${periodOf(one)}: ${why}`;
+  if (what === 'restart')
+    return `Redis was restarted at ${formatTime(one.fromMs ?? 0, 'seconds')} with nothing lost; the log goes on at ${formatTime(one.toMs ?? 0, 'seconds')}: ${why}`;
   if (what === 'timeline') return `timeline ${id} of the log${periodOf(one)}${stored}, cannot be read: ${why}`;
   const offsets = to === undefined ? `from offset ${from ?? 0} on` : `offsets ${from ?? 0} to ${to}`;
   const state = what === 'hole' ? 'are not in the repository' : 'cannot be read';

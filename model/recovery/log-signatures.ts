@@ -103,6 +103,7 @@ const SIGNATURES = {
   'aof-cut': { pattern: /Truncating the AOF|loaded anyway because aof-load-truncated/ },
   'in-sync': { pattern: /(\d+) of (\d+) replicas? (?:are|is) in sync/ },
   'asked-to-end': { pattern: /User requested shutdown|Received SIG(?:TERM|INT) scheduling shutdown/ },
+  'log-loaded': { pattern: /DB loaded from append only file/ },
   'orderly-end': { pattern: /now ready to exit, bye bye/ },
 } as const satisfies Record<string, Signature>;
 

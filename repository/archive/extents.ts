@@ -2,7 +2,7 @@ import type { ArchiveExtent, Stretch } from '../../model/archive/chain.ts';
 import { cutIn } from '../../model/archive/cut.ts';
 import type { SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
 import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
-import { type Beyond, clocksOf, gapsOf } from '../../model/backup/unusable.ts';
+import { type Beyond, clocksOf, gapsOf, restartsOf } from '../../model/backup/unusable.ts';
 import { messageOf } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
@@ -23,6 +23,8 @@ export interface Extents {
   damage: Beyond[];
   /** What no archiver could get: each full resynchronization leaves one. */
   gaps: Beyond[];
+  /** Restarts of Redis with nothing lost. */
+  restarts: Beyond[];
   /** Stretches whose times are ahead of the clock of the store. */
   clocks: Beyond[];
 }
@@ -54,7 +56,8 @@ export async function readExtents(place: ArchivePlace, signal?: AbortSignal): Pr
   });
   for (const problem of problems) damage.push(await lostTimeline(place, problem));
   const extents = found.filter((extent) => extent !== undefined);
-  return { extents, problems, damage: [...damage, ...lostEnds(extents)], gaps: gapsOf(timelines), clocks: clocksOf(extents) };
+  const told = { gaps: gapsOf(timelines), restarts: restartsOf(timelines), clocks: clocksOf(extents) };
+  return { extents, problems, damage: [...damage, ...lostEnds(extents)], ...told };
 }
 
 /** A timeline knows where the one before it ended: what that lacks at its end is known by it. */

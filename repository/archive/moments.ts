@@ -66,7 +66,7 @@ export interface DestructiveSearch {
  */
 export async function findDestructive(
   archive: ArchivePlace,
-  { extents, damage, gaps, clocks }: Omit<Extents, 'problems'>,
+  { extents, damage, gaps, restarts, clocks }: Omit<Extents, 'problems'>,
   range: { fromMs: number; toMs: number },
   signal?: AbortSignal,
 ): Promise<DestructiveSearch> {
@@ -74,7 +74,7 @@ export async function findDestructive(
   const search: DestructiveSearch = {
     found: [],
     searched: [],
-    unread: [...within([...damage, ...gaps], range), ...clocks],
+    unread: [...within([...damage, ...gaps, ...restarts], range), ...clocks],
     unknownCommands: [],
   };
   const touched = placesOf(extents).filter(

@@ -1,6 +1,6 @@
 import { cutIn } from '../../model/archive/cut.ts';
 import { isBoundary, STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
-import type { SegmentHeader } from '../../model/archive/timeline.ts';
+import { goesOnFrom, type SegmentHeader } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { archiveCorrupt } from './schema.ts';
@@ -78,8 +78,9 @@ async function beginOf(
 ): Promise<ArchivePosition> {
   const timeline = await readTimeline(place, timelineId);
   if (!timeline) throw noTimeline(place, timelineId);
-  const { first, startedAt, parent } = timeline;
-  const goesOn = parent && !parent.gap && !children.includes(parent.timelineId); // no parent of itself, by whatever way
+  const { first, startedAt } = timeline;
+  const parent = goesOnFrom(timeline);
+  const goesOn = parent && !children.includes(parent.timelineId); // no parent of itself, by whatever way
   const before = goesOn ? await findPosition(place, parent.timelineId, { signal, children }) : undefined;
   const endState = before?.end === first ? before.endState : STREAM_BEGIN;
   const atMs = Date.parse(startedAt);

@@ -77,9 +77,9 @@ const timelineSchema = z.strictObject({
   replid: z.string(),
   first: count,
   startedAt: time,
-  reason: z.enum(['first', 'continued', 'full-resync', 'hole']),
+  reason: z.enum(['first', 'continued', 'restarted', 'full-resync', 'hole']),
   server: z.strictObject({ runId: z.string(), version: z.string() }),
-  parent: z.strictObject({ timelineId, end: count, endedAt: time, gap: z.boolean() }).optional(),
+  parent: z.strictObject({ timelineId, end: count, endedAt: time, gap: z.boolean(), restartedAt: time.optional() }).optional(),
 }) satisfies z.ZodType<Timeline>;
 
 /** What the key of an object says of its header. */

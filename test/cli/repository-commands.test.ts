@@ -161,6 +161,25 @@ other (no class)     1            1        0
     assert.deepEqual([archives[0]?.damage[0]?.what, archives[0]?.gaps.length], ['hole', 1]);
   });
 
+  it('list and status call a restart by which nothing was lost no gap, and say from when to when it has no moments', async () => {
+    await site.publish(taken(2, 1000));
+    const archive = site.repository.archive({ instance: 'main', shard: '0' });
+    await storeStream(archive, [100]);
+    const parent = {
+      ...{ timelineId: TIMELINE_ID, end: 1100, endedAt: '2026-02-14T06:09:00.000Z', gap: false },
+      restartedAt: '2026-02-14T06:10:00.000Z',
+    };
+    const next = { replid: 'f'.repeat(40), first: 7, startedAt: '2026-02-14T06:11:00.000Z', reason: 'restarted' as const };
+    await archive.createTimeline(sampleTimeline({ ...next, parent }));
+    const text = 'Redis was restarted at 2026-02-14 06:10:00 UTC with nothing lost; the log goes on at 2026-02-14 06:11:00 UTC';
+    const { stdout } = await site.run('list main', { now });
+    assert.ok(stdout.includes(`\n  ${text}: what it wrote until then`), stdout);
+    const { code, stdout: status } = await site.run('status main --nagios', { now });
+    assert.deepEqual([code, status.includes(`; ${text}`), status.includes('gap')], [0, true, false], status);
+    const { archives } = await site.json<{ archives: { gaps: unknown[]; restarts: unknown[] }[] }>('list main', { now });
+    assert.deepEqual([archives[0]?.gaps.length, archives[0]?.restarts.length], [0, 1]);
+  });
+
   it('show takes no older backup for the newest one whose manifest is damaged without saying so', async () => {
     await site.publish(taken(8, 3), taken(2, 3));
     await writeFile(join(site.dir, 'main/0/snapshots/20260801T063000Z/manifest.json'), '{');

@@ -1,6 +1,6 @@
 import { createFollowActivities } from '../../../activities/archive/follow-stream.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
-import type { World } from '../../../activities/world.ts';
+import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { FollowResult, Rpo } from '../../../model/archive/archiving.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
@@ -35,26 +35,46 @@ export class Following {
     moduleCommands: [],
   };
 
-  constructor(redis: RedisServer) {
+  readonly #parts: Partial<ProtectedInstance>;
+  /** One worker, which remembers what the stays before have seen. */
+  #worker: ReturnType<typeof createFollowActivities> | undefined;
+
+  /** @param parts - of the instance, such as its platform */
+  constructor(redis: RedisServer, parts: Partial<ProtectedInstance> = {}) {
     this.redis = redis;
+    this.#parts = parts;
   }
 
   follow(): Promise<FollowResult> {
-    const { redis, settings, store, archive, drain } = this;
+    const progress = ({ note = '', doneBytes = 0, rpoSeconds = 0 }: Progress) => {
+      this.seconds = rpoSeconds;
+      this.notes.push(note);
+      this.came = doneBytes;
+      this.onNote(note);
+    };
+    const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
+    this.#worker ??= createFollowActivities(this.#world() as World, { lookEveryMs: this.lookEveryMs });
+    const { followStream } = this.#worker;
+    return runAsJob(job, () => followStream({ instance: 'main' }));
+  }
+
+  #world(): Partial<World> {
+    const { redis, settings } = this;
     const target = {
       name: 'main',
       connection: redis.connection,
       classes: [],
       archive: settings,
       backup: { compressionLevel: 1 },
+      ...this.#parts,
     };
-    const world: Partial<World> = {
+    return {
       softwareVersion: 'test',
       now: () => Date.now() + this.aheadMs,
       instance: async () => target as never,
-      repository: async () => new Repository(store),
-      archive: async () => archive,
-      draining: drain.signal,
+      repository: async () => new Repository(this.store),
+      archive: async () => this.archive,
+      draining: this.drain.signal,
       archiver: {
         detach: async () => false,
         attach: async () => undefined,
@@ -63,16 +83,6 @@ export class Following {
         },
       },
     };
-    const progress = ({ note = '', doneBytes = 0, rpoSeconds = 0 }: Progress) => {
-      this.seconds = rpoSeconds;
-      this.notes.push(note);
-      this.came = doneBytes;
-      this.onNote(note);
-    };
-    const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
-    return runAsJob(job, () =>
-      createFollowActivities(world as World, { lookEveryMs: this.lookEveryMs }).followStream({ instance: 'main' }),
-    );
   }
 
   /** The same, when it has begun to follow. */

@@ -125,6 +125,13 @@ describe('redis-backup check of the continuous log', function () {
     const first = sampleTimeline({ startedAt: new Date(now - 3_600_000).toISOString() });
     await archive.createTimeline(first);
     assert.equal((await found(here.site, 'gaps'))[0]?.level, 'ok');
+    const restartedAt = new Date(now - 2_400_000).toISOString();
+    const whole = { timelineId: first.timelineId, end: 1200, endedAt: restartedAt, gap: false, restartedAt };
+    const next = { timelineId: timelineIdOf(first.replid, 5000), first: 5000, reason: 'restarted', parent: whole } as const;
+    await archive.createTimeline(sampleTimeline({ ...next, startedAt: new Date(now - 2_300_000).toISOString() }));
+    const [restarted] = await found(here.site, 'gaps');
+    assert.equal(restarted?.level, 'ok');
+    assert.match(restarted?.message ?? '', /^the log has had none in the last day; Redis was restarted at .* with nothing lost/);
     const parent = { timelineId: first.timelineId, end: 1500, endedAt: new Date(now - 1_800_000).toISOString(), gap: true };
     const timelineId = timelineIdOf(first.replid, 9000);
     const startedAt = new Date(now - 60_000).toISOString();
