@@ -1,4 +1,4 @@
-import { createTidyActivities } from './archive/compact.ts';
+import { createCompactActivities } from './archive/compact.ts';
 import { createArchiverControl } from './archive/control.ts';
 import { createFollowActivities } from './archive/follow-stream.ts';
 import { createAofBackupActivities } from './backup/aof.ts';
@@ -6,6 +6,7 @@ import { createRetentionActivities } from './backup/retention.ts';
 import { createSnapshotActivities } from './backup/snapshot.ts';
 import { createExamineStoreActivities } from './check/examine-store.ts';
 import { createExamineActivities } from './check/examine-worker.ts';
+import type { Dependencies } from './dependencies.ts';
 import { createMergeActivities } from './merge/merge.ts';
 import { createPlacementActivities } from './placements.ts';
 import { createRecoveryActs } from './recovery/acts.ts';
@@ -27,39 +28,38 @@ import { createRestoreActivities } from './restore/replace.ts';
 import { createSurveyActivities } from './restore/survey-target.ts';
 import { createVerifyActivities } from './restore/verify.ts';
 import { createWatchActivities } from './watch/watch-instance.ts';
-import type { World } from './world.ts';
 
 /** Every step that a workflow can ask for. The same on all queues: what runs where is a matter of workflows/steps/run-step.ts. */
-export const createActivities = (world: World) => ({
-  ...createSnapshotActivities(world),
-  ...createRetentionActivities(world),
-  ...createPlacementActivities(world),
-  ...createSurveyActivities(world),
-  ...createPlanActivities(world),
-  ...createRehearsalActivities(world),
-  ...createRestoreActivities(world),
-  ...createVerifyActivities(world),
-  ...createPutBackActivities(world),
-  ...createLiveSurveyActivities(world),
-  ...createLiveActivities(world),
-  ...createLoadBackActivities(world),
-  ...createFollowActivities(world),
-  ...createTidyActivities(world),
-  ...createArchiverControl(world),
-  ...createMergeActivities(world),
-  ...createAofBackupActivities(world),
-  ...createRecoveryActs(world),
-  ...createBaselineActivities(world),
-  ...createDataActivities(world),
-  ...createStillServesActivities(world),
-  ...createHolderActivities(world),
-  ...createWarmupActivities(world),
-  ...createAuthenticationActivities(world),
-  ...createWatchActivities(world),
-  ...createLookActivities(world),
-  ...createAssessActivities(world),
-  ...createExamineActivities(world),
-  ...createExamineStoreActivities(world),
+export const createActivities = (deps: Dependencies) => ({
+  ...createSnapshotActivities(deps),
+  ...createRetentionActivities(deps),
+  ...createPlacementActivities(deps),
+  ...createSurveyActivities(deps),
+  ...createPlanActivities(deps),
+  ...createRehearsalActivities(deps),
+  ...createRestoreActivities(deps),
+  ...createVerifyActivities(deps),
+  ...createPutBackActivities(deps),
+  ...createLiveSurveyActivities(deps),
+  ...createLiveActivities(deps),
+  ...createLoadBackActivities(deps),
+  ...createFollowActivities(deps),
+  ...createCompactActivities(deps),
+  ...createArchiverControl(deps),
+  ...createMergeActivities(deps),
+  ...createAofBackupActivities(deps),
+  ...createRecoveryActs(deps),
+  ...createBaselineActivities(deps),
+  ...createDataActivities(deps),
+  ...createStillServesActivities(deps),
+  ...createHolderActivities(deps),
+  ...createWarmupActivities(deps),
+  ...createAuthenticationActivities(deps),
+  ...createWatchActivities(deps),
+  ...createLookActivities(deps),
+  ...createAssessActivities(deps),
+  ...createExamineActivities(deps),
+  ...createExamineStoreActivities(deps),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

@@ -1,10 +1,10 @@
 import { SegmentProof } from '../redis/log/segment-proof.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
-import type { CommandNames } from './restore/replay-log.ts';
+import type { LogCommands } from './restore/replay-log.ts';
 
 /** The archive of one shard, for whoever reads its bytes: each segment that is read is compared with what its header says. */
 export const openArchive = (
   repository: Pick<Repository, 'archive'>,
-  { name, shard, archive }: { name: string; shard: string; archive?: CommandNames | undefined },
+  { name, shard, archive }: { name: string; shard: string; archive?: LogCommands | undefined },
 ): Archive => repository.archive({ instance: name, shard }, (header) => new SegmentProof(header, archive?.renamedCommands));

@@ -1,10 +1,10 @@
-import { foreignRepository, foreignTo, type Owner, ownerOf, type Signs, takenOver } from '../model/backup/owner.ts';
+import { foreignRepository, foreignTo, type Owner, type OwnershipSigns, ownerOf, takenOver } from '../model/backup/owner.ts';
 import { ANY_HOST, type Target } from '../model/deployment.ts';
 import { ONLY_SHARD } from '../model/instance.ts';
 import type { RedisClient } from '../redis/client/client.ts';
 import type { Repository } from '../repository/repository.ts';
+import type { Dependencies, ProtectedInstance } from './dependencies.ts';
 import { stranger, strangerAnswering } from './stranger.ts';
-import type { ProtectedInstance, World } from './world.ts';
 
 /** So many of the newest backups say what their Redis was. */
 const LOOK_BACK = 20;
@@ -18,79 +18,79 @@ type Storing = Pick<ProtectedInstance, 'name' | 'control' | 'target'>;
  * @throws RecoveryError `REPOSITORY_FOREIGN`; `TARGET_IDENTITY` if another Redis answers in its place
  */
 export async function claimRepository(
-  world: World,
+  deps: Dependencies,
   instance: Storing,
   client: RedisClient,
-  sinceMs: number = world.now(),
+  sinceMs: number = deps.now(),
 ): Promise<void> {
   const { target } = instance;
   if (!target) return;
-  await refuseStrangeHistory(world, instance, client);
+  await refuseStrangeHistory(deps, instance, client);
   const at = new Date(sinceMs).toISOString();
-  const ownership = (await world.repository()).ownership(target.instance);
-  await requireOurs(world, target, client, await ownership.claim(ownerOf(target, at)));
+  const ownership = (await deps.repository()).ownership(target.instance);
+  await requireOurs(deps, target, client, await ownership.claim(ownerOf(target, at)));
 }
 
 /** The same before anything is begun. Where nobody has claimed them, nothing is claimed. @throws RecoveryError as `claimRepository` */
-export async function refuseAnothersRepository(world: World, instance: Storing, client: RedisClient): Promise<void> {
-  await refuseStrangeHistory(world, instance, client);
+export async function refuseAnothersRepository(deps: Dependencies, instance: Storing, client: RedisClient): Promise<void> {
+  await refuseStrangeHistory(deps, instance, client);
   const { target } = instance;
-  const owner = target && (await (await world.repository()).ownership(target.instance).read());
-  if (owner) await requireOurs(world, target, client, owner);
+  const owner = target && (await (await deps.repository()).ownership(target.instance).read());
+  if (owner) await requireOurs(deps, target, client, owner);
 }
 
 /** One that goes on with our history, as a replica does that was promoted, is no stranger, whatever its redis.conf is. */
-async function refuseStrangeHistory(world: World, instance: Storing, client: RedisClient): Promise<void> {
+async function refuseStrangeHistory(deps: Dependencies, instance: Storing, client: RedisClient): Promise<void> {
   const why = await strangerAnswering(instance, client);
-  if (why !== undefined && !(await goesOnWithOurs(world, instance.name, client))) throw stranger(instance.name, why);
+  if (why !== undefined && !(await goesOnWithOurs(deps, instance.name, client))) throw stranger(instance.name, why);
 }
 
-async function goesOnWithOurs(world: World, name: string, client: RedisClient): Promise<boolean> {
+async function goesOnWithOurs(deps: Dependencies, name: string, client: RedisClient): Promise<boolean> {
   const info = await client.info('replication');
   const replids = [info.get('master_replid'), info.get('master_replid2')];
-  const timeline = await (await world.archive(name, ONLY_SHARD)).newestTimeline();
-  const backups = (await (await world.repository()).snapshots({ instance: name, shard: ONLY_SHARD }).list()).slice(-LOOK_BACK);
+  const timeline = await (await deps.archive(name, ONLY_SHARD)).newestTimeline();
+  const backups = (await (await deps.repository()).snapshots({ instance: name, shard: ONLY_SHARD }).list()).slice(-LOOK_BACK);
   return [timeline?.replid, ...backups.map(({ replication }) => replication.replid)].some((id) => id && replids.includes(id));
 }
 
-async function requireOurs(world: World, target: Target, client: RedisClient, owner: Owner): Promise<void> {
-  if (foreignTo(owner, target).length === 0) return sharpen(world, owner, target);
-  const repository = await world.repository();
-  const at = new Date(world.now()).toISOString();
+async function requireOurs(deps: Dependencies, target: Target, client: RedisClient, owner: Owner): Promise<void> {
+  if (foreignTo(owner, target).length === 0) return sharpen(deps, owner, target);
+  const repository = await deps.repository();
+  const at = new Date(deps.now()).toISOString();
   if (!(await isKnown(repository, owner, await signsOf(client)))) throw foreignRepository(owner, target, 'nothing is stored');
   const taken = takenOver(owner, target, at, 'the same Redis, by its run id or replication id');
   await repository.ownership(target.instance).replace(taken);
 }
 
 /** A command, which may be run anywhere, has claimed them; the machine is known here. */
-async function sharpen(world: World, owner: Owner, { host }: Target): Promise<void> {
+async function sharpen(deps: Dependencies, owner: Owner, { host }: Target): Promise<void> {
   if (owner.host === ANY_HOST && host !== undefined && host !== ANY_HOST)
-    await (await world.repository()).ownership(owner.instance).replace({ ...owner, host });
+    await (await deps.repository()).ownership(owner.instance).replace({ ...owner, host });
 }
 
 /** @throws RecoveryError `REPOSITORY_FOREIGN` @param what - what is refused */
 export async function requireOwnRepository(
-  world: World,
+  deps: Dependencies,
   { target }: Pick<ProtectedInstance, 'target'>,
   what: string,
 ): Promise<void> {
-  if (target) await (await world.repository()).ownership(target.instance).requireOwn(target, what);
+  if (target) await (await deps.repository()).ownership(target.instance).requireOwn(target, what);
 }
 
 /** Whose they are, if they are somebody else's. */
-export async function foreignOwner(world: World, target: Target | undefined): Promise<Owner | undefined> {
-  return target && (await world.repository()).ownership(target.instance).foreignTo(target);
+export async function foreignOwner(deps: Dependencies, target: Target | undefined): Promise<Owner | undefined> {
+  return target && (await deps.repository()).ownership(target.instance).foreignTo(target);
 }
 
 /** Of what this owner has stored: who was taken over by a command stays so. */
-async function isKnown(repository: Repository, { instance, since }: Owner, { runId, replid }: Signs): Promise<boolean> {
+async function isKnown(repository: Repository, { instance, since }: Owner, { runId, replid }: OwnershipSigns): Promise<boolean> {
   const newest = (await repository.snapshots({ instance, shard: ONLY_SHARD }).list())
     .slice(-LOOK_BACK)
     .filter(({ times }) => times.takenAt >= since);
   return newest.some(({ server, replication }) => server.runId === runId || (replid !== '' && replication.replid === replid));
 }
 
-async function signsOf(client: RedisClient): Promise<Signs> {
+async function signsOf(client: RedisClient): Promise<OwnershipSigns> {
   const info = await client.info('server', 'replication');
   return { runId: info.get('run_id') ?? '', replid: info.get('master_replid') ?? '' };
 }

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../model/errors.ts';
 import type { Files } from '../platforms/platform.ts';
-import type { ControlPart, FilesPart, ProtectedInstance } from './world.ts';
+import type { ControlPart, FilesPart, ProtectedInstance } from './dependencies.ts';
 
 type Managed = Pick<ProtectedInstance, 'name' | 'control' | 'files'>;
 

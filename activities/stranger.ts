@@ -1,7 +1,7 @@
 import { RecoveryError } from '../model/errors.ts';
 import type { RedisClient } from '../redis/client/client.ts';
-import { identify } from './restore/target-identity.ts';
-import type { ProtectedInstance } from './world.ts';
+import type { ProtectedInstance } from './dependencies.ts';
+import { identifyTarget } from './restore/target-identity.ts';
 
 type Managed = Pick<ProtectedInstance, 'name' | 'control'>;
 
@@ -12,7 +12,7 @@ type Managed = Pick<ProtectedInstance, 'name' | 'control'>;
 export async function strangerAnswering(target: Managed, client: RedisClient): Promise<string | undefined> {
   if (!target.control?.isAtHand) return undefined;
   // A process or a redis.conf that may not be read tells nothing.
-  const found = await identify(target.control, await client.info('server'), client).catch(() => undefined);
+  const found = await identifyTarget(target.control, await client.info('server'), client).catch(() => undefined);
   return found?.same === 'no' && found.isSure ? found.why : undefined;
 }
 

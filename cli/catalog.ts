@@ -1,6 +1,6 @@
 import type { ArchiveExtent } from '../model/archive/chain.ts';
 import type { AofManifest } from '../model/backup/aof-manifest.ts';
-import { inOrder, takenAtMs } from '../model/backup/backup-time.ts';
+import { backupsInOrder, takenAtMs } from '../model/backup/backup-time.ts';
 import { latestBackup, noBackup } from '../model/backup/latest.ts';
 import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/backup/unusable.ts';
@@ -77,8 +77,8 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
   for (const shard of shards) {
     const { manifests, problems } = await repository.snapshots({ instance, shard }).listWithProblems();
     const logs = await repository.aof({ instance, shard }).listWithProblems();
-    catalog.backups.push(...inOrder(manifests, nowMs));
-    catalog.logs.push(...inOrder(logs.manifests, nowMs));
+    catalog.backups.push(...backupsInOrder(manifests, nowMs));
+    catalog.logs.push(...backupsInOrder(logs.manifests, nowMs));
     catalog.problems.push(
       ...[...problems, ...logs.problems].map(({ backupId, error }) => ({ shard, backupId, message: error.message })),
     );

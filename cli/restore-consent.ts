@@ -4,7 +4,7 @@ import { exactSource, restoreCommand } from '../model/restore/plan/commands.ts';
 import type { PlannedLoss, RestorePlan } from '../model/restore/plan/plan.ts';
 import { renderPlan } from '../model/restore/plan/text.ts';
 import { type CommandContext, type Given, optionOf } from './command.ts';
-import type { RestoreConduct } from './restore-conduct.ts';
+import type { RestoreRunner } from './restore-runner.ts';
 
 interface Planned {
   plan: RestorePlan;
@@ -57,8 +57,8 @@ function howToGoOn(refusals: RestorePlan['refusals'], loss: PlannedLoss | undefi
 }
 
 /** @throws RecoveryError `PLAN_CHANGED` */
-export async function expectedPlan(conduct: RestoreConduct, input: RestoreInput, expected: string | undefined): Promise<Planned> {
-  const planned = await conduct.plan(input);
+export async function expectedPlan(runner: RestoreRunner, input: RestoreInput, expected: string | undefined): Promise<Planned> {
+  const planned = await runner.plan(input);
   if (expected === undefined || expected === planned.digest) return planned;
   throw new RecoveryError('PLAN_CHANGED', `plan ${expected} was expected, but the plan is ${planned.digest} now`, {
     next: 'Look at it with --plan, and approve that one.',

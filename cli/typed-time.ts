@@ -55,7 +55,7 @@ export function parseTypedTime(text: string, nowMs: number, zone: string = termi
  * workflows take. What was not typed in UTC is repeated in both.
  * @throws RecoveryError `INPUT_INVALID`
  */
-export function momentOf(
+export function typedMoment(
   text: string,
   option: string,
   { output, now }: Pick<CommandContext, 'output' | 'now'>,

@@ -84,7 +84,7 @@ export interface InstanceConfig {
   /** Absent: no continuous log. */
   archive?: ArchiveConfig;
   retention: RetentionPolicy;
-  policy: WantedPolicy;
+  policy: ConfiguredPolicy;
   dataClasses: readonly DataClass[];
   applications: readonly ApplicationConfig[];
   recovery: RecoverySettings;
@@ -129,7 +129,7 @@ export interface ArchiveConfig {
 }
 
 /** CONFIG values that the server must have, as CONFIG GET answers them. */
-export interface WantedPolicy {
+export interface ConfiguredPolicy {
   save: string;
   appendonly: string;
   appendfsync: string;

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
 import { NEVER_RENAMED, SENT_COMMANDS } from '../model/sent-commands.ts';
 import type { Find, Problem } from './problems.ts';
-import { checkRecovery } from './recovery-checks.ts';
+import { crossCheckRecovery } from './recovery-checks.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
@@ -21,7 +21,7 @@ export function crossChecks(raw: RawConfig): Problem[] {
       find(['instances', name, 'archive'], 'needs a store with conditional writes, and repository.conditionalPut is none');
     }
     const classes = instance.dataClasses ?? raw.dataClasses ?? DEFAULT_DATA_CLASSES;
-    checkRecovery(instance.recovery, classes, ['instances', name, 'recovery'], find);
+    crossCheckRecovery(instance.recovery, classes, ['instances', name, 'recovery'], find);
   }
   return problems;
 }

@@ -3,7 +3,7 @@ import type { Find } from './problems.ts';
 import type { RawConfig } from './schema.ts';
 
 /** What no single field of `recovery` can say. */
-export function checkRecovery(
+export function crossCheckRecovery(
   { restoreClasses = [], sessionClass, authentication }: RawConfig['instances'][string]['recovery'],
   classes: readonly { name: string }[],
   path: readonly PropertyKey[],

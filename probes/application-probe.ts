@@ -40,13 +40,13 @@ export interface CommandProbe {
 }
 
 /** `cannot be told`: the probe itself does not work here, which says nothing of the application. */
-export type Verdict = 'connected' | 'missing' | 'cannot be told';
+export type ConnectivityVerdict = 'connected' | 'missing' | 'cannot be told';
 
 export interface ApplicationVerdict {
   name: string;
   kind: ProbeKind;
   required: boolean;
-  verdict: Verdict;
+  verdict: ConnectivityVerdict;
   /** One sentence for people. */
   detail: string;
   /** Members that were not seen, each with the reason where there is one. */

@@ -11,9 +11,9 @@ export type {
   ApplicationVerdict,
   ClientsProbe,
   CommandProbe,
+  ConnectivityVerdict,
   HttpProbe,
   ProbeKind,
-  Verdict,
 } from './application-probe.ts';
 
 export interface ConnectivityDeps {

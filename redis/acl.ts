@@ -70,7 +70,7 @@ export const OPERATIONS: readonly { name: string; rules: readonly string[] }[] =
  * Rules in an order that Redis accepts, each once: after `~*` it refuses any other pattern, which would add nothing.
  * @param hasAllKeys - the user has `~*` already
  */
-export function inOrder(rules: readonly string[], hasAllKeys = false): string[] {
+export function rulesInOrder(rules: readonly string[], hasAllKeys = false): string[] {
   const each = [...new Set(rules)];
   const patterns = each.filter((rule) => rule.startsWith('~'));
   const wanted = patterns.includes('~*') ? ['~*'] : patterns;

@@ -63,7 +63,7 @@ export async function becomePrimary(client: RedisClient): Promise<RoleFacts> {
 }
 
 /** Lets a Redis follow another one, whose data it takes in place of its own. Idempotent. Needs `+replicaof +info`. */
-export async function follow(client: RedisClient, { host, port }: { host: string; port: number }): Promise<void> {
+export async function followReplica(client: RedisClient, { host, port }: { host: string; port: number }): Promise<void> {
   await client.command('REPLICAOF', host, String(port));
   const { role, primary } = await readRole(client);
   if (role === 'slave' && primary?.host === host && primary.port === port) return;

@@ -1,11 +1,11 @@
 import { Context } from '@temporalio/activity';
 import { type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
-import type { World } from '../activities/world.ts';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /** How activities tell `archive/<instance>` to let go of its Redis, to come back, and what would be lost. */
-export const archiver: World['archiver'] = {
+export const archiver: Dependencies['archiver'] = {
   detach: (instance, by) => tell('detach', instance, by),
   attach: async (instance, by) => void (await tell('attach', instance, by)),
   tellRpo: async (instance, rpo) => void (await ask(instance, (handle) => handle.signal('rpo', rpo))),

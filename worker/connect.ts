@@ -7,7 +7,7 @@ import { RecoveryError } from '../model/errors.ts';
 import { tell } from './log.ts';
 import { requireNoOther } from './pollers.ts';
 import { ensureSearchAttributes } from './search-attributes.ts';
-import { isDenied, withoutNamespace } from './temporal-errors.ts';
+import { isPermissionDenied, withoutNamespace } from './temporal-errors.ts';
 import { CONNECT_TIMEOUT_MS, connectionOptions, DEFAULT_ADDRESS } from './temporal-options.ts';
 
 const TRY_AGAIN_MS = 2_000;
@@ -52,7 +52,7 @@ async function connect(config: Config, prepares: boolean): Promise<Connected | R
   } catch (error) {
     if (error instanceof RecoveryError || error instanceof TypeError) throw error;
     const known = withoutNamespace(error, options.address ?? DEFAULT_ADDRESS, namespace);
-    if (isDenied(error)) throw known;
+    if (isPermissionDenied(error)) throw known;
     return known;
   }
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
 import { filesAtHand, requireControl } from '../activities/parts.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
-import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import { type Blocked, entriesToUndo, putBackText } from '../model/lock.ts';
@@ -14,13 +14,13 @@ import { type UndoEntry, type UndoSteps, undo } from '../workflows/lock/undo-pro
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
 import type { PlanRunner } from '../workflows/procedures/step-runner.ts';
 import type { StepInput, StepName, StepResult } from '../workflows/steps/step-table.ts';
+import { createDependencies } from './dependencies.ts';
 import { lockHolderWithin } from './lock-holder.ts';
-import { createWorld } from './world.ts';
 
 const ASK_TEMPORAL_MS = 2_000;
 
 /** Nobody else works on the instance, and the archiver is as dead as Temporal is. */
-const WITHOUT_TEMPORAL: Parameters<typeof createWorld>[1] = {
+const WITHOUT_TEMPORAL: Parameters<typeof createDependencies>[1] = {
   requireLock: async () => undefined,
   archiver: { detach: async () => false, attach: async () => undefined, tellRpo: async () => undefined },
   operations: { lockHolder: async () => undefined, doing: async () => undefined, recoveries: async () => [] },
@@ -41,8 +41,8 @@ export interface DirectOptions {
  * @throws RecoveryError of the step that failed, or `CANCELLED`, after everything was put back
  */
 export async function restoreDirectly(config: Config, input: RestoreInput, options: DirectOptions): Promise<RestoreResult> {
-  const world = await createWorld(config, WITHOUT_TEMPORAL);
-  const activities = createActivities(world);
+  const deps = await createDependencies(config, WITHOUT_TEMPORAL);
+  const activities = createActivities(deps);
   const operationId = `direct-${randomUUID()}`;
   const undoList: UndoEntry[] = [];
   const run = <K extends StepName>(step: K, args: StepInput<K>, signal: AbortSignal): Promise<StepResult<K>> =>
@@ -62,7 +62,7 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       return run(step, args, options.signal);
     },
   };
-  const { layout } = await filesAtHand(await world.instance(input.instance), world.host);
+  const { layout } = await filesAtHand(await deps.instance(input.instance), deps.host);
   await refuseBesideDirect(layout);
   const carryOut = async (): Promise<RestoreResult> => {
     let succeeded = false;
@@ -84,20 +84,20 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
     }
   };
   if (input.planOnly) return carryOut();
-  await putBackBefore(world, config, input.instance, options.onProgress);
+  await putBackBefore(deps, config, input.instance, options.onProgress);
   return asDirectOwner(layout, operationId, carryOut);
 }
 
 /** What an operation that did not end has moved away is the data of this Redis: without it there is nothing to plan from. */
 async function putBackBefore(
-  world: World,
+  deps: Dependencies,
   config: Config,
   instance: string,
   onProgress: DirectOptions['onProgress'],
 ): Promise<void> {
   await refuseBesideTemporal(config, instance);
-  const target = await world.instance(instance);
-  const { layout } = await filesAtHand(target, world.host);
+  const target = await deps.instance(instance);
+  const { layout } = await filesAtHand(target, deps.host);
   const unfinished = unfinishedOf(await leftBehind(layout));
   if (unfinished.length === 0) return;
   if ((await requireControl(target).open().status()).running) throw runsWithoutData(instance, unfinished);

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
 import { sweepRehearsals } from '../activities/restore/rehearsal/home.ts';
-import type { World } from '../activities/world.ts';
 import { named } from '../model/deployment.ts';
 import { messageOf } from '../model/errors.ts';
 import { WORKFLOW_IDS } from '../model/operations.ts';
@@ -11,8 +11,8 @@ import type { Control, Files } from '../platforms/platform.ts';
 import { tell } from './log.ts';
 
 /** @throws RecoveryError `LOCKED` while a `restore --direct` is at work in the data directory, where that is on this machine */
-export async function refuseBesideOthers(world: World, instance: string): Promise<void> {
-  const own = await ownRedis(world, instance).catch(() => undefined); // the step itself says what is wrong with it
+export async function refuseBesideOthers(deps: Dependencies, instance: string): Promise<void> {
+  const own = await ownRedis(deps, instance).catch(() => undefined); // the step itself says what is wrong with it
   if (own) await refuseBesideDirect(own.files.layout);
 }
 
@@ -20,10 +20,10 @@ export async function refuseBesideOthers(world: World, instance: string): Promis
  * Puts back what operations have moved away that did not end and that no lock in Temporal owns, before anything can start a Redis
  * without it. Redis itself is started by whoever starts it. What is in the way is said, and keeps no worker from its work.
  */
-export async function putBackAtStart(world: World, client: Client, deployment: string | undefined): Promise<void> {
-  for (const instance of world.instances()) {
+export async function putBackAtStart(deps: Dependencies, client: Client, deployment: string | undefined): Promise<void> {
+  for (const instance of deps.instances()) {
     try {
-      const own = await ownRedis(world, instance);
+      const own = await ownRedis(deps, instance);
       if (own) await putBackOne(instance, own, () => isLocked(client, named(deployment, WORKFLOW_IDS.lock(instance))));
     } catch (error) {
       tell('WARN', `what an operation of ${instance} has left could not be looked at: ${messageOf(error)}`);
@@ -32,8 +32,8 @@ export async function putBackAtStart(world: World, client: Client, deployment: s
 }
 
 /** Rehearsals whose process is gone: nobody may ever begin another one that would find them. */
-export async function sweepAtStart(world: World): Promise<void> {
-  await sweepRehearsals(world).catch((error: unknown) =>
+export async function sweepAtStart(deps: Dependencies): Promise<void> {
+  await sweepRehearsals(deps).catch((error: unknown) =>
     tell('WARN', `what rehearsals have left could not be removed: ${messageOf(error)}`),
   );
 }
@@ -70,8 +70,8 @@ interface OwnRedis {
 }
 
 /** One that this very worker can ask, and whose files it reaches. */
-async function ownRedis(world: World, instance: string): Promise<OwnRedis | undefined> {
-  const { control, files } = await world.instance(instance);
+async function ownRedis(deps: Dependencies, instance: string): Promise<OwnRedis | undefined> {
+  const { control, files } = await deps.instance(instance);
   if (!control?.isAtHand || !files?.isAtHand) return undefined;
   const opened = control.open();
   return { control: opened, files: files.open(await opened.dataLayout()) };

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
+import type { Dependencies } from '../activities/dependencies.ts';
 import type { Progress } from '../activities/job-context.ts';
-import type { World } from '../activities/world.ts';
 import { isFuture, provenAtMs } from '../model/backup/backup-time.ts';
 import { isEmpty, latestBackup } from '../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
@@ -94,10 +94,10 @@ export interface MetricsServer {
  */
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
-  world: World,
+  deps: Dependencies,
   instances: readonly string[],
 ): Promise<MetricsServer> {
-  const ages = onceAMinute(() => readAges(world, instances), world.now);
+  const ages = onceAMinute(() => readAges(deps, instances), deps.now);
   const server: Server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end();
@@ -119,14 +119,14 @@ export async function serveMetrics(
   return { port: typeof address === 'object' ? (address?.port ?? port) : port, close: () => server.close() };
 }
 
-async function readAges(world: World, instances: readonly string[]): Promise<void> {
+async function readAges(deps: Dependencies, instances: readonly string[]): Promise<void> {
   for (const instance of instances) {
     try {
-      const all = await (await world.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
+      const all = await (await deps.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
       const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
-      const newest = latestBackup(taken, world.now());
-      if (newest && !isEmpty(newest) && !isFuture(newest, world.now()))
-        age.set({ instance }, (world.now() - provenAtMs(newest)) / 1000);
+      const newest = latestBackup(taken, deps.now());
+      if (newest && !isEmpty(newest) && !isFuture(newest, deps.now()))
+        age.set({ instance }, (deps.now() - provenAtMs(newest)) / 1000);
       else age.remove({ instance });
     } catch {
       age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence

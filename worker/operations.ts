@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { World } from '../activities/world.ts';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { formatDuration } from '../model/format.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
@@ -13,7 +13,7 @@ const MOST = 100;
 const NO_RECOVERY = ['planned', 'joined'];
 
 /** What goes on with an instance, as Temporal knows it. */
-export const operations: World['operations'] = {
+export const operations: Dependencies['operations'] = {
   async lockHolder(instance) {
     const lock = Context.current().client.workflow.getHandle(inOwnDeployment(WORKFLOW_IDS.lock(instance)));
     try {

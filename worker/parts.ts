@@ -1,4 +1,4 @@
-import type { FilesPart, ProtectedInstance } from '../activities/world.ts';
+import type { FilesPart, ProtectedInstance } from '../activities/dependencies.ts';
 import type { Config, PlatformConfig, ProcessConfig } from '../config/config.ts';
 import { hostQueue } from '../model/operations.ts';
 import type { Control } from '../platforms/platform.ts';

@@ -49,7 +49,7 @@ function hasEnded({ machine, pid }: WorkerIdentity): boolean {
 }
 
 /** How a worker means the same instance; undefined when it does not say. */
-export function viewOf(worker: WorkerIdentity, target: Target): { same: boolean; words: string; host?: string } | undefined {
+export function pollerView(worker: WorkerIdentity, target: Target): { same: boolean; words: string; host?: string } | undefined {
   const view = worker.instances.find(({ instance }) => instance === target.instance);
   if (!view) return undefined;
   const sameHost = target.host === ANY_HOST || view.host === target.host;
@@ -102,7 +102,7 @@ export function configDifferences(config: Config, { shared, instances, cut }: Wo
 export function quarrelWith(config: Config, worker: WorkerIdentity): { mine: string; theirs: string } | undefined {
   for (const name of instanceNames(config)) {
     const target = targetOf(config, name, 'worker');
-    const view = target && viewOf(worker, target);
+    const view = target && pollerView(worker, target);
     if (target && view && !view.same) return { mine: formatTarget(target), theirs: view.words };
   }
   return undefined;

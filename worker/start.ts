@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
 import { type ActivityInterceptorsFactory, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Dependencies } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
 import { createTargetActivities } from '../activities/target.ts';
-import type { World } from '../activities/world.ts';
 import type { Config } from '../config/config.ts';
 import { targetOf } from '../config/target.ts';
 import { named } from '../model/deployment.ts';
@@ -11,6 +11,7 @@ import { hostQueue, QUEUES } from '../model/operations.ts';
 import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
 import { connectPatiently } from './connect.ts';
+import { createDependencies } from './dependencies.ts';
 import { requireLock } from './fence.ts';
 import { identityOf } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
@@ -23,10 +24,9 @@ import type { OpenParts } from './parts.ts';
 import { recallQuestions } from './recall-questions.ts';
 import { keepSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
-import { TargetFence } from './target-fence.ts';
+import { TargetGuard } from './target-guard.ts';
 import { endedByTemporal } from './temporal-errors.ts';
 import { workflowBundle } from './workflow-bundle.ts';
-import { createWorld } from './world.ts';
 
 /** The workers of one process, ready to run. */
 export interface RunningWorkers {
@@ -60,27 +60,27 @@ export async function startWorkers(
   const { connection, namespace } = await connectPatiently(config, interrupt, queue === undefined);
   const own = (instance: string) => targetOf(config, instance, 'worker');
   const drain = new AbortController();
-  const world: World = await createWorld(
+  const deps: Dependencies = await createDependencies(
     config,
     {
       async requireLock(instance) {
         await requireLock(instance);
-        await refuseBesideOthers(world, instance);
+        await refuseBesideOthers(deps, instance);
       },
       ...{ archiver, operations, draining: drain.signal },
     },
     parts,
   );
   const client = new Client({ connection, namespace });
-  const host = queue === undefined ? await openHost(config, world, client) : undefined;
+  const host = queue === undefined ? await openHost(config, deps, client) : undefined;
   const common: CommonOptions = {
     ...COMMON_OPTIONS,
     connection,
     namespace,
     identity: identityOf(config),
-    activities: { ...createActivities(world), ...createTargetActivities(own) },
+    activities: { ...createActivities(deps), ...createTargetActivities(own) },
     interceptors: {
-      activity: [(context) => ({ inbound: new JobInterceptor(context) }), () => ({ inbound: new TargetFence(own) }), ...around],
+      activity: [(context) => ({ inbound: new JobInterceptor(context) }), () => ({ inbound: new TargetGuard(own) }), ...around],
     },
   };
   let attributes: ReturnType<typeof keepSearchAttributes> | undefined;
@@ -114,12 +114,12 @@ export async function startWorkers(
 }
 
 /** What a worker of a machine does besides its steps. */
-async function openHost(config: Config, world: World, client: Client) {
+async function openHost(config: Config, deps: Dependencies, client: Client) {
   const { metrics, webhook } = config.worker;
-  await putBackAtStart(world, client, config.deployment);
-  await sweepAtStart(world);
+  await putBackAtStart(deps, client, config.deployment);
+  await sweepAtStart(deps);
   return {
-    metrics: metrics && (await serveMetrics(metrics, world, Object.keys(config.instances))),
+    metrics: metrics && (await serveMetrics(metrics, deps, Object.keys(config.instances))),
     webhook: webhook && (await openWebhook(config, client)),
   };
 }

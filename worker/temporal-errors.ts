@@ -84,7 +84,7 @@ export const withoutNamespace = (error: unknown, address: string, namespace: str
   grpcErrorOf(error)?.code === GRPC.NOT_FOUND ? noNamespace(address, namespace) : unreachable(address, error);
 
 /** Whether Temporal refuses this client, which waiting does not mend. */
-export const isDenied = (error: unknown): boolean => DENIED.has(grpcErrorOf(error)?.code ?? 0);
+export const isPermissionDenied = (error: unknown): boolean => DENIED.has(grpcErrorOf(error)?.code ?? 0);
 
 const noNamespace = (address: string, namespace: string) =>
   new RecoveryError('TEMPORAL_UNREACHABLE', `Temporal at ${address} has no namespace "${namespace}"`, {

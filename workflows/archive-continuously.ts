@@ -106,7 +106,7 @@ class Archiver {
     this.#enter('follow', 'Every write is stored within seconds. What happens now is in the heartbeat of `followStream`.');
     delete this.#status.trouble; // it is tried: whatever it was comes back, or has been mended
     this.#stay = new CancellationScope();
-    this.#tidyOnceAnHour();
+    this.#compactOnceAnHour();
     let pause: typeof TROUBLE_PAUSE | typeof REPLACED_PAUSE = TROUBLE_PAUSE;
     try {
       this.#status.last = await this.#stay.run(() =>
@@ -126,7 +126,7 @@ class Archiver {
   }
 
   /** Beside the stay. The log is kept whether that works or not. */
-  #tidyOnceAnHour(): void {
+  #compactOnceAnHour(): void {
     if (Date.now() - this.#tidiedAtMs < HOUR_MS) return;
     this.#tidiedAtMs = Date.now();
     const { instance } = this.#status;

@@ -3,11 +3,11 @@ import type { WatchInput } from '../model/watch/memory.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import {
   alarmUpdate,
-  approveUpdate,
+  approveWatchUpdate,
   checkAlarm,
   checkDecision,
   declineUpdate,
-  EXAMPLES,
+  WATCH_MESSAGE_EXAMPLES,
   watchStatusQuery,
 } from './watch/messages.ts';
 import { Watcher } from './watch/watcher.ts';
@@ -34,16 +34,16 @@ export async function watchRedis(input: WatchInput): Promise<void> {
     },
     {
       validator: checkAlarm,
-      description: `Somebody says that it fails. JSON: ${EXAMPLES.alarm}`,
+      description: `Somebody says that it fails. JSON: ${WATCH_MESSAGE_EXAMPLES.alarm}`,
     },
   );
-  setHandler(approveUpdate, (decision) => watcher.approve(decision), {
+  setHandler(approveWatchUpdate, (decision) => watcher.approve(decision), {
     validator: (decision) => checkDecision('approve', decision, watcher.status.question),
-    description: `Starts the recovery that is asked for. JSON: ${EXAMPLES.decision}`,
+    description: `Starts the recovery that is asked for. JSON: ${WATCH_MESSAGE_EXAMPLES.decision}`,
   });
   setHandler(declineUpdate, (decision) => watcher.decline(decision), {
     validator: (decision) => checkDecision('decline', decision, watcher.status.question),
-    description: `Leaves it, until it has served again. JSON: ${EXAMPLES.decision}`,
+    description: `Leaves it, until it has served again. JSON: ${WATCH_MESSAGE_EXAMPLES.decision}`,
   });
   while (!isOld()) await watcher.stay();
   await condition(allHandlersFinished);

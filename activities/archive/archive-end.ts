@@ -4,7 +4,7 @@ import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
-import type { World } from '../world.ts';
+import type { Dependencies } from '../dependencies.ts';
 
 /** Where the archive ends: a stored segment, or the snapshot that a first timeline can begin at. */
 export interface ArchiveEnd {
@@ -22,7 +22,7 @@ export interface ArchiveEnd {
 }
 
 export async function endOf(
-  world: World,
+  deps: Dependencies,
   instance: string,
   archive: Archive,
   { shard, client }: { shard: string; client: RedisClient },
@@ -31,13 +31,13 @@ export async function endOf(
   if (timeline) {
     const { end, endState, lastAtMs, beyond } = await archive.position(timeline.timelineId);
     // A clock that was ahead would stay in the log for twice as long as it was: the next timeline begins with ours.
-    const nowMs = world.now();
+    const nowMs = deps.now();
     const isAhead = lastAtMs > nowMs + CLOCK_DOUBT_MS && end > timeline.first;
     const at = { replid: timeline.replid, offset: end, state: endState, lastAtMs: isAhead ? nowMs : lastAtMs };
     return { ...at, timeline, blocked: beyond.length > 0 || isAhead };
   }
   const replid = (await client.info('replication')).get('master_replid') ?? '';
-  const base = newestBase(await (await world.repository()).snapshots({ instance, shard }).list(), replid);
+  const base = newestBase(await (await deps.repository()).snapshots({ instance, shard }).list(), replid);
   if (!base) return undefined;
   return { replid, offset: base.replication.offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
 }

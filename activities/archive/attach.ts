@@ -11,9 +11,9 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { timelineIdOf } from '../../repository/layout.ts';
 import { storeRdb } from '../backup/store-rdb.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { type ArchiveEnd, endOf } from './archive-end.ts';
 import { LATE_MS, type Late } from './lateness.ts';
 import { restartWithoutLoss } from './restart.ts';
@@ -46,17 +46,17 @@ const DIAL_MS = 10_000;
  * @param line - how the last stay ended
  */
 export async function attach(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   archive: Archive,
   { shard, hole, line }: { shard: string; hole?: string | undefined; line?: LineEnd | undefined },
 ): Promise<Attached> {
   const { progress } = currentJob();
-  const signal = AbortSignal.any([currentJob().signal, world.draining]);
+  const signal = AbortSignal.any([currentJob().signal, deps.draining]);
   using client = await openRedis(target.connection, { commandTimeoutMs: DIAL_MS });
-  await (await world.repository()).requireFence(world.now());
-  await claimRepository(world, target, client);
-  const end = await endOf(world, target.name, archive, { shard, client });
+  await (await deps.repository()).requireFence(deps.now());
+  await claimRepository(deps, target, client);
+  const end = await endOf(deps, target.name, archive, { shard, client });
   if (hole !== undefined) progress({ stage: 'attach', holes: 1, note: `a new base is taken: ${hole}` });
   await untilWorthFollowing(target, client, hole === undefined ? end : undefined, signal);
   const pings = await readPingPeriod(client);
@@ -69,9 +69,9 @@ export async function attach(
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
-    const begun = await begin(world, target, archive, { shard, client, follower, end, hole, line });
+    const begun = await begin(deps, target, archive, { shard, client, follower, end, hole, line });
     const pid = (await client.info('server')).number('process_id');
-    return { ...begun, pings, ...(pid ? { pid } : {}), ...(await lateAt(world, client, begun.lastAtMs)) };
+    return { ...begun, pings, ...(pid ? { pid } : {}), ...(await lateAt(deps, client, begun.lastAtMs)) };
   } catch (error) {
     follower.close();
     throw error;
@@ -89,23 +89,23 @@ interface Coming {
 
 /** Goes on where the archive ends, in the same timeline or in another, or with a new base. */
 async function begin(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   archive: Archive,
   at: Coming & { follower: Follower },
 ): Promise<Begun> {
   const { follower, end } = at;
-  if (follower.kind === 'full') return beginAnew(world, target, archive, { ...at, follower });
+  if (follower.kind === 'full') return beginAnew(deps, target, archive, { ...at, follower });
   if (!end) throw new Error('Redis went on where nothing was asked for');
   if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
   if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
   const reason = end.timeline ? 'continued' : 'first';
-  return { ...end, timeline: await openTimeline(world, archive, { ...at, reason, at: follower }), follower };
+  return { ...end, timeline: await openTimeline(deps, archive, { ...at, reason, at: follower }), follower };
 }
 
 /** What Redis has written since the last byte that the archive has, or since the fork of its base. */
-async function lateAt(world: World, client: RedisClient, sinceMs: number): Promise<{ late?: Late }> {
-  if (world.now() - sinceMs <= LATE_MS) return {};
+async function lateAt(deps: Dependencies, client: RedisClient, sinceMs: number): Promise<{ late?: Late }> {
+  if (deps.now() - sinceMs <= LATE_MS) return {};
   const to = (await client.info('replication')).number('master_repl_offset');
   return { late: { to: to ?? Number.POSITIVE_INFINITY, sinceMs } };
 }
@@ -158,19 +158,19 @@ interface Opening extends Pick<Coming, 'shard' | 'client' | 'end'> {
 
 /** Stores the RDB that Redis sends as an ordinary snapshot: the base of the timeline that begins behind it. */
 async function beginAnew(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   archive: Archive,
   { shard, client, follower, end, hole, line }: Coming & { follower: Follower & { kind: 'full' } },
 ): Promise<Begun> {
   const isItsEnd = end?.timeline?.timelineId === line?.timelineId && end?.offset === line?.offset && !end?.blocked;
   const restartedAtMs = line && isItsEnd && hole === undefined ? await restartWithoutLoss(target, client, line) : undefined;
-  const takenAtMs = world.now();
+  const takenAtMs = deps.now();
   const server = await readServerFacts(client);
-  const clockOffsetMs = Math.round((await client.time()) - world.now());
+  const clockOffsetMs = Math.round((await client.time()) - deps.now());
   const { replid, offset, rdb } = follower;
   const source = { replid, offset, takenAtMs, rdb: rdb.body };
-  const manifest = await storeRdb(world, target, source, {
+  const manifest = await storeRdb(deps, target, source, {
     shard,
     reason: 'archive',
     method: 'replication',
@@ -178,14 +178,14 @@ async function beginAnew(
     clockOffsetMs,
   });
   if (manifest.rdb.keys === 0) throw changedMeanwhile(target.name); // it was not empty a moment ago: it has crashed since
-  await (await world.repository()).snapshots(manifest).publish(manifest);
+  await (await deps.repository()).snapshots(manifest).publish(manifest);
   const resynced = restartedAtMs === undefined ? 'full-resync' : 'restarted';
   const reason = !end?.timeline ? 'first' : hole === undefined ? resynced : 'hole';
-  const timeline = await openTimeline(world, archive, { shard, client, end, reason, restartedAtMs, at: follower });
+  const timeline = await openTimeline(deps, archive, { shard, client, end, reason, restartedAtMs, at: follower });
   return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };
 }
 
-async function openTimeline(world: World, archive: Archive, opening: Opening): Promise<Timeline> {
+async function openTimeline(deps: Dependencies, archive: Archive, opening: Opening): Promise<Timeline> {
   const { shard, client, end, reason, restartedAtMs, at } = opening;
   const { runId, version } = await readServerFacts(client);
   const timeline: Timeline = {
@@ -196,7 +196,7 @@ async function openTimeline(world: World, archive: Archive, opening: Opening): P
     shard,
     replid: at.replid,
     first: at.offset,
-    startedAt: new Date(Math.max(world.now(), end?.lastAtMs ?? 0)).toISOString(),
+    startedAt: new Date(Math.max(deps.now(), end?.lastAtMs ?? 0)).toISOString(),
     reason,
     server: { runId, version },
     ...(end?.timeline ? { parent: parentOf(end, end.timeline, { reason, restartedAtMs }) } : {}),

@@ -1,23 +1,23 @@
 import { ONLY_SHARD } from '../../model/instance.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
-import type { World } from '../world.ts';
 
-export interface TidyResult {
+export interface CompactResult {
   /** Large segments that were made of small ones, over all timelines. */
   compacted: number;
   problems: string[];
 }
 
-export const createTidyActivities = (world: World) => ({
+export const createCompactActivities = (deps: Dependencies) => ({
   /** Makes few large segments of many small, old ones. Safe to repeat, to kill anywhere, and beside an archiver. */
-  async compactArchive({ instance }: { instance: string }): Promise<TidyResult> {
+  async compactArchive({ instance }: { instance: string }): Promise<CompactResult> {
     const { signal, progress } = currentJob();
-    const own = await world.instance(instance);
+    const own = await deps.instance(instance);
     const { archive: settings } = own;
-    await requireOwnRepository(world, own, 'nothing of it is compacted');
-    const archive = await world.archive(instance, ONLY_SHARD);
-    const result: TidyResult = { compacted: 0, problems: [] };
+    await requireOwnRepository(deps, own, 'nothing of it is compacted');
+    const archive = await deps.archive(instance, ONLY_SHARD);
+    const result: CompactResult = { compacted: 0, problems: [] };
     for (const { timelineId } of settings ? await archive.timelines() : []) {
       progress({ stage: 'compact', note: timelineId });
       const { compacted, problems } = await archive.compact(timelineId, { olderThanMs: settings?.compactAfterMs, signal });

@@ -1,14 +1,14 @@
-import type { World } from '../world.ts';
+import type { Dependencies } from '../dependencies.ts';
 
-export const createArchiverControl = (world: World) => ({
+export const createArchiverControl = (deps: Dependencies) => ({
   /** Makes the archiver let go of Redis, so that it takes no starting or half-restored server for a base. Waits until it has. */
   async detachArchiver({ instance, by }: { instance: string; by: string }): Promise<{ detached: boolean }> {
-    const target = await world.instance(instance);
-    return { detached: target.archive !== undefined && (await world.archiver.detach(instance, by)) };
+    const target = await deps.instance(instance);
+    return { detached: target.archive !== undefined && (await deps.archiver.detach(instance, by)) };
   },
 
   /** Undo: lets the archiver come back, which waits by itself until Redis serves. Idempotent. */
   async attachArchiver({ instance, by }: { instance: string; by: string }): Promise<void> {
-    await world.archiver.attach(instance, by);
+    await deps.archiver.attach(instance, by);
   },
 });

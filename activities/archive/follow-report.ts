@@ -14,14 +14,14 @@ export interface FollowState {
   /** How long nothing has come, where Redis should have pinged. */
   silentMs: number | undefined;
   foreign: readonly string[];
-  storeTrouble: string | undefined;
+  storeError: string | undefined;
   /** What the store had lost before. */
   hole: string | undefined;
 }
 
 /** What the heartbeat shows, and what the workflow is told. */
 export function followReport(state: FollowState): { rpo: Omit<Rpo, 'asOf'>; progress: Progress } {
-  const { stored, first, received, nowMs, oldestAtMs, silentMs, foreign, storeTrouble, hole } = state;
+  const { stored, first, received, nowMs, oldestAtMs, silentMs, foreign, storeError, hole } = state;
   const lagMs = Math.max(silentMs ?? 0, oldestAtMs === undefined ? 0 : nowMs - oldestAtMs);
   const notes = [
     `stored up to offset ${stored.offset}, which came at ${formatTime(stored.atMs, 'seconds')}`,
@@ -31,7 +31,7 @@ export function followReport(state: FollowState): { rpo: Omit<Rpo, 'asOf'>; prog
         ? [`the oldest unstored write is ${formatDuration(lagMs)} old`]
         : []),
     ...(foreign.length > 0 ? [`no restore goes beyond what nobody replays: ${formatList([...foreign])}`] : []),
-    ...(storeTrouble ? [storeTrouble] : []),
+    ...(storeError ? [storeError] : []),
     ...(hole === undefined ? [] : [`the store had lost a part of the log, and a new base was taken: ${hole}`]),
   ];
   return {

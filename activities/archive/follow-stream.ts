@@ -2,14 +2,14 @@ import type { FollowResult } from '../../model/archive/archiving.ts';
 import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
+import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { attach } from './attach.ts';
 import { readSourceOffset } from './lateness.ts';
 import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
-import { Stay } from './streaming-session.ts';
+import { StreamingSession } from './streaming-session.ts';
 
 /** @param lookEveryMs - how often what was stored is looked for in the store */
-export function createFollowActivities(world: World, { lookEveryMs = LOOK_EVERY_MS } = {}) {
+export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_EVERY_MS } = {}) {
   /** How the last stay at an instance ended. Known to this process alone: who does not know it takes a restart for a gap. */
   const lines = new Map<string, LineEnd | undefined>();
   return {
@@ -21,13 +21,13 @@ export function createFollowActivities(world: World, { lookEveryMs = LOOK_EVERY_
      * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
      */
     async followStream({ instance }: { instance: string }): Promise<FollowResult> {
-      const target = await world.instance(instance);
+      const target = await deps.instance(instance);
       const settings = requireArchive(target);
-      const archive = await world.archive(instance, ONLY_SHARD);
+      const archive = await deps.archive(instance, ONLY_SHARD);
       for (let hole: string | undefined; ; ) {
-        const attached = await attach(world, target, archive, { shard: ONLY_SHARD, hole, line: lines.get(instance) });
+        const attached = await attach(deps, target, archive, { shard: ONLY_SHARD, hole, line: lines.get(instance) });
         const sourceOffset = () => readSourceOffset(target.connection);
-        const stay = new Stay(world, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
+        const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
         try {
           return await stay.run();
         } catch (error) {

@@ -7,7 +7,7 @@ import { NeedsWatch } from '../../redis/log/needs.ts';
 import { verdictOf } from '../../redis/log/write-commands.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { type NeedsInHeaders, needsInHeaders } from '../../repository/archive/needs.ts';
-import type { CommandNames } from '../restore/replay-log.ts';
+import type { LogCommands } from '../restore/replay-log.ts';
 
 /**
  * Says in a planned log what it asks of its target. Exactly: where a range ends within a segment that asks for more than all
@@ -16,7 +16,7 @@ import type { CommandNames } from '../restore/replay-log.ts';
 export async function withNeeds(
   archive: Archive,
   log: PlannedLog,
-  commands: CommandNames,
+  commands: LogCommands,
   signal?: AbortSignal,
 ): Promise<PlannedLog> {
   const found = await needsInHeaders(archive, log.ranges, signal);
@@ -32,7 +32,7 @@ export async function withNeeds(
 async function needsOfPart(
   archive: Archive,
   { timelineId, from, to }: NeedsInHeaders['parts'][number],
-  { renamedCommands }: CommandNames,
+  { renamedCommands }: LogCommands,
   signal?: AbortSignal,
 ): Promise<LogNeeds> {
   const watch = new NeedsWatch();
@@ -52,7 +52,7 @@ async function needsOfPart(
 }
 
 /** By the names that are known today, and without what a replay leaves out. */
-export function known({ commands, highestDb }: LogNeeds, { renamedCommands, moduleCommands }: CommandNames): PlannedNeeds {
+export function known({ commands, highestDb }: LogNeeds, { renamedCommands, moduleCommands }: LogCommands): PlannedNeeds {
   const names = new Names(renamedCommands);
   const allowed = new Set(moduleCommands?.map((name) => name.toUpperCase()));
   const real = commands.map((command) => {
@@ -69,7 +69,7 @@ type PlannedNeeds = NonNullable<PlannedLog['needs']>;
 export async function newestNeeds(
   archive: Archive,
   manifests: readonly SnapshotManifest[],
-  commands: CommandNames,
+  commands: LogCommands,
   signal?: AbortSignal,
 ): Promise<PlannedLog['needs']> {
   const timeline = await archive.newestTimeline();

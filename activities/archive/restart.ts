@@ -5,7 +5,7 @@ import { runsIn } from '../../model/recovery/log-signatures.ts';
 import type { Files } from '../../platforms/platform.ts';
 import { parseAofManifest } from '../../redis/aof/manifest.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
-import type { ProtectedInstance } from '../world.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 
 /** A start has some 30, and a Redis that rewrites its log says ten each time. */
 const LOG_LINES = 1_000;

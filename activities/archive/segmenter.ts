@@ -24,7 +24,7 @@ export interface SegmentDraft
 }
 
 /** What was noticed when a piece of the stream came: told before its bytes may be stored. */
-export interface Sighting {
+export interface SegmentSighting {
   /** The last place in the piece where the stream may be cut, or its very end if there is none. */
   offset: number;
   state: StreamState;
@@ -61,7 +61,7 @@ const LONGEST_SEGMENTS = 2;
 const LONGEST_AT_LEAST_BYTES = 4 * 1024 * 1024;
 
 /** Sightings that were joined: where and how the stream may be cut is that of the last one. */
-interface Seen extends Sighting {
+interface Seen extends SegmentSighting {
   from: number;
   firstAtMs: number;
   /** When the first came that is worth an object. */
@@ -113,7 +113,7 @@ export class Segmenter {
   }
 
   /** In the order of the stream, and before the bytes it tells of are added. */
-  sight(sighting: Sighting): void {
+  sight(sighting: SegmentSighting): void {
     const last = this.#sightings.at(-1);
     const next = {
       ...sighting,
@@ -129,7 +129,7 @@ export class Segmenter {
   /** The next bytes. They must not change any more. */
   add(piece: Buffer): void {
     const last = this.#pieces.at(-1);
-    // Many small pieces lie side by side in one slab: one view costs as little as one of them.
+    // Many small pieces lie side by side in one buffer: one view costs as little as one of them.
     if (last && last.buffer === piece.buffer && last.byteOffset + last.length === piece.byteOffset) {
       this.#pieces[this.#pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + piece.length);
     } else {
@@ -164,8 +164,8 @@ export class Segmenter {
   #chooseCut(): number | undefined {
     const come = this.#sightings.findLastIndex(({ offset }) => offset <= this.#end);
     if (come < 0) return undefined;
-    const within = (at: Sighting): boolean => at.offset - this.#start <= this.#options.bytes;
-    const boundary = (index: number, also: (at: Sighting) => boolean): boolean => {
+    const within = (at: SegmentSighting): boolean => at.offset - this.#start <= this.#options.bytes;
+    const boundary = (index: number, also: (at: SegmentSighting) => boolean): boolean => {
       const at = this.#sightings[index];
       return at?.boundary === true && at.offset > this.#start && also(at);
     };

@@ -6,7 +6,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { missingSegments, type StoredPart } from '../../repository/archive/missing.ts';
-import type { World } from '../world.ts';
+import type { Dependencies } from '../dependencies.ts';
 
 export const LOOK_EVERY_MS = 60_000;
 /** Segments of the last minutes: a store that loses what it has taken does so early. */
@@ -23,13 +23,13 @@ export class LogHole extends RecoveryError {
 
 /** What an archiver has stored, looked for in the store again and again: a write that was acknowledged may be lost later. */
 export class StoredLog {
-  readonly #world: World;
+  readonly #deps: Dependencies;
   readonly #archive: Archive;
   readonly #timeline: Timeline;
   #stored: StoredPart[] = [];
 
-  constructor(world: World, archive: Archive, timeline: Timeline) {
-    this.#world = world;
+  constructor(deps: Dependencies, archive: Archive, timeline: Timeline) {
+    this.#deps = deps;
     this.#archive = archive;
     this.#timeline = timeline;
   }
@@ -59,9 +59,9 @@ export class StoredLog {
     const { timelineId, reason, startedAt } = this.#timeline;
     const missing = await missingSegments(this.#archive, timelineId, stored, signal);
     if (!whole && missing.length === 0) return undefined;
-    if (reason === 'hole' && this.#world.now() - Date.parse(startedAt) < PAUSE_MS) return undefined;
+    if (reason === 'hole' && this.#deps.now() - Date.parse(startedAt) < PAUSE_MS) return undefined;
     const { extents, damage } = await this.#archive.extents(signal);
-    const snapshots = await (await this.#world.repository())
+    const snapshots = await (await this.#deps.repository())
       .snapshots({ instance: this.#archive.instance, shard: ONLY_SHARD })
       .list();
     const end = extents.find(({ timeline }) => timeline.timelineId === timelineId)?.stretches.at(-1)?.end ?? 0;

@@ -5,12 +5,12 @@ import { DestructiveWatch } from '../../redis/log/destructive.ts';
 import type { LoggedCommand } from '../../redis/log/logged-command.ts';
 import { NeedsWatch } from '../../redis/log/needs.ts';
 import { verdictOf } from '../../redis/log/write-commands.ts';
-import type { ArchiveSettings } from '../world.ts';
+import type { ArchiveSettings } from '../dependencies.ts';
 import type { Attached } from './attach.ts';
 import type { Lateness } from './lateness.ts';
 import type { Segmenter } from './segmenter.ts';
 
-export interface TapOptions {
+export interface StreamInspectorOptions {
   settings: ArchiveSettings;
   /** Milliseconds since 1970, never back. */
   clock: () => number;
@@ -24,10 +24,10 @@ export interface TapOptions {
  * the store is away for a minute, and what came late is marked. Passes every byte on unchanged.
  * @throws RecoveryError `LOG_MALFORMED` with the offset
  */
-export class StreamTap {
+export class StreamInspector {
   readonly #reader: CommandReader;
   readonly #segmenter: Segmenter;
-  readonly #options: TapOptions;
+  readonly #options: StreamInspectorOptions;
   readonly #watch: DestructiveWatch;
   readonly #allowed: ReadonlySet<string>;
   #atMs = 0;
@@ -38,7 +38,7 @@ export class StreamTap {
   readonly #foreign = new Set<string>();
   readonly #needs = new NeedsWatch();
 
-  constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: TapOptions) {
+  constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: StreamInspectorOptions) {
     this.#segmenter = segmenter;
     this.#options = options;
     this.#allowed = new Set(options.settings.moduleCommands.map((name) => name.toUpperCase()));

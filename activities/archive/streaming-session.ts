@@ -6,8 +6,8 @@ import { ARCHIVE_FORMAT_VERSION } from '../../model/archive/timeline.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
 import { spool } from '../../repository/pipeline/spool.ts';
+import type { ArchiveSettings, Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ArchiveSettings, World } from '../world.ts';
 import type { Attached } from './attach.ts';
 import { steadyClock } from './clock.ts';
 import { followReport } from './follow-report.ts';
@@ -16,7 +16,7 @@ import { News } from './news.ts';
 import { RpoTeller } from './rpo-teller.ts';
 import { type SegmentDraft, Segmenter } from './segmenter.ts';
 import { type LogHole, StoredLog } from './stored-log.ts';
-import { StreamTap } from './stream-inspector.ts';
+import { StreamInspector } from './stream-inspector.ts';
 
 /** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */
 const STAY_MS = 3600_000;
@@ -30,21 +30,21 @@ const STORE_PAUSE_MS = 1_000;
 /** A put may wait for the store for a minute, and what would be lost grows meanwhile. */
 const REPORT_EVERY_MS = 1_000;
 
-export interface StayOptions {
+export interface StreamingSessionOptions {
   /** What the store had lost, and why this stay has begun with a new base. */
   hole: string | undefined;
   lookEveryMs: number;
   sourceOffset: () => Promise<number | undefined>;
 }
 
-/** One stay at one Redis: bytes come in on one side and leave as objects on the other. */
-export class Stay {
-  readonly #world: World;
+/** One session at one Redis: bytes come in on one side and leave as objects on the other. */
+export class StreamingSession {
+  readonly #deps: Dependencies;
   readonly #settings: ArchiveSettings;
   readonly #archive: Archive;
   readonly #attached: Attached;
   readonly #segmenter: Segmenter;
-  readonly #tap: StreamTap;
+  readonly #inspector: StreamInspector;
   readonly #lateness: Lateness;
   readonly #clock: () => number;
   readonly #attempt = randomUUID();
@@ -54,24 +54,30 @@ export class Stay {
   readonly #giveUp = new AbortController();
   readonly #tooLate = Promise.withResolvers<never>();
   readonly #log: StoredLog;
-  readonly #options: StayOptions;
+  readonly #options: StreamingSessionOptions;
   #stored: { offset: number; atMs: number };
   /** Nothing more will come. */
   #ended = false;
   #lost: unknown;
   #lostAtMs: number | undefined;
   #isOld = false;
-  #storeTrouble: string | undefined;
+  #storeError: string | undefined;
   /** When the first byte came of the segment that is being stored. */
   #underWayAtMs: number | undefined;
 
-  constructor(world: World, settings: ArchiveSettings, archive: Archive, attached: Attached, options: StayOptions) {
+  constructor(
+    deps: Dependencies,
+    settings: ArchiveSettings,
+    archive: Archive,
+    attached: Attached,
+    options: StreamingSessionOptions,
+  ) {
     const { offset, state, lastAtMs } = attached;
-    this.#world = world;
+    this.#deps = deps;
     this.#settings = settings;
     this.#archive = archive;
     this.#attached = attached;
-    this.#clock = steadyClock(world.now, lastAtMs);
+    this.#clock = steadyClock(deps.now, lastAtMs);
     this.#segmenter = new Segmenter({
       start: offset,
       state,
@@ -80,13 +86,13 @@ export class Stay {
       bytes: settings.segmentBytes,
     });
     this.#stored = { offset, atMs: lastAtMs };
-    this.#log = new StoredLog(world, archive, attached.timeline);
+    this.#log = new StoredLog(deps, archive, attached.timeline);
     this.#options = options;
     const { instance } = attached.timeline;
-    this.#rpo = new RpoTeller((rpo) => world.archiver.tellRpo(instance, rpo), this.#clock);
+    this.#rpo = new RpoTeller((rpo) => deps.archiver.tellRpo(instance, rpo), this.#clock);
     const { sourceOffset } = options;
     this.#lateness = new Lateness({ clock: this.#clock, sourceOffset, late: attached.late });
-    this.#tap = new StreamTap(attached, this.#segmenter, {
+    this.#inspector = new StreamInspector(attached, this.#segmenter, {
       settings,
       clock: this.#clock,
       lateness: this.#lateness,
@@ -118,7 +124,7 @@ export class Stay {
     if (this.#lost !== undefined && !this.#leave.signal.aborted) throw this.#lost;
     const { offset, atMs } = this.#stored;
     return {
-      ended: this.#world.draining.aborted ? 'draining' : 'hour',
+      ended: this.#deps.draining.aborted ? 'draining' : 'hour',
       timelineId: this.#attached.timeline.timelineId,
       storedOffset: offset,
       storedUpTo: new Date(atMs).toISOString(),
@@ -129,13 +135,13 @@ export class Stay {
   get lineEnd(): LineEnd | undefined {
     const { timeline, pid } = this.#attached;
     const { offset } = this.#stored;
-    if (this.#lostAtMs === undefined || pid === undefined || offset !== this.#tap.received) return undefined;
+    if (this.#lostAtMs === undefined || pid === undefined || offset !== this.#inspector.received) return undefined;
     return { timelineId: timeline.timelineId, offset, pid, atMs: this.#lostAtMs };
   }
 
   /** Whoever asks, and if it was before we came: lets go of Redis at once, stores what has come, and then gives up. */
   #whenToLeave(signal: AbortSignal): Disposable {
-    const asked = AbortSignal.any([signal, this.#world.draining]);
+    const asked = AbortSignal.any([signal, this.#deps.draining]);
     const leave = () => this.#leave.abort();
     let farewell: NodeJS.Timeout | undefined;
     this.#tooLate.promise.catch(() => undefined); // it is nobody's news unless a segment is under way
@@ -164,7 +170,7 @@ export class Stay {
 
   /** Takes bytes as fast as they come, into memory and then onto the spool, and never waits for the store before these are full. */
   async #receive(): Promise<void> {
-    const options = { ...(this.#world.spool ?? { directory: '', maxBytes: 0 }), memoryBytes: SPOOL_MEMORY_BYTES };
+    const options = { ...(this.#deps.spool ?? { directory: '', maxBytes: 0 }), memoryBytes: SPOOL_MEMORY_BYTES };
     try {
       for await (const piece of spool(this.#untilLost(), options)) {
         this.#segmenter.add(piece as Buffer);
@@ -182,10 +188,10 @@ export class Stay {
   /** The end of the connection is an end like others for what has come before it: that must be stored. */
   async *#untilLost(): AsyncGenerator<Buffer> {
     try {
-      yield* this.#tap.pass(this.#lateness.watch(this.#attached.follower.stream()));
+      yield* this.#inspector.pass(this.#lateness.watch(this.#attached.follower.stream()));
     } catch (error) {
       this.#lost ??= error;
-      this.#lostAtMs = this.#world.now();
+      this.#lostAtMs = this.#deps.now();
     }
   }
 
@@ -216,7 +222,7 @@ export class Stay {
 
   /** What waits would be thrown away, and Redis may have dropped it: then it is no time to begin anew. */
   #isBehind(): boolean {
-    return this.#tap.received - this.#stored.offset > this.#settings.segmentBytes;
+    return this.#inspector.received - this.#stored.offset > this.#settings.segmentBytes;
   }
 
   async #put(draft: SegmentDraft): Promise<void> {
@@ -248,12 +254,12 @@ export class Stay {
     for (;;) {
       try {
         await Promise.race([put(), this.#tooLate.promise]); // a store that hangs does not hear a signal
-        this.#storeTrouble = undefined;
+        this.#storeError = undefined;
         return;
       } catch (error) {
         this.#giveUp.signal.throwIfAborted();
         if (!isPassing(error)) throw error;
-        this.#storeTrouble = messageOf(error);
+        this.#storeError = messageOf(error);
         await sleep(STORE_PAUSE_MS, undefined, { signal: this.#giveUp.signal });
       }
     }
@@ -269,12 +275,12 @@ export class Stay {
     const { rpo, progress } = followReport({
       stored: this.#stored,
       first: this.#attached.timeline.first,
-      received: this.#tap.received,
+      received: this.#inspector.received,
       nowMs: this.#clock(),
       oldestAtMs: this.#underWayAtMs ?? this.#segmenter.oldestAtMs,
       silentMs: this.#silentMs(),
-      foreign: this.#tap.foreign,
-      storeTrouble: this.#storeTrouble,
+      foreign: this.#inspector.foreign,
+      storeError: this.#storeError,
       hole: this.#options.hole,
     });
     this.#rpo.known(rpo);

@@ -12,10 +12,10 @@ import { openRedis } from '../../redis/client/client.ts';
 import { unlessGone } from '../../redis/client/errors.ts';
 import { requireLink } from '../../redis/roles.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
 import { requireControl, requireFiles } from '../parts.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { storeAof } from './store-aof.ts';
 
 /** What must be put back, seen before anything is changed. */
@@ -41,10 +41,10 @@ export interface AofPinsInput {
 
 const PERCENTAGE = 'auto-aof-rewrite-percentage';
 
-export const createAofBackupActivities = (world: World) => ({
+export const createAofBackupActivities = (deps: Dependencies) => ({
   /** Looks what the copy will change for its time. Read-only. */
   async assessAof({ instance }: { instance: string }): Promise<AofAssessment> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     using client = await openRedis(target.connection);
     const previousPercentage = (await client.configGet(PERCENTAGE))[PERCENTAGE] ?? '';
     const layout = await requireControl(target).open().dataLayout();
@@ -61,16 +61,16 @@ export const createAofBackupActivities = (world: World) => ({
     previousPercentage,
     layout,
   }: Pick<BackupInput, 'instance' | 'reason'> & AofAssessment): Promise<AofDraft> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { signal, progress, operationId } = currentJob();
-    const began = world.now();
-    const target = await world.instance(instance);
-    await (await world.repository()).requireFence(began);
+    const began = deps.now();
+    const target = await deps.instance(instance);
+    await (await deps.repository()).requireFence(began);
     using client = await openRedis(target.connection);
     await requireLink(client);
-    await claimRepository(world, target, client);
+    await claimRepository(deps, target, client);
     const server = await readServerFacts(client);
-    const clockOffsetMs = Math.round((await client.time()) - world.now());
+    const clockOffsetMs = Math.round((await client.time()) - deps.now());
     const pins = await pinsOf(target, layout, operationId);
     await rm(pins, { recursive: true, force: true }); // of an attempt that died
     await ownWorkDirectory(pins).catch(() => undefined); // pinAof says what is wrong with it
@@ -78,28 +78,28 @@ export const createAofBackupActivities = (world: World) => ({
     const pinned = await pinAof(client, server.policy, pins, { signal, previousPercentage, onProgress });
     try {
       const bytes = pinned.files.reduce((sum, file) => sum + file.bytes, 0);
-      const report = byteProgress('copy', world.now, { bytes, estimated: false });
+      const report = byteProgress('copy', deps.now, { bytes, estimated: false });
       const { form, files, replication, manifest: redisManifest } = pinned;
       const manifest = await storeAof(
-        (await world.repository()).aof({ instance, shard: ONLY_SHARD }),
+        (await deps.repository()).aof({ instance, shard: ONLY_SHARD }),
         {
           ...{ instance, shard: ONLY_SHARD, reason, server, replication, form, clockOffsetMs },
           files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
           ...(redisManifest === undefined ? {} : { redisManifest }),
           ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
-          softwareVersion: world.softwareVersion,
+          softwareVersion: deps.softwareVersion,
           takenAtMs: began,
         },
         {
           classes: target.classes,
           renamed: target.archive?.renamedCommands,
-          now: world.now,
+          now: deps.now,
           level: target.backup.compressionLevel,
           signal,
           onProgress: report,
         },
       );
-      return { manifest, seconds: (world.now() - began) / 1000 };
+      return { manifest, seconds: (deps.now() - began) / 1000 };
     } finally {
       await pinned.release();
       await rm(pins, { recursive: true, force: true });
@@ -108,14 +108,14 @@ export const createAofBackupActivities = (world: World) => ({
 
   /** Writes the manifest: from now on the backup exists. A retry finds its own manifest there and is content. */
   async publishAof({ manifest }: AofDraft): Promise<void> {
-    await world.requireLock(manifest.instance);
-    await (await world.repository()).aof(manifest).publish(manifest);
+    await deps.requireLock(manifest.instance);
+    await (await deps.repository()).aof(manifest).publish(manifest);
   },
 
   /** Undo: lets Redis rewrite its log by itself again, unless somebody has set it since. A Redis that is gone took the setting with it. */
   async putBackAofRewrites({ instance, previousPercentage }: { instance: string; previousPercentage: string }): Promise<void> {
     if (previousPercentage === '' || previousPercentage === '0') return;
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     using client = await unlessGone(openRedis(target.connection));
     if (!client) return;
     if ((await client.configGet(PERCENTAGE))[PERCENTAGE] === '0') await client.configSet(PERCENTAGE, previousPercentage);
@@ -123,7 +123,7 @@ export const createAofBackupActivities = (world: World) => ({
 
   /** Undo: removes the links. Idempotent. */
   async removeAofPins({ instance, layout, operationId }: AofPinsInput): Promise<void> {
-    await rm(await pinsOf(await world.instance(instance), layout, operationId), { recursive: true, force: true });
+    await rm(await pinsOf(await deps.instance(instance), layout, operationId), { recursive: true, force: true });
   },
 });
 

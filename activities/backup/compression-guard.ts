@@ -6,7 +6,7 @@ import {
 } from '../../redis/persistence/rdb-compression.ts';
 
 /** `rdbcompression` turned off for the moment of one fork. */
-export interface CompressionFence {
+export interface CompressionGuard {
   /** Why it was left on; absent when it is off. */
   refusedBecause?: string;
   /** Idempotent. */
@@ -18,7 +18,7 @@ export interface CompressionFence {
  * Only where it was on before the first attempt.
  * @param freeDiskBytes - where Redis keeps its files; absent when this machine doesn't see them
  */
-export async function openCompressionFence(client: RedisClient, freeDiskBytes?: number): Promise<CompressionFence> {
+export async function openCompressionGuard(client: RedisClient, freeDiskBytes?: number): Promise<CompressionGuard> {
   await putBackRdbCompression(client, 'yes'); // an attempt that died has left it off: it was on when the instance was assessed
   const verdict = await canTurnOffRdbCompression(client, freeDiskBytes === undefined ? {} : { freeDiskBytes });
   if (!verdict.ok) return { refusedBecause: verdict.why, putBack: async () => undefined };

@@ -12,24 +12,24 @@ import type { RetentionInput, RetentionResult } from '../../model/operations.ts'
 import type { AofBackups } from '../../repository/aof-backups.ts';
 import { isOfNewer } from '../../repository/readable.ts';
 import type { Repository } from '../../repository/repository.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
-import type { World } from '../world.ts';
 
 /** What was begun this long ago and has no manifest will never get one. */
 const SWEEP_AFTER_MS = 24 * 3600 * 1000;
 /** A recovery looks back over seven days. */
 const BASELINES_KEPT_MS = 14 * 24 * 3600 * 1000;
 
-export const createRetentionActivities = (world: World) => ({
+export const createRetentionActivities = (deps: Dependencies) => ({
   /** Deletes what the rules no longer want, and the remains of dead backups. A retry plans anew and deletes the rest. */
   async applyRetention({ instance, dryRun = false }: RetentionInput): Promise<RetentionResult> {
     const { signal, progress } = currentJob();
-    const own = await world.instance(instance);
+    const own = await deps.instance(instance);
     const { retention } = own;
-    await requireOwnRepository(world, own, 'nothing of it is deleted');
-    const repository = await world.repository();
-    const nowMs = await provenNow(world, repository);
+    await requireOwnRepository(deps, own, 'nothing of it is deleted');
+    const repository = await deps.repository();
+    const nowMs = await provenNow(deps, repository);
     const result: RetentionResult = { instance, dryRun, kept: [], removed: [], swept: [], logRemoved: 0 };
     for (const shard of await repository.shards(instance)) {
       const of = { instance, shard };
@@ -48,7 +48,7 @@ export const createRetentionActivities = (world: World) => ({
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
       // What only a newer version can read may need any of the log.
-      const log = problems.some(({ error }) => isOfNewer(error)) ? undefined : await world.archive(instance, shard);
+      const log = problems.some(({ error }) => isOfNewer(error)) ? undefined : await deps.archive(instance, shard);
       result.logRemoved += (await log?.retain(kept, { dryRun, nowMs }))?.removed.length ?? 0;
       const swept = await repository.sweep(of, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
       result.kept.push(...plan.keep);
@@ -75,9 +75,9 @@ export const createRetentionActivities = (world: World) => ({
  * By the earlier of two clocks: one that is ahead makes everything old, an upload that is under way and the pins of running
  * restores too.
  */
-async function provenNow(world: World, repository: Repository): Promise<number> {
-  const offsetMs = await repository.clockOffsetMs(world.now);
-  return world.now() + (offsetMs < -CLOCK_DOUBT_MS ? offsetMs : 0);
+async function provenNow(deps: Dependencies, repository: Repository): Promise<number> {
+  const offsetMs = await repository.clockOffsetMs(deps.now);
+  return deps.now() + (offsetMs < -CLOCK_DOUBT_MS ? offsetMs : 0);
 }
 
 interface AofRetention {

@@ -11,10 +11,10 @@ import { ifKnown } from '../../redis/client/renames.ts';
 import { takeBgsave } from '../../redis/persistence/bgsave.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository, refuseAnothersRepository } from '../owner.ts';
-import type { ProtectedInstance, World } from '../world.ts';
-import { type CompressionFence, openCompressionFence } from './compression-guard.ts';
+import { type CompressionGuard, openCompressionGuard } from './compression-guard.ts';
 import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
 
 /** A snapshot whose bytes are stored and that nobody sees yet. */
@@ -24,7 +24,7 @@ export interface SnapshotDraft {
   warnings: string[];
 }
 
-export interface Assessment {
+export interface SnapshotAssessment {
   warnings: string[];
   shards: {
     shard: string;
@@ -39,10 +39,10 @@ export interface Assessment {
 /** With what is to be closed in the end. */
 type OpenSource = RdbSource & { close(): Promise<void> };
 
-export const createSnapshotActivities = (world: World) => ({
+export const createSnapshotActivities = (deps: Dependencies) => ({
   /** Looks whether a snapshot can be taken. Read-only. */
-  async assessInstance({ instance }: { instance: string }): Promise<Assessment> {
-    const target = await world.instance(instance);
+  async assessInstance({ instance }: { instance: string }): Promise<SnapshotAssessment> {
+    const target = await deps.instance(instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
     if (info.flag('loading')) {
@@ -66,25 +66,25 @@ export const createSnapshotActivities = (world: World) => ({
    * Streams one RDB into the repository, counting it on the way. A retry is a new fork with a new backup id: what a dead
    * attempt left has no manifest, is never listed, and is swept after a day.
    */
-  storeSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
+  storeSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(deps, input),
 
   /** The same of an RDB that Redis writes beside its data (BGSAVE). */
-  storeSavedSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(world, input),
+  storeSavedSnapshot: (input: SnapshotInput): Promise<SnapshotDraft> => storeSnapshot(deps, input),
 
   /** Asks the store whether it has what was sent. Read-only. */
   async verifySnapshot({ manifest }: SnapshotDraft): Promise<void> {
-    await (await world.repository()).snapshots(manifest).verify(manifest);
+    await (await deps.repository()).snapshots(manifest).verify(manifest);
   },
 
   /** Writes the manifest: from now on the snapshot exists. A retry finds its own manifest there and is content. */
   async publishSnapshot({ manifest }: SnapshotDraft): Promise<void> {
-    await world.requireLock(manifest.instance);
-    await (await world.repository()).snapshots(manifest).publish(manifest);
+    await deps.requireLock(manifest.instance);
+    await (await deps.repository()).snapshots(manifest).publish(manifest);
   },
 
   /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
   async putBackRdbCompression({ instance }: { instance: string }): Promise<void> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     using client = await unlessGone(openRedis(target.connection));
     if (!client) return;
     const { rdbcompression } = await client.configGet('rdbcompression');
@@ -99,33 +99,33 @@ export interface SnapshotInput {
   uncompressedFork: boolean;
 }
 
-async function storeSnapshot(world: World, input: SnapshotInput): Promise<SnapshotDraft> {
-  await world.requireLock(input.instance);
-  const target = await world.instance(input.instance);
-  const repository = await world.repository();
-  const began = world.now();
+async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<SnapshotDraft> {
+  await deps.requireLock(input.instance);
+  const target = await deps.instance(input.instance);
+  const repository = await deps.repository();
+  const began = deps.now();
   await repository.requireFence(began);
   const expected = await sizeOfLast(repository, input); // before the fork: a store that is away costs Redis none
   using client = await openRedis(target.connection);
-  await refuseAnothersRepository(world, target, client);
+  await refuseAnothersRepository(deps, target, client);
   const server = await readServerFacts(client);
-  const clockOffsetMs = Math.round((await client.time()) - world.now());
-  const fence = input.uncompressedFork ? await openCompressionFence(client, await freeDiskBytes(target, server)) : undefined;
-  const source = await openSource(world, target, client, server, fence);
+  const clockOffsetMs = Math.round((await client.time()) - deps.now());
+  const guard = input.uncompressedFork ? await openCompressionGuard(client, await freeDiskBytes(target, server)) : undefined;
+  const source = await openSource(deps, target, client, server, guard);
   try {
-    await claimRepository(world, target, client, began); // there is something to store, and only now
-    const manifest = await storeRdb(world, target, source, {
+    await claimRepository(deps, target, client, began); // there is something to store, and only now
+    const manifest = await storeRdb(deps, target, source, {
       shard: input.shard,
       reason: input.reason,
       method: target.backup.method,
-      server: fence ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
+      server: guard ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,
       clockOffsetMs,
       expected,
     });
-    return { manifest, seconds: (world.now() - began) / 1000, warnings: warningsOf(manifest, fence) };
+    return { manifest, seconds: (deps.now() - began) / 1000, warnings: warningsOf(manifest, guard) };
   } finally {
     await source.close();
-    await fence?.putBack(); // idempotent; the lock's undo list is for those who don't get here
+    await guard?.putBack(); // idempotent; the lock's undo list is for those who don't get here
   }
 }
 
@@ -144,11 +144,11 @@ async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Pr
 }
 
 async function openSource(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
   server: ServerFacts,
-  fence: CompressionFence | undefined,
+  guard: CompressionGuard | undefined,
 ): Promise<OpenSource> {
   const { signal, progress } = currentJob();
   if (target.backup.method === 'bgsave') {
@@ -160,27 +160,27 @@ async function openSource(
     const rdb = createReadStream(saved.path, { highWaterMark: 1 << 20 });
     return { takenAtMs: saved.savedAtMs, rdb, close: () => saved.release() };
   }
-  let takenAtMs = world.now();
+  let takenAtMs = deps.now();
   const stream = await openRdbStream(target.connection, {
     signal,
     lends: true, // the compressor copies them
     product: server.product,
     onWaiting: (note) => progress({ stage: 'waiting for the fork', note }),
     async onFullResync() {
-      takenAtMs = world.now();
-      await fence?.putBack(); // the child has taken the setting over
+      takenAtMs = deps.now();
+      await guard?.putBack(); // the child has taken the setting over
     },
   });
   const { replid, offset, totalBytes, body } = stream;
   return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
 }
 
-function warningsOf({ rdb, times }: SnapshotManifest, fence: CompressionFence | undefined): string[] {
+function warningsOf({ rdb, times }: SnapshotManifest, guard: CompressionGuard | undefined): string[] {
   return [
     ...clockWarnings(times),
     ...(rdb.crc64 === 'unchecked' ? ['the server runs with rdbchecksum no: nothing proves that Redis wrote what it meant'] : []),
     ...(rdb.parsed ? [] : [`not every key could be counted: ${rdb.unparsed ?? 'unknown format'}`]),
-    ...(fence?.refusedBecause ? [`rdbcompression stayed on: ${fence.refusedBecause}`] : []),
+    ...(guard?.refusedBecause ? [`rdbcompression stayed on: ${guard.refusedBecause}`] : []),
   ];
 }
 

@@ -11,8 +11,8 @@ import { takenFromOf } from '../../model/backup/owner.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
 import type { BackupRef, ShardRef } from '../../repository/layout.ts';
 import type { Repository } from '../../repository/repository.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 
 /** One RDB on its way, whichever way it was had. */
 export interface RdbSource {
@@ -42,16 +42,16 @@ export interface StoreRdbOptions {
  * is published. A retry takes another backup id.
  */
 export async function storeRdb(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   source: RdbSource,
   { shard, reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
 ): Promise<SnapshotManifest> {
-  const repository = await world.repository();
+  const repository = await deps.repository();
   return repository.snapshots({ instance: target.name, shard }).withClaim(source.takenAtMs, async (ref) => {
     const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
     const total = totalOf(source) ?? expected;
-    const { stored, storeOffsetMs } = await store(world, target, ref, readRdbInPassing(source.rdb, reader), total);
+    const { stored, storeOffsetMs } = await store(deps, target, ref, readRdbInPassing(source.rdb, reader), total);
     const { facts, census } = reader.end();
     const replication = { replid: source.replid ?? facts.replid ?? '', offset: source.offset ?? facts.replOffset ?? 0 };
     return {
@@ -60,7 +60,7 @@ export async function storeRdb(
       ...ref,
       reason,
       method,
-      software: { name: 'redis-backup', version: world.softwareVersion },
+      software: { name: 'redis-backup', version: deps.softwareVersion },
       server,
       ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
       replication,
@@ -68,7 +68,7 @@ export async function storeRdb(
         takenAt: new Date(source.takenAtMs).toISOString(),
         clockOffsetMs,
         storeOffsetMs,
-        finishedAt: new Date(world.now()).toISOString(),
+        finishedAt: new Date(deps.now()).toISOString(),
       },
       stored,
       rdb: placedAs(replication, facts),
@@ -78,19 +78,25 @@ export async function storeRdb(
   });
 }
 
-async function store(world: World, target: ProtectedInstance, ref: BackupRef, rdb: AsyncIterable<Buffer>, total: ExpectedSize) {
+async function store(
+  deps: Dependencies,
+  target: ProtectedInstance,
+  ref: BackupRef,
+  rdb: AsyncIterable<Buffer>,
+  total: ExpectedSize,
+) {
   const { signal } = currentJob();
-  const repository = await world.repository();
-  const report = byteProgress('snapshot', world.now, total);
+  const repository = await deps.repository();
+  const report = byteProgress('snapshot', deps.now, total);
   let storeOffsetMs = 0;
   const stored = await repository.snapshots(ref).write(ref, rdb, {
     signal,
-    now: world.now,
+    now: deps.now,
     onClock: (offsetMs) => {
       storeOffsetMs = offsetMs;
     },
     level: target.backup.compressionLevel,
-    ...(world.spool ? { spool: world.spool } : {}),
+    ...(deps.spool ? { spool: deps.spool } : {}),
     onProgress: ({ rawBytes, storedBytes }) => report(rawBytes, storedBytes),
   });
   return { stored, storeOffsetMs };

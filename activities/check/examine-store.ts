@@ -1,13 +1,13 @@
 import { RecoveryError } from '../../model/errors.ts';
 import type { StoreView } from '../../model/store-view.ts';
-import type { World } from '../world.ts';
+import type { Dependencies } from '../dependencies.ts';
 
-export const createExamineStoreActivities = (world: World) => ({
+export const createExamineStoreActivities = (deps: Dependencies) => ({
   /** What this worker's own store says to it, asked by `check`. Writes a small object, and deletes it again. */
   async examineStore(_: { instance: string }): Promise<StoreView> {
-    const { host } = world;
+    const { host } = deps;
     try {
-      const repository = await world.repository();
+      const repository = await deps.repository();
       const { url } = repository;
       return await repository.probeWritable().then(
         () => ({ host, url }),

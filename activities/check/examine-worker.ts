@@ -2,19 +2,19 @@ import type { PlaceRights } from '../../model/worker-rights.ts';
 import { deniedIn } from '../../platforms/data-directory.ts';
 import { ownUser } from '../../platforms/host/users.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { requireControl, requireFiles } from '../parts.ts';
-import type { World } from '../world.ts';
 
-export const createExamineActivities = (world: World) => ({
+export const createExamineActivities = (deps: Dependencies) => ({
   /** As whom this worker runs, and would start Redis; asked by `check`. Read-only. */
   async examineControl({ instance }: { instance: string }): Promise<Omit<PlaceRights, 'denied'> & { layout: DataLayout }> {
-    const control = requireControl(await world.instance(instance)).open();
+    const control = requireControl(await deps.instance(instance)).open();
     const [user, layout, startUser] = await Promise.all([ownUser(), control.dataLayout(), control.startUser()]);
-    return { host: world.host, user, startUser, layout };
+    return { host: deps.host, user, startUser, layout };
   },
 
   /** What this worker may not do in the data directory. Read-only. */
   async examineFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<Pick<PlaceRights, 'denied'>> {
-    return { denied: await deniedIn(requireFiles(await world.instance(instance)).open(layout).layout) };
+    return { denied: await deniedIn(requireFiles(await deps.instance(instance)).open(layout).layout) };
   },
 });

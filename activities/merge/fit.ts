@@ -6,7 +6,7 @@ import { type MergeInput, unknownClasses } from '../../model/merge/merge.ts';
 import { canLoad, maxRdbVersion, type Server } from '../../model/restore/rdb-versions.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { type ScanClassesOptions, scanClasses } from '../../redis/keys/scan-classes.ts';
-import type { ProtectedInstance } from '../world.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 
 /** @throws RecoveryError `INPUT_INVALID` that names what is no data class */
 export function refuseUnknown({ classes: wanted }: MergeInput, { name, classes }: ProtectedInstance): void {

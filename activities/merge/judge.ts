@@ -6,24 +6,24 @@ import { isAccepted, lossToken } from '../../model/restore/plan/accepted-loss.ts
 import type { PlannedMoment, Refusal } from '../../model/restore/plan/types.ts';
 import { doubtRefusal } from '../../model/restore/target-doubt.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { plannedMoment } from '../restore/plan-log.ts';
 import { doubtTarget } from '../restore/target-identity.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 
 /** What forbids a merge, after its copy was compared with the living Redis. */
 export async function judge(
-  world: World,
+  deps: Dependencies,
   plan: MergePlan,
   rehearsal: MergeRehearsal,
   { target, to }: { target: ProtectedInstance; to: RedisClient },
 ): Promise<{ refusals: Refusal[]; moments: PlannedMoment[]; loss?: MergeLoss }> {
-  const { doubts } = await doubtTarget(world, target, to); // on its own machine, where more can be told
+  const { doubts } = await doubtTarget(deps, target, to); // on its own machine, where more can be told
   const doubt = { doubts: [...new Set([...plan.targetDoubts, ...doubts])], alsoOf: [] };
   const wrong = doubtRefusal(plan.instance, doubt, plan.intoAnother);
   const identity = wrong ? [wrong] : [];
   const room = roomRefusals(plan.instance, rehearsal.needs);
-  const moments = await momentsOf(world, plan);
+  const moments = await momentsOf(deps, plan);
   const classes = lostByLog(plan, rehearsal, moments);
   if (classes.length === 0) return { refusals: [...identity, ...room], moments };
   const digest = digestOf(mergeLossSource(plan, { classes, moments }));
@@ -37,10 +37,10 @@ export async function judge(
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** What takes much at once, in the stretches that are replayed. */
-async function momentsOf(world: World, { instance, shard, takenAt, log }: MergePlan): Promise<PlannedMoment[]> {
+async function momentsOf(deps: Dependencies, { instance, shard, takenAt, log }: MergePlan): Promise<PlannedMoment[]> {
   if (!log) return [];
   const { signal } = currentJob();
-  const archive = await world.archive(instance, shard);
+  const archive = await deps.archive(instance, shard);
   const range = { fromMs: Date.parse(takenAt) - CLOCKS_APART_MS, toMs: log.untilMs };
   const { found } = await archive.destructive(await archive.extents(signal), range, signal);
   return found

@@ -14,26 +14,26 @@ import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { foreignOwner } from '../owner.ts';
 import { readNamed } from '../restore/named-backup.ts';
-import { chooseFromLog } from '../restore/plan-log.ts';
+import { choosePlannedLog } from '../restore/plan-log.ts';
 import { doubtTarget } from '../restore/target-identity.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { refuseUnfit, refuseUnknown } from './fit.ts';
-import { merge, rehearse, scratchHome } from './run.ts';
+import { merge, rehearseMerge, scratchHome } from './run.ts';
 
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
 
-export const createMergeActivities = (world: World) => ({
+export const createMergeActivities = (deps: Dependencies) => ({
   /**
    * Chooses backup and log of a merge, counts what the instance has, and pins the backup for a day. Changes nothing else.
    * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
    */
   async planMerge(input: MergeInput): Promise<MergePlan> {
     const { signal, progress } = currentJob();
-    const target = await world.instance(input.instance);
+    const target = await deps.instance(input.instance);
     const { classes } = target;
     refuseUnknown(input, target);
     using client = await openRedis(target.connection);
@@ -46,15 +46,15 @@ export const createMergeActivities = (world: World) => ({
       onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
     });
     const total = now.reduce((sum, { keys }) => sum + keys, 0);
-    const doubt = await doubtTarget(world, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
-    await refuseWrongTarget(world, target, input, doubt);
-    const chosen = await choose(world, input);
+    const doubt = await doubtTarget(deps, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
+    await refuseWrongTarget(deps, target, input, doubt);
+    const chosen = await choose(deps, input);
     if (!input.planOnly) refuseUnnamed(input, chosen);
-    const clockOffsetMs = Math.round((await client.time()) - world.now());
-    const nowMs = world.now();
+    const clockOffsetMs = Math.round((await client.time()) - deps.now());
+    const nowMs = deps.now();
     const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { backupId } = chosen.manifest;
-    await (await world.repository()).pins(chosen.manifest).put({ backupId, ...pin });
+    await (await deps.repository()).pins(chosen.manifest).put({ backupId, ...pin });
     const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
     return {
       ...plan,
@@ -69,7 +69,7 @@ export const createMergeActivities = (world: World) => ({
    * exactly, and whether there is room for it. Changes nothing. A retry begins anew. @throws RecoveryError those of `openScratch`
    */
   async rehearseMerge({ plan }: { plan: MergePlan }): Promise<MergePlan> {
-    return rehearse(world, plan);
+    return rehearseMerge(deps, plan);
   },
 
   /**
@@ -79,13 +79,13 @@ export const createMergeActivities = (world: World) => ({
    * @throws RecoveryError `RESTORE_REFUSED`, `RESTORE_LOSS`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
    */
   async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergeOutcome> {
-    await world.requireLock(plan.instance);
-    return merge(world, plan);
+    await deps.requireLock(plan.instance);
+    return merge(deps, plan);
   },
 
   /** Undo: ends and removes every copy of an operation. Idempotent. */
   async removeScratch({ operationId }: { operationId: string }): Promise<void> {
-    await removeScratches(scratchHome(world, operationId));
+    await removeScratches(scratchHome(deps, operationId));
   },
 });
 
@@ -94,12 +94,12 @@ export const createMergeActivities = (world: World) => ({
  * @throws RecoveryError `TARGET_DOUBTFUL`, `REPOSITORY_FOREIGN`
  */
 async function refuseWrongTarget(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   { instance, intoAnother, planOnly }: MergeInput,
   doubt: TargetDoubt,
 ): Promise<void> {
-  const owner = await foreignOwner(world, target.target);
+  const owner = await foreignOwner(deps, target.target);
   const refusal = doubtRefusal(instance, doubt, intoAnother);
   if (refusal && (owner || !planOnly)) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   if (owner && target.target) throw foreignRepository(owner, target.target, 'nothing of it is brought back');
@@ -125,8 +125,8 @@ function namingOf(instance: string, classes: readonly string[]): Naming {
   return { until: (moment) => `${command} --until ${moment} ${only}`, backup: (id) => `${command} ${id} ${only}` };
 }
 
-async function choose(world: World, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
-  const repository = await world.repository();
+async function choose(deps: Dependencies, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
+  const repository = await deps.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
   if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
   if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
@@ -134,7 +134,7 @@ async function choose(world: World, { instance, backupId, until, classes }: Merg
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   if (until !== undefined) {
     const only = named === undefined ? {} : { only: named };
-    const chosen = await chooseFromLog(world, {
+    const chosen = await choosePlannedLog(deps, {
       instance,
       shard: ONLY_SHARD,
       until,
@@ -145,7 +145,7 @@ async function choose(world: World, { instance, backupId, until, classes }: Merg
     });
     return { ...chosen, beyond: [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond] };
   }
-  const manifest = latestBackup(all, world.now());
+  const manifest = latestBackup(all, deps.now());
   if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
   throw noBackup(instance, unusable);
 }

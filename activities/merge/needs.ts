@@ -5,7 +5,7 @@ import type { Control } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { readRoom } from '../../redis/free-memory.ts';
 import type { MissingKeys } from '../../redis/merge/missing-keys.ts';
-import type { ProtectedInstance } from '../world.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 
 /** What the missing keys take, and what there is. Memory and disk of another machine are not known. */
 export async function readNeeds(

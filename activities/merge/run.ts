@@ -14,9 +14,9 @@ import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { type MergedClass, type MergeProgress, mergeKeys } from '../../redis/merge/merge-keys.ts';
 import { compareKeys } from '../../redis/merge/missing-keys.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { openScratch } from '../scratch/open.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { refuseNewer, refuseUnfit, sharedDatabases } from './fit.ts';
 import { judge } from './judge.ts';
 import { readNeeds } from './needs.ts';
@@ -24,7 +24,7 @@ import { readNeeds } from './needs.ts';
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** Where the copies of one operation are. All of it goes with them. */
-export function scratchHome({ spool }: World, operationId: string): string {
+export function scratchHome({ spool }: Dependencies, operationId: string): string {
   if (!OPERATION_ID.test(operationId)) throw new Error(`${JSON.stringify(operationId)} is no operation id`);
   return join(spool?.directory ?? tmpdir(), `redis-backup-scratch-${operationId}`);
 }
@@ -41,10 +41,10 @@ interface Copied {
 }
 
 /** Loads a copy, compares it with the living Redis, and removes it. See `rehearseMerge`. */
-export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
-  withCopy(world, plan, async (copied) => {
-    const rehearsal = await compared(world, plan, copied);
-    const judged = await judge(world, plan, rehearsal, copied);
+export const rehearseMerge = (deps: Dependencies, plan: MergePlan): Promise<MergePlan> =>
+  withCopy(deps, plan, async (copied) => {
+    const rehearsal = await compared(deps, plan, copied);
+    const judged = await judge(deps, plan, rehearsal, copied);
     return {
       ...plan,
       rehearsal,
@@ -54,11 +54,11 @@ export const rehearse = (world: World, plan: MergePlan): Promise<MergePlan> =>
   });
 
 /** Loads a copy, merges what there is room for, counts what stands, and removes the copy. See `mergeClasses`. */
-export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
-  withCopy(world, plan, async (copied) => {
+export const merge = (deps: Dependencies, plan: MergePlan): Promise<MergeOutcome> =>
+  withCopy(deps, plan, async (copied) => {
     const { signal, progress } = currentJob();
-    const before = await compared(world, plan, copied);
-    const { refusals, moments } = await judge(world, plan, before, copied);
+    const before = await compared(deps, plan, copied);
+    const { refusals, moments } = await judge(deps, plan, before, copied);
     const [refusal] = refusals;
     if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
     const { from, to, target, manifest } = copied;
@@ -67,7 +67,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
     const onProgress = ({ keys, restored }: MergeProgress) =>
       progress({ stage: 'merge', note: `${keys} keys looked at, ${restored} brought back` });
     const merged = await mergeKeys({ from, to, classes: target.classes, wanted, databases, signal, onProgress });
-    const { classes: standing } = await compared(world, plan, copied);
+    const { classes: standing } = await compared(deps, plan, copied);
     const classes = merged.classes.map((one) => {
       const counted = plan.log ? one : withExpired(plan, manifest, one);
       const { alive = 0, there = 0 } = standing.find(({ name }) => name === one.name) ?? {};
@@ -77,7 +77,7 @@ export const merge = (world: World, plan: MergePlan): Promise<MergeOutcome> =>
     return { classes, evicted, moments, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
   });
 
-async function compared(world: World, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {
+async function compared(deps: Dependencies, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {
   const { signal, progress } = currentJob();
   const { from, to, target, server, databases } = copied;
   const missing = await compareKeys({
@@ -89,29 +89,29 @@ async function compared(world: World, plan: MergePlan, copied: Copied): Promise<
     signal,
     onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
   });
-  const at = new Date(world.now()).toISOString();
+  const at = new Date(deps.now()).toISOString();
   return { at, classes: missing.classes, needs: await readNeeds(target, { server, to, missing }) };
 }
 
-async function withCopy<T>(world: World, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {
+async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {
   const { signal, progress, operationId } = currentJob();
-  const home = scratchHome(world, operationId);
+  const home = scratchHome(deps, operationId);
   await removeScratches(home); // of an attempt that died
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
-    const target = await world.instance(plan.instance);
+    const target = await deps.instance(plan.instance);
     using to = await openRedis(target.connection);
     const server = await readServerFacts(to);
     await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
     const binary = await binaryFor(target, server);
     const password = randomBytes(24).toString('base64url');
     const source = {
-      repository: await world.repository(),
-      archive: await world.archive(plan.instance, plan.shard),
+      repository: await deps.repository(),
+      archive: await deps.archive(plan.instance, plan.shard),
       commands: target.archive ?? {},
     };
-    const manifest = await plannedManifest(world, plan);
+    const manifest = await plannedManifest(deps, plan);
     const material = { manifest, ...(plan.log ? { log: plan.log } : {}) };
     const { host, port } = await openScratch(source, material, { directory, binary, password, signal, onProgress: progress });
     using from = await openRedis({ host, port, password });
@@ -131,8 +131,8 @@ async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promis
   return binary;
 }
 
-async function plannedManifest(world: World, plan: MergePlan): Promise<SnapshotManifest> {
-  const manifest = await (await world.repository()).snapshots(plan).read(plan.backupId);
+async function plannedManifest(deps: Dependencies, plan: MergePlan): Promise<SnapshotManifest> {
+  const manifest = await (await deps.repository()).snapshots(plan).read(plan.backupId);
   if (manifest.stored.sha256 === plan.sha256) return manifest;
   throw new RecoveryError('PLAN_CHANGED', `backup ${plan.backupId} of ${plan.instance} is not the one that was planned`, {
     next: 'Find out who writes into the repository, then start again.',

@@ -1,9 +1,9 @@
 import { openRedis } from '../../redis/client/client.ts';
 import { killScript } from '../../redis/health/kill-script.ts';
 import { becomePrimary } from '../../redis/roles.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { refuseStranger } from '../stranger.ts';
-import type { World } from '../world.ts';
 import { createMendLogActivities } from './mend-log.ts';
 import { createPutBackDataActivities } from './put-back-data.ts';
 import { createReplicaActivities } from './replicas.ts';
@@ -14,20 +14,20 @@ import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
 /** What a recovery does to a Redis: each act of model/recovery/recovery.ts that changes something, and the wait for the end of it. */
-export const createRecoveryActs = (world: World, options: RestartOptions & ServesAgainOptions = {}) => ({
-  ...createServerActivities(world),
-  ...createSetAsideActivities(world),
-  ...createMendLogActivities(world),
-  ...createPutBackDataActivities(world),
-  ...createRestartActivities(world, options),
-  ...createStartAgainActivities(world),
-  ...createReplicaActivities(world),
-  ...createServesAgainActivities(world, options),
+export const createRecoveryActs = (deps: Dependencies, options: RestartOptions & ServesAgainOptions = {}) => ({
+  ...createServerActivities(deps),
+  ...createSetAsideActivities(deps),
+  ...createMendLogActivities(deps),
+  ...createPutBackDataActivities(deps),
+  ...createRestartActivities(deps, options),
+  ...createStartAgainActivities(deps),
+  ...createReplicaActivities(deps),
+  ...createServesAgainActivities(deps, options),
 
   /** REPLICAOF NO ONE on the instance itself: it keeps its data, and takes writes. Idempotent. */
   async makePrimary({ instance }: { instance: string }): Promise<{ keys: number }> {
-    await world.requireLock(instance);
-    const target = await world.instance(instance);
+    await deps.requireLock(instance);
+    const target = await deps.instance(instance);
     currentJob().progress({ stage: 'primary', note: 'it stops following' });
     using client = await openRedis(target.connection);
     await refuseStranger(target, client);
@@ -40,8 +40,8 @@ export const createRecoveryActs = (world: World, options: RestartOptions & Serve
    * @throws RecoveryError `REDIS_REFUSED` for one that has written
    */
   async killScript({ instance }: { instance: string }): Promise<{ ended: 'script' | 'function' | 'nothing' }> {
-    await world.requireLock(instance);
-    const { connection } = await world.instance(instance);
+    await deps.requireLock(instance);
+    const { connection } = await deps.instance(instance);
     using client = await openRedis(connection);
     return { ended: await killScript(client) };
   },

@@ -9,7 +9,7 @@ import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
-import type { ProtectedInstance, World } from '../world.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { bounded } from './bounded.ts';
 import { storedSigns } from './stored-signs.ts';
 
@@ -28,23 +28,23 @@ export interface AssessInput {
   overrides?: { onDamage?: RecoverySettings['onDamage']; restore?: RecoverySettings['restore'] };
 }
 
-export const createAssessActivities = (world: World) => ({
+export const createAssessActivities = (deps: Dependencies) => ({
   /**
    * Says what is wrong with a Redis and what is to be done, from three sides: this worker, the machine that Redis runs on, and the
    * applications. Within 6 s, whatever doesn't answer; changes nothing.
    */
   async assessFailure({ instance, place, overrides = {} }: AssessInput): Promise<Assessment> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const [redis, stored] = await Promise.all([
       lookAround(target, place),
-      storedSigns(world, instance, target.archive !== undefined),
+      storedSigns(deps, instance, target.archive !== undefined),
     ]);
     const settings = {
       ...target.recovery,
       ...(overrides.onDamage ? { onDamage: overrides.onDamage } : {}),
       ...(overrides.restore ? { restore: overrides.restore } : {}),
     };
-    const diagnosis = diagnose({ instance, nowMs: world.now(), ...(place ? { place } : {}), ...redis, stored, settings });
+    const diagnosis = diagnose({ instance, nowMs: deps.now(), ...(place ? { place } : {}), ...redis, stored, settings });
     const digest = createHash('sha256').update(digestSource(diagnosis)).digest('hex').slice(0, 16);
     return { ...diagnosis, digest };
   },

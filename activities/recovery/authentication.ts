@@ -10,8 +10,8 @@ import {
 import type { AuthenticationWatch } from '../../model/recovery/recovery.ts';
 import type { AuthenticationSource } from '../../model/recovery/settings.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
 
 export interface WatchAuthenticationInput {
   instance: string;
@@ -25,7 +25,7 @@ export interface WatchAuthenticationInput {
   begun: string;
 }
 
-export const createAuthenticationActivities = (world: World) => ({
+export const createAuthenticationActivities = (deps: Dependencies) => ({
   /**
    * Watches the rate of authentication requests until it has been as usual for some looks after a spike, or no spike came.
    * A source that does not answer is asked again. Changes nothing; a retry looks anew and keeps to the same end.
@@ -41,7 +41,7 @@ export const createAuthenticationActivities = (world: World) => ({
     for (;;) {
       seen = nextLook(seen, await lookAtAuthenticationRate(settings, { signal }), normalPerSecond);
       progress({ stage: 'sign-ins', note: noteOfRates(seen, normalPerSecond) });
-      const nowMs = world.now();
+      const nowMs = deps.now();
       const back = isBackToNormal(seen, { elapsedMs: nowMs - begunMs, limitMs: endMs - begunMs });
       if (back || nowMs >= endMs) return verdictOfRates(seen, { ...usual, seconds: Math.round((nowMs - begunMs) / 1000), back });
       await sleep(Math.min(settings.everyMs, endMs - nowMs), undefined, { signal });

@@ -7,14 +7,14 @@ import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { readLookups } from '../../redis/keys/lookups.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
-import type { World } from '../world.ts';
 
 /** Days that are looked back over, and a little for clocks. */
 const LOOK_BACK_MS = 8 * 24 * 3600_000;
 
-export const createBaselineActivities = (world: World) => ({
+export const createBaselineActivities = (deps: Dependencies) => ({
   /**
    * Measures one window of lookups, and remembers it in the repository with what else a recovery compares with. Read-only for
    * Redis. A retry measures another window.
@@ -22,16 +22,16 @@ export const createBaselineActivities = (world: World) => ({
    */
   async recordBaseline({ instance }: { instance: string }): Promise<Baseline> {
     const { signal, progress } = currentJob();
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const { warmup, authentication } = target.recovery;
-    await requireOwnRepository(world, target, 'nothing is remembered there');
+    await requireOwnRepository(deps, target, 'nothing is remembered there');
     using client = await openRedis(target.connection);
     const before = await readLookups(client);
-    const began = world.now();
+    const began = deps.now();
     progress({ stage: 'baseline', note: 'counting the lookups of one window' });
     await sleep(warmup.windowMs, undefined, { signal });
     const window = lookupsBetween(before, await readLookups(client));
-    const endedAtMs = world.now();
+    const endedAtMs = deps.now();
     if (!window) {
       throw new RecoveryError('REDIS_NOT_READY', `${instance} restarted, or its counters were reset, while it was measured`, {
         next: 'Nothing: it is measured again with the next backup.',
@@ -52,7 +52,7 @@ export const createBaselineActivities = (world: World) => ({
       replicas: info.replicas(),
       server: await readServerFacts(client),
     };
-    await (await world.repository()).baselines({ instance, shard: ONLY_SHARD }).write(baseline);
+    await (await deps.repository()).baselines({ instance, shard: ONLY_SHARD }).write(baseline);
     return baseline;
   },
 
@@ -61,10 +61,10 @@ export const createBaselineActivities = (world: World) => ({
    * @param failedAt - ISO 8601; what was recorded since was seen in trouble. Default now
    */
   async findBaseline({ instance, failedAt }: { instance: string; failedAt?: string }): Promise<KnownBefore> {
-    const { recovery } = await world.instance(instance);
-    const nowMs = world.now();
+    const { recovery } = await deps.instance(instance);
+    const nowMs = deps.now();
     const failedAtMs = failedAt === undefined ? nowMs : Date.parse(failedAt);
-    const baselines = (await world.repository()).baselines({ instance, shard: ONLY_SHARD });
+    const baselines = (await deps.repository()).baselines({ instance, shard: ONLY_SHARD });
     const all = await baselines.list({ sinceMs: failedAtMs - LOOK_BACK_MS });
     return knownBefore(all, { failedAtMs, nowMs, minLookups: recovery.warmup.minLookups });
   },

@@ -10,9 +10,9 @@ import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { formatOffset } from '../../model/restore/until.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { chooseFromLog } from '../../repository/archive/choose.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { foreignOwner } from '../owner.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 
 /** Redis tells its age in whole seconds, of a clock that it looks at now and then. */
 const START_KNOWN_TO_MS = 2000;
@@ -39,16 +39,16 @@ export async function servingProcess(client: RedisClient, nowMs: number): Promis
  * the failure, where a backup leads to it without a gap.
  */
 export async function beforeFailure(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   assessment: Assessment,
   serving: ServingProcess,
 ): Promise<BeforeFailure> {
-  const owner = await foreignOwner(world, target.target);
+  const owner = await foreignOwner(deps, target.target);
   if (owner) return { foreignOwner: owner };
-  const all = await (await world.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
-  const base = baseOf(all, assessment, serving, world.now());
-  const log = target.archive ? await logBefore(world, target.name, all, assessment, serving) : {};
+  const all = await (await deps.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
+  const base = baseOf(all, assessment, serving, deps.now());
+  const log = target.archive ? await logBefore(deps, target.name, all, assessment, serving) : {};
   return { ...(base ? { base } : {}), ...log };
 }
 
@@ -71,14 +71,14 @@ function baseOf(
 
 /** A log that is damaged, has a gap or no backup before it is none: the backup alone is what can be offered. */
 async function logBefore(
-  world: World,
+  deps: Dependencies,
   instance: string,
   snapshots: readonly SnapshotManifest[],
   failure: KnownFailure,
   serving: ServingProcess,
 ): Promise<Pick<BeforeFailure, 'log' | 'logProblem'>> {
   const { signal } = currentJob();
-  const archive = await world.archive(instance, ONLY_SHARD);
+  const archive = await deps.archive(instance, ONLY_SHARD);
   try {
     const { extents } = await archive.extents(signal);
     const end = endOfFailed(extents, failure, serving);

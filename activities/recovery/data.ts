@@ -8,8 +8,8 @@ import { ownerLine } from '../../model/restore/plan/owner.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { beforeFailure, servingProcess } from './before-failure.ts';
 import { lookUpRecent } from './recent-sessions.ts';
 
@@ -33,7 +33,7 @@ export interface ForecastSignInsInput {
   normalPerSecond?: number;
 }
 
-export const createDataActivities = (world: World) => ({
+export const createDataActivities = (deps: Dependencies) => ({
   /**
    * Compares the sessions that should be there with those that are, and says what could be brought back, and whether to ask
    * for it. Read-only; a retry looks again.
@@ -41,13 +41,13 @@ export const createDataActivities = (world: World) => ({
    */
   async decideData({ instance, assessment, restoreOverride }: DecideDataInput): Promise<DataDecision> {
     const { signal } = currentJob();
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     using client = await openRedis(target.connection);
-    const serving = await servingProcess(client, world.now());
-    const { base, log, logProblem, foreignOwner } = await beforeFailure(world, target, assessment, serving);
+    const serving = await servingProcess(client, deps.now());
+    const { base, log, logProblem, foreignOwner } = await beforeFailure(deps, target, assessment, serving);
     const nowMs = await client.time();
-    const servedMs = world.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
-    const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(world, target, client, log, nowMs) : undefined;
+    const servedMs = deps.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
+    const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(deps, target, client, log, nowMs) : undefined;
     // Complete is what the assessment saw; of another timeline it says nothing.
     const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
     const facts: Omit<DataFacts, 'present' | 'sampled'> = {
@@ -73,13 +73,13 @@ export const createDataActivities = (world: World) => ({
    */
   async forecastSignIns(input: ForecastSignInsInput): Promise<SignInForecast | undefined> {
     const { instance, assessment, decision, normalPerSecond } = input;
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const { sessionClass } = target.recovery;
     const sessions = target.classes.find(({ name }) => name === sessionClass);
     if (!sessions || !decision.lost || decision.verdict === 'within-tolerance') return undefined;
     using client = await openRedis(target.connection);
-    const serving = await servingProcess(client, world.now());
-    const { base } = await beforeFailure(world, { ...target, archive: undefined }, assessment, serving);
+    const serving = await servingProcess(client, deps.now());
+    const { base } = await beforeFailure(deps, { ...target, archive: undefined }, assessment, serving);
     const counted = base?.census.classes.find(({ name }) => name === sessionClass);
     return forecastSignIns({
       lost: decision.lost,

@@ -5,10 +5,10 @@ import type { Control } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { shutdown } from '../server/shutdown.ts';
 import { refuseStranger } from '../stranger.ts';
-import type { ProtectedInstance } from '../world.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */
 const SILENT_AFTER_MS = 3_000;

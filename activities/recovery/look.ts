@@ -7,10 +7,10 @@ import type { Control, DataLayout, Files, MemoryKill, PlatformStatus, PlatformTr
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { lookAtRedis } from '../../redis/health/health.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from '../restore/next-start.ts';
 import { strangerAnswering } from '../stranger.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 import { type DataSignsOptions, dataSigns } from './data-signs.ts';
 
@@ -29,15 +29,15 @@ export type ServerLook = Omit<PlaceSigns, 'data'> & {
 
 type LoadRules = Pick<DataSignsOptions, 'checksNoRdb' | 'cutsNoLog'>;
 
-export const createLookActivities = (world: World) => ({
+export const createLookActivities = (deps: Dependencies) => ({
   /**
    * What runs a Redis knows of it: process, end, log of its last run, and an answer over a local connection. Within 4 s; changes
    * nothing; what could not be seen is said.
    */
   async lookFromControl({ instance }: { instance: string }): Promise<ServerLook> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const [seen, stranger] = await Promise.all([
-      lookFromControl(world.host, requireControl(target).open(), target.connection),
+      lookFromControl(deps.host, requireControl(target).open(), target.connection),
       strangerThere(target),
     ]);
     return stranger === undefined ? seen : { ...seen, stranger };
@@ -46,8 +46,8 @@ export const createLookActivities = (world: World) => ({
   /** What is in its data directory, and who owns what is beside it. Within 2 s; changes nothing. */
   async lookAtFiles(input: { instance: string; layout: DataLayout; readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
     const { instance, layout, readLog, rules = {} } = input;
-    const files = requireFiles(await world.instance(instance)).open(layout);
-    const [seen, owner] = await Promise.all([lookAtFiles(files, { readLog, ...rules }), lockOwner(world, instance)]);
+    const files = requireFiles(await deps.instance(instance)).open(layout);
+    const [seen, owner] = await Promise.all([lookAtFiles(files, { readLog, ...rules }), lockOwner(deps, instance)]);
     return owner === undefined ? seen : owned(seen, owner);
   },
 });
@@ -73,8 +73,8 @@ export async function lookAtFiles({ layout }: Files, options: DataSignsOptions):
 }
 
 /** An operation that holds the lock, other than a recovery, puts back by itself what it does not finish. */
-async function lockOwner(world: World, instance: string): Promise<string | undefined> {
-  const asked = await bounded('who holds the lock', QUESTION_MS, () => world.operations.lockHolder(instance));
+async function lockOwner(deps: Dependencies, instance: string): Promise<string | undefined> {
+  const asked = await bounded('who holds the lock', QUESTION_MS, () => deps.operations.lockHolder(instance));
   if (asked.missed !== undefined) return 'an operation that could not be asked for';
   return asked.value?.kind === 'recovery' ? undefined : asked.value?.workflowId;
 }

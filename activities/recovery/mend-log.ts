@@ -11,9 +11,9 @@ import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
 import { openRedis } from '../../redis/client/client.ts';
+import type { Dependencies, ThrowAwayNeeds } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireFiles } from '../parts.ts';
-import type { ThrowAwayNeeds, World } from '../world.ts';
 import type { InLayout } from './set-aside.ts';
 
 const NEW_DEFAULT = 'appendonlydir';
@@ -33,7 +33,7 @@ export interface MendedLog {
   kept: { directory: string; bytes: number };
 }
 
-export const createMendLogActivities = (world: World) => ({
+export const createMendLogActivities = (deps: Dependencies) => ({
   /**
    * Cuts a damaged log behind its last whole command, on a copy that a throw-away Redis has loaded first, and keeps the original.
    * Redis must be stopped. A retry goes on where the last attempt ended. Why it is no way is remembered, so that
@@ -42,9 +42,9 @@ export const createMendLogActivities = (world: World) => ({
    *   `TARGET_DISK_FULL`
    */
   async mendLog({ instance, layout: ofConf, mayLoseCommands = false }: MendLogInput): Promise<MendedLog> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { progress, signal, operationId } = currentJob();
-    const files = requireFiles(await world.instance(instance));
+    const files = requireFiles(await deps.instance(instance));
     const { layout } = files.open(ofConf);
     const note = `reading the log in ${layout.dir} for the place where it is damaged`;
     const damage = await findDamage(layout, { signal, onProgress: (doneBytes) => progress({ stage: 'mend', note, doneBytes }) });

@@ -1,15 +1,15 @@
 import { unfinishedOf } from '../../model/recovery/left-behind.ts';
 import { leftBehind, putBack, refuseBesideDirect } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireFiles } from '../parts.ts';
-import type { World } from '../world.ts';
 import type { InLayout } from './set-aside.ts';
 
-export const createPutBackDataActivities = (world: World) => ({
+export const createPutBackDataActivities = (deps: Dependencies) => ({
   /** Before a Redis is ended for its files. @throws RecoveryError `LOCKED` while a `restore --direct` is at work in them */
   async refuseBesideDirect({ instance, layout }: InLayout): Promise<void> {
-    await refuseBesideDirect(requireFiles(await world.instance(instance)).open(layout).layout);
+    await refuseBesideDirect(requireFiles(await deps.instance(instance)).open(layout).layout);
   },
 
   /**
@@ -18,9 +18,9 @@ export const createPutBackDataActivities = (world: World) => ({
    * @throws RecoveryError `DATA_DIRECTORY` where an original is nowhere
    */
   async putBackUnfinished({ instance, layout }: InLayout): Promise<{ operations: string[] }> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     currentJob().progress({ stage: 'put back', note: 'the data of an operation that did not end comes back' });
-    return { operations: await putBackAll(requireFiles(await world.instance(instance)).open(layout).layout) };
+    return { operations: await putBackAll(requireFiles(await deps.instance(instance)).open(layout).layout) };
   },
 });
 

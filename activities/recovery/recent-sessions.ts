@@ -6,8 +6,8 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { countMissing } from '../../redis/keys/look-up-keys.ts';
 import { recentKeys } from '../../redis/log/recent-keys.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 
 /** So much of the log's end is read: some ten thousand writes. */
 const TAIL_BYTES = 4 * 1024 * 1024;
@@ -20,7 +20,7 @@ const MARGIN_MS = 60_000;
  * data lacks first. Undefined: the log, or the permissions of our user, do not tell.
  */
 export async function lookUpRecent(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
   log: PlannedLog,
@@ -33,7 +33,7 @@ export async function lookUpRecent(
   progress({ stage: 'data', note: 'looking for the sessions that the log has last' });
   try {
     const from = Math.max(last.from, last.to - TAIL_BYTES);
-    const archive = await world.archive(target.name, ONLY_SHARD);
+    const archive = await deps.archive(target.name, ONLY_SHARD);
     const { start, startState, body } = await archive.openRange(last.timelineId, from, last.to, { signal });
     const classes = new KeyClasses(target.classes);
     const { keys, written } = await recentKeys(body, {

@@ -6,10 +6,10 @@ import { sentinelsWatch } from '../../model/restore/plan/facts.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { probeWrite } from '../../redis/health/probe-write.ts';
-import { becomePrimary, follow, hostAndPort, neighbour, type RoleFacts, readRole } from '../../redis/roles.ts';
+import { becomePrimary, followReplica, hostAndPort, neighbour, type RoleFacts, readRole } from '../../redis/roles.ts';
 import { countSentinels } from '../../redis/sentinels.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { quickly } from './ending.ts';
 
 export interface Failed {
@@ -22,7 +22,7 @@ export interface Detached {
   failed: Failed[];
 }
 
-export interface Promoted {
+export interface PromotedReplica {
   address: string;
   keys: number;
   /** Replicas that follow it now. */
@@ -35,14 +35,14 @@ type Replicas = Assessment['replicas'];
 const QUICK = { connectTimeoutMs: 3_000, commandTimeoutMs: 10_000 };
 
 /** Acts on the replicas of an instance, over the network only. Each is idempotent. They need `+replicaof +info` there. */
-export const createReplicaActivities = (world: World) => ({
+export const createReplicaActivities = (deps: Dependencies) => ({
   /**
    * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. One that follows another of them,
    * which was promoted, is out of harm already. Those that were not reached are named: when the primary starts, they follow it.
    */
   async detachReplicas({ instance, assessment }: ActInput): Promise<Detached> {
-    await world.requireLock(instance);
-    const target = await world.instance(instance);
+    await deps.requireLock(instance);
+    const target = await deps.instance(instance);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
     const addresses = assessment.replicas.filter(({ keys }) => keys > 0).map(({ address }) => address);
     const { done, failed } = await eachReplica(target, addresses, async (client) => {
@@ -60,13 +60,13 @@ export const createReplicaActivities = (world: World) => ({
    * @throws RecoveryError `RESTORE_REFUSED` while the instance has no data, because then they would have none either
    */
   async followAgain(input: { instance: string; replicas: string[]; primary?: string }) {
-    await world.requireLock(input.instance);
-    const target = await world.instance(input.instance);
+    await deps.requireLock(input.instance);
+    const target = await deps.instance(input.instance);
     const primary = input.primary === undefined ? target.connection : hostAndPort(input.primary);
     using own = await openRedis(target.connection, QUICK);
     const { role, keys, loading } = await readRole(own);
     if (role !== 'master' || keys === 0 || loading) throw nothingToFollow(input.instance);
-    const { done, failed } = await eachReplica(target, input.replicas, (client) => follow(client, primary));
+    const { done, failed } = await eachReplica(target, input.replicas, (client) => followReplica(client, primary));
     return { following: done.map(({ address }) => address), failed };
   },
 
@@ -76,9 +76,9 @@ export const createReplicaActivities = (world: World) => ({
    * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where a Sentinel watches it; what
    *   refuses the write, before another follows it
    */
-  async promoteReplica({ instance, assessment }: ActInput): Promise<Promoted> {
-    await world.requireLock(instance);
-    const target = await world.instance(instance);
+  async promoteReplica({ instance, assessment }: ActInput): Promise<PromotedReplica> {
+    await deps.requireLock(instance);
+    const target = await deps.instance(instance);
     const { progress } = currentJob();
     const all = assessment.replicas.map(({ address }) => address);
     const { done, failed } = await eachReplica(target, all, readRole);
@@ -90,7 +90,7 @@ export const createReplicaActivities = (world: World) => ({
     const { keys } = await becomePrimary(client);
     const waitsForReplicas = await provesWrites(client);
     const others = done.map(({ address }) => address).filter((address) => address !== best.address);
-    const followers = await eachReplica(target, others, (other) => follow(other, hostAndPort(best.address)));
+    const followers = await eachReplica(target, others, (other) => followReplica(other, hostAndPort(best.address)));
     if (waitsForReplicas) progress({ stage: 'replicas', note: `${best.address} takes writes when its replicas have its data` });
     const following = followers.done.map(({ address }) => address);
     return { address: best.address, keys, following, failed: [...failed, ...followers.failed] };

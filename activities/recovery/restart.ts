@@ -14,13 +14,13 @@ import {
 import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { rebuildAofManifest } from '../../redis/aof/rebuild-manifest.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from '../restore/next-start.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { endWithSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
-import { type ServerState, stateOf } from './server.ts';
+import { type ServerState, serverState } from './server.ts';
 import type { InLayout } from './set-aside.ts';
 
 export interface RestartInput extends ActInput {
@@ -53,10 +53,10 @@ export interface RestartOptions {
  * The steps of a restart; workflows/procedures/restart-server.ts has their order. Nothing of it ends a Redis that was started
  * meanwhile, and none is started again whose start has failed, because a second start can destroy what is left.
  */
-export const createRestartActivities = (world: World, { silentAfterMs }: RestartOptions = {}) => ({
+export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: RestartOptions = {}) => ({
   /** What the last restart has left beside the data. Read-only. */
   async readRestart({ instance, layout: ofConf }: InLayout): Promise<KnownRestart> {
-    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
+    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
     const last = await readRestart(layout);
     return { ...(last ? { last } : {}), hasNoData: await hasNoData(layout) };
   },
@@ -67,18 +67,18 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
    */
   async decideRestart({ last, hasNoData, ...input }: RestartInput & KnownRestart): Promise<RestartDecision> {
-    const target = await world.instance(input.instance);
+    const target = await deps.instance(input.instance);
     const platform = requireControl(target).open();
     await refuseAnother(target);
     const own = last && isSameAct(last, input) ? last : undefined;
     if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
     const [{ running, identity, name = '' }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
     const skipped = running ? alreadyRestarted(input, own, { identity, name, runId: info?.get('run_id') }) : undefined;
-    if (skipped) return { beforeMs: own?.atMs ?? world.now(), skipped };
-    if (!own) refuseTooSoon(world.now(), last, input);
+    if (skipped) return { beforeMs: own?.atMs ?? deps.now(), skipped };
+    if (!own) refuseTooSoon(deps.now(), last, input);
     if (!running && hasNoData) await refuseFollowers(target, input.assessment.replicas);
     if (running && !own && !input.approved) await refuseUnstartable(target, platform);
-    const record = own ?? newRecord(world.now(), input, identity);
+    const record = own ?? newRecord(deps.now(), input, identity);
     return { record, isNew: own === undefined, ...(identity === undefined ? {} : { end: { identity } }) };
   },
 
@@ -88,8 +88,8 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * @param withoutData - of what was set aside: from this start on it is not put back any more
    */
   async noteRestart({ instance, layout: ofConf, record, starts, withoutData }: NoteInput): Promise<{ record: RestartRecord }> {
-    await world.requireLock(instance);
-    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
+    await deps.requireLock(instance);
+    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
     if (withoutData) await noteStart(layout, record.operationId, withoutData);
     const noted = starts ? { ...record, logBytes: await logBytes(layout) } : record;
     if (!(await writeRestart(layout, noted))) currentJob().progress({ stage: 'stop', note: `${layout.dir} cannot be written` });
@@ -101,12 +101,12 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * @throws RecoveryError `STOP_FAILED` for one that hangs, while nobody has approved its `kill`
    */
   async endServer({ instance, identity, kill = false }: EndInput): Promise<ServerState> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { progress, signal } = currentJob();
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const platform = requireControl(target).open();
     const status = await platform.status();
-    if (status.running && status.identity !== identity) return stateOf(platform); // an attempt before this one has ended it
+    if (status.running && status.identity !== identity) return serverState(platform); // an attempt before this one has ended it
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
     try {
       await endWithSave(target, platform, await quickInfo(target, silentAfterMs), { kill });
@@ -117,7 +117,7 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
       await platform.kill(identity, signal);
       await platform.stop(signal); // what it has left behind: children that save, the supervisor's wish to bring it up again
     }
-    return stateOf(platform);
+    return serverState(platform);
   },
 
   /**
@@ -125,12 +125,12 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * was logged since, and leaves it to be looked at anew. @throws RecoveryError `START_FAILED`
    */
   async startOnce({ instance, loggedAtMs }: StartInput): Promise<{ beforeMs: number } | { unsure: string }> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { signal, progress, attempt } = currentJob();
-    const platform = requireControl(await world.instance(instance)).open();
-    const beforeMs = world.now();
+    const platform = requireControl(await deps.instance(instance)).open();
+    const beforeMs = deps.now();
     if (attempt > 1) {
-      const now = await stateOf(platform);
+      const now = await serverState(platform);
       const isSilent = loggedAtMs !== undefined && now.loggedAtMs === loggedAtMs;
       if (!now.running && !isSilent) return { unsure: unsureText(instance, await platform.logs(LAST_LINES)) };
     }
@@ -144,8 +144,8 @@ export const createRestartActivities = (world: World, { silentAfterMs }: Restart
    * @throws RecoveryError `MANIFEST_INVALID` where the names can be read in several ways; nothing is changed then
    */
   async rebuildManifest({ instance, layout: ofConf }: InLayout): Promise<{ files: string[] }> {
-    await world.requireLock(instance);
-    const { layout } = requireFiles(await world.instance(instance)).open(ofConf);
+    await deps.requireLock(instance);
+    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
     // Alone in the directory: a late attempt must not bring an old manifest back under a Redis that runs.
     const files = await inOperation(layout, `${currentJob().operationId}-copy`, undefined, ({ dir }) =>
       rebuildAofManifest(join(dir, layout.appenddirname), layout.appendfilename),

@@ -1,9 +1,9 @@
 import { RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
-import type { World } from '../world.ts';
 import { endWithoutSave, refuseAnother, refuseWhenServing } from './ending.ts';
 
 /** Whether Redis runs, and where its data is by redis.conf: what a step that changes files is told. */
@@ -14,10 +14,10 @@ export interface ServerState {
   loggedAtMs?: number;
 }
 
-export const createServerActivities = (world: World) => ({
+export const createServerActivities = (deps: Dependencies) => ({
   /** Read-only. */
   async lookAtServer({ instance }: { instance: string }): Promise<ServerState> {
-    return stateOf(requireControl(await world.instance(instance)).open());
+    return serverState(requireControl(await deps.instance(instance)).open());
   },
 
   /**
@@ -27,8 +27,8 @@ export const createServerActivities = (world: World) => ({
    *   started it again; `TARGET_IDENTITY` if another Redis answers in its place
    */
   async endUnsaved({ instance, unless }: { instance: string; unless?: Pick<Assessment, 'server'> }): Promise<ServerState> {
-    await world.requireLock(instance);
-    const target = await world.instance(instance);
+    await deps.requireLock(instance);
+    const target = await deps.instance(instance);
     const control = requireControl(target).open();
     currentJob().progress({ stage: 'stop', note: `stopping ${control.description}` });
     await refuseAnother(target);
@@ -40,7 +40,7 @@ export const createServerActivities = (world: World) => ({
   },
 });
 
-export async function stateOf(control: Control): Promise<ServerState> {
+export async function serverState(control: Control): Promise<ServerState> {
   const [{ running }, layout, { loggedAtMs }] = await Promise.all([control.status(), control.dataLayout(), control.trace()]);
   return { running, layout, ...(loggedAtMs === undefined ? {} : { loggedAtMs }) };
 }

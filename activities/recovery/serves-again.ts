@@ -7,10 +7,10 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { lastLoad } from '../../redis/health/loading.ts';
 import { probeWrite } from '../../redis/health/probe-write.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { requireControl } from '../parts.ts';
 import { askLoaded, watchProcess } from '../server/await-load.ts';
 import { refuseStranger } from '../stranger.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 
 const ASK_EVERY_MS = 50;
 /** With `min-replicas-to-write` it waits for its replicas, which may have to take all its data first. */
@@ -27,7 +27,7 @@ export interface AwaitInput {
   sinceMs: number;
 }
 
-export const createServesAgainActivities = (world: World, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => {
+export const createServesAgainActivities = (deps: Dependencies, { refusedForMs = 10_000 }: ServesAgainOptions = {}) => {
   return {
     /**
      * Waits until Redis serves: loaded, a primary, PONG, a write taken and read again. For as long as it goes on loading; a
@@ -38,7 +38,7 @@ export const createServesAgainActivities = (world: World, { refusedForMs = 10_00
      *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
      */
     async awaitServesAgain({ logBytes, ...input }: AwaitInput & { logBytes?: Record<string, number> }): Promise<ServesAgain> {
-      const control = requireControl(await world.instance(input.instance)).open();
+      const control = requireControl(await deps.instance(input.instance)).open();
       return servesAgain(input, { control, logBytes });
     },
 
@@ -47,13 +47,13 @@ export const createServesAgainActivities = (world: World, { refusedForMs = 10_00
   };
 
   async function servesAgain({ instance, sinceMs }: AwaitInput, seen?: SeenServer): Promise<ServesAgain> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const platform = seen?.control;
     const { info, unproved } = await untilServing(target, platform, {
-      seconds: () => (world.now() - sinceMs) / 1000,
+      seconds: () => (deps.now() - sinceMs) / 1000,
       patience: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),
     });
-    const servedAt = new Date(world.now()).toISOString();
+    const servedAt = new Date(deps.now()).toISOString();
     const told = seen ? await logOf(seen, info.number('process_id') ?? 0) : { warnings: [] };
     const keysLoaded = lastLoad(info).keysLoaded ?? told.keysLoaded;
     return {

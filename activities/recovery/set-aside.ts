@@ -1,12 +1,12 @@
 import type { ActInput } from '../../model/recovery/recovery.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
-import type { World } from '../world.ts';
 import { refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
-import { type ServerState, stateOf } from './server.ts';
+import { type ServerState, serverState } from './server.ts';
 
 export interface KeptAside {
   directory: string;
@@ -20,12 +20,12 @@ export interface InLayout {
   layout: DataLayout;
 }
 
-export const createSetAsideActivities = (world: World) => {
-  const layoutOf = async ({ instance, layout }: InLayout) => requireFiles(await world.instance(instance)).open(layout).layout;
+export const createSetAsideActivities = (deps: Dependencies) => {
+  const layoutOf = async ({ instance, layout }: InLayout) => requireFiles(await deps.instance(instance)).open(layout).layout;
   return {
     /** Keeps a copy of whole files that are only not loaded, and stay in use. */
     async copyAside(input: InLayout): Promise<KeptAside> {
-      await world.requireLock(input.instance);
+      await deps.requireLock(input.instance);
       const { operationId, progress } = currentJob();
       progress({ stage: 'set aside', note: `keeping what is in ${input.layout.dir}` });
       const { linked, ...kept } = await copyAside(await layoutOf(input), operationId);
@@ -38,7 +38,7 @@ export const createSetAsideActivities = (world: World) => {
      * attempt ended; a second call after a start without them moves what that Redis has written, too.
      */
     async setAside({ foundAt, ...input }: InLayout & { foundAt: string }): Promise<KeptAside> {
-      await world.requireLock(input.instance);
+      await deps.requireLock(input.instance);
       const { operationId, progress } = currentJob();
       progress({ stage: 'set aside', note: `keeping what is in ${input.layout.dir}` });
       return setAside(await layoutOf(input), operationId, { foundAtMs: Date.parse(foundAt) });
@@ -49,33 +49,33 @@ export const createSetAsideActivities = (world: World) => {
      * clients were told by a serving Redis is not taken back for damaged files.
      */
     async putBackAside(input: InLayout & ServerState & { operationId: string }): Promise<PutBackSetAside> {
-      await world.requireLock(input.instance);
+      await deps.requireLock(input.instance);
       const { operationId, running, loggedAtMs } = input;
       return putBackSetAside(await layoutOf(input), operationId, { running, loggedAtMs });
     },
 
     /** @throws RecoveryError `RESTORE_REFUSED` while a replica with data still follows: it would be wiped in under a second */
     async refuseEmptyStart({ instance, assessment }: ActInput): Promise<ServerState> {
-      const target = await world.instance(instance);
+      const target = await deps.instance(instance);
       const control = requireControl(target).open();
       await refuseAnother(target);
       await refuseFollowers(target, assessment.replicas);
-      return stateOf(control);
+      return serverState(control);
     },
 
     /** Lets Redis be started without what was set aside. @throws RecoveryError `DATA_DIRECTORY` if there is something to load */
     async permitEmptyStart(input: InLayout & ServerState): Promise<void> {
-      await world.requireLock(input.instance);
+      await deps.requireLock(input.instance);
       const { running, loggedAtMs } = input;
       await permitEmptyStart(await layoutOf(input), currentJob().operationId, { running, loggedAtMs });
     },
 
     /** Starts Redis without what was set aside. A retry finds it started, or starts it with what it has written since. */
     async startEmpty({ instance }: { instance: string }): Promise<{ beforeMs: number }> {
-      await world.requireLock(instance);
+      await deps.requireLock(instance);
       const { progress, signal } = currentJob();
-      const control = requireControl(await world.instance(instance)).open();
-      const beforeMs = world.now();
+      const control = requireControl(await deps.instance(instance)).open();
+      const beforeMs = deps.now();
       progress({ stage: 'start', note: `starting ${control.description} without its old data` });
       await control.start(signal);
       return { beforeMs };

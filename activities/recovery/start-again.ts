@@ -1,25 +1,25 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
 import { startWithin } from '../server/start-within.ts';
-import type { World } from '../world.ts';
 import { quickInfo } from './ending.ts';
 
 const LOOK_EVERY_MS = 500;
 /** One that has been told to end may answer for a moment. */
 const STEADY_LOOKS = 3;
 
-export const createStartAgainActivities = (world: World) => ({
+export const createStartAgainActivities = (deps: Dependencies) => ({
   /**
    * Undo of an act that ends a living Redis: starts it where that act ended it and nobody has started it since. One that is about
    * to end is waited for, one that hangs is left as it was. Idempotent.
    * @returns why it does not run: how it was before is no promise that it starts, and the next recovery must not wait for that
    */
   async startAgain({ instance }: { instance: string }): Promise<{ running: boolean; why?: string }> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { signal, progress } = currentJob();
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const { open, noProgressMs } = requireControl(target);
     const platform = open();
     progress({ stage: 'start', note: `seeing whether ${platform.description} runs` });

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lookAtServing } from '../../redis/health/serving.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { mayBeStopped } from '../watch/others.ts';
-import type { World } from '../world.ts';
 
 const EVERY_MS = 1000;
 /** So many looks in a row: one may be a network that blinks. */
@@ -23,7 +23,7 @@ export interface WatchServingInput {
 
 const ANOTHER = 'it was restarted, and serves as another process with what that has loaded';
 
-export const createStillServesActivities = (world: World) => ({
+export const createStillServesActivities = (deps: Dependencies) => ({
   /**
    * Watches a Redis that a recovery has brought back, until it fails or loads again, or serves as another process: a supervisor
    * may be quicker than the looks. Else until it is cancelled. What another operation does that holds the lock, such as a
@@ -31,7 +31,7 @@ export const createStillServesActivities = (world: World) => ({
    */
   async watchServing({ instance, runId }: WatchServingInput): Promise<FailedAgain> {
     const { signal, progress } = currentJob();
-    const { connection } = await world.instance(instance);
+    const { connection } = await deps.instance(instance);
     let known = runId;
     for (let failed = 0, since = 0; ; ) {
       const look = await lookAtServing(connection);
@@ -40,13 +40,13 @@ export const createStillServesActivities = (world: World) => ({
       progress({ stage: 'serving', note: `${verdict}: ${detail}` });
       if (look.verdict === 'serves' && look.runId !== undefined) {
         const isAnother = known !== undefined && look.runId !== known;
-        if (isAnother && !(await isStopped(world, instance)))
-          return { since: new Date(world.now()).toISOString(), detail: ANOTHER };
+        if (isAnother && !(await isStopped(deps, instance)))
+          return { since: new Date(deps.now()).toISOString(), detail: ANOTHER };
         known = look.runId;
       }
       const isGone = verdict === 'fails' || verdict === 'loading';
-      if (isGone && failed === 0) since = world.now();
-      failed = isGone && !(await isStopped(world, instance)) ? failed + 1 : 0;
+      if (isGone && failed === 0) since = deps.now();
+      failed = isGone && !(await isStopped(deps, instance)) ? failed + 1 : 0;
       if (failed >= LOOKS) return { since: new Date(since).toISOString(), detail };
       await sleep(EVERY_MS, undefined, { signal });
     }
@@ -54,8 +54,8 @@ export const createStillServesActivities = (world: World) => ({
 });
 
 /** Without Temporal nobody knows, and nothing could be started. */
-const isStopped = (world: World, instance: string): Promise<boolean> =>
-  mayBeStopped(world, instance, currentJob().operationId).then(
+const isStopped = (deps: Dependencies, instance: string): Promise<boolean> =>
+  mayBeStopped(deps, instance, currentJob().operationId).then(
     (holder) => holder !== undefined,
     () => true,
   );

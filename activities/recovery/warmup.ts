@@ -20,8 +20,8 @@ import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { readLookups } from '../../redis/keys/lookups.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
 
 export interface WatchWarmupInput {
   instance: string;
@@ -36,7 +36,7 @@ export interface WatchWarmupInput {
   failedAt?: string;
 }
 
-export const createWarmupActivities = (world: World) => ({
+export const createWarmupActivities = (deps: Dependencies) => ({
   /**
    * Watches the hit rate until it is as before in enough windows in a row, or the time is over, which is a finding and no
    * failure. A Redis that is away for a while is waited for. Read-only; a retry counts windows anew and keeps to the same end.
@@ -44,7 +44,7 @@ export const createWarmupActivities = (world: World) => ({
   async watchWarmup(input: WatchWarmupInput): Promise<WarmupWatch> {
     const { instance, settings, baseline, untilMs, begun, failedAt = begun } = input;
     const { signal, progress } = currentJob();
-    const { connection } = await world.instance(instance);
+    const { connection } = await deps.instance(instance);
     const wanted = warmTarget(settings, baseline);
     const begunMs = Date.parse(begun);
     const endMs = untilMs ?? begunMs + settings.limitMs;
@@ -55,10 +55,10 @@ export const createWarmupActivities = (world: World) => ({
       const note = noteOfWarmth(warmth, settings, wanted.target);
       progress({ stage: 'warm-up', note: looked.trouble === undefined ? note : `${looked.trouble}; before that: ${note}` });
       const decided = isDecided(warmth, settings, wanted.target);
-      const leftMs = endMs - world.now();
+      const leftMs = endMs - deps.now();
       if (decided || leftMs <= 0) {
-        const missing = decided && wanted.target !== undefined ? [] : await missingNow(world, instance, failedAt, signal);
-        return verdictOfWarmth(warmth, settings, wanted, { seconds: Math.round((world.now() - begunMs) / 1000), missing });
+        const missing = decided && wanted.target !== undefined ? [] : await missingNow(deps, instance, failedAt, signal);
+        return verdictOfWarmth(warmth, settings, wanted, { seconds: Math.round((deps.now() - begunMs) / 1000), missing });
       }
       await sleep(Math.min(settings.windowMs, leftMs), undefined, { signal });
     }
@@ -82,13 +82,13 @@ async function lookAt(
 }
 
 /** Which classes are not there again. Only a hint: without a backup, or without the permission to look, there is none. */
-async function missingNow(world: World, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
+async function missingNow(deps: Dependencies, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
   try {
-    const { connection, classes } = await world.instance(instance);
-    const all = await (await world.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
+    const { connection, classes } = await deps.instance(instance);
+    const all = await (await deps.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
     const base = latestBackup(
       all.filter((one) => takenAtMs(one) < Date.parse(failedAt)),
-      world.now(),
+      deps.now(),
     );
     if (!base) return [];
     using client = await openRedis(connection, { connectTimeoutMs: 3000 });

@@ -11,7 +11,7 @@ import { replayable } from '../../redis/log/replayable.ts';
 import { createRdbReader } from '../../redis/rdb/reader.ts';
 import type { AofBackups } from '../../repository/aof-backups.ts';
 import { known } from '../archive/log-needs.ts';
-import type { CommandNames, ReplayOptions } from './replay-log.ts';
+import type { LogCommands, ReplayOptions } from './replay-log.ts';
 
 /** The base of a copied log as the snapshot that it is, so that it is planned, staged and counted as one. */
 export function asSnapshot(manifest: AofManifest): SnapshotManifest {
@@ -28,7 +28,7 @@ export function asSnapshot(manifest: AofManifest): SnapshotManifest {
 }
 
 /** What lies behind the base, all of it. @param commands - as they are called today */
-export function logOf(manifest: AofManifest, commands: CommandNames = {}): PlannedLog {
+export function logOf(manifest: AofManifest, commands: LogCommands = {}): PlannedLog {
   const atMs = Date.parse(manifest.times.takenAt);
   return {
     until: manifest.backupId,
@@ -64,7 +64,7 @@ export async function* openAofBase(backups: AofBackups, manifest: AofManifest, s
 export async function* openAofLog(
   backups: AofBackups,
   manifest: AofManifest,
-  { renamedCommands, moduleCommands }: CommandNames,
+  { renamedCommands, moduleCommands }: LogCommands,
   { signal, finder, onNeeds }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   const { bytes } = logOf(manifest);

@@ -8,8 +8,8 @@ import { MINIMUM_ACL } from '../../redis/acl.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { countDatabases } from '../../redis/keys/count-classes.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance } from '../world.ts';
 import type { Staged } from './stage.ts';
 
 /** Redis serves meanwhile, and its archiver waits. */

@@ -5,14 +5,14 @@ import { type ChooseOptions, chooseFromLog as choose, type LogChoice } from '../
 import { readExtents } from '../../repository/archive/extents.ts';
 import { type FoundDestructive, findDestructive } from '../../repository/archive/moments.ts';
 import { withNeeds } from '../archive/log-needs.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
 
 export type { LogChoice } from '../../repository/archive/choose.ts';
 
 /** See `chooseFromLog` of the archive; with what the log asks of its target. @param only - restore from this backup and from no other */
-export async function chooseFromLog(
-  world: World,
+export async function choosePlannedLog(
+  deps: Dependencies,
   {
     instance,
     shard,
@@ -26,9 +26,9 @@ export async function chooseFromLog(
 ): Promise<LogChoice> {
   const { signal, progress } = currentJob();
   progress({ stage: 'plan', note: 'looking for the moment in the log' });
-  const archive = await world.archive(instance, shard);
+  const archive = await deps.archive(instance, shard);
   const chosen = await choose(archive, { until, snapshots: all, signal, ...options });
-  const { archive: commands = {} } = await world.instance(instance);
+  const { archive: commands = {} } = await deps.instance(instance);
   return { ...chosen, log: await withNeeds(archive, chosen.log, commands, signal) };
 }
 
@@ -37,12 +37,12 @@ const AROUND_MS = 3600 * 1000;
 
 /** What the archive has noted of the stretch that is replayed, oldest first. What each takes is not known. */
 export async function momentsIn(
-  world: World,
+  deps: Dependencies,
   { instance, shard, log, sinceMs }: { instance: string; shard: string; log: PlannedLog; sinceMs: number },
 ): Promise<PlannedMoment[]> {
   if (log.ranges.length === 0) return []; // a copy of a server's own log has no headers
   const { signal } = currentJob();
-  const archive = await world.archive(instance, shard);
+  const archive = await deps.archive(instance, shard);
   const period = { fromMs: sinceMs - AROUND_MS, toMs: log.untilMs + AROUND_MS };
   const { found } = await findDestructive(archive, await readExtents(archive, signal), period, signal);
   const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>

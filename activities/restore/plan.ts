@@ -18,11 +18,11 @@ import {
 import type { Naming } from '../../model/restore/plan/unusable.ts';
 import type { RehearsalOutcome } from '../../model/restore/rehearsal.ts';
 import type { Repository } from '../../repository/repository.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { foreignOwner } from '../owner.ts';
-import type { World } from '../world.ts';
 import { asSnapshot, logOf } from './aof-source.ts';
 import { readNamed } from './named-backup.ts';
-import { chooseFromLog, momentsIn } from './plan-log.ts';
+import { choosePlannedLog, momentsIn } from './plan-log.ts';
 
 /** A plan that could be carried out now, and the digest that a person approves. */
 export interface ApprovablePlan {
@@ -46,23 +46,23 @@ const digestOf = (text: string): string => createHash('sha256').update(text).dig
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
 
-export const createPlanActivities = (world: World) => ({
+export const createPlanActivities = (deps: Dependencies) => ({
   /**
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
    * for more than its loss is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
   async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
-    const { classes, target: of } = await world.instance(instance);
-    const foreign = await foreignOwner(world, of);
-    const repository = await world.repository();
+    const { classes, target: of } = await deps.instance(instance);
+    const foreign = await foreignOwner(deps, of);
+    const repository = await deps.repository();
     const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
-    const chosen = await (drafted ? chooseDrafted(world, input, drafted) : choose(world, input, all, unusable));
+    const chosen = await (drafted ? chooseDrafted(deps, input, drafted) : choose(deps, input, all, unusable));
     const { manifest, log, beyond = [], doubts = [] } = chosen;
     const isTried = rehearsal?.done === true;
     const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
-    const moments = log && !isTried ? await momentsIn(world, { ...found, log }) : undefined;
+    const moments = log && !isTried ? await momentsIn(deps, { ...found, log }) : undefined;
     const plan = planRestore({
       instance,
       shard: ONLY_SHARD,
@@ -79,12 +79,12 @@ export const createPlanActivities = (world: World) => ({
       target,
       ...(foreign ? { foreignOwner: foreign } : {}),
       classes,
-      nowMs: world.now(),
+      nowMs: deps.now(),
       options: input,
       digestOf,
     });
     if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup && !foreign)
-      await pin(repository, instance, manifest.backupId, world.now() + PINNED_FOR_MS);
+      await pin(repository, instance, manifest.backupId, deps.now() + PINNED_FOR_MS);
     return { plan, digest: digestOf(planDigestSource(plan)) };
   },
 
@@ -118,38 +118,43 @@ const namingOf = ({ backupId: _, until: __, ...input }: RestoreInput): Naming =>
 });
 
 /** The backup that is meant, and the stretch of the log if one is wanted. */
-async function choose(world: World, input: RestoreInput, all: SnapshotManifest[], unusable: readonly Beyond[]): Promise<Choice> {
+async function choose(
+  deps: Dependencies,
+  input: RestoreInput,
+  all: SnapshotManifest[],
+  unusable: readonly Beyond[],
+): Promise<Choice> {
   const { instance, backupId, until, aofBackup } = input;
-  if (aofBackup !== undefined) return chooseCopy(world, instance, aofBackup);
+  if (aofBackup !== undefined) return chooseCopy(deps, instance, aofBackup);
   if (until !== undefined) {
     const only = isLatest(backupId) ? {} : { only: backupId };
-    return chooseFromLog(world, { instance, shard: ONLY_SHARD, until, all, ...only, unusable, naming: namingOf(input) });
+    return choosePlannedLog(deps, { instance, shard: ONLY_SHARD, until, all, ...only, unusable, naming: namingOf(input) });
   }
   if (isLatest(backupId)) {
-    const manifest = latestBackup(all, world.now());
+    const manifest = latestBackup(all, deps.now());
     if (!manifest) throw noBackup(instance, unusable);
     return { manifest };
   }
-  return { manifest: await readNamed(await world.repository(), instance, backupId) };
+  return { manifest: await readNamed(await deps.repository(), instance, backupId) };
 }
 
 /** What was chosen a minute ago: the archive has grown since. */
 async function chooseDrafted(
-  world: World,
+  deps: Dependencies,
   { instance, aofBackup }: RestoreInput,
   { backupId, log, beyond, doubts }: NonNullable<PlanRestoreInput['drafted']>,
 ): Promise<Choice> {
   if (aofBackup !== undefined)
-    return { ...(await chooseCopy(world, instance, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
-  const manifest = await readNamed(await world.repository(), instance, backupId);
+    return { ...(await chooseCopy(deps, instance, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
+  const manifest = await readNamed(await deps.repository(), instance, backupId);
   return { manifest, ...(log ? { log } : {}), beyond: [...beyond], doubts: [...doubts] };
 }
 
 /** A copy of the server's own log, whole. */
-async function chooseCopy(world: World, instance: string, backupId: string): Promise<Choice> {
+async function chooseCopy(deps: Dependencies, instance: string, backupId: string): Promise<Choice> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  const copied = await (await world.repository()).aof({ instance, shard: ONLY_SHARD }).read(backupId);
-  const { archive = {} } = await world.instance(instance);
+  const copied = await (await deps.repository()).aof({ instance, shard: ONLY_SHARD }).read(backupId);
+  const { archive = {} } = await deps.instance(instance);
   return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
 

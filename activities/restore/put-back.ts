@@ -7,11 +7,11 @@ import { discardStaged, hasMoved, putBack } from '../../platforms/data-directory
 import type { Control } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { isStandingRefusal } from '../../redis/client/errors.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { awaitServing } from '../server/await-serving.ts';
 import { startWithin } from '../server/start-within.ts';
-import type { World } from '../world.ts';
 
 /** What an undo entry of a restore carries: the lock that runs it is another workflow than the one that made it. */
 export interface PutBackInput {
@@ -20,8 +20,8 @@ export interface PutBackInput {
 }
 
 /** Steps of undoing a restore. Each is idempotent and right also when what it undoes never happened. */
-export const createPutBackActivities = (world: World) => {
-  const layoutOf = async ({ instance, layout }: RestorePlan) => requireFiles(await world.instance(instance)).open(layout).layout;
+export const createPutBackActivities = (deps: Dependencies) => {
+  const layoutOf = async ({ instance, layout }: RestorePlan) => requireFiles(await deps.instance(instance)).open(layout).layout;
   return {
     /** Whether the old data was moved at all: if not there is nothing to stop for, a supervisor may have brought it up again already. */
     async hasMovedData({ plan, operationId }: PutBackInput): Promise<{ moved: boolean }> {
@@ -30,9 +30,9 @@ export const createPutBackActivities = (world: World) => {
 
     /** Ends whatever runs on the new data: it is refused, and nothing of it is worth a save. */
     async endRefused({ plan }: Pick<PutBackInput, 'plan'>): Promise<void> {
-      await world.requireLock(plan.instance);
+      await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await world.instance(plan.instance);
+      const target = await deps.instance(plan.instance);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       progress({ stage: 'put back', note: 'what runs on the refused data is ended' });
@@ -52,16 +52,16 @@ export const createPutBackActivities = (world: World) => {
 
     /** Restores exactly the files that the restore found. Redis must be stopped, if any were moved. */
     async putBackFiles({ plan, operationId }: PutBackInput): Promise<void> {
-      await world.requireLock(plan.instance);
+      await deps.requireLock(plan.instance);
       currentJob().progress({ stage: 'put back', note: 'the old data comes back' });
       await putBack(await layoutOf(plan), operationId);
     },
 
     /** Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said. */
     async serveAgain({ plan }: Pick<PutBackInput, 'plan'>): Promise<Undone> {
-      await world.requireLock(plan.instance);
+      await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await world.instance(plan.instance);
+      const target = await deps.instance(plan.instance);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       await startWithin(platform, noProgressMs, signal);

@@ -7,28 +7,28 @@ import { finish, moveAside, replaceWithRdb, spaceReport } from '../../platforms/
 import type { Files } from '../../platforms/platform.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { openRedis } from '../../redis/client/client.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { putBackAll } from '../recovery/put-back-data.ts';
 import { awaitServing, type Serving } from '../server/await-serving.ts';
 import { shutdown } from '../server/shutdown.ts';
 import { startWithin } from '../server/start-within.ts';
-import type { World } from '../world.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
 
-export const createRestoreActivities = (world: World) => ({
+export const createRestoreActivities = (deps: Dependencies) => ({
   /**
    * Downloads the backup beside the data files and verifies every byte and key of it, while Redis still serves.
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
-    return stage(world, plan, besideTheData(layout, currentJob().operationId));
+    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
+    return stage(deps, plan, besideTheData(layout, currentJob().operationId));
   },
 
   /** A Redis that serves is not stopped where what comes next has no room: a disk may have filled since the plan. */
   async requireRoom({ plan }: { plan: RestorePlan }): Promise<void> {
-    await refuseWithoutRoom(plan, requireFiles(await world.instance(plan.instance)).open(plan.layout));
+    await refuseWithoutRoom(plan, requireFiles(await deps.instance(plan.instance)).open(plan.layout));
   },
 
   /**
@@ -36,9 +36,9 @@ export const createRestoreActivities = (world: World) => ({
    * that takes a save. A retry finds it ended. Refuses another process than the planned one.
    */
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
-    await world.requireLock(plan.instance);
+    await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const target = await world.instance(plan.instance);
+    const target = await deps.instance(plan.instance);
     const platform = requireControl(target).open();
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
     if ((await platform.status()).running && plan.serverRunId) {
@@ -59,7 +59,7 @@ export const createRestoreActivities = (world: World) => ({
    * @throws RecoveryError `STOP_FAILED` if something has started it again
    */
   async requireStopped({ instance, before }: { instance: string; before: string }): Promise<void> {
-    const { running } = await requireControl(await world.instance(instance))
+    const { running } = await requireControl(await deps.instance(instance))
       .open()
       .status();
     if (running) throw cameBack(instance, before);
@@ -70,9 +70,9 @@ export const createRestoreActivities = (world: World) => ({
    * ended.
    */
   async replaceData({ plan }: { plan: RestorePlan }): Promise<{ path: string }> {
-    await world.requireLock(plan.instance);
+    await deps.requireLock(plan.instance);
     const { operationId } = currentJob();
-    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
+    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
     await putBackAll(layout, operationId); // what an earlier operation has left away is the data that is kept
     await moveAside(layout, operationId);
     return replaceWithRdb(layout, operationId, {
@@ -84,11 +84,11 @@ export const createRestoreActivities = (world: World) => ({
 
   /** Starts Redis and returns when a process is there; `awaitServing` waits for its data. Idempotent. */
   async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
-    await world.requireLock(plan.instance);
+    await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const { open, noProgressMs } = requireControl(await world.instance(plan.instance));
+    const { open, noProgressMs } = requireControl(await deps.instance(plan.instance));
     const platform = open();
-    const beforeMs = world.now();
+    const beforeMs = deps.now();
     progress({ stage: 'start', note: `starting ${platform.description}` });
     await startWithin(platform, noProgressMs, signal);
     return { beforeMs };
@@ -96,7 +96,7 @@ export const createRestoreActivities = (world: World) => ({
 
   /** Waits until Redis has loaded and serves, or says why it can't. Read-only. */
   async awaitServing({ instance }: { instance: string }): Promise<Serving> {
-    return awaitServing(await world.instance(instance));
+    return awaitServing(await deps.instance(instance));
   },
 
   /**
@@ -104,9 +104,9 @@ export const createRestoreActivities = (world: World) => ({
    * has what is in them.
    */
   async finishRestore({ plan }: { plan: RestorePlan }): Promise<Pick<RestoreReport, 'keptAside' | 'removedAside'>> {
-    await world.requireLock(plan.instance);
+    await deps.requireLock(plan.instance);
     const onlyCopy = !plan.safetySnapshot.taken;
-    const { layout } = requireFiles(await world.instance(plan.instance)).open(plan.layout);
+    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
     const { kept, removed } = await finish(layout, currentJob().operationId, { onlyCopy });
     return {
       ...(kept ? { keptAside: { ...kept, onlyCopy } } : {}),

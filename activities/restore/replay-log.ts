@@ -4,11 +4,11 @@ import type { MomentFinder } from '../../redis/log/moments.ts';
 import { replayable } from '../../redis/log/replayable.ts';
 import { absoluteExpiries } from '../../redis/log/shift-expiries.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
+import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ArchiveSettings, ProtectedInstance, World } from '../world.ts';
 
 /** What a server calls its commands, and which of its modules' commands are writes. */
-export type CommandNames = Partial<Pick<ArchiveSettings, 'renamedCommands' | 'moduleCommands'>>;
+export type LogCommands = Partial<Pick<ArchiveSettings, 'renamedCommands' | 'moduleCommands'>>;
 
 export interface ReplayOptions {
   signal?: AbortSignal;
@@ -26,7 +26,7 @@ export interface ReplayOptions {
 export async function* replayedRanges(
   archive: Archive,
   ranges: PlannedLog['ranges'],
-  { renamedCommands, moduleCommands }: CommandNames,
+  { renamedCommands, moduleCommands }: LogCommands,
   { signal, finder, onNeeds }: ReplayOptions = {},
 ): AsyncGenerator<Buffer> {
   for (const { timelineId, from, to } of ranges) {
@@ -48,13 +48,13 @@ export async function* replayedRanges(
 
 /** The same for an activity. */
 export async function* replayedLog(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   shard: string,
   { ranges }: Pick<PlannedLog, 'ranges'>,
   options: Omit<ReplayOptions, 'signal'> = {},
 ): AsyncGenerator<Buffer> {
   const { signal } = currentJob();
-  const archive = await world.archive(target.name, shard);
+  const archive = await deps.archive(target.name, shard);
   yield* replayedRanges(archive, ranges, target.archive ?? {}, { signal, ...options });
 }

@@ -9,8 +9,8 @@ import { stagedLog, stagedRdb, stageLog, stageRdb } from '../../platforms/data-d
 import type { DataLayout } from '../../platforms/platform.ts';
 import type { MomentFinder } from '../../redis/log/moments.ts';
 import { createRdbReader, type RdbReading, readRdbInPassing } from '../../redis/rdb/reader.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
 import { refuseUnlike } from './compare-backup.ts';
 import { refuseOtherThanRehearsed } from './rehearsal/home.ts';
 import { type StagedSource, sourceOf } from './staged-source.ts';
@@ -26,7 +26,7 @@ export interface Staged {
 }
 
 /** A file that lies where it will be needed, whole. */
-export interface StagedFile {
+export interface VerifiedFile {
   path: string;
   bytes: number;
 }
@@ -39,9 +39,9 @@ export interface StagingPlace {
 
 interface StagingFile {
   /** What a finished attempt has left. */
-  find(): Promise<StagedFile | undefined>;
+  find(): Promise<VerifiedFile | undefined>;
   /** Under its name only when the source has ended without an error. */
-  write(source: AsyncIterable<Buffer>, options: { signal: AbortSignal; onProgress(bytes: number): void }): Promise<StagedFile>;
+  write(source: AsyncIterable<Buffer>, options: { signal: AbortSignal; onProgress(bytes: number): void }): Promise<VerifiedFile>;
 }
 
 /** Beside the data files of a Redis, for strategy `replace`. */
@@ -68,20 +68,20 @@ const proofWindowMs = ({ steps }: RestorePlan): number =>
  * Brings the backup to its place and reads every byte and key of it. See `stageBackup`.
  * @param finder - sees the log on its way
  */
-export async function stage(world: World, plan: RestorePlan, place: StagingPlace, finder?: MomentFinder): Promise<Staged> {
-  const source = await sourceOf(world, plan);
+export async function stage(deps: Dependencies, plan: RestorePlan, place: StagingPlace, finder?: MomentFinder): Promise<Staged> {
+  const source = await sourceOf(deps, plan);
   const { manifest } = source;
   if (manifest.stored.sha256 !== plan.sha256) throw changed(plan);
-  const fromMs = world.now() + manifest.times.clockOffsetMs - 5_000;
-  const reading = await readTwiceIfDamaged({ world, plan, place, source, fromMs });
+  const fromMs = deps.now() + manifest.times.clockOffsetMs - 5_000;
+  const reading = await readTwiceIfDamaged({ deps, plan, place, source, fromMs });
   const { facts, expiries } = reading;
   const rehearsed = rehearsedResult(plan);
   if (rehearsed) refuseOtherThanRehearsed(plan.instance, rehearsed.rdb, facts);
   else refuseUnlike(manifest, reading);
-  const proofEndMs = world.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
+  const proofEndMs = deps.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
   const logBytes =
     plan.log && loadsLog(plan)
-      ? await stagePlannedLog(world, source, plan.log, { place, ...(finder ? { finder } : {}) })
+      ? await stagePlannedLog(deps, source, plan.log, { place, ...(finder ? { finder } : {}) })
       : undefined;
   return {
     bytes: facts.bytes,
@@ -93,7 +93,7 @@ export async function stage(world: World, plan: RestorePlan, place: StagingPlace
 
 /** Brings the log there too, read command by command. A retry takes what a finished attempt has staged. */
 async function stagePlannedLog(
-  world: World,
+  deps: Dependencies,
   source: StagedSource,
   log: PlannedLog,
   { place, finder }: { place: StagingPlace; finder?: MomentFinder },
@@ -101,7 +101,7 @@ async function stagePlannedLog(
   const { signal } = currentJob();
   const done = await place.log.find();
   if (done) return done.bytes;
-  const report = byteProgress('download the log', world.now, { bytes: log.bytes, estimated: false });
+  const report = byteProgress('download the log', deps.now, { bytes: log.bytes, estimated: false });
   const stream = source.openLog(log, { finder, onNeeds: (needs) => refuseUnplanned(log, needs) });
   const { bytes } = await place.log.write(stream, { signal, onProgress: (so) => report(so) });
   return bytes;
@@ -131,17 +131,17 @@ async function readTwiceIfDamaged(reading: Reading): Promise<RdbReading> {
 }
 
 interface Reading {
-  world: World;
+  deps: Dependencies;
   plan: RestorePlan;
   place: StagingPlace;
   source: StagedSource;
   fromMs: number;
 }
 
-async function read({ world, plan, place, source, fromMs }: Reading): Promise<RdbReading> {
+async function read({ deps, plan, place, source, fromMs }: Reading): Promise<RdbReading> {
   const { signal } = currentJob();
   const { manifest, openBase } = source;
-  const { classes } = await world.instance(plan.instance);
+  const { classes } = await deps.instance(plan.instance);
   const reader = createRdbReader({
     classes,
     takenAtMs: manifest.census.takenAtMs,
@@ -151,7 +151,7 @@ async function read({ world, plan, place, source, fromMs }: Reading): Promise<Rd
   if (done) {
     for await (const _ of readRdbInPassing(createReadStream(done.path, { highWaterMark: 1 << 20, signal }), reader));
   } else {
-    const report = byteProgress('download', world.now, { bytes: manifest.rdb.bytes, estimated: false });
+    const report = byteProgress('download', deps.now, { bytes: manifest.rdb.bytes, estimated: false });
     const rdb = readRdbInPassing(openBase(), reader);
     await place.rdb.write(rdb, { signal, onProgress: (bytes) => report(bytes) });
   }

@@ -1,8 +1,8 @@
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import type { PlannedLog, RestorePlan } from '../../model/restore/plan/plan.ts';
 import { type RehearsedMoment, rehearsedResult } from '../../model/restore/rehearsal.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { World } from '../world.ts';
 import { asSnapshot, openAofBase, openAofLog, placeInCopy } from './aof-source.ts';
 import { openRehearsed } from './rehearsal/home.ts';
 import { type ReplayOptions, replayedLog } from './replay-log.ts';
@@ -21,25 +21,25 @@ export interface StagedSource {
  * Of a plan that was rehearsed, what came out: base and log in one RDB.
  * @throws RecoveryError `BACKUP_MISSING`, `MANIFEST_INVALID`, `MANIFEST_VERSION_UNKNOWN`
  */
-export async function sourceOf(world: World, plan: RestorePlan): Promise<StagedSource> {
-  const source = await storedSource(world, plan);
+export async function sourceOf(deps: Dependencies, plan: RestorePlan): Promise<StagedSource> {
+  const source = await storedSource(deps, plan);
   const rehearsed = rehearsedResult(plan);
   if (!rehearsed) return source;
   const { rdb, sha256 } = rehearsed;
-  return { ...source, manifest: { ...source.manifest, rdb }, openBase: () => openRehearsed(world, plan, sha256) };
+  return { ...source, manifest: { ...source.manifest, rdb }, openBase: () => openRehearsed(deps, plan, sha256) };
 }
 
-async function storedSource(world: World, plan: RestorePlan): Promise<StagedSource> {
+async function storedSource(deps: Dependencies, plan: RestorePlan): Promise<StagedSource> {
   const { signal } = currentJob();
-  const repository = await world.repository();
-  const target = await world.instance(plan.instance);
+  const repository = await deps.repository();
+  const target = await deps.instance(plan.instance);
   if (!plan.aofBackup) {
     const snapshots = repository.snapshots(plan);
     const manifest = await snapshots.read(plan.backupId);
     return {
       manifest,
       openBase: () => snapshots.open(manifest, { signal, lends: true }),
-      openLog: (log, options) => replayedLog(world, target, plan.shard, log, options),
+      openLog: (log, options) => replayedLog(deps, target, plan.shard, log, options),
     };
   }
   const backups = repository.aof(plan);

@@ -3,7 +3,7 @@ import type { RenamedCommand } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { lackingCommands } from '../../redis/client/command-table.ts';
 import { isNewerThan62, LOGGED_NAMES } from '../../redis/log/write-commands.ts';
-import type { ProtectedInstance } from '../world.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 
 /** Which commands that a log may have the running Redis would not execute. */
 export async function commandsNow(client: RedisClient, target: ProtectedInstance): Promise<TargetFacts['commands']> {

@@ -7,9 +7,9 @@ import { countClasses } from '../../redis/keys/count-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { countSentinels } from '../../redis/sentinels.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { lookAtNextStart } from './next-start.ts';
 import { commandsAfterStart } from './survey-commands.ts';
 import { saidBy, whoAnswers } from './target-identity.ts';
@@ -17,10 +17,10 @@ import { saidBy, whoAnswers } from './target-identity.ts';
 /** What the files say is added by `surveyFiles`. */
 export type SurveyedServer = Omit<TargetFacts, 'disk'>;
 
-export const createSurveyActivities = (world: World) => ({
+export const createSurveyActivities = (deps: Dependencies) => ({
   /** Looks at the Redis that would be replaced, and at what runs it: process, memory, clock, its next start. Read-only. */
   async surveyTarget({ instance }: { instance: string }): Promise<SurveyedServer> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     const platform = requireControl(target).open();
     const layout = await platform.dataLayout();
     const status = await platform.status();
@@ -44,16 +44,16 @@ export const createSurveyActivities = (world: World) => ({
     const ofNext = { nextStart, databases, commands };
     if (!client) return { ...facts, ...ofNext };
     const sentinels = await countSentinels(client);
-    const said = await askServer(client, facts, world.now);
+    const said = await askServer(client, facts, deps.now);
     const dir = said.server?.policy.dir;
     const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
-    const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(deps, target, client)) };
     return withClasses(target, { ...facts, ...said, identity, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
   },
 
   /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */
   async surveyFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<TargetFacts['disk']> {
-    const files = requireFiles(await world.instance(instance)).open(layout);
+    const files = requireFiles(await deps.instance(instance)).open(layout);
     const { freeBytes, dataBytes, obstacles } = await spaceReport(files.layout);
     refuseObstacles(instance, layout, obstacles);
     return { freeBytes, existingBytes: dataBytes };

@@ -6,14 +6,14 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { sameServers } from '../../redis/same-server.ts';
-import type { ControlPart, ProtectedInstance, World } from '../world.ts';
+import type { ControlPart, Dependencies, ProtectedInstance } from '../dependencies.ts';
 
 /**
  * Who answers: its run id and history, the instances that it answers for besides, and whether it is the managed process.
  * Read-only.
  */
 export async function whoAnswers(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
 ): Promise<Pick<TargetIdentity, 'runId' | 'replids' | 'sameAs' | 'managed'>> {
@@ -24,7 +24,7 @@ export async function whoAnswers(
   // Which of two instances has the wrong address is told by its process: on its own machine.
   if (target.control && !target.control.isAtHand) return known;
   const managed = await managedBy(target, info, client);
-  const others = await othersOf(world, target.name);
+  const others = await othersOf(deps, target.name);
   const same = await sameServers(runId, target.connection, others);
   const sameAs = others
     .filter(({ name }) => same.includes(name))
@@ -34,20 +34,20 @@ export async function whoAnswers(
 
 /** The same, judged by what the repository has of this instance. @param keysNow - absent: its keys say nothing */
 export async function doubtTarget(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
-  const identity = await whoAnswers(world, target, client);
-  const backups = await (await world.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
-  return targetDoubt({ instance: target.name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) });
+  const identity = await whoAnswers(deps, target, client);
+  const backups = await (await deps.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
+  return targetDoubt({ instance: target.name, identity, backups, nowMs: deps.now(), ...(keysNow ? { keysNow } : {}) });
 }
 
 /** One whose secret is not here cannot be asked. */
-async function othersOf(world: World, own: string): Promise<ProtectedInstance[]> {
-  const names = world.instances().filter((name) => name !== own);
-  const all = await Promise.all(names.map((name) => world.instance(name).catch(() => undefined)));
+async function othersOf(deps: Dependencies, own: string): Promise<ProtectedInstance[]> {
+  const names = deps.instances().filter((name) => name !== own);
+  const all = await Promise.all(names.map((name) => deps.instance(name).catch(() => undefined)));
   return all.filter((one) => one !== undefined);
 }
 
@@ -59,13 +59,13 @@ async function managedBy(
 ): Promise<TargetIdentity['managed']> {
   if (!control?.isAtHand) return undefined;
   const { runs } = control;
-  const found = await identify(control, info, client);
+  const found = await identifyTarget(control, info, client);
   if (found.same === 'unknown') return undefined;
   return found.same === 'yes' ? { runs, yes: true } : { runs, yes: false, why: found.why };
 }
 
 /** Whether the server that answers is the one that its platform runs, whatever stands between. */
-export function identify(control: ControlPart, info: RedisInfo, client: RedisClient): Promise<SameServer> {
+export function identifyTarget(control: ControlPart, info: RedisInfo, client: RedisClient): Promise<SameServer> {
   const { port: _, ...said } = saidBy(info);
   const askDir = async (): Promise<string | undefined> => {
     const settings = await ifKnown(client.configGet('dir')).catch(() => undefined);

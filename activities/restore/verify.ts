@@ -10,10 +10,10 @@ import { openRedis } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { lastLoad } from '../../redis/health/loading.ts';
 import { loadErrorsOf, logRefused } from '../../redis/log/load-errors.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
 import type { Serving } from '../server/await-serving.ts';
-import type { ProtectedInstance, World } from '../world.ts';
 import { countStanding, isParsed, type StandingOptions, writesSeen } from './count-standing.ts';
 import type { LiveLoad } from './live/load.ts';
 import type { Staged } from './stage.ts';
@@ -80,21 +80,21 @@ async function whole(
 /** From the end of a load to its count it logs a few lines, not hundreds. */
 const LOG_LINES = 500;
 
-export const createVerifyActivities = (world: World) => ({
+export const createVerifyActivities = (deps: Dependencies) => ({
   /**
    * Proves that every key of what was loaded is there or had expired, that no command of the log was refused, and that what
    * stands there, by database and class, is what was promised. Read-only.
    * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`, `RESTORE_LOSS`
    */
   async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<Verified> {
-    const target = await world.instance(plan.instance);
+    const target = await deps.instance(plan.instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const lines = await requireControl(target).open().logs(LOG_LINES);
     const refused = loadErrorsOf(info, { lines });
     if (refused) throw logRefused(plan.instance, refused, PUT_BACK);
     const serverMs = await client.time();
-    const clockOffsetMs = Math.round(serverMs - world.now());
+    const clockOffsetMs = Math.round(serverMs - deps.now());
     const figures = figuresFromLog(lines, serving.pid);
     const { expiries } = staged;
     const verdict = checkCounts({
@@ -118,7 +118,7 @@ export const createVerifyActivities = (world: World) => ({
    * @throws RecoveryError `COUNT_MISMATCH`, `RESTORE_LOSS`
    */
   async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<Verified> {
-    const target = await world.instance(plan.instance);
+    const target = await deps.instance(plan.instance);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const { bytes, logBytes } = staged;
@@ -127,7 +127,7 @@ export const createVerifyActivities = (world: World) => ({
       // by the acknowledgement, or the load had failed
       ...(logBytes === undefined ? {} : { log: { expectedBytes: bytes + logBytes, appliedBytes: bytes + logBytes } }),
       evictedKeys: 0,
-      clockOffsetMs: Math.round((await client.time()) - world.now()),
+      clockOffsetMs: Math.round((await client.time()) - deps.now()),
       runId: { atFirst: loaded.runId, atLast: info.get('run_id') ?? '' },
     });
     const oldData = 'Its files may still have the old data, and the safety snapshot has it.';
@@ -136,12 +136,12 @@ export const createVerifyActivities = (world: World) => ({
 
   /** Waits until every configured application uses the restored Redis, or its time is over. Says who is missing, and judges nothing. Read-only. */
   async verifyApplications({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
-    return seeApplications(await world.instance(instance), sinceMs);
+    return seeApplications(await deps.instance(instance), sinceMs);
   },
 
   /** The same for a recovery. Read-only. */
   async watchConnectivity({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
-    return seeApplications(await world.instance(instance), sinceMs);
+    return seeApplications(await deps.instance(instance), sinceMs);
   },
 });
 

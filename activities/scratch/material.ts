@@ -15,7 +15,7 @@ import type { Archive } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
 import { openAofBase, openAofLog } from '../restore/aof-source.ts';
 import { refuseUnlike } from '../restore/compare-backup.ts';
-import { type CommandNames, type ReplayOptions, replayedRanges } from '../restore/replay-log.ts';
+import { type LogCommands, type ReplayOptions, replayedRanges } from '../restore/replay-log.ts';
 
 /** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
 export interface Material {
@@ -29,7 +29,7 @@ export interface Material {
 export interface MaterialSource {
   repository: Repository;
   archive: Archive;
-  commands?: CommandNames;
+  commands?: LogCommands;
 }
 
 export interface FetchOptions {

@@ -4,8 +4,8 @@ import type { Control } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { loadingProgress } from '../../redis/health/loading.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob, type Progress } from '../job-context.ts';
-import type { ProtectedInstance } from '../world.ts';
 
 /**
  * Asks a Redis that may still load its data, and says how far it is.

@@ -6,9 +6,9 @@ import { isStandingRefusal } from '../../redis/client/errors.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { lastLoad } from '../../redis/health/loading.ts';
 import { unknownToServer } from '../../redis/log/load-errors.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import type { Progress } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
-import type { ProtectedInstance } from '../world.ts';
 import { askLoaded, watchProcess } from './await-load.ts';
 
 /** A Redis that has loaded and answers, with what it says of its load. */

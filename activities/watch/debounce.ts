@@ -5,7 +5,7 @@ import type { ServingLook } from '../../redis/health/serving.ts';
 const CALM_LOOKS = 2;
 
 /** Turns single looks into what is believed: for how long it has failed without a break, whether a load goes on. */
-export class Streak {
+export class Debounce {
   readonly #afterMs: number;
   #failingSinceMs: number | undefined;
   #unclearSinceMs: number | undefined;

@@ -1,5 +1,5 @@
 import { lookAtServing } from '../../redis/health/serving.ts';
-import type { World } from '../world.ts';
+import type { Dependencies } from '../dependencies.ts';
 
 export interface Others {
   /** They fail, and no operation has anything to do with it. */
@@ -9,19 +9,19 @@ export interface Others {
 }
 
 /** Looks at every other instance at once. One that can't be told from here is in no list. */
-export async function lookAtOthers(world: World, instance: string): Promise<Others> {
-  const others = world.instances().filter((name) => name !== instance);
-  const looks = await Promise.all(others.map(async (name) => ({ name, look: await lookAt(world, name) })));
+export async function lookAtOthers(deps: Dependencies, instance: string): Promise<Others> {
+  const others = deps.instances().filter((name) => name !== instance);
+  const looks = await Promise.all(others.map(async (name) => ({ name, look: await lookAt(deps, name) })));
   return {
     failing: looks.filter(({ look }) => look === 'fails').map(({ name }) => name),
     anyWell: looks.some(({ look }) => look === 'serves' || look === 'loading'),
   };
 }
 
-async function lookAt(world: World, name: string): Promise<string> {
+async function lookAt(deps: Dependencies, name: string): Promise<string> {
   try {
-    const { verdict } = await lookAtServing((await world.instance(name)).connection);
-    return verdict === 'fails' && (await mayBeStopped(world, name)) ? 'unknown' : verdict;
+    const { verdict } = await lookAtServing((await deps.instance(name)).connection);
+    return verdict === 'fails' && (await mayBeStopped(deps, name)) ? 'unknown' : verdict;
   } catch {
     return 'unknown'; // its secret isn't there, or Temporal isn't: it says nothing of our network
   }
@@ -31,8 +31,8 @@ async function lookAt(world: World, name: string): Promise<string> {
  * An operation holds its lock that keeps it from serving, or brings it back. One that has not begun with that is no reason.
  * @param ownRunId - of who asks, and stops nothing itself any more
  */
-export async function mayBeStopped(world: World, instance: string, ownRunId?: string): Promise<string | undefined> {
-  const holder = await world.operations.lockHolder(instance);
+export async function mayBeStopped(deps: Dependencies, instance: string, ownRunId?: string): Promise<string | undefined> {
+  const holder = await deps.operations.lockHolder(instance);
   if (!holder || holder.runId === ownRunId) return undefined;
   return holder.interrupts || holder.kind === 'recovery' ? holder.workflowId : undefined;
 }
@@ -42,11 +42,11 @@ export async function mayBeStopped(world: World, instance: string, ownRunId?: st
  * @param deadBefore - these have failed for long, and say nothing
  */
 export async function failingOthers(
-  world: World,
+  deps: Dependencies,
   instance: string,
   deadBefore: readonly string[] = [],
 ): Promise<number | undefined> {
-  const { failing, anyWell } = await lookAtOthers(world, instance);
+  const { failing, anyWell } = await lookAtOthers(deps, instance);
   const together = failing.filter((name) => !deadBefore.includes(name)).length;
   return anyWell || together === 0 ? undefined : together;
 }

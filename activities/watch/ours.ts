@@ -1,7 +1,7 @@
 import { openRedis } from '../../redis/client/client.ts';
 import { lookAtServing, type ServingLook } from '../../redis/health/serving.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import { strangerAnswering } from '../stranger.ts';
-import type { ProtectedInstance } from '../world.ts';
 
 const PATIENCE_MS = 2_000;
 

@@ -2,13 +2,13 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
 import type { WatchView } from '../../model/watch/watch.ts';
 import type { ServingLook } from '../../redis/health/serving.ts';
-import type { ProtectedInstance, World } from '../world.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { mayBeStopped } from './others.ts';
-import { lookAtApplications, sideOf } from './witnesses.ts';
+import { lookAtApplications, witnessOf } from './witnesses.ts';
 
 /** Everything that a decision is made from, but for what only the machine of the Redis can see. */
 export async function viewOf(
-  world: World,
+  deps: Dependencies,
   target: ProtectedInstance,
   look: ServingLook,
   allFailing: number | undefined,
@@ -16,12 +16,12 @@ export async function viewOf(
   const { name, control } = target;
   const [application, locked, recoveries] = await Promise.all([
     lookAtApplications(target),
-    mayBeStopped(world, name),
-    world.operations.recoveries(name),
+    mayBeStopped(deps, name),
+    deps.operations.recoveries(name),
   ]);
   return {
-    at: new Date(world.now()).toISOString(),
-    worker: sideOf(look),
+    at: new Date(deps.now()).toISOString(),
+    worker: witnessOf(look),
     application,
     hasControl: control !== undefined,
     ...(locked ? { locked } : {}),

@@ -4,9 +4,9 @@ import { formatDuration } from '../../model/format.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
 import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
 import type { ServingLook } from '../../redis/health/serving.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance, World } from '../world.ts';
-import { Streak } from './debounce.ts';
+import { Debounce } from './debounce.ts';
 import { failingOthers, lookAtOthers, mayBeStopped } from './others.ts';
 import { lookAtOurs } from './ours.ts';
 import { viewOf } from './view.ts';
@@ -18,31 +18,31 @@ const OTHERS_EVERY_MS = 600_000;
 
 /** One stay at one Redis: many looks, and one piece of news. */
 export class Watch {
-  readonly #world: World;
+  readonly #deps: Dependencies;
   readonly #target: ProtectedInstance;
   readonly #settings: WatchSettings;
   readonly #known: WatchState | undefined;
-  readonly #streak: Streak;
+  readonly #debounce: Debounce;
   readonly #endsAtMs: number;
   #deadBefore: readonly string[] | undefined;
   /** Its run id. */
   #ours: string | undefined;
   #othersAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(world: World, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
-    this.#world = world;
+  constructor(deps: Dependencies, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
+    this.#deps = deps;
     this.#target = target;
     this.#settings = settings;
     this.#known = stay.known;
     this.#deadBefore = stay.deadBefore;
-    this.#streak = new Streak(settings.afterMs, stay.since ? Date.parse(stay.since) : undefined);
-    this.#endsAtMs = world.now() + (stay.stayMs ?? STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS));
+    this.#debounce = new Debounce(settings.afterMs, stay.since ? Date.parse(stay.since) : undefined);
+    this.#endsAtMs = deps.now() + (stay.stayMs ?? STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS));
   }
 
   /** @throws what the cancellation was; RecoveryError when Temporal can't be asked */
   async run(): Promise<WatchNews> {
     const { signal } = currentJob();
-    const wake = AbortSignal.any([signal, this.#world.draining]);
+    const wake = AbortSignal.any([signal, this.#deps.draining]);
     for (;;) {
       signal.throwIfAborted();
       const look = await lookAtOurs(this.#target, this.#ours);
@@ -51,7 +51,7 @@ export class Watch {
       const state = stopping ? undefined : await this.#stateNow();
       this.#report(look, stopping);
       if (state !== undefined && isNews(state, this.#known)) return this.#news('changed', state, look);
-      const ended = this.#world.draining.aborted ? 'draining' : this.#world.now() >= this.#endsAtMs ? 'time' : undefined;
+      const ended = this.#deps.draining.aborted ? 'draining' : this.#deps.now() >= this.#endsAtMs ? 'time' : undefined;
       if (ended) return this.#news(ended, this.#known ?? 'serving', look);
       await this.#pause(wake);
     }
@@ -59,38 +59,38 @@ export class Watch {
 
   /** @returns the operation whose doing a failure is */
   async #count(look: ServingLook): Promise<string | undefined> {
-    this.#streak.add(look, this.#world.now());
+    this.#debounce.add(look, this.#deps.now());
     if (look.verdict === 'serves') {
       await this.#lookAtOthers();
       return undefined;
     }
     if (look.verdict !== 'fails') return undefined;
     // An answer that can't be had counts like a lock: without Temporal nothing could be started anyway.
-    const holder = await mayBeStopped(this.#world, this.#target.name).catch((error) => `unknown: ${messageOf(error)}`);
-    if (holder && !isFailing(this.#known)) this.#streak.forgive();
+    const holder = await mayBeStopped(this.#deps, this.#target.name).catch((error) => `unknown: ${messageOf(error)}`);
+    if (holder && !isFailing(this.#known)) this.#debounce.forgive();
     return holder;
   }
 
   /** From time to time, so that it is known later who had failed long before this one. */
   async #lookAtOthers(): Promise<void> {
-    const nowMs = this.#world.now();
+    const nowMs = this.#deps.now();
     if (nowMs - this.#othersAtMs < OTHERS_EVERY_MS) return;
     this.#othersAtMs = nowMs;
-    this.#deadBefore = (await lookAtOthers(this.#world, this.#target.name)).failing;
+    this.#deadBefore = (await lookAtOthers(this.#deps, this.#target.name)).failing;
   }
 
   async #stateNow(): Promise<WatchState | undefined> {
-    const state = this.#streak.stateAt(this.#world.now());
+    const state = this.#debounce.stateAt(this.#deps.now());
     if (state !== 'failing' || this.#known === 'failing') return state;
     return (await this.#failingOthers()) === undefined ? 'failing' : 'all-failing';
   }
 
   #failingOthers(): Promise<number | undefined> {
-    return failingOthers(this.#world, this.#target.name, this.#deadBefore);
+    return failingOthers(this.#deps, this.#target.name, this.#deadBefore);
   }
 
   async #news(ended: WatchNews['ended'], state: WatchState, look: ServingLook): Promise<WatchNews> {
-    const since = this.#streak.failingSinceMs;
+    const since = this.#debounce.failingSinceMs;
     const failing = isFailing(state);
     return {
       ended,
@@ -100,19 +100,19 @@ export class Watch {
       detail: look.detail,
       ...(look.verdict === 'serves' ? {} : { unseen: true as const }),
       ...(failing && ended !== 'draining'
-        ? { view: await viewOf(this.#world, this.#target, look, await this.#failingOthers()) }
+        ? { view: await viewOf(this.#deps, this.#target, look, await this.#failingOthers()) }
         : {}),
     };
   }
 
   async #pause(wake: AbortSignal): Promise<void> {
-    const ms = Math.max(1, Math.min(this.#settings.everyMs, this.#endsAtMs - this.#world.now()));
+    const ms = Math.max(1, Math.min(this.#settings.everyMs, this.#endsAtMs - this.#deps.now()));
     await sleep(ms, undefined, { signal: wake }).catch(() => undefined); // whoever woke us is seen in the loop
   }
 
   #report({ verdict, detail }: ServingLook, stopping: string | undefined): void {
-    const since = this.#streak.failingSinceMs;
-    const forMs = since === undefined ? undefined : this.#world.now() - since;
+    const since = this.#debounce.failingSinceMs;
+    const forMs = since === undefined ? undefined : this.#deps.now() - since;
     const lasting = forMs === undefined ? '' : ` for ${formatDuration(forMs)}`;
     const note = stopping ? `not counted, ${stopping} runs: ${detail}` : `${verdict}${lasting}: ${detail}`;
     currentJob().progress({ stage: stopping ? 'operation' : verdict, note });

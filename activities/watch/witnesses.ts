@@ -1,11 +1,11 @@
-import type { SideView } from '../../model/watch/watch.ts';
+import type { WitnessView } from '../../model/watch/watch.ts';
 import { verifyConnectivity } from '../../probes/connectivity.ts';
 import type { ServingLook } from '../../redis/health/serving.ts';
+import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import type { ProtectedInstance } from '../world.ts';
 
 /** A Redis that loads neither serves nor fails: it is left alone. */
-export const sideOf = ({ verdict, detail }: ServingLook): SideView => ({
+export const witnessOf = ({ verdict, detail }: ServingLook): WitnessView => ({
   verdict: verdict === 'loading' ? 'unknown' : verdict,
   detail,
 });
@@ -14,7 +14,7 @@ export const sideOf = ({ verdict, detail }: ServingLook): SideView => ({
  * Asks each application once. CLIENT LIST is left out: a Redis that is away lists nobody, so it would only say again what the
  * worker has said. One application that works with Redis proves that Redis serves.
  */
-export async function lookAtApplications({ applications }: ProtectedInstance): Promise<SideView> {
+export async function lookAtApplications({ applications }: ProtectedInstance): Promise<WitnessView> {
   const asked = applications.filter(({ kind }) => kind !== 'clients');
   if (asked.length === 0) return { verdict: 'unknown', detail: 'no application is configured that could be asked' };
   const verdicts = await verifyConnectivity(asked, {

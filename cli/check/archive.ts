@@ -16,7 +16,7 @@ import { productOf } from '../../redis/server-facts.ts';
 import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
 import type { OperationStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { bufferFinding, refusedResyncs } from './resyncs.ts';
 
 const MEASURE_MS = 1_000;
@@ -131,7 +131,7 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
 }
 
 /** Each byte of the log is there, and from a backup on to its end. */
-export const checkLog = ({ repository }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkLog = ({ repository }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
   findings('log', async () => {
     if (!archive) return [];
     const opened = await repository();
@@ -152,7 +152,7 @@ export const checkLog = ({ repository }: CheckWorld, { name, archive }: Instance
   });
 
 /** What came since the last base can be replayed: a restore to the end of the log executes all of it. */
-export const checkArchivedCommands = ({ repository }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkArchivedCommands = ({ repository }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
   findings('archived commands', async () => {
     if (!archive) return [];
     const opened = await repository();

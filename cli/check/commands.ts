@@ -11,10 +11,10 @@ import {
 import type { RedisClient } from '../../redis/client/client.ts';
 import { lackingCommands } from '../../redis/client/command-table.ts';
 import { productOf } from '../../redis/server-facts.ts';
-import { type CheckWorld, type Finding, failed, findings, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, warning } from './finding.ts';
 
 /** Which commands `rename-command` has taken from this server, and what falls with each. Silent where all are there. */
-export const checkCommands = (client: RedisClient, instance: InstanceConfig, { apply }: CheckWorld): Promise<Finding[]> =>
+export const checkCommands = (client: RedisClient, instance: InstanceConfig, { apply }: CheckContext): Promise<Finding[]> =>
   findings('commands', async () => {
     const lacking = await missingCommands(client);
     if (lacking.length === 0) return [];

@@ -6,7 +6,7 @@ import { formatCount, formatCountOf, formatList } from '../../model/format.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
-import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, findings, ok, warning } from './finding.ts';
 
 /** More of what nobody has named than this is worth a look. */
 const OTHER_SHARE = 0.2;
@@ -38,7 +38,7 @@ interface Sample extends Counts {
 
 /** Each data class matches keys, and few keys match none. Counted in the last backup, else in a sample of the server's keys. */
 export const checkDataClasses = (
-  world: CheckWorld,
+  world: CheckContext,
   client: RedisClient | undefined,
   instance: InstanceConfig,
 ): Promise<Finding[]> =>
@@ -100,7 +100,7 @@ function allWell(counts: Counts, { dataClasses }: InstanceConfig): Finding {
 }
 
 /** Counts every key, but by the classes of its time: of use only if they are the same. */
-async function fromLastBackup({ repository }: CheckWorld, { name, dataClasses }: InstanceConfig): Promise<Counts | undefined> {
+async function fromLastBackup({ repository }: CheckContext, { name, dataClasses }: InstanceConfig): Promise<Counts | undefined> {
   const manifests = await repository().then(
     (one) => one.snapshots({ instance: name, shard: ONLY_SHARD }).list(),
     (error) => {

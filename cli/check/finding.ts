@@ -16,7 +16,7 @@ export interface Finding {
 }
 
 /** What the checks may use. */
-export interface CheckWorld extends Pick<CommandContext, 'repository' | 'temporal' | 'now'> {
+export interface CheckContext extends Pick<CommandContext, 'repository' | 'temporal' | 'now'> {
   config: Config;
   /** Put right what can be put right without asking. */
   apply: boolean;

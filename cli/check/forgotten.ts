@@ -1,10 +1,10 @@
 import { instanceNames } from '../../config/load.ts';
 import { forgottenInstances } from '../remove/keepers.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type CheckWorld, type Finding, findings, warning } from './finding.ts';
+import { type CheckContext, type Finding, findings, warning } from './finding.ts';
 
 /** Nothing goes on for an instance that was taken out of the configuration: its archiver fails for ever, and nobody looks. */
-export const checkForgotten = ({ config }: CheckWorld, session: TemporalSession): Promise<Finding[]> =>
+export const checkForgotten = ({ config }: CheckContext, session: TemporalSession): Promise<Finding[]> =>
   findings('forgotten instances', async () =>
     (await forgottenInstances(session, instanceNames(config))).map((instance) =>
       warning(

@@ -9,10 +9,10 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { sameServers } from '../../redis/same-server.ts';
-import { type CheckWorld, type Finding, failed, findings } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings } from './finding.ts';
 
 /** The Redis that answers for an instance is no other instance's, and holds what its backups are of. */
-export const checkIdentity = (world: CheckWorld, name: string, client: RedisClient): Promise<Finding[]> =>
+export const checkIdentity = (world: CheckContext, name: string, client: RedisClient): Promise<Finding[]> =>
   findings('identity', async () => {
     const info = await client.info('server', 'replication');
     const runId = info.get('run_id') ?? '';
@@ -33,7 +33,7 @@ export const checkIdentity = (world: CheckWorld, name: string, client: RedisClie
   });
 
 /** Undefined when the user may not SCAN. */
-async function lookAtKeys({ config }: CheckWorld, name: string, client: RedisClient): Promise<TargetFacts['keysNow']> {
+async function lookAtKeys({ config }: CheckContext, name: string, client: RedisClient): Promise<TargetFacts['keysNow']> {
   const kinds = new KeyKinds();
   const classes = config.instances[name]?.dataClasses ?? [];
   try {

@@ -1,9 +1,9 @@
 import type { InstanceConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { inOrder, MINIMUM_ACL } from '../../redis/acl.ts';
+import { MINIMUM_ACL, rulesInOrder } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { partsHere } from '../../worker/parts.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** A name that no pattern of a user matches but one of all keys. */
 const ANY_KEY = '\u0001redis-backup';
@@ -56,7 +56,7 @@ interface Job {
 }
 
 /** What the configuration asks for, and the ways to restore that it makes possible. */
-function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig, hasFunctions: boolean): Job[] {
+function jobsOf({ config, apply }: CheckContext, instance: InstanceConfig, hasFunctions: boolean): Job[] {
   const { backup, archive, watch, applications, dataClasses } = instance;
   const { control } = partsHere(config, instance);
   const isManaged = control !== undefined;
@@ -91,7 +91,7 @@ function jobsOf({ config, apply }: CheckWorld, instance: InstanceConfig, hasFunc
  * The user may run every command that the configured jobs need. ACL DRYRUN is asked where it can be; what is harmless is tried.
  * The line to run has all of it at once, in the order that Redis accepts.
  */
-export const checkPermissions = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
+export const checkPermissions = (client: RedisClient, instance: InstanceConfig, world: CheckContext): Promise<Finding[]> =>
   findings('permissions', async () => {
     const user = instance.redis.username ?? 'default';
     const missing = await missingOf(client, user, jobsOf(world, instance, (await majorOf(client)) >= 7));
@@ -152,7 +152,7 @@ async function grantLine(client: RedisClient, user: string, missing: readonly Mi
   const hasAllKeys = await mayUseAllKeys(client, user);
   // Who may run nothing that names a key loses nothing by `resetkeys`; and behind `~*` no other pattern is accepted.
   const anew = hasAllKeys === undefined && rules.some((rule) => rule.startsWith('~')) ? ['resetkeys'] : [];
-  return `ACL SETUSER ${user} ${[...anew, ...inOrder(rules, hasAllKeys)].join(' ')}`;
+  return `ACL SETUSER ${user} ${[...anew, ...rulesInOrder(rules, hasAllKeys)].join(' ')}`;
 }
 
 /** What names a key and does nothing. */

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
+import type { ControlPart } from '../../activities/dependencies.ts';
 import { saidBy } from '../../activities/restore/target-identity.ts';
 import { strangerAnswering, whatToDo } from '../../activities/stranger.ts';
-import type { ControlPart } from '../../activities/world.ts';
 import type { Config, InstanceConfig } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';

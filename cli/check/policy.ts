@@ -4,11 +4,11 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { applyPolicy, comparePolicy, type PolicyDifference } from '../../redis/persistence/policy.ts';
 import { readPersistencePolicy } from '../../redis/server-facts.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { keepPolicy } from './keep-policy.ts';
 
 /** The server persists as the configuration wants, and can; with `apply` it is made to. */
-export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world: CheckWorld): Promise<Finding[]> =>
+export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world: CheckContext): Promise<Finding[]> =>
   findings('policy', async () => {
     const { policy } = instance;
     const now = await ifKnown(readPersistencePolicy(client));
@@ -28,7 +28,7 @@ export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world
 async function differs(
   client: RedisClient,
   instance: InstanceConfig,
-  { world: { config, apply }, differing }: { world: CheckWorld; differing: PolicyDifference[] },
+  { world: { config, apply }, differing }: { world: CheckContext; differing: PolicyDifference[] },
 ): Promise<Finding> {
   if (client.unasked.has('CONFIG GET')) {
     const message = `its redis.conf does not persist as wanted, and CONFIG cannot be asked: ${differencesText(differing)}`;

@@ -6,12 +6,16 @@ import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const LOOK_MS = 2_500;
 
 /** What a recovery will ask at 3 a.m. answers now: the replicas that are named, and the source of the rate of sign-ins. */
-export async function checkRecovery(world: CheckWorld, name: string, client: RedisClient | undefined): Promise<Finding[]> {
+export async function checkRecoverySources(
+  world: CheckContext,
+  name: string,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
   const { recovery } = instanceOf(world.config, name);
   return [
     ...(recovery.replicas.length > 0 ? await findings('replicas', () => checkReplicas(world, name, client)) : []),
@@ -19,7 +23,7 @@ export async function checkRecovery(world: CheckWorld, name: string, client: Red
   ];
 }
 
-async function checkReplicas({ config }: CheckWorld, name: string, client: RedisClient | undefined): Promise<Finding[]> {
+async function checkReplicas({ config }: CheckContext, name: string, client: RedisClient | undefined): Promise<Finding[]> {
   const { connection, recovery } = await resolveInstance(config, name);
   const replid = client && (await client.info('replication')).get('master_replid');
   return Promise.all(
@@ -61,7 +65,7 @@ async function checkSignIns({ authentication }: RecoverySettings): Promise<Findi
 }
 
 /** Where alerts are taken, they are let in, and somebody does something with them. */
-export const checkWebhook = ({ config }: CheckWorld): Promise<Finding[]> =>
+export const checkWebhook = ({ config }: CheckContext): Promise<Finding[]> =>
   findings('webhook', async () => {
     const { webhook } = config.worker;
     if (!webhook) return [];

@@ -1,10 +1,10 @@
 import { targetOf } from '../../config/target.ts';
 import { foreignRepository, foreignTo } from '../../model/backup/owner.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Backups can be written, read back, listed and deleted; and whether anybody who gets at them can read them. */
-export const checkRepository = ({ repository, config }: CheckWorld): Promise<Finding[]> =>
+export const checkRepository = ({ repository, config }: CheckContext): Promise<Finding[]> =>
   findings('repository', async () => {
     const opened = await repository();
     await opened.probeWritable();
@@ -24,7 +24,7 @@ export const checkRepository = ({ repository, config }: CheckWorld): Promise<Fin
   });
 
 /** The backups under the name of an instance are its own. */
-export const checkOwner = ({ repository, config }: CheckWorld, name: string): Promise<Finding[]> =>
+export const checkOwner = ({ repository, config }: CheckContext, name: string): Promise<Finding[]> =>
   findings('owner', async () => {
     const target = targetOf(config, name, 'command');
     const owner = await (await repository()).ownership(name).read();
@@ -36,7 +36,7 @@ export const checkOwner = ({ repository, config }: CheckWorld, name: string): Pr
   });
 
 /** What lies under the name of an instance can be restored, as far as a listing tells. */
-export const checkBackups = ({ repository }: CheckWorld, name: string): Promise<Finding[]> =>
+export const checkBackups = ({ repository }: CheckContext, name: string): Promise<Finding[]> =>
   findings('backups', async () => {
     const opened = await repository();
     const of = { instance: name, shard: ONLY_SHARD };

@@ -6,14 +6,14 @@ import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
-import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, findings, ok, warning } from './finding.ts';
 
 const DAY_MS = 86_400_000;
 const RAISE =
   'Raise repl-backlog-size and client-output-buffer-limit replica, and find out what stalls the worker or the network.';
 
 /** What has happened to the log in the last day: gaps, each with its cause. */
-export const checkGaps = ({ repository, now }: CheckWorld, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkGaps = ({ repository, now }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
   findings('gaps', async () => {
     if (!archive) return [];
     const log = (await repository()).archive({ instance: name, shard: ONLY_SHARD });

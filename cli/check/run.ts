@@ -8,13 +8,13 @@ import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
 import { checkCommands } from './commands.ts';
 import { checkDataClasses } from './data-classes.ts';
-import { type CheckWorld, type Finding, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, findings, ok, warning } from './finding.ts';
 import { checkForgotten } from './forgotten.ts';
 import { checkIdentity } from './identity.ts';
 import { checkPermissions } from './permissions.ts';
 import { checkPlatform } from './platform.ts';
 import { checkPolicy } from './policy.ts';
-import { checkRecovery, checkWebhook } from './recovery.ts';
+import { checkRecoverySources, checkWebhook } from './recovery.ts';
 import { checkBackups, checkOwner, checkRepository } from './repository.ts';
 import { checkGaps } from './resyncs.ts';
 import { askWorker, rightsFindings } from './rights.ts';
@@ -29,7 +29,7 @@ const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
 const FIRST_ANSWER_MS = 5_000;
 
 /** Proves the configuration against the real thing: everything is looked at, also after something has failed. */
-export async function* runChecks(world: CheckWorld, instances: readonly string[]): AsyncGenerator<Finding> {
+export async function* runChecks(world: CheckContext, instances: readonly string[]): AsyncGenerator<Finding> {
   yield ok('configuration', `${world.config.origin.file} is well-formed`);
   const ofStore = await checkRepository(world);
   yield* ofStore;
@@ -66,7 +66,7 @@ function unlessAnswered(error: unknown): void {
   if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
 }
 
-async function checkInstance(asked: CheckWorld, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
+async function checkInstance(asked: CheckContext, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
   const instance = instanceOf(asked.config, name);
   const { control } = partsHere(asked.config, instance);
   let client: RedisClient | undefined;
@@ -87,7 +87,7 @@ async function checkInstance(asked: CheckWorld, name: string, session: TemporalS
     if (client)
       all.push(...(await checkRedis(world, instance, client, [...identity, ...(isSpared ? [nothingApplied(name)] : [])])));
     all.push(...(await checkOwner(world, name)), ...(await checkBackups(world, name)));
-    all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecovery(world, name, client)));
+    all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, name, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     all.push(...(await checkWhatGoesOn(world, instance, session)));
   } finally {
@@ -104,7 +104,7 @@ async function checkInstance(asked: CheckWorld, name: string, session: TemporalS
 
 /** What the server itself is asked. @param identity - whether it is the one that is meant */
 const checkRedis = async (
-  world: CheckWorld,
+  world: CheckContext,
   instance: InstanceConfig,
   client: RedisClient,
   identity: Finding[],
@@ -120,7 +120,7 @@ const checkRedis = async (
 
 /** Schedule, log, archiver and watcher. */
 const checkWhatGoesOn = async (
-  world: CheckWorld,
+  world: CheckContext,
   instance: InstanceConfig,
   session: TemporalSession | undefined,
 ): Promise<Finding[]> => [

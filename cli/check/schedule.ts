@@ -4,14 +4,14 @@ import { differences } from '../schedules/difference.ts';
 import { describeSchedule, ensureSchedule } from '../schedules/ensure.ts';
 import { scheduleIdOf, wantedSchedule } from '../schedules/wanted.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { runFindings } from './runs.ts';
 
 /** The schedule is there, as `redis-backup schedules` makes it, and runs. */
 export const checkSchedule = (
   session: TemporalSession,
   { name, backup }: InstanceConfig,
-  { apply, now }: CheckWorld,
+  { apply, now }: CheckContext,
 ): Promise<Finding[]> =>
   findings('schedule', async () => {
     const deployment = session.targetOf(name)?.deployment;

@@ -3,13 +3,13 @@ import { instanceNames } from '../../config/load.ts';
 import { formatTarget } from '../../model/deployment.ts';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { WorkerIdentity } from '../../worker/identity.ts';
-import { configDifferences, pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
+import { configDifferences, pollersOf, pollerView, QUEUE_TYPE } from '../../worker/pollers.ts';
 import { ensureSearchAttributes, missingSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
-import { type CheckWorld, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Temporal answers, knows our search attributes, and a worker is there. `undefined` session: it doesn't answer. */
-export async function checkTemporal(world: CheckWorld): Promise<{ session?: TemporalSession; found: Finding[] }> {
+export async function checkTemporal(world: CheckContext): Promise<{ session?: TemporalSession; found: Finding[] }> {
   let session: TemporalSession | undefined;
   const found = await findings('temporal', async () => {
     session = await world.temporal();
@@ -23,7 +23,7 @@ export async function checkTemporal(world: CheckWorld): Promise<{ session?: Temp
 }
 
 async function searchAttributes(
-  { apply }: CheckWorld,
+  { apply }: CheckContext,
   connection: TemporalSession['connection'],
   namespace: string,
 ): Promise<Finding> {
@@ -39,7 +39,7 @@ async function searchAttributes(
   );
 }
 
-async function worker({ config, now }: CheckWorld, session: TemporalSession): Promise<Finding[]> {
+async function worker({ config, now }: CheckContext, session: TemporalSession): Promise<Finding[]> {
   const { connection, namespace } = session;
   const lacking: string[] = [];
   const found: Finding[] = [];
@@ -77,7 +77,7 @@ function hasWhat(session: TemporalSession, config: Config, queue: string, worker
 const quarrel = (session: TemporalSession, config: Config, queue: string, worker: WorkerIdentity): Finding[] =>
   instanceNames(config).flatMap((instance) => {
     const target = session.targetOf(instance);
-    const view = target && viewOf(worker, target);
+    const view = target && pollerView(worker, target);
     if (!target || !view || view.same) return [];
     const message = `worker ${worker.name} on ${worker.machine} polls ${queue} and means ${view.words}; this configuration means ${formatTarget(target)}`;
     return [

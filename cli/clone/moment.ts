@@ -1,5 +1,5 @@
 import { asSnapshot, logOf } from '../../activities/restore/aof-source.ts';
-import type { CommandNames } from '../../activities/restore/replay-log.ts';
+import type { LogCommands } from '../../activities/restore/replay-log.ts';
 import type { Material } from '../../activities/scratch/material.ts';
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
@@ -33,7 +33,7 @@ export async function chooseMoment(
     archive,
     commands = {},
     nowMs,
-  }: { repository: Repository; archive: Archive; commands?: CommandNames; nowMs: number },
+  }: { repository: Repository; archive: Archive; commands?: LogCommands; nowMs: number },
   moment: string,
   signal: AbortSignal,
 ): Promise<ChosenMoment> {

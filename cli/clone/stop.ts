@@ -5,10 +5,10 @@ import { findScratch, type Scratch } from '../../platforms/throwaway/scratch-ser
 import { removeAbandoned } from './directory.ts';
 
 /** What is gone. Without a process: the clone was killed before its Redis ran. */
-export type Stopped = Pick<Scratch, 'directory'> & Partial<Pick<Scratch, 'pid' | 'port'>>;
+export type StoppedClone = Pick<Scratch, 'directory'> & Partial<Pick<Scratch, 'pid' | 'port'>>;
 
 /** Ends a clone and removes its directory. @throws RecoveryError `INPUT_INVALID` where there is none */
-export async function stopClone({ directory, port }: { directory?: string; port?: number }): Promise<Stopped> {
+export async function stopClone({ directory, port }: { directory?: string; port?: number }): Promise<StoppedClone> {
   const scratch = await find({ directory, port });
   if (scratch) {
     await scratch.stop();

@@ -16,11 +16,11 @@ export const backup: CommandSpec = {
   async run({ config, temporal, output, interrupt }, given) {
     const instance = oneInstance(await config(), given.arguments[0], 'backup');
     const session = await temporal();
-    const { startBackup, follow } = await import('../operations/index.ts');
+    const { startBackup, followOperation } = await import('../operations/index.ts');
     if (given.options.aof === true) return copyLog({ output, interrupt }, session, instance);
     const running = await startBackup(session, { instance, reason: 'manual' });
     if (running.joined) output.note(`joined: ${running.workflowId} is running already`);
-    const result = await follow<BackupResult>(running, { session, output, interrupt });
+    const result = await followOperation<BackupResult>(running, { session, output, interrupt });
     output.result({ ...result, joined: running.joined, workflowId: running.workflowId }, backupText(result));
     return result.outcome === 'skipped' ? ERRORS.LOCKED.exit : undefined;
   },
@@ -31,10 +31,10 @@ async function copyLog(
   session: TemporalSession,
   instance: string,
 ): Promise<number | undefined> {
-  const { startAofBackup, follow } = await import('../operations/index.ts');
+  const { startAofBackup, followOperation } = await import('../operations/index.ts');
   const running = await startAofBackup(session, { instance, reason: 'manual' });
   if (running.joined) output.note(`joined: ${running.workflowId} is running already`);
-  const result = await follow<AofBackupResult>(running, { session, output, interrupt });
+  const result = await followOperation<AofBackupResult>(running, { session, output, interrupt });
   output.result({ ...result, joined: running.joined, workflowId: running.workflowId }, aofBackupText(result));
   return result.outcome === 'skipped' ? ERRORS.LOCKED.exit : undefined;
 }

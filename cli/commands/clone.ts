@@ -2,7 +2,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId } from '../../model/instance.ts';
 import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
 import { withNamesHere } from '../connection.ts';
-import { momentOf, OR_A_PLACE } from '../typed-time.ts';
+import { OR_A_PLACE, typedMoment } from '../typed-time.ts';
 import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -60,7 +60,7 @@ export const clone: CommandSpec = {
 /** A backup id is that backup alone, and no time. @throws RecoveryError `INPUT_INVALID` */
 function momentOfClone(context: CommandContext, given: Given): string {
   const at = optionOf(given, 'at') ?? LATEST;
-  return isBackupId(at) ? at : momentOf(at, '--at', context, `${OR_A_PLACE}, or a backup id`);
+  return isBackupId(at) ? at : typedMoment(at, '--at', context, `${OR_A_PLACE}, or a backup id`);
 }
 
 async function untilEnded(

@@ -1,4 +1,4 @@
-import { type ArchiveExtent, beginOf, placesOf } from '../../model/archive/chain.ts';
+import { type ArchiveExtent, beginOf, logPositionsOf } from '../../model/archive/chain.ts';
 import { type Beyond, beyondText } from '../../model/backup/unusable.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList, formatTime, passedText } from '../../model/format.ts';
@@ -33,7 +33,7 @@ export interface DestructiveMoment {
 }
 
 /** `find-destructive [INSTANCE]`: the moments at which much was taken away at once. From the repository alone. */
-export const findDestructive: CommandSpec = {
+export const findDestructiveCommand: CommandSpec = {
   name: 'find-destructive',
   about:
     'lists the moments at which much was taken away at once: FLUSHALL, FLUSHDB, SWAPDB, and 100 keys that are deleted, renamed or moved within a second',
@@ -100,7 +100,7 @@ export function outsideOf(
   range: { fromMs: number; toMs: number },
   nowMs: number,
 ): OutsideLog[] {
-  const places = placesOf(extents).filter(({ storedAtMs }) => storedAtMs === undefined); // the times of the others are not certain
+  const places = logPositionsOf(extents).filter(({ storedAtMs }) => storedAtMs === undefined); // the times of the others are not certain
   const { fromMs, toMs } = { ...range, toMs: Math.min(range.toMs, nowMs) };
   const begunMs = Math.min(...places.map(beginOf));
   const endedMs = Math.max(...places.map(({ lastAtMs }) => lastAtMs));

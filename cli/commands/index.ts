@@ -4,7 +4,7 @@ import { archive } from './archive.ts';
 import { backup } from './backup.ts';
 import { check } from './check.ts';
 import { clone } from './clone.ts';
-import { findDestructive } from './find-destructive.ts';
+import { findDestructiveCommand } from './find-destructive.ts';
 import { importCommand } from './import.ts';
 import { leftovers } from './leftovers.ts';
 import { list } from './list.ts';
@@ -29,7 +29,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   status,
   recover,
   restore,
-  findDestructive,
+  findDestructiveCommand,
   clone,
   importCommand,
   leftovers,

@@ -31,8 +31,8 @@ export const recover: CommandSpec = {
   async run(context, given) {
     const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
     const by = optionOf(given, 'by') ?? loginName();
-    const { controlRecovery, controlOf } = await import('../recover/control.ts');
-    const control = controlOf(given, by);
+    const { controlRecovery, controlMessageOf } = await import('../recover/control.ts');
+    const control = controlMessageOf(given, by);
     if (control) return controlRecovery(context, instance, control);
     const { runRecovery, watchRecovery } = await import('../recover/run.ts');
     if (given.options.watch === true) return watchRecovery(context, instance, by);

@@ -6,7 +6,7 @@ import { formatCountOf, formatList } from '../../model/format.ts';
 import { isName } from '../../model/instance.ts';
 import { catalogOf } from '../catalog.ts';
 import type { CommandContext, CommandSpec } from '../command.ts';
-import type { Keeper, Stopped } from '../remove/keepers.ts';
+import type { Keeper, StoppedKeeper } from '../remove/keepers.ts';
 
 /** `remove INSTANCE`: ends what goes on for ever for an instance, configured or not. Its backups stay. */
 export const remove: CommandSpec = {
@@ -39,7 +39,7 @@ export const remove: CommandSpec = {
       return undefined;
     }
     if (given.options.yes !== true) await askFor(context, facts, keepers);
-    const stopped: Stopped[] = [];
+    const stopped: StoppedKeeper[] = [];
     for (const keeper of keepers) stopped.push(await stopKeeper(session, keeper));
     output.result({ outcome: 'removed', ...facts, stopped }, removedText(facts, stopped, session.commandLine));
     return undefined;
@@ -102,7 +102,7 @@ function plannedText(facts: Facts, keepers: readonly Keeper[]): string {
   ].join('\n');
 }
 
-function removedText(facts: Facts, stopped: readonly Stopped[], commandLine: (command: string) => string): string {
+function removedText(facts: Facts, stopped: readonly StoppedKeeper[], commandLine: (command: string) => string): string {
   const lines = stopped.map(({ id, state }) =>
     state === 'ended'
       ? `  ended: ${id}`

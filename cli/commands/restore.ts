@@ -3,10 +3,10 @@ import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import type { Output } from '../output/output.ts';
-import { type RestoreConduct, wrongAnswer } from '../restore-conduct.ts';
 import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
+import { type RestoreRunner, wrongAnswer } from '../restore-runner.ts';
 import { restoreText } from '../restore-text.ts';
-import { momentOf } from '../typed-time.ts';
+import { typedMoment } from '../typed-time.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `restore [INSTANCE] [BACKUP_ID]`: shows the plan, asks, and follows the workflow. Ctrl-C detaches; the restore goes on. */
@@ -91,13 +91,13 @@ export const restore: CommandSpec = {
     const expected = optionOf(given, 'expectPlan');
     const asksNobody = options.plan === true || options.yes === true;
     if (!asksNobody && !context.ask) throw nobodyThere(input);
-    const conduct = options.direct === true ? await directly(context) : await throughTemporal(context);
-    if (options.plan === true) return showPlan(context, await expectedPlan(conduct, input, expected), given);
+    const runner = options.direct === true ? await directly(context) : await throughTemporal(context);
+    if (options.plan === true) return showPlan(context, await expectedPlan(runner, input, expected), given);
     const approved =
       options.yes === true
         ? { ...input, ...(expected ? { plan: expected } : {}) }
-        : await askFor(context, await expectedPlan(conduct, input, expected), input);
-    const report = await conduct.restore(approved);
+        : await askFor(context, await expectedPlan(runner, input, expected), input);
+    const report = await runner.restore(approved);
     context.output.result(report, restoreText(report));
     return undefined;
   },
@@ -132,7 +132,7 @@ function strategyOf(given: Given): RestoreInput['strategy'] {
 /** @throws RecoveryError `INPUT_INVALID` for what is no moment, before anything is asked or started */
 function untilOf(context: CommandContext, given: Given): string | undefined {
   const until = optionOf(given, 'until');
-  return until === undefined ? undefined : momentOf(until, '--until', context);
+  return until === undefined ? undefined : typedMoment(until, '--until', context);
 }
 
 /** @throws RecoveryError `INPUT_INVALID`, `USAGE` */
@@ -158,25 +158,25 @@ const namingDirect = (output: Output): Output => ({
     }),
 });
 
-async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreConduct> {
+async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreRunner> {
   const session = await temporal();
-  const { startPlan, startRestore, follow } = await import('../operations/index.ts');
+  const { startPlan, startRestore, followOperation } = await import('../operations/index.ts');
   const options = { session, output: namingDirect(output), interrupt };
   return {
     async plan(input) {
-      const result = await follow<RestoreResult>(await startPlan(session, input), options);
+      const result = await followOperation<RestoreResult>(await startPlan(session, input), options);
       if (result.outcome === 'planned') return result;
       throw wrongAnswer(result.outcome);
     },
     async restore(input) {
-      const result = await follow<RestoreResult>(await startRestore(session, input), options);
+      const result = await followOperation<RestoreResult>(await startRestore(session, input), options);
       if (result.outcome === 'restored') return result;
       throw wrongAnswer(result.outcome);
     },
   };
 }
 
-async function directly({ config, output, interrupt }: CommandContext): Promise<RestoreConduct> {
-  const { conductDirectly } = await import('../direct.ts');
-  return conductDirectly(await config(), { output, interrupt });
+async function directly({ config, output, interrupt }: CommandContext): Promise<RestoreRunner> {
+  const { runDirectly } = await import('../direct.ts');
+  return runDirectly(await config(), { output, interrupt });
 }

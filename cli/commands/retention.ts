@@ -13,9 +13,9 @@ export const retention: CommandSpec = {
   async run({ config, temporal, output, interrupt }, given) {
     const instance = oneInstance(await config(), given.arguments[0], 'retention');
     const session = await temporal();
-    const { startRetention, follow } = await import('../operations/index.ts');
+    const { startRetention, followOperation } = await import('../operations/index.ts');
     const running = await startRetention(session, { instance, dryRun: given.options.apply !== true });
-    const result = await follow<RetentionResult>(running, { session, output, interrupt });
+    const result = await followOperation<RetentionResult>(running, { session, output, interrupt });
     output.result(result, retentionText(result));
     return undefined;
   },

@@ -50,7 +50,7 @@ async function say({ config, repository, output, now }: CommandContext, given: G
   const opened = await repository();
   const names = someInstances(loaded, given.arguments[0]);
   const states = await Promise.all(
-    names.map(async (name) => stateOf(loaded, await catalogOf(opened, name, now()), { maxAgeMs, now: now() })),
+    names.map(async (name) => instanceState(loaded, await catalogOf(opened, name, now()), { maxAgeMs, now: now() })),
   );
   for (const state of states) {
     const target = targetOf(loaded, state.instance, 'command');
@@ -83,7 +83,7 @@ export interface BackupState {
   warnings: string[];
 }
 
-export function stateOf(
+export function instanceState(
   config: Config,
   { instance, backups, problems, archive, restorable }: Catalog,
   { maxAgeMs, now }: { maxAgeMs?: number; now: number },

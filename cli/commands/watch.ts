@@ -4,7 +4,7 @@ import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { WatchStatus } from '../../model/watch/watch.ts';
 import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
 import type { OperationStatus } from '../output/output.ts';
-import type { Control } from '../recover/control.ts';
+import type { ControlMessage } from '../recover/control.ts';
 import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -60,7 +60,7 @@ export const watch: CommandSpec = {
 };
 
 /** @throws RecoveryError `USAGE` for a yes and a no at once */
-function answerOf(given: Given): Control | undefined {
+function answerOf(given: Given): ControlMessage | undefined {
   const [yes, no] = [optionOf(given, 'approve'), optionOf(given, 'decline')];
   if (yes !== undefined && no !== undefined) throw twoWishes();
   const incident = yes ?? no;
@@ -70,7 +70,7 @@ function answerOf(given: Given): Control | undefined {
 
 /** Who sees what, and what a person is to do. What is seen now goes before what was decided by an older look. */
 export function watchText(status: WatchStatus, now: OperationStatus): string {
-  const { instance, phase, text, failingSince, sides, question } = status;
+  const { instance, phase, text, failingSince, witnesses, question } = status;
   const answers = question
     ? [
         `  yes: redis-backup watch ${instance} --approve ${question.incident}`,
@@ -81,7 +81,9 @@ export function watchText(status: WatchStatus, now: OperationStatus): string {
     `watch of ${instance}: ${phase}`,
     ...(phase === 'watching' && now.note ? [] : [`  ${text}`]),
     ...(failingSince ? [`  fails since ${formatTime(Date.parse(failingSince), 'seconds')}`] : []),
-    ...Object.entries(failingSince && sides ? sides : {}).map(([side, view]) => `  ${side}: ${view.verdict}, ${view.detail}`),
+    ...Object.entries(failingSince && witnesses ? witnesses : {}).map(
+      ([side, view]) => `  ${side}: ${view.verdict}, ${view.detail}`,
+    ),
     ...(now.note ? [`  seen now: ${now.note}`] : []),
     ...answers,
   ].join('\n');

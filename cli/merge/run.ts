@@ -2,7 +2,7 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge/merge.ts';
 import { formatOffset } from '../../model/restore/until.ts';
 import type { CommandContext, Given } from '../command.ts';
-import { wrongAnswer } from '../restore-conduct.ts';
+import { wrongAnswer } from '../restore-runner.ts';
 import { mergedText, mergePlanText } from './text.ts';
 
 /** Options of `restore` that mean nothing where nothing is replaced. */
@@ -49,8 +49,8 @@ async function merged(context: CommandContext, input: MergeInput): Promise<Merge
 
 async function conduct({ temporal, output, interrupt }: CommandContext, input: MergeInput): Promise<MergeResult> {
   const session = await temporal();
-  const { startMerge, follow } = await import('../operations/index.ts');
-  return follow<MergeResult>(await startMerge(session, input), { session, output, interrupt });
+  const { startMerge, followOperation } = await import('../operations/index.ts');
+  return followOperation<MergeResult>(await startMerge(session, input), { session, output, interrupt });
 }
 
 /** What the person approves is that backup and that moment: a minute later `latest` is another one. */

@@ -1,6 +1,6 @@
 import { formatBounds, formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import type { MergedReport, MergePlan } from '../../model/merge/merge.ts';
-import { momentOf } from '../../model/merge/outcome.ts';
+import { mergeMoment } from '../../model/merge/outcome.ts';
 import { beyondLines } from '../../model/restore/plan/unusable.ts';
 import { doubtLine } from '../../model/restore/target-doubt.ts';
 import { table } from '../output/table.ts';
@@ -11,7 +11,7 @@ export function mergePlanText(plan: MergePlan): string {
   const atMs = log?.untilMs ?? Date.parse(takenAt);
   return [
     ...doubtLine({ doubts: plan.targetDoubts }),
-    `Merge into ${instance} what it lacks of ${classes.map(({ name }) => name).join(', ')}, as it was ${momentOf(plan)}, ${formatDuration(Date.parse(plannedAt) - atMs)} ago`,
+    `Merge into ${instance} what it lacks of ${classes.map(({ name }) => name).join(', ')}, as it was ${mergeMoment(plan)}, ${formatDuration(Date.parse(plannedAt) - atMs)} ago`,
     `from backup ${backupId}, taken ${formatTime(Date.parse(takenAt))}${log ? `, and ${formatBytes(log.bytes)} of log` : ''}`,
     ...(beyond.length > 0 ? ['', ...beyondLines({ beyond })] : []),
     '',

@@ -15,7 +15,7 @@ const TOLD_TOO_MS = 15_000;
 /** How long Temporal may be away while we follow: the time of a restart, with room. */
 const TEMPORAL_AWAY_MS = 5 * 60_000;
 
-export interface FollowOptions {
+export interface FollowOperationOptions {
   session: TemporalSession;
   output: Output;
   /** Ctrl-C. */
@@ -26,7 +26,7 @@ export interface FollowOptions {
  * Shows what the operation does until it ends, and returns its result.
  * @throws RecoveryError with the code that the operation failed with; `DETACHED` on Ctrl-C: the operation goes on
  */
-export async function follow<T>(running: RunningOperation, options: FollowOptions): Promise<T> {
+export async function followOperation<T>(running: RunningOperation, options: FollowOperationOptions): Promise<T> {
   const { interrupt, session, output } = options;
   const stop = new AbortController();
   const contact: Contact = { stop: stop.signal, lastMs: Date.now() };

@@ -1,6 +1,6 @@
 /** What needs the Temporal client, which takes a while to load: commands import this when they start something. */
 export { askWithin } from './ask.ts';
-export { follow } from './follow.ts';
+export { followOperation } from './follow.ts';
 export { newestRun } from './newest-run.ts';
 export {
   startAofBackup,

@@ -4,7 +4,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
 import { QUEUES } from '../../model/operations.ts';
 import type { WorkerIdentity } from '../../worker/identity.ts';
-import { pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
+import { pollersOf, pollerView, QUEUE_TYPE } from '../../worker/pollers.ts';
 import type { TemporalSession } from '../temporal.ts';
 
 /**
@@ -20,7 +20,7 @@ export async function requireOwnWorker(session: TemporalSession, target: Target)
   const [stranger] = workers;
   if (stranger && workers.every((worker) => lacks(worker, target.instance))) throw unknownTo(stranger, target);
   const views = workers.flatMap((worker) => {
-    const view = viewOf(worker, target);
+    const view = pollerView(worker, target);
     return view ? [{ worker, ...view }] : [];
   });
   const ours = views.filter(({ same }) => same);

@@ -9,7 +9,7 @@ export function statusText(status: OperationStatus): string {
     ...(status.question ? [`it asks: ${status.question}`] : []),
     ...bytesText(status),
     ...(status.note ? [status.note] : []),
-    ...troubleText(status),
+    ...problemText(status),
   ].join(', ');
   return tail ? `${head}: ${tail}` : head;
 }
@@ -28,7 +28,7 @@ function bytesText({ doneBytes, totalBytes, estimated, bytesPerSecond, storedByt
   ];
 }
 
-const troubleText = ({ attempt = 1, problem }: OperationStatus): string[] =>
+const problemText = ({ attempt = 1, problem }: OperationStatus): string[] =>
   attempt > 1 || problem ? [`attempt ${attempt}${problem ? ` after: ${problem}` : ''}`] : [];
 
 /** Never 100 before it is done, even where the total was an estimate that proves too low. */

@@ -19,14 +19,14 @@ export interface Told {
 }
 
 /** One update of a running recovery, as `temporal workflow update execute` sends it. */
-export interface Control {
+export interface ControlMessage {
   name: string;
   message: object;
 }
 
 /** What was asked for, if anything; one at a time. @throws RecoveryError `USAGE` */
-export function controlOf(given: Given, by: string): Control | undefined {
-  const of = (option: string, name: string, message: (value: string) => object): Control[] => {
+export function controlMessageOf(given: Given, by: string): ControlMessage | undefined {
+  const of = (option: string, name: string, message: (value: string) => object): ControlMessage[] => {
     const value = optionOf(given, option);
     return value === undefined ? [] : [{ name, message: { by, ...message(value) } }];
   };
@@ -50,7 +50,7 @@ export function controlOf(given: Given, by: string): Control | undefined {
 export const controlRecovery = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
-  control: Control,
+  control: ControlMessage,
 ): Promise<undefined> =>
   tell(context, instance, control, {
     ...{ workflowId: WORKFLOW_IDS.recover(instance), what: 'recovery' },
@@ -61,7 +61,7 @@ export const controlRecovery = (
 export const answerWatcher = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
-  control: Control,
+  control: ControlMessage,
 ): Promise<undefined> =>
   tell(context, instance, control, {
     ...{ workflowId: WORKFLOW_IDS.watch(instance), what: 'watcher' },
@@ -71,7 +71,7 @@ export const answerWatcher = (
 async function tell(
   { temporal, output }: Pick<CommandContext, 'temporal' | 'output'>,
   instance: string,
-  { name, message }: Control,
+  { name, message }: ControlMessage,
   told: Told,
 ): Promise<undefined> {
   const session = await temporal();

@@ -4,7 +4,7 @@ import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recover
 import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { assessmentText, reportText } from '../../model/recovery/text.ts';
 import type { CommandContext } from '../command.ts';
-import { askWithin, follow, newestRun, startRecovery } from '../operations/index.ts';
+import { askWithin, followOperation, newestRun, startRecovery } from '../operations/index.ts';
 import type { RunningOperation } from '../operations/start.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { requireAnswer } from './answered.ts';
@@ -47,7 +47,7 @@ async function show(
     await answered; // Temporal keeps one question at a time for a worker
     return until(() => askWithin<RunbookStatus>(session, running.handle, 'status'));
   });
-  const followed = follow<RecoveryResult>(running, {
+  const followed = followOperation<RecoveryResult>(running, {
     session,
     output: dryRun ? output : { ...output, status: (status) => page.show(status) },
     interrupt: AbortSignal.any([interrupt, over.signal]),

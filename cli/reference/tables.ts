@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode } from '../../model/errors.ts';
-import { inOrder, OPERATIONS } from '../../redis/acl.ts';
+import { OPERATIONS, rulesInOrder } from '../../redis/acl.ts';
 import { COMMANDS } from '../commands/index.ts';
 import { GLOBAL_OPTIONS } from '../program.ts';
 import { ERROR_ADVICE } from './error-advice.ts';
@@ -20,7 +20,7 @@ export function errorTable(): string {
 export function permissionLines(): string {
   return OPERATIONS.map(
     ({ name, rules }) =>
-      `${name}:\n\n\`\`\`\nACL SETUSER redis-backup on ><password> resetkeys resetchannels -@all ${inOrder(rules).join(' ')}\n\`\`\``,
+      `${name}:\n\n\`\`\`\nACL SETUSER redis-backup on ><password> resetkeys resetchannels -@all ${rulesInOrder(rules).join(' ')}\n\`\`\``,
   ).join('\n\n');
 }
 

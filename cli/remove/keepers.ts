@@ -3,7 +3,7 @@ import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { formatTarget, TARGET, type Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { QUEUES, WORKFLOW_IDS } from '../../model/operations.ts';
-import { pollersOf, QUEUE_TYPE, viewOf } from '../../worker/pollers.ts';
+import { pollersOf, pollerView, QUEUE_TYPE } from '../../worker/pollers.ts';
 import { newestRun } from '../operations/newest-run.ts';
 import { describeSchedule, orphanedSchedules } from '../schedules/ensure.ts';
 import { SCHEDULE_PREFIX, scheduleIdOf } from '../schedules/wanted.ts';
@@ -18,7 +18,7 @@ export interface Keeper {
 }
 
 /** What became of one. `ending`: Temporal has the request, and no worker has answered it yet. */
-export interface Stopped extends Keeper {
+export interface StoppedKeeper extends Keeper {
   state: 'ended' | 'ending';
 }
 
@@ -62,7 +62,7 @@ export async function operationsOf(session: TemporalSession, instance: string): 
 }
 
 /** Deletes the schedule, and lets archiver and watcher come to rest. Safe to repeat. */
-export async function stopKeeper(session: TemporalSession, keeper: Keeper): Promise<Stopped> {
+export async function stopKeeper(session: TemporalSession, keeper: Keeper): Promise<StoppedKeeper> {
   if (keeper.kind === 'schedule') {
     await session.client.schedule.getHandle(keeper.id).delete();
     return { ...keeper, state: 'ended' };
@@ -85,7 +85,7 @@ export async function requireNobodyElses(session: TemporalSession, instance: str
   const target = session.targetOf(instance);
   for (const worker of await workersOf(session)) {
     const has = worker.instances.find((one) => one.instance === instance);
-    if (!has || (target && viewOf(worker, target)?.same)) continue;
+    if (!has || (target && pollerView(worker, target)?.same)) continue;
     throw new RecoveryError(
       'DEPLOYMENT_DIFFERS',
       `worker ${worker.name} on ${worker.machine} has ${instance}, at ${has.address}, in its configuration, which is not this one: nothing of it was ended`,

@@ -1,6 +1,6 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
 import { goesOnFrom, type Timeline } from './timeline.ts';
-import { inOrder } from './timelines.ts';
+import { timelinesInOrder } from './timelines.ts';
 
 /** What the archive has of one timeline. */
 export interface ArchiveExtent {
@@ -25,7 +25,7 @@ export interface Stretch {
 }
 
 /** A stretch, and the timeline that it is of. */
-export interface Place extends Stretch {
+export interface LogPosition extends Stretch {
   timeline: Timeline;
 }
 
@@ -37,19 +37,19 @@ export interface ArchiveSlice {
 }
 
 /** All stretches, as history went. */
-export function placesOf(extents: readonly ArchiveExtent[]): Place[] {
+export function logPositionsOf(extents: readonly ArchiveExtent[]): LogPosition[] {
   const stretchesOf = new Map(extents.map(({ timeline, stretches }) => [timeline.timelineId, stretches]));
-  return inOrder(extents.map(({ timeline }) => timeline)).flatMap((timeline) =>
+  return timelinesInOrder(extents.map(({ timeline }) => timeline)).flatMap((timeline) =>
     (stretchesOf.get(timeline.timelineId) ?? []).map((stretch) => ({ ...stretch, timeline })),
   );
 }
 
 /** When a stretch begins: that of a whole timeline when it was opened, though its first byte came later. */
-export const beginOf = ({ timeline, from, firstAtMs }: Place): number =>
+export const beginOf = ({ timeline, from, firstAtMs }: LogPosition): number =>
   from === timeline.first ? Math.min(Date.parse(timeline.startedAt), firstAtMs) : firstAtMs;
 
 /** The stretch that this one goes on from without a gap, in the timeline before its own. */
-export function parentOf(place: Place, places: readonly Place[]): Place | undefined {
+export function parentOf(place: LogPosition, places: readonly LogPosition[]): LogPosition | undefined {
   const { timeline, from } = place;
   const { first } = timeline;
   const parent = goesOnFrom(timeline);
@@ -59,11 +59,15 @@ export function parentOf(place: Place, places: readonly Place[]): Place | undefi
 }
 
 /** The stretches that go on from this one without a gap. */
-export const childrenOf = (place: Place, places: readonly Place[]): Place[] =>
+export const childrenOf = (place: LogPosition, places: readonly LogPosition[]): LogPosition[] =>
   places.filter((one) => parentOf(one, places) === place);
 
 /** All that lies before an offset of a stretch without a gap, the oldest first; the last ends at the offset. */
-export function chainTo(place: Place, offset: number, places: readonly Place[]): { place: Place; to: number }[] {
+export function chainTo(
+  place: LogPosition,
+  offset: number,
+  places: readonly LogPosition[],
+): { place: LogPosition; to: number }[] {
   const chain = [{ place, to: offset }];
   const seen = new Set([place]);
   for (let one = place; ; ) {
@@ -76,14 +80,14 @@ export function chainTo(place: Place, offset: number, places: readonly Place[]):
 }
 
 /** Until when a stretch that ended with its Redis is what that held, milliseconds since 1970: until it took writes again. */
-export function heldUntil(place: Place, places: readonly Place[]): number | undefined {
+export function heldUntil(place: LogPosition, places: readonly LogPosition[]): number | undefined {
   const parents = places.map(({ timeline }) => timeline.parent);
   const restart = parents.find((one) => one?.timelineId === place.timeline.timelineId && one.end === place.end);
   return restart?.restartedAt === undefined ? undefined : Date.parse(restart.restartedAt);
 }
 
 /** Until when one can go on from a stretch without a gap, over all that continues it. */
-export function reachOf(place: Place, places: readonly Place[], seen: ReadonlySet<Place> = new Set()): number {
+export function reachOf(place: LogPosition, places: readonly LogPosition[], seen: ReadonlySet<LogPosition> = new Set()): number {
   const own = Math.max(place.boundary?.atMs ?? beginOf(place), heldUntil(place, places) ?? 0);
   if (seen.has(place)) return own;
   const further = new Set([...seen, place]);
@@ -91,5 +95,8 @@ export function reachOf(place: Place, places: readonly Place[], seen: ReadonlySe
 }
 
 /** Can one go on from this snapshot with the bytes of this stretch? At most up to `to`. */
-export const isOn = ({ replication }: Pick<SnapshotManifest, 'replication'>, place: Place, to: number = place.end): boolean =>
-  replication.replid === place.timeline.replid && replication.offset >= place.from && replication.offset <= to;
+export const isOn = (
+  { replication }: Pick<SnapshotManifest, 'replication'>,
+  place: LogPosition,
+  to: number = place.end,
+): boolean => replication.replid === place.timeline.replid && replication.offset >= place.from && replication.offset <= to;

@@ -1,5 +1,5 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
-import { type Beyond, beyondText, within } from '../backup/unusable.ts';
+import { type Beyond, beyondText, unusableWithin } from '../backup/unusable.ts';
 import { RecoveryError } from '../errors.ts';
 import { formatTime } from '../format.ts';
 import type { Naming } from '../restore/plan/unusable.ts';
@@ -11,9 +11,9 @@ import {
   chainTo,
   heldUntil,
   isOn,
-  type Place,
+  type LogPosition,
+  logPositionsOf,
   parentOf,
-  placesOf,
 } from './chain.ts';
 import type { Cut } from './cut.ts';
 
@@ -65,7 +65,7 @@ export function planArchive(
   target: ArchiveTarget,
   cut?: Cut,
 ): ArchiveDecision {
-  const places = placesOf(extents);
+  const places = logPositionsOf(extents);
   const usable = snapshots.filter(({ rdb }) => rdb.parsed);
   const found = targetPlace(places, target);
   const place = cut && placeAt(places, cut.timelineId, cut.offset);
@@ -88,7 +88,7 @@ export function baseOfEnd(
   extents: readonly ArchiveExtent[],
   snapshots: readonly SnapshotManifest[],
 ): SnapshotManifest | undefined {
-  const places = placesOf(extents);
+  const places = logPositionsOf(extents);
   const last = places.at(-1);
   const chain = last ? chainTo(last, last.end, places) : [];
   return chain.map(({ place, to }) => newestOn(snapshots, place, to)).findLast((base) => base !== undefined);
@@ -101,7 +101,10 @@ const withDamage = (refusal: ArchiveRefusal, damage: readonly Beyond[]): Archive
     : { ...refusal, why: [`as far as it can be read, ${refusal.why}`, ...damage.map(beyondText)].join('; ') };
 
 /** The stretch that a target lies in; or the gap that it lies in. */
-export function targetPlace(places: readonly Place[], target: ArchiveTarget): Place | Pick<ArchiveRefusal, 'why' | 'gap'> {
+export function targetPlace(
+  places: readonly LogPosition[],
+  target: ArchiveTarget,
+): LogPosition | Pick<ArchiveRefusal, 'why' | 'gap'> {
   const last = places.at(-1);
   if (!last) return { why: 'nothing is archived', gap: {} };
   if (target.kind === 'latest') return last;
@@ -142,9 +145,9 @@ export function refusalError(instance: string, { why, before, after }: ArchiveRe
 
 function planFrom(
   base: SnapshotManifest,
-  chain: readonly { place: Place; to: number }[],
+  chain: readonly { place: LogPosition; to: number }[],
   cut: Cut,
-  places: readonly Place[],
+  places: readonly LogPosition[],
 ): ArchivePlan {
   const { offset } = base.replication;
   const all = chain.map(({ place, to }, i) => ({
@@ -173,16 +176,16 @@ function planFrom(
 }
 
 /** Of later timelines all, of the one that is cut what lies behind the cut, of earlier ones nothing. */
-function bytesBehind(place: Place, cut: Cut, last: Place | undefined, places: readonly Place[]): number {
+function bytesBehind(place: LogPosition, cut: Cut, last: LogPosition | undefined, places: readonly LogPosition[]): number {
   if (place === last) return place.end - cut.offset;
   return last && places.indexOf(place) > places.indexOf(last) ? place.end - place.from : 0;
 }
 
-const placeAt = (places: readonly Place[], timelineId: string, offset: number): Place | undefined =>
+const placeAt = (places: readonly LogPosition[], timelineId: string, offset: number): LogPosition | undefined =>
   places.find(({ timeline, from, end }) => timeline.timelineId === timelineId && from <= offset && offset <= end);
 
 /** Nearest to the target: the less log, the sooner it is done. */
-const newestOn = (snapshots: readonly SnapshotManifest[], place: Place, to: number): SnapshotManifest | undefined =>
+const newestOn = (snapshots: readonly SnapshotManifest[], place: LogPosition, to: number): SnapshotManifest | undefined =>
   snapshots
     .filter((snapshot) => isOn(snapshot, place, to))
     .reduce<SnapshotManifest | undefined>(
@@ -191,14 +194,14 @@ const newestOn = (snapshots: readonly SnapshotManifest[], place: Place, to: numb
     );
 
 function noBase(
-  oldest: Place,
+  oldest: LogPosition,
   cut: Cut,
-  { places, unusable }: { places: readonly Place[]; unusable: readonly Beyond[] },
+  { places, unusable }: { places: readonly LogPosition[]; unusable: readonly Beyond[] },
 ): Pick<ArchiveRefusal, 'why' | 'gap'> {
   const before = places[places.indexOf(oldest) - 1];
   const heldMs = before && heldUntil(before, places);
   const beginMs = beginOf(oldest);
-  const damaged = within(unusable, { fromMs: beginMs, toMs: cut.atMs });
+  const damaged = unusableWithin(unusable, { fromMs: beginMs, toMs: cut.atMs });
   const why =
     `no snapshot${damaged.length > 0 ? ' that can be used' : ''} lies between ${timeText(beginMs)} and ${timeText(cut.atMs)}, ` +
     (heldMs !== undefined
@@ -210,7 +213,7 @@ function noBase(
 }
 
 function nearest(
-  places: readonly Place[],
+  places: readonly LogPosition[],
   snapshots: readonly SnapshotManifest[],
   atMs: number | undefined,
 ): Pick<ArchiveRefusal, 'before' | 'after'> {

@@ -1,6 +1,6 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
 import { formatDuration, formatTime } from '../format.ts';
-import { type ArchiveExtent, isOn, type Place, parentOf, placesOf } from './chain.ts';
+import { type ArchiveExtent, isOn, type LogPosition, logPositionsOf, parentOf } from './chain.ts';
 import { newestOf } from './timelines.ts';
 
 /** What stays of one timeline: the bytes from an offset on, or all, or nothing of it. */
@@ -35,7 +35,7 @@ export function planArchiveRetention(
   kept: readonly Base[],
   { nowMs }: { nowMs: number },
 ): ArchiveRetentionPlan {
-  const places = placesOf(extents);
+  const places = logPositionsOf(extents);
   const newest = newestOf(extents.map(({ timeline }) => timeline));
   const needed = neededFrom(places, kept);
   const plan: ArchiveRetentionPlan = { keep: [], remove: [] };
@@ -55,8 +55,8 @@ export function planArchiveRetention(
 type Need = Omit<ArchiveRetentionPlan['keep'][number], 'timelineId'>;
 
 /** From where on each stretch is needed: from its oldest kept snapshot, or whole if an earlier one goes on into it. */
-function neededFrom(places: readonly Place[], kept: readonly Base[]): Map<Place, Need> {
-  const needed = new Map<Place, Need>();
+function neededFrom(places: readonly LogPosition[], kept: readonly Base[]): Map<LogPosition, Need> {
+  const needed = new Map<LogPosition, Need>();
   for (const place of places) {
     const own = kept.filter((base) => isOn(base, place)).map(needOf);
     const parent = parentOf(place, places); // comes before it

@@ -1,7 +1,7 @@
 import type { Timeline } from './timeline.ts';
 
 /** A parent before its children, and otherwise by the time that they were opened: the order in which history went. */
-export function inOrder(timelines: readonly Timeline[]): Timeline[] {
+export function timelinesInOrder(timelines: readonly Timeline[]): Timeline[] {
   const byTime = [...timelines].sort(
     (a, b) => Date.parse(a.startedAt) - Date.parse(b.startedAt) || (a.timelineId < b.timelineId ? -1 : 1),
   );
@@ -20,5 +20,5 @@ export function inOrder(timelines: readonly Timeline[]): Timeline[] {
 /** The one that the archiver goes on with: opened last of those that nothing continues. A clock that was set back changes nothing. */
 export function newestOf(timelines: readonly Timeline[]): Timeline | undefined {
   const parents = new Set(timelines.map(({ parent }) => parent?.timelineId));
-  return inOrder(timelines).findLast(({ timelineId }) => !parents.has(timelineId));
+  return timelinesInOrder(timelines).findLast(({ timelineId }) => !parents.has(timelineId));
 }

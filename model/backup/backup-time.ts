@@ -50,7 +50,7 @@ function dateDoubt(one: Dated & Pick<SnapshotManifest, 'backupId'>, nowMs: numbe
  * Oldest first, as far as anything tells: by the dates, of which those in the future come first, since they prove nothing; and
  * within one history by the replication offset, whatever the dates say.
  */
-export function inOrder<T extends Placed>(backups: readonly T[], nowMs: number): T[] {
+export function backupsInOrder<T extends Placed>(backups: readonly T[], nowMs: number): T[] {
   const rank = (one: T): number => (isFuture(one, nowMs) ? Number.NEGATIVE_INFINITY : takenAtMs(one));
   const order = (a: T, b: T): number => compare(rank(a), rank(b)) || (a.backupId < b.backupId ? -1 : 1);
   const byDate = [...backups].sort(order);

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../errors.ts';
 import { formatCount, formatCountOf, formatList } from '../format.ts';
-import { historyOf, inOrder, isFuture, takenAtMs } from './backup-time.ts';
+import { backupsInOrder, historyOf, isFuture, takenAtMs } from './backup-time.ts';
 import type { SnapshotManifest } from './manifest.ts';
 import { holdsAsMuch, lostClasses, pushesOut, toCandidate } from './retention.ts';
 import { type Beyond, beyondText } from './unusable.ts';
@@ -17,7 +17,7 @@ const LOOK_BACK_MS = 7 * 86_400_000;
  */
 export function latestBackup(backups: readonly SnapshotManifest[], nowMs: number): SnapshotManifest | undefined {
   let latest: SnapshotManifest | undefined;
-  for (const one of dated(inOrder(backups, nowMs), nowMs)) {
+  for (const one of dated(backupsInOrder(backups, nowMs), nowMs)) {
     if (one.reason === 'safety') continue;
     if (!latest || isEmpty(latest) || (!isEmpty(one) && (pushesOut(toCandidate(one), toCandidate(latest)) || isOld(latest, one))))
       latest = one;
@@ -35,7 +35,7 @@ export interface PassedOver {
 /** @param backups - manifests of one shard */
 export function passedOver(backups: readonly SnapshotManifest[], nowMs: number): PassedOver | undefined {
   const latest = latestBackup(backups, nowMs);
-  const newer = dated(inOrder(backups, nowMs), nowMs).findLast(({ reason }) => reason !== 'safety');
+  const newer = dated(backupsInOrder(backups, nowMs), nowMs).findLast(({ reason }) => reason !== 'safety');
   if (!latest || !newer || newer.backupId === latest.backupId) return undefined;
   return { latest, newer, why: whyNot(newer, latest) };
 }

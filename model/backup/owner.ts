@@ -27,7 +27,7 @@ export const placeText = ({ deployment, address, host }: TakenFrom): string =>
   `${address}${host && host !== ANY_HOST ? ` on ${host}` : ''}${deployment ? `, deployment ${deployment}` : ''}`;
 
 /** Signs that survive a move to another address: of the process, and of its history. */
-export interface Signs {
+export interface OwnershipSigns {
   runId: string;
   replid: string;
 }

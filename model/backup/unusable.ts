@@ -85,7 +85,7 @@ export const newerThan = (all: readonly Beyond[], atMs: number): Beyond[] =>
   all.filter(({ toMs }) => toMs === undefined || toMs > atMs);
 
 /** What may have been written in a stretch of time. */
-export const within = (all: readonly Beyond[], range: { fromMs: number; toMs: number }): Beyond[] =>
+export const unusableWithin = (all: readonly Beyond[], range: { fromMs: number; toMs: number }): Beyond[] =>
   all.filter(({ fromMs = range.fromMs, toMs = range.toMs }) => fromMs <= range.toMs && toMs >= range.fromMs);
 
 /** One of them as a clause. */

@@ -60,5 +60,5 @@ function deletedMeanwhile(merged: MergedKeys): string[] {
 }
 
 /** As of when the keys are. */
-export const momentOf = ({ log, takenAt }: Pick<MergePlan, 'log' | 'takenAt'>): string =>
+export const mergeMoment = ({ log, takenAt }: Pick<MergePlan, 'log' | 'takenAt'>): string =>
   formatTime(log?.untilMs ?? Date.parse(takenAt), 'seconds');

@@ -1,5 +1,5 @@
 import type { AuthenticationWatch } from './recovery.ts';
-import { formatRate } from './sign-in-forecast.ts';
+import { formatRequestRate } from './sign-in-forecast.ts';
 
 /** What a watch of the rate of authentication requests has seen so far. */
 export interface SeenRates {
@@ -46,7 +46,7 @@ export const isBackToNormal = ({ calm, wasHigh }: SeenRates, { elapsedMs, limitM
 export function noteOfRates({ lastPerSecond, why }: SeenRates, normalPerSecond?: number): string {
   if (why !== undefined) return why;
   if (lastPerSecond === undefined) return 'not looked at yet';
-  return `${formatRate(lastPerSecond)}${normalPerSecond === undefined ? '' : `, ${formatRate(normalPerSecond)} are usual`}`;
+  return `${formatRequestRate(lastPerSecond)}${normalPerSecond === undefined ? '' : `, ${formatRequestRate(normalPerSecond)} are usual`}`;
 }
 
 export function verdictOfRates(
@@ -62,10 +62,10 @@ export function verdictOfRates(
   };
   if (lastPerSecond === undefined || peakPerSecond === undefined)
     return { ...base, verdict: 'cannot-be-told', text: `the rate was never answered: ${why ?? 'not asked'}` };
-  const now = `${formatRate(lastPerSecond)} now, ${formatRate(peakPerSecond)} at most`;
+  const now = `${formatRequestRate(lastPerSecond)} now, ${formatRequestRate(peakPerSecond)} at most`;
   if (normalPerSecond === undefined)
     return { ...base, verdict: 'cannot-be-told', text: `${now}; nothing is recorded from before the failure to compare with` };
-  const usual = `${formatRate(normalPerSecond)} are usual`;
+  const usual = `${formatRequestRate(normalPerSecond)} are usual`;
   if (!back) return { ...base, verdict: 'still-high', text: `still high: ${now}, ${usual}` };
   return {
     ...base,

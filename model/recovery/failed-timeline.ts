@@ -1,4 +1,4 @@
-import { type ArchiveExtent, placesOf } from '../archive/chain.ts';
+import { type ArchiveExtent, logPositionsOf } from '../archive/chain.ts';
 import type { Cut } from '../archive/cut.ts';
 import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 
@@ -45,7 +45,7 @@ export function cameAfter(failure: KnownFailure, { runId, startedAtMs }: Serving
 export function endOfFailed(extents: readonly ArchiveExtent[], failure: KnownFailure, serving: ServingProcess): Cut | undefined {
   const after = cameAfter(failure, serving);
   const sinceMs = failure.since === undefined ? Number.POSITIVE_INFINITY : Date.parse(failure.since);
-  const last = placesOf(extents).findLast(
+  const last = logPositionsOf(extents).findLast(
     ({ timeline, boundary }) =>
       boundary && !(after && (timeline.server.runId === serving.runId || Date.parse(timeline.startedAt) >= sinceMs)),
   );

@@ -1,6 +1,6 @@
 import { named } from '../deployment.ts';
 /** The steps of a recovery, in order. What a person reads of each, and what they may do with it. */
-export const STEPS = {
+export const RUNBOOK_STEPS = {
   assess: { title: 'Assess', criterion: 'the kind of failure is known', destructive: false, skippable: false },
   lock: {
     title: 'Wait for other operations',
@@ -54,8 +54,8 @@ export const STEPS = {
   warmup: { title: 'Watch hit rate', criterion: 'as warm as before', destructive: false, skippable: true },
 } as const satisfies Record<string, { title: string; criterion: string; destructive: boolean; skippable: boolean }>;
 
-export type StepId = keyof typeof STEPS;
-export const STEP_IDS = Object.keys(STEPS) as StepId[];
+export type StepId = keyof typeof RUNBOOK_STEPS;
+export const STEP_IDS = Object.keys(RUNBOOK_STEPS) as StepId[];
 
 export type StepState = 'todo' | 'doing' | 'done' | 'failed' | 'skipped';
 
@@ -145,7 +145,7 @@ function pageOf(status: RunbookStatus, width: number): string {
   ].filter((line, index) => line !== '' || index === 1);
   const rows = steps.map(({ step, state, startedAt, seconds, note }) => {
     const took = seconds === undefined ? '' : `${seconds}${GAP}s${GAP}`;
-    return `|${MARKS[state]}${GAP}|${STEPS[step].title}${GAP}|${startedAt ? clock(startedAt) + GAP : ''}|${took}|${short(note ?? '', width)}|`;
+    return `|${MARKS[state]}${GAP}|${RUNBOOK_STEPS[step].title}${GAP}|${startedAt ? clock(startedAt) + GAP : ''}|${took}|${short(note ?? '', width)}|`;
   });
   return `${lines.join('\n\n').replace('\n\n\n\n', '\n\n')}\n\n| |step|UTC|took| |\n|-|-|-|-|-|\n${rows.join('\n')}`;
 }

@@ -84,13 +84,13 @@ const bucketsOf = ({ ttl }: Pick<ClassCensus, 'ttl'>, bounds: readonly number[])
 const rounded = (perSecond: number): number => Math.round(perSecond * 100) / 100;
 
 function textOf({ lost, name, expiry, normalPerSecond }: ForecastFacts, signIns: number, peak: number): string {
-  const usual = normalPerSecond === undefined ? '' : `, where ${formatRate(normalPerSecond)} are usual`;
+  const usual = normalPerSecond === undefined ? '' : `, where ${formatRequestRate(normalPerSecond)} are usual`;
   const minutes = FIRST_SECONDS / 60;
-  const head = `${formatBounds(lost)} ${name} lost: at most ${formatCount(signIns)} sign-ins in the first ${minutes} minutes, up to ${formatRate(peak)}${usual}.`;
+  const head = `${formatBounds(lost)} ${name} lost: at most ${formatCount(signIns)} sign-ins in the first ${minutes} minutes, up to ${formatRequestRate(peak)}${usual}.`;
   if (signIns < lost.atMost && expiry === 'sliding') return `${head} The others sign in when they come back.`;
   return signIns < lost.atMost ? `${head} Not every session has a sign-in behind it.` : head;
 }
 
 /** `0.4 a second`, `12 a second`. */
-export const formatRate = (perSecond: number): string =>
+export const formatRequestRate = (perSecond: number): string =>
   `${perSecond < 10 ? Number(perSecond.toFixed(1)) : formatCount(perSecond)} a second`;

@@ -2,7 +2,7 @@ import { formatCount, formatDuration } from '../format.ts';
 import { CONNECTIONS_REFUSED } from './failure-classes/row.ts';
 import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
-import { type RunbookStatus, STEPS } from './runbook.ts';
+import { RUNBOOK_STEPS, type RunbookStatus } from './runbook.ts';
 
 /** A recovery in a few sentences: what clients get, what it was, what was lost, what is left to do. */
 export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason: string }): string {
@@ -62,7 +62,7 @@ export const capital = (text: string): string => text.slice(0, 1).toUpperCase() 
 const lower = (text: string): string => text.slice(0, 1).toLowerCase() + text.slice(1);
 
 const MARKS = { todo: ' ', doing: '>', done: '+', failed: '!', skipped: '-' } as const;
-const WIDEST_TITLE = Math.max(...Object.values(STEPS).map(({ title }) => title.length));
+const WIDEST_TITLE = Math.max(...Object.values(RUNBOOK_STEPS).map(({ title }) => title.length));
 
 /** The page of a recovery for a terminal: the same first lines as in the Web UI. @param running - what the step says of itself */
 export function runbookText(status: RunbookStatus, running?: string): string {
@@ -83,7 +83,7 @@ export function runbookText(status: RunbookStatus, running?: string): string {
   ];
   const rows = steps.map(({ step, state, seconds, note }) => {
     const took = seconds === undefined ? '' : `${seconds} s`;
-    return `${MARKS[state]} ${STEPS[step].title.padEnd(WIDEST_TITLE)} ${took.padStart(8)}  ${note ?? ''}`.trimEnd();
+    return `${MARKS[state]} ${RUNBOOK_STEPS[step].title.padEnd(WIDEST_TITLE)} ${took.padStart(8)}  ${note ?? ''}`.trimEnd();
   });
   return [...lines, ...rows].join('\n');
 }

@@ -1,4 +1,4 @@
-import { type ArchiveExtent, isOn, type Place, placesOf, reachOf } from '../archive/chain.ts';
+import { type ArchiveExtent, isOn, type LogPosition, logPositionsOf, reachOf } from '../archive/chain.ts';
 import { isFuture } from '../backup/backup-time.ts';
 import type { SnapshotManifest } from '../backup/manifest.ts';
 import { formatCountOf, formatTime } from '../format.ts';
@@ -11,7 +11,10 @@ export interface Moment {
 }
 
 /** From each snapshot on, as far as the log goes on without a gap; of a snapshot that has no log, its own moment. */
-export function windowsOf(places: readonly Place[], snapshots: readonly SnapshotManifest[]): { from: Moment; toMs: number }[] {
+export function windowsOf(
+  places: readonly LogPosition[],
+  snapshots: readonly SnapshotManifest[],
+): { from: Moment; toMs: number }[] {
   return snapshots.map((snapshot) => {
     const atMs = Date.parse(snapshot.times.takenAt);
     const reached = places.filter((place) => isOn(snapshot, place)).map((place) => reachOf(place, places));
@@ -31,7 +34,7 @@ export interface Restorable {
 export function restorableOf(extents: readonly ArchiveExtent[], all: readonly SnapshotManifest[], nowMs: number): Restorable {
   const snapshots = all.filter((one) => !isFuture(one, nowMs)); // when those were taken is not known
   const windows = windowsOf(
-    placesOf(extents),
+    logPositionsOf(extents),
     snapshots.filter(({ rdb }) => rdb.parsed),
   );
   const periods: Restorable['periods'] = [];

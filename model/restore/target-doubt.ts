@@ -1,4 +1,4 @@
-import { inOrder } from '../backup/backup-time.ts';
+import { backupsInOrder } from '../backup/backup-time.ts';
 import type { SnapshotManifest } from '../backup/manifest.ts';
 import { OTHER } from '../data-class.ts';
 import { formatCount, formatCountOf, formatList } from '../format.ts';
@@ -65,7 +65,7 @@ export const doubtOfRivals = (instance: string, rivals: readonly string[]): stri
 
 /** Safety snapshots were taken of whatever was replaced. */
 const ownBackups = ({ backups, nowMs }: DoubtFacts): SnapshotManifest[] =>
-  inOrder(backups, nowMs)
+  backupsInOrder(backups, nowMs)
     .filter(({ reason }) => reason !== 'safety')
     .slice(-LOOK_BACK);
 

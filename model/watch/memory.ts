@@ -1,11 +1,11 @@
-import type { PastRecovery, Sides, WatchQuestion, WatchState } from './watch.ts';
+import type { PastRecovery, WatchQuestion, WatchState, Witnesses } from './watch.ts';
 
 /** What a watcher takes along when it continues as new; never typed by a person. */
 export interface WatchMemory {
   known?: WatchState;
   since?: string;
   deadBefore?: string[];
-  sides?: Sides;
+  witnesses?: Witnesses;
   question?: WatchQuestion;
   declined?: { by: string; note?: string };
   /** Incidents that were handled, and when (milliseconds since 1970), oldest first. */

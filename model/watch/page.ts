@@ -1,13 +1,13 @@
 import { named } from '../deployment.ts';
 import { backupIdAt } from '../instance.ts';
-import type { Side, Sides, WatchQuestion, WatchStatus } from './watch.ts';
+import type { WatchQuestion, WatchStatus, Witness, Witnesses } from './watch.ts';
 
 const MARKS = { serves: '✅', fails: '❌', unknown: '❔' } as const;
-const SIDES: readonly Side[] = ['worker', 'platform', 'application'];
+const WITNESSES: readonly Witness[] = ['worker', 'platform', 'application'];
 const MOST = { text: 500, detail: 150 };
 
 /** @param since - when it began, ISO 8601; the incident is called by it */
-export function questionOf(instance: string, { worker }: Sides, since: string | undefined, nowMs: number): WatchQuestion {
+export function questionOf(instance: string, { worker }: Witnesses, since: string | undefined, nowMs: number): WatchQuestion {
   const sinceMs = since === undefined ? nowMs : Date.parse(since);
   const time = new Date(sinceMs).toISOString().slice(11, 19);
   return {
@@ -18,7 +18,7 @@ export function questionOf(instance: string, { worker }: Sides, since: string | 
 }
 
 /** The page of a watcher in Markdown, under 2 kB: the Web UI sends it through a URL. */
-export function renderWatch({ instance, deployment, phase, text, failingSince, sides, question }: WatchStatus): string {
+export function renderWatch({ instance, deployment, phase, text, failingSince, witnesses, question }: WatchStatus): string {
   const id = named(deployment, `watch/${instance}`);
   const answer = (name: string) =>
     `\`temporal workflow update execute -w ${id} --name ${name} --input '{"by":"you","incident":"${question?.incident}"}'\``;
@@ -28,16 +28,16 @@ export function renderWatch({ instance, deployment, phase, text, failingSince, s
     question
       ? `❗ **You**: ${short(question.text, MOST.text)}\n\nStart it: ${answer('approve')}\n\nLeave it: ${answer('decline')}`
       : `${short(text, MOST.text)}${since}`,
-    ...(sides && failingSince ? [tableOf(sides)] : []),
+    ...(witnesses && failingSince ? [tableOf(witnesses)] : []),
   ];
   return lines.join('\n\n');
 }
 
-const tableOf = (sides: NonNullable<WatchStatus['sides']>): string =>
+const tableOf = (witnesses: NonNullable<WatchStatus['witnesses']>): string =>
   [
     '| side | | what it says |',
     '|-|-|-|',
-    ...SIDES.map((side) => `| ${side} | ${MARKS[sides[side].verdict]} | ${short(sides[side].detail, MOST.detail)} |`),
+    ...WITNESSES.map((side) => `| ${side} | ${MARKS[witnesses[side].verdict]} | ${short(witnesses[side].detail, MOST.detail)} |`),
   ].join('\n');
 
 /** On one line, and free of what would end a table cell. */

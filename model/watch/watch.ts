@@ -1,16 +1,16 @@
 import type { WatchSettings } from '../recovery/settings.ts';
 
 /** Where an instance is looked at from: over the protocol, on its own machine, and as its applications feel it. */
-export type Side = 'worker' | 'platform' | 'application';
+export type Witness = 'worker' | 'platform' | 'application';
 
 /** What one side says. `unknown`: it can't be asked, or its answer says nothing of this Redis. */
-export interface SideView {
+export interface WitnessView {
   verdict: 'serves' | 'fails' | 'unknown';
   /** One sentence for people. */
   detail: string;
 }
 
-export type Sides = Record<Side, SideView>;
+export type Witnesses = Record<Witness, WitnessView>;
 
 /**
  * What the watcher believes of an instance.
@@ -35,8 +35,8 @@ export interface PastRecovery {
 export interface WatchView {
   /** ISO 8601. */
   at: string;
-  worker: SideView;
-  application: SideView;
+  worker: WitnessView;
+  application: WitnessView;
   /** What runs it can be asked. */
   hasControl: boolean;
   /** The operation that has a right to stop this Redis, or to change it. */
@@ -107,31 +107,32 @@ export interface WatchStatus {
   /** Since when it fails. */
   failingSince?: string;
   /** What each side said when it was decided. */
-  sides?: Sides;
+  witnesses?: Witnesses;
   question?: WatchQuestion;
   /** Recoveries of the last hour that this watcher knows of. */
   recoveries: PastRecovery[];
 }
 
-const SIDES: readonly Side[] = ['worker', 'platform', 'application'];
+const WITNESSES: readonly Witness[] = ['worker', 'platform', 'application'];
 
 /** Those that say that it fails. */
-export const failingSides = (sides: Sides): Side[] => SIDES.filter((side) => sides[side].verdict === 'fails');
+export const failingWitnesses = (witnesses: Witnesses): Witness[] =>
+  WITNESSES.filter((side) => witnesses[side].verdict === 'fails');
 
 /** Two sides must say that it fails, whatever the third says or can't say: one alone may be wrong about itself. */
-export const isConfirmed = (sides: Sides): boolean => failingSides(sides).length >= 2;
+export const isConfirmed = (witnesses: Witnesses): boolean => failingWitnesses(witnesses).length >= 2;
 
 /** Why one side alone is not enough, for people. */
-export function doubtOf(sides: Sides): string {
-  const [only] = failingSides(sides);
+export function witnessDoubt(witnesses: Witnesses): string {
+  const [only] = failingWitnesses(witnesses);
   if (!only) return 'No side says that it fails.';
-  const others = SIDES.filter((side) => side !== only);
-  const says = (side: Side) => `${side} ${sides[side].verdict === 'serves' ? 'sees it well' : 'says nothing'}`;
-  return `Only the side ${only} says that it fails (${sides[only].detail}); ${others.map(says).join(', ')}. Nothing is started on the word of one.`;
+  const others = WITNESSES.filter((side) => side !== only);
+  const says = (side: Witness) => `${side} ${witnesses[side].verdict === 'serves' ? 'sees it well' : 'says nothing'}`;
+  return `Only the side ${only} says that it fails (${witnesses[only].detail}); ${others.map(says).join(', ')}. Nothing is started on the word of one.`;
 }
 
 /** An alarm speaks for the applications where they can't be asked themselves. */
-export const withAlarm = (application: SideView, alarm: Pick<Alarm, 'by'> | undefined): SideView =>
+export const withAlarm = (application: WitnessView, alarm: Pick<Alarm, 'by'> | undefined): WitnessView =>
   alarm && application.verdict === 'unknown' ? { verdict: 'fails', detail: `${alarm.by} says so` } : application;
 
 const HOUR_MS = 3_600_000;

@@ -4,7 +4,7 @@ import type { DataLayout } from '../platform.ts';
 import { bytesUnder, isThere, namesIn, syncDirectory } from './files.ts';
 import { type Journal, readJournal, refuseWhenPutBack, takeBallast, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, inOperation, type Operation } from './operation.ts';
-import { ownerOf } from './owner.ts';
+import { fileOwnerOf } from './owner.ts';
 import { refuseUnusableLog } from './stage.ts';
 import { decisiveNames, refuseObstacles, survey } from './survey.ts';
 
@@ -45,7 +45,7 @@ export async function begin(operation: Operation): Promise<Journal> {
     phase: 'aside',
     updatedAtMs: 0,
     originals: await survey(files, dir, layout),
-    owner: await ownerOf(files, dir, decisiveNames(layout)),
+    owner: await fileOwnerOf(files, dir, decisiveNames(layout)),
   };
   await writeJournal(operation, journal);
   return journal;

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DataLayout } from '../platform.ts';
 import type { MovedAside } from './aside.ts';
-import { bytesUnder, type Files, isDiskFull, lstatIfThere, namesIn, syncDirectory } from './files.ts';
+import { bytesUnder, type FileSystem, isDiskFull, lstatIfThere, namesIn, syncDirectory } from './files.ts';
 import { readJournal, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, inOperation, type Operation } from './operation.ts';
 import { survey } from './survey.ts';
@@ -69,7 +69,7 @@ const seqOf = (name: string): number => Number(/\.(\d+)\.incr\.aof$/.exec(name)?
 
 /** Newest first: the last increment is the one that a crash has cut, and that Redis will cut. */
 async function copyWithin(
-  files: Files,
+  files: FileSystem,
   growing: readonly { from: string; to: string; bytes: number }[],
   mostBytes: number,
   deadline: number,
@@ -86,7 +86,7 @@ async function copyWithin(
 }
 
 /** False, and nothing is left, when there is neither time nor room for it. Where the file system shares blocks it takes neither. */
-async function copied(files: Files, from: string, to: string, deadline: number): Promise<boolean> {
+async function copied(files: FileSystem, from: string, to: string, deadline: number): Promise<boolean> {
   const shared = await files.copyFile(from, to, constants.COPYFILE_FICLONE_FORCE).then(
     () => true,
     () => false, // most can't: the bytes are copied
@@ -102,7 +102,7 @@ async function copied(files: Files, from: string, to: string, deadline: number):
 }
 
 /** False when it was cut short by the deadline. */
-async function copyBytes(files: Files, from: string, to: string, deadline: number): Promise<boolean> {
+async function copyBytes(files: FileSystem, from: string, to: string, deadline: number): Promise<boolean> {
   const source = await files.open(from, 'r');
   try {
     const target = await files.open(to, 'w', 0o600);
@@ -128,7 +128,7 @@ async function copyInto(target: FileHandle, source: FileHandle, deadline: number
   return true;
 }
 
-async function link(files: Files, from: string, to: string): Promise<void> {
+async function link(files: FileSystem, from: string, to: string): Promise<void> {
   await files.rm(to, { force: true }); // of an attempt to share its blocks
   try {
     await files.link(from, to);

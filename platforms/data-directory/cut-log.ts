@@ -5,7 +5,7 @@ import type { DataLayout } from '../platform.ts';
 import { bytesUnder, isDiskFull, isThere, namesIn, syncDirectory, writeWhole } from './files.ts';
 import { type Journal, readJournal, writeJournal } from './journal.ts';
 import { type DataDirectoryOptions, inOperation, type Operation, openOperation } from './operation.ts';
-import { giveTo, type Owner } from './owner.ts';
+import { type FileOwner, giveTo } from './owner.ts';
 import { survey } from './survey.ts';
 
 export interface LogCut {
@@ -121,7 +121,7 @@ async function copyWhole(operation: Operation, cut: LogCut, to: string, signal?:
   const { files } = operation;
   const from = join(logDirectory(operation, cut), cut.damage.name);
   const { uid, gid, mode } = await files.stat(from);
-  const owner: Owner = { uid, gid, fileMode: mode & 0o777, directoryMode: 0o700 };
+  const owner: FileOwner = { uid, gid, fileMode: mode & 0o777, directoryMode: 0o700 };
   await copyPart(operation, { from, at: 0, bytes: cut.damage.wholeBytes, to, flags: 'wx' }, signal);
   await giveTo(files, owner, to);
 }

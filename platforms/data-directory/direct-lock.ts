@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { realFiles, writeWhole } from './files.ts';
+import { realFileSystem, writeWhole } from './files.ts';
 import { openLock, tryLock } from './lock.ts';
 import { realDirectory } from './operation.ts';
 import { makeOwn } from './owner.ts';
@@ -25,12 +25,12 @@ export interface DirectOwner {
  * @throws RecoveryError `LOCKED` with the process that has it
  */
 export async function asDirectOwner<T>(layout: DataLayout, operationId: string, body: () => Promise<T>): Promise<T> {
-  const root = join(await realDirectory(realFiles, layout.dir), WORK_DIRECTORY);
-  await makeOwn(realFiles, root);
+  const root = join(await realDirectory(realFileSystem, layout.dir), WORK_DIRECTORY);
+  await makeOwn(realFileSystem, root);
   const lock = await openLock(root, LOCK);
   try {
     if (!tryLock(lock)) throw owned(root, await readOwner(root));
-    await writeWhole(realFiles, root, OWNER, `${JSON.stringify({ operationId, pid: process.pid } satisfies DirectOwner)}\n`);
+    await writeWhole(realFileSystem, root, OWNER, `${JSON.stringify({ operationId, pid: process.pid } satisfies DirectOwner)}\n`);
     held.add(root);
     return await body();
   } finally {
@@ -54,7 +54,7 @@ export async function directOwner(root: string): Promise<DirectOwner | undefined
 
 /** @throws RecoveryError `LOCKED` while a `restore --direct` is under way in this directory */
 export async function refuseBesideDirect(layout: DataLayout): Promise<void> {
-  const root = join(await realDirectory(realFiles, layout.dir), WORK_DIRECTORY);
+  const root = join(await realDirectory(realFileSystem, layout.dir), WORK_DIRECTORY);
   const owner = await directOwner(root);
   if (owner && !held.has(root)) throw owned(root, owner);
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 
 /** The file-system calls that the data directory is changed with. An argument, so that tests can end us at each of them. */
-export type Files = Pick<
+export type FileSystem = Pick<
   typeof promises,
   | 'chmod'
   | 'chown'
@@ -23,12 +23,12 @@ export type Files = Pick<
   | 'statfs'
 >;
 
-export const realFiles: Files = promises;
+export const realFileSystem: FileSystem = promises;
 
 const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
 
 /** `undefined` if nothing has that name; a symbolic link is reported as itself. */
-export async function lstatIfThere(files: Files, path: string): Promise<Stats | undefined> {
+export async function lstatIfThere(files: FileSystem, path: string): Promise<Stats | undefined> {
   try {
     return await files.lstat(path);
   } catch (error) {
@@ -37,10 +37,11 @@ export async function lstatIfThere(files: Files, path: string): Promise<Stats | 
   }
 }
 
-export const isThere = async (files: Files, path: string): Promise<boolean> => (await lstatIfThere(files, path)) !== undefined;
+export const isThere = async (files: FileSystem, path: string): Promise<boolean> =>
+  (await lstatIfThere(files, path)) !== undefined;
 
 /** Makes renames, creations and removals in a directory survive a power cut. */
-export async function syncDirectory(files: Files, directory: string): Promise<void> {
+export async function syncDirectory(files: FileSystem, directory: string): Promise<void> {
   const handle = await files.open(directory, 'r');
   try {
     await handle.sync();
@@ -50,7 +51,7 @@ export async function syncDirectory(files: Files, directory: string): Promise<vo
 }
 
 /** Replaces a small file as a whole: after a crash it has the old text or the new one. Of root it belongs to whom its directory does. */
-export async function writeWhole(files: Files, directory: string, name: string, text: string): Promise<void> {
+export async function writeWhole(files: FileSystem, directory: string, name: string, text: string): Promise<void> {
   const temporary = join(directory, `${name}.new`);
   const handle = await files.open(temporary, 'w', 0o600);
   try {
@@ -68,7 +69,7 @@ export async function writeWhole(files: Files, directory: string, name: string, 
 }
 
 /** Bytes of a file, or of all files under a directory. A name that vanishes meanwhile counts as nothing. */
-export async function bytesUnder(files: Files, path: string): Promise<number> {
+export async function bytesUnder(files: FileSystem, path: string): Promise<number> {
   const stats = await lstatIfThere(files, path);
   if (!stats) return 0;
   if (!stats.isDirectory()) return stats.isFile() ? stats.size : 0;
@@ -78,7 +79,7 @@ export async function bytesUnder(files: Files, path: string): Promise<number> {
 }
 
 /** Names in a directory, sorted; none if it isn't there. */
-export async function namesIn(files: Files, directory: string): Promise<string[]> {
+export async function namesIn(files: FileSystem, directory: string): Promise<string[]> {
   try {
     return (await files.readdir(directory)).sort();
   } catch (error) {

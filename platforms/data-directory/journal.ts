@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { isBaseName } from '../data-layout.ts';
-import { type Files, isDiskFull, writeWhole } from './files.ts';
+import { type FileSystem, isDiskFull, writeWhole } from './files.ts';
 import type { Operation } from './operation.ts';
-import type { Owner } from './owner.ts';
+import type { FileOwner } from './owner.ts';
 
 /**
  * How far an operation is. Written before the step that it allows, so that whoever comes after a kill knows what may have
@@ -18,8 +18,8 @@ import type { Owner } from './owner.ts';
  * putting-back the originals return; no other step may run any more
  * put-back     they are back; final
  */
-export const PHASES = ['aside', 'replacing', 'replaced', 'done', 'set-aside', 'putting-back', 'put-back'] as const;
-export type Phase = (typeof PHASES)[number];
+export const JOURNAL_PHASES = ['aside', 'replacing', 'replaced', 'done', 'set-aside', 'putting-back', 'put-back'] as const;
+export type JournalPhase = (typeof JOURNAL_PHASES)[number];
 
 /** A name that decides what Redis loads, and what stood there before. */
 export interface Original {
@@ -31,10 +31,10 @@ export interface Original {
 export interface Journal {
   formatVersion: 1;
   operationId: string;
-  phase: Phase;
+  phase: JournalPhase;
   updatedAtMs: number;
   originals: Original[];
-  owner?: Owner;
+  owner?: FileOwner;
   /** The name that the new data gets. From `replacing` on. */
   placing?: string;
   /** Of `set-aside`: when a Redis was first let start without the originals. From then on they never come back by themselves. */
@@ -52,7 +52,7 @@ const BALLAST = 'ballast';
 const BALLAST_BYTES = 256 * 1024;
 
 /** `undefined` if no data file was touched by this operation. @throws RecoveryError `DATA_DIRECTORY` if it is damaged */
-export async function readJournal(files: Files, home: string): Promise<Journal | undefined> {
+export async function readJournal(files: FileSystem, home: string): Promise<Journal | undefined> {
   let text: string;
   try {
     text = await files.readFile(join(home, FILE), 'utf8');
@@ -72,7 +72,7 @@ function parse(text: string): Journal | undefined {
     const journal = JSON.parse(text) as Journal;
     const usable =
       journal.formatVersion === 1 &&
-      PHASES.includes(journal.phase) &&
+      JOURNAL_PHASES.includes(journal.phase) &&
       journal.originals.every(({ name }) => isBaseName(name)) &&
       (journal.placing === undefined || isBaseName(journal.placing));
     return usable ? journal : undefined;

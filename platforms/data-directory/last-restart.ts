@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type Files, isDiskFull, lstatIfThere, namesIn, realFiles, writeWhole } from './files.ts';
+import { type FileSystem, isDiskFull, lstatIfThere, namesIn, realFileSystem, writeWhole } from './files.ts';
 import { realDirectory } from './operation.ts';
 import { makeOwn } from './owner.ts';
 
@@ -27,7 +27,7 @@ export interface RestartRecord {
 const FILE = 'last-restart.json';
 
 /** `undefined` if there was none. A record that cannot be read counts as none: the worst is one restart more. */
-export async function readRestart(layout: DataLayout, files: Files = realFiles): Promise<RestartRecord | undefined> {
+export async function readRestart(layout: DataLayout, files: FileSystem = realFileSystem): Promise<RestartRecord | undefined> {
   const text = await files.readFile(join(layout.dir, WORK_DIRECTORY, FILE), 'utf8').catch(() => '');
   try {
     const record = JSON.parse(text) as RestartRecord | null;
@@ -41,7 +41,11 @@ export async function readRestart(layout: DataLayout, files: Files = realFiles):
  * Replaces the record as a whole.
  * @returns false where it couldn't be written, on a full disk or without the right to: no reason to leave Redis down
  */
-export async function writeRestart(layout: DataLayout, record: RestartRecord, files: Files = realFiles): Promise<boolean> {
+export async function writeRestart(
+  layout: DataLayout,
+  record: RestartRecord,
+  files: FileSystem = realFileSystem,
+): Promise<boolean> {
   const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
   try {
     if (!(await lstatIfThere(files, root))) await makeOwn(files, root);
@@ -55,7 +59,7 @@ export async function writeRestart(layout: DataLayout, record: RestartRecord, fi
 }
 
 /** Sizes of everything that a starting Redis reads as its log, by name. */
-export async function logBytes(layout: DataLayout, files: Files = realFiles): Promise<Record<string, number>> {
+export async function logBytes(layout: DataLayout, files: FileSystem = realFileSystem): Promise<Record<string, number>> {
   const directory = join(layout.dir, layout.appenddirname);
   const names = await namesIn(files, directory).catch(() => []); // not a directory: Redis will say so
   const paths = [join(layout.dir, layout.appendfilename), ...names.map((name) => join(directory, name))];

@@ -5,7 +5,7 @@ import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { directOwner } from './direct-lock.ts';
-import { bytesUnder, type Files, isThere, lstatIfThere, namesIn, realFiles } from './files.ts';
+import { bytesUnder, type FileSystem, isThere, lstatIfThere, namesIn, realFileSystem } from './files.ts';
 import { type Journal, readJournal } from './journal.ts';
 import { type DataDirectoryOptions, DELETED, inOperation, realDirectory } from './operation.ts';
 
@@ -17,7 +17,7 @@ const PLACED_WITHIN_MS = 2_000;
  * What operations keep beside the data, oldest first: those that run, those that ended, and those that were cut off. Reads
  * their journals; changes nothing.
  */
-export async function leftBehind(layout: DataLayout, files: Files = realFiles): Promise<LeftBehind[]> {
+export async function leftBehind(layout: DataLayout, files: FileSystem = realFileSystem): Promise<LeftBehind[]> {
   const dir = await realDirectory(files, layout.dir);
   const root = join(dir, WORK_DIRECTORY);
   const owner = await directOwner(root);
@@ -30,7 +30,7 @@ export async function leftBehind(layout: DataLayout, files: Files = realFiles): 
   return found.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
 }
 
-async function lookAt(files: Files, dir: string, home: string, operationId: string): Promise<LeftBehind> {
+async function lookAt(files: FileSystem, dir: string, home: string, operationId: string): Promise<LeftBehind> {
   const journal = await readJournal(files, home).catch(() => 'damaged' as const);
   const phase = journal === 'damaged' ? 'damaged' : (journal?.phase ?? 'downloading');
   const atMs = typeof journal === 'object' ? journal.updatedAtMs : (await files.lstat(home)).mtimeMs;
@@ -46,7 +46,7 @@ async function lookAt(files: Files, dir: string, home: string, operationId: stri
 }
 
 /** Clients may have been told that what stands there now is stored: putting the old data back would take it from them. */
-async function isWrittenTo(files: Files, dir: string, { phase, placing, updatedAtMs }: Journal): Promise<boolean> {
+async function isWrittenTo(files: FileSystem, dir: string, { phase, placing, updatedAtMs }: Journal): Promise<boolean> {
   if (phase !== 'replaced' || placing === undefined) return false;
   const path = join(dir, placing);
   const names = await namesIn(files, path).catch(() => []); // a file

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
-import { realFiles } from './files.ts';
+import { realFileSystem } from './files.ts';
 import { ownAsDirectory } from './owner.ts';
 
 const POLL_MS = 25;
@@ -38,7 +38,7 @@ export async function openLock(root: string, name: string): Promise<DatabaseSync
   const path = join(root, name);
   try {
     const lock = new DatabaseSync(path, { timeout: 0 });
-    await ownAsDirectory(realFiles, root, [path]);
+    await ownAsDirectory(realFileSystem, root, [path]);
     return lock;
   } catch (error) {
     // SQLite says only that it cannot open it.

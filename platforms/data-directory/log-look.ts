@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type Files, namesIn, realFiles, writeWhole } from './files.ts';
+import { type FileSystem, namesIn, realFileSystem, writeWhole } from './files.ts';
 import { realDirectory } from './operation.ts';
 import { makeOwn } from './owner.ts';
 
@@ -16,7 +16,7 @@ export interface LogLook {
 const FILE = 'log-look.json';
 
 /** `undefined` if nobody has read the log as it is now. */
-export async function readLogLook(layout: DataLayout, files: Files = realFiles): Promise<LogLook | undefined> {
+export async function readLogLook(layout: DataLayout, files: FileSystem = realFileSystem): Promise<LogLook | undefined> {
   const text = await files.readFile(join(layout.dir, WORK_DIRECTORY, FILE), 'utf8').catch(() => '');
   try {
     const look = JSON.parse(text) as LogLook;
@@ -27,14 +27,18 @@ export async function readLogLook(layout: DataLayout, files: Files = realFiles):
 }
 
 /** Of the log as it is now. */
-export async function writeLogLook(layout: DataLayout, damage: LogDamage | undefined, files: Files = realFiles): Promise<void> {
+export async function writeLogLook(
+  layout: DataLayout,
+  damage: LogDamage | undefined,
+  files: FileSystem = realFileSystem,
+): Promise<void> {
   const look: LogLook = { print: await printOf(layout, files), ...(damage ? { damage } : {}) };
   const root = join(await realDirectory(files, layout.dir), WORK_DIRECTORY);
   await makeOwn(files, root);
   await writeWhole(files, root, FILE, `${JSON.stringify(look)}\n`);
 }
 
-async function printOf({ dir, appenddirname, appendfilename }: DataLayout, files: Files): Promise<string> {
+async function printOf({ dir, appenddirname, appendfilename }: DataLayout, files: FileSystem): Promise<string> {
   const directory = join(dir, appenddirname);
   const names = await namesIn(files, directory);
   const paths = [join(dir, appendfilename), ...names.map((name) => join(directory, name))];

@@ -2,19 +2,19 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { checkLayout, WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type Files, namesIn, realFiles, syncDirectory, translated } from './files.ts';
+import { type FileSystem, namesIn, realFileSystem, syncDirectory, translated } from './files.ts';
 import { withDirectoryLock } from './lock.ts';
 import { ownAsDirectory } from './owner.ts';
 
 /** Options of every step. */
 export interface DataDirectoryOptions {
   /** For tests. Default: the real file system. */
-  files?: Files;
+  files?: FileSystem;
 }
 
 /** The places of one operation inside a data directory. */
 export interface Operation {
-  files: Files;
+  files: FileSystem;
   id: string;
   layout: DataLayout;
   /** The data directory with its symbolic links resolved. */
@@ -36,7 +36,7 @@ export const DELETED = '.deleted-';
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** Finds the places of an operation and makes its home. Touches no data file. */
-export async function openOperation(layout: DataLayout, id: string, { files = realFiles }: DataDirectoryOptions = {}) {
+export async function openOperation(layout: DataLayout, id: string, { files = realFileSystem }: DataDirectoryOptions = {}) {
   checkLayout(layout);
   if (!OPERATION_ID.test(id)) {
     throw new RecoveryError('INPUT_INVALID', `${JSON.stringify(id)} is not an operation id`, {
@@ -81,7 +81,7 @@ export const rethrowTranslated =
   };
 
 /** The data directory with its symbolic links resolved. @throws RecoveryError `RESTORE_REFUSED` if there is none */
-export async function realDirectory(files: Files, dir: string): Promise<string> {
+export async function realDirectory(files: FileSystem, dir: string): Promise<string> {
   try {
     return await files.realpath(dir);
   } catch (error) {

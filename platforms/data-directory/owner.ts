@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { type Files, lstatIfThere, namesIn, realFiles } from './files.ts';
+import { type FileSystem, lstatIfThere, namesIn, realFileSystem } from './files.ts';
 
 /** Who owns the data files and how they may be used. Redis often runs as its own user while the worker is root. */
-export interface Owner {
+export interface FileOwner {
   uid: number;
   gid: number;
   fileMode: number;
@@ -13,7 +13,7 @@ export interface Owner {
 const GROUP_WRITE = 0o020;
 
 /** As the first data file that is there; else as the data directory. */
-export async function ownerOf(files: Files, dir: string, names: readonly string[]): Promise<Owner> {
+export async function fileOwnerOf(files: FileSystem, dir: string, names: readonly string[]): Promise<FileOwner> {
   for (const name of names) {
     // Follows a symbolic link; a broken one says nothing.
     const stats = await files.stat(join(dir, name)).catch(() => undefined);
@@ -34,7 +34,7 @@ const withSearch = (mode: number): number => mode | ((mode & 0o444) >> 2);
  * What root keeps in `.redis-backup` belongs to the owner of the data directory: a worker that is moved from root to the user of
  * Redis must still get at it. Paths that are not there are left out; data files are never given away so.
  */
-export async function ownAsDirectory(files: Files, directory: string, paths: readonly string[]): Promise<void> {
+export async function ownAsDirectory(files: FileSystem, directory: string, paths: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await files.stat(directory);
   for (const path of paths) {
@@ -44,19 +44,19 @@ export async function ownAsDirectory(files: Files, directory: string, paths: rea
 }
 
 /** Makes a directory of ours in another, owned like that one. */
-export async function makeOwn(files: Files, path: string): Promise<void> {
+export async function makeOwn(files: FileSystem, path: string): Promise<void> {
   await files.mkdir(path, { recursive: true, mode: 0o700 });
   await ownAsDirectory(files, dirname(path), [path]);
 }
 
 /** A directory in `<dir>/.redis-backup`, both owned as the data directory. */
 export async function ownWorkDirectory(path: string): Promise<void> {
-  await makeOwn(realFiles, dirname(path));
-  await makeOwn(realFiles, path);
+  await makeOwn(realFileSystem, dirname(path));
+  await makeOwn(realFileSystem, path);
 }
 
 /** Gives a file, or a directory with all that is in it, to the owner. Safe to repeat. @throws RecoveryError `TARGET_DENIED` */
-export async function giveTo(files: Files, owner: Owner, path: string): Promise<void> {
+export async function giveTo(files: FileSystem, owner: FileOwner, path: string): Promise<void> {
   const stats = await files.lstat(path);
   if (stats.isDirectory()) for (const name of await namesIn(files, path)) await giveTo(files, owner, join(path, name));
   if (stats.uid !== owner.uid || stats.gid !== owner.gid) await changeOwner(files, owner, path, stats.uid);
@@ -64,7 +64,7 @@ export async function giveTo(files: Files, owner: Owner, path: string): Promise<
   if ((stats.mode & 0o777) !== mode) await files.chmod(path, mode);
 }
 
-async function changeOwner(files: Files, { uid, gid }: Owner, path: string, nowUid: number): Promise<void> {
+async function changeOwner(files: FileSystem, { uid, gid }: FileOwner, path: string, nowUid: number): Promise<void> {
   try {
     await files.chown(path, uid, gid);
   } catch (error) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { messageOf } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { isThere, namesIn, realFiles } from './files.ts';
+import { isThere, namesIn, realFileSystem } from './files.ts';
 import { decisiveNames } from './survey.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
@@ -21,10 +21,10 @@ export async function deniedIn(layout: DataLayout): Promise<string[]> {
 
 /** Locks and journals of ours: what another user has left there can be in the way. */
 const innerOf = async (work: string): Promise<Promise<string | undefined>[]> =>
-  (await namesIn(realFiles, work)).map((name) => refused(join(work, name), R_OK | W_OK));
+  (await namesIn(realFileSystem, work)).map((name) => refused(join(work, name), R_OK | W_OK));
 
 const refusedIfThere = async (path: string, mode: number): Promise<string | undefined> =>
-  (await isThere(realFiles, path)) ? refused(path, mode) : undefined;
+  (await isThere(realFileSystem, path)) ? refused(path, mode) : undefined;
 
 const refused = (path: string, mode: number): Promise<string | undefined> =>
   access(path, mode).then(

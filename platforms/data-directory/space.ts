@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { bytesUnder, type Files, realFiles, translated } from './files.ts';
+import { bytesUnder, type FileSystem, realFileSystem, translated } from './files.ts';
 import { realDirectory } from './operation.ts';
-import { ownerOf } from './owner.ts';
+import { fileOwnerOf } from './owner.ts';
 import { decisiveNames, obstaclesOf, survey } from './survey.ts';
 
 export interface SpaceReport {
@@ -21,7 +21,7 @@ export interface SpaceReport {
 }
 
 /** Measures the data directory and looks for what would stop a restore. Changes nothing. */
-export async function spaceReport(layout: DataLayout, files: Files = realFiles): Promise<SpaceReport> {
+export async function spaceReport(layout: DataLayout, files: FileSystem = realFileSystem): Promise<SpaceReport> {
   try {
     const dir = await realDirectory(files, layout.dir);
     const { bavail, bsize, blocks } = await files.statfs(dir);
@@ -39,10 +39,10 @@ export async function spaceReport(layout: DataLayout, files: Files = realFiles):
   }
 }
 
-async function permissionObstacles(files: Files, dir: string, layout: DataLayout): Promise<string[]> {
+async function permissionObstacles(files: FileSystem, dir: string, layout: DataLayout): Promise<string[]> {
   const uid = process.getuid?.() ?? 0;
   if (uid === 0) return [];
-  const owner = await ownerOf(files, dir, decisiveNames(layout));
+  const owner = await fileOwnerOf(files, dir, decisiveNames(layout));
   if (owner.uid === uid) return [];
   return [`the data in ${dir} belongs to user ${owner.uid}, and the worker, user ${uid}, cannot give files to it`];
 }

@@ -6,7 +6,7 @@ import { isThere, lstatIfThere, namesIn, syncDirectory } from './files.ts';
 import { readJournal, refuseWhenPutBack } from './journal.ts';
 import { withDirectoryLock } from './lock.ts';
 import { type DataDirectoryOptions, type Operation, openOperation, rethrowTranslated } from './operation.ts';
-import { giveTo, makeOwn, ownerOf } from './owner.ts';
+import { fileOwnerOf, giveTo, makeOwn } from './owner.ts';
 import { decisiveNames } from './survey.ts';
 import { writeInBlocks } from './write-in-blocks.ts';
 
@@ -124,7 +124,7 @@ async function writePartial(
   source: AsyncIterable<Buffer>,
   options: StageOptions,
 ) {
-  const owner = await ownerOf(files, dir, decisiveNames(layout));
+  const owner = await fileOwnerOf(files, dir, decisiveNames(layout));
   const handle = await files.open(path, 'wx', 0o600);
   try {
     const bytes = await writeInBlocks(handle, source, { ...options, sync: true });

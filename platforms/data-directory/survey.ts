@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { DataLayout } from '../platform.ts';
-import { bytesUnder, type Files, lstatIfThere } from './files.ts';
+import { bytesUnder, type FileSystem, lstatIfThere } from './files.ts';
 import type { Original } from './journal.ts';
 
 /** The names in the data directory that decide what a starting Redis loads; `appendfilename` is the log of Redis 6 and older. */
 export const decisiveNames = (layout: DataLayout): string[] => [layout.dbfilename, layout.appenddirname, layout.appendfilename];
 
 /** What stands under the decisive names. */
-export async function survey(files: Files, dir: string, layout: DataLayout): Promise<Original[]> {
+export async function survey(files: FileSystem, dir: string, layout: DataLayout): Promise<Original[]> {
   const originals: Original[] = [];
   for (const name of decisiveNames(layout)) {
     const path = join(dir, name);
@@ -24,7 +24,7 @@ export async function survey(files: Files, dir: string, layout: DataLayout): Pro
  * Why the data files cannot be moved aside and replaced by renames, one sentence each; empty if they can.
  * A symbolic link in the place of a file is no obstacle: Redis itself replaces it with a file at its next save.
  */
-export async function obstaclesOf(files: Files, dir: string, layout: DataLayout): Promise<string[]> {
+export async function obstaclesOf(files: FileSystem, dir: string, layout: DataLayout): Promise<string[]> {
   const obstacles: string[] = [];
   const mounts = await mountPoints(files);
   const { dev } = await files.stat(dir);
@@ -40,7 +40,7 @@ export async function obstaclesOf(files: Files, dir: string, layout: DataLayout)
 }
 
 /** @throws RecoveryError `RESTORE_REFUSED` with the first obstacle */
-export async function refuseObstacles(files: Files, dir: string, layout: DataLayout): Promise<void> {
+export async function refuseObstacles(files: FileSystem, dir: string, layout: DataLayout): Promise<void> {
   const [obstacle] = await obstaclesOf(files, dir, layout);
   if (obstacle === undefined) return;
   throw new RecoveryError('RESTORE_REFUSED', obstacle, {
@@ -49,7 +49,7 @@ export async function refuseObstacles(files: Files, dir: string, layout: DataLay
 }
 
 /** Empty where there is no /proc (macOS); the device number is compared besides. */
-async function mountPoints(files: Files): Promise<Set<string>> {
+async function mountPoints(files: FileSystem): Promise<Set<string>> {
   const text = await files.readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   const unescaped = (path: string) =>
     path.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));

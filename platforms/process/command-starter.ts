@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { realFiles } from '../data-directory/files.ts';
+import { realFileSystem } from '../data-directory/files.ts';
 import { ownAsDirectory } from '../data-directory/owner.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import { changedAt } from '../exit-diagnostics.ts';
@@ -142,7 +142,7 @@ async function openOutput(path: string) {
     const file = await open(path, 'a', 0o600);
     // A worker that is moved to the user of Redis must still be able to write there.
     if (basename(dirname(path)) === WORK_DIRECTORY)
-      await ownAsDirectory(realFiles, dirname(dirname(path)), [dirname(path), path, `${path}.old`]);
+      await ownAsDirectory(realFileSystem, dirname(dirname(path)), [dirname(path), path, `${path}.old`]);
     return file;
   } catch (error) {
     throw new RecoveryError('START_FAILED', `cannot write the log of Redis: ${messageOf(error)}`, {

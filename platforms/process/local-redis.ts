@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { realFiles } from '../data-directory/files.ts';
-import { ownerOf } from '../data-directory/owner.ts';
+import { realFileSystem } from '../data-directory/files.ts';
+import { fileOwnerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
@@ -66,7 +66,7 @@ export function localRedis(config: ProcessPlatformConfig): LocalRedis {
       addresses: boundAddresses(read.directives.get('bind')?.values),
       dir: read.dir,
       program: command[serverAt(command)],
-      uid: async () => (await ownerOf(realFiles, read.dir, decisiveNames(layoutOf(read)))).uid,
+      uid: async () => (await fileOwnerOf(realFileSystem, read.dir, decisiveNames(layoutOf(read)))).uid,
     };
   };
   const serverLog = async () => (await conf()).logfile;
@@ -82,7 +82,7 @@ export function localRedis(config: ProcessPlatformConfig): LocalRedis {
           serverLog,
           owner: async () => {
             const layout = layoutOf(await conf());
-            return ownerOf(realFiles, layout.dir, decisiveNames(layout));
+            return fileOwnerOf(realFileSystem, layout.dir, decisiveNames(layout));
           },
         });
   return { starter, conf, fileOf, identity, port, stopTimeoutMs, startTimeoutMs };

@@ -39,8 +39,8 @@ export interface Scratch {
   readonly port: number;
   readonly pid: number;
   isRunning(): Promise<boolean>;
-  /** Ends it, by force if it does not go in `patienceMs`, and removes its directory unless it is to be kept. Idempotent. */
-  stop(options?: { keepDirectory?: boolean; patienceMs?: number }): Promise<void>;
+  /** Ends it, by force if it does not go in `timeoutMs`, and removes its directory unless it is to be kept. Idempotent. */
+  stop(options?: { keepDirectory?: boolean; timeoutMs?: number }): Promise<void>;
 }
 
 interface ScratchRecord {
@@ -164,8 +164,8 @@ function scratchOf(directory: string, { pid, started, host, port }: ScratchRecor
     port,
     pid,
     isRunning,
-    async stop({ keepDirectory = false, patienceMs = 5_000 } = {}) {
-      const deadline = performance.now() + patienceMs;
+    async stop({ keepDirectory = false, timeoutMs = 5_000 } = {}) {
+      const deadline = performance.now() + timeoutMs;
       // SIGTERM is SHUTDOWN NOSAVE for a server without save points, and needs no connection and no password.
       for (let asked = false; await isRunning(); asked = true) {
         if (performance.now() > deadline) signalTo(pid, 'SIGKILL');

@@ -4,7 +4,7 @@ import { Crc64 } from '../rdb/crc64.ts';
 import { findRdbEnd } from '../rdb/find-end.ts';
 import { rdbVersionOf } from '../rdb/format.ts';
 import { isBaseRdb, type LogPlace, logFiles } from './damage.ts';
-import { firstBytes, type ReadOptions, readFilePart } from './part.ts';
+import { firstBytes, type ReadPartOptions, readFilePart } from './part.ts';
 
 const TRAILER_BYTES = 8;
 /** Older RDBs have no checksum. */
@@ -16,7 +16,11 @@ const HEADER_BYTES = 9;
  * known here means is nothing to judge by. Constant memory.
  * @returns `undefined` where it has no checksum
  */
-export async function matchesItsChecksum(path: string, bytes: number, options: ReadOptions = {}): Promise<boolean | undefined> {
+export async function matchesItsChecksum(
+  path: string,
+  bytes: number,
+  options: ReadPartOptions = {},
+): Promise<boolean | undefined> {
   if (bytes === 0) return undefined;
   const version = rdbVersionOf(await firstBytes(path, HEADER_BYTES));
   if (!version) return false;
@@ -31,7 +35,7 @@ export async function matchesItsChecksum(path: string, bytes: number, options: R
 }
 
 /** The RDB that a log begins with, where it does not match its checksum: nothing behind it can be had without it. */
-export async function findBaseDamage(place: LogPlace, options: ReadOptions = {}): Promise<LogDamage | undefined> {
+export async function findBaseDamage(place: LogPlace, options: ReadPartOptions = {}): Promise<LogDamage | undefined> {
   const files = await logFiles(place);
   const [base] = files;
   if (!base || base.bytes === 0) return undefined;
@@ -46,7 +50,7 @@ export async function findBaseDamage(place: LogPlace, options: ReadOptions = {})
 }
 
 /** Of a file with an RDB in front of its commands, as Redis 6 writes; `undefined` where it has none, or none with an end. */
-async function preambleEnd(path: string, bytes: number, options: ReadOptions): Promise<number | undefined> {
+async function preambleEnd(path: string, bytes: number, options: ReadPartOptions): Promise<number | undefined> {
   const isRdb = rdbVersionOf(await firstBytes(path, HEADER_BYTES)) !== undefined;
   return isRdb ? findRdbEnd(readFilePart(path, 0, bytes, options)) : undefined;
 }

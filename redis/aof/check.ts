@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AofFile, parseAofManifest } from './manifest.ts';
-import { type AofPart, logMalformed, type ReadOptions, readAofPart } from './part.ts';
+import { type AofPart, logMalformed, type ReadPartOptions, readAofPart } from './part.ts';
 
-export interface CheckAofOptions extends ReadOptions {
+export interface CheckAofOptions extends ReadPartOptions {
   /**
    * What a crash leaves: the last file may end within a command or a transaction, which Redis drops with
    * `aof-load-truncated yes`. Default: refused.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { DamageKind, LogDamage } from '../../model/recovery/log-damage.ts';
 import { findRdbEnd } from '../rdb/find-end.ts';
 import { parseAofManifest } from './manifest.ts';
-import { beginsWithRdb, type ReadOptions, readFilePart } from './part.ts';
+import { beginsWithRdb, type ReadPartOptions, readFilePart } from './part.ts';
 import { findWholeCommand } from './resync.ts';
 import { AofScanner } from './scanner.ts';
 
@@ -31,7 +31,7 @@ const TIMES_BYTES = 1 << 20;
  * @returns `undefined` if all of it can be read
  * @throws RecoveryError `MANIFEST_INVALID`; the reason of the signal
  */
-export async function findDamage(place: LogPlace, options: ReadOptions = {}): Promise<LogDamage | undefined> {
+export async function findDamage(place: LogPlace, options: ReadPartOptions = {}): Promise<LogDamage | undefined> {
   const files = await logFiles(place);
   let before = 0;
   for (const [index, file] of files.entries()) {
@@ -86,7 +86,7 @@ export interface Found {
 }
 
 /** The same of one file, the first `bytes` of it. */
-export async function damageOf(path: string, bytes: number, options: ReadOptions = {}): Promise<Found | undefined> {
+export async function damageOf(path: string, bytes: number, options: ReadPartOptions = {}): Promise<Found | undefined> {
   if (bytes === 0 || isBaseRdb(path)) return undefined;
   const start = (await beginsWithRdb(path)) ? await findRdbEnd(readFilePart(path, 0, bytes, options)) : 0;
   if (start === undefined) return undefined; // its RDB has no end: for whoever reads RDBs to say

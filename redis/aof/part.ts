@@ -16,7 +16,7 @@ export interface AofPart {
   boundary: number;
 }
 
-export interface ReadOptions {
+export interface ReadPartOptions {
   signal?: AbortSignal;
   /** Bytes of this file read so far; they begin anew for the checksum of an RDB. */
   onProgress?: (bytes: number) => void;
@@ -28,7 +28,7 @@ export interface ReadOptions {
  * @param bytes - how much of it counts
  * @throws RecoveryError `RDB_MALFORMED`, `RDB_CHECKSUM_MISMATCH`, `LOG_MALFORMED` with the byte
  */
-export async function readAofPart(path: string, bytes: number, options: ReadOptions = {}): Promise<AofPart> {
+export async function readAofPart(path: string, bytes: number, options: ReadPartOptions = {}): Promise<AofPart> {
   const rdbBytes = (await beginsWithRdb(path)) ? await checkRdb(path, bytes, options) : 0;
   const scanner = new AofScanner(rdbBytes);
   for await (const chunk of readFilePart(path, rdbBytes, bytes, options)) {
@@ -39,14 +39,19 @@ export async function readAofPart(path: string, bytes: number, options: ReadOpti
 }
 
 /** Where a log of `bytes` bytes may be cut: see `AofPart.boundary`. */
-export const aofBoundary = async (path: string, bytes: number, options?: ReadOptions): Promise<number> =>
+export const aofBoundary = async (path: string, bytes: number, options?: ReadPartOptions): Promise<number> =>
   (await readAofPart(path, bytes, options)).boundary;
 
 /**
  * The bytes from `start` up to `end`.
  * @throws RecoveryError `LOG_MALFORMED` if the file has become shorter: Redis cuts a damaged log in place, through links too
  */
-export async function* readFilePart(path: string, start: number, end: number, options: ReadOptions = {}): AsyncGenerator<Buffer> {
+export async function* readFilePart(
+  path: string,
+  start: number,
+  end: number,
+  options: ReadPartOptions = {},
+): AsyncGenerator<Buffer> {
   if (end <= start) return;
   const { signal, onProgress } = options;
   let at = start;
@@ -70,7 +75,7 @@ export async function firstBytes(path: string, count: number): Promise<Buffer> {
 
 export const beginsWithRdb = async (path: string): Promise<boolean> => rdbVersionOf(await firstBytes(path, 9)) !== undefined;
 
-async function checkRdb(path: string, bytes: number, options: ReadOptions): Promise<number> {
+async function checkRdb(path: string, bytes: number, options: ReadPartOptions): Promise<number> {
   const end = (await findRdbEnd(readFilePart(path, 0, bytes, options))) ?? bytes; // not found: the reader says why
   const reader = createRdbReader({ classes: [], takenAtMs: 0 });
   try {

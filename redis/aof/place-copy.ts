@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { AofPlace, PinnedAof } from './copy.ts';
-import { type ReadOptions, readFilePart } from './part.ts';
+import { type ReadPartOptions, readFilePart } from './part.ts';
 
 /**
  * Makes of pinned files a log that another Redis may start with: real copies, cut where the copy ends. A link would not do:
@@ -14,7 +14,7 @@ import { type ReadOptions, readFilePart } from './part.ts';
 export async function placeCopy(
   { form, files, manifest }: Pick<PinnedAof, 'form' | 'files' | 'manifest'>,
   place: AofPlace,
-  options: ReadOptions = {},
+  options: ReadPartOptions = {},
 ): Promise<void> {
   const directory = form === 'multi-part' ? join(place.dir, place.appenddirname) : place.dir;
   await mkdir(directory, { recursive: true, mode: 0o700 });

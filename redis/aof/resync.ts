@@ -1,4 +1,4 @@
-import { type ReadOptions, readFilePart } from './part.ts';
+import { type ReadPartOptions, readFilePart } from './part.ts';
 import { AofScanner } from './scanner.ts';
 
 /** `*3\r\n$3\r\n`: how each command begins. */
@@ -21,7 +21,7 @@ interface Search {
 }
 
 /** Where the first whole command stands behind a damage, if any does: then more than the end is damaged. */
-export async function findWholeCommand(path: string, search: Search, options: ReadOptions): Promise<number | undefined> {
+export async function findWholeCommand(path: string, search: Search, options: ReadPartOptions): Promise<number | undefined> {
   const { from, brokenAt, end } = search;
   let tries = 0;
   let before = '';
@@ -42,7 +42,7 @@ export async function findWholeCommand(path: string, search: Search, options: Re
 }
 
 /** So many commands, or fewer and then the end of the file. */
-async function isWhole(path: string, from: number, end: number, commands: number, options: ReadOptions): Promise<boolean> {
+async function isWhole(path: string, from: number, end: number, commands: number, options: ReadPartOptions): Promise<boolean> {
   const scanner = new AofScanner(from);
   for await (const chunk of readFilePart(path, from, Math.min(end, from + TRIED_BYTES), options)) {
     scanner.feed(chunk);

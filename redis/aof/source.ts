@@ -4,7 +4,15 @@ import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { crc64 } from '../rdb/crc64.ts';
 import { type CheckedAof, checkAof } from './check.ts';
 import { damageOf, findDamage } from './damage.ts';
-import { type AofPart, beginsWithRdb, firstBytes, logMalformed, type ReadOptions, readAofPart, readFilePart } from './part.ts';
+import {
+  type AofPart,
+  beginsWithRdb,
+  firstBytes,
+  logMalformed,
+  type ReadPartOptions,
+  readAofPart,
+  readFilePart,
+} from './part.ts';
 import { shortenLog } from './trial.ts';
 
 /** Data that a person has in hand, in the one shape that a restore needs: an RDB, and the commands since. */
@@ -22,7 +30,7 @@ export interface AofSource {
 
 const MANIFEST = '.manifest';
 
-export interface SourceOptions extends ReadOptions {
+export interface SourceOptions extends ReadPartOptions {
   /** Of a damaged log: what stands in front of the damage. Default: refused. */
   upToDamage?: boolean;
 }
@@ -112,13 +120,13 @@ function sourceOf(form: AofSource['form'], parts: readonly (AofPart & Pick<Check
 }
 
 /** The RDB to begin with: the one of the source, or an empty one where it has none. */
-export async function* openBase({ base }: AofSource, options?: ReadOptions): AsyncGenerator<Buffer> {
+export async function* openBase({ base }: AofSource, options?: ReadPartOptions): AsyncGenerator<Buffer> {
   if (base?.kind === 'rdb') yield* readFilePart(base.path, 0, base.bytes, options);
   else yield emptyRdb();
 }
 
 /** All commands of the source in order, whole ones only. `#TS:` lines of `aof-timestamp-enabled` stay in. */
-export async function* openAsLog({ base, incrs }: AofSource, options?: ReadOptions): AsyncGenerator<Buffer> {
+export async function* openAsLog({ base, incrs }: AofSource, options?: ReadPartOptions): AsyncGenerator<Buffer> {
   if (base?.kind === 'resp') yield* readFilePart(base.path, 0, base.bytes, options);
   for (const { path, start, bytes } of incrs) yield* readFilePart(path, start, start + bytes, options);
 }

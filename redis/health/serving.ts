@@ -13,7 +13,7 @@ export type ServingLook =
   | { verdict: 'unknown'; detail: string };
 
 /** How long connecting and each answer may take. */
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 /** Redis answers, and doesn't let us see how it is. */
 const REFUSED = ['REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED'];
 /** It is this machine that has no more files, memory or name server. */
@@ -23,10 +23,10 @@ const OWN_TROUBLE = /\b(?:EMFILE|ENFILE|ENOMEM|ENOBUFS|EADDRNOTAVAIL|EAI_AGAIN)\
  * Looks once whether a Redis serves: PONG, `loading:0`, a primary, and no reason to refuse writes. Writes nothing and never
  * throws: whatever goes wrong is what was seen.
  */
-export async function lookAtServing(connection: RedisConnection, patienceMs = PATIENCE_MS): Promise<ServingLook> {
+export async function lookAtServing(connection: RedisConnection, timeoutMs = TIMEOUT_MS): Promise<ServingLook> {
   let client: RedisClient | undefined;
   try {
-    client = await openRedis(connection, { connectTimeoutMs: patienceMs, commandTimeoutMs: patienceMs });
+    client = await openRedis(connection, { connectTimeoutMs: timeoutMs, commandTimeoutMs: timeoutMs });
     const info = await client.info(); // answers while it loads, too
     const { loading, loadedBytes = 0, percent } = loadingProgress(info);
     if (loading) return { verdict: 'loading', loadedBytes, detail: `it loads its data, ${Math.floor(percent ?? 0)} % so far` };

@@ -20,7 +20,7 @@ export interface AwaitAppliedOptions extends PollOptions {
 }
 
 /** Tells Redis to follow; it goes on trying until it is told otherwise. Safe to repeat. */
-export async function follow(client: RedisClient, host: string, port: number): Promise<void> {
+export async function followPrimary(client: RedisClient, host: string, port: number): Promise<void> {
   await client.command('REPLICAOF', host, `${port}`);
 }
 
@@ -40,9 +40,9 @@ export async function awaitApplied(
 ): Promise<void> {
   let freedAt: number | undefined;
   const isApplied = (info: RedisInfo): boolean => {
-    const trouble = troubleIn(info, expected);
-    if (trouble)
-      throw new RecoveryError(trouble.code ?? 'LIVE_FAILED', `${nameOfClient(client)} ${trouble.what}`, { next: trouble.next });
+    const problem = problemIn(info, expected);
+    if (problem)
+      throw new RecoveryError(problem.code ?? 'LIVE_FAILED', `${nameOfClient(client)} ${problem.what}`, { next: problem.next });
     if (info.flag('loading') || info.flag('async_loading')) return false;
     if ((info.number('lazyfree_pending_objects') ?? 0) > 0) return false;
     freedAt ??= performance.now();
@@ -58,13 +58,13 @@ export async function awaitApplied(
   await pollInfo(client, isApplied, { ...options, sections: ['server', 'persistence', 'memory', 'stats', 'replication'] });
 }
 
-interface Trouble {
+interface LoadProblem {
   code?: 'LOG_REFUSED';
   what: string;
   next: string;
 }
 
-function troubleIn(info: RedisInfo, expected: AppliedExpectation): Trouble | undefined {
+function problemIn(info: RedisInfo, expected: AppliedExpectation): LoadProblem | undefined {
   const again = 'Look into its log, and restore again.';
   if (info.get('run_id') !== expected.runId) return { what: 'was restarted during the load, and has its old data', next: again };
   if (!followsIn(info, expected.host, expected.port)) return { what: 'no longer follows the worker', next: again };

@@ -6,7 +6,7 @@ import { isGone } from '../client/errors.ts';
 
 export interface SteadyOptions {
   /** How long it goes on with new connections after the first that failed. Default 60,000. */
-  patienceMs?: number;
+  timeoutMs?: number;
   signal?: AbortSignal;
 }
 
@@ -35,7 +35,7 @@ export class SteadyClient implements Disposable {
 
   /** @throws RecoveryError `REDIS_UNREACHABLE` when patience is over, or nothing listens there; what the step throws */
   async run<T>(step: (client: RedisClient) => Promise<T>): Promise<T> {
-    const { patienceMs = 60_000, signal } = this.#options;
+    const { timeoutMs = 60_000, signal } = this.#options;
     let deadline: number | undefined;
     for (;;) {
       try {
@@ -44,7 +44,7 @@ export class SteadyClient implements Disposable {
       } catch (error) {
         this[Symbol.dispose]();
         signal?.throwIfAborted();
-        deadline ??= performance.now() + patienceMs;
+        deadline ??= performance.now() + timeoutMs;
         const isSilent = hasCode(error, 'REDIS_UNREACHABLE') && !isGone(error);
         if (!isSilent || performance.now() > deadline) throw error;
         await sleep(PAUSE_MS, undefined, { signal });

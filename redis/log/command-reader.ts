@@ -1,7 +1,7 @@
 import { isBoundary, type PartialCommand, STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
 import { CommandHead } from './command-head.ts';
 import { KIND, type Kind } from './command-names.ts';
-import { malformed } from './errors.ts';
+import { malformedLog } from './errors.ts';
 import type { CommandReaderOptions } from './logged-command.ts';
 import { CR, DOLLAR, HASH, isLetter, LF, LONGEST_BULK, LONGEST_LINE, MOST_ARGS, numberOf, STAR } from './resp.ts';
 
@@ -102,7 +102,7 @@ export class CommandReader {
     if (first === LF) return this.#pass(at + 1);
     this.#head.command.start = this.#base + at;
     const isText = first === HASH || first === CR || isLetter(first);
-    if (first !== STAR && !isText) throw malformed('no command begins like this', this.#base + at);
+    if (first !== STAR && !isText) throw malformedLog('no command begins like this', this.#base + at);
     const behind = isText ? -1 : this.#readNumber(piece, at, MOST_ARGS);
     if (behind < 0) return this.#readLine(piece, at);
     this.#open(this.#number);
@@ -110,7 +110,7 @@ export class CommandReader {
   }
 
   #open(argCount: number): void {
-    if (argCount === 0) throw malformed('a command without a name', this.#head.command.start);
+    if (argCount === 0) throw malformedLog('a command without a name', this.#head.command.start);
     this.#head.begin(argCount);
     this.#argsLeft = argCount;
   }
@@ -120,7 +120,7 @@ export class CommandReader {
     const { onArgument } = this.#options;
     const head = this.#head;
     while (this.#argsLeft > 0 && at < piece.length) {
-      if (piece[at] !== DOLLAR) throw malformed('no "$" where an argument must begin', this.#base + at);
+      if (piece[at] !== DOLLAR) throw malformedLog('no "$" where an argument must begin', this.#base + at);
       const from = this.#readNumber(piece, at, LONGEST_BULK);
       if (from < 0) return this.#readLine(piece, at);
       const to = from + this.#number;
@@ -130,7 +130,7 @@ export class CommandReader {
         this.#bulkLeft = this.#number + 2;
         return from;
       }
-      if (piece[to] !== CR || piece[to + 1] !== LF) throw malformed('no line end behind an argument', this.#base + to);
+      if (piece[to] !== CR || piece[to + 1] !== LF) throw malformedLog('no line end behind an argument', this.#base + to);
       at = to + 2;
       this.#argsLeft -= 1;
       if (index >= head.databasesFrom) head.database(piece, from, to);
@@ -142,7 +142,7 @@ export class CommandReader {
   }
 
   #requireShort(length: number): void {
-    if (length > LONGEST_LINE) throw malformed(`a name of ${length} bytes`, this.#head.command.start);
+    if (length > LONGEST_LINE) throw malformedLog(`a name of ${length} bytes`, this.#head.command.start);
   }
 
   /** `*3` or `$5` with its line end. @returns where that is over; -1: not in this piece */
@@ -155,9 +155,9 @@ export class CommandReader {
       if (value < 0 || value > 9) break;
       number = number * 10 + value;
     }
-    if (number > most) throw malformed(`${number} is too much`, this.#base + at);
+    if (number > most) throw malformedLog(`${number} is too much`, this.#base + at);
     if (digit + 1 >= end) return -1;
-    if (piece[digit] !== CR || piece[digit + 1] !== LF || digit === at + 1) throw malformed('no number', this.#base + at);
+    if (piece[digit] !== CR || piece[digit + 1] !== LF || digit === at + 1) throw malformedLog('no number', this.#base + at);
     this.#number = number;
     return digit + 2;
   }
@@ -173,7 +173,7 @@ export class CommandReader {
     if (isWanted && before > 2) head.part(index, piece, at, Math.min(until, at + before - 2));
     const isReturnHere = left <= 1 && before >= 2;
     const isWrong = (isReturnHere && piece[until - 2 + left] !== CR) || (left === 0 && piece[until - 1] !== LF);
-    if (isWrong) throw malformed('no line end behind an argument', this.#base + at + before - 2);
+    if (isWrong) throw malformedLog('no line end behind an argument', this.#base + at + before - 2);
     this.#bulkLeft = left > 0 ? left : -1;
     if (left > 0) return until;
     this.#argsLeft -= 1;
@@ -187,7 +187,7 @@ export class CommandReader {
   #readLine(piece: Buffer, at: number): number {
     const feed = piece.indexOf(LF, at);
     const until = feed < 0 ? piece.length : feed;
-    if (this.#line.length + until - at > LONGEST_LINE) throw malformed('an endless line', this.#base + at);
+    if (this.#line.length + until - at > LONGEST_LINE) throw malformedLog('an endless line', this.#base + at);
     this.#line += piece.toString('latin1', at, until);
     if (feed < 0) return until;
     const line = this.#line;
@@ -205,7 +205,7 @@ export class CommandReader {
       this.#bulkLeft = length + 2;
     } else if (line.startsWith('#') || line === '\r') this.#pass(behind);
     else if (/^[A-Za-z][\t -~]*\r?$/.test(line)) this.#inline(line, behind);
-    else throw malformed('no number, and no command', this.#base + behind - line.length - 1);
+    else throw malformedLog('no number, and no command', this.#base + behind - line.length - 1);
     return behind;
   }
 
@@ -255,7 +255,7 @@ export class CommandReader {
       return;
     }
     const { second } = this.#head;
-    if (!/^\d{1,9}$/.test(second)) throw malformed('SELECT of no database', this.#head.command.start);
+    if (!/^\d{1,9}$/.test(second)) throw malformedLog('SELECT of no database', this.#head.command.start);
     this.#db = Number(second);
     this.#head.command.highestDb = this.#db;
   }

@@ -2,7 +2,7 @@ import { foreignText } from '../../model/archive/log-needs.ts';
 import { RecoveryError } from '../../model/errors.ts';
 
 /** What stands at that offset cannot be part of a log of Redis. */
-export const malformed = (what: string, offset: number): RecoveryError =>
+export const malformedLog = (what: string, offset: number): RecoveryError =>
   new RecoveryError('LOG_MALFORMED', `the log is damaged at offset ${offset}: ${what}`, {
     next: 'Restore to a point before that offset, and take a new snapshot as the base of what follows.',
   });

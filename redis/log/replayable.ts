@@ -1,7 +1,7 @@
 import { joinedNeeds, type LogNeeds } from '../../model/archive/log-needs.ts';
 import { isBoundary, type StreamState } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
-import { foreignCommand, malformed, noBoundary } from './errors.ts';
+import { foreignCommand, malformedLog, noBoundary } from './errors.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { NeedsWatch } from './needs.ts';
 import { verdictOf } from './write-commands.ts';
@@ -42,8 +42,8 @@ export interface ReplayFacts extends LogNeeds {
  */
 export async function* replayable(stream: AsyncIterable<Buffer>, options: ReplayableOptions): AsyncGenerator<Buffer> {
   const { from, until, startOffset } = options;
-  if (from < startOffset) throw malformed(`it begins there, and is needed from ${from} on`, startOffset);
-  if (until < from) throw malformed(`it is needed from there on, and until ${until}`, from);
+  if (from < startOffset) throw malformedLog(`it begins there, and is needed from ${from} on`, startOffset);
+  if (until < from) throw malformedLog(`it is needed from there on, and until ${until}`, from);
   const replay = new Replay(options);
   let offset = startOffset;
   if (offset === from) yield* replay.begin();
@@ -56,7 +56,7 @@ export async function* replayable(stream: AsyncIterable<Buffer>, options: Replay
     offset += piece.length;
     if (offset >= until) break;
   }
-  if (offset < until) throw malformed(`it ends there, and is needed until ${until}`, offset);
+  if (offset < until) throw malformedLog(`it ends there, and is needed until ${until}`, offset);
   replay.end();
 }
 
@@ -141,8 +141,9 @@ class Replay {
     if (verdict === 'foreign') throw foreignCommand(name, start);
     this.#underWay = verdict;
     if (verdict === 'drop') return;
-    if (isInline) throw malformed(`the bare line ${name}, which no append-only file may have`, start);
-    if (db < 0 && !NEEDS_NO_DATABASE.test(name)) throw malformed(`${name} before any SELECT: its database is not known`, start);
+    if (isInline) throw malformedLog(`the bare line ${name}, which no append-only file may have`, start);
+    if (db < 0 && !NEEDS_NO_DATABASE.test(name))
+      throw malformedLog(`${name} before any SELECT: its database is not known`, start);
     this.#count += 1;
     const isRenamed = name.split(' ')[0] !== command.typed.toUpperCase();
     if (start !== this.#runEnd || isRenamed) this.#flush();

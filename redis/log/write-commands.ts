@@ -62,13 +62,13 @@ export const WRITE_COMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 /** `replay`: a write. `drop`: nothing to replay. `foreign`: never to be executed. */
-export type Verdict = 'replay' | 'drop' | 'foreign';
+export type CommandVerdict = 'replay' | 'drop' | 'foreign';
 
 /**
  * @param name - in capitals, with the sub-command, as `LoggedCommand.name` is
  * @param allowed - names of module commands that were said to be writes, in capitals
  */
-export function verdictOf(name: string, allowed?: ReadonlySet<string>): Verdict {
+export function verdictOf(name: string, allowed?: ReadonlySet<string>): CommandVerdict {
   if (WRITE_COMMANDS.has(name) || (allowed?.has(name) && !NEVER.has(name))) return 'replay';
   return HARMLESS.has(name) ? 'drop' : 'foreign';
 }

@@ -1,4 +1,4 @@
-import { RdbTrouble } from './errors.ts';
+import { RdbError } from './errors.ts';
 
 /** Of a string that is stored as its bytes, and of the four other ways. */
 export const RAW = -1;
@@ -117,7 +117,7 @@ export class Cursor {
     return this.base + this.position;
   }
 
-  broken(what: string): RdbTrouble {
-    return new RdbTrouble('broken', `${what} at byte ${this.offset}`);
+  broken(what: string): RdbError {
+    return new RdbError('broken', `${what} at byte ${this.offset}`);
   }
 }

@@ -4,8 +4,8 @@ import { RecoveryError } from '../../model/errors.ts';
  * The structure could not be followed further. `unknown`: something that this software has no description of, so nothing is
  * wrong with the backup. `broken`: something known is not as it must be.
  */
-export class RdbTrouble extends Error {
-  override readonly name = 'RdbTrouble';
+export class RdbError extends Error {
+  override readonly name = 'RdbError';
   readonly kind: 'unknown' | 'broken';
 
   constructor(kind: 'unknown' | 'broken', message: string) {
@@ -14,7 +14,7 @@ export class RdbTrouble extends Error {
   }
 }
 
-export const malformed = (message: string): RecoveryError =>
+export const malformedRdb = (message: string): RecoveryError =>
   new RecoveryError('RDB_MALFORMED', `the RDB is damaged or cut short: ${message}`, {
     next: 'Take the backup again; if it fails at the same place, run redis-check-rdb on the server and check its disk.',
   });

@@ -1,4 +1,4 @@
-import { RdbTrouble } from './errors.ts';
+import { RdbError } from './errors.ts';
 import { KeyClasses } from './key-classes.ts';
 import { Tally } from './tally.ts';
 import { Walker } from './walker.ts';
@@ -13,7 +13,7 @@ export async function findRdbEnd(file: AsyncIterable<Buffer>): Promise<number | 
   try {
     for await (const chunk of file) walker.feed(chunk);
   } catch (error) {
-    if (!(error instanceof RdbTrouble)) throw error;
+    if (!(error instanceof RdbError)) throw error;
   }
   // Also where it has stopped because more follows the end. Bytes that it was to skip may lie beyond the file: see the caller.
   return walker.isAtEnd(walker.offset) ? walker.offset : undefined;

@@ -32,7 +32,7 @@ export function whyUnknown({ magic, version }: RdbVersion): string | undefined {
 }
 
 /** Whether real servers of this version wrote what the layouts were tried on; others follow published descriptions. */
-export const isProven = ({ magic, version }: RdbVersion): boolean => magic === 'REDIS' && version <= 12;
+export const isProvenVersion = ({ magic, version }: RdbVersion): boolean => magic === 'REDIS' && version <= 12;
 
 const KNOWN = { REDIS: { oldest: 1, newest: 15 }, VALKEY: { oldest: 80, newest: 81 } } as const;
 

@@ -56,13 +56,13 @@ export const DO = {
   fieldListpack: 28,
 } as const;
 
-export type Operation = (typeof DO)[keyof typeof DO];
+export type LayoutOperation = (typeof DO)[keyof typeof DO];
 export type Layout = readonly Piece[];
-type Piece = Operation | { do: Operation; argument: number } | { loop: Operation; body: Layout };
+type Piece = LayoutOperation | { do: LayoutOperation; argument: number } | { loop: LayoutOperation; body: Layout };
 
 export const bytes = (count: number): Piece => ({ do: DO.bytes, argument: count });
 export const many = (...body: Layout): Piece => ({ loop: DO.many, body });
-export const loop = (head: Operation, ...body: Layout): Piece => ({ loop: head, body });
+export const loop = (head: LayoutOperation, ...body: Layout): Piece => ({ loop: head, body });
 export const times = (count: number, piece: Piece): Layout => new Array<Piece>(count).fill(piece);
 
 /** Deepest nesting of loops in any layout. */

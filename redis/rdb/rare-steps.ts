@@ -1,5 +1,5 @@
 import { type Cursor, RAW } from './cursor.ts';
-import { foreign, RdbTrouble } from './errors.ts';
+import { foreign, RdbError } from './errors.ts';
 import { entriesOf, HEADER_BYTES, type RdbVersion, rdbVersionOf, TRAILER_BYTES, trailerBytesOf, whyUnknown } from './format.ts';
 import { DO } from './layout.ts';
 import { unpackString } from './packed-string.ts';
@@ -88,7 +88,7 @@ function header(walker: Walking, cursor: Cursor): boolean {
   if (version === undefined) throw foreign(first);
   walker.header = version;
   const unknown = whyUnknown(version);
-  if (unknown !== undefined) throw new RdbTrouble('unknown', `${unknown} (header, byte 0)`);
+  if (unknown !== undefined) throw new RdbError('unknown', `${unknown} (header, byte 0)`);
   walker.entries = entriesOf(version);
   return walker.skip(HEADER_BYTES);
 }
@@ -172,7 +172,7 @@ function modulePiece(walker: Walking, cursor: Cursor): boolean {
       cursor.position += cursor.value;
       return true;
     default:
-      throw new RdbTrouble('unknown', `tag ${cursor.value} in the value of a module at byte ${at} is not known`);
+      throw new RdbError('unknown', `tag ${cursor.value} in the value of a module at byte ${at} is not known`);
   }
 }
 

@@ -4,8 +4,8 @@ import type { RdbFacts } from '../../model/backup/manifest.ts';
 import type { DataClass } from '../../model/data-class.ts';
 import type { DatabaseKeys } from '../../model/restore/rehearsal.ts';
 import { Crc64 } from './crc64.ts';
-import { checksumMismatch, foreign, malformed, RdbTrouble } from './errors.ts';
-import { HEADER_BYTES, isProven, TRAILER_BYTES, trailerBytesOf } from './format.ts';
+import { checksumMismatch, foreign, malformedRdb, RdbError } from './errors.ts';
+import { HEADER_BYTES, isProvenVersion, TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import { KeyKinds } from './key-kinds.ts';
 import { Tally } from './tally.ts';
@@ -88,15 +88,15 @@ class StreamingReader implements RdbReader {
     try {
       this.#walker.feed(chunk);
     } catch (error) {
-      if (!(error instanceof RdbTrouble)) throw error;
+      if (!(error instanceof RdbError)) throw error;
       this.#giveUp(error);
     }
   }
 
   /** In a version that is known from descriptions only, what looks broken may be our misunderstanding: the checksum tells. */
-  #giveUp({ kind, message }: RdbTrouble): void {
+  #giveUp({ kind, message }: RdbError): void {
     const { header } = this.#walker;
-    if (kind === 'broken' && header && isProven(header)) throw malformed(message);
+    if (kind === 'broken' && header && isProvenVersion(header)) throw malformedRdb(message);
     this.#unparsed =
       kind === 'broken' ? `${message}, or ${header?.magic} RDB version ${header?.version} is not understood` : message;
   }
@@ -133,13 +133,13 @@ class StreamingReader implements RdbReader {
     const { header } = this.#walker;
     const disagreement = this.#tally.disagreement();
     if (disagreement === undefined) return;
-    if (header === undefined || !isProven(header)) this.#giveUp(new RdbTrouble('broken', disagreement));
+    if (header === undefined || !isProvenVersion(header)) this.#giveUp(new RdbError('broken', disagreement));
     else if (crc64 === 'unchecked') this.#unparsed = `${disagreement}, and no checksum tells which of both is wrong`;
   }
 
   #checkEnd(): void {
     const { header } = this.#walker;
-    if (this.#bytes === 0) throw malformed('it has 0 bytes');
+    if (this.#bytes === 0) throw malformedRdb('it has 0 bytes');
     if (header === undefined) throw this.#notEvenAHeader();
     if (this.#unparsed === undefined && this.#walker.isAtEnd(this.#bytes)) return;
     // The last record is the opcode EOF, so this much can be known of an RDB that is not understood.
@@ -148,9 +148,9 @@ class StreamingReader implements RdbReader {
     const where =
       offset > this.#bytes ? `before byte ${offset}, where its last piece would end` : `in a piece that begins at byte ${offset}`;
     const ends = `it ends at byte ${this.#bytes}, ${where}`;
-    if (this.#unparsed === undefined && (isProven(header) || !mayBeWhole)) throw malformed(ends);
-    if (!mayBeWhole) throw malformed(`it ends at byte ${this.#bytes} without an end mark (and ${this.#unparsed})`);
-    if (this.#unparsed === undefined) this.#giveUp(new RdbTrouble('broken', ends));
+    if (this.#unparsed === undefined && (isProvenVersion(header) || !mayBeWhole)) throw malformedRdb(ends);
+    if (!mayBeWhole) throw malformedRdb(`it ends at byte ${this.#bytes} without an end mark (and ${this.#unparsed})`);
+    if (this.#unparsed === undefined) this.#giveUp(new RdbError('broken', ends));
   }
 
   #notEvenAHeader(): Error {
@@ -158,13 +158,13 @@ class StreamingReader implements RdbReader {
     const begins = ['REDIS', 'VALKEY'].some((magic) =>
       magic.startsWith(Buffer.from(first.subarray(0, magic.length)).toString('latin1')),
     );
-    return begins ? malformed(`it ends at byte ${this.#bytes}, within its header`) : foreign(first);
+    return begins ? malformedRdb(`it ends at byte ${this.#bytes}, within its header`) : foreign(first);
   }
 
   #checkCrc(): RdbFacts['crc64'] {
     const { header } = this.#walker;
     if (header && trailerBytesOf(header) === 0) {
-      if (this.#unparsed !== undefined) throw malformed(this.#unparsed); // all that they had is known, and nothing else proves them
+      if (this.#unparsed !== undefined) throw malformedRdb(this.#unparsed); // all that they had is known, and nothing else proves them
       return 'unchecked';
     }
     const stored = this.#tail.readBigUInt64LE();

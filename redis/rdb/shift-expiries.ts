@@ -1,6 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { Crc64 } from './crc64.ts';
-import { checksumMismatch, malformed, RdbTrouble } from './errors.ts';
+import { checksumMismatch, malformedRdb, RdbError } from './errors.ts';
 import { TRAILER_BYTES, trailerBytesOf } from './format.ts';
 import { KeyClasses } from './key-classes.ts';
 import type { ExpiryForm } from './rare-steps.ts';
@@ -70,7 +70,7 @@ class Shift {
   end(): Buffer {
     const total = this.#heldAt + this.#held.length;
     const { header } = this.#walker;
-    if (!this.#walker.isAtEnd(total) || this.#held.length < TRAILER_BYTES) throw malformed(`it ends at byte ${total}`);
+    if (!this.#walker.isAtEnd(total) || this.#held.length < TRAILER_BYTES) throw malformedRdb(`it ends at byte ${total}`);
     if (header && trailerBytesOf(header) === 0) return this.#moved(this.#held);
     const stored = this.#held.readBigUInt64LE();
     if (stored === 0n) return this.#held; // the server ran with `rdbchecksum no`
@@ -84,8 +84,8 @@ class Shift {
     try {
       this.#walker.feed(chunk);
     } catch (error) {
-      if (!(error instanceof RdbTrouble)) throw error;
-      if (error.kind === 'broken') throw malformed(error.message);
+      if (!(error instanceof RdbError)) throw error;
+      if (error.kind === 'broken') throw malformedRdb(error.message);
       throw unmovable(error.message);
     }
   }
@@ -106,7 +106,7 @@ class Shift {
         continue;
       }
       const listpack = shiftListpack(bytes.subarray(at, at + size), (atMs) => this.#at(atMs));
-      if (!listpack) throw malformed(`damaged listpack of hash fields at byte ${offset}`);
+      if (!listpack) throw malformedRdb(`damaged listpack of hash fields at byte ${offset}`);
       out.push(moved.subarray(from, at), listpack);
       from = at + size;
     }

@@ -1,5 +1,5 @@
 import { Cursor, LZF, RAW } from './cursor.ts';
-import { RdbTrouble } from './errors.ts';
+import { RdbError } from './errors.ts';
 import { PROGRAM, type RdbVersion, START, trailerBytesOf } from './format.ts';
 import { type KeyClasses, LONGEST_KEY_BYTES } from './key-classes.ts';
 import { DEEPEST_LOOP, DO } from './layout.ts';
@@ -56,7 +56,7 @@ export class Walker implements Walking {
     return hasEnded === true && this.offset === totalBytes;
   }
 
-  /** @throws RdbTrouble where it cannot go on, RecoveryError `RDB_FOREIGN` */
+  /** @throws RdbError where it cannot go on, RecoveryError `RDB_FOREIGN` */
   feed(chunk: Uint8Array): void {
     const cursor = this.#cursor;
     if (this.#carried > 0) cursor.position = this.#joinCarried(chunk);
@@ -154,7 +154,7 @@ export class Walker implements Walking {
     const entry = this.entries[code] as number;
     if (entry < 0) {
       const { magic, version } = this.header ?? {};
-      throw new RdbTrouble(
+      throw new RdbError(
         'unknown',
         `type or opcode ${code} at byte ${cursor.offset} is not known in ${magic} RDB version ${version}`,
       );

@@ -2,7 +2,7 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { RequestReader } from './requests.ts';
 
-export interface DoorOptions {
+export interface ListenerOptions {
   /** Taken by AUTH; without it the default user's form, `AUTH <password>`. */
   user?: string;
   password: string;
@@ -12,7 +12,7 @@ export interface DoorOptions {
   signInWithinMs?: number;
 }
 
-export interface Visitors {
+export interface Connections {
   /** May the one that has signed in become the follower? False when there is one. */
   admit(socket: Socket): boolean;
   /** The follower has confirmed the stream up to this offset. */
@@ -25,10 +25,10 @@ export interface Visitors {
  * disconnected, and neither gets a byte of the data nor disturbs the one who does.
  * @see redis 7.0.15 src/replication.c, syncWithMaster: what a replica asks, and in which order
  */
-export function receive(socket: Socket, options: DoorOptions, visitors: Visitors): void {
+export function receive(socket: Socket, options: ListenerOptions, connections: Connections): void {
   const address = plainAddress(socket.remoteAddress);
   const turnAway = (why: string) => {
-    visitors.turnedAway(`${address} ${why}`);
+    connections.turnedAway(`${address} ${why}`);
     socket.destroy();
   };
   socket.on('error', () => undefined); // 'close' follows, and says all that we need
@@ -44,9 +44,9 @@ export function receive(socket: Socket, options: DoorOptions, visitors: Visitors
     try {
       for (const words of requests.push(bytes)) {
         if (socket.destroyed) return;
-        const answer = answerTo(words, visit, options, visitors);
+        const answer = answerTo(words, visit, options, connections);
         if (answer === FOLLOW) {
-          if (!visitors.admit(socket)) throw new Error('came while another one is served');
+          if (!connections.admit(socket)) throw new Error('came while another one is served');
           visit.isFollower = true;
           clearTimeout(late);
         } else if (answer && !visit.isFollower) socket.write(answer); // what it hears now is the data, and nothing between
@@ -66,7 +66,12 @@ const FOLLOW = Symbol('it asks for the data');
 const NO_AUTH = '-NOAUTH Authentication required.\r\n';
 
 /** @throws Error for what ends the visit */
-function answerTo(words: string[], visit: Visit, options: DoorOptions, visitors: Visitors): string | typeof FOLLOW | undefined {
+function answerTo(
+  words: string[],
+  visit: Visit,
+  options: ListenerOptions,
+  connections: Connections,
+): string | typeof FOLLOW | undefined {
   const [command = '', ...args] = words.map((word, index) => (index === 0 ? word.toUpperCase() : word));
   if (command === 'AUTH') {
     if (!isPassword(args, options)) throw new Error('has another password');
@@ -78,19 +83,19 @@ function answerTo(words: string[], visit: Visit, options: DoorOptions, visitors:
     throw new Error('does not sign in');
   }
   if (command === 'PING') return '+PONG\r\n';
-  if (command === 'REPLCONF') return answerReplconf(args, visit, visitors);
+  if (command === 'REPLCONF') return answerReplconf(args, visit, connections);
   if (command === 'PSYNC' && !visit.isFollower) return FOLLOW;
   throw new Error('asks for what no replica asks for');
 }
 
 /** Whatever it is capable of, also `rdb-channel-repl`, we take note of it and stay with the one connection. */
-function answerReplconf([option = '', value]: string[], visit: Visit, visitors: Visitors): string | undefined {
+function answerReplconf([option = '', value]: string[], visit: Visit, connections: Connections): string | undefined {
   if (option.toUpperCase() !== 'ACK') return '+OK\r\n';
-  if (visit.isFollower && value !== undefined && /^\d+$/.test(value)) visitors.confirmed(Number(value));
+  if (visit.isFollower && value !== undefined && /^\d+$/.test(value)) connections.confirmed(Number(value));
   return undefined;
 }
 
-function isPassword(args: string[], { user, password }: DoorOptions): boolean {
+function isPassword(args: string[], { user, password }: ListenerOptions): boolean {
   const [given = '', name = 'default'] = args.toReversed();
   const sha = (text: string) => hash('sha256', Buffer.from(text, 'latin1'), 'buffer');
   const isSame = timingSafeEqual(sha(given), sha(Buffer.from(password).toString('latin1')));

@@ -7,7 +7,7 @@ import { liveFailed } from './primary-errors.ts';
 const READ_AHEAD = 4;
 
 /** Bytes of a length known beforehand, from a local file: their reader may be frozen as long as they don't come. */
-export interface Feed {
+export interface Payload {
   bytes: number;
   /** In pieces of up to 1 MiB. Called once. */
   open(): AsyncIterable<Buffer>;
@@ -16,20 +16,20 @@ export interface Feed {
 }
 
 /** A feed that has been opened and is read ahead. */
-export class OpenFeed {
+export class OpenPayload {
   readonly #what: string;
-  readonly #feed: Feed;
-  readonly #patienceMs: number;
+  readonly #payload: Payload;
+  readonly #timeoutMs: number;
   readonly #signal: AbortSignal;
   readonly #pieces: AsyncIterator<Buffer>;
   #first: Promise<IteratorResult<Buffer>> | undefined;
 
-  constructor(what: string, feed: Feed, { patienceMs, signal }: { patienceMs: number; signal: AbortSignal }) {
+  constructor(what: string, payload: Payload, { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal }) {
     this.#what = what;
-    this.#feed = feed;
-    this.#patienceMs = patienceMs;
+    this.#payload = payload;
+    this.#timeoutMs = timeoutMs;
     this.#signal = signal;
-    this.#pieces = Readable.from(feed.open(), { highWaterMark: READ_AHEAD, signal })[Symbol.asyncIterator]();
+    this.#pieces = Readable.from(payload.open(), { highWaterMark: READ_AHEAD, signal })[Symbol.asyncIterator]();
     this.#first = this.#pieces.next();
     this.#first.catch(() => undefined); // whoever sends it meets it
   }
@@ -44,7 +44,7 @@ export class OpenFeed {
    * @throws RecoveryError `LIVE_FAILED` when it isn't as long as was said, or its source stalls; what the source throws
    */
   async *sendTo(socket: Socket): AsyncGenerator<number> {
-    let left = this.#feed.bytes;
+    let left = this.#payload.bytes;
     try {
       for (let next = await this.#next(); !next.done; next = await this.#next()) {
         const piece = next.value;
@@ -52,7 +52,7 @@ export class OpenFeed {
         left -= length;
         if (left < 0) throw this.#wrongLength();
         const sent = (error?: Error | null): void => {
-          if (!error) this.#feed.onSent?.(piece);
+          if (!error) this.#payload.onSent?.(piece);
         };
         if (!socket.write(piece, sent)) await once(socket, 'drain', { signal: this.#signal });
         yield length;
@@ -73,8 +73,8 @@ export class OpenFeed {
     this.#first = undefined;
     let late: NodeJS.Timeout | undefined;
     const stalled = new Promise<never>((_, reject) => {
-      const why = `${this.#what} could not be read from the local disk for ${this.#patienceMs} ms`;
-      late = setTimeout(() => reject(liveFailed(why, NEXT_DISK)), this.#patienceMs);
+      const why = `${this.#what} could not be read from the local disk for ${this.#timeoutMs} ms`;
+      late = setTimeout(() => reject(liveFailed(why, NEXT_DISK)), this.#timeoutMs);
     });
     try {
       return await Promise.race([next, stalled]);
@@ -84,7 +84,7 @@ export class OpenFeed {
   }
 
   #wrongLength(): Error {
-    return liveFailed(`${this.#what} is not as long as was said (${this.#feed.bytes} bytes)`, NEXT_DISK);
+    return liveFailed(`${this.#what} is not as long as was said (${this.#payload.bytes} bytes)`, NEXT_DISK);
   }
 }
 

@@ -2,13 +2,13 @@ import type { Server, Socket } from 'node:net';
 import { messageOf } from '../../model/errors.ts';
 import { createListener, disconnect, GETACK, MOST_CONNECTIONS, PING, type PrimaryTls } from './primary-connections.ts';
 import { liveFailed } from './primary-errors.ts';
-import { type DoorOptions, receive } from './primary-listener.ts';
-import { type Feed, OpenFeed } from './primary-payload.ts';
+import { type ListenerOptions, receive } from './primary-listener.ts';
+import { OpenPayload, type Payload } from './primary-payload.ts';
 
 /** A follower hears from us each second: it takes silence of `repl-timeout` for the death of its primary. */
 const KEEPALIVE_MS = 1000;
 
-export interface ServePrimaryOptions extends DoorOptions {
+export interface ServePrimaryOptions extends ListenerOptions {
   listenHost: string;
   /** 0: a free one. */
   port: number;
@@ -18,9 +18,9 @@ export interface ServePrimaryOptions extends DoorOptions {
    * beyond its own (2^40), so that nobody who followed it can go on in the other history unnoticed.
    */
   identity: { replid: string; offset: number };
-  rdb: Feed;
+  rdb: Payload;
   /** Commands to replay behind the RDB. They run as superuser: filter them before. */
-  log?: Feed;
+  log?: Payload;
   signal?: AbortSignal;
   onProgress?: (progress: PrimaryProgress) => void;
   /** How long after `started()` the follower may take to ask for the data. Default 3000. */
@@ -181,20 +181,20 @@ class Primary implements ServedPrimary {
     const { identity, rdb, log, feedWithinMs = 3000 } = this.#options;
     this.#progress('preparing');
     this.#keepAlive(socket, '\n');
-    const patience = { patienceMs: feedWithinMs, signal: this.#over.signal };
-    const feeds = [new OpenFeed('the RDB', rdb, patience), ...(log ? [new OpenFeed('the log', log, patience)] : [])];
+    const patience = { timeoutMs: feedWithinMs, signal: this.#over.signal };
+    const payloads = [new OpenPayload('the RDB', rdb, patience), ...(log ? [new OpenPayload('the log', log, patience)] : [])];
     try {
-      for (const feed of feeds) await feed.ready(); // before Redis lets go of anything
+      for (const payload of payloads) await payload.ready(); // before Redis lets go of anything
       clearInterval(this.#keepalive);
       socket.write(`+FULLRESYNC ${identity.replid} ${identity.offset}\r\n$${rdb.bytes}\r\n`);
-      for (const [index, feed] of feeds.entries()) {
-        for await (const bytes of feed.sendTo(socket)) {
+      for (const [index, payload] of payloads.entries()) {
+        for await (const bytes of payload.sendTo(socket)) {
           this.#sentBytes += bytes;
           this.#progress(index === 0 ? 'rdb' : 'log');
         }
       }
     } finally {
-      for (const feed of feeds) feed.discard();
+      for (const payload of payloads) payload.discard();
     }
     socket.write(GETACK); // else it answers once a second
     this.#progress('confirming');

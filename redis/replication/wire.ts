@@ -3,7 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { endpointOf, type RedisConnection } from '../client/connection.ts';
 import { errorOfConnection } from '../client/errors.ts';
 import { sentName } from '../client/renames.ts';
-import { type Lending, Slabs } from './buffer-pool.ts';
+import { BufferPool, type Lending } from './buffer-pool.ts';
 import { Silence } from './silence.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
 
@@ -17,9 +17,9 @@ const AT_LATEST_MS = 10;
  */
 const SMALL_READ = 64 * 1024;
 const REST_MS = 1;
-/** Full slabs that may wait before the socket is no longer read: the server then feels our store's speed. */
+/** Full buffers that may wait before the socket is no longer read: the server then feels our store's speed. */
 const FULL_SLABS = 2;
-/** Room for a read before the body: replies are short, and the body must not fill a slab before its framing is known. */
+/** Room for a read before the body: replies are short, and the body must not fill a buffer before its framing is known. */
 const LINE_ROOM = 4096;
 const LONGEST_LINE = 64 * 1024;
 /** Of a TCP connection on which nothing comes, before the kernel asks whether the other side is there. */
@@ -43,7 +43,7 @@ export const ENDLESS: Framing = { bytes: Number.POSITIVE_INFINITY };
 /** One raw connection to a Redis: lines first, then bodies of bytes. Reads only when somebody wants to read. */
 export class Wire {
   readonly #connection: RedisConnection;
-  readonly #slabs = new Slabs();
+  readonly #buffers = new BufferPool();
   readonly #socket: Socket;
   readonly #silence = new Silence(
     () => this.#isListening,
@@ -62,7 +62,7 @@ export class Wire {
   #rest: NodeJS.Timeout | undefined;
   #paused = false;
   /** The first so many bytes of this body, which was lent `untilGivenBack`, are no longer needed. */
-  readonly giveBack = (bytes: number): void => this.#slabs.giveBack(bytes);
+  readonly giveBack = (bytes: number): void => this.#buffers.giveBack(bytes);
 
   private constructor(connection: RedisConnection, options: WireOptions) {
     this.#connection = connection;
@@ -104,10 +104,10 @@ export class Wire {
   /** The next line, which may be empty: the server's keepalive. @throws RecoveryError `REPLICATION_INTERRUPTED` */
   async line(): Promise<string> {
     for (;;) {
-      const line = this.#slabs.takeLine();
+      const line = this.#buffers.takeLine();
       if (line !== undefined) return line;
       if (this.#error !== undefined) throw this.#error;
-      if (this.#slabs.pending > LONGEST_LINE) throw noLine(this.#connection);
+      if (this.#buffers.pending > LONGEST_LINE) throw noLine(this.#connection);
       await this.#arrival();
     }
   }
@@ -120,13 +120,13 @@ export class Wire {
    */
   async *body(framing: Framing, { keepOpen = false, lends = 'never' as Lending } = {}): AsyncGenerator<Buffer> {
     this.#expect(framing);
-    this.#slabs.lend(lends);
+    this.#buffers.lend(lends);
     let isWhole = false;
     try {
       while (this.#left > 0 && !isWhole) {
         if (!this.#isWorthWaking() && this.#error === undefined) await this.#arrival();
         this.#signal?.throwIfAborted();
-        const piece = this.#slabs.take(this.#left);
+        const piece = this.#buffers.take(this.#left);
         this.#readOn(); // there may be room again
         if (piece) {
           this.#left -= piece.length;
@@ -152,7 +152,7 @@ export class Wire {
 
   #expect(framing: Framing): void {
     this.#framing = framing;
-    this.#slabs.hold = 'mark' in framing ? framing.mark.length : 0;
+    this.#buffers.hold = 'mark' in framing ? framing.mark.length : 0;
     this.#left = 'bytes' in framing ? framing.bytes : Number.POSITIVE_INFINITY;
   }
 
@@ -160,13 +160,13 @@ export class Wire {
   #dropMark(): void {
     const isMarked = this.#markIsHere();
     this.#expect({ bytes: 0 });
-    if (isMarked) this.#slabs.take();
+    if (isMarked) this.#buffers.take();
   }
 
   #open(connection: RedisConnection): Socket {
-    // The socket reads straight into our slabs. Without this Node allocates 64 KiB for each read, and copies are ours.
+    // The socket reads straight into our buffers. Without this Node allocates 64 KiB for each read, and copies are ours.
     const onread = {
-      buffer: () => this.#slabs.room(this.#framing ? undefined : LINE_ROOM),
+      buffer: () => this.#buffers.room(this.#framing ? undefined : LINE_ROOM),
       callback: (bytes: number) => this.#arrived(bytes),
     };
     const options = { ...endpointOf(connection), onread };
@@ -175,11 +175,11 @@ export class Wire {
 
   /** Called by the socket. @returns whether it may read on */
   #arrived(bytes: number): boolean {
-    this.#slabs.filled(bytes);
+    this.#buffers.filled(bytes);
     this.#silence.heard();
     if (this.#isWorthWaking()) this.#wakeUp();
     else if (this.#wake) this.#wakeSoon();
-    this.#paused = !this.#framing || this.#slabs.waiting >= FULL_SLABS;
+    this.#paused = !this.#framing || this.#buffers.waiting >= FULL_SLABS;
     if (!this.#paused && bytes < SMALL_READ && !this.#markIsHere()) {
       this.#paused = true;
       this.#rest = setTimeout(() => this.#restIsOver(), REST_MS);
@@ -193,23 +193,23 @@ export class Wire {
   }
 
   #readOn(): void {
-    if (!this.#paused || this.#rest || this.#slabs.waiting >= FULL_SLABS) return;
+    if (!this.#paused || this.#rest || this.#buffers.waiting >= FULL_SLABS) return;
     this.#paused = false;
     this.#silence.listensAgain();
     this.#socket.resume();
   }
 
   #isWorthWaking(): boolean {
-    return !this.#framing || this.#slabs.available >= Math.min(WORTH_WAKING, this.#left) || this.#markIsHere();
+    return !this.#framing || this.#buffers.available >= Math.min(WORTH_WAKING, this.#left) || this.#markIsHere();
   }
 
   #markIsHere(): boolean {
-    return this.#framing !== undefined && 'mark' in this.#framing && this.#slabs.endsWith(this.#framing.mark);
+    return this.#framing !== undefined && 'mark' in this.#framing && this.#buffers.endsWith(this.#framing.mark);
   }
 
   async #arrival(): Promise<void> {
     this.#readOn();
-    if (this.#framing && this.#slabs.available > 0) this.#wakeSoon();
+    if (this.#framing && this.#buffers.available > 0) this.#wakeSoon();
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

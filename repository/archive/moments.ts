@@ -1,11 +1,11 @@
 import type { ArchiveExtent } from '../../model/archive/chain.ts';
-import { beginOf, childrenOf, type Place, parentOf, placesOf } from '../../model/archive/chain.ts';
+import { beginOf, childrenOf, type LogPosition, logPositionsOf, parentOf } from '../../model/archive/chain.ts';
 import { type Cut, cutIn } from '../../model/archive/cut.ts';
 import { distinctDestructive } from '../../model/archive/destructive.ts';
 import { type ArchiveTarget, targetPlace } from '../../model/archive/plan.ts';
 import { isBoundary } from '../../model/archive/stream-state.ts';
 import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/archive/timeline.ts';
-import { type Beyond, within } from '../../model/backup/unusable.ts';
+import { type Beyond, unusableWithin } from '../../model/backup/unusable.ts';
 import { messageOf } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
 import type { Extents } from './extents.ts';
@@ -30,13 +30,13 @@ export async function findCut(
   target: ArchiveTarget,
   signal?: AbortSignal,
 ): Promise<Cut | undefined> {
-  const places = placesOf(extents);
+  const places = logPositionsOf(extents);
   const found = targetPlace(places, target);
   if ('gap' in found) return undefined;
   const { timelineId } = found.timeline;
   if (target.kind === 'latest') return found.boundary && { timelineId, ...found.boundary };
   if (target.kind === 'offset') return unlessOvertaken(() => cutAtOffset(archive, target, found, signal));
-  for (let place: Place | undefined = found; place; place = parentOf(place, places)) {
+  for (let place: LogPosition | undefined = found; place; place = parentOf(place, places)) {
     const { atMs } = target;
     const where = place;
     const cut = await unlessOvertaken(() => cutInPlace(archive, where, atMs, signal));
@@ -74,10 +74,10 @@ export async function findDestructive(
   const search: DestructiveSearch = {
     found: [],
     searched: [],
-    unread: [...within([...damage, ...gaps, ...restarts], range), ...clocks],
+    unread: [...unusableWithin([...damage, ...gaps, ...restarts], range), ...clocks],
     unknownCommands: [],
   };
-  const touched = placesOf(extents).filter(
+  const touched = logPositionsOf(extents).filter(
     (place) => isUncertain(place) || (mayBeginMs(place) <= toMs && place.lastAtMs >= fromMs),
   );
   const inTime = ({ atMs, sinceMs = atMs }: DestructiveCommand): boolean => fromMs <= atMs && sinceMs <= toMs;
@@ -106,9 +106,9 @@ export async function findDestructive(
 }
 
 /** Its clock was ahead: what passed in it may have passed in any time. */
-const isUncertain = ({ storedAtMs }: Place): boolean => storedAtMs !== undefined;
+const isUncertain = ({ storedAtMs }: LogPosition): boolean => storedAtMs !== undefined;
 /** What waited in Redis may have been written before it came. */
-const mayBeginMs = ({ firstAtMs, sinceMs = firstAtMs }: Place): number => Math.min(firstAtMs, sinceMs);
+const mayBeginMs = ({ firstAtMs, sinceMs = firstAtMs }: LogPosition): number => Math.min(firstAtMs, sinceMs);
 const EVER = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<SegmentHeader[]> {
@@ -120,7 +120,7 @@ async function headersIn(headers: Headers, { fromMs, toMs }: { fromMs: number; t
 
 async function cutInPlace(
   archive: ArchivePlace,
-  place: Place,
+  place: LogPosition,
   atMs: number,
   signal?: AbortSignal,
 ): Promise<Required<Cut> | undefined> {
@@ -140,7 +140,7 @@ async function cutInPlace(
 }
 
 /** What came late in the timelines that begin behind a moment, and may have been written before it. */
-async function lateIn(archive: ArchivePlace, children: readonly Place[], atMs: number, signal?: AbortSignal) {
+async function lateIn(archive: ArchivePlace, children: readonly LogPosition[], atMs: number, signal?: AbortSignal) {
   const late: LateArrival[] = [];
   for (const child of children.filter((one) => mayBeginMs(one) <= atMs && one.firstAtMs > atMs)) {
     const read = async () => new Headers(archive, await segmentsOf(archive, child, signal), signal).lateBehind(-1, atMs);
@@ -153,7 +153,7 @@ async function lateIn(archive: ArchivePlace, children: readonly Place[], atMs: n
 async function cutAtOffset(
   archive: ArchivePlace,
   { timelineId, offset }: { timelineId: string; offset: number },
-  place: Place,
+  place: LogPosition,
   signal?: AbortSignal,
 ): Promise<Cut> {
   const segments = await segmentsOf(archive, place, signal);
@@ -166,7 +166,7 @@ async function cutAtOffset(
 /** Of one stretch: what lies behind a hole is another one. */
 async function segmentsOf(
   archive: ArchivePlace,
-  { timeline, from, end }: Place,
+  { timeline, from, end }: LogPosition,
   signal?: AbortSignal,
 ): Promise<ArchiveSegment[]> {
   const view = mergedView(await listSegments(archive.store, timelineRef(archive, timeline.timelineId), signal));

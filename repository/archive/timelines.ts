@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Timeline } from '../../model/archive/timeline.ts';
-import { inOrder } from '../../model/archive/timelines.ts';
+import { timelinesInOrder } from '../../model/archive/timelines.ts';
 import { hasCode, type RecoveryError } from '../../model/errors.ts';
 import { archivePrefix, partsOfTimelineId, timelineKey, timelinePrefix } from '../layout.ts';
 import { formatStored } from '../manifest-digest.ts';
@@ -51,7 +51,7 @@ export async function listTimelines(place: ArchivePlace): Promise<{ timelines: T
     }
   });
   problems.sort((a, b) => (a.timelineId < b.timelineId ? -1 : 1));
-  return { timelines: inOrder(found.filter((timeline) => timeline !== undefined)), problems };
+  return { timelines: timelinesInOrder(found.filter((timeline) => timeline !== undefined)), problems };
 }
 
 /** Undefined if nothing is there. Segments without a timeline are a problem and no archive: nobody can say what they go on from. */

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { constants, createZstdCompress, createZstdDecompress, type ZstdOptions, zstdDecompress } from 'node:zlib';
 import type { RecoveryError } from '../../model/errors.ts';
 import { inBlocks, type TakeBlock } from './blocks.ts';
-import { giveBack } from './release.ts';
+import { release } from './release.ts';
 
 const DEFAULT_LEVEL = 1;
 
@@ -114,7 +114,7 @@ async function* lending(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     const { buffer, byteOffset, byteLength } = chunk;
     yield chunk;
-    if (buffer.byteLength === UNPACK_BYTES && byteOffset + byteLength === UNPACK_BYTES) giveBack(buffer);
+    if (buffer.byteLength === UNPACK_BYTES && byteOffset + byteLength === UNPACK_BYTES) release(buffer);
   }
 }
 

@@ -1,5 +1,5 @@
 import { type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
-import { codeOf } from './file-system.ts';
+import { errnoOf } from './file-system.ts';
 
 const CODES: Record<string, ErrorCode> = {
   ENOSPC: 'STORE_FULL',
@@ -16,7 +16,7 @@ const NEXT: Partial<Record<ErrorCode, string>> = {
 
 /** Says in our words what node:fs threw. An error that isn't of the file system is returned as it is. */
 export function fileError(error: unknown, root: string): unknown {
-  const code = codeOf(error);
+  const code = errnoOf(error);
   if (error instanceof RecoveryError || code === undefined || !('syscall' in (error as Error))) return error;
   const ours = CODES[code] ?? 'STORE_UNREACHABLE';
   return new RecoveryError(ours, `file://${root}: ${messageOf(error)}`, {

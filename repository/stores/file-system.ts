@@ -1,11 +1,11 @@
 import { type FileHandle, open, rmdir } from 'node:fs/promises';
 
 /** The `code` of an error of node:fs, or undefined. */
-export const codeOf = (error: unknown): string | undefined =>
+export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 
 /** `a/b` where `a` is a file is as missing as `a/b` where `a` is not there. */
-export const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
+export const isMissing = (error: unknown): boolean => errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR';
 
 /** For `.catch()`: undefined if the file isn't there; every other error stays one. */
 export function unlessMissing(error: unknown): undefined {
@@ -36,7 +36,7 @@ export async function removedEmpty(folder: string): Promise<boolean> {
     await rmdir(folder);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false;
     if (isMissing(error)) return true; // somebody else removed it
     throw error;
   }

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { giveBackChunk } from '../pipeline/release.ts';
+import { releaseChunk } from '../pipeline/release.ts';
 import { fileError, noHardLinks, objectExists, objectMissing, rootMissing } from './file-errors.ts';
 import { giveToOwner, makeFolder, requireAccess } from './file-owner.ts';
-import { codeOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
+import { errnoOf, isMissing, removedEmpty, syncFolder, unlessMissing, writeAll } from './file-system.ts';
 import { interruptible } from './interruptible.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import type { ConditionalPut } from './location.ts';
@@ -148,8 +148,8 @@ export class FileStore implements ObjectStore {
         // link(2) refuses a name that is taken, atomically; rename(2) replaces it, atomically.
         await (ifAbsent ? this.#createFrom(temporary, path, key) : rename(temporary, path));
       } catch (error) {
-        if (codeOf(error) === 'EEXIST') throw objectExists(this.url, key);
-        if (codeOf(error) !== 'ENOENT') throw error;
+        if (errnoOf(error) === 'EEXIST') throw objectExists(this.url, key);
+        if (errnoOf(error) !== 'ENOENT') throw error;
         await stat(temporary); // swept under our feet: an error, not a reason to go on
         continue; // a delete beside us removed the folder because it was still empty
       }
@@ -165,7 +165,7 @@ export class FileStore implements ObjectStore {
   async #createFrom(temporary: string, path: string, key: string): Promise<void> {
     if (this.#hasFence) {
       await this.#link(temporary, path).catch((error) => {
-        throw NO_LINKS.has(codeOf(error) ?? '') ? noHardLinks(this.#root, error) : error;
+        throw NO_LINKS.has(errnoOf(error) ?? '') ? noHardLinks(this.#root, error) : error;
       });
       return;
     }
@@ -205,7 +205,7 @@ export class FileStore implements ObjectStore {
     try {
       for await (const chunk of createReadStream(this.#path(key), { start: offset, end, highWaterMark: READ_BYTES, signal })) {
         yield chunk;
-        if (lends) giveBackChunk(chunk);
+        if (lends) releaseChunk(chunk);
       }
     } catch (error) {
       if (signal?.aborted) throw signal.reason;

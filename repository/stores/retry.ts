@@ -6,12 +6,12 @@ const LONGEST_PAUSE_MS = 5_000;
 const UNSURE_ATTEMPTS = 4;
 
 /**
- * Repeats what failed because the store was away, until it was away for `patienceMs`. An upload of an hour must not be
+ * Repeats what failed because the store was away, until it was away for `retryForMs`. An upload of an hour must not be
  * lost to a restart of the store; whoever wants to give up sooner aborts the signal.
  * @param work - must be safe to repeat
  * @throws the last RecoveryError, or the signal's reason
  */
-export async function patiently<T>(work: () => Promise<T>, patienceMs: number, signal?: AbortSignal): Promise<T> {
+export async function withRetries<T>(work: () => Promise<T>, retryForMs: number, signal?: AbortSignal): Promise<T> {
   const begun = Date.now();
   for (let attempt = 1; ; attempt++) {
     try {
@@ -20,7 +20,7 @@ export async function patiently<T>(work: () => Promise<T>, patienceMs: number, s
       signal?.throwIfAborted();
       const passing = isUnreachable(error) || (isUnsure(error) && attempt < UNSURE_ATTEMPTS);
       const ms = backoffMs(attempt);
-      if (!passing || Date.now() + ms - begun > patienceMs) throw error;
+      if (!passing || Date.now() + ms - begun > retryForMs) throw error;
       await pause(ms, signal);
     }
   }

@@ -1,8 +1,8 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import type { S3Credentials, S3Location } from './location.ts';
-import { patiently } from './retry.ts';
+import { withRetries } from './retry.ts';
 import { notS3, requireS3Answers } from './s3-answers.ts';
-import { isDenied, s3Error } from './s3-errors.ts';
+import { isStoreDenied, s3Error } from './s3-errors.ts';
 import type { ChecksumName } from './s3-proof.ts';
 
 /** What tests change; the defaults are for backups of gigabytes over a network. */
@@ -18,7 +18,7 @@ export interface S3Tuning {
   /** How long a connection may carry nothing, milliseconds. The kernel's buffers must drain within it: 4 MB at 70 kB/s. */
   idleMs: number;
   /** How long a transfer waits for a store that is away, milliseconds. Other calls give up after the SDK's attempts. */
-  patienceMs: number;
+  retryForMs: number;
 }
 
 export const DEFAULT_TUNING: S3Tuning = {
@@ -27,7 +27,7 @@ export const DEFAULT_TUNING: S3Tuning = {
   concurrency: 4,
   connectMs: 5_000,
   idleMs: 60_000,
-  patienceMs: 60_000,
+  retryForMs: 60_000,
 };
 
 const SDK_ATTEMPTS = 5;
@@ -93,11 +93,11 @@ export class S3Calls {
       try {
         return await once(client);
       } catch (error) {
-        if (!isDenied(error) || !(await this.#renew(client))) throw error;
+        if (!isStoreDenied(error) || !(await this.#renew(client))) throw error;
         return once(this.#clients[0]);
       }
     };
-    return patient ? patiently(renewing, this.tuning.patienceMs, signal) : renewing();
+    return patient ? withRetries(renewing, this.tuning.retryForMs, signal) : renewing();
   }
 
   translated(error: unknown, key?: string) {

@@ -1,12 +1,12 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { RecoveryError } from '../../model/errors.ts';
-import { giveBackChunk } from '../pipeline/release.ts';
+import { releaseChunk } from '../pipeline/release.ts';
 import { pause } from './interruptible.ts';
 import type { GetOptions } from './object-store.ts';
 import { backoffMs, isUnreachable } from './retry.ts';
 import { notS3 } from './s3-answers.ts';
 import type { S3Calls } from './s3-calls.ts';
-import { statusOf } from './s3-errors.ts';
+import { httpStatusOf } from './s3-errors.ts';
 import type { BufferPool } from './s3-parts.ts';
 
 type Body = AsyncIterable<Uint8Array>;
@@ -89,7 +89,7 @@ async function collected(body: Body, block: Buffer): Promise<Piece> {
   for await (const chunk of body) {
     block.set(chunk, bytes);
     bytes += chunk.length;
-    giveBackChunk(chunk);
+    releaseChunk(chunk);
   }
   return { block, bytes };
 }
@@ -115,7 +115,7 @@ async function* resumed(source: Source, from: number, to: number, body?: Body): 
       signal?.throwIfAborted();
       const ours = calls.translated(error, key);
       const waitMs = backoffMs(++failures);
-      if (!isUnreachable(ours) || Date.now() + waitMs - progressMs > calls.tuning.patienceMs) throw ours;
+      if (!isUnreachable(ours) || Date.now() + waitMs - progressMs > calls.tuning.retryForMs) throw ours;
       await pause(waitMs, signal);
     }
   }
@@ -140,8 +140,8 @@ async function open(
       if (from > 0 && !answer.ContentRange?.startsWith(`bytes ${from}-`)) throw otherRange(calls, key, answer.ContentRange);
       return answer;
     } catch (error) {
-      if (statusOf(error) === 416 && etag === undefined) return undefined;
-      if (statusOf(error) === 412) throw replaced(calls, key);
+      if (httpStatusOf(error) === 416 && etag === undefined) return undefined;
+      if (httpStatusOf(error) === 412) throw replaced(calls, key);
       throw error;
     }
   });

@@ -87,10 +87,10 @@ const OF_THE_SDK: LibraryWords = [
 ];
 
 /** The keys are refused, or what they may do. */
-export const isDenied = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_DENIED';
+export const isStoreDenied = (error: unknown): boolean => error instanceof RecoveryError && error.code === 'STORE_DENIED';
 
 /** HTTP status of an error that a server answered; undefined if nobody did. */
-export const statusOf = (error: unknown): number | undefined => describe(error).status;
+export const httpStatusOf = (error: unknown): number | undefined => describe(error).status;
 
 function describe(error: unknown): { name: string; status?: number } {
   if (!(error instanceof Error)) return { name: '' };

@@ -1,5 +1,5 @@
 /** One part of an upload. `bytes` is a view of a buffer that is used again after `release()`. */
-export interface Part {
+export interface UploadPart {
   /** From 1 on. */
   number: number;
   bytes: Buffer;
@@ -23,12 +23,16 @@ const partSize = (number: number, firstBytes: number): number => firstBytes * 4 
  * Cuts a body into parts; there is always at least one, which may be empty.
  * Memory: the parts not yet released, and one being filled. A body under 64 KiB takes only that.
  */
-export async function* intoParts(body: AsyncIterable<Uint8Array>, firstBytes: number, pool: BufferPool): AsyncGenerator<Part> {
+export async function* intoParts(
+  body: AsyncIterable<Uint8Array>,
+  firstBytes: number,
+  pool: BufferPool,
+): AsyncGenerator<UploadPart> {
   let number = 1;
   let size = partSize(number, firstBytes);
   let buffer: Buffer = Buffer.allocUnsafe(Math.min(SMALL_BYTES, size));
   let filled = 0;
-  const part = (last: boolean): Part => {
+  const part = (last: boolean): UploadPart => {
     const whole = buffer;
     return { number, bytes: whole.subarray(0, filled), last, release: () => pool.put(whole) };
   };

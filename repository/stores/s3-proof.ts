@@ -15,7 +15,7 @@ export interface Said {
 type Field = 'ChecksumCRC32' | 'ChecksumSHA256';
 
 /** Bytes that were sent, as a store can prove that it has them. */
-export interface Fingerprint {
+export interface Checksums {
   sizeBytes: number;
   /** The checksum that was asked for. */
   checksum?: { field: Field; value: string };
@@ -28,7 +28,7 @@ const FIELDS: Record<ChecksumName, Field | undefined> = { crc32: 'ChecksumCRC32'
 /** What a multipart upload is begun with. */
 export const ALGORITHMS = { crc32: 'CRC32', sha256: 'SHA256', md5: undefined } as const;
 
-export function fingerprintOf(bytes: Buffer, name: ChecksumName): Fingerprint {
+export function checksumsOf(bytes: Buffer, name: ChecksumName): Checksums {
   const field = FIELDS[name];
   return {
     sizeBytes: bytes.length,
@@ -38,19 +38,19 @@ export function fingerprintOf(bytes: Buffer, name: ChecksumName): Fingerprint {
 }
 
 /** The fields of a request that carries these bytes. */
-export const checksumFields = (bytes: Buffer, { checksum }: Fingerprint): Said & { ContentMD5?: string } =>
+export const checksumFields = (bytes: Buffer, { checksum }: Checksums): Said & { ContentMD5?: string } =>
   checksum ? { [checksum.field]: checksum.value } : { ContentMD5: md5(bytes).toString('base64') };
 
 /** A part that was sent. */
 export interface SentPart extends Said {
   sizeBytes: number;
-  checksum?: Fingerprint['checksum'];
+  checksum?: Checksums['checksum'];
   /** Its own answer has proven it. */
   isProven: boolean;
 }
 
 /** Of an object that was sent in parts: the checksum of their checksums, and the ETag that is the MD5 of their MD5s. */
-export function joinedFingerprint(parts: readonly SentPart[], name: ChecksumName): Fingerprint {
+export function joinedChecksums(parts: readonly SentPart[], name: ChecksumName): Checksums {
   const field = FIELDS[name];
   const values = parts.map(({ checksum }) => Buffer.from(checksum?.value ?? '', 'base64'));
   const value = `${digest(Buffer.concat(values), name).toString('base64')}-${parts.length}`;
@@ -69,7 +69,7 @@ export function joinedFingerprint(parts: readonly SentPart[], name: ChecksumName
  * Does the store prove that it has these bytes? By the checksum that was asked for, or by an ETag that is their MD5.
  * @throws RecoveryError `OBJECT_CORRUPT` if it has others
  */
-export function isProven(sent: Fingerprint, said: Said, where: string): boolean {
+export function isProvenStored(sent: Checksums, said: Said, where: string): boolean {
   const { checksum } = sent;
   const stored = checksum && said[checksum.field];
   // Of a whole object that came in parts, some servers tell the checksum of the bytes, and others that of the checksums.

@@ -13,14 +13,14 @@ import { objectExists } from './file-errors.ts';
 import { interruptible } from './interruptible.ts';
 import type { PutOptions } from './object-store.ts';
 import type { S3Calls } from './s3-calls.ts';
-import { type BufferPool, intoParts, MOST_PARTS, type Part } from './s3-parts.ts';
+import { type BufferPool, intoParts, MOST_PARTS, type UploadPart } from './s3-parts.ts';
 import {
   ALGORITHMS,
+  type Checksums,
   checksumFields,
-  type Fingerprint,
-  fingerprintOf,
-  isProven,
-  joinedFingerprint,
+  checksumsOf,
+  isProvenStored,
+  joinedChecksums,
   type SentPart,
   unproven,
 } from './s3-proof.ts';
@@ -72,9 +72,9 @@ export async function upload(
   return stored;
 }
 
-async function putWhole(self: Upload, part: Part): Promise<void> {
+async function putWhole(self: Upload, part: UploadPart): Promise<void> {
   const { calls, signal, attempt } = self;
-  const sent = fingerprintOf(part.bytes, calls.checksum);
+  const sent = checksumsOf(part.bytes, calls.checksum);
   const request = {
     ...objectOf(self),
     ...checksumFields(part.bytes, sent),
@@ -90,7 +90,7 @@ async function putWhole(self: Upload, part: Part): Promise<void> {
   }
 }
 
-async function putParts(self: Upload, first: Part, rest: AsyncGenerator<Part>, stop: AbortController): Promise<void> {
+async function putParts(self: Upload, first: UploadPart, rest: AsyncGenerator<UploadPart>, stop: AbortController): Promise<void> {
   const { calls, key, signal, attempt } = self;
   const object = objectOf(self);
   const create = { ...object, ChecksumAlgorithm: ALGORITHMS[calls.checksum], Metadata: { [ATTEMPT]: attempt } };
@@ -103,7 +103,7 @@ async function putParts(self: Upload, first: Part, rest: AsyncGenerator<Part>, s
       Parts: parts.map(({ number, ETag, checksum }) => ({ PartNumber: number, ETag, ...named(checksum) })),
     };
     const complete = { ...object, UploadId, MultipartUpload, ...(await fenceOf(self)) };
-    await publish(self, joinedFingerprint(parts, calls.checksum), (client) =>
+    await publish(self, joinedChecksums(parts, calls.checksum), (client) =>
       client.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal }),
     );
   } catch (error) {
@@ -120,15 +120,15 @@ type NumberedPart = SentPart & { number: number };
 /** Sends parts, a few at once, in whatever order they end. The first failure stops the others, and the body. */
 async function sendAll(
   { calls, signal }: Upload,
-  first: Part,
-  rest: AsyncGenerator<Part>,
+  first: UploadPart,
+  rest: AsyncGenerator<UploadPart>,
   stop: AbortController,
-  send: (part: Part) => Promise<NumberedPart>,
+  send: (part: UploadPart) => Promise<NumberedPart>,
 ): Promise<NumberedPart[]> {
   const { concurrency, partBytes } = calls.tuning;
   const sent: NumberedPart[] = [];
   const running = new Set<Promise<void>>();
-  const begin = (part: Part): void => {
+  const begin = (part: UploadPart): void => {
     const job = send(part)
       .then((done) => void sent.push(done))
       .catch((error) => stop.abort(error))
@@ -155,18 +155,18 @@ async function sendAll(
   return sent.sort((a, b) => a.number - b.number);
 }
 
-async function sendPart(self: Upload, UploadId: string | undefined, part: Part): Promise<NumberedPart> {
+async function sendPart(self: Upload, UploadId: string | undefined, part: UploadPart): Promise<NumberedPart> {
   const { calls, key, signal } = self;
   if (part.number > MOST_PARTS) {
     throw new RecoveryError('STORE_UNFIT', `${calls.url}/${key} is larger than an object can be`, {
       next: 'Split the data over several Redis shards: S3 takes 5 TiB in one object.',
     });
   }
-  const sent = fingerprintOf(part.bytes, calls.checksum);
+  const sent = checksumsOf(part.bytes, calls.checksum);
   const request = { ...objectOf(self), ...checksumFields(part.bytes, sent), UploadId, PartNumber: part.number };
   const answer = await calls.call({ key, signal, patient: true }, async (client) => {
     const answered = await client.send(new UploadPartCommand({ ...request, Body: part.bytes }), { abortSignal: signal });
-    return { ...answered, isProven: isProven(sent, answered, whereOf(self)) };
+    return { ...answered, isProven: isProvenStored(sent, answered, whereOf(self)) };
   });
   self.onBytes(part.bytes.length);
   const { checksum, sizeBytes } = sent;
@@ -177,27 +177,27 @@ async function sendPart(self: Upload, UploadId: string | undefined, part: Part):
  * Makes the object exist, and counts it as stored when that is proven. A request whose answer was lost is sent again, and
  * then finds its own object in the way, or its upload gone. So when it fails, the object that is there says who wrote it.
  */
-async function publish(self: Upload, sent: Fingerprint, send: (client: S3Client) => Promise<object>): Promise<void> {
+async function publish(self: Upload, sent: Checksums, send: (client: S3Client) => Promise<object>): Promise<void> {
   const { calls, key, signal } = self;
   try {
     await calls.call({ key, signal, patient: true }, async (client) => {
-      if (!isProven(sent, await send(client), whereOf(self))) await requireProofOfHead(self, sent);
+      if (!isProvenStored(sent, await send(client), whereOf(self))) await requireProofOfHead(self, sent);
     });
   } catch (error) {
     signal.throwIfAborted();
     const found = await headOf(self).catch(() => undefined); // nothing there, or the store is away: the first error says more
     const isOurs = found?.Metadata?.[ATTEMPT] === self.attempt && found.ContentLength === sent.sizeBytes;
-    if (!isOurs || !isProven(sent, found, whereOf(self))) throw error;
+    if (!isOurs || !isProvenStored(sent, found, whereOf(self))) throw error;
   }
 }
 
-async function requireProofOfHead(self: Upload, sent: Fingerprint): Promise<void> {
+async function requireProofOfHead(self: Upload, sent: Checksums): Promise<void> {
   const found = await headOf(self).catch((error) => {
     throw hasCode(error, 'OBJECT_MISSING') ? unproven(whereOf(self), 'HEAD says that it is not there') : error;
   });
   const { ContentLength: sizeBytes } = found;
   if (sizeBytes !== sent.sizeBytes) throw unproven(whereOf(self), `HEAD says ${sizeBytes} bytes, ${sent.sizeBytes} were sent`);
-  if (!isProven(sent, found, whereOf(self)))
+  if (!isProvenStored(sent, found, whereOf(self)))
     throw unproven(whereOf(self), 'neither a checksum nor the ETag is that of the bytes');
 }
 
@@ -224,5 +224,5 @@ async function fenceOf(self: Upload): Promise<{ IfNoneMatch?: string }> {
 
 const objectOf = ({ calls, key }: Upload) => ({ Bucket: calls.bucket, Key: calls.full(key) });
 const whereOf = ({ calls, key }: Upload): string => `${calls.url}/${key}`;
-const named = (checksum: Fingerprint['checksum']) => (checksum ? { [checksum.field]: checksum.value } : {});
+const named = (checksum: Checksums['checksum']) => (checksum ? { [checksum.field]: checksum.value } : {});
 const hasCode = (error: unknown, code: ErrorCode): boolean => error instanceof RecoveryError && error.code === code;

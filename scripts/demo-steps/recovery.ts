@@ -3,7 +3,7 @@ import { closeSync, globSync, openSync, statSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
-import { type RunbookStatus, STEPS } from '../../model/recovery/runbook.ts';
+import { RUNBOOK_STEPS, type RunbookStatus } from '../../model/recovery/runbook.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { findBinary } from '../../test/support/binaries.ts';
 import type { Narrator, Told } from './narrator.ts';
@@ -87,7 +87,7 @@ function showPage(narrator: Narrator): { show(line: Told): void; approved(): Pro
       for (const { step, state, seconds, note } of steps) {
         if (seconds === undefined || state === 'doing' || told.has(step)) continue;
         told.add(step);
-        narrator.say(`    ${STEPS[step].title.padEnd(26)}${`${seconds} s`.padStart(7)}  ${note ?? ''}`);
+        narrator.say(`    ${RUNBOOK_STEPS[step].title.padEnd(26)}${`${seconds} s`.padStart(7)}  ${note ?? ''}`);
       }
       if (!question || approval) return;
       narrator.say(`\n    ${INSTANCE}: ${clients}. And it asks:\n    ${question.text}`);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
+import type { Dependencies, ProtectedInstance } from '../../activities/dependencies.ts';
 import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/ending.ts';
 import { strangerAnswering } from '../../activities/stranger.ts';
 import { lookAtOurs } from '../../activities/watch/ours.ts';
 import { createWatchActivities } from '../../activities/watch/watch-instance.ts';
-import type { ProtectedInstance, World } from '../../activities/world.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
@@ -52,14 +52,14 @@ describe('Another Redis in the place of ours', function () {
   });
 
   it('is none that serves for a watcher on its machine', async () => {
-    const world = { host: 'db1', instance: async () => ours() } as unknown as World;
+    const deps = { host: 'db1', instance: async () => ours() } as unknown as Dependencies;
     assert.equal((await lookAtOurs(ours())).verdict, 'serves');
     await redis.kill('SIGKILL');
     await using other = await startStranger(redis);
     const { verdict, detail } = await lookAtOurs(ours());
     assert.equal(verdict, 'fails', detail);
     assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
-    assert.equal((await createWatchActivities(world).lookAtProcess({ instance: 'main' })).verdict, 'fails');
+    assert.equal((await createWatchActivities(deps).lookAtProcess({ instance: 'main' })).verdict, 'fails');
   });
 
   it('is not our own one whose directory was set while it ran, nor one that was started of another file in our directory', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { checkLog } from '../../cli/check/archive.ts';
-import type { CheckWorld } from '../../cli/check/finding.ts';
+import type { CheckContext } from '../../cli/check/finding.ts';
 import type { InstanceConfig } from '../../config/config.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
@@ -19,9 +19,9 @@ describe('redis-backup check of what the store has of the log', () => {
     const snapshots = repository.snapshots({ instance: 'main', shard: '0' });
     snapshots.list = async () => [sampleManifest({ replication: { replid: REPLID, offset: base, db: -1 } as never })];
     repository.snapshots = () => snapshots;
-    const world: Partial<CheckWorld> = { repository: async () => repository };
+    const deps: Partial<CheckContext> = { repository: async () => repository };
     const instance: Partial<InstanceConfig> = { name: 'main', archive: {} as never };
-    return checkLog(world as CheckWorld, instance as InstanceConfig);
+    return checkLog(deps as CheckContext, instance as InstanceConfig);
   };
 
   it('says that it goes on without a hole', async () => {

@@ -7,7 +7,7 @@ import { failureTable } from '../../cli/reference/failure-classes.ts';
 import { commandSections, errorTable, permissionLines } from '../../cli/reference/tables.ts';
 import { ERRORS } from '../../model/errors.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
-import { STEP_IDS, STEPS } from '../../model/recovery/runbook.ts';
+import { RUNBOOK_STEPS, STEP_IDS } from '../../model/recovery/runbook.ts';
 import { aof, cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
 import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
@@ -78,7 +78,7 @@ describe('the reference', () => {
   it('names every step of the runbook with its criterion', async () => {
     const text = await readFile(path.join(ROOT, 'docs/recovery.md'), 'utf8');
     for (const step of STEP_IDS) {
-      const { title, criterion } = STEPS[step];
+      const { title, criterion } = RUNBOOK_STEPS[step];
       assert.ok(text.includes(`| ${title} (\`${step}\`) | ${criterion} |`), step);
     }
   });

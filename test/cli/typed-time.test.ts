@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inBoth, momentOf, parseTypedTime, timeOf } from '../../cli/typed-time.ts';
+import { inBoth, parseTypedTime, timeOf, typedMoment } from '../../cli/typed-time.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 const BERLIN = 'Europe/Berlin';
@@ -87,16 +87,16 @@ describe('A time as people type it', () => {
   it('is repeated in both zones, unless it was said in UTC', () => {
     const notes: string[] = [];
     const context = { output: { note: (text: string) => void notes.push(text) } as never, now: () => NOW };
-    assert.equal(momentOf('2026-11-29 10:00 Europe/Berlin', '--until', context), '2026-11-29T09:00:00.000Z');
+    assert.equal(typedMoment('2026-11-29 10:00 Europe/Berlin', '--until', context), '2026-11-29T09:00:00.000Z');
     assert.equal(timeOf('2026-11-29 10:00 +02:00', '--from', context), Date.parse('2026-11-29T08:00:00Z'));
     for (const text of ['latest', '2026-11-29T10:00:00Z', `${'a'.repeat(40)}-0000000000000001@17`])
-      assert.equal(momentOf(text, '--until', context), text);
-    assert.equal(momentOf('2026-11-29 10:00 UTC', '--until', context), '2026-11-29T10:00:00.000Z');
+      assert.equal(typedMoment(text, '--until', context), text);
+    assert.equal(typedMoment('2026-11-29 10:00 UTC', '--until', context), '2026-11-29T10:00:00.000Z');
     assert.deepEqual(notes, [
       '--until "2026-11-29 10:00 Europe/Berlin" is 2026-11-29 10:00:00 Europe/Berlin (+01:00), which is 2026-11-29 09:00:00 UTC',
       '--from "2026-11-29 10:00 +02:00" is 2026-11-29 10:00:00 +02:00, which is 2026-11-29 08:00:00 UTC',
     ]);
     assert.equal(inBoth(NOW, 'UTC'), '2026-11-29 12:00:00 UTC');
-    assert.throws(() => momentOf('last friday', '--until', context), /--until is "last friday", which is no time/);
+    assert.throws(() => typedMoment('last friday', '--until', context), /--until is "last friday", which is no time/);
   });
 });

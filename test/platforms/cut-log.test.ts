@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogDamage } from '../../model/recovery/log-damage.ts';
-import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
+import { type FileSystem, realFileSystem } from '../../platforms/data-directory/files.ts';
 import { cutBefore, cutLog } from '../../platforms/data-directory.ts';
 
 const WHOLE = '*1\r\n$4\r\nPING\r\n';
@@ -12,11 +12,11 @@ const NAME = 'appendonly.aof.1.incr.aof';
 const MANIFEST = `file ${NAME} seq 1 type i\n`;
 
 /** A disk that has room for what is cut off, and not for a copy of the log. */
-const noRoomForACopy: Files = {
-  ...realFiles,
+const noRoomForACopy: FileSystem = {
+  ...realFileSystem,
   open: async (path, flags, mode) => {
     if (flags === 'wx') throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
-    return realFiles.open(path, flags, mode);
+    return realFileSystem.open(path, flags, mode);
   },
 };
 

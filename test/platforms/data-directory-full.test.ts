@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { realFiles } from '../../platforms/data-directory/files.ts';
+import { realFileSystem } from '../../platforms/data-directory/files.ts';
 import {
   copyAside,
   discardStaged,
@@ -69,7 +69,7 @@ describe('a full disk under the data directory', () => {
     await onSmallDisk(async (layout) => {
       await stageRdb(layout, 'op', chunksOf(RDB));
       await moveAside(layout, 'op');
-      await replaceWithRdb(layout, 'op', { buildAppendDirectory: builderOn(realFiles) });
+      await replaceWithRdb(layout, 'op', { buildAppendDirectory: builderOn(realFileSystem) });
       await fill(layout.dir);
       assert.equal((await putBack(layout, 'op')).changed, true);
       await rm(join(layout.dir, 'filler'));
@@ -137,7 +137,7 @@ async function onSmallDisk(body: (layout: DataLayout) => Promise<void>): Promise
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'redis-backup-test', disk]);
   try {
     await writeFile(join(disk, 'dump.rdb'), OLD['dump.rdb']);
-    await realFiles.mkdir(join(disk, 'appendonlydir'));
+    await realFileSystem.mkdir(join(disk, 'appendonlydir'));
     await writeFile(join(disk, 'appendonlydir', 'old.manifest'), OLD['appendonlydir/old.manifest']);
     await body(layout);
   } finally {
@@ -147,7 +147,7 @@ async function onSmallDisk(body: (layout: DataLayout) => Promise<void>): Promise
 }
 
 async function fill(dir: string): Promise<void> {
-  const handle = await realFiles.open(join(dir, 'filler'), 'a');
+  const handle = await realFileSystem.open(join(dir, 'filler'), 'a');
   try {
     for (const size of [MB, 4096, 1]) {
       try {

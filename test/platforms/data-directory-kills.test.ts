@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
-import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
+import { type FileSystem, realFileSystem } from '../../platforms/data-directory/files.ts';
 import { finish, moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
@@ -8,16 +8,16 @@ import { atEveryPoint } from './support/every-point.ts';
 
 const ID = 'restore-1';
 
-async function wholeRestore(layout: DataLayout, files: Files): Promise<void> {
+async function wholeRestore(layout: DataLayout, files: FileSystem): Promise<void> {
   await stageRdb(layout, ID, chunksOf(RDB), { files });
   await moveAside(layout, ID, { files });
   await replaceOn(layout, files);
   await finish(layout, ID, { files });
 }
 
-const replaceOn = (layout: DataLayout, files: Files) =>
+const replaceOn = (layout: DataLayout, files: FileSystem) =>
   replaceWithRdb(layout, ID, { files, buildAppendDirectory: builderOn(files) });
-const replace = (layout: DataLayout) => replaceOn(layout, realFiles);
+const replace = (layout: DataLayout) => replaceOn(layout, realFileSystem);
 
 const restored = (layout: DataLayout): Record<string, string> => ({
   'unrelated.txt': 'not ours',
@@ -40,7 +40,7 @@ for (const { found: name, appendonly } of CASES) {
 
     it('comes to the same end wherever the worker was killed', async () => {
       const points = await atEveryPoint(make, wholeRestore, async (layout, point) => {
-        await wholeRestore(layout, realFiles);
+        await wholeRestore(layout, realFileSystem);
         assert.deepEqual(await contents(layout.dir), restored(layout), point);
       });
       assert.ok(points > 25, `only ${points} points`);
@@ -56,7 +56,7 @@ for (const { found: name, appendonly } of CASES) {
     it('is as it was when putBack itself is killed anywhere, after Redis had written', async () => {
       const makeUsed = async () => {
         const layout = await make();
-        await wholeRestore(layout, realFiles);
+        await wholeRestore(layout, realFileSystem);
         await redisWrites(layout, 'after the restore');
         return layout;
       };
@@ -73,7 +73,7 @@ for (const { found: name, appendonly } of CASES) {
     it('never goes on forwards once putBack has begun to go back', async () => {
       const makeUsed = async () => {
         const layout = await make();
-        await wholeRestore(layout, realFiles);
+        await wholeRestore(layout, realFileSystem);
         return layout;
       };
       await atEveryPoint(

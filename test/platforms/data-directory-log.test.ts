@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
+import { type FileSystem, realFileSystem } from '../../platforms/data-directory/files.ts';
 import { finish, moveAside, putBack, replaceWithRdb, stagedLog, stageLog, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, LOG, RDB } from './support/data-directories.ts';
@@ -20,14 +20,14 @@ const EXPECTED: Record<Form, Record<string, string>> = {
 };
 
 /** What comes behind the RDB; that one's own staging has its own tests. */
-async function restoreOn(layout: DataLayout, form: Form, files: Files = realFiles): Promise<void> {
+async function restoreOn(layout: DataLayout, form: Form, files: FileSystem = realFileSystem): Promise<void> {
   await stageLog(layout, ID, chunksOf(LOG), { files });
   await moveAside(layout, ID, { files });
   await replace(layout, form, files);
   await finish(layout, ID, { files });
 }
 
-const replace = (layout: DataLayout, appendForm: Form, files: Files = realFiles) =>
+const replace = (layout: DataLayout, appendForm: Form, files: FileSystem = realFileSystem) =>
   replaceWithRdb(layout, ID, { files, buildAppendDirectory: builderOn(files), appendForm, needsLog: true });
 
 for (const [form, name] of [
@@ -132,7 +132,7 @@ describe('a staged log', () => {
     await stageRdb(layout, ID, chunksOf(RDB));
     await stageLog(layout, ID, chunksOf(LOG));
     await moveAside(layout, ID);
-    const build = builderOn(realFiles);
+    const build = builderOn(realFileSystem);
     await assert.rejects(
       replaceWithRdb(layout, ID, { buildAppendDirectory: (dir, { logPath: _, ...names }) => build(dir, names) }),
       { code: 'INTERNAL', message: /was built without .*log\.aof/ },

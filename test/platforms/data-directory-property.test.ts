@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import fc from 'fast-check';
 import { RecoveryError } from '../../model/errors.ts';
-import type { Files } from '../../platforms/data-directory/files.ts';
+import type { FileSystem } from '../../platforms/data-directory/files.ts';
 import { finish, moveAside, putBack, replaceWithRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { builderOn, chunksOf, contents, FOUND, freshDirectory, RDB, redisWrites } from './support/data-directories.ts';
 import { Killed, killedAt, type When } from './support/faulty-files.ts';
 
 const STEPS = {
-  stage: (layout: DataLayout, id: string, files: Files) => stageRdb(layout, id, chunksOf(RDB), { files }),
-  move: (layout: DataLayout, id: string, files: Files) => moveAside(layout, id, { files }),
-  replace: (layout: DataLayout, id: string, files: Files) =>
+  stage: (layout: DataLayout, id: string, files: FileSystem) => stageRdb(layout, id, chunksOf(RDB), { files }),
+  move: (layout: DataLayout, id: string, files: FileSystem) => moveAside(layout, id, { files }),
+  replace: (layout: DataLayout, id: string, files: FileSystem) =>
     replaceWithRdb(layout, id, { files, buildAppendDirectory: builderOn(files) }),
-  finish: (layout: DataLayout, id: string, files: Files) => finish(layout, id, { files, leftoversOlderThanMs: 0 }),
-  putBack: (layout: DataLayout, id: string, files: Files) => putBack(layout, id, { files }),
+  finish: (layout: DataLayout, id: string, files: FileSystem) => finish(layout, id, { files, leftoversOlderThanMs: 0 }),
+  putBack: (layout: DataLayout, id: string, files: FileSystem) => putBack(layout, id, { files }),
 };
 type Step = keyof typeof STEPS;
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { realFiles } from '../../platforms/data-directory/files.ts';
+import { realFileSystem } from '../../platforms/data-directory/files.ts';
 import { withDirectoryLock } from '../../platforms/data-directory/lock.ts';
 import { finish, moveAside, putBack, replaceWithRdb, spaceReport, stagedRdb, stageRdb } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
@@ -17,7 +17,7 @@ function collectGarbage(): void {
   (runInNewContext('gc') as () => void)();
 }
 
-const buildAppendDirectory = builderOn(realFiles);
+const buildAppendDirectory = builderOn(realFileSystem);
 
 describe('the data directory', () => {
   const made: string[] = [];

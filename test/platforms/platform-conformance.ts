@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FilesPart } from '../../activities/world.ts';
+import type { FilesPart } from '../../activities/dependencies.ts';
 import type { Control } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';

@@ -211,7 +211,7 @@ describe('a throw-away Redis', () => {
   it('is ended by force when it does not go', async () => {
     const scratch = await start();
     process.kill(scratch.pid, 'SIGSTOP');
-    await scratch.stop({ patienceMs: 200 });
+    await scratch.stop({ timeoutMs: 200 });
     assert.equal(await scratch.isRunning(), false);
   });
 });

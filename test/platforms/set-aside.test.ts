@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Files, realFiles } from '../../platforms/data-directory/files.ts';
+import { type FileSystem, realFileSystem } from '../../platforms/data-directory/files.ts';
 import {
   copyAside,
   finish,
@@ -21,7 +21,7 @@ import { atEveryPoint } from './support/every-point.ts';
 
 const ID = 'recovery-1';
 const NOBODY = { 'unrelated.txt': 'not ours' };
-const setAsideOn = (layout: DataLayout, files: Files = realFiles, foundAtMs = Date.now()) =>
+const setAsideOn = (layout: DataLayout, files: FileSystem = realFileSystem, foundAtMs = Date.now()) =>
   setAside(layout, ID, { files, foundAtMs });
 const undo = (layout: DataLayout, running = false) => putBackSetAside(layout, ID, { running });
 const permit = (layout: DataLayout, running = false) => permitEmptyStart(layout, ID, { running });
@@ -30,7 +30,7 @@ const asideOf = ({ dir }: DataLayout, id = ID): string => join(dir, '.redis-back
 async function verifiedRestore(layout: DataLayout, id: string): Promise<Awaited<ReturnType<typeof finish>>> {
   await stageRdb(layout, id, chunksOf(RDB));
   await moveAside(layout, id);
-  await replaceWithRdb(layout, id, { buildAppendDirectory: builderOn(realFiles) });
+  await replaceWithRdb(layout, id, { buildAppendDirectory: builderOn(realFileSystem) });
   return finish(layout, id, { leftoversOlderThanMs: 0 });
 }
 
@@ -71,7 +71,7 @@ for (const [name, found] of Object.entries(FOUND)) {
           const since = await contents(layout.dir);
           const { changed, left } = await undo(layout);
           assert.deepEqual([changed, left?.directory], [false, asideOf(layout)], point);
-          await setAsideOn(layout, realFiles, 0); // an attempt from before that start, which was taken for dead
+          await setAsideOn(layout, realFileSystem, 0); // an attempt from before that start, which was taken for dead
           assert.deepEqual(await contents(layout.dir), since, point);
         },
       );
@@ -101,7 +101,9 @@ describe('what a recovery has set aside', () => {
     await setAsideOn(layout);
     await stageRdb(layout, ID, chunksOf(RDB));
     await moveAside(layout, ID);
-    await assert.rejects(replaceWithRdb(layout, ID, { buildAppendDirectory: builderOn(realFiles) }), { code: 'DATA_DIRECTORY' });
+    await assert.rejects(replaceWithRdb(layout, ID, { buildAppendDirectory: builderOn(realFileSystem) }), {
+      code: 'DATA_DIRECTORY',
+    });
     assert.equal((await putBack(layout, ID)).changed, false);
     assert.deepEqual(await contents(layout.dir), NOBODY);
     await rm(layout.dir, { recursive: true });
@@ -121,7 +123,7 @@ describe('what a recovery has set aside', () => {
 
 describe('a copy of a data directory that stays in use', () => {
   const make = () => freshDirectory(FOUND['a multi-part log'] ?? {}, true);
-  const copy = (layout: DataLayout, files: Files = realFiles) => copyAside(layout, ID, { files });
+  const copy = (layout: DataLayout, files: FileSystem = realFileSystem) => copyAside(layout, ID, { files });
   const logOf = (dir: string, name: string) => join(dir, 'appendonlydir', `appendonly.aof.${name}`);
 
   it('is whole wherever the worker was killed, and the files are where they were', async () => {
@@ -135,7 +137,7 @@ describe('a copy of a data directory that stays in use', () => {
   it('is not shortened with an increment that Redis cuts, and takes no room for a base', async () => {
     const layout = await make();
     const { directory, linked } = await copy(layout);
-    await realFiles.open(logOf(layout.dir, '1.incr.aof'), 'r+').then(async (file) => {
+    await realFileSystem.open(logOf(layout.dir, '1.incr.aof'), 'r+').then(async (file) => {
       await file.truncate(3);
       await file.close();
     });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inOrder, MINIMUM_ACL, OPERATIONS } from '../../redis/acl.ts';
+import { MINIMUM_ACL, OPERATIONS, rulesInOrder } from '../../redis/acl.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { lookAtRedis } from '../../redis/health/health.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
@@ -14,7 +14,7 @@ describe('The lines of permissions', () => {
       await using redis = await startRedis({ binary: binary.path });
       using client = await openRedis(redis.connection);
       for (const { name, rules } of OPERATIONS) {
-        const known = inOrder(rules).filter((rule) => isAtLeast(binary, 7) || !SINCE_7.has(rule));
+        const known = rulesInOrder(rules).filter((rule) => isAtLeast(binary, 7) || !SINCE_7.has(rule));
         const line = ['on', '>secret', 'resetkeys', 'resetchannels', '-@all', ...known];
         assert.equal(String(await client.command('ACL', 'SETUSER', 'redis-backup', ...line)), 'OK', name);
       }
@@ -25,7 +25,7 @@ describe('The lines of permissions', () => {
     await using redis = await startRedis({ config: { 'min-replicas-to-write': '1' } });
     using client = await openRedis(redis.connection);
     const rules = OPERATIONS.find(({ name }) => name.startsWith('`recover`'))?.rules ?? [];
-    await client.command('ACL', 'SETUSER', 'rescuer', 'on', '>secret', 'resetkeys', '-@all', ...inOrder(rules));
+    await client.command('ACL', 'SETUSER', 'rescuer', 'on', '>secret', 'resetkeys', '-@all', ...rulesInOrder(rules));
     const look = await lookAtRedis({ ...redis.connection, username: 'rescuer', password: 'secret' });
     assert.equal(look.verdict, 'refuses-writes', JSON.stringify(look));
     assert.match(look.detail, /NOREPLICAS/);

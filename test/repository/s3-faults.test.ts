@@ -13,7 +13,7 @@ import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
 const MiB = 1024 * 1024;
 const data = randomBytes(17 * MiB + 77);
 /** Impatient, so that what must give up does so within a test. */
-const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, pieceBytes: 2 * MiB, idleMs: 1_500, connectMs: 500, patienceMs: 6_000 };
+const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, pieceBytes: 2 * MiB, idleMs: 1_500, connectMs: 500, retryForMs: 6_000 };
 
 const isPart = ({ method, url }: SeenRequest) => method === 'PUT' && url.includes('partNumber=');
 const isComplete = ({ method, url }: SeenRequest) => method === 'POST' && url.includes('uploadId=');
@@ -233,7 +233,7 @@ describe('S3Store when the network or the server fails', () => {
     it('says STORE_UNREACHABLE when nobody listens', async () => {
       await proxy.goAway();
       await everything(
-        new S3Store({ ...s3.location('x'), endpoint: proxy.endpoint }, { ...TUNING, patienceMs: 100 }),
+        new S3Store({ ...s3.location('x'), endpoint: proxy.endpoint }, { ...TUNING, retryForMs: 100 }),
         'STORE_UNREACHABLE',
         /ECONNREFUSED/,
       );

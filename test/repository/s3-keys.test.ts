@@ -9,7 +9,7 @@ import { type S3Server, startS3 } from '../support/s3-server.ts';
 import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
 
 const MiB = 1024 * 1024;
-const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, connectMs: 500, patienceMs: 100 };
+const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, connectMs: 500, retryForMs: 100 };
 const OLD = { accessKeyId: 'old-key', secretAccessKey: 'old-secret' };
 
 describe('Keys of the store that are rotated', () => {
@@ -54,7 +54,7 @@ describe('Keys of the store that are rotated', () => {
     const readCredentials = () => rotated.promise.then(() => s3.credentials);
     const store = new S3Store(
       { ...s3.location('middle'), credentials: s3.credentials, readCredentials },
-      { ...TUNING, patienceMs: 20_000 },
+      { ...TUNING, retryForMs: 20_000 },
     );
     const large = randomBytes(12 * MiB);
     const body = (async function* () {

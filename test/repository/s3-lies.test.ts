@@ -9,7 +9,7 @@ import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
 
 const ALWAYS = Number.POSITIVE_INFINITY;
 const MiB = 1024 * 1024;
-const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, idleMs: 1_500, connectMs: 500, patienceMs: 100 };
+const TUNING: Partial<S3Tuning> = { partBytes: 5 * MiB, idleMs: 1_500, connectMs: 500, retryForMs: 100 };
 const large = randomBytes(6 * MiB);
 
 const isPut = ({ method }: SeenRequest) => method === 'PUT';
@@ -75,14 +75,14 @@ describe('What is no answer of S3', () => {
 
   it('stands by its name in the middle of a read, and is over when the store is back', async () => {
     await store.put('a', bytes(large));
-    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, patienceMs: 6_000 });
+    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, retryForMs: 6_000 });
     proxy.answerWith(PAGE, { if: ({ headers }) => headers.range !== undefined && headers['if-match'] !== undefined, times: 2 });
     assert.ok(large.equals(await collect(await patient.get('a'))));
     patient.close();
   });
 
   it('is waited for by a write: what was acknowledged after it is there', async () => {
-    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, patienceMs: 6_000 });
+    const patient = new S3Store({ ...s3.location(`lies-${prefix}`), endpoint: proxy.endpoint }, { ...TUNING, retryForMs: 6_000 });
     proxy.answerWith(PAGE, { times: 3 });
     await patient.put('a', bytes('mine'), { ifAbsent: true });
     patient.close();

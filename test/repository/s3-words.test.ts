@@ -41,7 +41,7 @@ describe('What the SDK of a store says', function () {
       const { port } = server.address() as AddressInfo;
       const credentials = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
       const place = { kind: 's3', bucket: 'b', prefix: 'p', region: 'us-east-1', forcePathStyle: true, credentials } as const;
-      const tuning = { idleMs: 500, connectMs: 500, patienceMs: 100 };
+      const tuning = { idleMs: 500, connectMs: 500, retryForMs: 100 };
       const store = new S3Store({ ...place, endpoint: `${scheme}://127.0.0.1:${port}` }, tuning);
       try {
         for (const ask of [() => store.get('a'), () => store.head('a'), () => store.listNames('')]) {

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { FilesPart } from '../../activities/world.ts';
+import type { FilesPart } from '../../activities/dependencies.ts';
 import type { ProcessConfig } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { Control, PlatformStatus } from '../../platforms/platform.ts';

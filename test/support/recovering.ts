@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createFollowActivities } from '../../activities/archive/follow-stream.ts';
 import { createSnapshotActivities } from '../../activities/backup/snapshot.ts';
+import type { Dependencies, ProtectedInstance } from '../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../activities/job-context.ts';
-import type { ProtectedInstance, World } from '../../activities/world.ts';
 import type { SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../../model/data-class.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
@@ -38,7 +38,7 @@ export class Recovering {
     this.redis = redis;
   }
 
-  get world(): World {
+  get deps(): Dependencies {
     const target: Partial<ProtectedInstance> = {
       name: 'main',
       connection: this.redis.connection,
@@ -54,7 +54,7 @@ export class Recovering {
         moduleCommands: [],
       },
     };
-    const world: Partial<World> = {
+    const deps: Partial<Dependencies> = {
       softwareVersion: '0.1.0',
       now: Date.now,
       instances: () => ['main'],
@@ -64,7 +64,7 @@ export class Recovering {
       archive: async () => this.archive,
       draining: new AbortController().signal,
     };
-    return world as World;
+    return deps as Dependencies;
   }
 
   /** As the worker runs an activity. */
@@ -74,7 +74,7 @@ export class Recovering {
   }
 
   async backup(reason: SnapshotReason = 'scheduled'): Promise<SnapshotManifest> {
-    const { storeSnapshot, publishSnapshot } = createSnapshotActivities(this.world);
+    const { storeSnapshot, publishSnapshot } = createSnapshotActivities(this.deps);
     return this.job(async () => {
       const draft = await storeSnapshot({ instance: 'main', shard: '0', reason, uncompressedFork: false });
       await publishSnapshot(draft);
@@ -85,7 +85,7 @@ export class Recovering {
   /** Follows the stream until all that Redis has written is stored. */
   async archiveAll(): Promise<void> {
     const stop = new AbortController();
-    const following = this.job(() => createFollowActivities(this.world).followStream({ instance: 'main' }), stop.signal);
+    const following = this.job(() => createFollowActivities(this.deps).followStream({ instance: 'main' }), stop.signal);
     following.catch(() => undefined);
     const offset = async () =>
       Number(/master_repl_offset:(\d+)/.exec(String(await this.redis.command('INFO', 'replication')))?.[1]);

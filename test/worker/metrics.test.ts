@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import type { World } from '../../activities/world.ts';
+import type { Dependencies } from '../../activities/dependencies.ts';
 import { type MetricsServer, observeQuestion, serveMetrics } from '../../worker/metrics.ts';
 
 const OPEN = 'redis_backup_recovery_question_open';
@@ -9,7 +9,7 @@ const inSeconds = (seconds: number) => new Date(Date.now() + seconds * 1000).toI
 describe('The figures of a worker', () => {
   let server: MetricsServer;
   before(async () => {
-    server = await serveMetrics({ host: '127.0.0.1', port: 0 }, { now: Date.now } as World, []);
+    server = await serveMetrics({ host: '127.0.0.1', port: 0 }, { now: Date.now } as Dependencies, []);
   });
   after(() => server?.close());
   const figures = async () => (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();

@@ -48,8 +48,8 @@ describe('A watcher', function () {
     it(`starts nothing on the word of the worker alone: ${name}`, async () => {
       await stage.watch(name);
       stage.fail(name, scene);
-      const { sides } = await stage.untilPhase(name, 'suspicious', /Only the side worker/);
-      assert.equal(sides?.worker.verdict, 'fails');
+      const { witnesses } = await stage.untilPhase(name, 'suspicious', /Only the side worker/);
+      assert.equal(witnesses?.worker.verdict, 'fails');
       await nothingStarted(name);
     });
   }
@@ -66,7 +66,7 @@ describe('A watcher', function () {
     await stage.watch('silent');
     stage.fail('silent', { application: FAILS, platform: 'nobody' });
     await recovered('silent');
-    assert.equal((await stage.status('silent')).sides?.platform.detail, 'nobody answers who could see its process');
+    assert.equal((await stage.status('silent')).witnesses?.platform.detail, 'nobody answers who could see its process');
   });
 
   it('starts nothing when all instances fail at once, says so, and starts when only this one still fails', async () => {

@@ -8,7 +8,7 @@ import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
 import { carryOut, heldOrGoOn } from './acts.ts';
-import { assess, isStepFailure, type LockedRun, softly, within } from './run.ts';
+import { assess, isStepFailure, type LockedRun, softly, withinTime } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */
 const MOST_ROUNDS = 6;
@@ -84,7 +84,7 @@ async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'don
   const input = { instance, sinceMs };
   const summary = `wait until ${instance} answers a read and a write`;
   try {
-    const serves = await within(limit, 'then it is looked at anew', () =>
+    const serves = await withinTime(limit, 'then it is looked at anew', () =>
       run.controlAnswers
         ? runStep('awaitServesAgain', { ...input, ...(logBytes ? { logBytes } : {}) }, { summary, at: controlOf(run.of) })
         : runStep('awaitServesFromAfar', input, { summary }),

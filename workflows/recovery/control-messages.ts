@@ -25,7 +25,7 @@ export interface ExtendMessage extends ReasonMessage {
 }
 
 export const runbookStatusQuery = defineQuery<RunbookStatus>('status');
-export const approveUpdate = defineUpdate<string, [ApproveMessage]>('approve');
+export const approveRecoveryUpdate = defineUpdate<string, [ApproveMessage]>('approve');
 export const skipStepUpdate = defineUpdate<string, [StepMessage]>('skipStep');
 export const holdUpdate = defineUpdate<string, [ReasonMessage]>('hold');
 export const resumeUpdate = defineUpdate<string, [ReasonMessage]>('resume');
@@ -37,7 +37,7 @@ export const refused = (message: string, next: string) => failure('USAGE', messa
 const WHO_AND_WHY = { by: CHECKS.line, reason: CHECKS.line };
 
 /** What a whole message looks like, for the descriptions and for whoever has mistyped one. */
-export const EXAMPLES = {
+export const RECOVERY_MESSAGE_EXAMPLES = {
   approve: '{"by":"ann","plan":"<of the question>"}, with "decline":true for no and "note":"…" if you like',
   skipStep: '{"step":"warmup","by":"ann","reason":"…"}',
   runner: '{"by":"ann","reason":"…"}',
@@ -49,13 +49,16 @@ export const checkApproval = (message: ApproveMessage): void =>
   checkMessage(
     'approve',
     message,
-    EXAMPLES.approve,
+    RECOVERY_MESSAGE_EXAMPLES.approve,
     { by: CHECKS.line, plan: CHECKS.line },
     { note: CHECKS.line, decline: CHECKS.flag },
   );
 export const checkStep = (message: StepMessage): void =>
-  checkMessage('skipStep', message, EXAMPLES.skipStep, { step: CHECKS.line, ...WHO_AND_WHY });
+  checkMessage('skipStep', message, RECOVERY_MESSAGE_EXAMPLES.skipStep, { step: CHECKS.line, ...WHO_AND_WHY });
 export const checkConduct = (update: string, message: ReasonMessage): void =>
-  checkMessage(update, message, EXAMPLES.runner, WHO_AND_WHY);
+  checkMessage(update, message, RECOVERY_MESSAGE_EXAMPLES.runner, WHO_AND_WHY);
 export const checkExtension = (message: ExtendMessage): void =>
-  checkMessage('extendMonitoring', message, EXAMPLES.extendMonitoring, { minutes: CHECKS.minutes, ...WHO_AND_WHY });
+  checkMessage('extendMonitoring', message, RECOVERY_MESSAGE_EXAMPLES.extendMonitoring, {
+    minutes: CHECKS.minutes,
+    ...WHO_AND_WHY,
+  });

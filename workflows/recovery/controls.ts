@@ -1,16 +1,16 @@
 import { CancellationScope, condition, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
-import { type Question, STEP_IDS, STEPS, type StepId } from '../../model/recovery/runbook.ts';
+import { type Question, RUNBOOK_STEPS, STEP_IDS, type StepId } from '../../model/recovery/runbook.ts';
 import {
   abortUpdate,
-  approveUpdate,
+  approveRecoveryUpdate,
   checkApproval,
   checkConduct,
   checkExtension,
   checkStep,
-  EXAMPLES,
   extendUpdate,
   holdUpdate,
+  RECOVERY_MESSAGE_EXAMPLES,
   type ReasonMessage,
   refused,
   resumeUpdate,
@@ -128,7 +128,7 @@ export class Controls {
 
   #handleAnswers(): void {
     setHandler(
-      approveUpdate,
+      approveRecoveryUpdate,
       ({ by, note, decline }) => {
         const open = this.#question;
         const answer = decline ? 'declined' : 'approved';
@@ -138,7 +138,7 @@ export class Controls {
         return `${answer} by ${by}`;
       },
       {
-        description: `Answers the question of the page. JSON: ${EXAMPLES.approve}`,
+        description: `Answers the question of the page. JSON: ${RECOVERY_MESSAGE_EXAMPLES.approve}`,
         validator: (message) => {
           checkApproval(message);
           const open = this.#question;
@@ -158,17 +158,17 @@ export class Controls {
         const { step, by, reason } = message;
         this.#skipped.set(step, message);
         this.#running.get(step)?.cancel();
-        this.#page.note(`${by} skips "${STEPS[step].title}": ${reason}`);
+        this.#page.note(`${by} skips "${RUNBOOK_STEPS[step].title}": ${reason}`);
         return `${step} is skipped`;
       },
       {
-        description: `Leaves a step out. JSON: ${EXAMPLES.skipStep}`,
+        description: `Leaves a step out. JSON: ${RECOVERY_MESSAGE_EXAMPLES.skipStep}`,
         validator: (message: StepMessage) => {
           checkStep(message);
           const step: StepId = message.step;
-          const skippable = STEP_IDS.filter((id) => STEPS[id].skippable).join(', ');
+          const skippable = STEP_IDS.filter((id) => RUNBOOK_STEPS[id].skippable).join(', ');
           if (!STEP_IDS.includes(step)) throw refused(`there is no step "${step}"`, `These can be skipped: ${skippable}.`);
-          if (!STEPS[step].skippable)
+          if (!RUNBOOK_STEPS[step].skippable)
             throw refused(`step ${step} cannot be skipped: what follows needs it`, `These can: ${skippable}.`);
           if (!['todo', 'doing'].includes(this.#page.stateOf(step)))
             throw refused(`step ${step} is over`, 'Nothing is left to skip.');
@@ -184,7 +184,7 @@ export class Controls {
 
   /** It changes something at this moment, and no question of it stands any more. */
   #isUnderWay = (step: StepId): boolean =>
-    STEPS[step].destructive && this.#page.stateOf(step) === 'doing' && !this.#running.has(step);
+    RUNBOOK_STEPS[step].destructive && this.#page.stateOf(step) === 'doing' && !this.#running.has(step);
 
   #handleConduct(): void {
     const ended = () => {
@@ -198,7 +198,7 @@ export class Controls {
         return 'held: nothing more is done, what runs is finished, Redis is watched';
       },
       {
-        description: `Stops doing, keeps watching. JSON: ${EXAMPLES.runner}`,
+        description: `Stops doing, keeps watching. JSON: ${RECOVERY_MESSAGE_EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('hold', message);
           ended();
@@ -215,7 +215,7 @@ export class Controls {
         return 'it goes on';
       },
       {
-        description: `Goes on after \`hold\`. JSON: ${EXAMPLES.runner}`,
+        description: `Goes on after \`hold\`. JSON: ${RECOVERY_MESSAGE_EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('resume', message);
           if (!this.#held) throw refused('it is not held', 'Nothing has to be resumed.');
@@ -232,7 +232,7 @@ export class Controls {
         return 'aborting: what has begun has 3 s to finish, nothing else begins, and what can be put back is';
       },
       {
-        description: `Ends the recovery. JSON: ${EXAMPLES.runner}`,
+        description: `Ends the recovery. JSON: ${RECOVERY_MESSAGE_EXAMPLES.runner}`,
         validator: (message) => {
           checkConduct('abort', message);
           ended();
@@ -248,7 +248,7 @@ export class Controls {
         return `watched ${this.#extraMinutes} minutes longer than configured`;
       },
       {
-        description: `Watches sign-ins and hit rate longer. JSON: ${EXAMPLES.extendMonitoring}`,
+        description: `Watches sign-ins and hit rate longer. JSON: ${RECOVERY_MESSAGE_EXAMPLES.extendMonitoring}`,
         validator: (message) => {
           checkExtension(message);
           if (['sessions', 'warmup'].every((step) => !['todo', 'doing'].includes(this.#page.stateOf(step as StepId)))) {

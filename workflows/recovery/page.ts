@@ -4,11 +4,11 @@ import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import {
   type Question,
+  RUNBOOK_STEPS,
   type RunbookStatus,
   type RunbookStep,
   renderRunbook,
   STEP_IDS,
-  STEPS,
   type StepId,
   type StepState,
 } from '../../model/recovery/runbook.ts';
@@ -155,7 +155,7 @@ export class Page {
 
   #row(step: StepId): RunbookStep {
     const row = this.#status.steps.find((one) => one.step === step);
-    if (!row) throw new Error(`no step ${STEPS[step].title}`);
+    if (!row) throw new Error(`no step ${RUNBOOK_STEPS[step].title}`);
     return row;
   }
 

@@ -8,7 +8,7 @@ import { keepAside, putBackUnfinished, rebuildManifest, startEmpty } from '../pr
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
-import { type LockedRun, within } from './run.ts';
+import { type LockedRun, withinTime } from './run.ts';
 
 /** How long a living server that is to be restarted is asked for its data. Availability comes first. */
 const SNAPSHOT_LIMIT_MS = 10_000;
@@ -95,7 +95,7 @@ async function networkSnapshot(run: LockedRun): Promise<string> {
   const { instance } = run.input;
   const runner = { ...RUNNER, enter: () => undefined, undoLater: run.held.undoLater };
   try {
-    const stored = await within(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
+    const stored = await withinTime(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
       takeSnapshot(runner, instance, 'safety'),
     );
     const [backup] = stored ?? [];

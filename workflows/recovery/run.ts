@@ -110,7 +110,7 @@ const unlessNobody = <T>(look: Promise<T>): Promise<T | undefined> =>
   });
 
 /** Runs `body` for so long at most. `undefined`: the time was over. @param summary - of the timer, for the timeline */
-export async function within<T>(ms: number, summary: string, body: () => Promise<T>): Promise<T | undefined> {
+export async function withinTime<T>(ms: number, summary: string, body: () => Promise<T>): Promise<T | undefined> {
   const work = new CancellationScope();
   const timer = new CancellationScope();
   let isLate = false;

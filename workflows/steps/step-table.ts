@@ -25,7 +25,7 @@ const looksAtFiles = { part: 'files', readOnly: true } as const;
 const beside = { part: 'beside' } as const;
 
 /** Every step. Both end within seconds of a cancellation, in the middle if need be: those that are destructive, and those that are not. */
-export const STEPS = {
+export const STEP_TABLE = {
   openPlacement: { preset: 'patient' },
   closePlacement: { preset: 'undo' },
   openBeside: { preset: 'patient' },
@@ -134,9 +134,9 @@ export const STEPS = {
 } as const satisfies Record<StepName, StepKind>;
 
 /** The same for whoever does not know which step it is. */
-export const kindOf = (step: StepName): StepKind => STEPS[step];
+export const kindOf = (step: StepName): StepKind => STEP_TABLE[step];
 
-type PlacesOf<K extends StepName> = (typeof STEPS)[K] extends { part: infer P }
+type PlacesOf<K extends StepName> = (typeof STEP_TABLE)[K] extends { part: infer P }
   ? P extends readonly (infer U)[]
     ? U
     : P

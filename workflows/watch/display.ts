@@ -2,7 +2,7 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import type { WatchMemory } from '../../model/watch/memory.ts';
 import { renderWatch } from '../../model/watch/page.ts';
-import { isFailing, type Sides, type WatchStatus } from '../../model/watch/watch.ts';
+import { isFailing, type WatchStatus, type Witnesses } from '../../model/watch/watch.ts';
 import { deploymentPart } from '../own-deployment.ts';
 
 /** Keeps what people see of a watcher true: query `status`, search attributes, current details. */
@@ -19,16 +19,16 @@ export class WatchDisplay {
     else this.enter('watching', 'It begins to look.');
   }
 
-  sees(sides: Sides | undefined): void {
-    this.#memory.sides = sides;
+  sees(witnesses: Witnesses | undefined): void {
+    this.#memory.witnesses = witnesses;
   }
 
   enter(phase: WatchStatus['phase'], text: string): void {
     if (phase !== this.#phase) upsertSearchAttributes({ [SEARCH_ATTRIBUTES.phase]: [phase] });
     this.#phase = phase;
-    const { known, since, sides, question, recoveries } = this.#memory;
+    const { known, since, witnesses, question, recoveries } = this.#memory;
     const failingSince = isFailing(known) ? since : undefined;
-    Object.assign(this.status, { phase, text, failingSince, sides, question, recoveries });
+    Object.assign(this.status, { phase, text, failingSince, witnesses, question, recoveries });
     setCurrentDetails(renderWatch(this.status));
   }
 }

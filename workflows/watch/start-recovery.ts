@@ -14,7 +14,7 @@ const { watch } = proxySinks<WatchSinks>();
  * Starts `recoverRedis`, which goes on whatever becomes of its watcher.
  * @returns undefined when one runs already
  */
-export async function startRecovery(instance: string, by: string): Promise<PastRecovery | undefined> {
+export async function startRecoveryChild(instance: string, by: string): Promise<PastRecovery | undefined> {
   const input: RecoveryInput = { instance, by };
   try {
     const child = await CancellationScope.nonCancellable(() =>

@@ -11,25 +11,25 @@ import {
 import { questionOf } from '../../model/watch/page.ts';
 import {
   type Alarm,
-  doubtOf,
   isConfirmed,
   isFailing,
   mergeRecoveries,
   recoveryRuns,
   restraintOf,
-  type Sides,
   type WatchAnswer,
   type WatchNews,
   type WatchStatus,
   type WatchView,
+  type Witnesses,
+  witnessDoubt,
 } from '../../model/watch/watch.ts';
 import { failure } from '../failures.ts';
 import { inOwnDeployment } from '../own-deployment.ts';
 import { runStep } from '../steps/run-step.ts';
 import { WatchDisplay } from './display.ts';
 import type { WatchDecision } from './messages.ts';
-import { startRecovery } from './start-recovery.ts';
-import { sidesOf } from './witnesses.ts';
+import { startRecoveryChild } from './start-recovery.ts';
+import { witnessesOf } from './witnesses.ts';
 
 /** After a failure that no retry can mend, such as a configuration that has no `watch` any more. */
 const TROUBLE_PAUSE = '1 minute';
@@ -157,8 +157,8 @@ export class Watcher {
     const { settings, worker } = view;
     // The stay sees it too, decides when the time is over, and then the alarm speaks for the applications.
     if (worker.verdict === 'fails') return `held back: it must have failed for ${settings.afterMs / 1000} s`;
-    const sides = await sidesOf(this.#instance, view, this.#witness());
-    return isConfirmed(sides) ? `held back: here it looks well (${worker.detail}), a person must look` : 'not confirmed';
+    const witnesses = await witnessesOf(this.#instance, view, this.#witness());
+    return isConfirmed(witnesses) ? `held back: here it looks well (${worker.detail}), a person must look` : 'not confirmed';
   }
 
   /** Of a failure that has lasted long enough, as this worker sees it. */
@@ -173,10 +173,10 @@ export class Watcher {
     if (recoveryRuns(view.recoveries, memory.recoveries, nowMs))
       return this.#recovering('joined', 'A recovery is running already.');
     if (view.locked) return this.#hold(`${view.locked} is running`);
-    const sides = await sidesOf(this.#instance, view, this.#witness());
-    this.#display.sees(sides);
-    if (!isConfirmed(sides)) {
-      this.#display.enter('suspicious', doubtOf(sides));
+    const witnesses = await witnessesOf(this.#instance, view, this.#witness());
+    this.#display.sees(witnesses);
+    if (!isConfirmed(witnesses)) {
+      this.#display.enter('suspicious', witnessDoubt(witnesses));
       return 'not confirmed';
     }
     if (view.allFailing !== undefined) {
@@ -186,15 +186,15 @@ export class Watcher {
     if (memory.declined) return this.#hold(declinedText(memory.declined));
     const restraint = restraintOf(memory.recoveries, settings, nowMs);
     if (restraint) return this.#hold(restraint);
-    return settings.mode === 'ask' ? this.#ask(sides) : this.#start(this.#witness()?.by ?? 'watcher');
+    return settings.mode === 'ask' ? this.#ask(witnesses) : this.#start(this.#witness()?.by ?? 'watcher');
   }
 
   #witness(): WatchMemory['witness'] {
     return isFresh(this.memory.witness, Date.now()) ? this.memory.witness : undefined;
   }
 
-  #ask(sides: Sides): WatchAnswer {
-    this.memory.question = questionOf(this.#instance, sides, this.memory.since, Date.now());
+  #ask(witnesses: Witnesses): WatchAnswer {
+    this.memory.question = questionOf(this.#instance, witnesses, this.memory.since, Date.now());
     this.#checkAtMs = undefined; // it is a person's turn; the stay says when it serves again
     this.#handledByWitness();
     this.#display.enter('asks', this.memory.question.text);
@@ -202,7 +202,7 @@ export class Watcher {
   }
 
   async #start(by: string): Promise<WatchAnswer> {
-    const started = await startRecovery(this.#instance, by);
+    const started = await startRecoveryChild(this.#instance, by);
     this.#handledByWitness();
     if (!started) return this.#recovering('joined', 'A recovery is running already.');
     this.memory.recoveries = [...this.memory.recoveries, started];

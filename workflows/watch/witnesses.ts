@@ -1,19 +1,19 @@
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import { ONLY_SHARD } from '../../model/instance.ts';
 import { controlOf } from '../../model/placement.ts';
-import { type Sides, type SideView, type WatchView, withAlarm } from '../../model/watch/watch.ts';
+import { type WatchView, type Witnesses, type WitnessView, withAlarm } from '../../model/watch/watch.ts';
 import { runStep } from '../steps/run-step.ts';
 
 /** All three sides: what the worker saw, the machine of the Redis, and the applications, for which an alarm may speak. */
-export async function sidesOf(instance: string, view: WatchView, alarm: { by: string } | undefined): Promise<Sides> {
+export async function witnessesOf(instance: string, view: WatchView, alarm: { by: string } | undefined): Promise<Witnesses> {
   const { worker, application, hasControl } = view;
-  const platform: SideView = hasControl
+  const platform: WitnessView = hasControl
     ? await lookAtProcess(instance)
     : { verdict: 'unknown', detail: 'its process is not configured to be reached' };
   return { worker, platform, application: withAlarm(application, alarm) };
 }
 
-async function lookAtProcess(instance: string): Promise<SideView> {
+async function lookAtProcess(instance: string): Promise<WitnessView> {
   try {
     return await runStep(
       'lookAtProcess',

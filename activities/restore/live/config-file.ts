@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { RecoveryError } from '../../../model/errors.ts';
 import type { RedisClient } from '../../../redis/client/client.ts';
-import type { ProtectedInstance } from '../../world.ts';
+import type { ProtectedInstance } from '../../dependencies.ts';
 
 /** What a load sets and nobody may keep: with these a Redis starts as the replica of a worker that is gone. */
 const OURS = /^\s*(replicaof|slaveof|masterauth|masteruser)\s/i;

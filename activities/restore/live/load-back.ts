@@ -4,8 +4,8 @@ import { openRedis } from '../../../redis/client/client.ts';
 import { unlessGone } from '../../../redis/client/errors.ts';
 import { readLiveConditions } from '../../../redis/live/conditions.ts';
 import { standingIn } from '../../../redis/live/standing.ts';
+import type { Dependencies } from '../../dependencies.ts';
 import { currentJob } from '../../job-context.ts';
-import type { World } from '../../world.ts';
 import { stage } from '../stage.ts';
 import { type LiveBefore, Load } from './load.ts';
 import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
@@ -19,21 +19,21 @@ export interface LoadBackInput {
   operationId: string;
 }
 
-export const createLoadBackActivities = (world: World) => ({
+export const createLoadBackActivities = (deps: Dependencies) => ({
   /**
    * Undo of a live load that applies a log, and was cut off in it: loads the safety snapshot, for what stands there is neither
    * the old data nor the new. Changes nothing where one of them stands, or where Redis is gone or was restarted since. Idempotent.
    */
   async loadSafetyBack({ plan, before, logBytes, safetyBackupId, operationId }: LoadBackInput): Promise<{ loaded: boolean }> {
     const { instance } = plan;
-    await world.requireLock(instance);
-    const target = await world.instance(instance);
+    await deps.requireLock(instance);
+    const target = await deps.instance(instance);
     const now = await unlessGone(standing());
     if (!now || now.runId !== plan.live?.runId || now.stands !== 'part') return { loaded: false };
     currentJob().progress({ stage: 'put back', note: `safety snapshot ${safetyBackupId} comes back` });
     const own = `${operationId}-back`;
     try {
-      const manifest = await (await world.repository()).snapshots({ instance, shard: plan.shard }).read(safetyBackupId);
+      const manifest = await (await deps.repository()).snapshots({ instance, shard: plan.shard }).read(safetyBackupId);
       const { log: _log, rehearsal: _rehearsal, aofBackup: _copy, ...rest } = plan;
       const back: RestorePlan = {
         ...rest,
@@ -41,17 +41,17 @@ export const createLoadBackActivities = (world: World) => ({
         sha256: manifest.stored.sha256,
         rdbBytes: manifest.rdb.bytes,
       };
-      const spool = await openSpoolDirectory(world, own, manifest.rdb.bytes);
-      await stage(world, back, spool);
+      const spool = await openSpoolDirectory(deps, own, manifest.rdb.bytes);
+      await stage(deps, back, spool);
       const rdb = await spool.rdb.find();
       if (!rdb) throw new Error('the safety snapshot was staged and is not there');
-      const directory = spoolDirectory(world, own);
-      await new Load(world, target, { plan: back, before: now.before, rdb, log: undefined, directory }).run();
+      const directory = spoolDirectory(deps, own);
+      await new Load(deps, target, { plan: back, before: now.before, rdb, log: undefined, directory }).run();
       return { loaded: true };
     } catch (error) {
       throw error instanceof RecoveryError ? holdsPart(plan, safetyBackupId, error) : error;
     } finally {
-      await removeSpoolDirectory(world, own);
+      await removeSpoolDirectory(deps, own);
     }
 
     async function standing() {

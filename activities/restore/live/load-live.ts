@@ -5,8 +5,8 @@ import { openRedis } from '../../../redis/client/client.ts';
 import { unlessGone } from '../../../redis/client/errors.ts';
 import { readLiveConditions } from '../../../redis/live/conditions.ts';
 import { type OwnPersistence, ownPersistence } from '../../../redis/live/own-persistence.ts';
+import type { Dependencies } from '../../dependencies.ts';
 import { currentJob } from '../../job-context.ts';
-import type { World } from '../../world.ts';
 import { type Staged, stage } from '../stage.ts';
 import { type LiveBefore, type LiveLoad, Load, letGo, restarted } from './load.ts';
 import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
@@ -17,22 +17,22 @@ export interface PutBackLiveInput {
 }
 
 /** Redis follows the worker, which has everything on its own disk, checked, and is promoted when all of it is applied. */
-export const createLiveActivities = (world: World) => ({
+export const createLiveActivities = (deps: Dependencies) => ({
   /** Downloads and verifies backup and log on this machine. A retry takes what a finished attempt has left. */
   async stageLive({ plan }: { plan: RestorePlan }): Promise<Staged> {
     const rehearsed = rehearsedResult(plan);
     const neededBytes = rehearsed ? rehearsed.rdb.bytes : plan.rdbBytes + (plan.log?.bytes ?? 0);
-    return stage(world, plan, await openSpoolDirectory(world, currentJob().operationId, neededBytes));
+    return stage(deps, plan, await openSpoolDirectory(deps, currentJob().operationId, neededBytes));
   },
 
   /** Undo: deletes what was downloaded for a live load. */
   async discardLive({ operationId }: { operationId: string }): Promise<void> {
-    await removeSpoolDirectory(world, operationId);
+    await removeSpoolDirectory(deps, operationId);
   },
 
   /** What the load will change, as it is now: kept before it does. Read-only. @throws RecoveryError `TARGET_IDENTITY` */
   async readLiveSettings({ plan }: { plan: RestorePlan }): Promise<LiveBefore> {
-    const target = await world.instance(plan.instance);
+    const target = await deps.instance(plan.instance);
     using client = await openRedis(target.connection);
     const conditions = await readLiveConditions(client);
     if (conditions.runId !== plan.live?.runId) throw restarted(plan, conditions);
@@ -46,26 +46,26 @@ export const createLiveActivities = (world: World) => ({
    * @throws RecoveryError `LIVE_FAILED`
    */
   async loadLive({ plan, before }: { plan: RestorePlan; before: LiveBefore }): Promise<LiveLoad> {
-    await world.requireLock(plan.instance);
-    const target = await world.instance(plan.instance);
+    await deps.requireLock(plan.instance);
+    const target = await deps.instance(plan.instance);
     const { operationId } = currentJob();
-    const spool = await openSpoolDirectory(world, operationId, 0);
+    const spool = await openSpoolDirectory(deps, operationId, 0);
     const [rdb, log] = [await spool.rdb.find(), await spool.log.find()];
     if (!rdb || (loadsLog(plan) && !log)) throw notStaged(plan);
-    return new Load(world, target, { plan, before, rdb, log, directory: spoolDirectory(world, operationId) }).run();
+    return new Load(deps, target, { plan, before, rdb, log, directory: spoolDirectory(deps, operationId) }).run();
   },
 
   /** Undo: Redis follows nobody of ours, and has its settings. Idempotent; right also when nothing had begun, or Redis is gone. */
   async putBackLive({ instance, before }: PutBackLiveInput): Promise<void> {
-    await world.requireLock(instance);
-    await unlessGone(letGo((await world.instance(instance)).connection, before.settings));
+    await deps.requireLock(instance);
+    await unlessGone(letGo((await deps.instance(instance)).connection, before.settings));
   },
 
   /** Waits until Redis has the new data in its own files: until then a crash would bring the old data back. */
   async awaitOwnPersistence({ instance, runId }: { instance: string; runId: string }): Promise<{ persisted: OwnPersistence }> {
-    await world.requireLock(instance);
+    await deps.requireLock(instance);
     const { signal, progress } = currentJob();
-    using client = await openRedis((await world.instance(instance)).connection);
+    using client = await openRedis((await deps.instance(instance)).connection);
     const persisted = await ownPersistence(client, { runId, signal, onProgress: (note) => progress({ stage: 'persist', note }) });
     return { persisted };
   },

@@ -4,15 +4,15 @@ import { RecoveryError } from '../../../model/errors.ts';
 import type { RestorePlan } from '../../../model/restore/plan/plan.ts';
 import type { RedisConnection } from '../../../redis/client/connection.ts';
 import { type LiveConditions, readLiveConditions } from '../../../redis/live/conditions.ts';
-import { awaitApplied, follow, promote } from '../../../redis/live/live-load.ts';
+import { awaitApplied, followPrimary, promote } from '../../../redis/live/live-load.ts';
 import { type FollowSettings, prepareFollow, putBackSettings } from '../../../redis/live/settings.ts';
 import { OFFSET_LEAP, type Standing, standingIn } from '../../../redis/live/standing.ts';
 import { SteadyClient } from '../../../redis/live/steady.ts';
 import { type PrimaryProgress, type ServedPrimary, servePrimary } from '../../../redis/replication/primary.ts';
-import { giveBackChunk } from '../../../repository/pipeline/release.ts';
+import { releaseChunk } from '../../../repository/pipeline/release.ts';
+import type { Dependencies, ProtectedInstance } from '../../dependencies.ts';
 import { currentJob, type JobContext } from '../../job-context.ts';
-import type { ProtectedInstance, World } from '../../world.ts';
-import type { StagedFile } from '../stage.ts';
+import type { VerifiedFile } from '../stage.ts';
 import { type Attempts, beginAttempt, endAttempt } from './attempts.ts';
 import { type ConfigFileState, followLines, mendConfigFile } from './config-file.ts';
 import { listenHostOf } from './survey-live.ts';
@@ -40,21 +40,21 @@ const USER = 'redis-backup';
 export interface Loading {
   plan: RestorePlan;
   before: LiveBefore;
-  rdb: StagedFile;
-  log: StagedFile | undefined;
+  rdb: VerifiedFile;
+  log: VerifiedFile | undefined;
   /** Where it lies. */
   directory: string;
 }
 
 /** One attempt of a live load. */
 export class Load {
-  readonly #world: World;
+  readonly #deps: Dependencies;
   readonly #target: ProtectedInstance;
   readonly #loading: Loading;
   readonly #logBytes: number;
 
-  constructor(world: World, target: ProtectedInstance, loading: Loading) {
-    this.#world = world;
+  constructor(deps: Dependencies, target: ProtectedInstance, loading: Loading) {
+    this.#deps = deps;
     this.#target = target;
     this.#loading = loading;
     this.#logBytes = loading.log?.bytes ?? 0;
@@ -66,11 +66,11 @@ export class Load {
     const now = await control.run(readLiveConditions);
     if (now.runId !== plan.live?.runId) throw restarted(plan, now);
     const attempts = await control.run(async (client) =>
-      beginAttempt(directory, this.#world.now(), await client.info('persistence')),
+      beginAttempt(directory, this.#deps.now(), await client.info('persistence')),
     );
     const lines = await control.run((client) => followLines(this.#target, client));
     const failed = (await this.#stands(control)) === 'new' ? undefined : await this.#load(control, now).then(nothing, asError);
-    const refusedMs = this.#world.now() - attempts.firstMs;
+    const refusedMs = this.#deps.now() - attempts.firstMs;
     const stands = await this.#end(control, attempts);
     if (failed && (stands !== 'new' || isOfTheLog(failed))) throw this.#saying(failed, stands);
     const configFile = await control.run((client) => mendConfigFile(this.#target, { client, before: lines }));
@@ -102,8 +102,8 @@ export class Load {
     using obeyed = new Obeyed(signal);
     const report = reportTo(progress, rdb.bytes + this.#logBytes);
     await using primary = await servePrimary({
-      listenHost: listenHostOf(this.#world, host),
-      port: this.#world.live?.port ?? 0,
+      listenHost: listenHostOf(this.#deps, host),
+      port: this.#deps.live?.port ?? 0,
       password,
       user: USER,
       identity: { replid: now.replid, offset: before.offset + OFFSET_LEAP },
@@ -118,7 +118,7 @@ export class Load {
     await control.run((client) =>
       prepareFollow(client, before.settings, { password, user: USER, load: plan.live?.load ?? 'disk' }),
     );
-    await control.run((client) => follow(client, host, primary.port));
+    await control.run((client) => followPrimary(client, host, primary.port));
     primary.started();
     await primary.done;
     obeyed.noLonger();
@@ -189,10 +189,10 @@ async function promoteWhileServed(control: SteadyClient, primary: ServedPrimary)
   await control.run(promote);
 }
 
-const feedOf = ({ path, bytes }: StagedFile) => ({
+const feedOf = ({ path, bytes }: VerifiedFile) => ({
   bytes,
   open: () => createReadStream(path, { highWaterMark: 1 << 20 }),
-  onSent: giveBackChunk,
+  onSent: releaseChunk,
 });
 
 /** @param progress - of the job, taken before: sockets call from outside of it */

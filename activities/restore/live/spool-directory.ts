@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../../model/errors.ts';
 import { formatBytes } from '../../../model/format.ts';
 import { writeInBlocks } from '../../../platforms/data-directory.ts';
-import type { World } from '../../world.ts';
-import type { StagedFile, StagingPlace } from '../stage.ts';
+import type { Dependencies } from '../../dependencies.ts';
+import type { StagingPlace, VerifiedFile } from '../stage.ts';
 
-export const spoolDirectory = (world: World, operationId: string): string =>
-  join(world.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
+export const spoolDirectory = (deps: Dependencies, operationId: string): string =>
+  join(deps.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
 
 /**
  * Where the data of a live restore lies, whole and verified, before Redis is told to follow: a feed that stalls would freeze
  * it. Readable by the worker alone: it holds session tokens.
  */
-export async function openSpoolDirectory(world: World, operationId: string, neededBytes: number): Promise<StagingPlace> {
-  const directory = spoolDirectory(world, operationId);
+export async function openSpoolDirectory(deps: Dependencies, operationId: string, neededBytes: number): Promise<StagingPlace> {
+  const directory = spoolDirectory(deps, operationId);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const { bavail, bsize } = await statfs(directory);
   const there = (await sizeOf(join(directory, 'dump.rdb'))) + (await sizeOf(join(directory, 'log.aof')));
@@ -29,13 +29,13 @@ export const stagingPlaceIn = (directory: string): StagingPlace => ({
   log: spooledFile(directory, 'log.aof'),
 });
 
-export const removeSpoolDirectory = (world: World, operationId: string): Promise<void> =>
-  rm(spoolDirectory(world, operationId), { recursive: true, force: true });
+export const removeSpoolDirectory = (deps: Dependencies, operationId: string): Promise<void> =>
+  rm(spoolDirectory(deps, operationId), { recursive: true, force: true });
 
 function spooledFile(directory: string, name: string): StagingPlace['rdb'] {
   const path = join(directory, name);
   return {
-    async find(): Promise<StagedFile | undefined> {
+    async find(): Promise<VerifiedFile | undefined> {
       const bytes = await sizeOf(path, -1);
       return bytes < 0 ? undefined : { path, bytes };
     },

@@ -7,7 +7,7 @@ import { placeOf } from '../../../redis/client/connection.ts';
 import { readLiveConditions } from '../../../redis/live/conditions.ts';
 import { ownAddressTowards } from '../../../redis/live/own-address.ts';
 import { dryReachability } from '../../../redis/live/reachability.ts';
-import type { ProtectedInstance, World } from '../../world.ts';
+import type { Dependencies, ProtectedInstance } from '../../dependencies.ts';
 import { commandsNow } from '../survey-commands.ts';
 import { askServer, withClasses } from '../survey-target.ts';
 import { whoAnswers } from '../target-identity.ts';
@@ -18,20 +18,20 @@ export interface LiveSurvey {
   live: LiveFacts;
 }
 
-export const createLiveSurveyActivities = (world: World) => ({
+export const createLiveSurveyActivities = (deps: Dependencies) => ({
   /**
    * Looks at a Redis that would be loaded live, from the machine that would feed it, and tries whether Redis can connect
    * there. Changes nothing but a key of its own that it deletes.
    */
   async surveyLive({ instance }: { instance: string }): Promise<LiveSurvey> {
-    const target = await world.instance(instance);
+    const target = await deps.instance(instance);
     using client = await openRedis(target.connection);
     const conditions = await readLiveConditions(client);
-    const workerAddress = world.live?.address ?? (await ownAddressTowards(target.connection));
-    const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(world, client, workerAddress) : undefined;
+    const workerAddress = deps.live?.address ?? (await ownAddressTowards(target.connection));
+    const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(deps, client, workerAddress) : undefined;
     const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
-    const said = await askServer(client, facts, world.now);
-    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(world, target, client)) };
+    const said = await askServer(client, facts, deps.now);
+    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(deps, target, client)) };
     return {
       target: await withClasses(target, { ...facts, ...said, identity }),
       live: { ...conditions, ...(await diskOf(target)), workerAddress, ...(path ? { path } : {}) },
@@ -48,11 +48,11 @@ async function diskOf({ control, files }: ProtectedInstance): Promise<Pick<LiveF
 }
 
 /** Where the listener is bound: everywhere when the address that Redis uses is not one of this machine (NAT, containers). */
-export const listenHostOf = (world: World, address: string): string => world.live?.listen ?? address;
+export const listenHostOf = (deps: Dependencies, address: string): string => deps.live?.listen ?? address;
 
-async function tryPath(world: World, client: RedisClient, address: string): Promise<LiveFacts['path']> {
+async function tryPath(deps: Dependencies, client: RedisClient, address: string): Promise<LiveFacts['path']> {
   try {
-    const tried = await dryReachability(client, address, world.live?.port ?? 0, { listenHost: listenHostOf(world, address) });
+    const tried = await dryReachability(client, address, deps.live?.port ?? 0, { listenHost: listenHostOf(deps, address) });
     return tried.isReachable ? { isReachable: true } : tried;
   } catch (error) {
     const mayNotTry = error instanceof RecoveryError && ['REDIS_PERMISSION_DENIED', 'REDIS_REFUSED'].includes(error.code);

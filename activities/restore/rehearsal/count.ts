@@ -17,7 +17,7 @@ export interface Counted {
   databases: DatabaseKeys[];
 }
 
-export interface CountOptions {
+export interface CountBySavingOptions {
   classes: readonly DataClass[];
   /** Keys whose time is over by then are not counted. */
   aliveAtMs: number;
@@ -28,7 +28,7 @@ export interface CountOptions {
  * Counts every key of a throw-away Redis by the RDB that it writes: SCAN would leave out and count what expires while it goes on,
  * so that two counts could not be compared. @throws RecoveryError `TARGET_DISK_FULL` when it cannot be written
  */
-export async function countBySaving(client: RedisClient, directory: string, options: CountOptions): Promise<Counted> {
+export async function countBySaving(client: RedisClient, directory: string, options: CountBySavingOptions): Promise<Counted> {
   await client.command('SAVE').catch((error: RecoveryError) => {
     if (error.code !== 'REDIS_REFUSED') throw error;
     throw new RecoveryError('TARGET_DISK_FULL', `the throw-away Redis could not write what it has into ${directory}`, {

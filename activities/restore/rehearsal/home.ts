@@ -8,8 +8,8 @@ import { RecoveryError } from '../../../model/errors.ts';
 import type { RestorePlan } from '../../../model/restore/plan/plan.ts';
 import { readProcess, stillRuns } from '../../../platforms/host/process-table.ts';
 import { removeScratches } from '../../../platforms/throwaway/scratch-places.ts';
+import type { Dependencies } from '../../dependencies.ts';
 import { currentJob } from '../../job-context.ts';
-import type { World } from '../../world.ts';
 
 const PREFIX = 'redis-backup-rehearsal-';
 const RESULT = 'result.rdb';
@@ -18,26 +18,26 @@ const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 /** Longer than an operation waits for its lock: by then whoever made it has removed it, or will never. */
 const LEFT_OVER_MS = 24 * 3600 * 1000;
 
-const spoolOf = ({ spool }: World): string => spool?.directory ?? tmpdir();
+const spoolOf = ({ spool }: Dependencies): string => spool?.directory ?? tmpdir();
 
 /** Where the rehearsal of one operation is, and what came out of it. All of it goes together. */
-export function rehearsalHome(world: World, operationId: string): string {
+export function rehearsalHome(deps: Dependencies, operationId: string): string {
   if (!OPERATION_ID.test(operationId)) throw new Error(`${JSON.stringify(operationId)} is no operation id`);
-  return join(spoolOf(world), `${PREFIX}${operationId}`);
+  return join(spoolOf(deps), `${PREFIX}${operationId}`);
 }
 
 /** What came out, for the restore that follows under the same operation id. */
-export const rehearsedRdb = (world: World, operationId: string): string => join(rehearsalHome(world, operationId), RESULT);
+export const rehearsedRdb = (deps: Dependencies, operationId: string): string => join(rehearsalHome(deps, operationId), RESULT);
 
 /**
  * The bytes that were counted, and no others. Of no use before their end.
  * @throws RecoveryError `PLAN_CHANGED` when they are no longer there, or other ones
  */
-export async function* openRehearsed(world: World, { instance }: RestorePlan, sha256: string): AsyncGenerator<Buffer> {
+export async function* openRehearsed(deps: Dependencies, { instance }: RestorePlan, sha256: string): AsyncGenerator<Buffer> {
   const { operationId, signal } = currentJob();
   const digest = createHash('sha256');
   try {
-    for await (const piece of createReadStream(rehearsedRdb(world, operationId), { highWaterMark: 1 << 20, signal })) {
+    for await (const piece of createReadStream(rehearsedRdb(deps, operationId), { highWaterMark: 1 << 20, signal })) {
       digest.update(piece);
       yield piece;
     }
@@ -69,8 +69,8 @@ export async function ownRehearsal(home: string): Promise<void> {
  * Ends and removes what was left by a process that is gone in the middle of it, and what operations have kept that were ended
  * for good, such as a workflow that was terminated.
  */
-export async function sweepRehearsals(world: World): Promise<void> {
-  const directory = spoolOf(world);
+export async function sweepRehearsals(deps: Dependencies): Promise<void> {
+  const directory = spoolOf(deps);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) {
     const home = join(directory, name);

@@ -12,9 +12,9 @@ import { manyOf } from '../../../model/restore/rehearsed-moments.ts';
 import { type HostMemory, hostMemory } from '../../../platforms/host/host-memory.ts';
 import { removeScratches } from '../../../platforms/throwaway/scratch-places.ts';
 import { MomentFinder, type Suspect } from '../../../redis/log/moments.ts';
+import type { Dependencies, ProtectedInstance } from '../../dependencies.ts';
 import { byteProgress, currentJob } from '../../job-context.ts';
 import { requireMemory } from '../../scratch/open.ts';
-import type { ProtectedInstance, World } from '../../world.ts';
 import { stagingPlaceIn } from '../live/spool-directory.ts';
 import { stage } from '../stage.ts';
 import { sourceOf } from '../staged-source.ts';
@@ -38,59 +38,63 @@ export type MemoryOf = () => Promise<HostMemory>;
 const NO_ROOM: readonly ErrorCode[] = ['CONFIG_INVALID', 'RESTORE_REFUSED', 'TARGET_DISK_FULL', 'START_FAILED'];
 
 /** See the activity `rehearse`. */
-export async function rehearse(world: World, input: RehearseInput, memory: MemoryOf = hostMemory): Promise<RehearsalOutcome> {
+export async function rehearse(
+  deps: Dependencies,
+  input: RehearseInput,
+  memory: MemoryOf = hostMemory,
+): Promise<RehearsalOutcome> {
   const { operationId, signal } = currentJob();
-  const home = rehearsalHome(world, operationId);
+  const home = rehearsalHome(deps, operationId);
   let isKept = false;
   try {
-    await sweepRehearsals(world);
+    await sweepRehearsals(deps);
     await removeScratches(home); // of an attempt that died
-    const rehearsal = await tryIt(world, input, { home, memory });
+    const rehearsal = await tryIt(deps, input, { home, memory });
     isKept = input.keep && rehearsal.result !== undefined;
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
     const isHindered = error instanceof RecoveryError && NO_ROOM.includes(error.code);
-    if (!isHindered && !isDiskTrouble(error)) throw error;
+    if (!isHindered && !isDiskError(error)) throw error;
     return { done: false, why: messageOf(error) };
   } finally {
     if (!isKept) await removeScratches(home);
   }
 }
 
-const DISK_TROUBLE = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'];
-const isDiskTrouble = (error: unknown): boolean => DISK_TROUBLE.includes((error as NodeJS.ErrnoException).code ?? '');
+const DISK_ERRORS = ['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'];
+const isDiskError = (error: unknown): boolean => DISK_ERRORS.includes((error as NodeJS.ErrnoException).code ?? '');
 
 async function tryIt(
-  world: World,
+  deps: Dependencies,
   { plan, target, keep }: RehearseInput,
   { home, memory }: { home: string; memory: MemoryOf },
 ): Promise<Rehearsal> {
   const { signal, operationId } = currentJob();
   const { log } = plan;
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
-  const instance = await world.instance(plan.instance);
-  const { manifest, placeInLog } = await sourceOf(world, plan);
+  const instance = await deps.instance(plan.instance);
+  const { manifest, placeInLog } = await sourceOf(deps, plan);
   const { binary, server } = await binaryFor(instance, manifest);
   await requireMemory({ manifest, log });
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await ownRehearsal(home);
   await requireRoom(directory, plan, log);
-  const material = await stageMaterial(world, plan, { directory, instance, manifest });
+  const material = await stageMaterial(deps, plan, { directory, instance, manifest });
   const databases = databasesOf(target, manifest);
   const throwAway = await startThrowAway(instance, { directory, binary, server, databases, signal });
   const guard = await Guard.over(throwAway, { memory, signal });
   try {
-    const countedAtMs = Math.round(world.now() + (target.clockOffsetMs ?? 0));
-    const report = byteProgress('rehearse', world.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
+    const countedAtMs = Math.round(deps.now() + (target.clockOffsetMs ?? 0));
+    const report = byteProgress('rehearse', deps.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
     const onProgress = (bytes: number) => report(bytes);
     const placeOf = placeInLog && (({ before }: Suspect) => ({ atMs: log.untilMs, place: placeInLog(before) }));
     const options = { classes: instance.classes, aliveAtMs: countedAtMs, guard, onProgress, ...(placeOf ? { placeOf } : {}) };
     const replayed = await replay(throwAway, { ...material, ...options, signal: guard.signal });
     const names = [...instance.classes.map(({ name }) => name), OTHER];
     const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });
-    if (keep && rehearsal.result) await keepFor(rehearsedRdb(world, operationId), replayed.counted.path);
+    if (keep && rehearsal.result) await keepFor(rehearsedRdb(deps, operationId), replayed.counted.path);
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
@@ -99,7 +103,7 @@ async function tryIt(
   } finally {
     guard[Symbol.dispose]();
     throwAway.client.close();
-    await throwAway.scratch.stop(guard.signal.aborted ? { patienceMs: 0 } : {});
+    await throwAway.scratch.stop(guard.signal.aborted ? { timeoutMs: 0 } : {});
   }
 }
 
@@ -110,7 +114,7 @@ async function keepFor(path: string, counted: string): Promise<void> {
 }
 
 async function stageMaterial(
-  world: World,
+  deps: Dependencies,
   plan: RestorePlan,
   { directory, instance, manifest }: { directory: string; instance: ProtectedInstance; manifest: SnapshotManifest },
 ) {
@@ -118,7 +122,7 @@ async function stageMaterial(
   const finder = new MomentFinder({ keys: manyOf(manifest.rdb.keys), renamed: renamedCommands, allowed: moduleCommands });
   const place = stagingPlaceIn(join(directory, 'material'));
   await mkdir(join(directory, 'material'), { mode: 0o700 });
-  await stage(world, plan, place, finder);
+  await stage(deps, plan, place, finder);
   const [rdb, log] = [await place.rdb.find(), await place.log.find()];
   if (!rdb || !log) throw new RecoveryError('INTERNAL', 'what was staged is not there', { next: 'Report it.' });
   return { rdb, log, finder };

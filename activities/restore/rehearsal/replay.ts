@@ -3,21 +3,21 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { RecoveryError } from '../../../model/errors.ts';
 import type { RehearsedMoment } from '../../../model/restore/rehearsal.ts';
-import { follow } from '../../../redis/live/live-load.ts';
+import { followPrimary } from '../../../redis/live/live-load.ts';
 import type { MomentFinder } from '../../../redis/log/moments.ts';
 import { pollInfo } from '../../../redis/persistence/children.ts';
 import { type PrimaryProgress, servePrimary } from '../../../redis/replication/primary.ts';
 import { refuseLoadErrors } from '../../scratch/load-errors.ts';
-import type { StagedFile } from '../stage.ts';
-import { type Counted, type CountOptions, countBySaving } from './count.ts';
+import type { VerifiedFile } from '../stage.ts';
+import { type CountBySavingOptions, type Counted, countBySaving } from './count.ts';
 import type { Guard } from './guard.ts';
 import { MomentMeter, type MomentMeterOptions } from './moment-meter.ts';
 import { pausedLog } from './paused-log.ts';
 import type { ThrowAway } from './throw-away.ts';
 
-export interface ReplayOptions extends CountOptions {
-  rdb: StagedFile;
-  log: StagedFile;
+export interface ReplayRehearsedOptions extends CountBySavingOptions {
+  rdb: VerifiedFile;
+  log: VerifiedFile;
   /** That has seen this log. */
   finder: MomentFinder;
   guard: Guard;
@@ -42,7 +42,7 @@ const LOOPBACK = '127.0.0.1';
  * nothing by itself, so that what it has is what the log has made of the base, to the key.
  * @throws RecoveryError `LOG_REFUSED` for a command that it did not carry out
  */
-export async function replay({ client, scratch }: ThrowAway, options: ReplayOptions): Promise<Replayed> {
+export async function replay({ client, scratch }: ThrowAway, options: ReplayRehearsedOptions): Promise<Replayed> {
   const { rdb, log, finder, guard, signal, onProgress } = options;
   const meter = new MomentMeter(finder.suspects(), finder.dropped, {
     total: async () => (await client.dbsizes()).reduce((sum, { keys }) => sum + keys, 0),
@@ -65,7 +65,7 @@ export async function replay({ client, scratch }: ThrowAway, options: ReplayOpti
     onProgress: ({ sentBytes }: PrimaryProgress) => onProgress(sentBytes),
   });
   await client.configSet('masterauth', password);
-  await follow(client, LOOPBACK, primary.port);
+  await followPrimary(client, LOOPBACK, primary.port);
   primary.started();
   await primary.done;
   await guard.check(); // a short log is over before the first look

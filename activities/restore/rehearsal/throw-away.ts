@@ -10,7 +10,7 @@ import { type Scratch, startScratch } from '../../../platforms/throwaway/scratch
 import { findServerBinary } from '../../../platforms/throwaway/server-binary.ts';
 import { serverVersion } from '../../../platforms/throwaway/server-version.ts';
 import { openRedis, type RedisClient } from '../../../redis/client/client.ts';
-import type { ProtectedInstance } from '../../world.ts';
+import type { ProtectedInstance } from '../../dependencies.ts';
 
 /** A throw-away Redis that refuses of a log what the target would refuse. */
 export interface ThrowAway {

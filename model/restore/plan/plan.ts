@@ -9,7 +9,7 @@ import { whatIsLoaded } from './loads.ts';
 import { consentTo, plannedLoss } from './loss.ts';
 import { asStartedNext } from './next-start.ts';
 import { plannedOutcome } from './outcome.ts';
-import { appendFormOf, doubtOf, refusalsOf } from './refusals.ts';
+import { appendFormOf, refusalsOf, targetDoubtOf } from './refusals.ts';
 import { downtimeOf, liveStepsFor, stepsFor } from './steps.ts';
 import type { PlanInput, PlannedLosses, PlannedMoment, RestoreMode, RestorePlan } from './types.ts';
 import { warningsOf } from './warnings.ts';
@@ -60,7 +60,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     keysInBackup: manifest.rdb.keys,
     parsed: manifest.rdb.parsed,
     ...(input.foreignOwner ? { foreignOwner: input.foreignOwner } : {}),
-    targetDoubts: doubtOf(input).doubts,
+    targetDoubts: targetDoubtOf(input).doubts,
     ...(input.log ? { log: input.log } : {}),
     ...(input.aofBackup ? { aofBackup: true as const } : {}),
     ...consentsIn(input.options),

@@ -1,4 +1,4 @@
-import { inOrder } from '../../backup/backup-time.ts';
+import { backupsInOrder } from '../../backup/backup-time.ts';
 import type { ServerFacts } from '../../backup/manifest.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from '../../format.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from '../rdb-versions.ts';
@@ -25,7 +25,7 @@ export const MAXMEMORY_TOLERANCE = 1.05;
 export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
   const { live, instance } = input;
   return [
-    doubtRefusal(instance, doubtOf(input), input.options?.intoAnother),
+    doubtRefusal(instance, targetDoubtOf(input), input.options?.intoAnother),
     ownerRefusal(input),
     beyondRefusal(input),
     ...(live
@@ -47,7 +47,7 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
 }
 
 /** Whether another Redis answers than is meant. */
-export const doubtOf = ({ instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
+export const targetDoubtOf = ({ instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
   targetDoubt({ instance, identity: target.identity, keysNow: target.keysNow, backups: [manifest, ...others], nowMs });
 
 /** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
@@ -56,7 +56,7 @@ export function believedServer({ target, manifest, others, nowMs }: PlanInput): 
   server: Server;
   source: string;
 } {
-  const newest = inOrder([manifest, ...others], nowMs).at(-1) ?? manifest;
+  const newest = backupsInOrder([manifest, ...others], nowMs).at(-1) ?? manifest;
   const facts = asStartedNext(target.server ?? newest.server, target.nextStart);
   const server = target.installed ?? facts;
   if (target.installed) return { facts, server, source: 'as installed' };

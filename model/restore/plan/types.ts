@@ -167,14 +167,14 @@ export interface Refusal {
 }
 
 export interface PlannedStep {
-  name: StepName;
+  name: PlannedStepName;
   title: string;
   /** Changes what clients see, or the data directory. */
   destructive: boolean;
   estimateSeconds: number;
 }
 
-export type StepName =
+export type PlannedStepName =
   | 'fetchBackup'
   | 'safetySnapshot'
   | 'stopServer'

@@ -14,7 +14,7 @@ import { liveWarnings } from './live.ts';
 import { whatIsLoaded } from './loads.ts';
 import { commandWarnings } from './log-needs.ts';
 import { nextStartWarnings } from './next-start.ts';
-import { believedServer, doubtOf, MAXMEMORY_TOLERANCE, versionJudgement } from './refusals.ts';
+import { believedServer, MAXMEMORY_TOLERANCE, targetDoubtOf, versionJudgement } from './refusals.ts';
 import type { PlanInput, RestorePlan } from './types.ts';
 
 /** More than this part of the keys in no class: what their loss means is not known. */
@@ -26,7 +26,7 @@ const MEMORY_HEADROOM = { 'rdb-file': 1.3, 'append-only-directory': 2 } as const
 /** What does not forbid the restore and should be known before it is approved. */
 export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
-    ...alsoOfWarning(input.instance, doubtOf(input)),
+    ...alsoOfWarning(input.instance, targetDoubtOf(input)),
     ...unprovedIdentity(input),
     ...backupWarnings(input, plan),
     ...serverWarnings(input),

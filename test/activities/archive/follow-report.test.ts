@@ -10,7 +10,7 @@ const state = (parts: Partial<FollowState> = {}): FollowState => ({
   oldestAtMs: undefined,
   silentMs: undefined,
   foreign: [],
-  storeTrouble: undefined,
+  storeError: undefined,
   hole: undefined,
   ...parts,
 });

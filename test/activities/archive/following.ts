@@ -1,6 +1,6 @@
 import { createFollowActivities } from '../../../activities/archive/follow-stream.ts';
+import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
-import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { FollowResult, Rpo } from '../../../model/archive/archiving.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
@@ -53,12 +53,12 @@ export class Following {
       this.onNote(note);
     };
     const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
-    this.#worker ??= createFollowActivities(this.#world() as World, { lookEveryMs: this.lookEveryMs });
+    this.#worker ??= createFollowActivities(this.#deps() as Dependencies, { lookEveryMs: this.lookEveryMs });
     const { followStream } = this.#worker;
     return runAsJob(job, () => followStream({ instance: 'main' }));
   }
 
-  #world(): Partial<World> {
+  #deps(): Partial<Dependencies> {
     const { redis, settings } = this;
     const target = {
       name: 'main',

@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { withNeeds } from '../../../activities/archive/log-needs.ts';
+import type { ProtectedInstance } from '../../../activities/dependencies.ts';
 import { replayedRanges } from '../../../activities/restore/replay-log.ts';
 import { commandsAfterStart, commandsNow } from '../../../activities/restore/survey-commands.ts';
-import type { ProtectedInstance } from '../../../activities/world.ts';
 import { checkArchivedCommands } from '../../../cli/check/archive.ts';
-import type { CheckWorld } from '../../../cli/check/finding.ts';
+import type { CheckContext } from '../../../cli/check/finding.ts';
 import type { InstanceConfig } from '../../../config/config.ts';
 import type { LogNeeds } from '../../../model/archive/log-needs.ts';
 import type { PlannedLog } from '../../../model/restore/plan/plan.ts';
@@ -78,10 +78,10 @@ describe('What a planned log asks of its target', () => {
     });
     const check = (bases: number[], moduleCommands: string[] = []) => {
       const list = async () => bases.map((offset) => ({ replication: { replid: REPLID, offset } }));
-      const world = {
+      const deps = {
         repository: async () => ({ snapshots: () => ({ list }), archive: () => archive }),
-      } as unknown as CheckWorld;
-      return checkArchivedCommands(world, {
+      } as unknown as CheckContext;
+      return checkArchivedCommands(deps, {
         name: 'main',
         archive: { moduleCommands, renamedCommands: {} },
       } as unknown as InstanceConfig);

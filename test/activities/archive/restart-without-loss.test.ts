@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FilesPart } from '../../../activities/world.ts';
+import type { FilesPart } from '../../../activities/dependencies.ts';
 import { planArchive } from '../../../model/archive/plan.ts';
 import type { Timeline } from '../../../model/archive/timeline.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { type SegmentDraft, Segmenter } from '../../../activities/archive/segmenter.ts';
-import { StreamTap } from '../../../activities/archive/stream-inspector.ts';
+import { StreamInspector } from '../../../activities/archive/stream-inspector.ts';
 import { NO_NEEDS } from '../../../model/archive/log-needs.ts';
 import { isBoundary, STREAM_BEGIN } from '../../../model/archive/stream-state.ts';
 import { CommandReader } from '../../../redis/log/command-reader.ts';
@@ -49,7 +49,7 @@ async function archived(
   let nowMs = 5_000;
   const segmenter = new Segmenter({ start: START, state: STREAM_BEGIN, lastAtMs: nowMs, ageMs, bytes });
   const settings = { segmentAgeMs: ageMs, segmentBytes: bytes, moduleCommands: [], renamedCommands: {} } as never;
-  const tap = new StreamTap({ offset: START, state: STREAM_BEGIN }, segmenter, {
+  const inspector = new StreamInspector({ offset: START, state: STREAM_BEGIN }, segmenter, {
     settings,
     clock: () => nowMs,
     lateness: { since: () => undefined },
@@ -75,7 +75,7 @@ async function archived(
   }
   let number = 0;
   let end = START;
-  for await (const piece of tap.pass(coming())) {
+  for await (const piece of inspector.pass(coming())) {
     end += piece.length;
     came.atMs.push([end, nowMs]);
     waiting.push(piece);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createRetentionActivities } from '../../../activities/backup/retention.ts';
+import type { Dependencies } from '../../../activities/dependencies.ts';
 import { runAsJob } from '../../../activities/job-context.ts';
-import type { World } from '../../../activities/world.ts';
 import { backupIdAt } from '../../../model/instance.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
@@ -31,14 +31,16 @@ describe('The retention of a worker with a wrong clock', () => {
       await repository.snapshots(ref).write(ref, bytes('under way'));
       return ref;
     });
-    const world: Partial<World> = {
+    const deps: Partial<Dependencies> = {
       now: () => Date.now() + aheadMs,
       instance: async () => ({ retention: { keepLast: 2, keepWithinMs: HOUR } }) as never,
       repository: async () => repository,
       archive: async () => new Archive(store, { instance: 'main', shard: '0' }),
     };
     const job = { attempt: 1, signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
-    const result = await runAsJob(job, () => createRetentionActivities(world as World).applyRetention({ instance: 'main' }));
+    const result = await runAsJob(job, () =>
+      createRetentionActivities(deps as Dependencies).applyRetention({ instance: 'main' }),
+    );
     return {
       result,
       uploadIsThere: await repository.snapshots(upload).isTaken(upload.backupId),
@@ -82,7 +84,7 @@ describe('The retention of backups of which a newer version has encrypted one', 
       }
       const [older] = (await keysOf(store, 'main/0/snapshots/')).filter((key) => key.endsWith('/manifest.json'));
       if (encryption) await store.put(older ?? '', bytes(`{"formatVersion": 1, "encryption": "${encryption}"}`));
-      const world: Partial<World> = {
+      const deps: Partial<Dependencies> = {
         now: Date.now,
         instance: async () => ({ retention: { keepLast: 1, keepWithinMs: 1 } }) as never,
         repository: async () => repository,
@@ -90,7 +92,7 @@ describe('The retention of backups of which a newer version has encrypted one', 
       };
       const job = { attempt: 1, signal: new AbortController().signal, operationId: 'test', progress: () => undefined };
       const { removed, logRemoved } = await runAsJob(job, () =>
-        createRetentionActivities(world as World).applyRetention({ instance: 'main' }),
+        createRetentionActivities(deps as Dependencies).applyRetention({ instance: 'main' }),
       );
       return { removed: removed.length, logRemoved, isThere: store.objects.has(older ?? '') };
     };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { ProtectedInstance } from '../../../activities/dependencies.ts';
 import { sharedDatabases } from '../../../activities/merge/fit.ts';
-import type { ProtectedInstance } from '../../../activities/world.ts';
 import { DEFAULT_DATA_CLASSES } from '../../../model/data-class.ts';
 import { readServerFacts } from '../../../redis/server-facts.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';

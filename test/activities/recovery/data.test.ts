@@ -16,7 +16,7 @@ describe('The data of a Redis that serves again', function () {
     restoreOverride?: 'never' | 'ask' | 'auto',
   ): Promise<DataDecision> =>
     recovering.job(() =>
-      createDataActivities(recovering.world).decideData({
+      createDataActivities(recovering.deps).decideData({
         instance: 'main',
         assessment,
         ...(restoreOverride ? { restoreOverride } : {}),
@@ -57,13 +57,13 @@ describe('The data of a Redis that serves again', function () {
     assert.equal((await decide(recovering, assessment, 'auto')).decision, 'ask'); // it would revive who signed out
 
     const forecast = await recovering.job(() =>
-      createDataActivities(recovering.world).forecastSignIns({ instance: 'main', assessment, decision, normalPerSecond: 2 }),
+      createDataActivities(recovering.deps).forecastSignIns({ instance: 'main', assessment, decision, normalPerSecond: 2 }),
     );
     assert.deepEqual([forecast?.lostSessions, forecast?.expiry], [{ atLeast: 298, atMost: 298 }, 'sliding']);
     assert.deepEqual([forecast?.atMostSignIns, forecast?.normalPerSecond], [298, 2]);
     const nothing = { ...decision, verdict: 'within-tolerance' as const };
     const none = await recovering.job(() =>
-      createDataActivities(recovering.world).forecastSignIns({ instance: 'main', assessment, decision: nothing }),
+      createDataActivities(recovering.deps).forecastSignIns({ instance: 'main', assessment, decision: nothing }),
     );
     assert.equal(none, undefined);
   });
@@ -78,12 +78,12 @@ describe('The data of a Redis that serves again', function () {
     await recovering.repository
       .ownership('main')
       .claim(ownerOf({ ...target, address: '10.0.0.6:6379' }, '2026-08-01T06:00:00.000Z'));
-    const world = {
-      ...recovering.world,
-      instance: async (name: string) => ({ ...(await recovering.world.instance(name)), target }),
+    const deps = {
+      ...recovering.deps,
+      instance: async (name: string) => ({ ...(await recovering.deps.instance(name)), target }),
     };
     const assessment = recovering.assessment();
-    const decision = await recovering.job(() => createDataActivities(world).decideData({ instance: 'main', assessment }));
+    const decision = await recovering.job(() => createDataActivities(deps).decideData({ instance: 'main', assessment }));
     assert.deepEqual([decision.verdict, decision.decision, decision.offer], ['unknown', 'go-on', undefined]);
     assert.match(
       decision.text,
@@ -117,7 +117,7 @@ describe('The data of a Redis that serves again', function () {
     const other = recovering.assessment({ log: { ...log, timelineId: `${'0'.repeat(40)}-0000000000000001` } });
     assert.deepEqual((await decide(recovering, other, 'auto')).decision, 'ask'); // complete was said of another one
 
-    const { planMerge, mergeClasses } = createMergeActivities(recovering.world);
+    const { planMerge, mergeClasses } = createMergeActivities(recovering.deps);
     const { classes = [], until = '' } = decision.offer ?? {};
     const plan = await recovering.job(() => planMerge({ instance: 'main', classes, until }));
     const [merged] = (await recovering.job(() => mergeClasses({ plan }))).classes;
@@ -143,7 +143,7 @@ describe('The data of a Redis that serves again', function () {
     const decision = await decide(recovering, assessment);
     assert.deepEqual([decision.verdict, decision.expected?.atMost, decision.offer?.backupId], ['lost', 300, backupId]);
     assert.match(decision.nextBest?.until ?? '', /@\d+$/, 'the log, which ended before');
-    const { planMerge, rehearseMerge, mergeClasses } = createMergeActivities(recovering.world);
+    const { planMerge, rehearseMerge, mergeClasses } = createMergeActivities(recovering.deps);
     const planned = await recovering.job(() => planMerge({ instance: 'main', classes: ['sessions'], backupId }));
     const plan = await recovering.job(() => rehearseMerge({ plan: planned }));
     assert.deepEqual(plan.rehearsal?.classes, [{ name: 'sessions', alive: 300, there: 0 }]);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Dependencies } from '../../../activities/dependencies.ts';
 import { currentJob } from '../../../activities/job-context.ts';
 import { createStillServesActivities } from '../../../activities/recovery/still-serves.ts';
-import type { World } from '../../../activities/world.ts';
 import type { HeldBy } from '../../../model/lock.ts';
 import { Recovering } from '../../support/recovering.ts';
 import { startRedis } from '../../support/redis-server.ts';
@@ -14,9 +14,9 @@ describe('A Redis that a recovery has brought back', function () {
   let holder: HeldBy | undefined;
   const watch = (recovering: Recovering, notes: string[], runId?: string) => {
     const operations = { lockHolder: async () => holder, doing: async () => undefined, recoveries: async () => [] };
-    const world: World = { ...recovering.world, operations };
+    const deps: Dependencies = { ...recovering.deps, operations };
     return recovering
-      .job(() => createStillServesActivities(world).watchServing({ instance: 'main', ...(runId ? { runId } : {}) }))
+      .job(() => createStillServesActivities(deps).watchServing({ instance: 'main', ...(runId ? { runId } : {}) }))
       .finally(() => notes.push('ended'));
   };
 

@@ -46,7 +46,7 @@ describe('A Redis that is watched after a recovery', function () {
   };
   const watch = (parts: Partial<WatchWarmupInput> = {}): Promise<WarmupWatch> =>
     recovering.job(() =>
-      createWarmupActivities(recovering.world).watchWarmup({
+      createWarmupActivities(recovering.deps).watchWarmup({
         instance: 'main',
         settings: recovering.settings.warmup,
         begun: now(),
@@ -128,7 +128,7 @@ describe('A Redis that is watched after a recovery', function () {
 
   it('is remembered by each window that is recorded, for the failure that may come', async () => {
     begin();
-    const { recordBaseline, findBaseline } = createBaselineActivities(recovering.world);
+    const { recordBaseline, findBaseline } = createBaselineActivities(recovering.deps);
     const find = (failedAt?: string) =>
       recovering.job(() => findBaseline({ instance: 'main', ...(failedAt ? { failedAt } : {}) }));
     assert.deepEqual(await find(), { from: 'none' });
@@ -166,7 +166,7 @@ describe('Sign-ins that are watched after a recovery', function () {
     const recovering = new Recovering({} as RedisServer);
     const settings = { kind: 'http' as const, url, field: 'auth.rate', everyMs: 20, limitMs };
     const usual = normalPerSecond === undefined ? {} : { normalPerSecond };
-    const { watchAuthentication } = createAuthenticationActivities(recovering.world);
+    const { watchAuthentication } = createAuthenticationActivities(recovering.deps);
     const ended = recovering.job(() => watchAuthentication({ instance: 'main', settings, begun: now(), ...usual }));
     return { ended, notes: recovering.notes };
   };
@@ -193,7 +193,7 @@ describe('Sign-ins that are watched after a recovery', function () {
   });
 
   it('are not watched where nothing tells them', async () => {
-    const { watchAuthentication } = createAuthenticationActivities(new Recovering({} as RedisServer).world);
+    const { watchAuthentication } = createAuthenticationActivities(new Recovering({} as RedisServer).deps);
     assert.equal((await watchAuthentication({ instance: 'main', begun: now() })).verdict, 'not-watched');
   });
 });

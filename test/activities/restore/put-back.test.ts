@@ -33,7 +33,7 @@ describe('A Redis that is put back, and refuses us', function () {
   this.timeout(30_000);
 
   const putBack = (site: Awaited<ReturnType<typeof recoverySite>>) =>
-    site.during(() => createPutBackActivities(site.world).serveAgain({ plan: { instance: 'main' } as RestorePlan }));
+    site.during(() => createPutBackActivities(site.deps).serveAgain({ plan: { instance: 'main' } as RestorePlan }));
 
   for (const { by, redis, connection, said } of REFUSALS)
     it(`by ${by}, serves all the same: nobody waits for it, and the reason is said at once`, async () => {

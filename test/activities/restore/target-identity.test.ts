@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
+import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { whoAnswers } from '../../../activities/restore/target-identity.ts';
-import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client/client.ts';
 import { type Forwarder, startForwarder } from '../../support/forwarder.ts';
@@ -38,13 +38,13 @@ describe('Who answers for an instance', function () {
       carts: { connection: other.connection },
       secret: { connection: { ...other.connection, password: 'wrong' } },
     };
-    const world = {
+    const deps = {
       host,
       instances: () => Object.keys(instances),
       instance: async (name: string) => ({ name, ...instances[name] }),
-    } as unknown as World;
+    } as unknown as Dependencies;
     using client = await openRedis(redis.connection);
-    return whoAnswers(world, await world.instance('orders'), client);
+    return whoAnswers(deps, await deps.instance('orders'), client);
   };
 
   it('is the process that is managed, and each other instance that is the same one by its run id, whatever the address', async () => {

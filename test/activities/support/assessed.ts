@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
+import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { createAssessActivities } from '../../../activities/recovery/assess.ts';
 import { lookAtFiles, lookFromControl } from '../../../activities/recovery/look.ts';
-import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { PlaceSigns } from '../../../model/recovery/observations.ts';
 import type { Assessment } from '../../../model/recovery/recovery.ts';
@@ -60,7 +60,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
     recovery: { ...SETTINGS, ...settings },
     ...(archive ? { archive: {} } : {}),
   } as unknown as ProtectedInstance;
-  const world = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as World;
+  const deps = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as Dependencies;
   const platform =
     options.platform ??
     openProcessPlatform({
@@ -72,7 +72,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const place = options.withoutPlace ? undefined : await lookAtPlace(platform, target.connection);
   const between = performance.now();
   const input = { instance: 'main', ...(place ? { place: JSON.parse(JSON.stringify(place)) as PlaceSigns } : {}) };
-  const assessment = await createAssessActivities(world).assessFailure(input);
+  const assessment = await createAssessActivities(deps).assessFailure(input);
   return { ...(place ? { place } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Dependencies, FilesPart } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
 import type { RestartInput } from '../../../activities/recovery/restart.ts';
-import type { FilesPart, World } from '../../../activities/world.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { ActInput, Assessment } from '../../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery/settings.ts';
@@ -45,8 +45,8 @@ function doomed(platform: Control, fate: () => Fate | undefined): Control {
 type Acts = ReturnType<typeof recoveryOf>;
 
 /** Each procedure of a recovery by its name, carried out in this process, and the steps that stand for themselves. */
-function recoveryOf(world: World) {
-  const steps = createRecoveryActs(world, { refusedForMs: 500, silentAfterMs: 500 });
+function recoveryOf(deps: Dependencies) {
+  const steps = createRecoveryActs(deps, { refusedForMs: 500, silentAfterMs: 500 });
   const run = (step: string, input: unknown) =>
     (steps as never as Record<string, (input: unknown) => Promise<never>>)[step]?.(input);
   const close = async () => undefined;
@@ -68,7 +68,7 @@ function recoveryOf(world: World) {
 /** A Redis as a worker of its host has it, and a recovery of it: each is another operation. */
 export interface RecoverySite extends AsyncDisposable {
   redis: RedisServer;
-  world: World;
+  deps: Dependencies;
   platform: Control;
   acts: Acts;
   progress: Progress[];
@@ -103,7 +103,7 @@ export async function recoverySite(
     closePlacement: async () => undefined,
   };
   let locks = 0;
-  const world = {
+  const deps = {
     now: () => Date.now(),
     instance: async () => ({
       name: 'main',
@@ -124,13 +124,13 @@ export async function recoverySite(
           }),
     }),
     requireLock: async () => void locks++,
-  } as unknown as World;
-  const acts = recoveryOf(world);
+  } as unknown as Dependencies;
+  const acts = recoveryOf(deps);
   const progress: Progress[] = [];
   const operationId = randomUUID();
   const site: RecoverySite = {
     redis,
-    world,
+    deps,
     platform,
     acts,
     progress,

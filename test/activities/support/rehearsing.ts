@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Dependencies, FilesPart } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import type { MemoryOf } from '../../../activities/restore/rehearsal/rehearse.ts';
 import { createRehearsalActivities } from '../../../activities/restore/rehearsal.ts';
-import type { FilesPart, World } from '../../../activities/world.ts';
 import type { RestorePlan, TargetFacts } from '../../../model/restore/plan/plan.ts';
 import type { Rehearsal, RehearsalOutcome } from '../../../model/restore/rehearsal.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
@@ -82,7 +82,7 @@ export class Rehearsing {
   /** Runs a step as an activity of one operation. */
   during<T>(body: (acts: ReturnType<typeof createRehearsalActivities>) => Promise<T>, options: Partial<Job> = {}): Promise<T> {
     const job = { signal: new AbortController().signal, operationId: randomUUID(), ...options };
-    const acts = createRehearsalActivities(this.world, this.memory);
+    const acts = createRehearsalActivities(this.deps, this.memory);
     return runAsJob({ ...job, attempt: 1, progress: (one) => void this.progress.push(one) }, () => body(acts));
   }
 
@@ -108,7 +108,7 @@ export class Rehearsing {
     return { clockOffsetMs: 0, server } as Partial<TargetFacts> as TargetFacts;
   }
 
-  get world(): World {
+  get deps(): Dependencies {
     const { following, spool } = this;
     const throwAway = async () => ({ program: this.program, directives: this.directives });
     const instance = {
@@ -125,7 +125,7 @@ export class Rehearsing {
       instance: async () => instance,
       repository: async () => new Repository(following.store),
       archive: async () => following.archive,
-    } as unknown as World;
+    } as unknown as Dependencies;
   }
 }
 

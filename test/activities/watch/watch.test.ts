@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import { createWatchActivities } from '../../../activities/watch/watch-instance.ts';
-import type { ProtectedInstance, World } from '../../../activities/world.ts';
 import type { HeldBy } from '../../../model/lock.ts';
 import type { WatchNews, WatchStay } from '../../../model/watch/watch.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
@@ -31,7 +31,7 @@ class Watching {
   }
 
   activities() {
-    const world: Partial<World> = {
+    const deps: Partial<Dependencies> = {
       host: 'here',
       now: Date.now,
       draining: this.drain.signal,
@@ -46,7 +46,7 @@ class Watching {
         return { name, connection: this.servers[name]?.connection, watch: SETTINGS, applications, control } as never;
       },
     };
-    return createWatchActivities(world as World);
+    return createWatchActivities(deps as Dependencies);
   }
 
   job<T>(body: () => Promise<T>): Promise<T> {

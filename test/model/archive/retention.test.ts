@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { type ArchiveExtent, placesOf } from '../../../model/archive/chain.ts';
+import { type ArchiveExtent, logPositionsOf } from '../../../model/archive/chain.ts';
 import { planArchive } from '../../../model/archive/plan.ts';
 import { planArchiveRetention } from '../../../model/archive/retention.ts';
 import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
@@ -75,7 +75,7 @@ describe('the retention of an archive', () => {
       fc.property(fc.nat(2 ** 31 - 1), (seed) => {
         const random = randomFrom(seed);
         const extents = randomHistory(seed);
-        const offsets = placesOf(extents).flatMap(({ timeline, from, end }) =>
+        const offsets = logPositionsOf(extents).flatMap(({ timeline, from, end }) =>
           [from, from + random.below(end - from + 1), end].map((offset) => ({ timeline, offset })),
         );
         const kept = offsets

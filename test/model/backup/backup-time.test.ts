@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { clockDoubt, inOrder, isFuture, provenAtMs, takenAtMs } from '../../../model/backup/backup-time.ts';
+import { backupsInOrder, clockDoubt, isFuture, provenAtMs, takenAtMs } from '../../../model/backup/backup-time.ts';
 import { latestBackup } from '../../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
 import { planRetention, toCandidate } from '../../../model/backup/retention.ts';
@@ -73,9 +73,9 @@ describe('the time of a backup', () => {
       backup('third', { hours: 4, replid: 'x', offset: 300 }),
       backup('other', { hours: 4.5, replid: 'y', offset: 5 }),
     ];
-    assert.deepEqual(ids(inOrder(all, NOW)), ['wrong', 'second', 'other', 'third']);
+    assert.deepEqual(ids(backupsInOrder(all, NOW)), ['wrong', 'second', 'other', 'third']);
     const ofReplica = [backup('behind', { hours: 1, replid: 'x', offset: 50 }), ...all];
-    assert.deepEqual(ids(inOrder(ofReplica, NOW)), ['behind', 'wrong', 'other', 'second', 'third']);
+    assert.deepEqual(ids(backupsInOrder(ofReplica, NOW)), ['behind', 'wrong', 'other', 'second', 'third']);
   });
 
   it('never makes one the latest that was taken with a clock two months ahead', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { TTL_BOUNDS_SECONDS } from '../../../model/backup/census.ts';
-import { type ForecastFacts, forecastSignIns, formatRate } from '../../../model/recovery/sign-in-forecast.ts';
+import { type ForecastFacts, forecastSignIns, formatRequestRate } from '../../../model/recovery/sign-in-forecast.ts';
 import { always } from '../../support/always.ts';
 
 const ttlOf = (keysByBound: Record<number, number>): number[] =>
@@ -87,6 +87,9 @@ describe('The forecast of sign-ins', () => {
   });
 
   it('is written as people say it', () => {
-    assert.deepEqual([formatRate(0.44), formatRate(3), formatRate(1234.5)], ['0.4 a second', '3 a second', '1,235 a second']);
+    assert.deepEqual(
+      [formatRequestRate(0.44), formatRequestRate(3), formatRequestRate(1234.5)],
+      ['0.4 a second', '3 a second', '1,235 a second'],
+    );
   });
 });

@@ -3,22 +3,22 @@ import fc from 'fast-check';
 import { isFresh, wasHandled, withHandled } from '../../../model/watch/memory.ts';
 import { renderWatch } from '../../../model/watch/page.ts';
 import {
-  doubtOf,
-  failingSides,
+  failingWitnesses,
   isConfirmed,
   mergeRecoveries,
   restraintOf,
-  type Sides,
-  type SideView,
   type WatchStatus,
+  type Witnesses,
+  type WitnessView,
   withAlarm,
+  witnessDoubt,
 } from '../../../model/watch/watch.ts';
 
 const side = fc.record({
-  verdict: fc.constantFrom<SideView['verdict']>('serves', 'fails', 'unknown'),
+  verdict: fc.constantFrom<WitnessView['verdict']>('serves', 'fails', 'unknown'),
   detail: fc.string({ maxLength: 20 }),
 });
-const sides: fc.Arbitrary<Sides> = fc.record({ worker: side, platform: side, application: side });
+const witnesses: fc.Arbitrary<Witnesses> = fc.record({ worker: side, platform: side, application: side });
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const SETTINGS = { mode: 'auto', everyMs: 5_000, afterMs: 30_000, coolDownMs: 600_000, mostPerHour: 2 } as const;
@@ -27,17 +27,17 @@ const at = (ms: number) => new Date(ms).toISOString();
 describe('What a watcher decides', () => {
   it('never believes one side, whichever it is, and always two', () => {
     fc.assert(
-      fc.property(sides, (given) => {
+      fc.property(witnesses, (given) => {
         const fails = Object.values(given).filter(({ verdict }) => verdict === 'fails').length;
         assert.equal(isConfirmed(given), fails >= 2);
-        if (fails === 1) assert.ok(doubtOf(given).includes(`Only the side ${failingSides(given)[0]} says`));
+        if (fails === 1) assert.ok(witnessDoubt(given).includes(`Only the side ${failingWitnesses(given)[0]} says`));
       }),
     );
   });
 
   it('lets an alarm add one voice, and never against what the applications say themselves', () => {
     fc.assert(
-      fc.property(sides, (given) => {
+      fc.property(witnesses, (given) => {
         const application = withAlarm(given.application, { by: 'alert RedisDown' });
         if (given.application.verdict === 'unknown') assert.equal(application.verdict, 'fails');
         else assert.deepEqual(application, given.application);
@@ -46,7 +46,7 @@ describe('What a watcher decides', () => {
           worker: { ...given.worker, verdict: 'serves' },
           platform: { ...given.platform, verdict: 'unknown' },
         };
-        assert.equal(isConfirmed({ ...alone, application } as Sides), false);
+        assert.equal(isConfirmed({ ...alone, application } as Witnesses), false);
       }),
     );
   });
@@ -90,13 +90,13 @@ describe('What a watcher decides', () => {
     const long = fc.string({ minLength: 100, maxLength: 3_000, unit: fc.constantFrom('a', '|', ' ', '\n', '`') });
     fc.assert(
       fc.property(long, long, fc.boolean(), (text, detail, asks) => {
-        const view: SideView = { verdict: 'fails', detail };
+        const view: WitnessView = { verdict: 'fails', detail };
         const status: WatchStatus = {
           instance: 'main',
           phase: asks ? 'asks' : 'held back',
           text,
           failingSince: '2026-08-01T10:42:07.000Z',
-          sides: { worker: view, platform: view, application: view },
+          witnesses: { worker: view, platform: view, application: view },
           ...(asks ? { question: { incident: '20260801T104207Z', text, askedAt: '2026-08-01T10:42:07.000Z' } } : {}),
           recoveries: [],
         };

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Files } from '../../../platforms/data-directory/files.ts';
+import type { FileSystem } from '../../../platforms/data-directory/files.ts';
 import type { BuildAppendDirectory } from '../../../platforms/data-directory.ts';
 import type { DataLayout } from '../../../platforms/platform.ts';
 
@@ -49,7 +49,7 @@ export async function contents(directory: string, prefix = ''): Promise<Record<s
 
 /** As the real builder does it: the RDB and the log are moved in, not copied. */
 export const builderOn =
-  (files: Files): BuildAppendDirectory =>
+  (files: FileSystem): BuildAppendDirectory =>
   async (directory, { appenddirname, appendfilename, rdbPath, logPath }) => {
     const made = join(directory, appenddirname);
     await files.mkdir(made);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
-import type { Files } from '../../../platforms/data-directory/files.ts';
+import type { FileSystem } from '../../../platforms/data-directory/files.ts';
 import type { DataLayout } from '../../../platforms/platform.ts';
 import { Killed, killedAt, neverKilled, type When } from './faulty-files.ts';
 
@@ -10,7 +10,7 @@ import { Killed, killedAt, neverKilled, type When } from './faulty-files.ts';
  */
 export async function atEveryPoint(
   make: () => Promise<DataLayout>,
-  step: (layout: DataLayout, files: Files) => Promise<unknown>,
+  step: (layout: DataLayout, files: FileSystem) => Promise<unknown>,
   body: (layout: DataLayout, point: string) => Promise<void>,
   every = 1,
 ): Promise<number> {

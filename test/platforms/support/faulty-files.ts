@@ -1,6 +1,6 @@
 import * as promises from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Files, realFiles } from '../../../platforms/data-directory/files.ts';
+import { type FileSystem, realFileSystem } from '../../../platforms/data-directory/files.ts';
 
 /** Thrown by every call from the moment of the kill on, so that no cleanup code can run: as at kill -9. */
 export class Killed extends Error {
@@ -11,7 +11,7 @@ export class Killed extends Error {
 export type When = 'before' | 'midway';
 
 export interface FaultyFiles {
-  files: Files;
+  files: FileSystem;
   /** Changes of the disk so far. */
   changes(): number;
 }
@@ -33,7 +33,7 @@ export function killedAt(at: number, when: When): FaultyFiles {
   };
   const looking = <T>(run: () => Promise<T>): Promise<T> => (changes >= at ? Promise.reject(new Killed()) : run());
   const files: Record<string, unknown> = {};
-  for (const [name, original] of Object.entries(realFiles)) {
+  for (const [name, original] of Object.entries(realFileSystem)) {
     if (typeof original !== 'function') continue;
     const call = original as (...args: unknown[]) => Promise<unknown>;
     files[name] = (...args: unknown[]) => {
@@ -42,7 +42,7 @@ export function killedAt(at: number, when: When): FaultyFiles {
     };
   }
   files.open = (...args: Parameters<typeof promises.open>) => openGuarded(args, guard, looking);
-  return { files: files as unknown as Files, changes: () => changes };
+  return { files: files as unknown as FileSystem, changes: () => changes };
 }
 
 export const neverKilled = (): FaultyFiles => killedAt(Number.POSITIVE_INFINITY, 'before');

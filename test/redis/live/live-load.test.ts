@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { MINIMUM_ACL } from '../../../redis/acl.ts';
 import { openRedis, type RedisClient } from '../../../redis/client/client.ts';
 import { readLiveConditions } from '../../../redis/live/conditions.ts';
-import { awaitApplied, follow, promote } from '../../../redis/live/live-load.ts';
+import { awaitApplied, followPrimary, promote } from '../../../redis/live/live-load.ts';
 import { ownPersistence } from '../../../redis/live/own-persistence.ts';
 import { dryReachability } from '../../../redis/live/reachability.ts';
 import { prepareFollow, putBackSettings, readFollowSettings } from '../../../redis/live/settings.ts';
@@ -31,7 +31,7 @@ const clientFor = (target: RedisServer): Promise<RedisClient> =>
 async function load(target: RedisServer, client: RedisClient, data: LiveSource): Promise<ServedPrimary> {
   await prepareFollow(client, await readFollowSettings(client), OPTIONS);
   const primary = await serve(target, data);
-  await follow(client, HOST, primary.port);
+  await followPrimary(client, HOST, primary.port);
   primary.started();
   await primary.done;
   return primary;
@@ -62,7 +62,7 @@ describe('the steps of a live load', () => {
       assert.equal((await readFollowSettings(client)).values['repl-timeout'], '5');
       await using primary = await serve(target, data);
       const expected = await expectation(client, primary);
-      for (const _twice of [1, 2]) await follow(client, HOST, primary.port);
+      for (const _twice of [1, 2]) await followPrimary(client, HOST, primary.port);
       primary.started();
       await primary.done;
       await assert.rejects(awaitApplied(client, { ...expected, port: primary.port + 1 }), /no longer follows the worker/);

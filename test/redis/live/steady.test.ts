@@ -31,7 +31,7 @@ describe('The control connection of a live load', function () {
 
   it('goes on no longer than it is told to', async () => {
     proxy.stallAfter(10, 'response', { times: 100 });
-    using control = through({ patienceMs: 0 });
+    using control = through({ timeoutMs: 0 });
     await assert.rejects(
       control.run((client) => client.info('replication')),
       { code: 'REDIS_UNREACHABLE' },

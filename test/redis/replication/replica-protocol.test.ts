@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { type Lending, Slabs } from '../../../redis/replication/buffer-pool.ts';
+import { BufferPool, type Lending } from '../../../redis/replication/buffer-pool.ts';
 import { openRdbStream } from '../../../redis/replication/replica.ts';
 import { bytesOf } from '../support/bytes-of.ts';
 import { REPLID, startFakePrimary, withSnapshot } from '../support/fake-primary.ts';
@@ -184,7 +184,7 @@ describe('the slabs of a replication stream', () => {
       fc.integer({ min: 128, max: 700 }),
       fc.constantFrom<Lending>('never', 'untilNext', 'untilGivenBack'),
       (content, reads, size, lending) => {
-        const slabs = new Slabs(size);
+        const slabs = new BufferPool(size);
         slabs.lend(lending);
         slabs.hold = MARK.length;
         const sent = Buffer.concat([Buffer.from(content), MARK]);
@@ -220,7 +220,7 @@ describe('the slabs of a replication stream', () => {
   });
 
   it('are used again when they were given back', () => {
-    const slabs = new Slabs(100);
+    const slabs = new BufferPool(100);
     slabs.lend('untilGivenBack');
     slabs.hold = 0;
     const memory = new Set<ArrayBufferLike>();

@@ -1,5 +1,5 @@
 import { openFollower } from '../../../redis/replication/follow.ts';
-import type { Feed } from '../../../redis/replication/primary-payload.ts';
+import type { Payload } from '../../../redis/replication/primary-payload.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { record, untilCaughtUp } from './recording.ts';
 
@@ -22,7 +22,7 @@ export async function takeSource(redis: RedisServer, write: () => Promise<unknow
   return { rdb, log: recording.bytes(), digest: await digestOf(redis), keys: await redis.dbsize() };
 }
 
-export const feedOf = (bytes: Buffer, pieceBytes = 256 * 1024): Feed => ({
+export const feedOf = (bytes: Buffer, pieceBytes = 256 * 1024): Payload => ({
   bytes: bytes.length,
   async *open() {
     for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
@@ -30,7 +30,7 @@ export const feedOf = (bytes: Buffer, pieceBytes = 256 * 1024): Feed => ({
 });
 
 /** The same as a feed that stops in the middle, for good. */
-export function gatedFeedOf(bytes: Buffer): { feed: Feed; reached: Promise<void> } {
+export function gatedFeedOf(bytes: Buffer): { feed: Payload; reached: Promise<void> } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const half = feedOf(bytes.subarray(0, bytes.length / 2));
   const open = async function* () {

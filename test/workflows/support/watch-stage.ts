@@ -5,7 +5,15 @@ import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/wo
 import { hostQueue, QUEUES } from '../../../model/operations.ts';
 import type { Placement } from '../../../model/placement.ts';
 import type { WatchSettings } from '../../../model/recovery/settings.ts';
-import type { Alarm, SideView, WatchAnswer, WatchNews, WatchStatus, WatchStay, WatchView } from '../../../model/watch/watch.ts';
+import type {
+  Alarm,
+  WatchAnswer,
+  WatchNews,
+  WatchStatus,
+  WatchStay,
+  WatchView,
+  WitnessView,
+} from '../../../model/watch/watch.ts';
 import { raiseAlarm } from '../../../worker/alarms.ts';
 import { operations } from '../../../worker/operations.ts';
 import { workflowBundle } from '../../../worker/workflow-bundle.ts';
@@ -13,17 +21,17 @@ import { OF_NOBODY } from '../../support/of-nobody.ts';
 import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
 import { until } from '../../support/until.ts';
 
-export const FAILS: SideView = { verdict: 'fails', detail: 'connection refused' };
-export const SERVES: SideView = { verdict: 'serves', detail: 'a primary that answers' };
-export const UNKNOWN: SideView = { verdict: 'unknown', detail: 'nobody to ask' };
+export const FAILS: WitnessView = { verdict: 'fails', detail: 'connection refused' };
+export const SERVES: WitnessView = { verdict: 'serves', detail: 'a primary that answers' };
+export const UNKNOWN: WitnessView = { verdict: 'unknown', detail: 'nobody to ask' };
 
 /** What the activities of one instance see, until the test says otherwise. */
 export interface Scene {
   state: WatchNews['state'];
-  worker: SideView;
-  application: SideView;
+  worker: WitnessView;
+  application: WitnessView;
   /** Absent: not configured. `nobody`: no worker polls its machine. */
-  platform?: SideView | 'nobody';
+  platform?: WitnessView | 'nobody';
   allFailing?: number;
   locked?: string;
   settings: WatchSettings;

@@ -8,7 +8,7 @@ type OwnTarget = (instance: string) => Target | undefined;
  * Before every step: does this worker mean the Redis and the repository that the operation was started for? If not, nothing is
  * touched, and the step is tried again: while a changed configuration is rolled out, another worker has the right one.
  */
-export class TargetFence implements ActivityInboundCallsInterceptor {
+export class TargetGuard implements ActivityInboundCallsInterceptor {
   readonly #own: OwnTarget;
 
   constructor(own: OwnTarget) {

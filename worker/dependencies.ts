@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import type { Dependencies, ProtectedInstance } from '../activities/dependencies.ts';
 import { openArchive } from '../activities/open-archive.ts';
-import type { ProtectedInstance, World } from '../activities/world.ts';
 import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig } from '../config/config.ts';
 import { instanceNames } from '../config/load.ts';
 import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
@@ -17,16 +17,16 @@ import { type OpenParts, openParts, type PlatformParts, partsHere } from './part
  * Builds what the activities work with from the configuration. Secrets are read anew for each activity: a rotated password
  * needs no restart of the worker.
  */
-export async function createWorld(
+export async function createDependencies(
   config: Config,
-  { requireLock, archiver, operations, draining }: Pick<World, 'requireLock' | 'archiver' | 'operations' | 'draining'>,
+  { requireLock, archiver, operations, draining }: Pick<Dependencies, 'requireLock' | 'archiver' | 'operations' | 'draining'>,
   parts: OpenParts = openParts,
-): Promise<World> {
+): Promise<Dependencies> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
   const openRepository = async () => new Repository(openStore(await resolveStore(config)));
   const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
-  const world: World = {
+  const deps: Dependencies = {
     host: config.worker.host,
     softwareVersion: version,
     ...(config.worker.spool ? { spool: config.worker.spool } : {}),
@@ -38,7 +38,7 @@ export async function createWorld(
     draining,
     archive: async (name, shard) => {
       const archive = await archiveHere(config.instances[name], partsOf);
-      return openArchive(await world.repository(), { name, shard, archive });
+      return openArchive(await deps.repository(), { name, shard, archive });
     },
     async instance(name) {
       const resolved = await resolveInstance(config, name).catch((error) => {
@@ -57,7 +57,7 @@ export async function createWorld(
       return repository;
     },
   };
-  return world;
+  return deps;
 }
 
 /** The file may have it by now, or another file of that name: what counts is what this worker has read. */

@@ -13,7 +13,7 @@ import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 
 /** Everything outside that the activities touch, handed in by worker/. Tests hand in real servers on free ports. */
-export interface World {
+export interface Dependencies {
   /** Name of this machine: it polls the queue `host/<name>`. */
   readonly host: string;
   readonly softwareVersion: string;
