@@ -5,10 +5,10 @@ import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { createRdbReader, readRdbInPassing } from '../redis/rdb/reader.ts';
 import { openRdbStream } from '../redis/replication/replica.ts';
-import { openStore, type StoreLocation } from '../repository/open-store.ts';
 import { Repository } from '../repository/repository.ts';
 import type { StoredObject } from '../repository/snapshots.ts';
 import type { ObjectStore } from '../repository/stores/object-store.ts';
+import { openStore, type StoreLocation } from '../test/support/open-store.ts';
 import { cpuByThread } from './processes.ts';
 
 /** What is on: each stage has all before it. */

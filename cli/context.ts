@@ -11,15 +11,12 @@ export function openContext(
   return {
     ...given,
     config,
-    // Imported when needed: the S3 and Temporal clients take longer to load than `list` takes.
+    // Imported when needed: the clients of Temporal, and of some stores, take longer to load than `list` takes.
     repository: once(async () => {
-      const [{ openStore }, { Repository }] = await Promise.all([
-        import('../repository/open-store.ts'),
-        import('../repository/repository.ts'),
-      ]);
-      const store = openStore(await resolveStore(await config()));
-      closers.push(() => store.close());
-      return new Repository(store);
+      const { openRepository } = await import('../repository/repository.ts');
+      const opened = await openRepository(await resolveStore(await config()));
+      closers.push(() => opened.close());
+      return opened;
     }),
     temporal: once(async () => {
       const { openTemporal } = await import('./temporal.ts');

@@ -32,21 +32,18 @@ export interface ConfigOrigin {
   at(path: readonly PropertyKey[]): string;
 }
 
-export type RepositoryConfig =
-  | { kind: 'file'; directory: string; conditionalPut?: 'if-none-match' | 'none' }
-  | {
-      kind: 's3';
-      bucket: string;
-      prefix: string;
-      endpoint?: string;
-      region?: string;
-      forcePathStyle?: boolean;
-      conditionalPut?: 'if-none-match' | 'none';
-      checksum?: 'crc32' | 'sha256' | 'md5';
-      accessKeyId?: SecretRef;
-      secretAccessKey?: SecretRef;
-      sessionToken?: SecretRef;
-    };
+/** The URL, and the settings that its store has. */
+export interface RepositoryConfig {
+  url: string;
+  endpoint?: string | undefined;
+  region?: string | undefined;
+  forcePathStyle?: boolean | undefined;
+  conditionalPut?: 'if-none-match' | 'none' | undefined;
+  checksum?: 'crc32' | 'sha256' | 'md5' | undefined;
+  accessKeyId?: SecretRef | undefined;
+  secretAccessKey?: SecretRef | undefined;
+  sessionToken?: SecretRef | undefined;
+}
 
 export interface TlsConfig {
   ca?: SecretRef;

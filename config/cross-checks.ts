@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
 import { NEVER_RENAMED, SENT_COMMANDS } from '../model/sent-commands.ts';
+import { schemesWith, storeKindOf } from '../repository/stores/registry.ts';
 import type { Find, Problem } from './problems.ts';
 import { crossCheckRecovery } from './recovery-checks.ts';
 import type { RawConfig } from './schema.ts';
@@ -39,10 +40,11 @@ function checkPair<T extends object>(
 }
 
 function checkRepository(repository: RawConfig['repository'], find: Find): void {
-  if (repository.url.startsWith('file:')) {
-    for (const field of Object.keys(repository)) {
-      if (field !== 'url' && field !== 'conditionalPut') find(['repository', field], 'is only for a repository on s3://');
-    }
+  const { url, ...settings } = repository;
+  const own = storeKindOf(url)?.settings ?? [];
+  for (const field of Object.keys(settings).filter((name) => !own.includes(name))) {
+    const others = schemesWith(field).map((scheme) => `${scheme}://`);
+    find(['repository', field], `is only for a repository on ${others.join(' or ')}`);
   }
   checkPair(repository, 'accessKeyId', 'secretAccessKey', ['repository'], find);
   if (repository.sessionToken && !repository.accessKeyId) find(['repository', 'sessionToken'], 'needs accessKeyId beside it');

@@ -1,17 +1,8 @@
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { type DataClass, DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { isName } from '../model/instance.ts';
 import { realNames } from '../model/renamed-commands.ts';
-import type {
-  ApplicationConfig,
-  ArchiveConfig,
-  Config,
-  ConfigOrigin,
-  InstanceConfig,
-  PlatformConfig,
-  RepositoryConfig,
-} from './config.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, ConfigOrigin, InstanceConfig, PlatformConfig } from './config.ts';
 import { toRecovery, toWatch } from './recovery-from-raw.ts';
 import type { RawConfig } from './schema.ts';
 
@@ -30,7 +21,7 @@ export function fromRaw(raw: RawConfig, origin: ConfigOrigin): Config {
   return {
     origin,
     ...(raw.deployment === undefined ? {} : { deployment: raw.deployment }),
-    repository: toRepository(raw.repository),
+    repository: raw.repository,
     temporal: raw.temporal,
     worker: { ...raw.worker, host },
     instances: Object.fromEntries(instances),
@@ -45,19 +36,6 @@ function thisHost(): string {
     .replace(/^-+|-+$/g, '');
   return isName(name) ? name : 'localhost';
 }
-
-function toRepository({ url, ...s3 }: RawConfig['repository']): RepositoryConfig {
-  const parsed = new URL(url);
-  if (parsed.protocol === 'file:') {
-    const { conditionalPut } = s3;
-    return { kind: 'file', directory: withoutSlashes(fileURLToPath(parsed)), ...(conditionalPut && { conditionalPut }) };
-  }
-  const prefix = withoutSlashes(decodeURIComponent(parsed.pathname)).replace(/^\/+/, '');
-  const path = s3.endpoint ? { forcePathStyle: true, region: 'us-east-1' } : {};
-  return { kind: 's3', bucket: parsed.host, prefix, ...path, ...s3 };
-}
-
-const withoutSlashes = (path: string) => path.replace(/\/+$/, '');
 
 function toInstance(name: string, raw: RawInstance, host: string, commonClasses: readonly DataClass[]): InstanceConfig {
   const { every, maxAge, ...backup } = raw.backup;

@@ -1,16 +1,18 @@
 import { z } from 'zod';
+import { STORE_FORMS, STORE_SCHEMES, storeKindOf } from '../repository/stores/registry.ts';
 import { field, httpUrl, secret, text, url } from './fields.ts';
+
+const SCHEMES = STORE_SCHEMES.map((scheme) => `${scheme}:`);
 
 function refuseRepositoryUrl(parsed: URL): string | undefined {
   if (parsed.search || parsed.hash) return 'has `?` or `#` in it';
-  if (parsed.protocol === 'file:') return parsed.host || parsed.pathname === '/' ? '' : undefined;
-  if (parsed.username || parsed.password) return 'has credentials in it; use accessKeyId and secretAccessKey';
-  return /^[a-z0-9][a-z0-9.-]+$/.test(parsed.host) ? undefined : '';
+  if (/%(?![0-9a-f]{2})/i.test(parsed.pathname)) return 'has a % without two hexadecimal digits behind it';
+  return storeKindOf(parsed.protocol)?.refuse(parsed);
 }
 
 /** `repository`. */
 export const repository = z.strictObject({
-  url: url('Where backups live.', 's3://bucket/prefix or file:///directory', ['s3:', 'file:'], refuseRepositoryUrl),
+  url: url('Where backups live.', STORE_FORMS, SCHEMES, refuseRepositoryUrl),
   endpoint: httpUrl('S3 server other than AWS. Only with `s3://`.').optional(),
   region: field(text('Region of the bucket.').optional(), {
     about: 'Region of the bucket. Only with `s3://`.',

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Config, InstanceConfig, TlsConfig } from './config.ts';
+import type { Config, InstanceConfig, RepositoryConfig, TlsConfig } from './config.ts';
 import { instanceNames, instanceOf } from './load.ts';
 import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
 
@@ -23,22 +23,12 @@ export interface ResolvedTls {
   servername?: string;
 }
 
-/** Where the repository is, secrets included (the shape of repository/open-store.ts). */
-export type ResolvedStore =
-  | { kind: 'file'; directory: string; conditionalPut?: 'if-none-match' | 'none' }
-  | {
-      kind: 's3';
-      bucket: string;
-      prefix: string;
-      endpoint?: string;
-      region?: string;
-      forcePathStyle?: boolean;
-      conditionalPut?: 'if-none-match' | 'none';
-      checksum?: 'crc32' | 'sha256' | 'md5';
-      credentials?: StoreCredentials;
-      /** Reads the secrets anew, when those above were refused. */
-      readCredentials?: () => Promise<StoreCredentials | undefined>;
-    };
+/** Where the repository is, secrets included (the shape of `StoreSettings` in repository/). */
+export interface ResolvedStore extends Omit<RepositoryConfig, 'accessKeyId' | 'secretAccessKey' | 'sessionToken'> {
+  credentials?: StoreCredentials;
+  /** Reads the secrets anew, when those above were refused. */
+  readCredentials?: () => Promise<StoreCredentials | undefined>;
+}
 
 export interface StoreCredentials {
   accessKeyId: string;
@@ -96,7 +86,6 @@ export async function reachedBeside(config: Config, own: string): Promise<Pick<R
 
 /** Where backups live. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */
 export async function resolveStore(config: Config, env: NodeJS.ProcessEnv = process.env): Promise<ResolvedStore> {
-  if (config.repository.kind === 'file') return config.repository;
   const { accessKeyId, secretAccessKey, sessionToken, ...place } = config.repository;
   const read = reader(config, env);
   const readCredentials = async (): Promise<StoreCredentials | undefined> => {
@@ -110,7 +99,7 @@ export async function resolveStore(config: Config, env: NodeJS.ProcessEnv = proc
     return hideSecrets(credentials, ['accessKeyId', 'secretAccessKey', 'sessionToken']);
   };
   const credentials = await readCredentials();
-  return { ...place, ...(credentials && { credentials }), readCredentials };
+  return credentials ? { ...place, credentials, readCredentials } : place;
 }
 
 /** How to reach Temporal. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */

@@ -29,7 +29,5 @@ const addressOf = ({ host, port, socketPath }: InstanceConfig['redis']): string 
   return `${LOOPBACK.includes(host) ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
 };
 
-const repositoryUrl = (repository: RepositoryConfig): string =>
-  repository.kind === 'file'
-    ? `file://${repository.directory}`
-    : `s3://${repository.bucket}/${repository.prefix}${repository.endpoint ? ` at ${repository.endpoint}` : ''}`;
+const repositoryUrl = ({ url, endpoint }: RepositoryConfig): string =>
+  decodeURIComponent(url).replace(/\/+$/, '') + (endpoint ? ` at ${endpoint}` : '');

@@ -11,9 +11,16 @@ import { textBody } from './small-objects.ts';
 import { Snapshots } from './snapshots.ts';
 import { offsetFrom } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
+import { openStore } from './stores/registry.ts';
+import type { StoreSettings } from './stores/store-kind.ts';
 import { type SweepOptions, type SweptObject, sweep } from './sweep.ts';
 
+export type { StoreSettings } from './stores/store-kind.ts';
+
 const FENCE_MS = 3_600_000;
+
+/** Asks the store nothing: `probe()` says whether it is there. @throws RecoveryError `CONFIG_INVALID` for a URL of no store of ours */
+export const openRepository = async (settings: StoreSettings): Promise<Repository> => new Repository(await openStore(settings));
 
 /** Backups at rest: what stands in docs/repository-format.md, over any store. It hands out what one shard has of each kind. */
 export class Repository {

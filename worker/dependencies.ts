@@ -9,8 +9,7 @@ import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
 import type { RedisConnection } from '../redis/client/connection.ts';
-import { openStore } from '../repository/open-store.ts';
-import { Repository } from '../repository/repository.ts';
+import { openRepository, type Repository } from '../repository/repository.ts';
 import { type OpenParts, openParts, type PlatformParts, partsHere } from './parts.ts';
 
 /**
@@ -24,7 +23,7 @@ export async function createDependencies(
 ): Promise<Dependencies> {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
   let repository: Promise<Repository> | undefined;
-  const openRepository = async () => new Repository(openStore(await resolveStore(config)));
+  const open = async () => openRepository(await resolveStore(config));
   const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
   const deps: Dependencies = {
     host: config.worker.host,
@@ -50,7 +49,7 @@ export async function createDependencies(
     },
     instances: () => instanceNames(config),
     repository() {
-      repository ??= openRepository().catch((error) => {
+      repository ??= open().catch((error) => {
         repository = undefined; // a credential that isn't there yet is asked for again
         throw error;
       });

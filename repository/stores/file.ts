@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { releaseChunk } from '../pipeline/release.ts';
 import { fileError, noHardLinks, objectExists, objectMissing, rootMissing } from './file-errors.ts';
 import { giveToOwner, makeFolder, requireAccess } from './file-owner.ts';
@@ -10,6 +11,7 @@ import { interruptible } from './interruptible.ts';
 import { checkKey, checkPrefix } from './keys.ts';
 import type { ConditionalPut } from './location.ts';
 import type { GetOptions, ListOptions, ObjectInfo, ObjectStore, PutOptions, StoreSetting, Unfinished } from './object-store.ts';
+import type { StoreKind } from './store-kind.ts';
 
 /** Files under way lie here, one level, so that no listing shows them and a link or rename stays in one file system. */
 const UNFINISHED = '.unfinished';
@@ -22,6 +24,14 @@ interface FileStoreOptions {
 
 /** Of link(2) on FAT, exFAT, and many FUSE and SMB mounts. We may write there: the temporary file beside it is ours. */
 const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']);
+
+/** A directory. */
+export const file: StoreKind = {
+  form: 'file:///directory',
+  settings: ['conditionalPut'],
+  refuse: ({ host, pathname }) => (host || pathname === '/' ? '' : undefined),
+  open: async ({ url, conditionalPut }) => new FileStore(fileURLToPath(url), conditionalPut ? { conditionalPut } : {}),
+};
 
 /** Backups in a directory: a local disk, or a network mount that has hard links and fsync. */
 export class FileStore implements ObjectStore {

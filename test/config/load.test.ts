@@ -24,7 +24,7 @@ describe('redis-backup.yaml', () => {
   it('needs nothing but a repository and the address of a Redis', () => {
     const config = parseConfig(one(''), 'redis-backup.yaml');
     const main = instanceOf(config, 'main');
-    assert.deepEqual(config.repository, { kind: 'file', directory: '/backups' });
+    assert.deepEqual(config.repository, { url: 'file:///backups' });
     assert.equal(`${main.redis.host}:${main.redis.port}`, '127.0.0.1:6379');
     assert.deepEqual(main.platform, { type: 'external' });
     assert.deepEqual(main.backup, {
@@ -66,15 +66,11 @@ describe('redis-backup.yaml', () => {
     assert.deepEqual(archiveOf('archive: {}')?.renamedCommands, {});
   });
 
-  it('takes an S3 server by its endpoint, with the bucket in the path', () => {
+  it('takes an S3 server by its endpoint', () => {
     const text = one('').replace('file:///backups }', 's3://bucket/a/b/, endpoint: "http://127.0.0.1:7070" }');
     assert.deepEqual(parseConfig(text, 'c.yaml').repository, {
-      kind: 's3',
-      bucket: 'bucket',
-      prefix: 'a/b',
+      url: 's3://bucket/a/b/',
       endpoint: 'http://127.0.0.1:7070',
-      region: 'us-east-1',
-      forcePathStyle: true,
     });
   });
 

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { parseConfig } from '../../config/load.ts';
-import { type ResolvedStore, resolveInstance, resolveStore, resolveTemporal } from '../../config/resolve.ts';
-
-type S3 = Extract<ResolvedStore, { kind: 's3' }>;
+import { resolveInstance, resolveStore, resolveTemporal } from '../../config/resolve.ts';
 
 const TEXT = `
 repository: { url: s3://bucket, accessKeyId: { env: KEY_ID }, secretAccessKey: { env: KEY } }
@@ -46,18 +44,16 @@ describe('a secret', () => {
   });
 
   it('is read from the environment', async () => {
-    const { readCredentials: _, ...store } = (await resolveStore(config(), ENV)) as S3;
+    const { readCredentials: _, ...store } = await resolveStore(config(), ENV);
     assert.deepEqual(store, {
-      kind: 's3',
-      bucket: 'bucket',
-      prefix: '',
+      url: 's3://bucket',
       credentials: { accessKeyId: 'AKIA', secretAccessKey: 'hunter2-key', sessionToken: undefined },
     });
   });
 
   it('of the store is read anew where it was refused', async () => {
     const text = TEXT.replaceAll('{ env: KEY }', '{ file: password }');
-    const store = (await resolveStore(parseConfig(text, path.join(directory, 'redis-backup.yaml')), ENV)) as S3;
+    const store = await resolveStore(parseConfig(text, path.join(directory, 'redis-backup.yaml')), ENV);
     await writeFile(path.join(directory, 'password'), 'rotated\n');
     assert.equal(store.credentials?.secretAccessKey, 'hunter2');
     assert.equal((await store.readCredentials?.())?.secretAccessKey, 'rotated');

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { backupIdAt } from '../../model/instance.ts';
 import { BASELINE_FORMAT_VERSION, type Baseline } from '../../model/recovery/baseline.ts';
 import { Baselines, parseBaseline } from '../../repository/baselines.ts';
-import { openStore } from '../../repository/open-store.ts';
 import { readText } from '../../repository/small-objects.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
+import { openStore } from '../support/open-store.ts';
 
 const NOON = Date.parse('2026-02-14T12:00:00Z');
 const HOUR = 3600_000;

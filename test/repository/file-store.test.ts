@@ -4,9 +4,9 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { openStore } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
 import { FileStore } from '../../repository/stores/file.ts';
+import { openStore } from '../support/open-store.ts';
 import { skipWithout } from '../support/skip-without.ts';
 import { bytes, refuses, text } from './bodies.ts';
 

@@ -11,13 +11,13 @@ import { parseSegmentHeader, parseTimeline } from '../../repository/archive/sche
 import { parseBaseline } from '../../repository/baselines.ts';
 import { ownerKey, pinKey, timelineIdOf } from '../../repository/layout.ts';
 import { parseManifest } from '../../repository/manifest.ts';
-import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Ownership } from '../../repository/owner.ts';
 import { Pins } from '../../repository/pins.ts';
 import { Repository } from '../../repository/repository.ts';
 import { textBody } from '../../repository/small-objects.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
 import { findBinary } from '../support/binaries.ts';
+import { openStore, type StoreLocation } from '../support/open-store.ts';
 import { redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 import { startS3 } from '../support/s3-server.ts';

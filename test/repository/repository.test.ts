@@ -9,13 +9,13 @@ import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import { type BackupRef, ownerKey, pinKey } from '../../repository/layout.ts';
 import { formatManifest } from '../../repository/manifest.ts';
-import { openStore, type StoreLocation } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
 import { readText } from '../../repository/small-objects.ts';
 import type { StoredObject } from '../../repository/snapshots.ts';
 import type { ObjectInfo } from '../../repository/stores/object-store.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
 import { startHttpFaultProxy } from '../support/fault-proxy.ts';
+import { openStore, type StoreLocation } from '../support/open-store.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
 import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
 

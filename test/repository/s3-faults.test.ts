@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
-import { openStore } from '../../repository/open-store.ts';
 import { S3Store } from '../../repository/stores/s3.ts';
 import type { S3Tuning } from '../../repository/stores/s3-calls.ts';
 import { type FaultProxy, type SeenRequest, startHttpFaultProxy } from '../support/fault-proxy.ts';
+import { openStore } from '../support/open-store.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
 import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
 

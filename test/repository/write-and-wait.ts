@@ -1,8 +1,8 @@
 // A worker that is about to be killed: writes a snapshot, says where it is, and stays there.
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
-import { openStore } from '../../repository/open-store.ts';
 import { Repository } from '../../repository/repository.ts';
+import { openStore } from '../support/open-store.ts';
 
 const { location, ref, stage } = JSON.parse(await text(process.stdin));
 const repository = new Repository(openStore(location));

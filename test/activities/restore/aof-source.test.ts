@@ -10,8 +10,8 @@ import { DEFAULT_DATA_CLASSES } from '../../../model/data-class.ts';
 import { emptyRdb } from '../../../redis/aof/source.ts';
 import { MomentFinder } from '../../../redis/log/moments.ts';
 import { AofBackups } from '../../../repository/aof-backups.ts';
-import { openStore } from '../../../repository/open-store.ts';
 import { sampleManifest } from '../../fixtures/manifest.ts';
+import { openStore } from '../../support/open-store.ts';
 
 const command = (...args: string[]) => `*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`;
 const SELECT = command('SELECT', '0');

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
 import { stageRdb } from '../../../platforms/data-directory.ts';
 import type { BackupRef } from '../../../repository/layout.ts';
-import { openStore, type StoreLocation } from '../../../repository/open-store.ts';
 import { Repository } from '../../../repository/repository.ts';
 import type { StoredObject } from '../../../repository/snapshots.ts';
+import { openStore, type StoreLocation } from '../../support/open-store.ts';
 
 export interface StageJob {
   location: StoreLocation;

@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { openStore } from '../../../repository/open-store.ts';
 import { Repository } from '../../../repository/repository.ts';
 import { AS_SHIPPED } from '../../support/as-shipped.ts';
+import { openStore } from '../../support/open-store.ts';
 import { type S3Server, startS3 } from '../../support/s3-server.ts';
 import type { StageJob } from './stage-in-child.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { main, type Surroundings } from '../../../cli/program.ts';
 import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
-import { openStore } from '../../../repository/open-store.ts';
 import { Repository } from '../../../repository/repository.ts';
+import { openStore } from '../../support/open-store.ts';
 
 /** What one call of the command said. */
 export interface Said {

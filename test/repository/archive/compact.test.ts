@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { Archive, type CompactOptions } from '../../../repository/archive/archive.ts';
-import { openStore } from '../../../repository/open-store.ts';
+import { openStore } from '../../support/open-store.ts';
 import { randomFrom } from '../../support/random.ts';
 import { startS3 } from '../../support/s3-server.ts';
 import { collect, keysOf } from '../bodies.ts';
