@@ -128,7 +128,8 @@ export interface LogRun {
 
 const STAMP = /^(\d+):(?:signal-handler \(\d+\)|\S (\d{1,2} \w{3} (?:\d{4} )?[\d:.]+) [.*#-]) ?/;
 const BEGIN = /oO0OoO0OoO0Oo|FATAL CONFIG FILE ERROR/;
-const READY = /Ready to accept connections/;
+/** On a socket it says `The server is now ready to accept connections at /run/redis.sock`, and nothing else without a port. */
+const READY = /[Rr]eady to accept connections/;
 const LOADING = /Loading RDB|Reading RDB|RDB memory usage|RDB age|Reading the remaining AOF/;
 /** A child that saves logs as C, the server itself as M or S. */
 const MAIN = /^(\d+):[MS] /;

@@ -79,6 +79,23 @@ export async function listeningInodes(port: number): Promise<Set<string>> {
   return new Set(tables.flatMap((table) => parseListening(table, port)));
 }
 
+/**
+ * Inodes of the Unix sockets that listen under one of these paths, each as whoever listens has called it. One that has been taken
+ * from its path since is still there. Empty where there is no /proc.
+ */
+export async function listeningAt(paths: readonly string[]): Promise<Set<string>> {
+  const table = await readFile('/proc/self/net/unix', 'utf8').catch(() => '');
+  return new Set(parseUnixListening(table, paths));
+}
+
+/** @see unix(7) and linux net/unix/af_unix.c unix_seq_show: `Num RefCount Protocol Flags Type St Inode Path`; 10000 listens */
+export function parseUnixListening(table: string, paths: readonly string[]): string[] {
+  return table.split('\n').flatMap((line) => {
+    const [, flags, inode, path] = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.+)$/.exec(line) ?? [];
+    return flags === '00010000' && path !== undefined && paths.includes(path) ? (inode ?? []) : [];
+  });
+}
+
 /** Whether this very process listens on a port. False where that cannot be seen. */
 export async function listensOn(pid: number, port: number): Promise<boolean> {
   if (!onLinux) {

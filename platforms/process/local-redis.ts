@@ -1,11 +1,11 @@
 import { join, resolve } from 'node:path';
-import { RecoveryError } from '../../model/errors.ts';
 import { realFileSystem } from '../data-directory/files.ts';
 import { fileOwnerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { commandStarter } from './command-starter.ts';
+import { requireEndpoint } from './endpoint.ts';
 import { boundAddresses, type RedisIdentity } from './find-redis.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
 import { serverAt } from './start-user.ts';
@@ -28,8 +28,9 @@ export interface ProcessPlatformConfig {
   configFile?: string;
   /** Default: `pidfile` of redis.conf. */
   pidFile?: string;
-  /** The port that the instance is reached at. Refused with TARGET_IDENTITY if redis.conf has another one. */
+  /** The port or Unix socket that the instance is reached at. Refused with TARGET_IDENTITY if redis.conf has another one. */
   port?: number;
+  socketPath?: string;
   /** How long a stop may take before STOP_FAILED. Default 60 s; a server that saves on the way out may need more. */
   stopTimeoutMs?: number;
   /** How long until a process must be there and listen. It listens before it loads. Default 30 s. */
@@ -45,7 +46,7 @@ export interface LocalRedis extends ProvableRedis {
 }
 
 export function localRedis(config: ProcessPlatformConfig): LocalRedis {
-  const { start, port, pidFile, stopTimeoutMs = 60_000, startTimeoutMs = 30_000 } = config;
+  const { start, port, socketPath, pidFile, stopTimeoutMs = 60_000, startTimeoutMs = 30_000 } = config;
   const fileOf = (command: readonly string[], cwd: string) => {
     const named = config.configFile ?? splitCommand(command).configFile;
     return named === undefined ? undefined : resolve(cwd, named);
@@ -58,9 +59,10 @@ export function localRedis(config: ProcessPlatformConfig): LocalRedis {
     const { command, cwd } = await starter.commandLine();
     const read = await conf();
     const ports = [read.port, read.tlsPort].filter((one) => one > 0);
-    if (port !== undefined && ports.length > 0 && !ports.includes(port)) throw otherPort(port, ports);
+    await requireEndpoint({ port, socketPath }, { ports, socket: read.unixsocket });
     return {
       ports: ports.length === 0 && port !== undefined ? [port] : ports,
+      socketPath: read.unixsocket,
       configFile: fileOf(command, cwd),
       pidFile: pidFile ?? read.pidfile,
       addresses: boundAddresses(read.directives.get('bind')?.values),
@@ -87,16 +89,6 @@ export function localRedis(config: ProcessPlatformConfig): LocalRedis {
         });
   return { starter, conf, fileOf, identity, port, stopTimeoutMs, startTimeoutMs };
 }
-
-/** The fence against a configuration that pairs the URL of one Redis with the files of another. */
-const otherPort = (port: number, ports: readonly number[]) =>
-  new RecoveryError(
-    'TARGET_IDENTITY',
-    `the instance is reached at port ${port}, but its redis.conf says ${ports.join(' and ')}`,
-    {
-      next: 'Make url and configFile of the instance in redis-backup.yaml name the same Redis; where something stands before it, such as a TLS terminator, name its own port by platform.port.',
-    },
-  );
 
 export const layoutOf = ({ dir, dbfilename, appendonly, appenddirname, appendfilename }: RedisConf): DataLayout => ({
   dir,

@@ -10,6 +10,8 @@ export interface RedisConf extends DataLayout {
   /** 0: no plain TCP. */
   port: number;
   tlsPort: number;
+  /** Absent: it listens on no Unix socket. */
+  unixsocket?: string;
   daemonize: boolean;
   /** Absent when Redis logs to its standard output. */
   logfile?: string;
@@ -170,6 +172,7 @@ function confOf({ cwd, directives, renamed, usersIn, savePoints, modulePaths, lo
     ...layout,
     port: Number(value('port') ?? 6379),
     tlsPort: Number(value('tls-port') ?? 0),
+    unixsocket: path('unixsocket'),
     daemonize: value('daemonize')?.toLowerCase() === 'yes',
     logfile: path('logfile'),
     pidfile: path('pidfile'),

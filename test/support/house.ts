@@ -233,7 +233,7 @@ function configOf(
   store: StoreLocation,
   instance: Record<string, unknown> = {},
 ): HouseConfig & Record<string, unknown> {
-  const { password } = redis.connection;
+  const { password, socketPath } = redis.connection;
   if (password) SECRETS.HOUSE_REDIS_PASSWORD = password;
   return {
     repository: repositoryOf(store),
@@ -241,7 +241,7 @@ function configOf(
     worker: { host: 'here' },
     instances: {
       main: {
-        url: `redis://127.0.0.1:${redis.port}`,
+        url: socketPath ? `unix://${socketPath}` : `redis://127.0.0.1:${redis.port}`,
         ...(password ? { password: { env: 'HOUSE_REDIS_PASSWORD' } } : {}),
         platform: {
           type: 'process',

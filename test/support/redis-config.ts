@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Certificates } from './certificates.ts';
 import { isAtLeast, type RedisBinary } from './redis-binaries.ts';
 
@@ -14,9 +15,13 @@ export interface RedisOptions {
   users?: Record<string, string>;
   /** TLS only, no plain port. `mutual`: clients need a certificate. */
   tls?: 'server' | 'mutual';
+  /** A Unix socket in its directory, which its connection is by; `only`: it listens on no port. */
+  socket?: 'only' | 'besides';
   /** Default `loaded`: it answers PING. `connected`: INFO is answered, even while it loads. `started`: nothing is awaited. */
   until?: 'loaded' | 'connected' | 'started';
 }
+
+export const SOCKET = 'redis.sock';
 
 export interface ConfigInput {
   port: number;
@@ -31,7 +36,8 @@ export interface ConfigInput {
 export function configText({ port, dir, logFile, certificates, binary, options }: ConfigInput): string {
   const lines: Record<string, string | string[] | undefined> = {
     bind: '127.0.0.1',
-    port: certificates ? '0' : `${port}`,
+    port: certificates || options.socket === 'only' ? '0' : `${port}`,
+    ...(options.socket ? { unixsocket: `"${join(dir, SOCKET)}"` } : {}),
     dir: `"${dir}"`,
     logfile: `"${logFile}"`,
     save: '',

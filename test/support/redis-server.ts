@@ -13,7 +13,7 @@ import { findBinary } from './binaries.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import { endWhatRunsIn, killAtTheEnd, ownDirectory } from './processes.ts';
 import { describeBinary, type RedisBinary } from './redis-binaries.ts';
-import { configText, type RedisOptions } from './redis-config.ts';
+import { configText, type RedisOptions, SOCKET } from './redis-config.ts';
 import { until } from './until.ts';
 
 export type { RedisOptions } from './redis-config.ts';
@@ -86,6 +86,7 @@ async function prepare(binary: RedisBinary, options: RedisOptions): Promise<Redi
   const connection: RedisConnection = {
     host: '127.0.0.1',
     port,
+    ...(options.socket ? { socketPath: join(dir, SOCKET) } : {}),
     ...(options.password === undefined ? {} : { password: options.password }),
     ...(certificates ? { tls: { ca: certificates.ca, ...clientCertificate(options, certificates) } } : {}),
   };

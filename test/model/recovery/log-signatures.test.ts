@@ -21,6 +21,14 @@ describe('The log of a Redis', () => {
     );
   });
 
+  it('is ready on a socket, too', () => {
+    const ready = '10:M 24 Nov 2026 17:05:51.112 * The server is now ready to accept connections at /run/redis.sock';
+    assert.deepEqual(
+      runsIn([...START(10), ready]).map((run) => run.ready),
+      [true],
+    );
+  });
+
   it('is read run by run in a container, too, where every run is process 1', () => {
     assert.deepEqual(
       runsIn([...READY(1), '1:M 24 Nov 2026 17:05:53.000 # Redis is now ready to exit, bye bye...', ...START(1), DAMAGED(1)]).map(
