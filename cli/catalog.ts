@@ -4,8 +4,8 @@ import { backupsInOrder, takenAtMs } from '../model/backup/backup-time.ts';
 import { latestBackup, noBackup } from '../model/backup/latest.ts';
 import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/backup/unusable.ts';
-import { ONLY_SHARD } from '../model/instance.ts';
 import { type Restorable, restorableOf } from '../model/restore/restorable.ts';
+import type { ShardRef } from '../model/shard.ts';
 import type { Archive } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
@@ -16,28 +16,23 @@ import { LATEST } from './command.ts';
  */
 export async function findBackup(
   repository: Repository,
-  instance: string,
+  of: ShardRef,
   backupId: string,
   nowMs: number,
 ): Promise<{ manifest: SnapshotManifest; beyond: Beyond[] }> {
-  const snapshots = repository.snapshots({ instance, shard: ONLY_SHARD });
+  const snapshots = repository.snapshots(of);
   if (backupId !== LATEST) return { manifest: await snapshots.read(backupId), beyond: [] };
   const { manifests, problems } = await snapshots.listWithProblems();
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   const manifest = latestBackup(manifests, nowMs);
   if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
   await repository.probe();
-  throw noBackup(instance, unusable);
+  throw noBackup(of.instance, unusable);
 }
 
 /** A copy of an append-only log by its id. A snapshot of the same second goes before it. */
-export async function findAofBackup(
-  repository: Repository,
-  instance: string,
-  backupId: string,
-): Promise<AofManifest | undefined> {
+export async function findAofBackup(repository: Repository, of: ShardRef, backupId: string): Promise<AofManifest | undefined> {
   if (backupId === LATEST) return undefined;
-  const of = { instance, shard: ONLY_SHARD };
   if (await repository.snapshots(of).isTaken(backupId)) return undefined;
   const logs = repository.aof(of);
   return (await logs.isTaken(backupId)) ? logs.read(backupId) : undefined;

@@ -1,5 +1,5 @@
-import type { Config } from '../config/config.ts';
-import { instanceNames, instanceOf } from '../config/load.ts';
+import type { Config, InstanceShard } from '../config/config.ts';
+import { instanceNames, instanceOf, shardOf } from '../config/load.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { isBackupId, timeOfBackupId } from '../model/instance.ts';
 import type { Repository } from '../repository/repository.ts';
@@ -63,6 +63,10 @@ export function oneInstance(config: Config, name: string | undefined, command: s
     next: `Name one: redis-backup ${command} ${names[0]}; the instances are: ${names.join(', ')}.`,
   });
 }
+
+/** The same of a Redis: an instance with several has to say which. @throws RecoveryError `USAGE`, `INSTANCE_UNKNOWN`, `INPUT_INVALID` */
+export const oneShard = (config: Config, name: string | undefined, command: string): InstanceShard =>
+  shardOf(instanceOf(config, oneInstance(config, name, command)), undefined);
 
 export const LATEST = 'latest';
 

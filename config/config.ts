@@ -63,6 +63,23 @@ export interface TemporalConfig {
 
 export interface InstanceConfig {
   name: string;
+  /** In the order of the file. Outside Redis Cluster there is one. */
+  shards: readonly ShardConfig[];
+  backup: BackupConfig;
+  /** Absent: no continuous log. */
+  archive?: ArchiveConfig;
+  retention: RetentionPolicy;
+  policy: ConfiguredPolicy;
+  dataClasses: readonly DataClass[];
+  applications: readonly ApplicationConfig[];
+  recovery: RecoverySettings;
+  /** Absent: only people start a recovery. */
+  watch?: WatchSettings;
+}
+
+/** One Redis of an instance, and what runs it. */
+export interface ShardConfig {
+  id: string;
   redis: {
     host: string;
     port: number;
@@ -77,17 +94,10 @@ export interface InstanceConfig {
     commands?: Readonly<Record<string, string>>;
   };
   platform: PlatformConfig;
-  backup: BackupConfig;
-  /** Absent: no continuous log. */
-  archive?: ArchiveConfig;
-  retention: RetentionPolicy;
-  policy: ConfiguredPolicy;
-  dataClasses: readonly DataClass[];
-  applications: readonly ApplicationConfig[];
-  recovery: RecoverySettings;
-  /** Absent: only people start a recovery. */
-  watch?: WatchSettings;
 }
+
+/** One Redis of an instance, and all that is wanted for it. */
+export type InstanceShard = Omit<InstanceConfig, 'shards'> & Omit<ShardConfig, 'id'> & { shard: string };
 
 export type PlatformConfig = ProcessConfig | { type: 'external' };
 

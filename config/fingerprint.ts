@@ -22,12 +22,14 @@ export function fingerprintOf({ deployment, repository, temporal, instances }: C
 export const wholeFingerprint = ({ origin: _, ...config }: Config): string => digestOf(config);
 
 /** A machine that the file leaves open is another one for each reader. */
-function onAnyMachine(instance: InstanceConfig): object {
-  const { platform } = instance;
-  if (platform.type !== 'process' || platform.hostIsNamed) return instance;
-  const { host: _, ...rest } = platform;
-  return { ...instance, platform: rest };
-}
+const onAnyMachine = ({ shards, ...instance }: InstanceConfig): object => ({
+  ...instance,
+  shards: shards.map(({ platform, ...shard }) => {
+    if (platform.type !== 'process' || platform.hostIsNamed) return { ...shard, platform };
+    const { host: _, ...rest } = platform;
+    return { ...shard, platform: rest };
+  }),
+});
 
 const digestOf = (value: unknown): string =>
   createHash('sha256')

@@ -2,13 +2,23 @@ import { hostname } from 'node:os';
 import { type DataClass, DEFAULT_DATA_CLASSES } from '../model/data-class.ts';
 import { isName } from '../model/instance.ts';
 import { realNames } from '../model/renamed-commands.ts';
-import type { ApplicationConfig, ArchiveConfig, Config, ConfigOrigin, InstanceConfig, PlatformConfig } from './config.ts';
+import type {
+  ApplicationConfig,
+  ArchiveConfig,
+  Config,
+  ConfigOrigin,
+  InstanceConfig,
+  PlatformConfig,
+  ShardConfig,
+} from './config.ts';
 import { toRecovery, toWatch } from './recovery-from-raw.ts';
 import type { RawConfig } from './schema.ts';
 
 type RawInstance = RawConfig['instances'][string];
 
 const REDIS_PORT = 6379;
+/** Of the one Redis that an entry of the file is; it names its folder in the repository. */
+const SHARD = '0';
 const HOUR_MS = 3_600_000;
 
 /** Gives the fields of the file names with units, and fills in the defaults that depend on other fields. */
@@ -43,15 +53,7 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
   const dataClasses = raw.dataClasses?.map(dataClass) ?? commonClasses;
   return {
     name,
-    redis: {
-      ...toPlace(new URL(raw.url)),
-      username: raw.username,
-      password: raw.password,
-      tls: raw.url.startsWith('rediss:') ? (raw.tls ?? {}) : undefined,
-      ...toOwn(raw.platform),
-      ...(raw.commands ? { commands: inCapitals(raw.commands) } : {}),
-    },
-    platform: toPlatform(raw.platform, host),
+    shards: [toShard(raw, host)],
     backup: { ...backup, everyMs: every, maxAgeMs: maxAge ?? every + HOUR_MS },
     ...(raw.archive ? { archive: toArchive(raw.archive, raw.commands) } : {}),
     retention: { ...rules, keepWithinMs: keepWithin },
@@ -63,12 +65,27 @@ function toInstance(name: string, raw: RawInstance, host: string, commonClasses:
   };
 }
 
-function toPlace({ protocol, hostname, port, pathname }: URL): Pick<InstanceConfig['redis'], 'host' | 'port' | 'socketPath'> {
+function toShard({ platform, commands, ...raw }: RawInstance, host: string): ShardConfig {
+  return {
+    id: SHARD,
+    redis: {
+      ...toPlace(new URL(raw.url)),
+      username: raw.username,
+      password: raw.password,
+      tls: raw.url.startsWith('rediss:') ? (raw.tls ?? {}) : undefined,
+      ...toOwn(platform),
+      ...(commands ? { commands: inCapitals(commands) } : {}),
+    },
+    platform: toPlatform(platform, host),
+  };
+}
+
+function toPlace({ protocol, hostname, port, pathname }: URL): Pick<ShardConfig['redis'], 'host' | 'port' | 'socketPath'> {
   if (protocol === 'unix:') return { host: 'localhost', port: 0, socketPath: pathname };
   return { host: hostname.replace(/^\[|\]$/g, ''), port: port ? Number(port) : REDIS_PORT };
 }
 
-function toOwn(platform: RawInstance['platform']): Pick<InstanceConfig['redis'], 'own'> {
+function toOwn(platform: RawInstance['platform']): Pick<ShardConfig['redis'], 'own'> {
   if (platform.type !== 'process') return {};
   const { port, socket } = platform;
   if (port !== undefined) return { own: { port } };

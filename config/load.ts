@@ -1,7 +1,8 @@
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import type { Config, ConfigOrigin, InstanceConfig } from './config.ts';
+import { theShard } from '../model/shard.ts';
+import type { Config, ConfigOrigin, InstanceConfig, InstanceShard, ShardConfig } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { fromRaw } from './from-raw.ts';
 import { type Problem, problemsOf } from './problems.ts';
@@ -64,6 +65,19 @@ export function instanceOf(config: Config, name: string): InstanceConfig {
       : `Use one of the instances: ${names.join(', ')}.`,
   });
 }
+
+/** One Redis of it. @param id - undefined: the only one @throws RecoveryError `INPUT_INVALID` with those that there are */
+export const shardOf = (instance: InstanceConfig, id: string | undefined): InstanceShard =>
+  withShard(instance, theShard(instance, id));
+
+/** Each Redis of it. */
+export const shardsOf = (instance: InstanceConfig): InstanceShard[] => instance.shards.map((shard) => withShard(instance, shard));
+
+const withShard = ({ shards: _, ...instance }: InstanceConfig, { id, ...shard }: ShardConfig): InstanceShard => ({
+  ...instance,
+  ...shard,
+  shard: id,
+});
 
 async function findConfig(file: string | undefined, env: NodeJS.ProcessEnv): Promise<{ file: string; from: string }> {
   if (file) return { file, from: '' };

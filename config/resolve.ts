@@ -1,6 +1,7 @@
 import path from 'node:path';
-import type { Config, InstanceConfig, RepositoryConfig, TlsConfig } from './config.ts';
-import { instanceNames, instanceOf } from './load.ts';
+import { type ShardRef, shardName } from '../model/shard.ts';
+import type { Config, InstanceShard, RepositoryConfig, TlsConfig } from './config.ts';
+import { instanceOf, shardOf, shardsOf } from './load.ts';
 import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
 
 /** How to reach one Redis, secrets included (the shape of redis/client/connection.ts). Shows `[secret]` when it is printed. */
@@ -36,9 +37,7 @@ export interface StoreCredentials {
   sessionToken?: string;
 }
 
-export interface ResolvedInstance extends InstanceConfig {
-  connection: ResolvedConnection;
-}
+export type ResolvedShard = InstanceShard & { connection: ResolvedConnection };
 
 /** What is absent comes from Temporal's own environment and profile. */
 export interface ResolvedTemporal {
@@ -57,31 +56,39 @@ const reader = (config: Config, env: NodeJS.ProcessEnv): Read => {
 };
 
 /**
- * One instance with its connection. Keep the result inside the process: it holds secrets.
- * @throws RecoveryError `INSTANCE_UNKNOWN`; `CONFIG_INVALID` when a secret isn't where the configuration says
+ * One Redis with its connection. Keep the result inside the process: it holds secrets.
+ * @throws RecoveryError `INSTANCE_UNKNOWN`, `INPUT_INVALID` for an unknown shard; `CONFIG_INVALID` when a secret isn't where the configuration says
  */
-export async function resolveInstance(
+export async function resolveShard(
   config: Config,
-  name: string,
+  { instance: name, shard: id }: ShardRef,
   env: NodeJS.ProcessEnv = process.env,
-): Promise<ResolvedInstance> {
-  const instance = instanceOf(config, name);
+): Promise<ResolvedShard> {
+  const shard = shardOf(instanceOf(config, name), id);
   const read = reader(config, env);
-  const { username, password, tls, ...place } = instance.redis;
+  const { username, password, tls, ...place } = shard.redis;
   const connection = {
     ...place,
     username,
     password: await read(password, 'instances', name, 'password'),
     tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
   };
-  return { ...instance, connection: hideSecrets(connection, ['password']) };
+  return { ...shard, connection: hideSecrets(connection, ['password']) };
 }
 
-/** How all other instances are reached, but those whose secrets are not here. */
-export async function reachedBeside(config: Config, own: string): Promise<Pick<ResolvedInstance, 'name' | 'connection'>[]> {
-  const names = instanceNames(config).filter((name) => name !== own);
-  const all = await Promise.all(names.map((name) => resolveInstance(config, name).catch(() => undefined)));
-  return all.filter((one) => one !== undefined);
+/** How each other Redis is reached, but those whose secrets are not here. */
+export async function reachedBeside(config: Config, own: ShardRef): Promise<{ name: string; connection: ResolvedConnection }[]> {
+  const others = Object.values(config.instances).flatMap((instance) =>
+    shardsOf(instance)
+      .map(({ name, shard }) => ({ instance: name, shard }))
+      .filter((ref) => ref.instance !== own.instance || ref.shard !== own.shard)
+      .map((ref) => ({ ref, name: shardName(ref, instance.shards.length) })),
+  );
+  const reached = others.map(async ({ ref, name }) => {
+    const found = await resolveShard(config, ref).catch(() => undefined);
+    return found && { name, connection: found.connection };
+  });
+  return (await Promise.all(reached)).filter((one) => one !== undefined);
 }
 
 /** Where backups live. @throws RecoveryError `CONFIG_INVALID` when a secret isn't where the configuration says */

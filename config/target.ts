@@ -1,5 +1,5 @@
 import { ANY_HOST, type Target } from '../model/deployment.ts';
-import type { Config, InstanceConfig, RepositoryConfig } from './config.ts';
+import type { Config, RepositoryConfig, ShardConfig } from './config.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
@@ -10,21 +10,38 @@ const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 export function targetOf(config: Config, name: string, reader: 'worker' | 'command'): Target | undefined {
   const instance = Object.hasOwn(config.instances, name) ? config.instances[name] : undefined;
   if (!instance) return undefined;
-  const { redis, platform } = instance;
-  const isLocal = redis.socketPath !== undefined || LOOPBACK.includes(redis.host);
   const own = reader === 'worker' ? config.worker.host : ANY_HOST;
-  const host = platform.type === 'process' ? (platform.hostIsNamed ? platform.host : own) : isLocal ? own : undefined;
+  const shards = instance.shards.map((shard) => placeOf(shard, own));
+  const host = together(shards.map((shard) => shard.host));
+  const configFile = together(shards.map((shard) => shard.configFile));
   return {
     instance: name,
     ...(config.deployment === undefined ? {} : { deployment: config.deployment }),
-    address: addressOf(redis),
+    address: shards.map(({ address }) => address).join(', '),
     ...(host === undefined ? {} : { host }),
-    ...(platform.type === 'process' ? { configFile: platform.configFile } : {}),
+    ...(configFile === undefined ? {} : { configFile }),
     repository: repositoryUrl(config.repository),
   };
 }
 
-const addressOf = ({ host, port, socketPath }: InstanceConfig['redis']): string => {
+/** What all shards have, once; else what each of them has. */
+function together(values: readonly (string | undefined)[]): string | undefined {
+  const known = [...new Set(values)].filter((value) => value !== undefined);
+  return known.length > 0 ? known.join(', ') : undefined;
+}
+
+/** @param own - the name of a machine that the file leaves open */
+function placeOf({ redis, platform }: ShardConfig, own: string): Pick<Target, 'address' | 'host' | 'configFile'> {
+  const isLocal = redis.socketPath !== undefined || LOOPBACK.includes(redis.host);
+  const host = platform.type === 'process' ? (platform.hostIsNamed ? platform.host : own) : isLocal ? own : undefined;
+  return {
+    address: addressOf(redis),
+    ...(host === undefined ? {} : { host }),
+    ...(platform.type === 'process' ? { configFile: platform.configFile } : {}),
+  };
+}
+
+const addressOf = ({ host, port, socketPath }: ShardConfig['redis']): string => {
   if (socketPath !== undefined) return `unix:${socketPath}`;
   return `${LOOPBACK.includes(host) ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host}:${port}`;
 };

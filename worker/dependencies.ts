@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Dependencies, ProtectedInstance } from '../activities/dependencies.ts';
 import { openArchive } from '../activities/open-archive.ts';
-import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig } from '../config/config.ts';
-import { instanceNames } from '../config/load.ts';
-import { type ResolvedInstance, resolveInstance, resolveStore } from '../config/resolve.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, InstanceShard } from '../config/config.ts';
+import { instanceNames, instanceOf, shardOf, shardsOf } from '../config/load.ts';
+import { type ResolvedShard, resolveShard, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { withNamesOfConf } from '../model/renamed-commands.ts';
@@ -25,6 +25,8 @@ export async function createDependencies(
   let repository: Promise<Repository> | undefined;
   const open = async () => openRepository(await resolveStore(config));
   const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
+  const resolve = async (name: string) =>
+    resolveShard(config, { instance: name, shard: shardOf(instanceOf(config, name), undefined).shard });
   const deps: Dependencies = {
     host: config.worker.host,
     softwareVersion: version,
@@ -36,15 +38,17 @@ export async function createDependencies(
     operations,
     draining,
     archive: async (name, shard) => {
-      const archive = await archiveHere(config.instances[name], partsOf);
+      const instance = config.instances[name];
+      const here = instance && shardsOf(instance).find((one) => one.shard === shard); // the repository may have one that is gone
+      const archive = here && (await archiveHere(here, partsOf));
       return openArchive(await deps.repository(), { name, shard, archive });
     },
     async instance(name) {
-      const resolved = await resolveInstance(config, name).catch((error) => {
+      const resolved = await resolve(name).catch((error) => {
         throw asReadBy(config, name, error);
       });
       const found = protectedInstance(resolved, partsOf({ platform: resolved.platform, redis: resolved.connection }));
-      const archive = await archiveHere(config.instances[name], partsOf);
+      const archive = await archiveHere(resolved, partsOf);
       return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, name) };
     },
     instances: () => instanceNames(config),
@@ -78,7 +82,7 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
 }
 
 function protectedInstance(
-  { name, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedInstance,
+  { name, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedShard,
   parts: PlatformParts,
 ): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
@@ -98,12 +102,12 @@ function protectedInstance(
 
 /** The settings of the continuous log, with the names that commands have by redis.conf, where its platform is at hand. */
 async function archiveHere(
-  instance: InstanceConfig | undefined,
-  partsOf: (instance: InstanceConfig) => PlatformParts,
+  shard: InstanceShard,
+  partsOf: (shard: InstanceShard) => PlatformParts,
 ): Promise<ArchiveConfig | undefined> {
-  if (!instance?.archive) return undefined;
-  const { archive } = instance;
-  const { control } = partsOf(instance);
+  const { archive } = shard;
+  if (!archive) return undefined;
+  const { control } = partsOf(shard);
   return control?.isAtHand ? withNamesOfConf(archive, () => control.open().confKnowledge()) : archive;
 }
 

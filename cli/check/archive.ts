@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newestNeeds } from '../../activities/archive/log-needs.ts';
 import { openArchive } from '../../activities/open-archive.ts';
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import type { ArchiveStatus } from '../../model/archive/archiving.ts';
 import { backlogSeconds, wantedBacklogBytes } from '../../model/archive/backlog.ts';
 import { foreignText } from '../../model/archive/log-needs.ts';
 import { baseOfEnd } from '../../model/archive/plan.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCountOf, formatDuration, formatList, formatRate } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
@@ -23,7 +22,7 @@ const MEASURE_MS = 1_000;
 const LOST = 'No restore goes into it. Find out who deletes or changes objects in this store.';
 
 /** The continuous log can be kept from this server without harm to it. */
-export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig): Promise<Finding[]> =>
+export const checkArchiveServer = (client: RedisClient, instance: InstanceShard): Promise<Finding[]> =>
   findings('archive', async () => {
     if (!instance.archive) return [];
     const rate = await writeRate(client);
@@ -37,7 +36,7 @@ export const checkArchiveServer = (client: RedisClient, instance: InstanceConfig
   });
 
 /** The archiver runs. */
-export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceConfig, apply: boolean): Promise<Finding[]> =>
+export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceShard, apply: boolean): Promise<Finding[]> =>
   findings('archiver', async () => {
     if (!archive) return [];
     const workflowId = session.named(WORKFLOW_IDS.archive(name));
@@ -106,7 +105,7 @@ async function writeRate(client: RedisClient): Promise<number> {
   return Math.round((after.number('instantaneous_input_kbps') ?? 0) * 1024);
 }
 
-async function replicasFinding(client: RedisClient, { archive }: InstanceConfig): Promise<Finding[]> {
+async function replicasFinding(client: RedisClient, { archive }: InstanceShard): Promise<Finding[]> {
   const { 'min-replicas-to-write': least = '0' } = (await ifKnown(client.configGet('min-replicas-to-write'))) ?? {};
   if (Number(least) === 0 || archive?.allowMinReplicas) return [];
   return [
@@ -131,14 +130,15 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
 }
 
 /** Each byte of the log is there, and from a backup on to its end. */
-export const checkLog = ({ repository }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkLog = ({ repository }: CheckContext, { name, shard, archive }: InstanceShard): Promise<Finding[]> =>
   findings('log', async () => {
     if (!archive) return [];
     const opened = await repository();
-    const { extents, damage } = await opened.archive({ instance: name, shard: ONLY_SHARD }).extents();
+    const of = { instance: name, shard };
+    const { extents, damage } = await opened.archive(of).extents();
     const lost = damage.map((one) => warning('log', beyondText(one), LOST));
     if (extents.length === 0) return lost;
-    if (baseOfEnd(extents, await opened.snapshots({ instance: name, shard: ONLY_SHARD }).list())) {
+    if (baseOfEnd(extents, await opened.snapshots(of).list())) {
       return lost.length > 0 ? lost : [ok('log', 'it goes on without a hole from a backup to its end')];
     }
     return [
@@ -152,13 +152,16 @@ export const checkLog = ({ repository }: CheckContext, { name, archive }: Instan
   });
 
 /** What came since the last base can be replayed: a restore to the end of the log executes all of it. */
-export const checkArchivedCommands = ({ repository }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkArchivedCommands = (
+  { repository }: CheckContext,
+  { name, shard, archive }: InstanceShard,
+): Promise<Finding[]> =>
   findings('archived commands', async () => {
     if (!archive) return [];
     const opened = await repository();
     const needs = await newestNeeds(
-      openArchive(opened, { name, shard: ONLY_SHARD, archive }),
-      await opened.snapshots({ instance: name, shard: ONLY_SHARD }).list(),
+      openArchive(opened, { name, shard, archive }),
+      await opened.snapshots({ instance: name, shard }).list(),
       archive,
     );
     if (!needs || needs.foreign.length === 0) return [];

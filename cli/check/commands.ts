@@ -1,4 +1,4 @@
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { formatList } from '../../model/format.ts';
 import { compareVersions } from '../../model/restore/rdb-versions.ts';
 import {
@@ -14,7 +14,7 @@ import { productOf } from '../../redis/server-facts.ts';
 import { type CheckContext, type Finding, failed, findings, warning } from './finding.ts';
 
 /** Which commands `rename-command` has taken from this server, and what falls with each. Silent where all are there. */
-export const checkCommands = (client: RedisClient, instance: InstanceConfig, { apply }: CheckContext): Promise<Finding[]> =>
+export const checkCommands = (client: RedisClient, instance: InstanceShard, { apply }: CheckContext): Promise<Finding[]> =>
   findings('commands', async () => {
     const lacking = await missingCommands(client);
     if (lacking.length === 0) return [];
@@ -57,7 +57,7 @@ function findingOf(name: string, instance: string, wanted: ReadonlySet<NeedyOper
 }
 
 /** What is configured to be done by itself, and what was asked for. */
-function operationsOf({ backup, archive, watch, applications }: InstanceConfig, apply: boolean): NeedyOperation[] {
+function operationsOf({ backup, archive, watch, applications }: InstanceShard, apply: boolean): NeedyOperation[] {
   const all: [NeedyOperation, boolean][] = [
     ['backups by replication', backup.method === 'replication'],
     ['backups by bgsave', backup.method === 'bgsave'],

@@ -1,9 +1,8 @@
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
 import { type DataClass, OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatList } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
 import { type CheckContext, type Finding, findings, ok, warning } from './finding.ts';
@@ -40,7 +39,7 @@ interface Sample extends Counts {
 export const checkDataClasses = (
   world: CheckContext,
   client: RedisClient | undefined,
-  instance: InstanceConfig,
+  instance: InstanceShard,
 ): Promise<Finding[]> =>
   findings('data classes', async () => {
     const sample = client && (await fromSample(client, instance));
@@ -54,7 +53,7 @@ export const checkDataClasses = (
 const isAbsent = ({ byName }: Counts, { name }: DataClass): boolean => (byName.get(name) ?? 0) === 0;
 const isShortLived = ({ ttlSeconds = Number.POSITIVE_INFINITY }: DataClass): boolean => ttlSeconds <= SHORT_LIVED_SECONDS;
 
-const unmatched = (counts: Counts, { dataClasses }: InstanceConfig): Finding[] =>
+const unmatched = (counts: Counts, { dataClasses }: InstanceShard): Finding[] =>
   dataClasses
     .filter(
       (one) => isAbsent(counts, one) && (!isShortLived(one) || counts.looks >= ENOUGH_LOOKS) && !counts.seenBefore.has(one.name),
@@ -89,7 +88,7 @@ function unnamed({ source, total, prefixes }: Sample): Finding[] {
   ];
 }
 
-function allWell(counts: Counts, { dataClasses }: InstanceConfig): Finding {
+function allWell(counts: Counts, { dataClasses }: InstanceShard): Finding {
   const absent = dataClasses.filter((one) => isAbsent(counts, one)).map(({ name }) => name);
   if (absent.length === 0) return ok('data classes', `all ${dataClasses.length} match keys of ${counts.source}`);
   const why = 'short-lived, or in older backups';
@@ -100,9 +99,12 @@ function allWell(counts: Counts, { dataClasses }: InstanceConfig): Finding {
 }
 
 /** Counts every key, but by the classes of its time: of use only if they are the same. */
-async function fromLastBackup({ repository }: CheckContext, { name, dataClasses }: InstanceConfig): Promise<Counts | undefined> {
+async function fromLastBackup(
+  { repository }: CheckContext,
+  { name, shard, dataClasses }: InstanceShard,
+): Promise<Counts | undefined> {
   const manifests = await repository().then(
-    (one) => one.snapshots({ instance: name, shard: ONLY_SHARD }).list(),
+    (one) => one.snapshots({ instance: name, shard }).list(),
     (error) => {
       if (error instanceof RecoveryError) return []; // told by the check of the repository
       throw error;
@@ -118,7 +120,7 @@ async function fromLastBackup({ repository }: CheckContext, { name, dataClasses 
 }
 
 /** `undefined` when the user may not SCAN: no job needs it. */
-async function fromSample(client: RedisClient, { dataClasses }: InstanceConfig): Promise<Sample | undefined> {
+async function fromSample(client: RedisClient, { dataClasses }: InstanceShard): Promise<Sample | undefined> {
   const classes = new KeyClasses(dataClasses);
   const byName = new Map<string, number>();
   const prefixes = new Map<string, number>();

@@ -2,9 +2,9 @@ import { reachedBeside } from '../../config/resolve.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { hasCode } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { TargetFacts } from '../../model/restore/plan/facts.ts';
 import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/restore/target-doubt.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
@@ -12,17 +12,18 @@ import { sameServers } from '../../redis/same-server.ts';
 import { type CheckContext, type Finding, failed, findings } from './finding.ts';
 
 /** The Redis that answers for an instance is no other instance's, and holds what its backups are of. */
-export const checkIdentity = (world: CheckContext, name: string, client: RedisClient): Promise<Finding[]> =>
+export const checkIdentity = (world: CheckContext, of: ShardRef, client: RedisClient): Promise<Finding[]> =>
   findings('identity', async () => {
+    const name = of.instance;
     const info = await client.info('server', 'replication');
     const runId = info.get('run_id') ?? '';
-    const same = await sameServers(runId, client.connection, await reachedBeside(world.config, name));
+    const same = await sameServers(runId, client.connection, await reachedBeside(world.config, of));
     if (same.length > 0) {
       const message = `${doubtOfRivals(name, same)}: a restore of the one replaces the other`;
       return [failed('identity', message, `Correct the url of ${name}, or of ${formatList(same)}, or remove one of them.`)];
     }
     const repository = await world.repository().catch(() => undefined); // told by the check of the repository
-    const backups = (await repository?.snapshots({ instance: name, shard: ONLY_SHARD }).list()) ?? [];
+    const backups = (await repository?.snapshots(of).list()) ?? [];
     if (backups.length === 0) return [];
     const replids = [info.get('master_replid') ?? '', info.get('master_replid2') ?? ''];
     const keysNow = await lookAtKeys(world, name, client);

@@ -1,21 +1,21 @@
 import { lookAtNextStart } from '../../activities/restore/next-start.ts';
-import type { Config, InstanceConfig } from '../../config/config.ts';
+import type { Config, InstanceShard } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { harmful, type NextStart } from '../../model/restore/next-start.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { partsHere } from '../../worker/parts.ts';
-import { instanceHere } from '../connection.ts';
+import { shardHere } from '../connection.ts';
 
 /**
  * Writes the settings of a Redis into its redis.conf and proves by a start beside it that the next one has them. Where that start
  * cannot be tried, Redis is believed.
  * @throws RecoveryError `CHECK_FAILED` with what a restart makes of them, and nothing is written where that would do harm
  */
-export async function keepPolicy(config: Config, instance: InstanceConfig, client: RedisClient): Promise<void> {
+export async function keepPolicy(config: Config, instance: InstanceShard, client: RedisClient): Promise<void> {
   const { control } = partsHere(config, instance);
   if (!control?.isAtHand) return client.configRewrite();
   const opened = control.open();
-  const { connection } = await instanceHere(config, instance.name);
+  const { connection } = await shardHere(config, { instance: instance.name, shard: instance.shard });
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();
   if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));

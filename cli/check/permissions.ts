@@ -1,4 +1,4 @@
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { MINIMUM_ACL, rulesInOrder } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
@@ -56,7 +56,7 @@ interface Job {
 }
 
 /** What the configuration asks for, and the ways to restore that it makes possible. */
-function jobsOf({ config, apply }: CheckContext, instance: InstanceConfig, hasFunctions: boolean): Job[] {
+function jobsOf({ config, apply }: CheckContext, instance: InstanceShard, hasFunctions: boolean): Job[] {
   const { backup, archive, watch, applications, dataClasses } = instance;
   const { control } = partsHere(config, instance);
   const isManaged = control !== undefined;
@@ -91,7 +91,7 @@ function jobsOf({ config, apply }: CheckContext, instance: InstanceConfig, hasFu
  * The user may run every command that the configured jobs need. ACL DRYRUN is asked where it can be; what is harmless is tried.
  * The line to run has all of it at once, in the order that Redis accepts.
  */
-export const checkPermissions = (client: RedisClient, instance: InstanceConfig, world: CheckContext): Promise<Finding[]> =>
+export const checkPermissions = (client: RedisClient, instance: InstanceShard, world: CheckContext): Promise<Finding[]> =>
   findings('permissions', async () => {
     const user = instance.redis.username ?? 'default';
     const missing = await missingOf(client, user, jobsOf(world, instance, (await majorOf(client)) >= 7));

@@ -2,7 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import type { ControlPart } from '../../activities/dependencies.ts';
 import { saidBy } from '../../activities/restore/target-identity.ts';
 import { strangerAnswering, whatToDo } from '../../activities/stranger.ts';
-import type { Config, InstanceConfig } from '../../config/config.ts';
+import type { Config, InstanceShard } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { PlaceRights } from '../../model/worker-rights.ts';
@@ -11,7 +11,7 @@ import type { Control, DataLayout, SameServer } from '../../platforms/platform.t
 import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { type PlatformParts, partsHere } from '../../worker/parts.ts';
-import { instanceHere } from '../connection.ts';
+import { shardHere } from '../connection.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { checkNextStart } from './next-start.ts';
@@ -19,7 +19,7 @@ import { checkNextStart } from './next-start.ts';
 /** It is found, and its files are where they can be replaced. Each only where it is at hand. */
 export async function checkPlatform(
   config: Config,
-  instance: InstanceConfig,
+  instance: InstanceShard,
   client: RedisClient | undefined,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
@@ -36,7 +36,7 @@ export async function checkPlatform(
     ...(await filesFindings({ ...parts, control }, opened, rights)),
     ...(await sameServer(opened, client)),
   ]);
-  const { connection } = await instanceHere(config, name);
+  const { connection } = await shardHere(config, { instance: name, shard: instance.shard });
   return [...found, ...(await checkNextStart(name, opened, connection, client))];
 }
 

@@ -1,4 +1,4 @@
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { formatList } from '../../model/format.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
@@ -8,7 +8,7 @@ import { type CheckContext, type Finding, failed, findings, ok, warning } from '
 import { keepPolicy } from './keep-policy.ts';
 
 /** The server persists as the configuration wants, and can; with `apply` it is made to. */
-export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world: CheckContext): Promise<Finding[]> =>
+export const checkPolicy = (client: RedisClient, instance: InstanceShard, world: CheckContext): Promise<Finding[]> =>
   findings('policy', async () => {
     const { policy } = instance;
     const now = await ifKnown(readPersistencePolicy(client));
@@ -27,7 +27,7 @@ export const checkPolicy = (client: RedisClient, instance: InstanceConfig, world
 
 async function differs(
   client: RedisClient,
-  instance: InstanceConfig,
+  instance: InstanceShard,
   { world: { config, apply }, differing }: { world: CheckContext; differing: PolicyDifference[] },
 ): Promise<Finding> {
   if (client.unasked.has('CONFIG GET')) {
@@ -73,7 +73,7 @@ async function failingSaves(client: RedisClient): Promise<Finding[]> {
   ];
 }
 
-const policyText = ({ save, appendonly, appendfsync }: InstanceConfig['policy']) =>
+const policyText = ({ save, appendonly, appendfsync }: InstanceShard['policy']) =>
   `save "${save}", appendonly ${appendonly}, appendfsync ${appendfsync}`;
 
 const differencesText = (differences: readonly PolicyDifference[]) =>

@@ -1,5 +1,5 @@
-import { instanceOf } from '../../config/load.ts';
-import { resolveInstance, resolveWebhookToken } from '../../config/resolve.ts';
+import type { InstanceShard } from '../../config/config.ts';
+import { resolveShard, resolveWebhookToken } from '../../config/resolve.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
@@ -13,18 +13,22 @@ const LOOK_MS = 2_500;
 /** What a recovery will ask at 3 a.m. answers now: the replicas that are named, and the source of the rate of sign-ins. */
 export async function checkRecoverySources(
   world: CheckContext,
-  name: string,
+  instance: InstanceShard,
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
-  const { recovery } = instanceOf(world.config, name);
+  const { recovery } = instance;
   return [
-    ...(recovery.replicas.length > 0 ? await findings('replicas', () => checkReplicas(world, name, client)) : []),
+    ...(recovery.replicas.length > 0 ? await findings('replicas', () => checkReplicas(world, instance, client)) : []),
     ...(await findings('sign-ins', () => checkSignIns(recovery))),
   ];
 }
 
-async function checkReplicas({ config }: CheckContext, name: string, client: RedisClient | undefined): Promise<Finding[]> {
-  const { connection, recovery } = await resolveInstance(config, name);
+async function checkReplicas(
+  { config }: CheckContext,
+  { name, shard, recovery }: InstanceShard,
+  client: RedisClient | undefined,
+): Promise<Finding[]> {
+  const { connection } = await resolveShard(config, { instance: name, shard });
   const replid = client && (await client.info('replication')).get('master_replid');
   return Promise.all(
     recovery.replicas.map(async (address) =>

@@ -1,6 +1,6 @@
 import { targetOf } from '../../config/target.ts';
 import { foreignRepository, foreignTo } from '../../model/backup/owner.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
 /** Backups can be written, read back, listed and deleted; and whether anybody who gets at them can read them. */
@@ -35,11 +35,10 @@ export const checkOwner = ({ repository, config }: CheckContext, name: string): 
     return [failed('owner', message, next)];
   });
 
-/** What lies under the name of an instance can be restored, as far as a listing tells. */
-export const checkBackups = ({ repository }: CheckContext, name: string): Promise<Finding[]> =>
+/** What lies under the name of a shard can be restored, as far as a listing tells. */
+export const checkBackups = ({ repository }: CheckContext, of: ShardRef): Promise<Finding[]> =>
   findings('backups', async () => {
     const opened = await repository();
-    const of = { instance: name, shard: ONLY_SHARD };
     const listed = [await opened.snapshots(of).listWithProblems(), await opened.aof(of).listWithProblems()];
     return listed.flatMap(({ problems }) =>
       problems.map(({ backupId, error }) =>

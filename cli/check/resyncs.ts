@@ -1,8 +1,7 @@
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { PAUSE_SECONDS, replicaBufferBytes } from '../../model/archive/backlog.ts';
 import { type Beyond, beyondText, gapsOf, restartsOf } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCountOf, formatDuration, formatRate } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
@@ -13,10 +12,10 @@ const RAISE =
   'Raise repl-backlog-size and client-output-buffer-limit replica, and find out what stalls the worker or the network.';
 
 /** What has happened to the log in the last day: gaps, each with its cause. */
-export const checkGaps = ({ repository, now }: CheckContext, { name, archive }: InstanceConfig): Promise<Finding[]> =>
+export const checkGaps = ({ repository, now }: CheckContext, { name, shard, archive }: InstanceShard): Promise<Finding[]> =>
   findings('gaps', async () => {
     if (!archive) return [];
-    const log = (await repository()).archive({ instance: name, shard: ONLY_SHARD });
+    const log = (await repository()).archive({ instance: name, shard });
     const timelines = await log.timelines();
     const isRecent = ({ toMs = 0 }: Beyond): boolean => now() - toMs < DAY_MS;
     const gaps = gapsOf(timelines).filter(isRecent);

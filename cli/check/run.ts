@@ -1,9 +1,10 @@
-import type { InstanceConfig } from '../../config/config.ts';
-import { instanceOf } from '../../config/load.ts';
+import type { InstanceConfig, InstanceShard } from '../../config/config.ts';
+import { instanceOf, shardsOf } from '../../config/load.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import { shardName } from '../../model/shard.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { partsHere } from '../../worker/parts.ts';
-import { instanceHere } from '../connection.ts';
+import { shardHere } from '../connection.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } from './archive.ts';
 import { checkCommands } from './commands.ts';
@@ -41,8 +42,9 @@ export async function* runChecks(world: CheckContext, instances: readonly string
   if (session && first !== undefined && hasWorker) yield* await checkWorkerStore(session, first);
   yield* await checkWebhook(world);
   if (session) yield* await checkForgotten(world, session);
-  for (const instance of instances) {
-    for (const finding of saidOnce(await checkInstance(world, instance, session), broken)) yield { ...finding, instance };
+  for (const name of instances) {
+    const found = await checkInstance(world, instanceOf(world.config, name), session);
+    for (const finding of saidOnce(found, broken)) yield { instance: name, ...finding };
   }
 }
 
@@ -66,12 +68,33 @@ function unlessAnswered(error: unknown): void {
   if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
 }
 
-async function checkInstance(asked: CheckContext, name: string, session: TemporalSession | undefined): Promise<Finding[]> {
-  const instance = instanceOf(asked.config, name);
+async function checkInstance(
+  world: CheckContext,
+  instance: InstanceConfig,
+  session: TemporalSession | undefined,
+): Promise<Finding[]> {
+  const all: Finding[] = [];
+  for (const one of shardsOf(instance)) {
+    const name = shardName({ instance: instance.name, shard: one.shard }, instance.shards.length);
+    all.push(...(await checkShard(world, one, session)).map((finding) => ({ ...finding, instance: name })));
+  }
+  all.push(...(await checkOwner(world, instance.name)));
+  if (session) all.push(...(await checkSchedule(session, instance, world)));
+  if (session) all.push(...(await checkWatcher(session, instance, world.apply)));
+  return all;
+}
+
+async function checkShard(
+  asked: CheckContext,
+  instance: InstanceShard,
+  session: TemporalSession | undefined,
+): Promise<Finding[]> {
+  const { name, shard } = instance;
+  const of = { instance: name, shard };
   const { control } = partsHere(asked.config, instance);
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
-    const { connection } = await instanceHere(asked.config, name);
+    const { connection } = await shardHere(asked.config, of);
     using first = await openRedis(connection, { ...TIMEOUTS, commandTimeoutMs: FIRST_ANSWER_MS });
     await first.info('server').catch(unlessAnswered);
     client = await openRedis(connection, TIMEOUTS);
@@ -81,15 +104,15 @@ async function checkInstance(asked: CheckContext, name: string, session: Tempora
     const place = session && control ? await checkPlace(session, control.queue) : [];
     const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
     const onPlatform = await checkPlatform(asked.config, instance, client, rights);
-    const identity = client ? await checkIdentity(asked, name, client) : [];
+    const identity = client ? await checkIdentity(asked, of, client) : [];
     const isSpared = client !== undefined && asked.apply && [...identity, ...onPlatform].some(isAnother);
     const world = isSpared ? { ...asked, apply: false } : asked;
     if (client)
       all.push(...(await checkRedis(world, instance, client, [...identity, ...(isSpared ? [nothingApplied(name)] : [])])));
-    all.push(...(await checkOwner(world, name)), ...(await checkBackups(world, name)));
-    all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, name, client)));
+    all.push(...(await checkBackups(world, of)));
+    all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, instance, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
-    all.push(...(await checkWhatGoesOn(world, instance, session)));
+    all.push(...(await checkLogging(world, instance, session)));
   } finally {
     client?.close();
   }
@@ -105,7 +128,7 @@ async function checkInstance(asked: CheckContext, name: string, session: Tempora
 /** What the server itself is asked. @param identity - whether it is the one that is meant */
 const checkRedis = async (
   world: CheckContext,
-  instance: InstanceConfig,
+  instance: InstanceShard,
   client: RedisClient,
   identity: Finding[],
 ): Promise<Finding[]> => [
@@ -118,18 +141,16 @@ const checkRedis = async (
   ...(await checkArchiveServer(client, instance)),
 ];
 
-/** Schedule, log, archiver and watcher. */
-const checkWhatGoesOn = async (
+/** The continuous log, and who keeps it. */
+const checkLogging = async (
   world: CheckContext,
-  instance: InstanceConfig,
+  instance: InstanceShard,
   session: TemporalSession | undefined,
 ): Promise<Finding[]> => [
-  ...(session ? await checkSchedule(session, instance, world) : []),
   ...(await checkLog(world, instance)),
   ...(await checkGaps(world, instance)),
   ...(await checkArchivedCommands(world, instance)),
   ...(session ? await checkArchiver(session, instance, world.apply) : []),
-  ...(session ? await checkWatcher(session, instance, world.apply) : []),
 ];
 
 const isAnother = ({ check, level }: Finding): boolean => check === 'identity' && level === 'failed';

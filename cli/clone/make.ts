@@ -3,9 +3,8 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openArchive } from '../../activities/open-archive.ts';
 import { openScratch } from '../../activities/scratch/open.ts';
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { requireFreePort, type Scratch } from '../../platforms/throwaway/scratch-server.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { openRedis } from '../../redis/client/client.ts';
@@ -21,7 +20,7 @@ import { type CloneReport, cloneText } from './text.ts';
 export interface CloneWish {
   /** Whose the data is. */
   whose: Whose;
-  instance: InstanceConfig;
+  instance: InstanceShard;
   at: string;
   port?: number;
   keepTtls: boolean;
@@ -49,7 +48,7 @@ export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void>
   const { interrupt, output, repository } = deps;
   if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
   const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
-  const archive = openArchive(repository, { ...wish.instance, shard: ONLY_SHARD });
+  const archive = openArchive(repository, wish.instance);
   const chosen = await chooseMoment(
     { repository, archive, commands: wish.instance.archive ?? {}, nowMs: deps.now() },
     wish.at,

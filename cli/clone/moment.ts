@@ -4,7 +4,7 @@ import type { Material } from '../../activities/scratch/material.ts';
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { isBackupId, ONLY_SHARD } from '../../model/instance.ts';
+import { isBackupId } from '../../model/instance.ts';
 import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
 import { parseUntil } from '../../model/restore/until.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
@@ -37,18 +37,19 @@ export async function chooseMoment(
   moment: string,
   signal: AbortSignal,
 ): Promise<ChosenMoment> {
-  const { instance } = archive;
+  const { instance, shard } = archive;
+  const of = { instance, shard };
   const target = parseUntil(moment);
   if (!target && !isBackupId(moment)) throw noMoment(moment);
   const alone = !target || (moment === LATEST && (await archive.timelines()).length === 0);
   if (alone) {
-    const copied = await findAofBackup(repository, instance, moment);
+    const copied = await findAofBackup(repository, of, moment);
     if (copied) return momentOf({ manifest: asSnapshot(copied), log: logOf(copied, commands), copied }, takenAtMs(copied));
-    const { manifest, beyond } = await findBackup(repository, instance, moment, nowMs);
+    const { manifest, beyond } = await findBackup(repository, of, moment, nowMs);
     if (moment === LATEST) refuseUnnamed(instance, { manifest, beyond });
     return momentOf({ manifest }, Date.parse(manifest.times.takenAt));
   }
-  const { manifests: snapshots, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
+  const { manifests: snapshots, problems } = await repository.snapshots(of).listWithProblems();
   const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
   const chosen = await chooseFromLog(archive, { until: moment, snapshots, unusable, naming: namingOf(instance), signal });
   const beyond = [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond];

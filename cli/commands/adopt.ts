@@ -1,10 +1,12 @@
 import type { Config } from '../../config/config.ts';
-import { reachedBeside, resolveInstance } from '../../config/resolve.ts';
+import { instanceOf, shardsOf } from '../../config/load.ts';
+import { reachedBeside, resolveShard } from '../../config/resolve.ts';
 import { targetOf } from '../../config/target.ts';
 import { describeOwner, foreignTo, ownerOf, takenOver } from '../../model/backup/owner.ts';
 import { formatTarget } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { doubtOfRivals, doubtRefusal } from '../../model/restore/target-doubt.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { runIdAt, sameServers } from '../../redis/same-server.ts';
 import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -27,7 +29,7 @@ export const adopt: CommandSpec = {
       output.result({ instance, owner, changed: false }, `the backups of ${instance} belong to this one already`);
       return undefined;
     }
-    await refuseRedisOfAnother(loaded, instance);
+    for (const { shard } of shardsOf(instanceOf(loaded, instance))) await refuseRedisOfAnother(loaded, { instance, shard });
     const at = new Date(now()).toISOString();
     const next = owner ? takenOver(owner, target, at, why) : ownerOf(target, at);
     await ownership.replace(next);
@@ -41,10 +43,11 @@ export const adopt: CommandSpec = {
 };
 
 /** Who does not answer, or cannot be asked, stands in nobody's way. @throws RecoveryError `TARGET_DOUBTFUL` */
-async function refuseRedisOfAnother(config: Config, instance: string): Promise<void> {
-  const { connection } = await resolveInstance(config, instance);
+async function refuseRedisOfAnother(config: Config, ref: ShardRef): Promise<void> {
+  const { instance } = ref;
+  const { connection } = await resolveShard(config, ref);
   const runId = await runIdAt(connection);
-  const same = runId === undefined ? [] : await sameServers(runId, connection, await reachedBeside(config, instance));
+  const same = runId === undefined ? [] : await sameServers(runId, connection, await reachedBeside(config, ref));
   const refusal = doubtRefusal(instance, { doubts: same.length > 0 ? [doubtOfRivals(instance, same)] : [], alsoOf: [] });
   if (!refusal) return;
   throw new RecoveryError(refusal.code, `${refusal.message}: nothing was taken over`, {

@@ -1,6 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { isBackupId } from '../../model/instance.ts';
-import { type CommandContext, type CommandSpec, type Given, LATEST, oneInstance, optionOf } from '../command.ts';
+import { type CommandContext, type CommandSpec, type Given, LATEST, oneShard, optionOf } from '../command.ts';
 import { withNamesHere } from '../connection.ts';
 import { OR_A_PLACE, typedMoment } from '../typed-time.ts';
 import { whoseBackups } from '../whose.ts';
@@ -33,9 +33,8 @@ export const clone: CommandSpec = {
       return undefined;
     }
     const config = await context.config();
-    const instance = oneInstance(config, given.arguments[0], 'clone');
-    const settings = config.instances[instance];
-    if (!settings) throw new Error(`${instance} has just been found`);
+    const settings = oneShard(config, given.arguments[0], 'clone');
+    const instance = settings.name;
     const { makeClone } = await import('../clone/make.ts');
     const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
     const whose = await whoseBackups(config, await context.repository(), instance);

@@ -2,11 +2,10 @@ import { type ArchiveExtent, beginOf, logPositionsOf } from '../../model/archive
 import { type Beyond, beyondText } from '../../model/backup/unusable.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList, formatTime, passedText } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { formatOffset } from '../../model/restore/until.ts';
 import type { DestructiveSearch } from '../../repository/archive/archive.ts';
 import type { Repository } from '../../repository/repository.ts';
-import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
+import { type CommandSpec, oneShard, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
 import { timeOf } from '../typed-time.ts';
 import { whoseBackups } from '../whose.ts';
@@ -47,7 +46,7 @@ export const findDestructiveCommand: CommandSpec = {
   async run(context, given) {
     const { config, repository, output, now } = context;
     const loaded = await config();
-    const instance = oneInstance(loaded, given.arguments[0], 'find-destructive');
+    const { name: instance, shard } = oneShard(loaded, given.arguments[0], 'find-destructive');
     const asTyped = (name: 'from' | 'to'): number | undefined => {
       const text = optionOf(given, name);
       return text === undefined ? undefined : timeOf(text, `--${name}`, context);
@@ -55,7 +54,7 @@ export const findDestructiveCommand: CommandSpec = {
     const range = { fromMs: asTyped('from') ?? now() - DAY_MS, toMs: asTyped('to') ?? now() };
     const opened = await repository();
     const { lines, ...whose } = await whoseBackups(loaded, opened, instance);
-    const archive = opened.archive({ instance, shard: ONLY_SHARD });
+    const archive = opened.archive({ instance, shard });
     const extents = await archive.extents();
     if (extents.extents.length === 0) throw await nothingToSearch(opened, instance, extents.damage);
     const search = await archive.destructive(extents, range);

@@ -6,7 +6,7 @@ import type { Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCountOf, formatTime } from '../../model/format.ts';
 import type { Ownership } from '../../repository/owner.ts';
-import { type CommandSpec, oneInstance } from '../command.ts';
+import { type CommandSpec, oneShard } from '../command.ts';
 import { withNamesHere } from '../connection.ts';
 import type { Imported } from '../import/run.ts';
 import { softwareVersion } from '../software-version.ts';
@@ -29,9 +29,8 @@ export const importCommand: CommandSpec = {
   async run({ config, repository, output, now, interrupt }, given) {
     const loaded = await config();
     const [path = '', name] = given.arguments;
-    const instance = oneInstance(loaded, name, `import ${path}`);
-    const settings = loaded.instances[instance];
-    if (!settings) throw new Error(`${instance} has just been found`);
+    const settings = oneShard(loaded, name, `import ${path}`);
+    const instance = settings.name;
     const ownership = (await repository()).ownership(instance);
     const target = targetOf(loaded, instance, 'command');
     if (target) await ownership.requireOwn(target, 'nothing is stored');

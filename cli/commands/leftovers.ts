@@ -1,8 +1,7 @@
-import { instanceOf } from '../../config/load.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { formatBytes, formatCount, formatTime } from '../../model/format.ts';
 import type { LeftBehind } from '../../model/recovery/left-behind.ts';
-import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
+import { type CommandSpec, oneShard, optionOf } from '../command.ts';
 import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -15,14 +14,15 @@ export const leftovers: CommandSpec = {
   exits: '40 for an operation that was cut off: what it keeps may be the only copy of the data',
   async run({ config, output }, given) {
     const loaded = await config();
-    const instance = oneInstance(loaded, given.arguments[0], 'leftovers');
+    const here = oneShard(loaded, given.arguments[0], 'leftovers');
+    const instance = here.name;
     const [{ partsHere }, { filesAtHand }, { keptBeside }, { removeLeftBehind }] = await Promise.all([
       import('../../worker/parts.ts'),
       import('../../activities/parts.ts'),
       import('../../activities/recovery/left-behind.ts'),
       import('../../platforms/data-directory.ts'),
     ]);
-    const parts = partsHere(loaded, instanceOf(loaded, instance));
+    const parts = partsHere(loaded, here);
     const { layout } = await filesAtHand({ name: instance, ...parts }, loaded.worker.host);
     const doomed = optionOf(given, 'remove');
     if (doomed !== undefined) {

@@ -7,7 +7,7 @@ import { beyondText } from '../../model/backup/unusable.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import { findAofBackup, findBackup } from '../catalog.ts';
-import { type CommandSpec, instanceAndBackup } from '../command.ts';
+import { type CommandSpec, instanceAndBackup, oneShard } from '../command.ts';
 import { table } from '../output/table.ts';
 import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -28,14 +28,15 @@ export const show: CommandSpec = {
   async run({ config, repository, output, now }, given) {
     const loaded = await config();
     const { instance, backupId } = instanceAndBackup(loaded, given, 'show');
+    const of = { instance, shard: oneShard(loaded, instance, 'show').shard };
     const { lines, ...whose } = await whoseBackups(loaded, await repository(), instance);
     const first = lines.map((line) => `${line}\n`).join('');
-    const log = await findAofBackup(await repository(), instance, backupId);
+    const log = await findAofBackup(await repository(), of, backupId);
     if (log) {
       output.result({ ...log, ...whose }, `${first}${showAofText(log, now())}`);
       return undefined;
     }
-    const { manifest, beyond } = await findBackup(await repository(), instance, backupId, now());
+    const { manifest, beyond } = await findBackup(await repository(), of, backupId, now());
     for (const one of beyond) output.note(`warning: not the newest: ${beyondText(one)}`);
     output.result({ ...manifest, ...whose }, `${first}${showText(manifest, now())}`);
     return undefined;

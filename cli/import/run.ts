@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { type AofFileToStore, storeAof } from '../../activities/backup/store-aof.ts';
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import type { AofManifest } from '../../model/backup/aof-manifest.ts';
 import { TTL_BOUNDS_SECONDS } from '../../model/backup/census.ts';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../../model/backup/manifest.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { formatAofManifest } from '../../redis/aof/manifest.ts';
 import { readFilePart } from '../../redis/aof/part.ts';
 import { type AofSource, openAsLog, readAofSource } from '../../redis/aof/source.ts';
@@ -17,7 +17,7 @@ import { guessedServer } from './facts.ts';
 
 export interface ImportDeps {
   repository: Repository;
-  instance: InstanceConfig;
+  instance: InstanceShard;
   softwareVersion: string;
   now(): number;
   signal: AbortSignal;
@@ -148,4 +148,4 @@ async function takenAt(paths: readonly string[], rdb?: RdbReading): Promise<numb
   return Math.floor(Math.max(...times));
 }
 
-const place = ({ name }: InstanceConfig) => ({ instance: name, shard: ONLY_SHARD });
+const place = ({ name, shard }: InstanceShard): ShardRef => ({ instance: name, shard });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { checkLog } from '../../cli/check/archive.ts';
 import type { CheckContext } from '../../cli/check/finding.ts';
-import type { InstanceConfig } from '../../config/config.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
@@ -20,8 +20,8 @@ describe('redis-backup check of what the store has of the log', () => {
     snapshots.list = async () => [sampleManifest({ replication: { replid: REPLID, offset: base, db: -1 } as never })];
     repository.snapshots = () => snapshots;
     const deps: Partial<CheckContext> = { repository: async () => repository };
-    const instance: Partial<InstanceConfig> = { name: 'main', archive: {} as never };
-    return checkLog(deps as CheckContext, instance as InstanceConfig);
+    const instance: Partial<InstanceShard> = { name: 'main', shard: '0', archive: {} as never };
+    return checkLog(deps as CheckContext, instance as InstanceShard);
   };
 
   it('says that it goes on without a hole', async () => {

@@ -110,7 +110,7 @@ instances:
     assert.equal(stdout.split('STORE_MISSING').length, 2, stdout);
     assert.match(
       stdout,
-      /not looked at: the repository cannot be used, so nothing is known of this: .*owner, backups, data classes/,
+      /not looked at: the repository cannot be used, so nothing is known of this: .*backups, data classes, owner/,
     );
   });
 

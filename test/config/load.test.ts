@@ -25,8 +25,9 @@ describe('redis-backup.yaml', () => {
     const config = parseConfig(one(''), 'redis-backup.yaml');
     const main = instanceOf(config, 'main');
     assert.deepEqual(config.repository, { url: 'file:///backups' });
-    assert.equal(`${main.redis.host}:${main.redis.port}`, '127.0.0.1:6379');
-    assert.deepEqual(main.platform, { type: 'external' });
+    const [shard, ...more] = main.shards;
+    assert.equal(`${shard?.redis.host}:${shard?.redis.port}`, '127.0.0.1:6379');
+    assert.deepEqual([shard?.platform, more], [{ type: 'external' }, []]);
     assert.deepEqual(main.backup, {
       everyMs: 6 * 3_600_000,
       method: 'replication',
@@ -77,8 +78,7 @@ describe('redis-backup.yaml', () => {
   it('takes an empty save as none and an IPv6 address without its brackets', () => {
     const main = instanceOf(parseConfig(one(`policy: { save: '""' }`).replace('127.0.0.1', '[::1]:7000'), 'c.yaml'), 'main');
     assert.equal(main.policy.save, '');
-    assert.equal(main.redis.host, '::1');
-    assert.equal(main.redis.port, 7000);
+    assert.deepEqual([main.shards[0]?.redis.host, main.shards[0]?.redis.port], ['::1', 7000]);
   });
 
   const REFUSED: [title: string, text: string, message: string][] = [];

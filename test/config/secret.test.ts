@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { parseConfig } from '../../config/load.ts';
-import { resolveInstance, resolveStore, resolveTemporal } from '../../config/resolve.ts';
+import { resolveShard, resolveStore, resolveTemporal } from '../../config/resolve.ts';
 
 const TEXT = `
 repository: { url: s3://bucket, accessKeyId: { env: KEY_ID }, secretAccessKey: { env: KEY } }
@@ -16,6 +16,7 @@ instances:
     password: { file: password }
     tls: { cert: { file: cert.pem }, key: { file: key.pem }, servername: db1 }
 `;
+const MAIN = { instance: 'main', shard: '0' };
 const ENV = { KEY_ID: 'AKIA', KEY: 'hunter2-key' };
 
 describe('a secret', () => {
@@ -30,7 +31,7 @@ describe('a secret', () => {
   afterEach(() => rm(directory, { recursive: true }));
 
   it('is read from a file beside the configuration, without the line end that editors leave', async () => {
-    const { connection } = await resolveInstance(config(), 'main', ENV);
+    const { connection } = await resolveShard(config(), MAIN, ENV);
     assert.deepEqual(
       { ...connection, tls: { ...connection.tls } },
       {
@@ -61,7 +62,7 @@ describe('a secret', () => {
 
   it('does not show when what holds it is printed or becomes JSON', async () => {
     const holders = [
-      await resolveInstance(config(), 'main', ENV),
+      await resolveShard(config(), MAIN, ENV),
       await resolveStore(config(), ENV),
       await resolveTemporal(config(), ENV),
     ];
@@ -82,13 +83,13 @@ describe('a secret', () => {
   it('is asked for by name when its file is missing or empty', async () => {
     const file = path.join(directory, 'password');
     await writeFile(file, '\n');
-    await assert.rejects(resolveInstance(config(), 'main', ENV), {
+    await assert.rejects(resolveShard(config(), MAIN, ENV), {
       code: 'CONFIG_INVALID',
       message: `redis-backup.yaml:8: instances.main.password refers to the file ${file}, which is empty`,
       next: `Put the secret into ${file}.`,
     });
     await rm(file);
-    await assert.rejects(resolveInstance(config(), 'main', ENV), {
+    await assert.rejects(resolveShard(config(), MAIN, ENV), {
       code: 'CONFIG_INVALID',
       message: `redis-backup.yaml:8: instances.main.password refers to the file ${file}, which cannot be read: ENOENT: no such file or directory, open '${file}'`,
       next: `Put the secret into ${file}, readable for this user.`,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { instanceOf, parseConfig } from '../../config/load.ts';
+import { instanceOf, parseConfig, shardOf } from '../../config/load.ts';
 import { targetOf } from '../../config/target.ts';
 import { RecoveryError } from '../../model/errors.ts';
 
@@ -9,7 +9,7 @@ const read = (url: string, fields: Record<string, string> = {}) => {
   const lines = Object.entries({ url, ...fields }).map(([name, value]) => `    ${name}: ${value}\n`);
   return parseConfig(`repository: { url: file:///backups }\ninstances:\n  main:\n${lines.join('')}`, 'c.yaml');
 };
-const redisOf = (...args: Parameters<typeof read>) => instanceOf(read(...args), 'main').redis;
+const redisOf = (...args: Parameters<typeof read>) => shardOf(instanceOf(read(...args), 'main'), undefined).redis;
 const refusalOf = (...args: Parameters<typeof read>): string => {
   try {
     return JSON.stringify(redisOf(...args));
@@ -23,7 +23,7 @@ describe('The url of a Redis that is a Unix socket', () => {
   it('is a path on the machine of whoever connects, with or without the empty host', () => {
     for (const url of ['unix:///run/redis/redis.sock', 'unix:/run/redis/redis.sock']) {
       const config = read(url, { username: 'backup', password: '{ env: P }' });
-      assert.equal(instanceOf(config, 'main').redis.socketPath, '/run/redis/redis.sock');
+      assert.equal(instanceOf(config, 'main').shards[0]?.redis.socketPath, '/run/redis/redis.sock');
       const target = targetOf(config, 'main', 'worker');
       assert.deepEqual([target?.address, target?.host], ['unix:/run/redis/redis.sock', config.worker.host]);
     }

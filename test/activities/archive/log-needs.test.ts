@@ -9,7 +9,7 @@ import { replayedRanges } from '../../../activities/restore/replay-log.ts';
 import { commandsAfterStart, commandsNow } from '../../../activities/restore/survey-commands.ts';
 import { checkArchivedCommands } from '../../../cli/check/archive.ts';
 import type { CheckContext } from '../../../cli/check/finding.ts';
-import type { InstanceConfig } from '../../../config/config.ts';
+import type { InstanceShard } from '../../../config/config.ts';
 import type { LogNeeds } from '../../../model/archive/log-needs.ts';
 import type { PlannedLog } from '../../../model/restore/plan/plan.ts';
 import { openRedis } from '../../../redis/client/client.ts';
@@ -83,8 +83,9 @@ describe('What a planned log asks of its target', () => {
       } as unknown as CheckContext;
       return checkArchivedCommands(deps, {
         name: 'main',
+        shard: '0',
         archive: { moduleCommands, renamedCommands: {} },
-      } as unknown as InstanceConfig);
+      } as unknown as InstanceShard);
     };
     const [finding, ...others] = await check([1000]);
     assert.deepEqual([finding?.level, others], ['warning', []]);
