@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
-import type { ApplicationSigns, PlaceSigns, ReplicaSigns } from '../../model/recovery/observations.ts';
+import type { ApplicationObservation, PlatformObservations, ReplicaObservation } from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
@@ -11,7 +11,7 @@ import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { bounded } from './bounded.ts';
-import { storedSigns } from './stored-signs.ts';
+import { observeRepository } from './observe-repository.ts';
 
 /** One after the other: Redis, then what follows from its answer. With the store, which has 4 s, all is done in 6 s. */
 const LOOK_MS = 2_500;
@@ -23,7 +23,7 @@ const AT_WORK_MS = 30_000;
 export interface AssessInput {
   instance: string;
   /** What its machine sees. Absent: it has no worker, or that did not answer. */
-  place?: PlaceSigns;
+  platform?: PlatformObservations;
   /** In place of what the configuration says. */
   overrides?: { onDamage?: RecoverySettings['onDamage']; restore?: RecoverySettings['restore'] };
 }
@@ -33,18 +33,18 @@ export const createAssessActivities = (deps: Dependencies) => ({
    * Says what is wrong with a Redis and what is to be done, from three sides: this worker, the machine that Redis runs on, and the
    * applications. Within 6 s, whatever doesn't answer; changes nothing.
    */
-  async assessFailure({ instance, place, overrides = {} }: AssessInput): Promise<Assessment> {
+  async assessFailure({ instance, platform, overrides = {} }: AssessInput): Promise<Assessment> {
     const target = await deps.instance(instance);
     const [redis, stored] = await Promise.all([
-      lookAround(target, place),
-      storedSigns(deps, instance, target.archive !== undefined),
+      lookAround(target, platform),
+      observeRepository(deps, instance, target.archive !== undefined),
     ]);
     const settings = {
       ...target.recovery,
       ...(overrides.onDamage ? { onDamage: overrides.onDamage } : {}),
       ...(overrides.restore ? { restore: overrides.restore } : {}),
     };
-    const diagnosis = diagnose({ instance, nowMs: deps.now(), ...(place ? { place } : {}), ...redis, stored, settings });
+    const diagnosis = diagnose({ instance, nowMs: deps.now(), ...(platform ? { platform } : {}), ...redis, stored, settings });
     const digest = createHash('sha256').update(digestSource(diagnosis)).digest('hex').slice(0, 16);
     return { ...diagnosis, digest };
   },
@@ -52,19 +52,19 @@ export const createAssessActivities = (deps: Dependencies) => ({
 
 interface Around {
   worker: RedisLook;
-  applications: ApplicationSigns[];
-  replicas: ReplicaSigns[];
+  applications: ApplicationObservation[];
+  replicas: ReplicaObservation[];
   primary?: RedisLook;
 }
 
-async function lookAround(target: ProtectedInstance, place: PlaceSigns | undefined): Promise<Around> {
+async function lookAround(target: ProtectedInstance, platform: PlatformObservations | undefined): Promise<Around> {
   const { connection, applications, recovery } = target;
   const [worker, outside, configured] = await Promise.all([
     lookAtRedis(connection, { withinMs: LOOK_MS }),
     lookAtApplications(applications.filter(({ kind }) => kind !== 'clients')),
     lookAtReplicas(connection, recovery.replicas),
   ]);
-  const facts = worker.facts ?? place?.local?.facts;
+  const facts = worker.facts ?? platform?.local?.facts;
   const known = new Set(recovery.replicas);
   const further = (facts?.replicas ?? []).filter((address) => !known.has(address));
   const clients = applications.filter(({ kind }) => kind === 'clients');
@@ -82,7 +82,7 @@ async function lookAround(target: ProtectedInstance, place: PlaceSigns | undefin
   };
 }
 
-const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[]): Promise<ReplicaSigns[]> =>
+const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[]): Promise<ReplicaObservation[]> =>
   Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));
 
 /** With the user and password of the instance, as replicas and primaries of one Redis have them. */
@@ -93,7 +93,7 @@ const lookAtAddress = (connection: RedisConnection, address: string): Promise<Re
 async function lookAtApplications(
   applications: readonly ApplicationProbe[],
   connection?: RedisConnection,
-): Promise<ApplicationSigns[]> {
+): Promise<ApplicationObservation[]> {
   const quick = applications.map((probe) =>
     probe.kind === 'clients'
       ? probe

@@ -10,7 +10,7 @@ import { becomePrimary, followReplica, hostAndPort, neighbour, type RoleFacts, r
 import { countSentinels } from '../../redis/sentinels.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import { quickly } from './ending.ts';
+import { quickly } from './shutdown.ts';
 
 export interface Failed {
   address: string;

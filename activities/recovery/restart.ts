@@ -18,10 +18,10 @@ import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from '../restore/next-start.ts';
-import { endWithSave, quickInfo, refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
 import { type ServerState, serverState } from './server.ts';
 import type { InLayout } from './set-aside.ts';
+import { endWithSave, quickInfo, refuseAnother } from './shutdown.ts';
 
 export interface RestartInput extends ActInput {
   /** A person wants it now. */

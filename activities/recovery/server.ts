@@ -4,7 +4,7 @@ import type { Control, DataLayout } from '../../platforms/platform.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
-import { endWithoutSave, refuseAnother, refuseWhenServing } from './ending.ts';
+import { endWithoutSave, refuseAnother, refuseWhenServing } from './shutdown.ts';
 
 /** Whether Redis runs, and where its data is by redis.conf: what a step that changes files is told. */
 export interface ServerState {

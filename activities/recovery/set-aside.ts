@@ -4,9 +4,9 @@ import type { DataLayout } from '../../platforms/platform.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
-import { refuseAnother } from './ending.ts';
 import { refuseFollowers } from './replicas.ts';
 import { type ServerState, serverState } from './server.ts';
+import { refuseAnother } from './shutdown.ts';
 
 export interface KeptAside {
   directory: string;

@@ -4,7 +4,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
 import { startWithin } from '../server/start-within.ts';
-import { quickInfo } from './ending.ts';
+import { quickInfo } from './shutdown.ts';
 
 const LOOK_EVERY_MS = 500;
 /** One that has been told to end may answer for a moment. */

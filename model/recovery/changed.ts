@@ -1,19 +1,19 @@
 import type { ServerFacts } from '../backup/manifest.ts';
 import { formatTime } from '../format.ts';
 import { restartLosses } from '../restore/plan/next-start.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 
 const RECENT_MS = 30 * 60_000;
 
 /** What changed in the last 30 minutes as far as it is seen, and against the newest backup. One sentence each. */
-export function whatChanged(signs: Signs): string[] {
-  return [...recently(signs), ...sinceBackup(signs), ...takenBack(signs)];
+export function whatChanged(seen: Observations): string[] {
+  return [...recently(seen), ...sinceBackup(seen), ...takenBack(seen)];
 }
 
 /** What was set since its start: a restart is one of the things that may be decided here. */
-function takenBack({ place }: Signs): string[] {
-  const next = place?.nextStart;
-  if (place?.server.running === false) return [];
+function takenBack({ platform }: Observations): string[] {
+  const next = platform?.nextStart;
+  if (platform?.server.running === false) return [];
   if (next?.outcome === 'fails') return [`It would not start again: its redis.conf is refused (${next.lastLines}).`];
   if (next?.outcome !== 'starts') return [];
   return [
@@ -24,12 +24,12 @@ function takenBack({ place }: Signs): string[] {
   ];
 }
 
-function recently({ place, nowMs, worker }: Signs): string[] {
+function recently({ platform, nowMs, worker }: Observations): string[] {
   const events: [string | undefined, string][] = [
-    [place?.files?.configChangedAt, 'redis.conf was changed'],
-    [place?.files?.binaryChangedAt, 'the program of Redis was replaced'],
-    [place?.server.since ?? startOf(worker.facts?.uptimeSeconds, nowMs), 'its process was started'],
-    [place?.end?.at, 'its process ended'],
+    [platform?.files?.configChangedAt, 'redis.conf was changed'],
+    [platform?.files?.binaryChangedAt, 'the program of Redis was replaced'],
+    [platform?.server.since ?? startOf(worker.facts?.uptimeSeconds, nowMs), 'its process was started'],
+    [platform?.end?.at, 'its process ended'],
   ];
   return events.flatMap(([at, what]) => {
     const ms = at === undefined ? Number.NaN : Date.parse(at);
@@ -40,9 +40,9 @@ function recently({ place, nowMs, worker }: Signs): string[] {
 const startOf = (uptimeSeconds: number | undefined, nowMs: number): string | undefined =>
   uptimeSeconds === undefined ? undefined : new Date(nowMs - uptimeSeconds * 1000).toISOString();
 
-function sinceBackup({ stored, worker, place }: Signs): string[] {
+function sinceBackup({ stored, worker, platform }: Observations): string[] {
   const before = stored.backup?.server;
-  const now = worker.facts ?? place?.local?.facts;
+  const now = worker.facts ?? platform?.local?.facts;
   if (!before || !now) return [];
   const pairs: [string, string | number, string | number][] = [
     ['its version', `${before.product} ${before.version}`, `${now.product} ${now.version}`],

@@ -3,7 +3,7 @@ import { whatChanged } from './changed.ts';
 import { type Evidence, onlyItsMachineHears, unstartableText } from './evidence.ts';
 import { classify, FAILURE_CLASSES } from './failure-classes.ts';
 import { adviceOnLog } from './log-advice.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 import { replicasWithData } from './plan-start.ts';
 import type { Assessment } from './recovery.ts';
 import { type Situation, situationOf } from './situation.ts';
@@ -13,7 +13,7 @@ import { logState } from './worst-loss.ts';
 export type Diagnosis = Omit<Assessment, 'digest'>;
 
 /** Says what is wrong, what speaks for it, what clients get, what is to be done and what it costs at worst. */
-export function diagnose(observed: Signs): Diagnosis {
+export function diagnose(observed: Observations): Diagnosis {
   const seen = withoutStranger(observed);
   const situation = situationOf(seen);
   const { failure, evidence } = classify(situation);
@@ -26,7 +26,7 @@ export function diagnose(observed: Signs): Diagnosis {
     at: new Date(seen.nowMs).toISOString(),
     failure,
     evidence: spoken([...ofItsEnd(situation), ...evidence, ...cutOffEvidence(situation), ...whoMissesIt(seen), ...unseen(seen)]),
-    restartHelps: restartHelps && !(seen.place && unstartableText(seen.place)),
+    restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
     clients,
     ...(since === undefined ? {} : { since }),
     acts,
@@ -36,7 +36,7 @@ export function diagnose(observed: Signs): Diagnosis {
     ...(log ? { log } : {}),
     worstLoss: row.worstLoss(seen, log),
     replicas: replicasWithData(seen),
-    ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.place?.local),
+    ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.platform?.local),
     ...platformOf(seen),
     settings: seen.settings,
     applications: seen.applications.map(({ name }) => name),
@@ -44,15 +44,15 @@ export function diagnose(observed: Signs): Diagnosis {
 }
 
 /** What another Redis says of itself, and its process, tell nothing of ours. */
-function withoutStranger(signs: Signs): Signs {
-  const { place, worker } = signs;
-  if (place?.stranger === undefined) return signs;
-  const { local, nextStart: _next, ...rest } = place;
-  const { crashLoop, restartsByItself } = place.server;
+function withoutStranger(seen: Observations): Observations {
+  const { platform, worker } = seen;
+  if (platform?.stranger === undefined) return seen;
+  const { local, nextStart: _next, ...rest } = platform;
+  const { crashLoop, restartsByItself } = platform.server;
   return {
-    ...signs,
+    ...seen,
     worker: withoutFacts(worker),
-    place: {
+    platform: {
       ...rest,
       ...(local ? { local: withoutFacts(local) } : {}),
       server: { running: 'unknown', crashLoop, restartsByItself },
@@ -78,14 +78,14 @@ const ofItsEnd = (situation: Situation): Evidence =>
 const cutOffEvidence = (situation: Situation): string[] =>
   situation.kind === 'answers' && situation.isCutOff ? [onlyItsMachineHears(situation.seen)] : [];
 
-function whoMissesIt({ applications }: Signs): string[] {
+function whoMissesIt({ applications }: Observations): string[] {
   const missing = applications.filter(({ verdict }) => verdict === 'missing');
   return missing.map(({ name, detail }) => `Application ${name}: ${detail}.`);
 }
 
-const unseen = ({ place, stored }: Signs): string[] => [...(place?.unseen ?? []), ...stored.unknown];
+const unseen = ({ platform, stored }: Observations): string[] => [...(platform?.unseen ?? []), ...stored.unknown];
 
-function backupOf({ stored, nowMs }: Signs): Pick<Assessment, 'backup'> {
+function backupOf({ stored, nowMs }: Observations): Pick<Assessment, 'backup'> {
   const { backup } = stored;
   if (!backup) return {};
   const { backupId, times, rdb } = backup;
@@ -99,8 +99,8 @@ function serverOf(look: RedisLook | undefined): Pick<Assessment, 'server'> {
   return { server: { runId, version, uptimeSeconds, keys, role } };
 }
 
-function platformOf({ place }: Signs): Pick<Assessment, 'platform'> {
-  if (!place || place.server.running === 'unknown') return {};
-  const { running, identity } = place.server;
+function platformOf({ platform }: Observations): Pick<Assessment, 'platform'> {
+  if (!platform || platform.server.running === 'unknown') return {};
+  const { running, identity } = platform.server;
   return { platform: { running, ...(identity === undefined ? {} : { identity }) } };
 }

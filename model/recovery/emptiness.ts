@@ -1,7 +1,7 @@
 import { formatBytes, formatCount, formatCountOf } from '../format.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import { answered } from './evidence.ts';
-import type { DataSigns, Signs } from './observations.ts';
+import type { DataObservations, Observations } from './observations.ts';
 import type { Situation } from './situation.ts';
 
 /** A smaller dump.rdb holds nothing worth a word: an empty one has about 90 bytes. */
@@ -25,14 +25,14 @@ export function cameUpEmpty(situation: Situation): { facts: RedisFacts; text: st
   return { facts, text };
 }
 
-function looksEmpty({ stored }: Signs, { keys, keysLoaded, uptimeSeconds }: RedisFacts): boolean {
+function looksEmpty({ stored }: Observations, { keys, keysLoaded, uptimeSeconds }: RedisFacts): boolean {
   if (keys === 0) return true;
   const before = stored.backup?.rdb.keys ?? 0;
   // A log without a base that is an RDB loads keys and counts none, so the count of the load alone proves nothing.
   return keysLoaded === 0 && uptimeSeconds < DAY_SECONDS && keys < before * MOSTLY_GONE;
 }
 
-export function ignoredLog(data: DataSigns | undefined): string | undefined {
+export function ignoredLog(data: DataObservations | undefined): string | undefined {
   const aof = data?.appendonly ? data.aof : undefined;
   if (!aof || aof.orphans.length === 0) return undefined;
   const files = `${formatCountOf(aof.orphans.length, 'file')} of its append-only directory, ${formatBytes(aof.orphanBytes)}, are not in its manifest`;
@@ -40,7 +40,7 @@ export function ignoredLog(data: DataSigns | undefined): string | undefined {
 }
 
 export function ignoredRdb(
-  data: DataSigns | undefined,
+  data: DataObservations | undefined,
   { appendonly, uptimeSeconds }: RedisFacts,
   nowMs: number,
 ): string | undefined {
@@ -52,7 +52,7 @@ export function ignoredRdb(
 }
 
 /** Where data is that it should have. */
-export function dataElsewhere({ stored, replicas }: Signs): string | undefined {
+export function dataElsewhere({ stored, replicas }: Observations): string | undefined {
   const replica = replicas.find(({ look }) => (look.facts?.keys ?? 0) > 0);
   if (replica) return `Its replica ${replica.address} has ${formatCountOf(replica.look.facts?.keys ?? 0, 'key')}.`;
   const { backup } = stored;
@@ -60,7 +60,7 @@ export function dataElsewhere({ stored, replicas }: Signs): string | undefined {
   return `Backup ${backup.backupId} has ${formatCountOf(backup.rdb.keys, 'key')}.`;
 }
 
-export function restartedSinceBackup({ stored }: Signs, { runId }: RedisFacts): string | undefined {
+export function restartedSinceBackup({ stored }: Observations, { runId }: RedisFacts): string | undefined {
   if (!stored.backup) return undefined;
   return stored.backup.server.runId === runId
     ? 'It is the same process as at that backup: its keys were deleted, not lost by a restart.'

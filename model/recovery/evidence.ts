@@ -3,7 +3,7 @@ import type { RedisLook } from '../redis-look.ts';
 import { damageText } from './log-damage.ts';
 import { type FatalId, fatalSign, type LogRun, signOf } from './log-signatures.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
-import type { DataSigns, PlaceSigns, Signs } from './observations.ts';
+import type { DataObservations, Observations, PlatformObservations } from './observations.ts';
 import type { Situation } from './situation.ts';
 
 /** What speaks for a class, the strongest first. What is not there to be said is left out. */
@@ -22,28 +22,29 @@ export const said = ({ address, detail }: RedisLook): string => `Redis at ${addr
 export const answered = (situation: Situation, ...verdicts: RedisLook['verdict'][]): RedisLook | undefined =>
   situation.kind === 'answers' && verdicts.includes(situation.answer.verdict) ? situation.answer : undefined;
 
-export const gone = ({ server, description }: PlaceSigns): string =>
+export const gone = ({ server, description }: PlatformObservations): string =>
   server.crashLoop ? `${description} ends again and again.` : `No process of ${description} is there.`;
 
-export const isThere = ({ server: { name = 'A process' }, description }: PlaceSigns): string =>
+export const isThere = ({ server: { name = 'A process' }, description }: PlatformObservations): string =>
   `${name.slice(0, 1).toUpperCase()}${name.slice(1)} of ${description} is there.`;
 
-export const nobodyIsAnswered = ({ worker }: Signs, { local }: PlaceSigns): string =>
+export const nobodyIsAnswered = ({ worker }: Observations, { local }: PlatformObservations): string =>
   `Neither this worker (${worker.detail}) nor its own machine (${local?.detail ?? 'not asked'}) gets an answer.`;
 
-export const workerMissed = ({ worker }: Signs): string => `This worker got no answer from ${worker.address}: ${worker.detail}.`;
+export const workerMissed = ({ worker }: Observations): string =>
+  `This worker got no answer from ${worker.address}: ${worker.detail}.`;
 
 /** The worker can't reach it, its own machine can. */
-export const onlyItsMachineHears = ({ worker }: Signs): string =>
+export const onlyItsMachineHears = ({ worker }: Observations): string =>
   `This worker got no answer from ${worker.address} (${worker.detail}); on its own machine Redis answers.`;
 
 export const NOBODY_LOOKED = 'Nobody could look at its process.';
 
-export const seenAtWork = ({ applications }: Signs): string[] =>
+export const seenAtWork = ({ applications }: Observations): string[] =>
   applications.filter(({ verdict }) => verdict === 'connected').map(({ name, detail }) => `Application ${name}: ${detail}.`);
 
 /** Those that ask Redis by themselves, and miss it as this worker does. */
-const missedToo = ({ applications }: Signs): string[] =>
+const missedToo = ({ applications }: Observations): string[] =>
   applications
     .filter(({ kind, verdict }) => kind !== 'clients' && verdict === 'missing')
     .map(({ name, detail }) => `Application ${name}: ${detail}.`);
@@ -54,28 +55,28 @@ const missedToo = ({ applications }: Signs): string[] =>
  */
 export function failedStart(situation: Situation, ids: readonly FatalId[], more: Evidence = []): Evidence | undefined {
   if (situation.kind !== 'start-failed' || !ids.includes(situation.fatal.id)) return undefined;
-  const { place, fatal } = situation;
-  const { run, server, earlierRun } = place;
+  const { platform, fatal } = situation;
+  const { run, server, earlierRun } = platform;
   const others = run?.signs.filter(({ id }) => id !== fatal.id).slice(0, 2) ?? [];
   const isSecond = server.crashLoop && signOf(earlierRun, 'aof-not-last') !== undefined;
   return [
     logged(fatal.line),
-    gone(place),
+    gone(platform),
     ...more,
     isSecond && 'An earlier start has already cut a file of its log: what it loads now has a hole.',
     ...others.map(({ line }) => logged(line)),
-    howItEnded(place),
+    howItEnded(platform),
   ];
 }
 
 /** An advice with the place in its configuration, where Redis has logged one. */
 export function withPlace(situation: Situation, advice: string): string {
   if (situation.kind !== 'start-failed') return advice;
-  const where = (['config-at', 'config-line'] as const).flatMap((id) => signOf(situation.place.run, id)?.line ?? []);
+  const where = (['config-at', 'config-line'] as const).flatMap((id) => signOf(situation.platform.run, id)?.line ?? []);
   return where.length > 0 ? `${advice.replace(/\.$/, '')} (${where.join(': ')}).` : advice;
 }
 
-export function howItEnded({ end, run }: PlaceSigns): string | undefined {
+export function howItEnded({ end, run }: PlatformObservations): string | undefined {
   const crash = signOf(run, 'crash');
   if (crash) return `It crashed: ${crash.line}`;
   const at = end?.at ? ` at ${end.at}` : '';
@@ -88,16 +89,16 @@ export function howItEnded({ end, run }: PlaceSigns): string | undefined {
     : 'Its log ends while it was starting, and does not say why: it ended by itself, or was killed.';
 }
 
-export const memoryDoubt = ({ end }: PlaceSigns): string | undefined =>
+export const memoryDoubt = ({ end }: PlatformObservations): string | undefined =>
   end?.oom === 'possible' ? `The kernel may have killed it for memory: ${end.oomWhy}.` : undefined;
 
 /** A start of its own redis.conf beside it has failed. It is started all the same: the worker may see less than Redis does. */
-export function unstartableText({ server, nextStart }: PlaceSigns): string | undefined {
+export function unstartableText({ server, nextStart }: PlatformObservations): string | undefined {
   if (server.running !== false || nextStart?.outcome !== 'fails') return undefined;
   return `Its own redis.conf, started beside it, is refused by Redis: ${nextStart.lastLines}`;
 }
 
-export function whatItWillLoad(data: DataSigns | undefined): Evidence {
+export function whatItWillLoad(data: DataObservations | undefined): Evidence {
   if (!data) return [];
   if (startsEmpty(data))
     return [

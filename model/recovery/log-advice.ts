@@ -1,15 +1,15 @@
 import { formatBytes, formatCount } from '../format.ts';
 import type { PlannedAct } from './actions.ts';
 import type { LogDamage } from './log-damage.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 
 /** What a person can do about the part of a damaged log that is not served by what is planned. */
-export function adviceOnLog(signs: Signs, acts: readonly PlannedAct[]): string[] {
-  const damage = signs.place?.data?.aof?.damage;
+export function adviceOnLog(seen: Observations, acts: readonly PlannedAct[]): string[] {
+  const damage = seen.platform?.data?.aof?.damage;
   if (!damage) return [];
   const isPlanned = (name: PlannedAct['act']) => acts.some(({ act }) => act === name);
   if (isPlanned('start-empty') && damage.usableBytes > 0) return [whatStandsBefore(damage)];
-  return isPlanned('mend-log') && damage.behind ? [whatStandsBehind(signs, damage)] : [];
+  return isPlanned('mend-log') && damage.behind ? [whatStandsBehind(seen, damage)] : [];
 }
 
 function whatStandsBefore({ usableBytes, lastWriteAt }: LogDamage): string {
@@ -17,7 +17,7 @@ function whatStandsBefore({ usableBytes, lastWriteAt }: LogDamage): string {
   return `What stands in front of the damage, ${formatBytes(usableBytes)}${until}, can be had: \`redis-backup import PATH --up-to-damage\` makes a backup of the log that was kept.`;
 }
 
-function whatStandsBehind({ instance, stored }: Signs, { name, behind, wholeBytes }: LogDamage): string {
+function whatStandsBehind({ instance, stored }: Observations, { name, behind, wholeBytes }: LogDamage): string {
   const what = `What stands behind byte ${formatCount(wholeBytes)} of ${name}, ${formatCount(behind?.bytes ?? 0)} bytes of commands among it, is kept and not served: no Redis loads it without what is damaged.`;
   const from = stored.log
     ? `the continuous log, stored up to ${stored.log.storedUpTo}, has`

@@ -1,5 +1,5 @@
 import { formatBytes } from '../format.ts';
-import type { DataSigns } from './observations.ts';
+import type { DataObservations } from './observations.ts';
 
 export interface NewerIgnored {
   /** What the next start does not load. */
@@ -20,7 +20,7 @@ const FULLER = 1.1;
  * loads the older. A log is written only while it is on, so it tells by its time alone. An RDB is saved beside a log, too:
  * newer than the last write of the log it only speaks of more data where it is larger.
  */
-export function newerIgnored({ appendonly, rdb, aof }: DataSigns): NewerIgnored | undefined {
+export function newerIgnored({ appendonly, rdb, aof }: DataObservations): NewerIgnored | undefined {
   if (!aof?.writtenAt || aof.bytes === 0) return undefined;
   const [logMs, rdbMs] = [Date.parse(aof.writtenAt), rdb ? Date.parse(rdb.modifiedAt) : 0];
   const log = `its append-only log of ${formatBytes(aof.bytes)} was written until ${aof.writtenAt}`;

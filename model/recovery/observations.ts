@@ -7,18 +7,18 @@ import type { LogRun } from './log-signatures.ts';
 import type { RecoverySettings } from './settings.ts';
 
 /** What is seen of a Redis from the machine that it runs on. Plain JSON: it goes from one activity to the next. */
-export interface PlaceSigns {
+export interface PlatformObservations {
   /** Name of the machine. */
   host: string;
   /** What runs it there, in words. */
   description: string;
-  server: ProcessSigns;
+  server: ProcessObservations;
   /** How the last process ended, where there is none now or a supervisor brings it up again and again. */
-  end?: EndSigns;
+  end?: ExitObservations;
   /** Of the last or present run, and of the one before it, as far as the log still has them. */
   run?: LogRun;
   earlierRun?: LogRun;
-  data?: DataSigns;
+  data?: DataObservations;
   /** Where redis.conf disables or renames the command of its log for which the last start ended: `line 12 of /etc/redis.conf`. */
   disabledBy?: string;
   /** Of a Redis that runs and answers: what a restart would make of it. Of one that is down: whether its configuration lets it start. */
@@ -33,7 +33,7 @@ export interface PlaceSigns {
   unseen: string[];
 }
 
-export interface ProcessSigns {
+export interface ProcessObservations {
   /** `unknown`: it could not be looked for. */
   running: boolean | 'unknown';
   /** Made and compared by the platform. */
@@ -47,7 +47,7 @@ export interface ProcessSigns {
   restartsByItself: boolean;
 }
 
-export interface EndSigns {
+export interface ExitObservations {
   code?: number;
   signal?: string;
   /** ISO 8601. */
@@ -59,7 +59,7 @@ export interface EndSigns {
 }
 
 /** The data directory. */
-export interface DataSigns {
+export interface DataObservations {
   dir: string;
   /** Why it cannot be used: `it is not there`, `user 999 may not write in it`. */
   unusable?: string;
@@ -71,7 +71,7 @@ export interface DataSigns {
    */
   rdb?: { bytes: number; modifiedAt: string; damaged?: true; unread?: true };
   /** The append-only directory, or the single file of Redis 6 and older. */
-  aof?: AofSigns;
+  aof?: AofObservations;
   /** When a recovery restarted it last. `mended`: because what its start had failed of was put right. */
   restarted?: { at: string; mended?: true };
   freeBytes?: number;
@@ -80,7 +80,7 @@ export interface DataSigns {
   leftBehind?: LeftBehind[];
 }
 
-export interface AofSigns {
+export interface AofObservations {
   form: 'multi-part' | 'single-file';
   manifest: 'present' | 'missing' | 'unusable';
   /** Data files: base and incr. */
@@ -102,12 +102,12 @@ export interface AofSigns {
 }
 
 /** One replica of this Redis, asked itself. */
-export interface ReplicaSigns {
+export interface ReplicaObservation {
   address: string;
   look: RedisLook;
 }
 
-export interface ApplicationSigns {
+export interface ApplicationObservation {
   name: string;
   kind: 'http' | 'clients' | 'command';
   verdict: 'connected' | 'missing' | 'cannot be told';
@@ -115,15 +115,15 @@ export interface ApplicationSigns {
 }
 
 /** What the repository has. Absent parts are unknown, which is not the same as nothing: `unknown` says why. */
-export interface StoredSigns {
+export interface RepositoryObservations {
   /** The newest that holds anything; null: there is none. */
   backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server'> | null;
   /** Null: there is none. */
-  log?: LogSigns | null;
+  log?: ArchiveObservations | null;
   unknown: string[];
 }
 
-export interface LogSigns {
+export interface ArchiveObservations {
   timelineId: string;
   replid: string;
   /** Everything up to here is stored. */
@@ -133,17 +133,17 @@ export interface LogSigns {
 }
 
 /** Everything that a failure is told from. */
-export interface Signs {
+export interface Observations {
   instance: string;
   nowMs: number;
   /** From the worker that assesses. */
   worker: RedisLook;
   /** Absent: nobody looked there. */
-  place?: PlaceSigns;
-  applications: readonly ApplicationSigns[];
-  replicas: readonly ReplicaSigns[];
+  platform?: PlatformObservations;
+  applications: readonly ApplicationObservation[];
+  replicas: readonly ReplicaObservation[];
   /** Of a replica: whether what it follows is alive. */
   primary?: RedisLook;
-  stored: StoredSigns;
+  stored: RepositoryObservations;
   settings: RecoverySettings;
 }

@@ -1,16 +1,16 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAct } from './actions.ts';
 import { cutText, damageText, type LogDamage } from './log-damage.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 import { protectReplicas, setAside, startEmpty } from './plan-start.ts';
 
 /**
  * Empty is the last way. The end of a log is cut off; a damage in its middle takes commands away that are whole, so a person
  * is asked, and where all data can be made again nobody is waited for.
  */
-export function planDamagedLog(signs: Signs): PlannedAct[] {
-  const { damage, unread } = signs.place?.data?.aof ?? {};
-  const empty = [...protectReplicas(signs), setAside('append-only log', damage?.unmendable), startEmpty(signs, damage)];
+export function planDamagedLog(seen: Observations): PlannedAct[] {
+  const { damage, unread } = seen.platform?.data?.aof ?? {};
+  const empty = [...protectReplicas(seen), setAside('append-only log', damage?.unmendable), startEmpty(seen, damage)];
   if (unread) return [CUT_UNREAD];
   if (!damage || damage.unmendable !== undefined) return empty;
   if (damage.where === 'end')
@@ -20,8 +20,8 @@ export function planDamagedLog(signs: Signs): PlannedAct[] {
         text: `Cut ${formatCount(damage.badBytes)} bytes off the end of the log, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
       },
     ];
-  if (signs.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
-  return [cutMiddle(signs, damage)];
+  if (seen.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
+  return [cutMiddle(seen, damage)];
 }
 
 const CUT_UNREAD: PlannedAct = {
@@ -29,7 +29,7 @@ const CUT_UNREAD: PlannedAct = {
   text: 'Read the log, cut off what stands behind its last whole command if that is its end, on a copy that a throw-away Redis loads first, and start Redis.',
 };
 
-function cutMiddle({ settings }: Signs, damage: LogDamage): PlannedAct {
+function cutMiddle({ settings }: Observations, damage: LogDamage): PlannedAct {
   const { usableBytes, lastWriteAt } = damage;
   const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
   const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;

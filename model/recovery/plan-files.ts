@@ -2,10 +2,10 @@ import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAct } from './actions.ts';
 import { unfinishedOf } from './left-behind.ts';
 import { newerIgnored } from './newer-ignored.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 
-export function planRebuild(signs: Signs): PlannedAct[] {
-  const { isAlive, written } = aliveWith(signs);
+export function planRebuild(seen: Observations): PlannedAct[] {
+  const { isAlive, written } = aliveWith(seen);
   const acts: PlannedAct[] = [
     { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
     { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
@@ -23,9 +23,9 @@ export function planRebuild(signs: Signs): PlannedAct[] {
  * The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of
  * redis.conf.
  */
-export function planOlder(signs: Signs): PlannedAct[] {
-  const { settings, place } = signs;
-  const newer = place?.data && newerIgnored(place.data);
+export function planOlder(seen: Observations): PlannedAct[] {
+  const { settings, platform } = seen;
+  const newer = platform?.data && newerIgnored(platform.data);
   const keep: PlannedAct = {
     act: 'set-aside',
     text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
@@ -38,10 +38,10 @@ export function planOlder(signs: Signs): PlannedAct[] {
 }
 
 /** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */
-export function planPutBack(signs: Signs): PlannedAct[] {
-  const unfinished = unfinishedOf(signs.place?.data?.leftBehind);
+export function planPutBack(seen: Observations): PlannedAct[] {
+  const unfinished = unfinishedOf(seen.platform?.data?.leftBehind);
   if (unfinished.length === 0) return [];
-  const { isAlive, written } = aliveWith(signs);
+  const { isAlive, written } = aliveWith(seen);
   const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
   const which = unfinished.map(({ operationId }) => operationId).join(', ');
   const acts: PlannedAct[] = [
@@ -56,8 +56,8 @@ export function planPutBack(signs: Signs): PlannedAct[] {
   );
 }
 
-function aliveWith({ worker, place }: Signs): { isAlive: boolean; written: number } {
-  const facts = worker.facts ?? place?.local?.facts;
+function aliveWith({ worker, platform }: Observations): { isAlive: boolean; written: number } {
+  const facts = worker.facts ?? platform?.local?.facts;
   return { isAlive: facts !== undefined, written: facts?.keys ?? 0 };
 }
 

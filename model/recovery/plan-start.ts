@@ -3,18 +3,18 @@ import type { PlannedAct } from './actions.ts';
 import { unstartableText } from './evidence.ts';
 import type { LogDamage } from './log-damage.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 import { mendedSince } from './situation.ts';
 
 /** Replicas that still have data, the fullest first. */
-export const replicasWithData = ({ replicas }: Signs): { address: string; keys: number }[] =>
+export const replicasWithData = ({ replicas }: Observations): { address: string; keys: number }[] =>
   replicas
     .map(({ address, look }) => ({ address, keys: look.facts?.keys ?? 0 }))
     .filter(({ keys }) => keys > 0)
     .sort((one, other) => other.keys - one.keys);
 
-export function planRestart(signs: Signs): PlannedAct[] {
-  const data = signs.place?.data;
+export function planRestart(seen: Observations): PlannedAct[] {
+  const data = seen.platform?.data;
   const isEmpty = data !== undefined && startsEmpty(data);
   const keep: PlannedAct = {
     act: 'set-aside',
@@ -22,44 +22,44 @@ export function planRestart(signs: Signs): PlannedAct[] {
   };
   const restart: PlannedAct = {
     act: 'restart',
-    text: startText(signs, isEmpty),
-    ...(isEmpty ? askForEmpty(signs) : {}),
-    ...(signs.place && mendedSince(signs.place) ? { afterMending: true as const } : {}),
+    text: startText(seen, isEmpty),
+    ...(isEmpty ? askForEmpty(seen) : {}),
+    ...(seen.platform && mendedSince(seen.platform) ? { afterMending: true as const } : {}),
   };
-  return [...(isEmpty ? protectReplicas(signs) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+  return [...(isEmpty ? protectReplicas(seen) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
 }
 
-function startText(signs: Signs, isEmpty: boolean): string {
-  const { place } = signs;
-  if (place && unstartableText(place))
+function startText(seen: Observations, isEmpty: boolean): string {
+  const { platform } = seen;
+  if (platform && unstartableText(platform))
     return 'Start Redis all the same: tried beside it, its redis.conf was refused, and most likely is so again.';
   const start = isEmpty ? 'Start Redis; it comes up empty.' : 'Start Redis; it loads what it has on its disk.';
-  return `${start}${askedBecauseRestarted(signs)}`;
+  return `${start}${askedBecauseRestarted(seen)}`;
 }
 
 /** So often it is started without a question, and no more; the restart itself asks. */
-function askedBecauseRestarted({ place, settings: { restartEveryMs }, nowMs }: Signs): string {
-  const { restarted } = place?.data ?? {};
-  if (!place || !restarted || nowMs - Date.parse(restarted.at) >= restartEveryMs) return '';
-  if (mendedSince(place) && !restarted.mended) return '';
+function askedBecauseRestarted({ platform, settings: { restartEveryMs }, nowMs }: Observations): string {
+  const { restarted } = platform?.data ?? {};
+  if (!platform || !restarted || nowMs - Date.parse(restarted.at) >= restartEveryMs) return '';
+  if (mendedSince(platform) && !restarted.mended) return '';
   return ` A person is asked first: a recovery restarted it at ${restarted.at.slice(11, 19)} UTC, once in ${formatDuration(restartEveryMs)} it may by itself.`;
 }
 
 /** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */
-function askForEmpty({ settings, stored, place }: Signs): Pick<PlannedAct, 'ask'> {
+function askForEmpty({ settings, stored, platform }: Observations): Pick<PlannedAct, 'ask'> {
   const { backup } = stored;
   if (settings.onDamage === 'serve-empty' || backup === null || backup?.rdb.keys === 0) return {};
   const known = backup
     ? `backup ${backup.backupId} has ${formatCount(backup.rdb.keys)} keys`
     : 'whether a backup has keys could not be asked';
-  const where = place?.data?.dir ?? 'its data directory';
+  const where = platform?.data?.dir ?? 'its data directory';
   const question = `There is nothing to load in ${where}, and ${known}: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
   return { ask: { question, otherwise: 'proceed' } };
 }
 
 /** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */
-export function protectReplicas(signs: Signs): PlannedAct[] {
-  const all = replicasWithData(signs);
+export function protectReplicas(seen: Observations): PlannedAct[] {
+  const all = replicasWithData(seen);
   const [best] = all;
   if (!best) return [];
   const names = all.map(({ address, keys }) => `${address} (${formatCount(keys)} keys)`).join(', ');
@@ -80,7 +80,7 @@ export const setAside = (what: 'append-only log' | 'RDB', unmendable?: string): 
 });
 
 /** What could be served with some more room is worth a question, also where all data can be made again. */
-export function startEmpty({ settings, stored }: Signs, damage?: LogDamage): PlannedAct {
+export function startEmpty({ settings, stored }: Observations, damage?: LogDamage): PlannedAct {
   const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
   if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
   if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };

@@ -1,7 +1,7 @@
 import { formatBytes } from '../format.ts';
 import { heardRedis, type RedisLook } from '../redis-look.ts';
 import { type FatalSign, fatalSign, type Mending } from './log-signatures.ts';
-import type { PlaceSigns, Signs } from './observations.ts';
+import type { Observations, PlatformObservations } from './observations.ts';
 
 /**
  * Whose word counts, before the class is told: Redis itself, to whoever it answers; then what its machine says of its process and
@@ -18,14 +18,14 @@ import type { PlaceSigns, Signs } from './observations.ts';
  * served-elsewhere  its process is not there, and applications are served all the same
  * unseen            nobody could look at its process: this worker and the applications are left
  */
-export type Situation = { seen: Signs } & (
+export type Situation = { seen: Observations } & (
   | { kind: 'stranger'; why: string }
   | { kind: 'another'; here: RedisLook; there: RedisLook }
   | { kind: 'not-redis' }
   | { kind: 'answers'; answer: RedisLook; isCutOff: boolean }
-  | { kind: 'mute' | 'ended'; place: PlaceSigns }
-  | { kind: 'start-failed'; place: PlaceSigns; fatal: FatalSign }
-  | { kind: 'mended'; place: PlaceSigns; fatal: FatalSign; mended: string }
+  | { kind: 'mute' | 'ended'; platform: PlatformObservations }
+  | { kind: 'start-failed'; platform: PlatformObservations; fatal: FatalSign }
+  | { kind: 'mended'; platform: PlatformObservations; fatal: FatalSign; mended: string }
   | { kind: 'served-elsewhere'; ended: Situation }
   | { kind: 'unseen' }
 );
@@ -33,11 +33,11 @@ export type Situation = { seen: Signs } & (
 /** Less than this is full: Redis needs room for the next part of its log, and a save needs as much as the data. */
 export const DISK_FULL_BYTES = 1 << 20;
 
-export function situationOf(seen: Signs): Situation {
-  const { worker, place } = seen;
-  if (place?.stranger !== undefined) return { kind: 'stranger', seen, why: place.stranger };
-  if (place && isLooping(place)) return afterItsEnd(seen, place);
-  const local = place?.local;
+export function situationOf(seen: Observations): Situation {
+  const { worker, platform } = seen;
+  if (platform?.stranger !== undefined) return { kind: 'stranger', seen, why: platform.stranger };
+  if (platform && isLooping(platform)) return afterItsEnd(seen, platform);
+  const local = platform?.local;
   if (heardRedis(worker)) {
     return isAnother(worker, local)
       ? { kind: 'another', seen, here: worker, there: local }
@@ -45,14 +45,14 @@ export function situationOf(seen: Signs): Situation {
   }
   if (worker.verdict === 'not-redis') return { kind: 'not-redis', seen };
   if (local && heardRedis(local)) return { kind: 'answers', seen, answer: local, isCutOff: true };
-  if (!place || place.server.running === 'unknown') return { kind: 'unseen', seen };
-  if (place.server.running) return { kind: 'mute', seen, place };
-  const ended = afterItsEnd(seen, place);
+  if (!platform || platform.server.running === 'unknown') return { kind: 'unseen', seen };
+  if (platform.server.running) return { kind: 'mute', seen, platform };
+  const ended = afterItsEnd(seen, platform);
   return isSeenAtWork(seen) ? { kind: 'served-elsewhere', seen, ended } : ended;
 }
 
 /** Its supervisor brings it up again and again: between two ends it may even answer that it loads. */
-function isLooping({ server, run, earlierRun, local }: PlaceSigns): boolean {
+function isLooping({ server, run, earlierRun, local }: PlatformObservations): boolean {
   if (!server.crashLoop || local?.verdict === 'serves') return false;
   return [run, earlierRun].some((one) => one && !one.ready && fatalSign(one)) || server.running === false;
 }
@@ -62,33 +62,35 @@ function isAnother(worker: RedisLook, local: RedisLook | undefined): local is Re
   return here !== undefined && there !== undefined && here !== '' && there !== '' && here !== there;
 }
 
-const isSeenAtWork = ({ applications }: Signs): boolean => applications.some(({ verdict }) => verdict === 'connected');
+const isSeenAtWork = ({ applications }: Observations): boolean => applications.some(({ verdict }) => verdict === 'connected');
 
-function afterItsEnd(seen: Signs, there: PlaceSigns): Situation {
-  const place = atItsEnd(there);
-  const fatal = fatalOf(place);
-  if (!fatal) return { kind: 'ended', seen, place };
+function afterItsEnd(seen: Observations, there: PlatformObservations): Situation {
+  const platform = atItsEnd(there);
+  const fatal = fatalOf(platform);
+  if (!fatal) return { kind: 'ended', seen, platform };
   const mended = mendedSince(there);
-  return mended === undefined ? { kind: 'start-failed', seen, place, fatal } : { kind: 'mended', seen, place, fatal, mended };
+  return mended === undefined
+    ? { kind: 'start-failed', seen, platform, fatal }
+    : { kind: 'mended', seen, platform, fatal, mended };
 }
 
-const fatalOf = ({ run }: PlaceSigns) => (run && !run.ready ? fatalSign(run) : undefined);
+const fatalOf = ({ run }: PlatformObservations) => (run && !run.ready ? fatalSign(run) : undefined);
 
 /** Of one that is just being brought up again, the run before says why it ended. */
-function atItsEnd(place: PlaceSigns): PlaceSigns {
-  const { server, run, earlierRun } = place;
+function atItsEnd(platform: PlatformObservations): PlatformObservations {
+  const { server, run, earlierRun } = platform;
   const isOnItsWay = server.crashLoop && earlierRun !== undefined && !earlierRun.ready && fatalSign(run) === undefined;
-  return isOnItsWay ? { ...place, run: earlierRun } : place;
+  return isOnItsWay ? { ...platform, run: earlierRun } : platform;
 }
 
 /**
  * Why the reason for which the last start failed may be gone: then it is started again, and loads what it has. Only where a start
  * that fails once more changes no data.
  */
-export function mendedSince(there: PlaceSigns): string | undefined {
-  const place = atItsEnd(there);
-  const { files, end, data, server, local } = place;
-  const fatal = fatalOf(place);
+export function mendedSince(there: PlatformObservations): string | undefined {
+  const platform = atItsEnd(there);
+  const { files, end, data, server, local } = platform;
+  const fatal = fatalOf(platform);
   if (!fatal || server.running !== false || server.crashLoop) return undefined;
   const endedAt = end?.at ?? files?.loggedAt;
   const isNewer = (at: string | undefined) => at !== undefined && endedAt !== undefined && Date.parse(at) > Date.parse(endedAt);

@@ -2,7 +2,7 @@ import { formatCount, formatCountOf, formatDuration } from '../format.ts';
 import type { RedisFacts } from '../redis-look.ts';
 import { endedDrained } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
-import type { Signs } from './observations.ts';
+import type { Observations } from './observations.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
 const PING_BYTES = 14;
@@ -23,19 +23,19 @@ export interface LogState {
  * writes that no replica had got, so only an end in order with all replicas in step, or a living Redis that has nothing newer
  * than what is stored, proves that nothing is missing.
  */
-export function logState(signs: Signs, since: string | undefined): LogState | undefined {
-  const { log } = signs.stored;
+export function logState(seen: Observations, since: string | undefined): LogState | undefined {
+  const { log } = seen.stored;
   if (!log) return undefined;
   const { timelineId, storedUpTo } = log;
-  const proof = proofOfWhole(signs);
-  const failedMs = since === undefined ? signs.nowMs : Date.parse(since);
+  const proof = proofOfWhole(seen);
+  const failedMs = since === undefined ? seen.nowMs : Date.parse(since);
   const lagSeconds = proof.complete ? 0 : Math.max(0, Math.round((failedMs - Date.parse(storedUpTo)) / 1000));
   return { timelineId, storedUpTo, lagSeconds, ...proof };
 }
 
-function proofOfWhole(signs: Signs): { complete: boolean; why: string } {
-  const { log } = signs.stored;
-  const facts = factsOf(signs);
+function proofOfWhole(seen: Observations): { complete: boolean; why: string } {
+  const { log } = seen.stored;
+  const facts = factsOf(seen);
   if (!log) return { complete: false, why: 'there is no log' };
   if (facts && facts.replid === log.replid && facts.role === 'master') {
     const open = facts.replOffset - log.end;
@@ -43,30 +43,32 @@ function proofOfWhole(signs: Signs): { complete: boolean; why: string } {
       return { complete: true, why: `Redis is at offset ${facts.replOffset}, and the log is stored up to ${log.end}` };
     return { complete: false, why: `${open} bytes of Redis' stream are not stored yet` };
   }
-  const { run, earlierRun, server } = signs.place ?? {};
+  const { run, earlierRun, server } = seen.platform ?? {};
   const last = server?.running === true && run?.ready ? earlierRun : run;
   if (endedDrained(last)) return { complete: true, why: 'Redis ended in order, with every replica and the archiver in step' };
   return { complete: false, why: 'how far Redis was when it failed cannot be told, and its last writes may not have been sent' };
 }
 
 /** What Redis says of itself. */
-export const factsOf = ({ worker, place }: Signs): RedisFacts | undefined => worker.facts ?? place?.local?.facts;
+export const factsOf = ({ worker, platform }: Observations): RedisFacts | undefined => worker.facts ?? platform?.local?.facts;
 
 /** Of a Redis that serves and had more. */
-export const alreadyLost = (seen: Signs, log: LogState | undefined): string => `Already lost in Redis: ${fromStored(seen, log)}`;
+export const alreadyLost = (seen: Observations, log: LogState | undefined): string =>
+  `Already lost in Redis: ${fromStored(seen, log)}`;
 
 /** Of one that is down and loads what it has. */
-export const lossOfItsStart = (seen: Signs, log: LogState | undefined): string => loadedText(seen) ?? fromStored(seen, log);
+export const lossOfItsStart = (seen: Observations, log: LogState | undefined): string =>
+  loadedText(seen) ?? fromStored(seen, log);
 
 /** Of a class that takes no data away. */
-export const lossOfKept = (seen: Signs, log: LogState | undefined): string => keptLoss(seen, log, factsOf(seen));
+export const lossOfKept = (seen: Observations, log: LogState | undefined): string => keptLoss(seen, log, factsOf(seen));
 
 /**
  * What only Redis could say is unknown while it says nothing.
  * @param facts - what it says of itself, if it was this Redis that answered
  */
-export function keptLoss(seen: Signs, log: LogState | undefined, facts: RedisFacts | undefined): string {
-  const { running, crashLoop } = seen.place?.server ?? {};
+export function keptLoss(seen: Observations, log: LogState | undefined, facts: RedisFacts | undefined): string {
+  const { running, crashLoop } = seen.platform?.server ?? {};
   const atWorst = `If Redis lost its data now: ${fromStored(seen, log)}`;
   if (facts && !facts.loading) return `${nothingLost(facts)} ${atWorst}`;
   if (running !== false && !crashLoop && !facts)
@@ -81,8 +83,8 @@ export const nothingLost = ({ keys }: RedisFacts): string =>
   `Nothing is lost that is known of: Redis has ${formatCountOf(keys, 'key')}.`;
 
 /** What a start loads, and what that lacks; `undefined` where that is not known. */
-function loadedText({ place, nowMs }: Signs): string | undefined {
-  const data = place?.data;
+function loadedText({ platform, nowMs }: Observations): string | undefined {
+  const data = platform?.data;
   if (!data || startsEmpty(data)) return undefined;
   if (data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
   if (!data.rdb) return undefined;
@@ -91,7 +93,7 @@ function loadedText({ place, nowMs }: Signs): string | undefined {
 }
 
 /** What the repository could not bring back. */
-export function fromStored({ stored, nowMs }: Signs, log: LogState | undefined): string {
+export function fromStored({ stored, nowMs }: Observations, log: LogState | undefined): string {
   const { backup } = stored;
   if (log?.complete) return 'nothing that Redis had acknowledged: the continuous log has all of it (0 s).';
   if (log && !(backup && backup.times.takenAt > log.storedUpTo))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import type { Dependencies, ProtectedInstance } from '../../activities/dependencies.ts';
-import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/ending.ts';
+import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/shutdown.ts';
 import { strangerAnswering } from '../../activities/stranger.ts';
 import { lookAtOurs } from '../../activities/watch/ours.ts';
 import { createWatchActivities } from '../../activities/watch/watch-instance.ts';

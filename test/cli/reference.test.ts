@@ -8,7 +8,7 @@ import { commandSections, errorTable, permissionLines } from '../../cli/referenc
 import { ERRORS } from '../../model/errors.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import { RUNBOOK_STEPS, STEP_IDS } from '../../model/recovery/runbook.ts';
-import { aof, cutOff, data, down, look, place, signs } from '../model/observations-fixtures.ts';
+import { aof, cutOff, data, down, look, observations, platform } from '../model/observations-fixtures.ts';
 import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 
@@ -56,18 +56,18 @@ describe('the reference', () => {
 
   it('says of each failure what a recovery really does by itself, and what it asks', () => {
     for (const [failure, { byItself, asked, actions }] of Object.entries(FAILURE_CLASSES)) {
-      const orphaned = { worker: look('read-only', { role: 'slave', primary: '10.0.0.1:6379' }), place: place(true) };
+      const orphaned = { worker: look('read-only', { role: 'slave', primary: '10.0.0.1:6379' }), platform: platform(true) };
       const parts =
         failure === 'read-only'
           ? orphaned
           : failure === 'silent'
-            ? { place: place(true) }
+            ? { platform: platform(true) }
             : failure === 'newer-ignored'
-              ? { ...down({ data: NEWER_LOG }), settings: { ...signs({}).settings, onDamage: 'ask' as const } }
+              ? { ...down({ data: NEWER_LOG }), settings: { ...observations({}).settings, onDamage: 'ask' as const } }
               : failure === 'data-aside'
                 ? down({ data: data({ leftBehind: [cutOff()] }) })
                 : down();
-      const settled = { ...signs(parts), replicas: [] };
+      const settled = { ...observations(parts), replicas: [] };
       const acts = actions(settled);
       const written = actions({ ...settled, worker: look('serves', { keys: 5 }) });
       assert.equal(acts.some(({ ask }) => !ask), byItself !== null, failure); // biome-ignore format: one thought

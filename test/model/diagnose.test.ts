@@ -4,13 +4,25 @@ import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import type { SignatureId } from '../../model/recovery/log-signatures.ts';
-import type { PlaceSigns, Signs } from '../../model/recovery/observations.ts';
+import type { Observations, PlatformObservations } from '../../model/recovery/observations.ts';
 import { LOOK_VERDICTS } from '../../model/redis-look.ts';
-import { aof, data, down, facts, failedStart, look, NOW_MS, place, run, signs, stored } from './observations-fixtures.ts';
+import {
+  aof,
+  data,
+  down,
+  facts,
+  failedStart,
+  look,
+  NOW_MS,
+  observations,
+  platform,
+  run,
+  stored,
+} from './observations-fixtures.ts';
 
 const ago = (ms: number): string => new Date(NOW_MS - ms).toISOString();
 const [EARLIER, ENDED, LATER] = [ago(3000), ago(2000), ago(1000)];
-const mended = (id: SignatureId, files: NonNullable<PlaceSigns['files']>): Partial<Signs> =>
+const mended = (id: SignatureId, files: NonNullable<PlatformObservations['files']>): Partial<Observations> =>
   down({ run: { ...run(id), ready: false }, files: { loggedAt: ENDED, ...files } });
 
 const MOVED_AWAY: LeftBehind = {
@@ -20,7 +32,7 @@ const MOVED_AWAY: LeftBehind = {
 
 const [AN_HOUR_AGO, A_MINUTE_AGO] = [ago(3_600_000), ago(60_000)];
 
-const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts: string[]][] = [
+const CASES: [title: string, failure: FailureClass, parts: Partial<Observations>, acts: string[]][] = [
   ['one that serves', 'healthy', {}, []],
   ['a process that is gone', 'dead', down(), ['restart']],
   ['one that was stopped in order', 'dead', down({ run: run('orderly-end', 'asked-to-end') }), ['restart']],
@@ -80,7 +92,9 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
     'rdb-ignored',
     {
       worker: look('serves', { keys: 0, uptimeSeconds: 60 }),
-      place: place(true, { data: data({ rdb: { bytes: 1_000_000, modifiedAt: new Date(NOW_MS - 3_600_000).toISOString() } }) }),
+      platform: platform(true, {
+        data: data({ rdb: { bytes: 1_000_000, modifiedAt: new Date(NOW_MS - 3_600_000).toISOString() } }),
+      }),
     },
     ['set-aside'],
   ],
@@ -105,10 +119,15 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
     [],
   ],
   ['a directory that may not be read', 'directory-unusable', failedStart('no-access'), []],
-  ['a full disk, alive', 'disk-full', { worker: look('misconf'), place: place(true, { data: data({ freeBytes: 0 }) }) }, []],
+  [
+    'a full disk, alive',
+    'disk-full',
+    { worker: look('misconf'), platform: platform(true, { data: data({ freeBytes: 0 }) }) },
+    [],
+  ],
   ['a full disk, down', 'disk-full', down({ run: { ...run('no-space'), ready: false }, data: data({ freeBytes: 0 }) }), []],
   ['a disk that has room again', 'dead', failedStart('no-space'), ['restart']],
-  ['a save that fails', 'save-failing', { worker: look('misconf'), place: place(true, { run: run('fork-failed') }) }, []],
+  ['a save that fails', 'save-failing', { worker: look('misconf'), platform: platform(true, { run: run('fork-failed') }) }, []],
   ['its own limit', 'memory-full', { worker: look('full') }, []],
   ['one that came back empty', 'empty', { worker: look('serves', { keys: 0 }) }, []],
   ['a script without end', 'script-busy', { worker: look('busy') }, ['kill-script?']],
@@ -129,12 +148,17 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   [
     'one that is silent on two sides',
     'silent',
-    { worker: look('silent'), place: place(true, { local: look('silent') }) },
+    { worker: look('silent'), platform: platform(true, { local: look('silent') }) },
     ['restart?'],
   ],
-  ['a network that is cut', 'cut-off', { worker: look('unreachable'), place: place(true) }, []],
-  ['something else at its address', 'wrong-endpoint', { worker: look('not-redis'), place: place(true) }, []],
-  ['another Redis at its address', 'wrong-endpoint', { worker: look('serves', { runId: 'run-two' }), place: place(true) }, []],
+  ['a network that is cut', 'cut-off', { worker: look('unreachable'), platform: platform(true) }, []],
+  ['something else at its address', 'wrong-endpoint', { worker: look('not-redis'), platform: platform(true) }, []],
+  [
+    'another Redis at its address',
+    'wrong-endpoint',
+    { worker: look('serves', { runId: 'run-two' }), platform: platform(true) },
+    [],
+  ],
   [
     'a port that is taken',
     'wrong-endpoint',
@@ -155,12 +179,13 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Signs>, acts:
   ['a worker that is alone with what it sees', 'unknown', { worker: look('refused') }, []],
 ];
 
-const actsOf = (parts: Partial<Signs>): string[] => diagnose(signs(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
+const actsOf = (parts: Partial<Observations>): string[] =>
+  diagnose(observations(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
 
 describe('What is wrong with a Redis', () => {
   for (const [title, failure, parts, acts] of CASES) {
     it(`is told of ${title}: ${failure}`, () => {
-      const told = diagnose(signs(parts));
+      const told = diagnose(observations(parts));
       assert.equal(told.failure, failure, JSON.stringify(told));
       assert.deepEqual(actsOf(parts), acts);
       assert.ok(
@@ -174,22 +199,22 @@ describe('What is wrong with a Redis', () => {
 
   for (const [title, failure, parts] of CASES)
     it(`claims nothing of the keys of a Redis that nobody could ask: ${title}`, () => {
-      const { worstLoss } = diagnose(signs(parts));
-      const { worker, place } = signs(parts);
-      const isAsked = [worker, place?.local].some((one) => one?.facts && one.facts.runId !== 'run-two');
+      const { worstLoss } = diagnose(observations(parts));
+      const { worker, platform } = observations(parts);
+      const isAsked = [worker, platform?.local].some((one) => one?.facts && one.facts.runId !== 'run-two');
       if (!isAsked) assert.doesNotMatch(worstLoss, /Nothing is lost|\(0 keys\)|Redis has/);
       if (['clients-full', 'password-refused', 'unknown'].includes(failure))
         assert.match(worstLoss, /^Unknown: Redis could not be asked/);
-      if (failure === 'bad-configuration' && parts.place) assert.match(worstLoss, /^Once it starts: about 1 s/);
+      if (failure === 'bad-configuration' && parts.platform) assert.match(worstLoss, /^Once it starts: about 1 s/);
     });
 
   it('says of a process that ended by itself over its configuration what its log says, and not that it was killed', () => {
-    const { failure, evidence } = diagnose(signs(failedStart('config-file')));
+    const { failure, evidence } = diagnose(observations(failedStart('config-file')));
     assert.equal(failure, 'bad-configuration');
     assert.doesNotMatch(evidence.join(), /SIGKILL|killed/);
-    const silent = diagnose(signs(down({ run: { ready: false, loading: true, signs: [] } })));
+    const silent = diagnose(observations(down({ run: { ready: false, loading: true, signs: [] } })));
     assert.match(silent.evidence.join(), /while it was starting, and does not say why/);
-    const ready = diagnose(signs(down({ run: { ready: true, loading: true, signs: [] } })));
+    const ready = diagnose(observations(down({ run: { ready: true, loading: true, signs: [] } })));
     assert.match(ready.evidence.join(), /killed \(SIGKILL\), or the machine went down/);
   });
 
@@ -202,20 +227,23 @@ describe('What is wrong with a Redis', () => {
   });
 
   it('is what the machine of Redis says while a supervisor brings it up again and again, even if it loads just now', () => {
-    const looping = place(true, {
+    const looping = platform(true, {
       server: { running: true, name: 'process 7', crashLoop: true, restartsByItself: true },
       run: { ready: false, loading: true, signs: [] },
       earlierRun: run('rdb-checksum'),
       local: look('loading'),
       data: data({ appendonly: false, aof: undefined }),
     });
-    const told = diagnose(signs({ worker: look('loading'), place: looping }));
+    const told = diagnose(observations({ worker: look('loading'), platform: looping }));
     assert.equal(told.failure, 'rdb-damaged');
   });
 
   it('is not death where applications are served by another one', () => {
     const told = diagnose(
-      signs({ ...down(), applications: [{ name: 'shop', kind: 'http', verdict: 'connected', detail: '1 of 1 seen at work' }] }),
+      observations({
+        ...down(),
+        applications: [{ name: 'shop', kind: 'http', verdict: 'connected', detail: '1 of 1 seen at work' }],
+      }),
     );
     assert.deepEqual([told.failure, told.acts], ['unknown', []]);
     assert.match(told.advice.join(), /two primaries/);
@@ -226,7 +254,9 @@ describe('What is wrong with a Redis', () => {
       configChangedAt: new Date(NOW_MS - 60_000).toISOString(),
       binaryChangedAt: new Date(NOW_MS - 7_200_000).toISOString(),
     };
-    const { changed } = diagnose(signs({ worker: look('serves', { version: '8.2.3' }), place: place(true, { files }) }));
+    const { changed } = diagnose(
+      observations({ worker: look('serves', { version: '8.2.3' }), platform: platform(true, { files }) }),
+    );
     assert.ok(
       changed.some((text) => /its version went from redis 7.0.15 to redis 8.2.3/.test(text)),
       changed.join(),
@@ -246,7 +276,8 @@ describe('The continuous log at a failure', () => {
     end: 5000,
     storedUpTo: new Date(NOW_MS - 8_000).toISOString(),
   };
-  const told = (parts: Partial<Signs>, end = 5000) => diagnose(signs({ stored: stored(10, { log: { ...log, end } }), ...parts }));
+  const told = (parts: Partial<Observations>, end = 5000) =>
+    diagnose(observations({ stored: stored(10, { log: { ...log, end } }), ...parts }));
 
   it('is complete when a living Redis has nothing newer, but for a lone PING', () => {
     assert.equal(told({}).log?.complete, true);
@@ -274,7 +305,7 @@ describe('The continuous log at a failure', () => {
     const gone = { data: data({ unusable: 'it is not there', aof: undefined }) };
     const lossWith = (agoMs: number) =>
       diagnose({
-        ...signs(down(gone)),
+        ...observations(down(gone)),
         stored: { backup: { ...backup, times: { ...times, takenAt: new Date(NOW_MS - agoMs).toISOString() } }, log, unknown: [] },
       }).worstLoss;
     assert.match(lossWith(5_000), /all writes of the last 5 s: the newest backup, 10 keys, is that old/);
@@ -286,7 +317,7 @@ describe('The continuous log at a failure', () => {
   });
 });
 
-const anySigns: fc.Arbitrary<Signs> = fc
+const anySigns: fc.Arbitrary<Observations> = fc
   .record({
     worker: fc.constantFrom(...LOOK_VERDICTS),
     local: fc.constantFrom(...LOOK_VERDICTS),
@@ -322,11 +353,11 @@ const anySigns: fc.Arbitrary<Signs> = fc
       },
       local: look(some.local, { keys: some.keys }),
     };
-    const base = signs();
+    const base = observations();
     return {
       ...base,
       worker: look(some.worker, { keys: some.keys }),
-      ...(some.there === 'unseen' ? {} : { place: place(some.there === 'running', parts) }),
+      ...(some.there === 'unseen' ? {} : { platform: platform(some.there === 'running', parts) }),
       replicas:
         some.replicaKeys === undefined
           ? []
@@ -358,7 +389,7 @@ describe('Whatever is seen of a Redis', () => {
 
   it('this worker alone condemns nothing: without its machine there is no act on process or files', () => {
     fc.assert(
-      fc.property(anySigns, ({ place: _, ...some }) => {
+      fc.property(anySigns, ({ platform: _, ...some }) => {
         const { failure, acts } = diagnose(some);
         const local = ['restart', 'set-aside', 'start-empty', 'rebuild-manifest', 'detach-replicas', 'promote-replica'];
         assert.ok(!acts.some(({ act }) => local.includes(act)), JSON.stringify({ failure, acts }));
@@ -370,7 +401,7 @@ describe('Whatever is seen of a Redis', () => {
   it('one that serves on its own machine is not restarted unasked, whatever this worker sees, unless it lost its files from sight', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
-        if (some.place?.server.running !== true || some.place.local?.verdict !== 'serves') return;
+        if (some.platform?.server.running !== true || some.platform.local?.verdict !== 'serves') return;
         const { failure, acts } = diagnose(some);
         if (failure === 'aof-manifest-lost') return;
         assert.ok(
@@ -413,7 +444,7 @@ describe('Whatever is seen of a Redis', () => {
 
   it('of a Redis that is down says that a restart does not help where its next start was refused, and tries it all the same', () => {
     const { failure, restartHelps, evidence, acts, advice } = diagnose(
-      signs(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
+      observations(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
     );
     assert.deepEqual([failure, restartHelps], ['dead', false]);
     assert.equal(evidence[0], "Its own redis.conf, started beside it, is refused by Redis: Bad directive 'nothing'");

@@ -1,7 +1,13 @@
 import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import type { LogRun, SignatureId } from '../../model/recovery/log-signatures.ts';
 import { signatureOf } from '../../model/recovery/log-signatures.ts';
-import type { AofSigns, DataSigns, PlaceSigns, Signs, StoredSigns } from '../../model/recovery/observations.ts';
+import type {
+  AofObservations,
+  DataObservations,
+  Observations,
+  PlatformObservations,
+  RepositoryObservations,
+} from '../../model/recovery/observations.ts';
 import type { LookVerdict, RedisFacts, RedisLook } from '../../model/redis-look.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
 
@@ -42,7 +48,7 @@ export const run = (...ids: SignatureId[]): LogRun => ({
   signs: ids.map((id) => ({ id, line: `logged ${id}` })),
 });
 
-export const aof = (parts: Partial<AofSigns> = {}): AofSigns => ({
+export const aof = (parts: Partial<AofObservations> = {}): AofObservations => ({
   form: 'multi-part',
   manifest: 'present',
   files: 2,
@@ -59,7 +65,7 @@ export const cutOff = (parts: Partial<LeftBehind> = {}): LeftBehind => ({
   ...parts,
 });
 
-export const data = (parts: Partial<DataSigns> = {}): DataSigns => ({
+export const data = (parts: Partial<DataObservations> = {}): DataObservations => ({
   dir: '/data',
   appendonly: true,
   aof: aof(),
@@ -69,7 +75,7 @@ export const data = (parts: Partial<DataSigns> = {}): DataSigns => ({
 });
 
 /** A process that is there and answers, or is gone. */
-export function place(running: boolean, parts: Partial<PlaceSigns> = {}): PlaceSigns {
+export function platform(running: boolean, parts: Partial<PlatformObservations> = {}): PlatformObservations {
   return {
     host: 'db1',
     description: 'redis-server on host db1',
@@ -82,13 +88,13 @@ export function place(running: boolean, parts: Partial<PlaceSigns> = {}): PlaceS
   };
 }
 
-export function stored(keys: number | null = 1000, parts: Partial<StoredSigns> = {}): StoredSigns {
+export function stored(keys: number | null = 1000, parts: Partial<RepositoryObservations> = {}): RepositoryObservations {
   const { backupId, times, rdb, server } = sampleManifest();
   const backup = keys === null ? null : { backupId, times, rdb: { ...rdb, keys }, server };
   return { backup, log: null, unknown: [], ...parts };
 }
 
-export const signs = (parts: Partial<Signs> = {}): Signs => ({
+export const observations = (parts: Partial<Observations> = {}): Observations => ({
   instance: 'main',
   nowMs: NOW_MS,
   worker: look('serves'),
@@ -109,8 +115,8 @@ export const signs = (parts: Partial<Signs> = {}): Signs => ({
 });
 
 /** Nobody answers the worker, and its machine says this. */
-export const down = (parts: Partial<PlaceSigns> = {}): Partial<Signs> => ({
+export const down = (parts: Partial<PlatformObservations> = {}): Partial<Observations> => ({
   worker: look('refused'),
-  place: place(false, parts),
+  platform: platform(false, parts),
 });
-export const failedStart = (...ids: SignatureId[]): Partial<Signs> => down({ run: run(...ids) });
+export const failedStart = (...ids: SignatureId[]): Partial<Observations> => down({ run: run(...ids) });

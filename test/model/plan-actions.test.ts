@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
-import { data, down, NOW_MS, signs, stored } from './observations-fixtures.ts';
+import { data, down, NOW_MS, observations, stored } from './observations-fixtures.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 
 describe('a dead Redis with nothing to load', () => {
   const acts = (onDamage: 'ask' | 'serve-empty', keys: number | null) => {
-    const all = signs({ ...nothingThere, stored: stored(keys) });
+    const all = observations({ ...nothingThere, stored: stored(keys) });
     return FAILURE_CLASSES.dead.actions({ ...all, settings: { ...all.settings, onDamage } });
   };
 
@@ -29,7 +29,7 @@ describe('a dead Redis with nothing to load', () => {
 
 describe('a dead Redis that a recovery has restarted', () => {
   const planned = (restarted: { at: string; mended?: true }) =>
-    FAILURE_CLASSES.dead.actions(signs(down({ data: data({ restarted }) })))[0]?.text ?? '';
+    FAILURE_CLASSES.dead.actions(observations(down({ data: data({ restarted }) })))[0]?.text ?? '';
   const ago = (seconds: number) => new Date(NOW_MS - seconds * 1000).toISOString();
 
   it('is said to be started only when a person has been asked, as it then is', () => {

@@ -2,7 +2,7 @@ import { ActivityFailure, CancellationScope, isCancellation, sleep } from '@temp
 import { controlOf, filesOf } from '../../model/placement.ts';
 import type { KnownBefore } from '../../model/recovery/baseline.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
-import type { PlaceSigns } from '../../model/recovery/observations.ts';
+import type { PlatformObservations } from '../../model/recovery/observations.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import type { HeldLock } from '../lock/with-instance-lock.ts';
@@ -55,12 +55,12 @@ export interface Found extends Partial<RecoveryReport> {
 export async function assess(run: Run): Promise<Assessment> {
   const { instance, onDamage, restore } = run.input;
   run.hasControl ??= await hasControl(run);
-  const place = run.hasControl ? await lookFromPlace(run) : undefined;
-  run.controlAnswers = place !== undefined;
+  const platform = run.hasControl ? await observePlatform(run) : undefined;
+  run.controlAnswers = platform !== undefined;
   const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
   const assessment = await runStep(
     'assessFailure',
-    { instance, ...(place ? { place } : {}), overrides },
+    { instance, ...(platform ? { platform } : {}), overrides },
     { summary: `what is wrong with ${instance}, what is left, and what helps` },
   );
   run.found.assessment = assessment;
@@ -89,7 +89,7 @@ async function hasControl({ of }: Run): Promise<boolean> {
 }
 
 /** Its platform first: what is in its files is read to its end only where no Redis writes to them. */
-async function lookFromPlace({ of }: Run): Promise<PlaceSigns | undefined> {
+async function observePlatform({ of }: Run): Promise<PlatformObservations | undefined> {
   const { instance } = of;
   const summary = `look at what runs ${instance}, and at its log`;
   const looked = await unlessNobody(runStep('lookFromControl', { instance }, { at: controlOf(of), summary }));

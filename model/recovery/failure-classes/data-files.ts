@@ -4,7 +4,7 @@ import { type Evidence, failedStart, gone, howItEnded, memoryDoubt, withPlace } 
 import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
 import { cutText, damageText, isCutByRedis } from '../log-damage.ts';
 import { newerIgnored } from '../newer-ignored.ts';
-import type { DataSigns } from '../observations.ts';
+import type { DataObservations } from '../observations.ts';
 import { planDamagedLog } from '../plan-damaged-log.ts';
 import { planOlder, planPutBack, planRebuild } from '../plan-files.ts';
 import { protectReplicas, setAside, startEmpty } from '../plan-start.ts';
@@ -33,7 +33,7 @@ export const DATA_FILES = {
     advisedAfterwards: false,
     diagnose: movedAway,
     advice: ({ seen }) => {
-      const owned = ownedOf(seen.place?.data?.leftBehind);
+      const owned = ownedOf(seen.platform?.data?.leftBehind);
       return owned?.unfinished ? [`Wait for ${owned.owner}; nothing is started beside it.`] : [];
     },
     since: sinceItsEnd,
@@ -55,8 +55,8 @@ export const DATA_FILES = {
     advisedAfterwards: false,
     diagnose: (situation) => {
       if (situation.kind !== 'ended') return failedStart(situation, ['dir-in-config', 'chdir', 'no-access']);
-      const { place } = situation;
-      return place.data?.unusable ? [`${place.data.dir}: ${place.data.unusable}.`, gone(place)] : undefined;
+      const { platform } = situation;
+      return platform.data?.unusable ? [`${platform.data.dir}: ${platform.data.unusable}.`, gone(platform)] : undefined;
     },
     advice: (situation) => [
       withPlace(
@@ -83,8 +83,8 @@ export const DATA_FILES = {
     advisedAfterwards: false,
     diagnose: (situation) => {
       if (situation.kind !== 'ended') return failedStart(situation, ['aof-manifest']) ?? ranWithoutItsLog(situation);
-      const lost = lostManifest(situation.place.data);
-      return lost === undefined ? undefined : [lost, gone(situation.place)];
+      const lost = lostManifest(situation.platform.data);
+      return lost === undefined ? undefined : [lost, gone(situation.platform)];
     },
     advice: noAdvice,
     since: sinceItsStart,
@@ -106,12 +106,12 @@ export const DATA_FILES = {
     advisedAfterwards: true,
     diagnose: (situation) => {
       if (situation.kind !== 'ended') return undefined;
-      const { place } = situation;
-      const newer = place.data && newerIgnored(place.data);
-      return newer && [newer.text, gone(place), howItEnded(place), memoryDoubt(place)];
+      const { platform } = situation;
+      const newer = platform.data && newerIgnored(platform.data);
+      return newer && [newer.text, gone(platform), howItEnded(platform), memoryDoubt(platform)];
     },
     advice: ({ seen }) => {
-      const newer = seen.place?.data && newerIgnored(seen.place.data);
+      const newer = seen.platform?.data && newerIgnored(seen.platform.data);
       const setting = newer?.ignored === 'log' ? 'yes' : 'no';
       return [
         `Its newest data was not loaded and is kept: \`redis-backup import PATH\` makes a backup of it, which \`restore\` brings back. Set appendonly ${setting} in redis.conf, or as it shall be both there and in Redis (CONFIG REWRITE).`,
@@ -119,7 +119,7 @@ export const DATA_FILES = {
     },
     since: sinceItsEnd,
     worstLoss: (seen, log) => {
-      const newer = seen.place?.data && newerIgnored(seen.place.data);
+      const newer = seen.platform?.data && newerIgnored(seen.platform.data);
       return newer
         ? `Out of service, and not lost: what was written up to ${newer.writtenAt} and is only in the files that a start does not load.`
         : fromStored(seen, log);
@@ -143,7 +143,7 @@ export const DATA_FILES = {
     advice: noAdvice,
     since: sinceItsEnd,
     worstLoss: (seen, log) => {
-      const damage = seen.place?.data?.aof?.damage;
+      const damage = seen.platform?.data?.aof?.damage;
       const isServed = damage?.where === 'end' || (seen.settings.onDamage === 'ask' && (damage?.usableBytes ?? 0) > 0);
       return damage && damage.unmendable === undefined && isServed ? `Of its log ${cutText(damage)}.` : fromStored(seen, log);
     },
@@ -165,10 +165,10 @@ export const DATA_FILES = {
     advisedAfterwards: false,
     diagnose: (situation) => {
       if (situation.kind !== 'ended') return failedStart(situation, DAMAGED_RDB_LINES);
-      const { place } = situation;
-      if (!place.data?.rdb?.damaged) return undefined;
+      const { platform } = situation;
+      if (!platform.data?.rdb?.damaged) return undefined;
       const seen = 'Its RDB does not match its checksum: something in it is damaged, and Redis refuses it.';
-      return [seen, gone(place), howItEnded(place)];
+      return [seen, gone(platform), howItEnded(platform)];
     },
     advice: noAdvice,
     since: sinceItsEnd,
@@ -190,12 +190,12 @@ export const DATA_FILES = {
     advisedAfterwards: true,
     diagnose: (situation) => {
       const empty = cameUpEmpty(situation);
-      const { place, nowMs } = situation.seen;
-      const ignored = empty && ignoredRdb(place?.data, empty.facts, nowMs);
+      const { platform, nowMs } = situation.seen;
+      const ignored = empty && ignoredRdb(platform?.data, empty.facts, nowMs);
       return ignored ? [ignored, empty.text] : undefined;
     },
     advice: ({ seen }) => [
-      seen.place
+      seen.platform
         ? 'What its old dump.rdb holds is not loaded: `redis-backup import` makes a backup of the copy that was kept, which can then be restored.'
         : 'Do not restart it, and copy dump.rdb to a safe place: Redis overwrites it at its next save or stop, `CONFIG SET save ""` puts that off.',
     ],
@@ -238,8 +238,8 @@ export const DATA_FILES = {
 
 /** The data lies beside its place: no start finds it, and whatever else is seen follows from that. */
 function movedAway(situation: Situation): Evidence | undefined {
-  const { place, nowMs } = situation.seen;
-  const left = place?.data?.leftBehind;
+  const { platform, nowMs } = situation.seen;
+  const left = platform?.data?.leftBehind;
   const owned = ownedOf(left);
   const moved = owned?.unfinished
     ? [`${owned.owner} has moved the data away, and is still at work: it finishes, or puts it back.`]
@@ -248,11 +248,11 @@ function movedAway(situation: Situation): Evidence | undefined {
   const serving = servingPrimary(situation);
   if (serving) return [...moved, `Redis runs without it, and has ${formatCountOf(serving.keys, 'key')}.`];
   const hasEnded = situation.kind === 'start-failed' || situation.kind === 'mended' || situation.kind === 'ended';
-  return hasEnded ? [...moved, gone(situation.place)] : undefined;
+  return hasEnded ? [...moved, gone(situation.platform)] : undefined;
 }
 
 /** Files that Redis would not load, and would write over. */
-function lostManifest(data: DataSigns | undefined): string | undefined {
+function lostManifest(data: DataObservations | undefined): string | undefined {
   const aof = data?.appendonly ? data.aof : undefined;
   if (aof?.form !== 'multi-part' || aof.manifest === 'present' || aof.bytes === 0) return undefined;
   const what = aof.manifest === 'missing' ? 'has no manifest' : 'has a manifest that cannot be used';
@@ -261,7 +261,7 @@ function lostManifest(data: DataSigns | undefined): string | undefined {
 
 function ranWithoutItsLog(situation: Situation): Evidence | undefined {
   const empty = cameUpEmpty(situation);
-  const ignored = empty && ignoredLog(situation.seen.place?.data);
+  const ignored = empty && ignoredLog(situation.seen.platform?.data);
   return ignored ? [ignored, empty.text] : undefined;
 }
 
@@ -279,12 +279,13 @@ const DAMAGED_RDB_LINES = [
 /** By its log, or before Redis is started, which would refuse it. What it cuts off by itself is left to it. */
 function damagedLog(situation: Situation): Evidence | undefined {
   if (situation.kind !== 'start-failed' && situation.kind !== 'ended') return undefined;
-  const { place } = situation;
-  const { data } = place;
+  const { platform } = situation;
+  const { data } = platform;
   const damage = data?.aof?.damage;
   const text =
     damage && damageText(damage) + (damage.unmendable === undefined ? '' : ` It cannot be cut off: ${damage.unmendable}.`);
-  if (situation.kind === 'ended') return damage && !isCutByRedis(damage) ? [text, gone(place), howItEnded(place)] : undefined;
+  if (situation.kind === 'ended')
+    return damage && !isCutByRedis(damage) ? [text, gone(platform), howItEnded(platform)] : undefined;
   const ofBase = data?.appendonly && (data.aof?.files ?? 0) > 0;
   const base = 'It runs with appendonly yes, so the RDB that it speaks of is the base of its log.';
   return (

@@ -14,7 +14,7 @@ import {
   withPlace,
 } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
-import type { PlaceSigns } from '../observations.ts';
+import type { PlatformObservations } from '../observations.ts';
 import { planRestart } from '../plan-start.ts';
 import type { Situation } from '../situation.ts';
 import { lossOfItsStart, lossOfKept } from '../worst-loss.ts';
@@ -123,9 +123,9 @@ export const DOWN = {
     advisedAfterwards: true,
     diagnose: (situation) => {
       if (situation.kind !== 'ended') return failedStart(situation, ['own-memory']);
-      const { place } = situation;
-      const memory = outOfMemory(place);
-      return memory === undefined ? undefined : [memory, gone(place), unstartableText(place)];
+      const { platform } = situation;
+      const memory = outOfMemory(platform);
+      return memory === undefined ? undefined : [memory, gone(platform), unstartableText(platform)];
     },
     advice: (situation) => [
       'Raise the memory limit of machine or container, or lower maxmemory: else it is killed again. Room for a fork is about the memory that is written during a save.',
@@ -149,9 +149,9 @@ export const DOWN = {
     filesStay: false,
     advisedAfterwards: false,
     diagnose: (situation) => {
-      if (situation.kind !== 'ended' || !endedWhileStarting(situation.place)) return undefined;
-      const { place } = situation;
-      return [gone(place), howItEnded(place), lastWords(place.run), unstartableText(place)];
+      if (situation.kind !== 'ended' || !endedWhileStarting(situation.platform)) return undefined;
+      const { platform } = situation;
+      return [gone(platform), howItEnded(platform), lastWords(platform.run), unstartableText(platform)];
     },
     advice: (situation) => [
       'Read the log of Redis; a second failed start changes nothing for the better.',
@@ -176,12 +176,18 @@ export const DOWN = {
     advisedAfterwards: false,
     diagnose: (situation) => {
       if (situation.kind === 'mended') {
-        const { place, mended, fatal } = situation;
-        return [mended, logged(fatal.line), gone(place), ...whatItWillLoad(place.data)];
+        const { platform, mended, fatal } = situation;
+        return [mended, logged(fatal.line), gone(platform), ...whatItWillLoad(platform.data)];
       }
       if (situation.kind !== 'ended') return missedByAll(situation, 'refused');
-      const { place } = situation;
-      return [unstartableText(place), gone(place), howItEnded(place), memoryDoubt(place), ...whatItWillLoad(place.data)];
+      const { platform } = situation;
+      return [
+        unstartableText(platform),
+        gone(platform),
+        howItEnded(platform),
+        memoryDoubt(platform),
+        ...whatItWillLoad(platform.data),
+      ];
     },
     advice: (situation) =>
       situation.kind === 'unseen'
@@ -199,21 +205,21 @@ export const DOWN = {
 /** Where it is not the configuration, it is what wrote the log, or a damage that made one name of another. */
 function whyRefused(situation: Situation): string | undefined {
   if (situation.kind !== 'start-failed') return undefined;
-  const { disabledBy } = situation.place;
+  const { disabledBy } = situation.platform;
   const command = unknownCommandIn([situation.fatal.line]) ?? '';
   return disabledBy === undefined
     ? `Its redis.conf does not disable ${command}: the log was written by a newer Redis, by one with a module or with other rename-command lines; a name that nobody knows may be a damage.`
     : `${command} is disabled or renamed by ${disabledBy} (rename-command).`;
 }
 
-function outOfMemory({ end, run }: PlaceSigns): string | undefined {
+function outOfMemory({ end, run }: PlatformObservations): string | undefined {
   if (end?.oom === 'yes') return `The kernel killed it for memory: ${end.oomWhy}.`;
   const own = signOf(run, 'own-memory');
   return own && `It got no memory: ${own.line}`;
 }
 
 /** Not if somebody ended it on the way: that says nothing against the next start. */
-function endedWhileStarting({ run, end, server }: PlaceSigns): boolean {
+function endedWhileStarting({ run, end, server }: PlatformObservations): boolean {
   if (server.crashLoop) return true;
   if (!run || run.ready) return false;
   if (signOf(run, 'asked-to-end') || end?.signal === 'SIGKILL' || end?.signal === 'SIGTERM') return false;
@@ -222,6 +228,6 @@ function endedWhileStarting({ run, end, server }: PlaceSigns): boolean {
 
 /** It is started all the same, and most likely refused. */
 const correction = (situation: Situation): string[] =>
-  situation.kind === 'ended' && unstartableText(situation.place)
+  situation.kind === 'ended' && unstartableText(situation.platform)
     ? ['Correct what Redis complains of in its configuration, then start it: its data is not touched.']
     : [];

@@ -16,7 +16,7 @@ import {
   workerMissed,
 } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
-import type { Signs } from '../observations.ts';
+import type { Observations } from '../observations.ts';
 import type { Situation } from '../situation.ts';
 import { factsOf, keptLoss, lossOfKept, nothingLost } from '../worst-loss.ts';
 import { type FailureClassRow, nothingIsDone, onItsMachine, sinceItsEnd } from './row.ts';
@@ -34,8 +34,8 @@ export const REACH = {
     advisedAfterwards: false,
     diagnose: (situation) => {
       if (situation.kind !== 'mute') return missedByAll(situation, 'silent');
-      const { seen, place } = situation;
-      return place.local?.verdict === 'silent' ? [nobodyIsAnswered(seen, place), isThere(place)] : undefined;
+      const { seen, platform } = situation;
+      return platform.local?.verdict === 'silent' ? [nobodyIsAnswered(seen, platform), isThere(platform)] : undefined;
     },
     advice: ({ kind }) => [
       kind === 'unseen'
@@ -72,7 +72,7 @@ export const REACH = {
     diagnose: somethingElse,
     advice: (situation) => [whatToDoAboutIt(situation)],
     since: sinceItsEnd,
-    worstLoss: (seen, log) => keptLoss(seen, log, seen.place?.local?.facts),
+    worstLoss: (seen, log) => keptLoss(seen, log, seen.platform?.local?.facts),
     actions: nothingIsDone,
     byItself: null,
     asked: null,
@@ -159,7 +159,7 @@ export const REACH = {
 
 function somethingElse(situation: Situation): Evidence | undefined {
   const { seen } = situation;
-  const { worker, place } = seen;
+  const { worker, platform } = seen;
   switch (situation.kind) {
     case 'stranger':
       return [`Another Redis answers in the place of ${seen.instance}: ${situation.why}.`];
@@ -170,10 +170,10 @@ function somethingElse(situation: Situation): Evidence | undefined {
       ];
     }
     case 'not-redis':
-      return [`${worker.detail}.`, place?.local?.verdict === 'serves' && `On ${place.host} Redis itself serves.`];
+      return [`${worker.detail}.`, platform?.local?.verdict === 'serves' && `On ${platform.host} Redis itself serves.`];
     case 'mute': {
-      const { local } = situation.place;
-      return local?.verdict === 'not-redis' ? [`${local.detail}.`, isThere(situation.place)] : undefined;
+      const { local } = situation.platform;
+      return local?.verdict === 'not-redis' ? [`${local.detail}.`, isThere(situation.platform)] : undefined;
     }
     default:
       return failedStart(situation, ['address-in-use']);
@@ -189,7 +189,7 @@ function whatToDoAboutIt(situation: Situation): string {
     case 'another':
       return 'Correct the address, the service or the proxy that leads to another Redis; or it was restarted just now: look again.';
     case 'mute':
-      return `Find out what took over ${situation.place.local?.address}.`;
+      return `Find out what took over ${situation.platform.local?.address}.`;
     case 'start-failed':
       return withPlace(situation, 'Find what else listens on that port, and end it or give it another one; then start Redis.');
     default:
@@ -197,14 +197,14 @@ function whatToDoAboutIt(situation: Situation): string {
   }
 }
 
-const lookAtTheNetwork = ({ worker }: Signs): string =>
+const lookAtTheNetwork = ({ worker }: Observations): string =>
   worker.verdict === 'tls'
     ? `Look at the certificates and at what ${worker.address} speaks: ${worker.detail}.`
     : `Look at the network between this worker and ${worker.address}: address, DNS, firewall, network policy, bind.`;
 
-function cutLog({ place }: Signs): string | undefined {
-  const cut = signOf(place?.run, 'aof-cut');
-  const hole = signOf(place?.earlierRun, 'aof-not-last');
+function cutLog({ platform }: Observations): string | undefined {
+  const cut = signOf(platform?.run, 'aof-cut');
+  const hole = signOf(platform?.earlierRun, 'aof-not-last');
   if (hole) return `The start before this one failed with "${hole.line}": this one loaded a log with a hole in it.`;
   return cut && `The load cut the end of its log off: ${cut.line}`;
 }
@@ -218,11 +218,11 @@ function whatWasSeen(situation: Situation): Evidence {
       return [said(answer), answer.verdict === 'refuses-writes' && 'It answers reads and refuses writes.'];
     }
     case 'mute':
-      return [nobodyIsAnswered(seen, situation.place), isThere(situation.place)];
+      return [nobodyIsAnswered(seen, situation.platform), isThere(situation.platform)];
     case 'served-elsewhere':
       return [...seenAtWork(seen), 'Applications are served although this Redis is not running: by another one.'];
     case 'start-failed':
-      return [logged(situation.fatal.line), gone(situation.place)];
+      return [logged(situation.fatal.line), gone(situation.platform)];
     default:
       return [workerMissed(seen), NOBODY_LOOKED, 'What this worker alone sees condemns nobody.'];
   }

@@ -2,7 +2,7 @@ import { formatBytes } from '../../format.ts';
 import type { RedisLook } from '../../redis-look.ts';
 import { answered, failedStart, isThere, logged, nobodyIsAnswered, said } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
-import type { Signs } from '../observations.ts';
+import type { Observations } from '../observations.ts';
 import { DISK_FULL_BYTES, type Situation } from '../situation.ts';
 import { factsOf, lossOfKept } from '../worst-loss.ts';
 import { type FailureClassRow, noAdvice, nothingIsDone, sinceItsEnd, sinceItsStart } from './row.ts';
@@ -25,10 +25,10 @@ export const REFUSALS = {
       const answer = answered(situation, 'loading');
       if (answer) return [said(answer), progressOf(answer)];
       if (situation.kind !== 'mute') return undefined;
-      const { seen, place } = situation;
-      if (!place.run || place.run.ready || !place.run.loading) return undefined;
+      const { seen, platform } = situation;
+      if (!platform.run || platform.run.ready || !platform.run.loading) return undefined;
       const silent = 'Its log says that it loads its data; a Redis that loads is silent at times.';
-      return [silent, isThere(place), nobodyIsAnswered(seen, place)];
+      return [silent, isThere(platform), nobodyIsAnswered(seen, platform)];
     },
     advice: noAdvice,
     since: sinceItsStart,
@@ -82,7 +82,7 @@ export const REFUSALS = {
     diagnose: (situation) => {
       const answer = answered(situation, 'misconf');
       if (!answer) return failedStart(situation, ['no-space']);
-      const { data, run } = situation.seen.place ?? {};
+      const { data, run } = situation.seen.platform ?? {};
       const noSpace = signOf(run, 'no-space');
       const isFull = /No space left|quota/i.test(said(answer)) || noSpace || (data?.freeBytes ?? Infinity) < DISK_FULL_BYTES;
       return isFull ? [said(answer), roomText(situation.seen), logged(noSpace?.line)] : undefined;
@@ -90,7 +90,7 @@ export const REFUSALS = {
     advice: ({ kind, seen }) =>
       kind === 'answers'
         ? [
-            `Make room on the disk of ${seen.place?.data?.dir ?? 'the data directory'}, or enlarge it; Redis goes on by itself. Do not restart it: a start writes, too.`,
+            `Make room on the disk of ${seen.platform?.data?.dir ?? 'the data directory'}, or enlarge it; Redis goes on by itself. Do not restart it: a start writes, too.`,
             BACKUP_HINT,
           ]
         : ['Make room on its disk, then start it; it cannot start without writing.'],
@@ -165,10 +165,10 @@ export const REFUSALS = {
     diagnose: (situation) => {
       const answer = answered(situation, 'read-only');
       if (!answer) return undefined;
-      const { primary, place } = situation.seen;
+      const { primary, platform } = situation.seen;
       const name = primaryNamed(situation.seen);
       const state = primary ? `${name}: ${primary.detail}` : `${name} could not be asked`;
-      return [said(answer), `It follows ${state}.`, place && `It runs on ${place.host}.`];
+      return [said(answer), `It follows ${state}.`, platform && `It runs on ${platform.host}.`];
     },
     advice: ({ seen }) => [
       isRightlyReplica(seen)
@@ -256,18 +256,18 @@ const memoryOf = ({ facts }: RedisLook): string | undefined =>
   facts &&
   `It uses ${formatBytes(facts.usedMemoryBytes)} of ${formatBytes(facts.maxmemoryBytes)}, policy ${facts.maxmemoryPolicy || 'unknown'}.`;
 
-function roomText({ place }: Signs): string | undefined {
-  const free = place?.data?.freeBytes;
-  return free === undefined ? undefined : `${place?.data?.dir} has ${formatBytes(free)} free.`;
+function roomText({ platform }: Observations): string | undefined {
+  const free = platform?.data?.freeBytes;
+  return free === undefined ? undefined : `${platform?.data?.dir} has ${formatBytes(free)} free.`;
 }
 
 function whySaveFails({ seen }: Situation) {
-  const { run } = seen.place ?? {};
+  const { run } = seen.platform ?? {};
   return signOf(run, 'fork-failed') ?? signOf(run, 'no-access') ?? signOf(run, 'save-failed') ?? signOf(run, 'aof-write');
 }
 
-const primaryNamed = (seen: Signs): string => factsOf(seen)?.primary ?? 'a primary that it did not name';
+const primaryNamed = (seen: Observations): string => factsOf(seen)?.primary ?? 'a primary that it did not name';
 
 /** Its primary is there: making this one a primary, too, would split the data. */
-const isRightlyReplica = ({ primary }: Signs): boolean =>
+const isRightlyReplica = ({ primary }: Observations): boolean =>
   primary !== undefined && ['serves', 'full', 'misconf', 'loading', 'busy'].includes(primary.verdict);

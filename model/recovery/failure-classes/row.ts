@@ -1,6 +1,6 @@
 import type { PlannedAct } from '../actions.ts';
 import type { Evidence } from '../evidence.ts';
-import type { Signs } from '../observations.ts';
+import type { Observations } from '../observations.ts';
 import type { Situation } from '../situation.ts';
 import type { LogState } from '../worst-loss.ts';
 
@@ -34,14 +34,14 @@ export interface FailureClassRow {
   /** What a person has to do that we may not. Empty: nothing. */
   advice: (situation: Situation) => readonly string[];
   /** Since when clients feel it, as far as that is known. ISO 8601. */
-  since: (seen: Signs) => string | undefined;
+  since: (seen: Observations) => string | undefined;
   /** The worst case as one sentence with a number. */
-  worstLoss: (seen: Signs, log: LogState | undefined) => string;
+  worstLoss: (seen: Observations, log: LogState | undefined) => string;
   /**
    * What is to be done, in order: by itself, or where it has an `ask` when a person approves. Nothing that needs the machine of Redis
    * where nobody is there to do it, no restart where it doesn't help, and whatever may divide or destroy is asked.
    */
-  actions: (seen: Signs) => PlannedAct[];
+  actions: (seen: Observations) => PlannedAct[];
 
   /** The same for docs/recovery.md: done by itself, asked first, left to a person. Null: nothing of that sort. */
   byItself: string | null;
@@ -58,16 +58,16 @@ export const noAdvice = (): string[] => [];
 
 /** What only somebody at the machine of Redis can do. */
 export const onItsMachine =
-  (plan: (seen: Signs) => PlannedAct[]) =>
-  (seen: Signs): PlannedAct[] =>
-    seen.place ? plan(seen) : [];
+  (plan: (seen: Observations) => PlannedAct[]) =>
+  (seen: Observations): PlannedAct[] =>
+    seen.platform ? plan(seen) : [];
 
 /** It has failed when its process ended. */
-export const sinceItsEnd = ({ place }: Signs): string | undefined =>
-  place?.server.running === false ? place.end?.at : undefined;
+export const sinceItsEnd = ({ platform }: Observations): string | undefined =>
+  platform?.server.running === false ? platform.end?.at : undefined;
 
 /** It has failed when it was started: it lives, and lost its data or waits for it. */
-export function sinceItsStart(seen: Signs): string | undefined {
-  const uptime = (seen.worker.facts ?? seen.place?.local?.facts)?.uptimeSeconds;
+export function sinceItsStart(seen: Observations): string | undefined {
+  const uptime = (seen.worker.facts ?? seen.platform?.local?.facts)?.uptimeSeconds;
   return uptime === undefined ? sinceItsEnd(seen) : new Date(seen.nowMs - uptime * 1000).toISOString();
 }

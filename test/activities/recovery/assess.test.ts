@@ -24,7 +24,7 @@ describe('An assessment of a real Redis', function () {
         assert.deepEqual(actsOf(seen), []);
         assert.equal(seen.assessment.server?.keys, 3);
         assert.match(seen.assessment.platform?.identity ?? '', new RegExp(`^process ${redis.pid} started at `));
-        assert.ok(Math.abs(Date.parse(seen.place?.server.since ?? '') - Date.now()) < 20_000);
+        assert.ok(Math.abs(Date.parse(seen.platform?.server.since ?? '') - Date.now()) < 20_000);
       });
 
       it('starts one that was killed, and says what it will load', async () => {
@@ -116,9 +116,9 @@ describe('An assessment of a real Redis', function () {
     const files = join(redis.dir, 'appendonlydir');
     rmSync(files, { recursive: true });
     symlinkSync(files, files); // as a directory that only the user of Redis may enter: the tests may enter all
-    const { assessment, place } = await assess(redis);
-    assert.equal(place?.data, undefined);
-    assert.match(place?.unseen.join() ?? '', /Not known: its data directory could not be read: ELOOP/);
+    const { assessment, platform } = await assess(redis);
+    assert.equal(platform?.data, undefined);
+    assert.match(platform?.unseen.join() ?? '', /Not known: its data directory could not be read: ELOOP/);
     assert.doesNotMatch(assessment.evidence.join(), /come up empty/);
   });
 
@@ -135,7 +135,7 @@ describe('An assessment of a real Redis', function () {
     await using redis = await startRedis();
     await filled(redis, 1);
     const elsewhere = { port: await freePort() };
-    const place = (await assess(redis)).place;
+    const place = (await assess(redis)).platform;
     const web = createServer((_, response) => response.end('ok')).listen(0, '127.0.0.1');
     await once(web, 'listening');
     const port = (web.address() as { port: number }).port;

@@ -13,7 +13,7 @@ import {
   stageRdb,
 } from '../../../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../../../redis/aof/directory.ts';
-import { cutOff, data, down, look, place, signs } from '../../model/observations-fixtures.ts';
+import { cutOff, data, down, look, observations, platform } from '../../model/observations-fixtures.ts';
 import { goodRdb } from '../support/ailing-redis.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -132,9 +132,9 @@ describe('What an operation that was cut off has moved away', function () {
   });
 
   it('is told before anything that the log of Redis says, and waited for while the holder of the lock is at work', () => {
-    const dead = signs(down({ data: data({ aof: undefined, leftBehind: [cutOff()] }) }));
+    const dead = observations(down({ data: data({ aof: undefined, leftBehind: [cutOff()] }) }));
     assert.equal(diagnose(dead).failure, 'data-aside');
-    const held = signs(down({ data: data({ aof: undefined, leftBehind: [cutOff({ owner: 'restore/main' })] }) }));
+    const held = observations(down({ data: data({ aof: undefined, leftBehind: [cutOff({ owner: 'restore/main' })] }) }));
     const { failure, evidence, advice, acts } = diagnose(held);
     assert.equal(failure, 'data-aside');
     assert.match(evidence[0] ?? '', /restore\/main has moved the data away, and is still at work/);
@@ -144,9 +144,9 @@ describe('What an operation that was cut off has moved away', function () {
 
   it('is no matter of a replica, nor of a Redis without any', () => {
     const left = [cutOff({ phase: 'done', unfinished: false })];
-    assert.equal(diagnose(signs(down({ data: data({ leftBehind: left }) }))).failure, 'dead');
+    assert.equal(diagnose(observations(down({ data: data({ leftBehind: left }) }))).failure, 'dead');
     const replica = look('read-only', { role: 'slave', primary: '10.0.0.1:6379' });
-    const seen = signs({ worker: replica, place: { ...place(true), data: data({ leftBehind: [cutOff()] }) } });
+    const seen = observations({ worker: replica, platform: { ...platform(true), data: data({ leftBehind: [cutOff()] }) } });
     assert.equal(diagnose(seen).failure, 'read-only');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lookAtFiles, lookFromControl } from '../../../activities/recovery/look.ts';
+import { lookAtFiles, lookFromControl } from '../../../activities/recovery/observe.ts';
 import { OPERATIONS } from '../../../redis/acl.ts';
 import { redisBinaries } from '../../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from '../support/recovery-site.ts';

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { createAssessActivities } from '../../../activities/recovery/assess.ts';
-import { lookAtFiles, lookFromControl } from '../../../activities/recovery/look.ts';
+import { lookAtFiles, lookFromControl } from '../../../activities/recovery/observe.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
-import type { PlaceSigns } from '../../../model/recovery/observations.ts';
+import type { PlatformObservations } from '../../../model/recovery/observations.ts';
 import type { Assessment } from '../../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery/settings.ts';
 import type { Control } from '../../../platforms/platform.ts';
@@ -41,10 +41,10 @@ export interface AssessedOptions {
 }
 
 export interface Assessed {
-  place?: PlaceSigns;
+  platform?: PlatformObservations;
   assessment: Assessment;
   /** Of each of the two looks. */
-  tookMs: [place: number, assess: number];
+  tookMs: [platform: number, assess: number];
 }
 
 const nothing = { snapshots: () => ({ list: async () => [] }) } as unknown as Repository;
@@ -61,7 +61,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
     ...(archive ? { archive: {} } : {}),
   } as unknown as ProtectedInstance;
   const deps = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as Dependencies;
-  const platform =
+  const control =
     options.platform ??
     openProcessPlatform({
       start: { command: [redis.binary.path, redis.configFile], cwd: home, logFile: join(home, 'output') },
@@ -69,15 +69,18 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
       port: redis.port,
     });
   const begun = performance.now();
-  const place = options.withoutPlace ? undefined : await lookAtPlace(platform, target.connection);
+  const platform = options.withoutPlace ? undefined : await observePlatform(control, target.connection);
   const between = performance.now();
-  const input = { instance: 'main', ...(place ? { place: JSON.parse(JSON.stringify(place)) as PlaceSigns } : {}) };
+  const input = {
+    instance: 'main',
+    ...(platform ? { platform: JSON.parse(JSON.stringify(platform)) as PlatformObservations } : {}),
+  };
   const assessment = await createAssessActivities(deps).assessFailure(input);
-  return { ...(place ? { place } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
+  return { ...(platform ? { platform } : {}), assessment, tookMs: [between - begun, performance.now() - between] };
 }
 
 /** Both looks from its machine, as the workflow takes them. */
-export async function lookAtPlace(platform: Control, connection: RedisConnection): Promise<PlaceSigns> {
+export async function observePlatform(platform: Control, connection: RedisConnection): Promise<PlatformObservations> {
   const { layout, rules, ...server } = await lookFromControl('here', platform, connection);
   if (!layout) return server;
   const readLog = server.server.running === false || server.server.crashLoop;
@@ -86,8 +89,8 @@ export async function lookAtPlace(platform: Control, connection: RedisConnection
 }
 
 /** The class, with all that was seen in the message of a failure. */
-export function is({ assessment, place }: Assessed, failure: FailureClass, ...evidence: RegExp[]): void {
-  assert.equal(assessment.failure, failure, JSON.stringify({ assessment, place }, undefined, 1));
+export function is({ assessment, platform }: Assessed, failure: FailureClass, ...evidence: RegExp[]): void {
+  assert.equal(assessment.failure, failure, JSON.stringify({ assessment, platform }, undefined, 1));
   for (const pattern of evidence) assert.match(assessment.evidence.join('\n'), pattern);
 }
 export const actsOf = ({ assessment }: Assessed): string[] => assessment.acts.map(({ act, ask }) => (ask ? `${act}?` : act));

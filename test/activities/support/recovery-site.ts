@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Dependencies, FilesPart } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
-import { createRecoveryActs } from '../../../activities/recovery/acts.ts';
+import { createRecoveryActs } from '../../../activities/recovery/actions.ts';
 import type { RestartInput } from '../../../activities/recovery/restart.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { ActInput, Assessment } from '../../../model/recovery/recovery.ts';

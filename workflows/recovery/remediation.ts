@@ -6,7 +6,7 @@ import { capital, withoutStop } from '../../model/recovery/text.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import { mendLog as mendLogFiles } from '../procedures/change-files.ts';
 import { type Restarted, restartServer } from '../procedures/restart-server.ts';
-import { inputOf, PERFORM, RUNNER } from './perform.ts';
+import { inputOf, PERFORM, RUNNER } from './actions.ts';
 import { assess, type LockedRun, softly } from './run.ts';
 
 /** What was seen before a question or a hold is not true any more. */

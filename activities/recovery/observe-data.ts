@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, readdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogDamage } from '../../model/recovery/log-damage.ts';
-import type { AofSigns, DataSigns } from '../../model/recovery/observations.ts';
+import type { AofObservations, DataObservations } from '../../model/recovery/observations.ts';
 import { type RestartRecord, readLogLook, readRestart } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { findBaseDamage, matchesItsChecksum } from '../../redis/aof/base.ts';
@@ -13,7 +13,7 @@ import { keptBeside } from './left-behind.ts';
 /** The look as a whole has 2 s. */
 const READ_LOG_MS = 1_200;
 
-export interface DataSignsOptions {
+export interface ObserveDataOptions {
   /** Of a Redis that is down: whether its log can be read to its end. */
   readLog?: boolean;
   /** It checks no RDB that it loads (`rdbchecksum no`): one that does not match is none that it refuses. */
@@ -35,7 +35,7 @@ const UNUSABLE: Record<string, string> = {
  * changes nothing.
  * @throws what the system says where this worker may not look: that is not known, and not nothing
  */
-export async function dataSigns(layout: DataLayout, options: DataSignsOptions = {}): Promise<DataSigns> {
+export async function observeData(layout: DataLayout, options: ObserveDataOptions = {}): Promise<DataObservations> {
   const { dir, appendonly } = layout;
   const unusable = await whyUnusable(dir);
   if (unusable !== undefined) return { dir, appendonly, unusable };
@@ -69,7 +69,10 @@ async function whyUnusable(dir: string): Promise<string | undefined> {
   }
 }
 
-async function rdbSigns({ dir, dbfilename, appendonly }: DataLayout, options: DataSignsOptions): Promise<DataSigns['rdb']> {
+async function rdbSigns(
+  { dir, dbfilename, appendonly }: DataLayout,
+  options: ObserveDataOptions,
+): Promise<DataObservations['rdb']> {
   const path = join(dir, dbfilename);
   const found = await ifThere(stat(path));
   if (!found?.isFile()) return undefined;
@@ -83,7 +86,7 @@ async function rdbSigns({ dir, dbfilename, appendonly }: DataLayout, options: Da
   }
 }
 
-async function aofSigns(layout: DataLayout, { readLog = false, checksNoRdb = false, cutsNoLog = false }: DataSignsOptions) {
+async function aofSigns(layout: DataLayout, { readLog = false, checksNoRdb = false, cutsNoLog = false }: ObserveDataOptions) {
   const signs = await filesOf(layout);
   if (!signs || !readLog || !layout.appendonly || signs.manifest !== 'present') return signs;
   const signal = AbortSignal.timeout(READ_LOG_MS);
@@ -94,7 +97,7 @@ async function aofSigns(layout: DataLayout, { readLog = false, checksNoRdb = fal
 }
 
 /** A damaged base outweighs what stands behind it. */
-async function baseOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofSigns, 'damage' | 'baseUnread'>> {
+async function baseOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofObservations, 'damage' | 'baseUnread'>> {
   try {
     const damage = await findBaseDamage(layout, { signal });
     return damage ? { damage } : {};
@@ -113,7 +116,7 @@ async function withRoomOfNow({ dir }: DataLayout, damage: LogDamage | undefined)
 }
 
 /** What nobody has read before is read now, as far as the time allows. */
-async function readingOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofSigns, 'damage' | 'unread'>> {
+async function readingOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<AofObservations, 'damage' | 'unread'>> {
   const known = await readLogLook(layout);
   try {
     const damage = known ? await withRoomOfNow(layout, known.damage) : await findDamage(layout, { signal });
@@ -123,7 +126,7 @@ async function readingOf(layout: DataLayout, signal: AbortSignal): Promise<Pick<
   }
 }
 
-async function filesOf(layout: DataLayout): Promise<AofSigns | undefined> {
+async function filesOf(layout: DataLayout): Promise<AofObservations | undefined> {
   const { dir, appenddirname, appendfilename } = layout;
   const directory = join(dir, appenddirname);
   const names = await ifThere(readdir(directory));
@@ -136,7 +139,7 @@ async function filesOf(layout: DataLayout): Promise<AofSigns | undefined> {
 
 const NONE_LEFT = { orphans: [], orphanBytes: 0, missing: [] };
 
-async function multiPartSigns(directory: string, appendfilename: string, names: readonly string[]): Promise<AofSigns> {
+async function multiPartSigns(directory: string, appendfilename: string, names: readonly string[]): Promise<AofObservations> {
   const isData = (name: string) => name.startsWith(`${appendfilename}.`) && /\.\d+\.(?:base|incr)\.(?:rdb|aof)$/.test(name);
   const data = names.filter(isData).sort();
   const found = await Promise.all(data.map((name) => ifThere(stat(join(directory, name)))));

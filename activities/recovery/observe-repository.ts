@@ -1,15 +1,19 @@
 import { latestBackup } from '../../model/backup/latest.ts';
 import { ONLY_SHARD } from '../../model/instance.ts';
-import type { LogSigns, StoredSigns } from '../../model/recovery/observations.ts';
+import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { requireOwnRepository } from '../owner.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 
 const STORE_MS = 4_000;
-const NO_LOG: Bounded<LogSigns | null> = { value: null };
+const NO_LOG: Bounded<ArchiveObservations | null> = { value: null };
 
 /** What the repository could bring back. A store that is slow or away blocks nobody: then it is not known. */
-export async function storedSigns(deps: Dependencies, instance: string, hasArchive: boolean): Promise<StoredSigns> {
+export async function observeRepository(
+  deps: Dependencies,
+  instance: string,
+  hasArchive: boolean,
+): Promise<RepositoryObservations> {
   const [backup, log] = await Promise.all([
     bounded('the newest backup', STORE_MS, () => newestBackup(deps, instance)),
     hasArchive ? bounded('the continuous log', STORE_MS, () => newestLog(deps, instance)) : NO_LOG,
@@ -21,7 +25,7 @@ export async function storedSigns(deps: Dependencies, instance: string, hasArchi
   };
 }
 
-async function newestBackup(deps: Dependencies, instance: string): Promise<NonNullable<StoredSigns['backup']> | null> {
+async function newestBackup(deps: Dependencies, instance: string): Promise<NonNullable<RepositoryObservations['backup']> | null> {
   const repository = await deps.repository();
   await requireOwnRepository(deps, await deps.instance(instance), 'nothing of it counts here');
   const found = latestBackup(await repository.snapshots({ instance, shard: ONLY_SHARD }).list(), deps.now());
@@ -30,7 +34,7 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
   return { backupId, times, rdb, server };
 }
 
-async function newestLog(deps: Dependencies, instance: string): Promise<LogSigns | null> {
+async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {
   await requireOwnRepository(deps, await deps.instance(instance), 'nothing of it counts here');
   const archive = await deps.archive(instance, ONLY_SHARD);
   const timeline = await archive.newestTimeline();

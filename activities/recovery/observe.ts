@@ -1,5 +1,10 @@
 import { type LogRun, runsIn, signOf } from '../../model/recovery/log-signatures.ts';
-import type { DataSigns, EndSigns, PlaceSigns, ProcessSigns } from '../../model/recovery/observations.ts';
+import type {
+  DataObservations,
+  ExitObservations,
+  PlatformObservations,
+  ProcessObservations,
+} from '../../model/recovery/observations.ts';
 import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
 import { unknownCommandIn } from '../../model/restore/load-log.ts';
 import type { NextStart } from '../../model/restore/next-start.ts';
@@ -12,7 +17,7 @@ import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from '../restore/next-start.ts';
 import { strangerAnswering } from '../stranger.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
-import { type DataSignsOptions, dataSigns } from './data-signs.ts';
+import { type ObserveDataOptions, observeData } from './observe-data.ts';
 
 const LOG_LINES = 200;
 /** Two looks at most, and the rest meanwhile: 4 s in all. */
@@ -21,13 +26,13 @@ const QUESTION_MS = 2_000;
 const KERNEL_MS = 1_200;
 
 /** All that is seen from what runs a Redis. What its files say comes from `lookAtFiles`. */
-export type ServerLook = Omit<PlaceSigns, 'data'> & {
+export type ServerLook = Omit<PlatformObservations, 'data'> & {
   /** Where its files are, and how the next start reads them. Absent: its redis.conf could not be read. */
   layout?: DataLayout;
   rules?: LoadRules;
 };
 
-type LoadRules = Pick<DataSignsOptions, 'checksNoRdb' | 'cutsNoLog'>;
+type LoadRules = Pick<ObserveDataOptions, 'checksNoRdb' | 'cutsNoLog'>;
 
 export const createLookActivities = (deps: Dependencies) => ({
   /**
@@ -62,13 +67,13 @@ async function strangerThere(target: ProtectedInstance): Promise<string | undefi
 }
 
 export interface FilesLook {
-  data?: DataSigns;
+  data?: DataObservations;
   unseen: string[];
 }
 
 /** What a living Redis writes to is cut at any moment: its log is not read. */
-export async function lookAtFiles({ layout }: Files, options: DataSignsOptions): Promise<FilesLook> {
-  const data = await bounded('its data directory', QUESTION_MS, () => dataSigns(layout, options));
+export async function lookAtFiles({ layout }: Files, options: ObserveDataOptions): Promise<FilesLook> {
+  const data = await bounded('its data directory', QUESTION_MS, () => observeData(layout, options));
   return { ...(data.value ? { data: data.value } : {}), unseen: missedIn(data) };
 }
 
@@ -99,10 +104,10 @@ export async function lookFromControl(host: string, platform: Control, connectio
   ]);
   const runs = runsIn(log.value ?? []);
   const [run, earlierRun] = [runs.at(-1), runs.at(-2)];
-  const server = processSigns(status, trace.value, platform);
+  const server = processObservations(status, trace.value, platform);
   const next = await nextStart(platform, connection, { server, isHeard: heardRedis(local) });
   const isEnded = server.running === false || server.crashLoop;
-  const end = isEnded ? await endSigns(platform, trace.value, run) : undefined;
+  const end = isEnded ? await exitObservations(platform, trace.value, run) : undefined;
   return {
     host,
     description: platform.description,
@@ -130,7 +135,7 @@ async function rulesOf(platform: Control): Promise<LoadRules> {
 const nextStart = (
   platform: Control,
   connection: RedisConnection,
-  { server: { running, crashLoop }, isHeard }: { server: ProcessSigns; isHeard: boolean },
+  { server: { running, crashLoop }, isHeard }: { server: ProcessObservations; isHeard: boolean },
 ): Promise<Bounded<NextStart | undefined>> =>
   bounded('its next start', QUESTION_MS, async () => {
     if (running === false && !crashLoop) return lookAtNextStart(platform, connection, undefined);
@@ -140,7 +145,7 @@ const nextStart = (
   });
 
 /** The line of redis.conf that took from Redis the command for which it has ended. */
-async function disabledBy(run: LogRun | undefined, platform: Control): Promise<Pick<PlaceSigns, 'disabledBy'>> {
+async function disabledBy(run: LogRun | undefined, platform: Control): Promise<Pick<PlatformObservations, 'disabledBy'>> {
   const command = unknownCommandIn([signOf(run, 'aof-command')?.line ?? '']);
   if (command === undefined) return {};
   const { value } = await bounded('its redis.conf', QUESTION_MS, () => platform.renamedCommands());
@@ -163,11 +168,11 @@ async function lookLocally(connection: RedisConnection): Promise<RedisLook> {
   return heardRedis(bound) ? bound : looped;
 }
 
-function processSigns(
+function processObservations(
   { value: status }: Bounded<PlatformStatus>,
   trace: PlatformTrace | undefined,
   { restartsByItself }: Control,
-): ProcessSigns {
+): ProcessObservations {
   const { identity, name, sinceMs } = status ?? {};
   return {
     running: status?.running ?? 'unknown',
@@ -179,7 +184,11 @@ function processSigns(
   };
 }
 
-async function endSigns(control: Control, trace: PlatformTrace | undefined, run: LogRun | undefined): Promise<EndSigns> {
+async function exitObservations(
+  control: Control,
+  trace: PlatformTrace | undefined,
+  run: LogRun | undefined,
+): Promise<ExitObservations> {
   const { atMs, code, signal } = trace?.end ?? {};
   const at = atMs ?? timeOf(run);
   const { verdict, why } = await memoryVerdict(control, trace, run);
@@ -210,7 +219,7 @@ function timeOf(run: LogRun | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-function fileTimes(trace: PlatformTrace | undefined): NonNullable<PlaceSigns['files']> {
+function fileTimes(trace: PlatformTrace | undefined): NonNullable<PlatformObservations['files']> {
   const at = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
   const [config, program, logged] = [trace?.configChangedAtMs, trace?.programChangedAtMs, trace?.loggedAtMs].map(at);
   return {

@@ -4,12 +4,12 @@ import { becomePrimary } from '../../redis/roles.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { refuseStranger } from '../stranger.ts';
+import { createServesAgainActivities, type ServesAgainOptions } from './await-serving.ts';
 import { createMendLogActivities } from './mend-log.ts';
 import { createPutBackDataActivities } from './put-back-data.ts';
 import { createReplicaActivities } from './replicas.ts';
 import { createRestartActivities, type RestartOptions } from './restart.ts';
 import { createServerActivities } from './server.ts';
-import { createServesAgainActivities, type ServesAgainOptions } from './serves-again.ts';
 import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
