@@ -25,7 +25,7 @@ export const USEFUL_COMMANDS = {
   MODULE: "modules are INFO's",
   SELECT: 'keys are not counted by data class',
   SCAN: 'keys are not counted by data class',
-  SHUTDOWN: 'Redis is ended by SAVE and a signal',
+  SHUTDOWN: 'Redis is ended by SAVE, where that is there, and a signal',
   SAVE: 'what a stop by signal has not saved is not put back',
   PUBSUB: 'whether Sentinel watches it is not known',
   MIGRATE: 'whether Redis reaches the worker is not tried before a live restore',

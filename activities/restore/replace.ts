@@ -7,6 +7,7 @@ import { finish, moveAside, replaceWithRdb, spaceReport } from '../../platforms/
 import type { Files } from '../../platforms/platform.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { openRedis } from '../../redis/client/client.ts';
+import { ifKnown } from '../../redis/client/renames.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
@@ -48,7 +49,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
       const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
       signal.throwIfAborted();
       // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
-      const saved = async () => how === 'SAVE' && (await client.command('SAVE')); // a signal saves only with save points
+      const saved = async () => how === 'SAVE' && (await ifKnown(client.command('SAVE'))); // a signal saves only with save points; the plan says where nothing does
       await unlessAborted(platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved), signal);
     }
     await platform.stop(signal);

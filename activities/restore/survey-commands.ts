@@ -1,5 +1,5 @@
 import type { LackingCommand, TargetFacts } from '../../model/restore/plan/plan.ts';
-import type { RenamedCommand } from '../../platforms/platform.ts';
+import type { Control, RenamedCommand } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { lackingCommands } from '../../redis/client/command-table.ts';
 import { isNewerThan62, LOGGED_NAMES } from '../../redis/log/write-commands.ts';
@@ -28,6 +28,18 @@ export async function commandsAfterStart(
     .filter((name) => !(name in renamed) && (isNewerThan62(name) || modules.includes(name)))
     .map((name) => ({ name, ...(modules.includes(name) ? NO_MODULE : TOO_OLD) }));
   return { isKnown: now !== undefined, lacking: [...disabled, ...others] };
+}
+
+/** Which commands could tell it to save on its way out, where none of them is there; empty: one is, or that is not known. */
+export async function lackingToSave(
+  client: RedisClient,
+  { restartsByItself }: Pick<Control, 'restartsByItself'>,
+): Promise<string[]> {
+  const wanted = restartsByItself ? ['SAVE'] : ['SHUTDOWN', 'SAVE']; // a supervisor would start again what has shut down
+  const called = (await Promise.all(wanted.map((name) => client.called(name)))).filter((name) => name !== '');
+  if (called.length === 0) return wanted;
+  const lacking = await lackingCommands(client, called);
+  return lacking?.length === called.length ? wanted : [];
 }
 
 const byConf = (by: string): string => `disabled or renamed by ${by} (rename-command): Redis would end while it loads the log`;

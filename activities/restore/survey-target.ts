@@ -11,7 +11,7 @@ import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from './next-start.ts';
-import { commandsAfterStart } from './survey-commands.ts';
+import { commandsAfterStart, lackingToSave } from './survey-commands.ts';
 import { saidBy, whoAnswers } from './target-identity.ts';
 
 /** What the files say is added by `surveyFiles`. */
@@ -43,12 +43,20 @@ export const createSurveyActivities = (deps: Dependencies) => ({
     const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
     const ofNext = { nextStart, databases, commands };
     if (!client) return { ...facts, ...ofNext };
+    const lacksSave = layout.appendonly ? [] : await lackingToSave(client, platform);
     const sentinels = await countSentinels(client);
     const said = await askServer(client, facts, deps.now);
     const dir = said.server?.policy.dir;
     const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
     const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(deps, target, client)) };
-    return withClasses(target, { ...facts, ...said, identity, ...ofNext, ...(sentinels === undefined ? {} : { sentinels }) });
+    return withClasses(target, {
+      ...facts,
+      ...said,
+      identity,
+      ...ofNext,
+      ...(lacksSave.length > 0 ? { lacksSave } : {}),
+      ...(sentinels === undefined ? {} : { sentinels }),
+    });
   },
 
   /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */

@@ -43,3 +43,26 @@ describe('The continuous log of a Redis whose redis.conf hides FLUSHALL', functi
     assert.equal(await house.ask('EXISTS', 'kept', 'second'), 2);
   });
 });
+
+describe('A Redis that nothing lets save and end: SAVE and SHUTDOWN are disabled, and it has no append-only log', function () {
+  this.timeout(180_000);
+  let house: House;
+  before(async () => {
+    house = await House.open({ redis: { config: { 'rename-command': ['SHUTDOWN ""', 'SAVE ""'] } } });
+  });
+  after(() => house?.close());
+
+  it('is restored by a signal alone, and the plan says beforehand what would not come back with the old data', async () => {
+    await house.ask('SET', 'kept', 'value');
+    await house.backup();
+    await house.ask('SET', 'later', 'value');
+    const { stdout: plan } = await house.command('restore', 'main', '--plan');
+    assert.match(
+      plan,
+      /it cannot be told to save when it is stopped: SHUTDOWN and SAVE are disabled there or have other names.*save points.*put back/,
+    );
+    const { code, stderr } = await house.command('restore', 'main', '--yes');
+    assert.equal(code, 0, stderr);
+    assert.equal(await house.ask('EXISTS', 'kept', 'later'), 1);
+  });
+});

@@ -22,6 +22,8 @@ export interface TargetFacts {
   databases?: number;
   /** Which commands of a log it would not execute. `isKnown`: its own command table was asked. */
   commands?: { isKnown: boolean; lacking: LackingCommand[] };
+  /** The commands by which it could be told to save on its way out, where it has none of them, and no log. */
+  lacksSave?: string[];
   /** `host:port` of its primary, when it is a replica. */
   primary?: string;
   /** Connected replicas, `host:port`. An attached archiver or backup is none. */

@@ -129,6 +129,7 @@ function serverWarnings(input: PlanInput): string[] {
   if (target.server?.unasked) found.push(unaskedText(target.server.unasked));
   const policy = target.server?.policy.appendonly ? target.server.policy : undefined; // empty: it could not be asked
   if (input.live) return found; // nobody starts it, so its configuration file says nothing
+  if (target.lacksSave && !policy?.save) found.push(unsavedText(target.lacksSave));
   if (policy && (policy.appendonly === 'yes') !== target.layout.appendonly) {
     found.push(
       `appendonly is ${policy.appendonly} now and ${target.layout.appendonly ? 'yes' : 'no'} in the configuration file: the restored Redis starts with the latter`,
@@ -149,6 +150,10 @@ function serverWarnings(input: PlanInput): string[] {
   }
   return found;
 }
+
+/** A signal saves only with save points. */
+const unsavedText = (commands: readonly string[]): string =>
+  `it cannot be told to save when it is stopped: ${formatList(commands)} ${commands.length > 1 ? 'are disabled there or have other names' : 'is disabled there or has another name'}, and no save points are known: if the old data is put back, what was written since its last save is missing; the safety snapshot has what stood there until it was taken`;
 
 /** What a server could not be asked, and what stands in its place. */
 export const unaskedText = ({ commands, from }: NonNullable<ServerFacts['unasked']>): string =>

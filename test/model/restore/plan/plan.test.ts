@@ -134,6 +134,15 @@ describe('restore plan warns', () => {
     );
   });
 
+  it('of a Redis that nothing can tell to save on its way out, unless a signal does', () => {
+    const warnings = (save: string) => {
+      const target = withServer({ policy: { ...server().policy, save } });
+      return planOf({ target: { ...target, lacksSave: ['SAVE'] } }).warnings.join('\n');
+    };
+    assert.match(warnings(''), /cannot be told to save when it is stopped: SAVE is disabled there or has another name/);
+    assert.doesNotMatch(warnings('3600 1'), /cannot be told to save/);
+  });
+
   it('of a backup from the future, one without checksum, and replicas that will follow', () => {
     const odd = manifest({ takenAtMs: NOW_MS + 3_600_000, rdb: { crc64: 'unchecked' } });
     const warnings = planOf({ manifest: odd, target: target({ replicas: ['10.0.0.2:6379'] }) }).warnings.join('\n');
