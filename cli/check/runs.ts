@@ -1,5 +1,5 @@
 import { type ScheduleDescription, WorkflowNotFoundError } from '@temporalio/client';
-import { isOverdue, missedRuns } from '../../model/backup/scheduled-runs.ts';
+import { isOverdue, missedBefore, missedRuns } from '../../model/backup/scheduled-runs.ts';
 import { formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type Finding, failed, warning } from './finding.ts';
@@ -11,7 +11,17 @@ function unlessForgotten(error: unknown): undefined {
   if (!(error instanceof WorkflowNotFoundError)) throw error;
 }
 
-/** What has become of the runs of a schedule in the last day, as far as Temporal remembers them: its last ten. */
+/** A schedule itself remembers no more. */
+const REMEMBERED = 10;
+
+/** How many runs of a schedule Temporal knows that began between two times. */
+export async function countBegun(session: TemporalSession, scheduleId: string, fromMs: number, toMs: number): Promise<number> {
+  const [from, to] = [fromMs, toMs].map((ms) => new Date(ms).toISOString());
+  const query = `TemporalScheduledById = "${scheduleId}" AND StartTime >= "${from}" AND StartTime < "${to}"`;
+  return (await session.client.workflow.count(query)).count;
+}
+
+/** What has become of the runs of a schedule in the last day. */
 export async function runFindings(
   session: TemporalSession,
   { scheduleId, info }: ScheduleDescription,
@@ -41,9 +51,14 @@ export async function runFindings(
   }
   const sinceMs = Math.max(nowMs - DAY_MS, info.createdAt.getTime(), info.lastUpdatedAt?.getTime() ?? 0);
   const times = recent.map(({ atMs }) => atMs);
-  const missed = missedRuns(times, { everyMs, nowMs, sinceMs });
+  const [oldest = sinceMs] = times;
+  const isCut = times.length >= REMEMBERED && oldest - sinceMs >= everyMs;
+  const forgotten = isCut
+    ? missedBefore(oldest, await countBegun(session, scheduleId, sinceMs, oldest), { everyMs, sinceMs })
+    : 0;
+  const missed = forgotten + missedRuns(times, { everyMs, nowMs, sinceMs });
   if (missed > 0) {
-    const first = Math.max(sinceMs, times[0] ?? sinceMs);
+    const first = isCut ? sinceMs : Math.max(sinceMs, oldest);
     found.push(
       warning(
         'scheduled runs',

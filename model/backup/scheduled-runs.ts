@@ -26,6 +26,14 @@ export function missedRuns(
   return missed;
 }
 
+/**
+ * How many did not begin before the first that the schedule remembers: it forgets all but its last ten.
+ * @param begun - how many did, from `sinceMs` until then
+ */
+export function missedBefore(firstMs: number, begun: number, { everyMs, sinceMs }: { everyMs: number; sinceMs: number }): number {
+  return Math.max(0, Math.floor((firstMs - sinceMs) / everyMs) - begun);
+}
+
 /** Whether a run is older than one usually gets. @param usualMs - how long those before took */
 export const isOverdue = (ageMs: number, usualMs: readonly number[]): boolean =>
   ageMs > (usualMs.length === 0 ? OVERDUE_UNKNOWN_MS : Math.max(OVERDUE_LEAST_MS, OVERDUE_FACTOR * Math.max(...usualMs)));

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { countBegun } from '../../cli/check/runs.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
 import { startFakePrimary } from '../redis/support/fake-primary.ts';
 import { freePort } from '../support/temporal.ts';
@@ -129,6 +130,13 @@ instances:
     );
     assert.match(runs[0]?.message ?? '', /^backup\/main-.* has run for 20 h 00 min: while it does no other begins$/);
     assert.match(runs[1]?.message ?? '', /^2 runs of redis-backup-main did not begin since/);
+    const client = await stage.temporal.client();
+    const session = { client } as Parameters<typeof countBegun>[0];
+    const begun = (fromMs: number, toMs: number) => countBegun(session, 'redis-backup-main', fromMs, toMs);
+    await until(async () => (await begun(0, Date.now())) === 1, {
+      what: 'Temporal tells it of the time behind its last ten, too',
+    });
+    assert.equal(await begun(0, Date.now() - 3_600_000), 0);
     await handle.pause('moving house');
     await handle.update((one) => ({ ...one, policies: { ...one.policies, pauseOnFailure: true } }));
     const all = await found(here.site, 'schedule');
