@@ -9,7 +9,7 @@ import { createExamineActivities } from './check/examine-worker.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createMergeActivities } from './merge/merge.ts';
 import { createPlacementActivities } from './placements.ts';
-import { createRecoveryActs } from './recovery/actions.ts';
+import { createRecoveryActions } from './recovery/actions.ts';
 import { createAssessActivities } from './recovery/assess.ts';
 import { createAuthenticationActivities } from './recovery/authentication.ts';
 import { createBaselineActivities } from './recovery/baseline.ts';
@@ -48,7 +48,7 @@ export const createActivities = (deps: Dependencies) => ({
   ...createArchiverControl(deps),
   ...createMergeActivities(deps),
   ...createAofBackupActivities(deps),
-  ...createRecoveryActs(deps),
+  ...createRecoveryActions(deps),
   ...createBaselineActivities(deps),
   ...createDataActivities(deps),
   ...createStillServesActivities(deps),

@@ -14,7 +14,7 @@ import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
 /** What a recovery does to a Redis: each act of model/recovery/recovery.ts that changes something, and the wait for the end of it. */
-export const createRecoveryActs = (deps: Dependencies, options: RestartOptions & ServesAgainOptions = {}) => ({
+export const createRecoveryActions = (deps: Dependencies, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createServerActivities(deps),
   ...createSetAsideActivities(deps),
   ...createMendLogActivities(deps),

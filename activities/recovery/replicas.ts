@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { type Candidate, chooseReplica } from '../../model/recovery/choose-replica.ts';
-import type { ActInput, Assessment } from '../../model/recovery/recovery.ts';
+import type { ActionInput, Assessment } from '../../model/recovery/recovery.ts';
 import { sentinelsWatch } from '../../model/restore/plan/facts.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
@@ -40,7 +40,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
    * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. One that follows another of them,
    * which was promoted, is out of harm already. Those that were not reached are named: when the primary starts, they follow it.
    */
-  async detachReplicas({ instance, assessment }: ActInput): Promise<Detached> {
+  async detachReplicas({ instance, assessment }: ActionInput): Promise<Detached> {
     await deps.requireLock(instance);
     const target = await deps.instance(instance);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
@@ -76,7 +76,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where a Sentinel watches it; what
    *   refuses the write, before another follows it
    */
-  async promoteReplica({ instance, assessment }: ActInput): Promise<PromotedReplica> {
+  async promoteReplica({ instance, assessment }: ActionInput): Promise<PromotedReplica> {
     await deps.requireLock(instance);
     const target = await deps.instance(instance);
     const { progress } = currentJob();

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { ActInput, Assessment } from '../../model/recovery/recovery.ts';
+import type { ActionInput, Assessment } from '../../model/recovery/recovery.ts';
 import { unstartable } from '../../model/restore/plan/next-start.ts';
 import {
   inOperation,
@@ -23,7 +23,7 @@ import { type ServerState, serverState } from './server.ts';
 import type { InLayout } from './set-aside.ts';
 import { endWithSave, quickInfo, refuseAnother } from './shutdown.ts';
 
-export interface RestartInput extends ActInput {
+export interface RestartInput extends ActionInput {
   /** A person wants it now. */
   approved?: boolean;
   /** A person wants it by kill -9, if nothing else ends it. */

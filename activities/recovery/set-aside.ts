@@ -1,4 +1,4 @@
-import type { ActInput } from '../../model/recovery/recovery.ts';
+import type { ActionInput } from '../../model/recovery/recovery.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -55,7 +55,7 @@ export const createSetAsideActivities = (deps: Dependencies) => {
     },
 
     /** @throws RecoveryError `RESTORE_REFUSED` while a replica with data still follows: it would be wiped in under a second */
-    async refuseEmptyStart({ instance, assessment }: ActInput): Promise<ServerState> {
+    async refuseEmptyStart({ instance, assessment }: ActionInput): Promise<ServerState> {
       const target = await deps.instance(instance);
       const control = requireControl(target).open();
       await refuseAnother(target);

@@ -14,7 +14,7 @@
  * make-primary       REPLICAOF NO ONE
  * kill-script        SCRIPT KILL or FUNCTION KILL
  */
-export type Act =
+export type Action =
   | 'await-load'
   | 'network-snapshot'
   | 'detach-replicas'
@@ -28,8 +28,8 @@ export type Act =
   | 'make-primary'
   | 'kill-script';
 
-export interface PlannedAct {
-  act: Act;
+export interface PlannedAction {
+  act: Action;
   /** One sentence, as a person would say it: what is done and why. */
   text: string;
   /** What the last start failed of is mended: a restart is not the same one again. */

@@ -25,7 +25,7 @@ export const answered = (situation: Situation, ...verdicts: RedisLook['verdict']
 export const gone = ({ server, description }: PlatformObservations): string =>
   server.crashLoop ? `${description} ends again and again.` : `No process of ${description} is there.`;
 
-export const isThere = ({ server: { name = 'A process' }, description }: PlatformObservations): string =>
+export const processIsThere = ({ server: { name = 'A process' }, description }: PlatformObservations): string =>
   `${name.slice(0, 1).toUpperCase()}${name.slice(1)} of ${description} is there.`;
 
 export const nobodyIsAnswered = ({ worker }: Observations, { local }: PlatformObservations): string =>

@@ -1,13 +1,13 @@
 import { formatBytes, formatCount } from '../format.ts';
-import type { PlannedAct } from './actions.ts';
+import type { PlannedAction } from './actions.ts';
 import type { LogDamage } from './log-damage.ts';
 import type { Observations } from './observations.ts';
 
 /** What a person can do about the part of a damaged log that is not served by what is planned. */
-export function adviceOnLog(seen: Observations, acts: readonly PlannedAct[]): string[] {
+export function adviceOnLog(seen: Observations, acts: readonly PlannedAction[]): string[] {
   const damage = seen.platform?.data?.aof?.damage;
   if (!damage) return [];
-  const isPlanned = (name: PlannedAct['act']) => acts.some(({ act }) => act === name);
+  const isPlanned = (name: PlannedAction['act']) => acts.some(({ act }) => act === name);
   if (isPlanned('start-empty') && damage.usableBytes > 0) return [whatStandsBefore(damage)];
   return isPlanned('mend-log') && damage.behind ? [whatStandsBehind(seen, damage)] : [];
 }

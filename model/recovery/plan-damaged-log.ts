@@ -1,16 +1,16 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
-import type { PlannedAct } from './actions.ts';
+import type { PlannedAction } from './actions.ts';
 import { cutText, damageText, type LogDamage } from './log-damage.ts';
 import type { Observations } from './observations.ts';
-import { protectReplicas, setAside, startEmpty } from './plan-start.ts';
+import { planEmptyStart, planSetAside, protectReplicas } from './plan-start.ts';
 
 /**
  * Empty is the last way. The end of a log is cut off; a damage in its middle takes commands away that are whole, so a person
  * is asked, and where all data can be made again nobody is waited for.
  */
-export function planDamagedLog(seen: Observations): PlannedAct[] {
+export function planDamagedLog(seen: Observations): PlannedAction[] {
   const { damage, unread } = seen.platform?.data?.aof ?? {};
-  const empty = [...protectReplicas(seen), setAside('append-only log', damage?.unmendable), startEmpty(seen, damage)];
+  const empty = [...protectReplicas(seen), planSetAside('append-only log', damage?.unmendable), planEmptyStart(seen, damage)];
   if (unread) return [CUT_UNREAD];
   if (!damage || damage.unmendable !== undefined) return empty;
   if (damage.where === 'end')
@@ -24,12 +24,12 @@ export function planDamagedLog(seen: Observations): PlannedAct[] {
   return [cutMiddle(seen, damage)];
 }
 
-const CUT_UNREAD: PlannedAct = {
+const CUT_UNREAD: PlannedAction = {
   act: 'mend-log',
   text: 'Read the log, cut off what stands behind its last whole command if that is its end, on a copy that a throw-away Redis loads first, and start Redis.',
 };
 
-function cutMiddle({ settings }: Observations, damage: LogDamage): PlannedAct {
+function cutMiddle({ settings }: Observations, damage: LogDamage): PlannedAction {
   const { usableBytes, lastWriteAt } = damage;
   const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
   const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;

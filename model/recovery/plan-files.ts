@@ -1,12 +1,12 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
-import type { PlannedAct } from './actions.ts';
+import type { PlannedAction } from './actions.ts';
 import { unfinishedOf } from './left-behind.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Observations } from './observations.ts';
 
-export function planRebuild(seen: Observations): PlannedAct[] {
+export function planRebuild(seen: Observations): PlannedAction[] {
   const { isAlive, written } = aliveWith(seen);
-  const acts: PlannedAct[] = [
+  const acts: PlannedAction[] = [
     { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
     { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
     { act: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
@@ -23,14 +23,14 @@ export function planRebuild(seen: Observations): PlannedAct[] {
  * The newest data lies where no start looks. It is kept whatever comes; a person who is awake has it served with one line of
  * redis.conf.
  */
-export function planOlder(seen: Observations): PlannedAct[] {
+export function planOlder(seen: Observations): PlannedAction[] {
   const { settings, platform } = seen;
   const newer = platform?.data && newerIgnored(platform.data);
-  const keep: PlannedAct = {
+  const keep: PlannedAction = {
     act: 'set-aside',
     text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
   };
-  const restart: PlannedAct = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
+  const restart: PlannedAction = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
   if (!newer || settings.onDamage === 'serve-empty') return [keep, restart];
   const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
   const question = `${newer.text} Start it with the older data? Declined, Redis stays down: set \`${line}\` in its redis.conf, and start the recovery again. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first; the newer files are kept.`;
@@ -38,13 +38,13 @@ export function planOlder(seen: Observations): PlannedAct[] {
 }
 
 /** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */
-export function planPutBack(seen: Observations): PlannedAct[] {
+export function planPutBack(seen: Observations): PlannedAction[] {
   const unfinished = unfinishedOf(seen.platform?.data?.leftBehind);
   if (unfinished.length === 0) return [];
   const { isAlive, written } = aliveWith(seen);
   const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
   const which = unfinished.map(({ operationId }) => operationId).join(', ');
-  const acts: PlannedAct[] = [
+  const acts: PlannedAction[] = [
     { act: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
     { act: 'restart', text: 'Start Redis, which then loads it.' },
   ];
@@ -61,8 +61,12 @@ function aliveWith({ worker, platform }: Observations): { isAlive: boolean; writ
   return { isAlive: facts !== undefined, written: facts?.keys ?? 0 };
 }
 
-function withSnapshot(acts: PlannedAct[], question: string, isHarmless: (act: PlannedAct['act']) => boolean): PlannedAct[] {
-  const snapshot: PlannedAct = {
+function withSnapshot(
+  acts: PlannedAction[],
+  question: string,
+  isHarmless: (act: PlannedAction['act']) => boolean,
+): PlannedAction[] {
+  const snapshot: PlannedAction = {
     act: 'network-snapshot',
     text: 'Take a snapshot of what it has now over the network, 10 s at most.',
   };

@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
-import type { PlannedAct } from './actions.ts';
+import type { PlannedAction } from './actions.ts';
 import { unstartableText } from './evidence.ts';
 import type { LogDamage } from './log-damage.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
@@ -13,14 +13,14 @@ export const replicasWithData = ({ replicas }: Observations): { address: string;
     .filter(({ keys }) => keys > 0)
     .sort((one, other) => other.keys - one.keys);
 
-export function planRestart(seen: Observations): PlannedAct[] {
+export function planRestart(seen: Observations): PlannedAction[] {
   const data = seen.platform?.data;
   const isEmpty = data !== undefined && startsEmpty(data);
-  const keep: PlannedAct = {
+  const keep: PlannedAction = {
     act: 'set-aside',
     text: 'Keep dump.rdb out of the way: Redis runs with appendonly yes, ignores it, and would write over it.',
   };
-  const restart: PlannedAct = {
+  const restart: PlannedAction = {
     act: 'restart',
     text: startText(seen, isEmpty),
     ...(isEmpty ? askForEmpty(seen) : {}),
@@ -46,7 +46,7 @@ function askedBecauseRestarted({ platform, settings: { restartEveryMs }, nowMs }
 }
 
 /** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */
-function askForEmpty({ settings, stored, platform }: Observations): Pick<PlannedAct, 'ask'> {
+function askForEmpty({ settings, stored, platform }: Observations): Pick<PlannedAction, 'ask'> {
   const { backup } = stored;
   if (settings.onDamage === 'serve-empty' || backup === null || backup?.rdb.keys === 0) return {};
   const known = backup
@@ -58,12 +58,12 @@ function askForEmpty({ settings, stored, platform }: Observations): Pick<Planned
 }
 
 /** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */
-export function protectReplicas(seen: Observations): PlannedAct[] {
+export function protectReplicas(seen: Observations): PlannedAction[] {
   const all = replicasWithData(seen);
   const [best] = all;
   if (!best) return [];
   const names = all.map(({ address, keys }) => `${address} (${formatCount(keys)} keys)`).join(', ');
-  const promote: PlannedAct = {
+  const promote: PlannedAction = {
     act: 'promote-replica',
     text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
     ask: {
@@ -74,13 +74,13 @@ export function protectReplicas(seen: Observations): PlannedAct[] {
   return [promote, { act: 'detach-replicas', text: `Detach ${names}, so that an empty primary cannot wipe them.` }];
 }
 
-export const setAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAct => ({
+export const planSetAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAction => ({
   act: 'set-aside',
   text: `${unmendable === undefined ? '' : `Cutting the log was no way (${unmendable}). `}Move the damaged ${what} out of the way and keep it: a second start could change it.`,
 });
 
 /** What could be served with some more room is worth a question, also where all data can be made again. */
-export function startEmpty({ settings, stored }: Observations, damage?: LogDamage): PlannedAct {
+export function planEmptyStart({ settings, stored }: Observations, damage?: LogDamage): PlannedAction {
   const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
   if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
   if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };
@@ -101,7 +101,7 @@ export function startEmpty({ settings, stored }: Observations, damage?: LogDamag
   };
 }
 
-function emptyForRoom({ usableBytes }: LogDamage, needsBytes: number, text: string, askForMs: number): PlannedAct {
+function emptyForRoom({ usableBytes }: LogDamage, needsBytes: number, text: string, askForMs: number): PlannedAction {
   const question = `${formatBytes(usableBytes)} of the log stand before its damage, and there is no room to cut it on a copy. Start Redis without them (the log is kept)? Declined, Redis stays down: free ${formatBytes(needsBytes)} on its disk, and start the recovery again. Without an answer within ${formatDuration(askForMs)} it is started empty, because serving comes first.`;
   return { act: 'start-empty', text, ask: { question, otherwise: 'proceed' } };
 }

@@ -1,6 +1,6 @@
 import type { Bounds } from '../backup/expiry-timeline.ts';
 import type { MergedKeys } from '../merge/merge.ts';
-import type { PlannedAct } from './actions.ts';
+import type { PlannedAction } from './actions.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
 import type { LogState } from './worst-loss.ts';
@@ -32,7 +32,7 @@ export interface Assessment {
   clients: string;
   /** Since when, as far as it is known. ISO 8601. */
   since?: string;
-  acts: PlannedAct[];
+  acts: PlannedAction[];
   /** Over acts, failure class and instance: what a person approves. */
   digest: string;
   /** What a person must do that we can't or may not; empty when nothing. */
@@ -53,7 +53,7 @@ export interface Assessment {
 }
 
 /** Of an act: what was found before. */
-export interface ActInput {
+export interface ActionInput {
   instance: string;
   assessment: Assessment;
 }

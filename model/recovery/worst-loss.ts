@@ -35,7 +35,7 @@ export function logState(seen: Observations, since: string | undefined): LogStat
 
 function proofOfWhole(seen: Observations): { complete: boolean; why: string } {
   const { log } = seen.stored;
-  const facts = factsOf(seen);
+  const facts = heardFacts(seen);
   if (!log) return { complete: false, why: 'there is no log' };
   if (facts && facts.replid === log.replid && facts.role === 'master') {
     const open = facts.replOffset - log.end;
@@ -50,7 +50,7 @@ function proofOfWhole(seen: Observations): { complete: boolean; why: string } {
 }
 
 /** What Redis says of itself. */
-export const factsOf = ({ worker, platform }: Observations): RedisFacts | undefined => worker.facts ?? platform?.local?.facts;
+export const heardFacts = ({ worker, platform }: Observations): RedisFacts | undefined => worker.facts ?? platform?.local?.facts;
 
 /** Of a Redis that serves and had more. */
 export const alreadyLost = (seen: Observations, log: LogState | undefined): string =>
@@ -61,7 +61,7 @@ export const lossOfItsStart = (seen: Observations, log: LogState | undefined): s
   loadedText(seen) ?? fromStored(seen, log);
 
 /** Of a class that takes no data away. */
-export const lossOfKept = (seen: Observations, log: LogState | undefined): string => keptLoss(seen, log, factsOf(seen));
+export const lossOfKept = (seen: Observations, log: LogState | undefined): string => keptLoss(seen, log, heardFacts(seen));
 
 /**
  * What only Redis could say is unknown while it says nothing.

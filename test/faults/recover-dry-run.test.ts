@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Act } from '../../model/recovery/actions.ts';
+import type { Action } from '../../model/recovery/actions.ts';
 import type { FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
 import { KEYS, Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
 /** What a report says of each act that was done. */
-const DONE: readonly (readonly [RegExp, Act])[] = [
+const DONE: readonly (readonly [RegExp, Action])[] = [
   [/damaged end of the log was cut off|log was cut at the damage/, 'mend-log'],
   [/started empty/, 'start-empty'],
   [/manifest/, 'rebuild-manifest'],
@@ -23,7 +23,7 @@ interface Case {
   damage: (log: string, base: string, dir: string) => void;
   input?: Partial<RecoveryInput>;
   failure: FailureClass;
-  acts: Act[];
+  acts: Action[];
   /** Keys that are served. */
   keys: (keys: number) => boolean;
 }

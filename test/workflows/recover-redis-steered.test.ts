@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import type { PlannedAct } from '../../model/recovery/actions.ts';
+import type { PlannedAction } from '../../model/recovery/actions.ts';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { failureOf } from '../support/failure-of.ts';
@@ -21,7 +21,7 @@ const soon = <T>(promise: Promise<T>, seconds = 45): Promise<T> =>
 const notWithin = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const ASKED = { question: 'Start empty?', otherwise: 'proceed' } as const;
 const damaged = (askForMs: number) => {
-  const acts: PlannedAct[] = [
+  const acts: PlannedAction[] = [
     { act: 'set-aside', text: 'keep the damaged log' },
     { act: 'start-empty', text: 'start without it', ask: ASKED },
   ];
@@ -180,7 +180,7 @@ describe('recoverRedis, steered', function () {
   });
 
   it('does not end a Redis whose restart is left out', async () => {
-    const acts: PlannedAct[] = [
+    const acts: PlannedAction[] = [
       { act: 'set-aside', text: 'copy' },
       { act: 'rebuild-manifest', text: 'make the manifest' },
       { act: 'restart', text: 'restart it' },
@@ -274,7 +274,7 @@ describe('recoverRedis, steered', function () {
   });
 
   it('says once what every round finds to be done', async () => {
-    const acts: PlannedAct[] = [
+    const acts: PlannedAction[] = [
       { act: 'detach-replicas', text: 'detach' },
       { act: 'restart', text: 'start it' },
     ];
@@ -290,7 +290,7 @@ describe('recoverRedis, steered', function () {
 
   it('asks one question once for all that it allows', async () => {
     const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
-    const acts: PlannedAct[] = [
+    const acts: PlannedAction[] = [
       { act: 'rebuild-manifest', text: 'make the manifest', ask },
       { act: 'restart', text: 'restart it', ask },
     ];

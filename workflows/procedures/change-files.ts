@@ -2,11 +2,11 @@ import type { MendedLog } from '../../activities/recovery/mend-log.ts';
 import type { KeptAside } from '../../activities/recovery/set-aside.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
-import type { ActInput } from '../../model/recovery/recovery.ts';
+import type { ActionInput } from '../../model/recovery/recovery.ts';
 import type { StepRunner } from './step-runner.ts';
 
 type Runner = Pick<StepRunner, 'runStep' | 'close'>;
-type Input = ActInput & { shard: string };
+type Input = ActionInput & { shard: string };
 
 /**
  * What a recovery does to the files of a Redis. Each ends it first, by its platform, and is told right before that nothing has started
@@ -38,7 +38,7 @@ export async function keepAside(runner: Runner, { assessment, ...of }: Input): P
 }
 
 /** Another one than was looked at. */
-const unlessOf = ({ server }: ActInput['assessment']) => (server ? { server } : {});
+const unlessOf = ({ server }: ActionInput['assessment']) => (server ? { server } : {});
 
 /** Starts Redis without what was set aside. @throws those of `refuseEmptyStart` and `permitEmptyStart` */
 export async function startEmpty(runner: Runner, { assessment, ...of }: Input): Promise<{ beforeMs: number }> {

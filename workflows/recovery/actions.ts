@@ -1,6 +1,6 @@
 import { ActivityFailure, workflowInfo } from '@temporalio/workflow';
 import { formatBytes } from '../../model/format.ts';
-import type { Act } from '../../model/recovery/actions.ts';
+import type { Action } from '../../model/recovery/actions.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
@@ -17,7 +17,7 @@ const SNAPSHOT_LIMIT_MS = 10_000;
 type Perform = (run: LockedRun, assessment: Assessment) => Promise<string>;
 
 /** Each act that a recovery just does, once it is allowed. A restart may have to ask again, and what ends with one: acts.ts. */
-export const PERFORM: Readonly<Record<Exclude<Act, 'restart' | 'mend-log'>, Perform>> = {
+export const ACTIONS: Readonly<Record<Exclude<Action, 'restart' | 'mend-log'>, Perform>> = {
   'await-load': async (_, { instance }) => `${instance} loads; it is let finish`,
   'network-snapshot': networkSnapshot,
   'detach-replicas': detachReplicas,

@@ -7,7 +7,7 @@ import { reasonOf } from '../failures.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
-import { carryOut, heldOrGoOn } from './remediation.ts';
+import { heldOrGoOn, remediate } from './remediation.ts';
 import { assess, isStepFailure, type LockedRun, softly, withinTime } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */
@@ -42,7 +42,7 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
   for (;;) {
     const { serves } = FAILURE_CLASSES[assessment.failure];
     if (serves === 'others') return servedWithoutUs(run, assessment);
-    const carried = await carryOut(run, assessment);
+    const carried = await remediate(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
     if (carried === 'stopped') return notServing(run, assessment);
     // What else answers there may serve well: it is not ours.

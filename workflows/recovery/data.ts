@@ -5,7 +5,7 @@ import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
 import { heldOrGoOn } from './remediation.ts';
-import { restore } from './restore.ts';
+import { restoreLost } from './restore.ts';
 import { isStepFailure, type LockedRun, skippedNote, softly } from './run.ts';
 
 /** Every application, until all are there or their time is over. Who is missing is named, and hinders nothing. */
@@ -63,7 +63,7 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   if (!decision) return leaveOut(run);
   found.data = decision;
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
-  await restore(run, decision, assessment);
+  await restoreLost(run, decision, assessment);
 }
 
 const decide = ({ input, found }: LockedRun, assessment: Assessment): Promise<DataDecision> =>

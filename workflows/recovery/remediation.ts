@@ -1,4 +1,4 @@
-import type { Act, PlannedAct } from '../../model/recovery/actions.ts';
+import type { Action, PlannedAction } from '../../model/recovery/actions.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { StepId } from '../../model/recovery/runbook.ts';
@@ -6,14 +6,14 @@ import { capital, withoutStop } from '../../model/recovery/text.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import { mendLog as mendLogFiles } from '../procedures/change-files.ts';
 import { type Restarted, restartServer } from '../procedures/restart-server.ts';
-import { inputOf, PERFORM, RUNNER } from './actions.ts';
+import { ACTIONS, inputOf, RUNNER } from './actions.ts';
 import { assess, type LockedRun, softly } from './run.ts';
 
 /** What was seen before a question or a hold is not true any more. */
 const STALE_MS = 1_000;
 
 /** The step of the page that an act belongs to. */
-const STEP_OF: Record<Act, StepId> = {
+const STEP_OF: Record<Action, StepId> = {
   'await-load': 'serving',
   'network-snapshot': 'protect',
   'detach-replicas': 'protect',
@@ -29,7 +29,7 @@ const STEP_OF: Record<Act, StepId> = {
 };
 
 /** `left`: nothing was to be done, or nothing of it was allowed. */
-export type CarriedOut = 'done' | 'left' | 'promoted' | 'stopped' | 'failed';
+export type Remediation = 'done' | 'left' | 'promoted' | 'stopped' | 'failed';
 
 interface Performed {
   /** What was done, in one sentence. */
@@ -39,14 +39,14 @@ interface Performed {
 }
 
 /** What is not checked again by the act itself, and would divide the data of a Redis that is back by now. */
-const LOOKED_AT_AGAIN: readonly Act[] = ['promote-replica', 'detach-replicas', 'make-primary'];
+const LOOKED_AT_AGAIN: readonly Action[] = ['promote-replica', 'detach-replicas', 'make-primary'];
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
-export async function carryOut(run: LockedRun, assessment: Assessment): Promise<CarriedOut> {
+export async function remediate(run: LockedRun, assessment: Assessment): Promise<Remediation> {
   const approved = new Set<string>();
-  let done: CarriedOut = 'left';
+  let done: Remediation = 'left';
   for (const planned of assessment.acts) {
-    const carried = await carryOutOne(run, assessment, planned, approved);
+    const carried = await remediateOne(run, assessment, planned, approved);
     if (carried === 'left') continue;
     if (carried !== 'done') return carried;
     done = 'done';
@@ -54,12 +54,12 @@ export async function carryOut(run: LockedRun, assessment: Assessment): Promise<
   return done;
 }
 
-async function carryOutOne(
+async function remediateOne(
   run: LockedRun,
   assessment: Assessment,
-  planned: PlannedAct,
+  planned: PlannedAction,
   approved: Set<string>,
-): Promise<CarriedOut> {
+): Promise<Remediation> {
   const { page, controls } = run;
   const begunMs = Date.now();
   await heldOrGoOn(run);
@@ -92,10 +92,10 @@ async function carryOutOne(
 }
 
 /** These may end a Redis that lives. */
-const MAY_END: readonly Act[] = ['set-aside', 'rebuild-manifest', 'put-back-data', 'mend-log', 'restart'];
+const MAY_END: readonly Action[] = ['set-aside', 'rebuild-manifest', 'put-back-data', 'mend-log', 'restart'];
 
 /** An act that is cut off has perhaps ended a Redis, and not started it yet. Below what brings files back: undone after that. */
-async function startLater(run: LockedRun, { instance, platform }: Assessment, name: Act): Promise<void> {
+async function startLater(run: LockedRun, { instance, platform }: Assessment, name: Action): Promise<void> {
   if (!platform?.running || run.found.startsLater || !MAY_END.includes(name)) return;
   run.found.startsLater = true;
   const summary = `start ${instance}, if it was ended and not started again`;
@@ -107,11 +107,11 @@ export const heldOrGoOn = (run: LockedRun): Promise<void> =>
   run.controls.mayGoOn(() => softly(run.page, 'a look', assess(run)).then(() => undefined));
 
 /** What only prepares a start that is left out: it would end a Redis, or take its files away, for nothing. */
-const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Act): boolean =>
+const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Action): boolean =>
   controls.skippedBy('restart') !== undefined &&
   (name === 'rebuild-manifest' || name === 'put-back-data' || (name === 'set-aside' && !FAILURE_CLASSES[failure].filesStay));
 
-async function isStillPlanned(run: LockedRun, name: Act): Promise<boolean> {
+async function isStillPlanned(run: LockedRun, name: Action): Promise<boolean> {
   const { acts } = await assess(run);
   if (acts.some(({ act: planned }) => planned === name)) return true;
   run.page.note(`${name} is not needed any more`);
@@ -127,7 +127,7 @@ type Allowed = 'go' | 'approved' | 'skip' | 'stop';
 async function mayDo(
   run: LockedRun,
   { digest, settings, instance }: Assessment,
-  { act: name, text, ask }: PlannedAct,
+  { act: name, text, ask }: PlannedAction,
   approved: Set<string>,
   what: string = name,
 ): Promise<Allowed> {
@@ -156,10 +156,10 @@ async function mayDo(
   return ({ skip: 'skip', proceed: 'go', stop: 'stop' } as const)[otherwise];
 }
 
-async function perform(run: LockedRun, assessment: Assessment, name: Act, approved: boolean): Promise<Performed> {
+async function perform(run: LockedRun, assessment: Assessment, name: Action, approved: boolean): Promise<Performed> {
   if (name === 'restart') return restart(run, assessment, approved);
   if (name === 'mend-log') return mendLog(run, assessment, approved);
-  return { note: await PERFORM[name](run, assessment) };
+  return { note: await ACTIONS[name](run, assessment) };
 }
 
 /** A log that has lost its damaged end is one that a restart helps. */
@@ -193,7 +193,7 @@ async function restart(run: LockedRun, assessment: Assessment, approved: boolean
       const asked = RESTART_QUESTIONS[code];
       if (asked === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
       const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${asked.question}`, otherwise: 'skip' } as const;
-      const planned: PlannedAct = { act: 'restart', text: 'Leave it as it is.', ask };
+      const planned: PlannedAction = { act: 'restart', text: 'Leave it as it is.', ask };
       const allowed = await run.controls.skippable('restart', () => mayDo(run, assessment, planned, new Set(), asked.what));
       return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
     }

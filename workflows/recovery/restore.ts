@@ -30,7 +30,7 @@ interface Rehearsed {
 }
 
 /** Brings back what is allowed: what was counted in a copy is what is asked about, and what is compared with what stands. */
-export async function restore(run: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
+export async function restoreLost(run: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
   const { page, controls, input, found } = run;
   const { offer } = decision;
   if (decision.decision === 'go-on' || !offer) {

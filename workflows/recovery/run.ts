@@ -21,7 +21,7 @@ export interface Run {
   hasControl?: boolean;
   /** Whether somebody answered for its platform when it was looked at last: nothing that only looks waits for a machine that is gone. */
   controlAnswers?: boolean;
-  readonly found: Found;
+  readonly found: Findings;
 }
 
 /** While the lock is held. */
@@ -29,7 +29,7 @@ export interface LockedRun extends Run {
   readonly held: HeldLock;
 }
 
-export interface Found extends Partial<RecoveryReport> {
+export interface Findings extends Partial<RecoveryReport> {
   actsDone: string[];
   applications: RecoveryReport['applications'];
   toDo: string[];

@@ -7,7 +7,7 @@ import { newerIgnored } from '../newer-ignored.ts';
 import type { DataObservations } from '../observations.ts';
 import { planDamagedLog } from '../plan-damaged-log.ts';
 import { planOlder, planPutBack, planRebuild } from '../plan-files.ts';
-import { protectReplicas, setAside, startEmpty } from '../plan-start.ts';
+import { planEmptyStart, planSetAside, protectReplicas } from '../plan-start.ts';
 import type { Situation } from '../situation.ts';
 import { alreadyLost, fromStored, lossOfKept } from '../worst-loss.ts';
 import {
@@ -173,7 +173,7 @@ export const DATA_FILES = {
     advice: noAdvice,
     since: sinceItsEnd,
     worstLoss: fromStored,
-    actions: onItsMachine((seen) => [...protectReplicas(seen), setAside('RDB'), startEmpty(seen)]),
+    actions: onItsMachine((seen) => [...protectReplicas(seen), planSetAside('RDB'), planEmptyStart(seen)]),
     byItself: 'Sets the files aside and starts empty, as `onDamage` says.',
     asked: null,
     you: null,

@@ -4,12 +4,12 @@ import {
   type Evidence,
   failedStart,
   gone,
-  isThere,
   logged,
   missedByAll,
   NOBODY_LOOKED,
   nobodyIsAnswered,
   onlyItsMachineHears,
+  processIsThere,
   said,
   seenAtWork,
   withPlace,
@@ -18,7 +18,7 @@ import {
 import { signOf } from '../log-signatures.ts';
 import type { Observations } from '../observations.ts';
 import type { Situation } from '../situation.ts';
-import { factsOf, keptLoss, lossOfKept, nothingLost } from '../worst-loss.ts';
+import { heardFacts, keptLoss, lossOfKept, nothingLost } from '../worst-loss.ts';
 import { type FailureClassRow, nothingIsDone, onItsMachine, sinceItsEnd } from './row.ts';
 
 /** Who reaches a Redis, and what is there if anybody does. The last of them is told where no other class fits. */
@@ -35,7 +35,7 @@ export const REACH = {
     diagnose: (situation) => {
       if (situation.kind !== 'mute') return missedByAll(situation, 'silent');
       const { seen, platform } = situation;
-      return platform.local?.verdict === 'silent' ? [nobodyIsAnswered(seen, platform), isThere(platform)] : undefined;
+      return platform.local?.verdict === 'silent' ? [nobodyIsAnswered(seen, platform), processIsThere(platform)] : undefined;
     },
     advice: ({ kind }) => [
       kind === 'unseen'
@@ -128,7 +128,7 @@ export const REACH = {
     },
     since: sinceItsEnd,
     worstLoss: (seen, log) => {
-      const facts = factsOf(seen);
+      const facts = heardFacts(seen);
       return facts && !facts.loading ? nothingLost(facts) : lossOfKept(seen, log);
     },
     actions: nothingIsDone,
@@ -173,7 +173,7 @@ function somethingElse(situation: Situation): Evidence | undefined {
       return [`${worker.detail}.`, platform?.local?.verdict === 'serves' && `On ${platform.host} Redis itself serves.`];
     case 'mute': {
       const { local } = situation.platform;
-      return local?.verdict === 'not-redis' ? [`${local.detail}.`, isThere(situation.platform)] : undefined;
+      return local?.verdict === 'not-redis' ? [`${local.detail}.`, processIsThere(situation.platform)] : undefined;
     }
     default:
       return failedStart(situation, ['address-in-use']);
@@ -218,7 +218,7 @@ function whatWasSeen(situation: Situation): Evidence {
       return [said(answer), answer.verdict === 'refuses-writes' && 'It answers reads and refuses writes.'];
     }
     case 'mute':
-      return [nobodyIsAnswered(seen, situation.platform), isThere(situation.platform)];
+      return [nobodyIsAnswered(seen, situation.platform), processIsThere(situation.platform)];
     case 'served-elsewhere':
       return [...seenAtWork(seen), 'Applications are served although this Redis is not running: by another one.'];
     case 'start-failed':

@@ -1,10 +1,10 @@
 import { formatBytes } from '../../format.ts';
 import type { RedisLook } from '../../redis-look.ts';
-import { answered, failedStart, isThere, logged, nobodyIsAnswered, said } from '../evidence.ts';
+import { answered, failedStart, logged, nobodyIsAnswered, processIsThere, said } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
 import type { Observations } from '../observations.ts';
 import { DISK_FULL_BYTES, type Situation } from '../situation.ts';
-import { factsOf, lossOfKept } from '../worst-loss.ts';
+import { heardFacts, lossOfKept } from '../worst-loss.ts';
 import { type FailureClassRow, noAdvice, nothingIsDone, sinceItsEnd, sinceItsStart } from './row.ts';
 
 const BACKUP_HINT =
@@ -28,7 +28,7 @@ export const REFUSALS = {
       const { seen, platform } = situation;
       if (!platform.run || platform.run.ready || !platform.run.loading) return undefined;
       const silent = 'Its log says that it loads its data; a Redis that loads is silent at times.';
-      return [silent, isThere(platform), nobodyIsAnswered(seen, platform)];
+      return [silent, processIsThere(platform), nobodyIsAnswered(seen, platform)];
     },
     advice: noAdvice,
     since: sinceItsStart,
@@ -179,7 +179,7 @@ export const REFUSALS = {
     worstLoss: lossOfKept,
     actions: (seen) => {
       if (isRightlyReplica(seen)) return [];
-      const primary = factsOf(seen)?.primary ?? 'its primary';
+      const primary = heardFacts(seen)?.primary ?? 'its primary';
       return [
         {
           act: 'make-primary',
@@ -231,7 +231,7 @@ export const REFUSALS = {
     diagnose: (situation) => {
       const answer = answered(situation, 'clients-full');
       if (!answer) return undefined;
-      const facts = factsOf(situation.seen);
+      const facts = heardFacts(situation.seen);
       const clients = facts?.connectedClients;
       return [said(answer), clients !== undefined && `${clients} clients of ${facts?.maxclients ?? '?'}.`];
     },
@@ -266,7 +266,7 @@ function whySaveFails({ seen }: Situation) {
   return signOf(run, 'fork-failed') ?? signOf(run, 'no-access') ?? signOf(run, 'save-failed') ?? signOf(run, 'aof-write');
 }
 
-const primaryNamed = (seen: Observations): string => factsOf(seen)?.primary ?? 'a primary that it did not name';
+const primaryNamed = (seen: Observations): string => heardFacts(seen)?.primary ?? 'a primary that it did not name';
 
 /** Its primary is there: making this one a primary, too, would split the data. */
 const isRightlyReplica = ({ primary }: Observations): boolean =>

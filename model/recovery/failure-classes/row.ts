@@ -1,4 +1,4 @@
-import type { PlannedAct } from '../actions.ts';
+import type { PlannedAction } from '../actions.ts';
 import type { Evidence } from '../evidence.ts';
 import type { Observations } from '../observations.ts';
 import type { Situation } from '../situation.ts';
@@ -41,7 +41,7 @@ export interface FailureClassRow {
    * What is to be done, in order: by itself, or where it has an `ask` when a person approves. Nothing that needs the machine of Redis
    * where nobody is there to do it, no restart where it doesn't help, and whatever may divide or destroy is asked.
    */
-  actions: (seen: Observations) => PlannedAct[];
+  actions: (seen: Observations) => PlannedAction[];
 
   /** The same for docs/recovery.md: done by itself, asked first, left to a person. Null: nothing of that sort. */
   byItself: string | null;
@@ -52,14 +52,14 @@ export interface FailureClassRow {
 /** Of all that are down: nothing else is worth a word to a client. */
 export const CONNECTIONS_REFUSED = 'Connections are refused.';
 
-export const nothingIsDone = (): PlannedAct[] => [];
+export const nothingIsDone = (): PlannedAction[] => [];
 
 export const noAdvice = (): string[] => [];
 
 /** What only somebody at the machine of Redis can do. */
 export const onItsMachine =
-  (plan: (seen: Observations) => PlannedAct[]) =>
-  (seen: Observations): PlannedAct[] =>
+  (plan: (seen: Observations) => PlannedAction[]) =>
+  (seen: Observations): PlannedAction[] =>
     seen.platform ? plan(seen) : [];
 
 /** It has failed when its process ended. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Dependencies, FilesPart } from '../../../activities/dependencies.ts';
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
-import { createRecoveryActs } from '../../../activities/recovery/actions.ts';
+import { createRecoveryActions } from '../../../activities/recovery/actions.ts';
 import type { RestartInput } from '../../../activities/recovery/restart.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
-import type { ActInput, Assessment } from '../../../model/recovery/recovery.ts';
+import type { ActionInput, Assessment } from '../../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery/settings.ts';
 import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
@@ -46,7 +46,7 @@ type Acts = ReturnType<typeof recoveryOf>;
 
 /** Each procedure of a recovery by its name, carried out in this process, and the steps that stand for themselves. */
 function recoveryOf(deps: Dependencies) {
-  const steps = createRecoveryActs(deps, { refusedForMs: 500, silentAfterMs: 500 });
+  const steps = createRecoveryActions(deps, { refusedForMs: 500, silentAfterMs: 500 });
   const run = (step: string, input: unknown) =>
     (steps as never as Record<string, (input: unknown) => Promise<never>>)[step]?.(input);
   const close = async () => undefined;
@@ -55,11 +55,11 @@ function recoveryOf(deps: Dependencies) {
   return {
     ...steps,
     restartServer: (input: RestartInput) => restartServer(runner, { ...input, shard }),
-    setAside: (input: ActInput) => changes.keepAside(runner, { ...input, shard }),
-    startEmpty: (input: ActInput) => changes.startEmpty(runner, { ...input, shard }),
-    rebuildManifest: (input: ActInput) => changes.rebuildManifest(runner, { ...input, shard }),
-    putBackUnfinished: (input: ActInput) => changes.putBackUnfinished(runner, { ...input, shard }),
-    mendLog: (input: ActInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...input, shard }),
+    setAside: (input: ActionInput) => changes.keepAside(runner, { ...input, shard }),
+    startEmpty: (input: ActionInput) => changes.startEmpty(runner, { ...input, shard }),
+    rebuildManifest: (input: ActionInput) => changes.rebuildManifest(runner, { ...input, shard }),
+    putBackUnfinished: (input: ActionInput) => changes.putBackUnfinished(runner, { ...input, shard }),
+    mendLog: (input: ActionInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...input, shard }),
     putBackAside: async ({ instance, operationId }: { instance: string; operationId: string }) =>
       steps.putBackAside({ instance, operationId, ...(await steps.lookAtServer({ instance })) }),
   };
