@@ -22,8 +22,12 @@ export interface Dependencies {
   /** How a Redis reaches this worker, for live loads. What is absent is found out. */
   readonly live?: { address?: string; listen?: string; port?: number };
   now(): number;
-  /** @throws RecoveryError `INSTANCE_UNKNOWN`, or `CONFIG_INVALID` for a secret that isn't there */
-  instance(name: string): Promise<ProtectedInstance>;
+  /**
+   * One Redis of an instance.
+   * @param shard - absent: the only one; an instance with several refuses that
+   * @throws RecoveryError `INSTANCE_UNKNOWN`, `INPUT_INVALID` for an unknown shard, or `CONFIG_INVALID` for a secret that isn't there
+   */
+  instance(name: string, shard?: string): Promise<ProtectedInstance>;
   /** Names of all configured instances. */
   instances(): string[];
   repository(): Promise<Repository>;
@@ -51,9 +55,11 @@ export interface Dependencies {
   requireLock(instance: string): Promise<void>;
 }
 
-/** One configured instance with its secrets. Lives in the memory of an activity and nowhere else. */
+/** One Redis of a configured instance with its secrets. Lives in the memory of an activity and nowhere else. */
 export interface ProtectedInstance {
   name: string;
+  /** Which of its Redis this is. */
+  shard: string;
   /** Whom the configuration means by it. Absent: nobody has said, and nothing is compared. */
   target?: Target;
   connection: RedisConnection;

@@ -1,6 +1,5 @@
 import { foreignRepository, foreignTo, type Owner, type OwnershipSigns, ownerOf, takenOver } from '../model/backup/owner.ts';
 import { ANY_HOST, type Target } from '../model/deployment.ts';
-import { ONLY_SHARD } from '../model/instance.ts';
 import type { RedisClient } from '../redis/client/client.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Dependencies, ProtectedInstance } from './dependencies.ts';
@@ -9,7 +8,7 @@ import { stranger, strangerAnswering } from './stranger.ts';
 /** So many of the newest backups say what their Redis was. */
 const LOOK_BACK = 20;
 
-type Storing = Pick<ProtectedInstance, 'name' | 'control' | 'target'>;
+type Storing = Pick<ProtectedInstance, 'name' | 'shard' | 'control' | 'target'>;
 
 /**
  * Before anything is stored: is this the Redis that is configured, and are the backups under this name those of this Redis? The
@@ -42,14 +41,14 @@ export async function refuseAnothersRepository(deps: Dependencies, instance: Sto
 /** One that goes on with our history, as a replica does that was promoted, is no stranger, whatever its redis.conf is. */
 async function refuseStrangeHistory(deps: Dependencies, instance: Storing, client: RedisClient): Promise<void> {
   const why = await strangerAnswering(instance, client);
-  if (why !== undefined && !(await goesOnWithOurs(deps, instance.name, client))) throw stranger(instance.name, why);
+  if (why !== undefined && !(await goesOnWithOurs(deps, instance, client))) throw stranger(instance.name, why);
 }
 
-async function goesOnWithOurs(deps: Dependencies, name: string, client: RedisClient): Promise<boolean> {
+async function goesOnWithOurs(deps: Dependencies, { name, shard }: Storing, client: RedisClient): Promise<boolean> {
   const info = await client.info('replication');
   const replids = [info.get('master_replid'), info.get('master_replid2')];
-  const timeline = await (await deps.archive(name, ONLY_SHARD)).newestTimeline();
-  const backups = (await (await deps.repository()).snapshots({ instance: name, shard: ONLY_SHARD }).list()).slice(-LOOK_BACK);
+  const timeline = await (await deps.archive(name, shard)).newestTimeline();
+  const backups = (await (await deps.repository()).snapshots({ instance: name, shard }).list()).slice(-LOOK_BACK);
   return [timeline?.replid, ...backups.map(({ replication }) => replication.replid)].some((id) => id && replids.includes(id));
 }
 
@@ -84,8 +83,9 @@ export async function foreignOwner(deps: Dependencies, target: Target | undefine
 
 /** Of what this owner has stored: who was taken over by a command stays so. */
 async function isKnown(repository: Repository, { instance, since }: Owner, { runId, replid }: OwnershipSigns): Promise<boolean> {
-  const newest = (await repository.snapshots({ instance, shard: ONLY_SHARD }).list())
-    .slice(-LOOK_BACK)
+  const ofShards = (await repository.shards(instance)).map((shard) => repository.snapshots({ instance, shard }).list());
+  const newest = (await Promise.all(ofShards))
+    .flatMap((all) => all.slice(-LOOK_BACK))
     .filter(({ times }) => times.takenAt >= since);
   return newest.some(({ server, replication }) => server.runId === runId || (replid !== '' && replication.replid === replid));
 }

@@ -1,8 +1,5 @@
 import { RecoveryError } from './errors.ts';
 
-/** Redis Cluster has several; everything else has this one. */
-export const ONLY_SHARD = '0';
-
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** Instance and shard names stand in object keys, workflow ids and queue names: letters, digits and hyphens only. */

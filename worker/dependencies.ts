@@ -25,8 +25,8 @@ export async function createDependencies(
   let repository: Promise<Repository> | undefined;
   const open = async () => openRepository(await resolveStore(config));
   const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
-  const resolve = async (name: string) =>
-    resolveShard(config, { instance: name, shard: shardOf(instanceOf(config, name), undefined).shard });
+  const resolve = async (name: string, id: string | undefined) =>
+    resolveShard(config, { instance: name, shard: shardOf(instanceOf(config, name), id).shard });
   const deps: Dependencies = {
     host: config.worker.host,
     softwareVersion: version,
@@ -43,8 +43,8 @@ export async function createDependencies(
       const archive = here && (await archiveHere(here, partsOf));
       return openArchive(await deps.repository(), { name, shard, archive });
     },
-    async instance(name) {
-      const resolved = await resolve(name).catch((error) => {
+    async instance(name, shard) {
+      const resolved = await resolve(name, shard).catch((error) => {
         throw asReadBy(config, name, error);
       });
       const found = protectedInstance(resolved, partsOf({ platform: resolved.platform, redis: resolved.connection }));
@@ -82,12 +82,13 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
 }
 
 function protectedInstance(
-  { name, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedShard,
+  { name, shard, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedShard,
   parts: PlatformParts,
 ): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
   return {
     name,
+    shard,
     connection: connectionHere(connection, parts),
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },

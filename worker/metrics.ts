@@ -2,10 +2,11 @@ import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Dependencies } from '../activities/dependencies.ts';
 import type { Progress } from '../activities/job-context.ts';
+import type { InstanceConfig } from '../config/config.ts';
 import { isFuture, provenAtMs } from '../model/backup/backup-time.ts';
 import { isEmpty, latestBackup } from '../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import { ONLY_SHARD } from '../model/instance.ts';
+import type { ShardRef } from '../model/shard.ts';
 
 const registry = new Registry();
 const gauge = (name: string, help: string): Gauge<'instance'> =>
@@ -18,7 +19,10 @@ const holes = gauge(
   'Parts of the log that the store has lost, as far as the archiver has found in this stay; a new base was taken behind them.',
 );
 const following = gauge('archive_following', '1 while this worker follows the stream of the instance.');
-const age = gauge('last_backup_age_seconds', 'Age of the newest good backup. Absent where there is none.');
+const age = gauge(
+  'last_backup_age_seconds',
+  'Age of the newest good backup; of several shards, that of the one whose is the oldest. Absent where one has none.',
+);
 
 const failing = gauge(
   'watch_failing',
@@ -95,7 +99,7 @@ export interface MetricsServer {
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
   deps: Dependencies,
-  instances: readonly string[],
+  instances: readonly Pick<InstanceConfig, 'name' | 'shards'>[],
 ): Promise<MetricsServer> {
   const ages = onceAMinute(() => readAges(deps, instances), deps.now);
   const server: Server = createServer((request, response) => {
@@ -119,19 +123,25 @@ export async function serveMetrics(
   return { port: typeof address === 'object' ? (address?.port ?? port) : port, close: () => server.close() };
 }
 
-async function readAges(deps: Dependencies, instances: readonly string[]): Promise<void> {
-  for (const instance of instances) {
+async function readAges(deps: Dependencies, instances: readonly Pick<InstanceConfig, 'name' | 'shards'>[]): Promise<void> {
+  for (const { name: instance, shards } of instances) {
     try {
-      const all = await (await deps.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
-      const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
-      const newest = latestBackup(taken, deps.now());
-      if (newest && !isEmpty(newest) && !isFuture(newest, deps.now()))
-        age.set({ instance }, (deps.now() - provenAtMs(newest)) / 1000);
+      const ages = await Promise.all(shards.map(({ id }) => ageMs(deps, { instance, shard: id })));
+      const oldestMs = Math.max(...ages);
+      if (Number.isFinite(oldestMs)) age.set({ instance }, oldestMs / 1000);
       else age.remove({ instance });
     } catch {
       age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence
     }
   }
+}
+
+/** Infinity where there is no good one. */
+async function ageMs(deps: Dependencies, of: ShardRef): Promise<number> {
+  const all = await (await deps.repository()).snapshots(of).list();
+  const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
+  const newest = latestBackup(taken, deps.now());
+  return newest && !isEmpty(newest) && !isFuture(newest, deps.now()) ? deps.now() - provenAtMs(newest) : Number.POSITIVE_INFINITY;
 }
 
 const MINUTE_MS = 60_000;

@@ -119,7 +119,7 @@ async function openHost(config: Config, deps: Dependencies, client: Client) {
   await putBackAtStart(deps, client, config.deployment);
   await sweepAtStart(deps);
   return {
-    metrics: metrics && (await serveMetrics(metrics, deps, Object.keys(config.instances))),
+    metrics: metrics && (await serveMetrics(metrics, deps, Object.values(config.instances))),
     webhook: webhook && (await openWebhook(config, client)),
   };
 }

@@ -1,5 +1,4 @@
 import { type AofBackupResult, type StoredAofBackup, toStoredAof } from '../model/backup/aof-backup.ts';
-import { ONLY_SHARD } from '../model/instance.ts';
 import type { BackupInput } from '../model/operations.ts';
 import { controlOf, filesOf } from '../model/placement.ts';
 import { CHECKS, checkInput } from './inputs.ts';
@@ -30,7 +29,7 @@ async function copyLog(
   watching: Watching,
 ): Promise<StoredAofBackup> {
   watching.enter('assess');
-  const of = { instance, shard: ONLY_SHARD };
+  const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
   const assessment = await runStep('assessAof', { instance }, { at: controlOf(of), summary: `look at the log of ${instance}` });
   const { previousPercentage, operationId, layout } = assessment;
   await held.undoLater({

@@ -1,4 +1,3 @@
-import { ONLY_SHARD } from '../model/instance.ts';
 import { controlOf, filesOf } from '../model/placement.ts';
 import type { PlaceRights } from '../model/worker-rights.ts';
 import { CHECKS, checkInput } from './inputs.ts';
@@ -9,7 +8,7 @@ import { runStep } from './steps/run-step.ts';
 export async function examinePlace(input: { instance: string }): Promise<PlaceRights> {
   checkInput('examinePlace', input, { instance: CHECKS.instance }, {});
   const { instance } = input;
-  const of = { instance, shard: ONLY_SHARD };
+  const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
   try {
     const { layout, ...control } = await runStep('examineControl', input, {
       summary: 'ask its worker as whom it runs',

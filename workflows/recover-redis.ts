@@ -1,6 +1,5 @@
 import { type ApplicationFailure, CancellationScope, ContinueAsNew, continueAsNew, isCancellation } from '@temporalio/workflow';
 import type { FailedAgain } from '../activities/recovery/still-serves.ts';
-import { ONLY_SHARD } from '../model/instance.ts';
 import { filesOf } from '../model/placement.ts';
 import { FAILURE_CLASSES } from '../model/recovery/failure-classes.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery/recovery.ts';
@@ -17,6 +16,7 @@ import { Page } from './recovery/page.ts';
 import { assess, type LockedRun, type Run, softly } from './recovery/run.ts';
 import { watchAfterwards, whileServing } from './recovery/watches.ts';
 import { closeLookedAt, needsClosing } from './steps/placements.ts';
+import { runStep } from './steps/run-step.ts';
 
 /** A restore that runs is waited for, and shown. */
 const LOCK_WAIT_SECONDS = 6 * 3600;
@@ -37,27 +37,26 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     { instance: CHECKS.instance },
     { by: CHECKS.text, dryRun: CHECKS.flag, onDamage: CHECKS.onDamage, restore: CHECKS.restore, earlier: CHECKS.names },
   );
-  const page = new Page(input.instance);
-  const run: Run = {
-    input,
-    of: { instance: input.instance, shard: ONLY_SHARD },
-    page,
-    controls: new Controls(page),
-    found: { actsDone: [], applications: [], toDo: [], startedMs: 0 },
-  };
+  const { instance } = input;
+  const page = new Page(instance);
+  const controls = new Controls(page);
+  const found: Run['found'] = { actsDone: [], applications: [], toDo: [], startedMs: 0 };
   for (const before of input.earlier ?? []) page.note(before);
+  let run: Run | undefined;
   try {
+    const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
+    run = { input, of, page, controls, found };
     return await recover(run);
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    if (error instanceof Aborted) {
+    if (error instanceof Aborted && run) {
       if (run.found.first) return ended(run, 'aborted');
       throw unseen(run);
     }
     page.finish(isCancellation(error) ? 'cancelled' : 'failed', reasonOf(error), { error: reasonOf(error) });
     throw error;
   } finally {
-    await CancellationScope.nonCancellable(() => closeLookedAt(input.instance));
+    await CancellationScope.nonCancellable(() => closeLookedAt(instance));
   }
 }
 

@@ -1,4 +1,3 @@
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
@@ -16,7 +15,7 @@ export const createCompactActivities = (deps: Dependencies) => ({
     const own = await deps.instance(instance);
     const { archive: settings } = own;
     await requireOwnRepository(deps, own, 'nothing of it is compacted');
-    const archive = await deps.archive(instance, ONLY_SHARD);
+    const archive = await deps.archive(instance, own.shard);
     const result: CompactResult = { compacted: 0, problems: [] };
     for (const { timelineId } of settings ? await archive.timelines() : []) {
       progress({ stage: 'compact', note: timelineId });

@@ -1,7 +1,6 @@
 import type { FollowResult } from '../../model/archive/archiving.ts';
 import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { attach } from './attach.ts';
 import { readSourceOffset } from './lateness.ts';
@@ -23,9 +22,9 @@ export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_
     async followStream({ instance }: { instance: string }): Promise<FollowResult> {
       const target = await deps.instance(instance);
       const settings = requireArchive(target);
-      const archive = await deps.archive(instance, ONLY_SHARD);
+      const archive = await deps.archive(instance, target.shard);
       for (let hole: string | undefined; ; ) {
-        const attached = await attach(deps, target, archive, { shard: ONLY_SHARD, hole, line: lines.get(instance) });
+        const attached = await attach(deps, target, archive, { shard: target.shard, hole, line: lines.get(instance) });
         const sourceOffset = () => readSourceOffset(target.connection);
         const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
         try {

@@ -3,7 +3,6 @@ import { baseOfEnd } from '../../model/archive/plan.ts';
 import type { Timeline } from '../../model/archive/timeline.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import { missingSegments, type StoredPart } from '../../repository/archive/missing.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -61,9 +60,7 @@ export class StoredLog {
     if (!whole && missing.length === 0) return undefined;
     if (reason === 'hole' && this.#deps.now() - Date.parse(startedAt) < PAUSE_MS) return undefined;
     const { extents, damage } = await this.#archive.extents(signal);
-    const snapshots = await (await this.#deps.repository())
-      .snapshots({ instance: this.#archive.instance, shard: ONLY_SHARD })
-      .list();
+    const snapshots = await (await this.#deps.repository()).snapshots(this.#archive).list();
     const end = extents.find(({ timeline }) => timeline.timelineId === timelineId)?.stretches.at(-1)?.end ?? 0;
     const last = stored.at(-1);
     if (last && end < last.end) {

@@ -2,7 +2,6 @@ import { realpath, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AofManifest } from '../../model/backup/aof-manifest.ts';
 import { takenFromOf } from '../../model/backup/owner.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { BackupInput } from '../../model/operations.ts';
 import { ownWorkDirectory } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
@@ -81,9 +80,9 @@ export const createAofBackupActivities = (deps: Dependencies) => ({
       const report = byteProgress('copy', deps.now, { bytes, estimated: false });
       const { form, files, replication, manifest: redisManifest } = pinned;
       const manifest = await storeAof(
-        (await deps.repository()).aof({ instance, shard: ONLY_SHARD }),
+        (await deps.repository()).aof({ instance, shard: target.shard }),
         {
-          ...{ instance, shard: ONLY_SHARD, reason, server, replication, form, clockOffsetMs },
+          ...{ instance, shard: target.shard, reason, server, replication, form, clockOffsetMs },
           files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
           ...(redisManifest === undefined ? {} : { redisManifest }),
           ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),

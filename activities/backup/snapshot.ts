@@ -4,7 +4,6 @@ import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { unlessGone } from '../../redis/client/errors.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
@@ -59,7 +58,7 @@ export const createSnapshotActivities = (deps: Dependencies) => ({
     const compressed = target.backup.uncompressedFork ? await compresses(client) : false;
     if (compressed === undefined)
       warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
-    return { warnings, shards: [{ shard: ONLY_SHARD, fromFiles, uncompressedFork: compressed ?? false }] };
+    return { warnings, shards: [{ shard: target.shard, fromFiles, uncompressedFork: compressed ?? false }] };
   },
 
   /**
@@ -101,7 +100,7 @@ export interface SnapshotInput {
 
 async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<SnapshotDraft> {
   await deps.requireLock(input.instance);
-  const target = await deps.instance(input.instance);
+  const target = await deps.instance(input.instance, input.shard);
   const repository = await deps.repository();
   const began = deps.now();
   await repository.requireFence(began);

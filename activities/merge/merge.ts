@@ -4,11 +4,12 @@ import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { foreignRepository } from '../../model/backup/owner.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD, timeOfBackupId } from '../../model/instance.ts';
+import { timeOfBackupId } from '../../model/instance.ts';
 import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../../model/merge/merge.ts';
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
 import { doubtRefusal, type TargetDoubt } from '../../model/restore/target-doubt.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
@@ -48,7 +49,7 @@ export const createMergeActivities = (deps: Dependencies) => ({
     const total = now.reduce((sum, { keys }) => sum + keys, 0);
     const doubt = await doubtTarget(deps, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
     await refuseWrongTarget(deps, target, input, doubt);
-    const chosen = await choose(deps, input);
+    const chosen = await choose(deps, { instance: input.instance, shard: target.shard }, input);
     if (!input.planOnly) refuseUnnamed(input, chosen);
     const clockOffsetMs = Math.round((await client.time()) - deps.now());
     const nowMs = deps.now();
@@ -125,18 +126,17 @@ function namingOf(instance: string, classes: readonly string[]): Naming {
   return { until: (moment) => `${command} --until ${moment} ${only}`, backup: (id) => `${command} ${id} ${only}` };
 }
 
-async function choose(deps: Dependencies, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
+async function choose(deps: Dependencies, of: ShardRef, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
   const repository = await deps.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
-  if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, instance, named), beyond: [] };
+  if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, of, named), beyond: [] };
   if (named !== undefined) timeOfBackupId(named); // refuses what is no id, before it becomes part of a key
-  const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
+  const { manifests: all, problems } = await repository.snapshots(of).listWithProblems();
   const unusable = problems.map((one) => unusableBackup(one.backupId, one.error.message));
   if (until !== undefined) {
     const only = named === undefined ? {} : { only: named };
     const chosen = await choosePlannedLog(deps, {
-      instance,
-      shard: ONLY_SHARD,
+      ...of,
       until,
       all,
       ...only,

@@ -100,7 +100,7 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     using to = await openRedis(target.connection);
     const server = await readServerFacts(to);
     await refuseUnfit(to, server, target); // again: it may be another one than when it was planned

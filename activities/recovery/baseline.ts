@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
-import { backupIdAt, ONLY_SHARD } from '../../model/instance.ts';
+import { backupIdAt } from '../../model/instance.ts';
 import { BASELINE_FORMAT_VERSION, type Baseline, type KnownBefore, knownBefore } from '../../model/recovery/baseline.ts';
 import { lookupsBetween } from '../../model/recovery/warmth.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
@@ -44,7 +44,7 @@ export const createBaselineActivities = (deps: Dependencies) => ({
       kind: 'baseline',
       baselineId: backupIdAt(endedAtMs),
       instance,
-      shard: ONLY_SHARD,
+      shard: target.shard,
       windowSeconds: Math.max(1, endedAtMs - began) / 1000,
       ...window,
       ...(rate && 'perSecond' in rate ? { authenticationPerSecond: rate.perSecond } : {}),
@@ -52,7 +52,7 @@ export const createBaselineActivities = (deps: Dependencies) => ({
       replicas: info.replicas(),
       server: await readServerFacts(client),
     };
-    await (await deps.repository()).baselines({ instance, shard: ONLY_SHARD }).write(baseline);
+    await (await deps.repository()).baselines({ instance, shard: target.shard }).write(baseline);
     return baseline;
   },
 
@@ -61,10 +61,10 @@ export const createBaselineActivities = (deps: Dependencies) => ({
    * @param failedAt - ISO 8601; what was recorded since was seen in trouble. Default now
    */
   async findBaseline({ instance, failedAt }: { instance: string; failedAt?: string }): Promise<KnownBefore> {
-    const { recovery } = await deps.instance(instance);
+    const { recovery, shard } = await deps.instance(instance);
     const nowMs = deps.now();
     const failedAtMs = failedAt === undefined ? nowMs : Date.parse(failedAt);
-    const baselines = (await deps.repository()).baselines({ instance, shard: ONLY_SHARD });
+    const baselines = (await deps.repository()).baselines({ instance, shard });
     const all = await baselines.list({ sinceMs: failedAtMs - LOOK_BACK_MS });
     return knownBefore(all, { failedAtMs, nowMs, minLookups: recovery.warmup.minLookups });
   },

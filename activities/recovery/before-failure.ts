@@ -3,7 +3,6 @@ import { latestBackup } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import type { Owner } from '../../model/backup/owner.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { cameAfter, endOfFailed, type KnownFailure, type ServingProcess } from '../../model/recovery/failed-timeline.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
@@ -46,9 +45,9 @@ export async function beforeFailure(
 ): Promise<BeforeFailure> {
   const owner = await foreignOwner(deps, target.target);
   if (owner) return { foreignOwner: owner };
-  const all = await (await deps.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
+  const all = await (await deps.repository()).snapshots({ instance: target.name, shard: target.shard }).list();
   const base = baseOf(all, assessment, serving, deps.now());
-  const log = target.archive ? await logBefore(deps, target.name, all, assessment, serving) : {};
+  const log = target.archive ? await logBefore(deps, target, all, assessment, serving) : {};
   return { ...(base ? { base } : {}), ...log };
 }
 
@@ -72,13 +71,13 @@ function baseOf(
 /** A log that is damaged, has a gap or no backup before it is none: the backup alone is what can be offered. */
 async function logBefore(
   deps: Dependencies,
-  instance: string,
+  { name: instance, shard }: ProtectedInstance,
   snapshots: readonly SnapshotManifest[],
   failure: KnownFailure,
   serving: ServingProcess,
 ): Promise<Pick<BeforeFailure, 'log' | 'logProblem'>> {
   const { signal } = currentJob();
-  const archive = await deps.archive(instance, ONLY_SHARD);
+  const archive = await deps.archive(instance, shard);
   try {
     const { extents } = await archive.extents(signal);
     const end = endOfFailed(extents, failure, serving);

@@ -1,5 +1,4 @@
 import { latestBackup } from '../../model/backup/latest.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { requireOwnRepository } from '../owner.ts';
@@ -27,16 +26,18 @@ export async function observeRepository(
 
 async function newestBackup(deps: Dependencies, instance: string): Promise<NonNullable<RepositoryObservations['backup']> | null> {
   const repository = await deps.repository();
-  await requireOwnRepository(deps, await deps.instance(instance), 'nothing of it counts here');
-  const found = latestBackup(await repository.snapshots({ instance, shard: ONLY_SHARD }).list(), deps.now());
+  const own = await deps.instance(instance);
+  await requireOwnRepository(deps, own, 'nothing of it counts here');
+  const found = latestBackup(await repository.snapshots({ instance, shard: own.shard }).list(), deps.now());
   if (!found) return null;
   const { backupId, times, rdb, server } = found;
   return { backupId, times, rdb, server };
 }
 
 async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {
-  await requireOwnRepository(deps, await deps.instance(instance), 'nothing of it counts here');
-  const archive = await deps.archive(instance, ONLY_SHARD);
+  const own = await deps.instance(instance);
+  await requireOwnRepository(deps, own, 'nothing of it counts here');
+  const archive = await deps.archive(instance, own.shard);
   const timeline = await archive.newestTimeline();
   if (!timeline) return null;
   const { end, lastAtMs } = await archive.position(timeline.timelineId);

@@ -1,5 +1,4 @@
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RecentSessions } from '../../model/recovery/data-facts.ts';
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
@@ -33,7 +32,7 @@ export async function lookUpRecent(
   progress({ stage: 'data', note: 'looking for the sessions that the log has last' });
   try {
     const from = Math.max(last.from, last.to - TAIL_BYTES);
-    const archive = await deps.archive(target.name, ONLY_SHARD);
+    const archive = await deps.archive(target.name, target.shard);
     const { start, startState, body } = await archive.openRange(last.timelineId, from, last.to, { signal });
     const classes = new KeyClasses(target.classes);
     const { keys, written } = await recentKeys(body, {

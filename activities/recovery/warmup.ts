@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { KnownBefore } from '../../model/recovery/baseline.ts';
 import type { WarmupWatch } from '../../model/recovery/recovery.ts';
 import type { WarmupSettings } from '../../model/recovery/settings.ts';
@@ -84,8 +83,8 @@ async function lookAt(
 /** Which classes are not there again. Only a hint: without a backup, or without the permission to look, there is none. */
 async function missingNow(deps: Dependencies, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
   try {
-    const { connection, classes } = await deps.instance(instance);
-    const all = await (await deps.repository()).snapshots({ instance, shard: ONLY_SHARD }).list();
+    const { connection, classes, shard } = await deps.instance(instance);
+    const all = await (await deps.repository()).snapshots({ instance, shard }).list();
     const base = latestBackup(
       all.filter((one) => takenAtMs(one) < Date.parse(failedAt)),
       deps.now(),

@@ -1,15 +1,16 @@
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD, timeOfBackupId } from '../../model/instance.ts';
+import { timeOfBackupId } from '../../model/instance.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Repository } from '../../repository/repository.ts';
 
 /**
  * The manifest of the snapshot that a person has named.
  * @throws RecoveryError `INPUT_INVALID` for what is no id; `BACKUP_MISSING`, which says what to do with the id of a copied log
  */
-export async function readNamed(repository: Repository, instance: string, backupId: string): Promise<SnapshotManifest> {
+export async function readNamed(repository: Repository, of: ShardRef, backupId: string): Promise<SnapshotManifest> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  const of = { instance, shard: ONLY_SHARD };
+  const { instance } = of;
   try {
     return await repository.snapshots(of).read(backupId);
   } catch (error) {

@@ -4,7 +4,7 @@ import { latestBackup, noBackup } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { ONLY_SHARD, timeOfBackupId } from '../../model/instance.ts';
+import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput } from '../../model/operations.ts';
 import { restoreCommand } from '../../model/restore/plan/commands.ts';
 import type { LiveFacts } from '../../model/restore/plan/facts.ts';
@@ -17,6 +17,7 @@ import {
 } from '../../model/restore/plan/plan.ts';
 import type { Naming } from '../../model/restore/plan/unusable.ts';
 import type { RehearsalOutcome } from '../../model/restore/rehearsal.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { foreignOwner } from '../owner.ts';
@@ -53,19 +54,19 @@ export const createPlanActivities = (deps: Dependencies) => ({
    */
   async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
     const { instance } = input;
-    const { classes, target: of } = await deps.instance(instance);
+    const { classes, shard, target: of } = await deps.instance(instance);
+    const one = { instance, shard };
     const foreign = await foreignOwner(deps, of);
     const repository = await deps.repository();
-    const { manifests: all, problems } = await repository.snapshots({ instance, shard: ONLY_SHARD }).listWithProblems();
+    const { manifests: all, problems } = await repository.snapshots(one).listWithProblems();
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
-    const chosen = await (drafted ? chooseDrafted(deps, input, drafted) : choose(deps, input, all, unusable));
+    const chosen = await (drafted ? chooseDrafted(deps, one, input, drafted) : choose(deps, one, input, all, unusable));
     const { manifest, log, beyond = [], doubts = [] } = chosen;
     const isTried = rehearsal?.done === true;
-    const found = { instance, shard: ONLY_SHARD, sinceMs: takenAtMs(manifest) };
+    const found = { ...one, sinceMs: takenAtMs(manifest) };
     const moments = log && !isTried ? await momentsIn(deps, { ...found, log }) : undefined;
     const plan = planRestore({
-      instance,
-      shard: ONLY_SHARD,
+      ...one,
       manifest,
       ...(log ? { log } : {}),
       ...(live ? { live } : {}),
@@ -84,7 +85,7 @@ export const createPlanActivities = (deps: Dependencies) => ({
       digestOf,
     });
     if (plan.refusals.every(({ code }) => code === 'RESTORE_LOSS') && !plan.aofBackup && !foreign)
-      await pin(repository, instance, manifest.backupId, deps.now() + PINNED_FOR_MS);
+      await pin(repository, one, manifest.backupId, deps.now() + PINNED_FOR_MS);
     return { plan, digest: digestOf(planDigestSource(plan)) };
   },
 
@@ -120,41 +121,42 @@ const namingOf = ({ backupId: _, until: __, ...input }: RestoreInput): Naming =>
 /** The backup that is meant, and the stretch of the log if one is wanted. */
 async function choose(
   deps: Dependencies,
+  of: ShardRef,
   input: RestoreInput,
   all: SnapshotManifest[],
   unusable: readonly Beyond[],
 ): Promise<Choice> {
   const { instance, backupId, until, aofBackup } = input;
-  if (aofBackup !== undefined) return chooseCopy(deps, instance, aofBackup);
+  if (aofBackup !== undefined) return chooseCopy(deps, of, aofBackup);
   if (until !== undefined) {
     const only = isLatest(backupId) ? {} : { only: backupId };
-    return choosePlannedLog(deps, { instance, shard: ONLY_SHARD, until, all, ...only, unusable, naming: namingOf(input) });
+    return choosePlannedLog(deps, { ...of, until, all, ...only, unusable, naming: namingOf(input) });
   }
   if (isLatest(backupId)) {
     const manifest = latestBackup(all, deps.now());
     if (!manifest) throw noBackup(instance, unusable);
     return { manifest };
   }
-  return { manifest: await readNamed(await deps.repository(), instance, backupId) };
+  return { manifest: await readNamed(await deps.repository(), of, backupId) };
 }
 
 /** What was chosen a minute ago: the archive has grown since. */
 async function chooseDrafted(
   deps: Dependencies,
-  { instance, aofBackup }: RestoreInput,
+  of: ShardRef,
+  { aofBackup }: RestoreInput,
   { backupId, log, beyond, doubts }: NonNullable<PlanRestoreInput['drafted']>,
 ): Promise<Choice> {
-  if (aofBackup !== undefined)
-    return { ...(await chooseCopy(deps, instance, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
-  const manifest = await readNamed(await deps.repository(), instance, backupId);
+  if (aofBackup !== undefined) return { ...(await chooseCopy(deps, of, aofBackup)), beyond: [...beyond], doubts: [...doubts] };
+  const manifest = await readNamed(await deps.repository(), of, backupId);
   return { manifest, ...(log ? { log } : {}), beyond: [...beyond], doubts: [...doubts] };
 }
 
 /** A copy of the server's own log, whole. */
-async function chooseCopy(deps: Dependencies, instance: string, backupId: string): Promise<Choice> {
+async function chooseCopy(deps: Dependencies, of: ShardRef, backupId: string): Promise<Choice> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  const copied = await (await deps.repository()).aof({ instance, shard: ONLY_SHARD }).read(backupId);
-  const { archive = {} } = await deps.instance(instance);
+  const copied = await (await deps.repository()).aof(of).read(backupId);
+  const { archive = {} } = await deps.instance(of.instance, of.shard);
   return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
 
@@ -164,7 +166,5 @@ const isLatest = (backupId: string | undefined): backupId is 'latest' | undefine
   backupId === undefined || backupId === 'latest';
 
 /** One for all plans of a backup: people look at a plan many times, and each lasts longer than the one before. */
-const pin = (repository: Repository, instance: string, backupId: string, untilMs: number): Promise<void> =>
-  repository
-    .pins({ instance, shard: ONLY_SHARD })
-    .put({ backupId, planId: 'restore', untilMs, reason: 'a restore plan names it' });
+const pin = (repository: Repository, of: ShardRef, backupId: string, untilMs: number): Promise<void> =>
+  repository.pins(of).put({ backupId, planId: 'restore', untilMs, reason: 'a restore plan names it' });

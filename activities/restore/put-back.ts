@@ -32,7 +32,7 @@ export const createPutBackActivities = (deps: Dependencies) => {
     async endRefused({ plan }: Pick<PutBackInput, 'plan'>): Promise<void> {
       await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await deps.instance(plan.instance);
+      const target = await deps.instance(plan.instance, plan.shard);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       progress({ stage: 'put back', note: 'what runs on the refused data is ended' });
@@ -61,7 +61,7 @@ export const createPutBackActivities = (deps: Dependencies) => {
     async serveAgain({ plan }: Pick<PutBackInput, 'plan'>): Promise<Undone> {
       await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await deps.instance(plan.instance);
+      const target = await deps.instance(plan.instance, plan.shard);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       await startWithin(platform, noProgressMs, signal);

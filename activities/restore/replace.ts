@@ -23,13 +23,13 @@ export const createRestoreActivities = (deps: Dependencies) => ({
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
+    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
     return stage(deps, plan, besideTheData(layout, currentJob().operationId));
   },
 
   /** A Redis that serves is not stopped where what comes next has no room: a disk may have filled since the plan. */
   async requireRoom({ plan }: { plan: RestorePlan }): Promise<void> {
-    await refuseWithoutRoom(plan, requireFiles(await deps.instance(plan.instance)).open(plan.layout));
+    await refuseWithoutRoom(plan, requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout));
   },
 
   /**
@@ -39,7 +39,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
     await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     const platform = requireControl(target).open();
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
     if ((await platform.status()).running && plan.serverRunId) {
@@ -73,7 +73,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async replaceData({ plan }: { plan: RestorePlan }): Promise<{ path: string }> {
     await deps.requireLock(plan.instance);
     const { operationId } = currentJob();
-    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
+    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
     await putBackAll(layout, operationId); // what an earlier operation has left away is the data that is kept
     await moveAside(layout, operationId);
     return replaceWithRdb(layout, operationId, {
@@ -87,7 +87,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
     await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const { open, noProgressMs } = requireControl(await deps.instance(plan.instance));
+    const { open, noProgressMs } = requireControl(await deps.instance(plan.instance, plan.shard));
     const platform = open();
     const beforeMs = deps.now();
     progress({ stage: 'start', note: `starting ${platform.description}` });
@@ -107,7 +107,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async finishRestore({ plan }: { plan: RestorePlan }): Promise<Pick<RestoreReport, 'keptAside' | 'removedAside'>> {
     await deps.requireLock(plan.instance);
     const onlyCopy = !plan.safetySnapshot.taken;
-    const { layout } = requireFiles(await deps.instance(plan.instance)).open(plan.layout);
+    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
     const { kept, removed } = await finish(layout, currentJob().operationId, { onlyCopy });
     return {
       ...(kept ? { keptAside: { ...kept, onlyCopy } } : {}),

@@ -141,7 +141,7 @@ interface Reading {
 async function read({ deps, plan, place, source, fromMs }: Reading): Promise<RdbReading> {
   const { signal } = currentJob();
   const { manifest, openBase } = source;
-  const { classes } = await deps.instance(plan.instance);
+  const { classes } = await deps.instance(plan.instance, plan.shard);
   const reader = createRdbReader({
     classes,
     takenAtMs: manifest.census.takenAtMs,

@@ -32,7 +32,7 @@ export async function sourceOf(deps: Dependencies, plan: RestorePlan): Promise<S
 async function storedSource(deps: Dependencies, plan: RestorePlan): Promise<StagedSource> {
   const { signal } = currentJob();
   const repository = await deps.repository();
-  const target = await deps.instance(plan.instance);
+  const target = await deps.instance(plan.instance, plan.shard);
   if (!plan.aofBackup) {
     const snapshots = repository.snapshots(plan);
     const manifest = await snapshots.read(plan.backupId);

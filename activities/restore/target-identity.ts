@@ -1,4 +1,3 @@
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { TargetFacts, TargetIdentity } from '../../model/restore/plan/facts.ts';
 import { type TargetDoubt, targetDoubt } from '../../model/restore/target-doubt.ts';
 import type { SameServer, ServerSaid } from '../../platforms/platform.ts';
@@ -40,7 +39,7 @@ export async function doubtTarget(
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
   const identity = await whoAnswers(deps, target, client);
-  const backups = await (await deps.repository()).snapshots({ instance: target.name, shard: ONLY_SHARD }).list();
+  const backups = await (await deps.repository()).snapshots({ instance: target.name, shard: target.shard }).list();
   return targetDoubt({ instance: target.name, identity, backups, nowMs: deps.now(), ...(keysNow ? { keysNow } : {}) });
 }
 

@@ -87,7 +87,7 @@ export const createVerifyActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`, `RESTORE_LOSS`
    */
   async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<Verified> {
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const lines = await requireControl(target).open().logs(LOG_LINES);
@@ -118,7 +118,7 @@ export const createVerifyActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `COUNT_MISMATCH`, `RESTORE_LOSS`
    */
   async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<Verified> {
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const { bytes, logBytes } = staged;

@@ -5,7 +5,6 @@ import { passedOver, passedOverText } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { restorableText } from '../../model/restore/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
@@ -92,9 +91,11 @@ const listedRestorable = (instance: string, { shard, periods, aloneMs }: Catalog
 });
 
 /** @param now - milliseconds since 1970 */
-export function listText({ instance, backups, logs, problems, archive, restorable }: Catalog, now: number): string {
+export function listText(catalog: Catalog, now: number): string {
+  const { instance, backups, logs, problems, archive, restorable } = catalog;
+  const several = hasSeveralShards(catalog);
   const rows = backups.map((one) => [
-    nameOf(one),
+    nameOf(one, several),
     ageOf(one, now),
     one.rdb.parsed ? formatCount(one.rdb.keys) : 'not counted',
     formatBytes(one.rdb.bytes),
@@ -105,23 +106,27 @@ export function listText({ instance, backups, logs, problems, archive, restorabl
   const header = ['backup', 'age', 'keys', 'RDB', 'stored', 'Redis', 'reason'];
   return [
     rows.length === 0 ? `${instance}: no backups` : `${instance}\n${table([header, ...rows], [1, 2, 3, 4])}`,
-    ...(logs.length > 0 ? [logsText(logs, now)] : []),
-    ...restorable.flatMap(restorableLine),
-    ...archive.flatMap(archiveText),
+    ...(logs.length > 0 ? [logsText(logs, now, several)] : []),
+    ...restorable.flatMap((one) => restorableLine(one, several)),
+    ...archive.flatMap((one) => archiveText(one, several)),
     ...clockDoubts([...backups, ...logs], now).map((doubt) => `warning: ${doubt}`),
     ...latestDoubts(backups, now).map((doubt) => `warning: ${doubt}`),
-    ...problems.map((one) => `warning: ${nameOf(one)} is there and cannot be restored: ${one.message}`),
+    ...problems.map((one) => `warning: ${nameOf(one, several)} is there and cannot be restored: ${one.message}`),
   ].join('\n');
 }
 
-function restorableLine({ shard, ...what }: Catalog['restorable'][number]): string[] {
+/** Only then is a shard named. */
+const hasSeveralShards = ({ backups, logs, problems, archive, restorable }: Catalog): boolean =>
+  new Set([...backups, ...logs, ...problems, ...archive, ...restorable].map(({ shard }) => shard)).size > 1;
+
+function restorableLine({ shard, ...what }: Catalog['restorable'][number], several: boolean): string[] {
   const text = restorableText(what);
-  return text === undefined ? [] : [shard === ONLY_SHARD ? text : `shard ${shard} ${text}`];
+  return text === undefined ? [] : [several ? `shard ${shard} ${text}` : text];
 }
 
 /** What it covers, and each part that it lacks. */
-function archiveText({ shard, fromMs, toMs, damage, gaps, restarts, clocks }: CatalogedLog): string[] {
-  const name = shard === ONLY_SHARD ? 'log' : `log of shard ${shard}`;
+function archiveText({ shard, fromMs, toMs, damage, gaps, restarts, clocks }: CatalogedLog, several: boolean): string[] {
+  const name = several ? `log of shard ${shard}` : 'log';
   const covers =
     fromMs === undefined || toMs === undefined
       ? `${name}: nothing of it can be read`
@@ -150,9 +155,9 @@ const latestDoubts = (backups: readonly SnapshotManifest[], now: number): string
     )
     .flatMap((found) => (found ? [passedOverText(found)] : []));
 
-function logsText(logs: readonly AofManifest[], now: number): string {
+function logsText(logs: readonly AofManifest[], now: number, several: boolean): string {
   const rows = logs.map((one) => [
-    nameOf(one),
+    nameOf(one, several),
     ageOf(one, now),
     formatBytes(aofBytes(one)),
     formatBytes(aofStoredBytes(one)),
@@ -162,5 +167,5 @@ function logsText(logs: readonly AofManifest[], now: number): string {
   return table([['AOF backup', 'age', 'log', 'stored', 'Redis', 'reason'], ...rows], [1, 2, 3]);
 }
 
-const nameOf = ({ shard, backupId }: { shard: string; backupId: string }) =>
-  shard === ONLY_SHARD ? backupId : `${shard}/${backupId}`;
+const nameOf = ({ shard, backupId }: { shard: string; backupId: string }, several: boolean) =>
+  several ? `${shard}/${backupId}` : backupId;

@@ -230,6 +230,7 @@ const DEFAULTS: Script = {
   }),
   findBaseline: () => ({ from: 'none' }),
   forecastSignIns: () => undefined,
+  onlyShard: ({ instance }: { instance: string }) => ({ instance, shard: '0' }),
   assessInstance: () => ({ shards: [{ shard: '0', uncompressedFork: false }], warnings: [] }),
   storeSnapshot: () => ({
     manifest: { backupId: '20260101T000000Z', shard: '0', rdb: { keys: 100, bytes: 10 }, stored: { bytes: 5, sha256: '' } },

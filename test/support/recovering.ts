@@ -41,6 +41,7 @@ export class Recovering {
   get deps(): Dependencies {
     const target: Partial<ProtectedInstance> = {
       name: 'main',
+      shard: '0',
       connection: this.redis.connection,
       classes: DEFAULT_DATA_CLASSES,
       backup: { method: 'replication', compressionLevel: 1, uncompressedFork: false },

@@ -1,4 +1,3 @@
-import { ONLY_SHARD } from '../../model/instance.ts';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import { liveDisturbances } from '../../model/restore/plan/live.ts';
@@ -17,7 +16,7 @@ import { takeSnapshot } from './take-snapshot.ts';
 export async function planReplacement(runner: PlanRunner, input: RestoreInput): Promise<PlannedRestore> {
   const { instance } = input;
   runner.enter('plan');
-  const of = { instance, shard: ONLY_SHARD };
+  const of = await runner.runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
   const look = async () => {
     const summary = `look at ${instance}, and what runs it`;
     const server = await runner.runStep('surveyTarget', { instance }, { at: controlOf(of), summary });

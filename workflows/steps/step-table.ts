@@ -26,6 +26,7 @@ const beside = { part: 'beside' } as const;
 
 /** Every step. Both end within seconds of a cancellation, in the middle if need be: those that are destructive, and those that are not. */
 export const STEP_TABLE = {
+  onlyShard: { preset: 'patient' },
   openPlacement: { preset: 'patient' },
   closePlacement: { preset: 'undo' },
   openBeside: { preset: 'patient' },

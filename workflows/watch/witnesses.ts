@@ -1,5 +1,4 @@
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
-import { ONLY_SHARD } from '../../model/instance.ts';
 import { controlOf } from '../../model/placement.ts';
 import { type WatchView, type Witnesses, type WitnessView, withAlarm } from '../../model/watch/watch.ts';
 import { runStep } from '../steps/run-step.ts';
@@ -15,11 +14,8 @@ export async function witnessesOf(instance: string, view: WatchView, alarm: { by
 
 async function lookAtProcess(instance: string): Promise<WitnessView> {
   try {
-    return await runStep(
-      'lookAtProcess',
-      { instance },
-      { at: controlOf({ instance, shard: ONLY_SHARD }), summary: 'look for its process' },
-    );
+    const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
+    return await runStep('lookAtProcess', { instance }, { at: controlOf(of), summary: 'look for its process' });
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     return { verdict: 'unknown', detail: 'nobody answers who could see its process' };

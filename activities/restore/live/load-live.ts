@@ -32,7 +32,7 @@ export const createLiveActivities = (deps: Dependencies) => ({
 
   /** What the load will change, as it is now: kept before it does. Read-only. @throws RecoveryError `TARGET_IDENTITY` */
   async readLiveSettings({ plan }: { plan: RestorePlan }): Promise<LiveBefore> {
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     using client = await openRedis(target.connection);
     const conditions = await readLiveConditions(client);
     if (conditions.runId !== plan.live?.runId) throw restarted(plan, conditions);
@@ -47,7 +47,7 @@ export const createLiveActivities = (deps: Dependencies) => ({
    */
   async loadLive({ plan, before }: { plan: RestorePlan; before: LiveBefore }): Promise<LiveLoad> {
     await deps.requireLock(plan.instance);
-    const target = await deps.instance(plan.instance);
+    const target = await deps.instance(plan.instance, plan.shard);
     const { operationId } = currentJob();
     const spool = await openSpoolDirectory(deps, operationId, 0);
     const [rdb, log] = [await spool.rdb.find(), await spool.log.find()];

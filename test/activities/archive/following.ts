@@ -62,6 +62,7 @@ export class Following {
     const { redis, settings } = this;
     const target = {
       name: 'main',
+      shard: '0',
       connection: redis.connection,
       classes: [],
       archive: settings,

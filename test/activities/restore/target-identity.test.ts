@@ -41,7 +41,7 @@ describe('Who answers for an instance', function () {
     const deps = {
       host,
       instances: () => Object.keys(instances),
-      instance: async (name: string) => ({ name, ...instances[name] }),
+      instance: async (name: string) => ({ name, shard: '0', ...instances[name] }),
     } as unknown as Dependencies;
     using client = await openRedis(redis.connection);
     return whoAnswers(deps, await deps.instance('orders'), client);

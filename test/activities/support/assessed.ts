@@ -55,6 +55,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const home = dirname(redis.configFile);
   const target = {
     name: 'main',
+    shard: '0',
     connection: { ...redis.connection, ...options.connection },
     applications,
     recovery: { ...SETTINGS, ...settings },

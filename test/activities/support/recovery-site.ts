@@ -107,6 +107,7 @@ export async function recoverySite(
     now: () => Date.now(),
     instance: async () => ({
       name: 'main',
+      shard: '0',
       connection,
       recovery: SETTINGS,
       ...(options.external

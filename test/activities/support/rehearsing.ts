@@ -113,6 +113,7 @@ export class Rehearsing {
     const throwAway = async () => ({ program: this.program, directives: this.directives });
     const instance = {
       name: 'main',
+      shard: '0',
       connection: this.source.connection,
       classes: CLASSES,
       archive: following.settings,

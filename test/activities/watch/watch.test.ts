@@ -43,7 +43,7 @@ class Watching {
       },
       instance: async (name) => {
         const { applications, control } = this;
-        return { name, connection: this.servers[name]?.connection, watch: SETTINGS, applications, control } as never;
+        return { name, shard: '0', connection: this.servers[name]?.connection, watch: SETTINGS, applications, control } as never;
       },
     };
     return createWatchActivities(deps as Dependencies);

@@ -69,6 +69,7 @@ export class WatchStage {
     const bundle = await workflowBundle(fileURLToPath(new URL('watch-workflows.ts', import.meta.url)));
     const activities = {
       ...OF_NOBODY,
+      onlyShard: async ({ instance }: { instance: string }) => ({ instance, shard: '0' }),
       openPlacement: async ({ at }: { at: Placement }) => ({
         queue: this.scene(at.instance).platform === 'nobody' ? hostQueue('nobody') : GLANCE_QUEUE,
         isOwn: false,
