@@ -99,7 +99,10 @@ export interface FilesPart {
   isAtHand: boolean;
   /** Where it is, for messages: `on db1`. */
   where: string;
-  /** @param layout - of `Control.dataLayout` */
+  /**
+   * @param layout - of `Control.dataLayout`, or as Redis itself says it
+   * @throws RecoveryError `PLATFORM_UNSUPPORTED` for a directory that is not in what it reaches
+   */
   open(layout: DataLayout): Files;
   /** What a throw-away Redis there needs, so that it reads what this Redis reads. Lines of redis.conf may be secret: they stay there. */
   throwAway(): Promise<ThrowAwayNeeds>;

@@ -1,5 +1,6 @@
+import type { PersistencePolicy } from '../model/backup/manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
-import type { Files } from '../platforms/platform.ts';
+import type { DataLayout, Files } from '../platforms/platform.ts';
 import type { ControlPart, FilesPart, ProtectedInstance } from './dependencies.ts';
 
 type Managed = Pick<ProtectedInstance, 'name' | 'control' | 'files'>;
@@ -26,11 +27,31 @@ export async function filesAtHand(instance: Managed, host: string): Promise<File
   const files = requireFiles(instance);
   const away = [control, files].find(({ isAtHand }) => !isAtHand);
   if (away === undefined) return files.open(await control.open().dataLayout());
-  const what = away === control ? 'is run' : 'has its files';
+  const what = away === control ? 'runs' : 'has its files';
   throw new RecoveryError('PLATFORM_UNSUPPORTED', `${instance.name} ${what} ${away.where}, and this is ${host}`, {
     next: `Run this ${away.where}.`,
   });
 }
+
+/**
+ * The data directory that a Redis says it has, as it is reached from here: what it runs with may be another than its redis.conf.
+ * @throws RecoveryError `PLATFORM_UNSUPPORTED` where it does not say so, or its files are not reached
+ */
+export function filesThatItNames(target: Omit<Managed, 'control'>, policy: PersistencePolicy): DataLayout {
+  const files = requireFiles(target);
+  const { dir, dbfilename, appenddirname, appendfilename } = policy;
+  if (dir === '') throw untold(target.name);
+  return files.open({ dir, dbfilename, appenddirname, appendfilename, appendonly: policy.appendonly === 'yes' }).layout;
+}
+
+const untold = (name: string) =>
+  new RecoveryError(
+    'PLATFORM_UNSUPPORTED',
+    `${name} does not say where its data is: CONFIG GET is disabled, or has another name`,
+    {
+      next: `Name it by instances.${name}.commands, or use backup.method replication, which needs no files.`,
+    },
+  );
 
 const unsupported = (name: string) =>
   new RecoveryError('PLATFORM_UNSUPPORTED', `${name} is on platform external: it cannot be stopped, nor its files replaced`, {

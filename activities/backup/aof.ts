@@ -14,7 +14,7 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { byteProgress, currentJob } from '../job-context.ts';
 import { claimRepository } from '../owner.ts';
-import { requireControl, requireFiles } from '../parts.ts';
+import { filesThatItNames, requireControl, requireFiles } from '../parts.ts';
 import { storeAof } from './store-aof.ts';
 
 /** What must be put back, seen before anything is changed. */
@@ -67,14 +67,15 @@ export const createAofBackupActivities = (deps: Dependencies) => ({
     await (await deps.repository()).requireFence(began);
     using client = await openRedis(target.connection);
     await requireLink(client);
-    await claimRepository(deps, target, client);
     const server = await readServerFacts(client);
+    const log = filesThatItNames(target, server.policy);
+    await claimRepository(deps, target, client);
     const clockOffsetMs = Math.round((await client.time()) - deps.now());
     const pins = await pinsOf(target, layout, operationId);
     await rm(pins, { recursive: true, force: true }); // of an attempt that died
     await ownWorkDirectory(pins).catch(() => undefined); // pinAof says what is wrong with it
     const onProgress = (note: string) => progress({ stage: 'copy', note });
-    const pinned = await pinAof(client, server.policy, pins, { signal, previousPercentage, onProgress });
+    const pinned = await pinAof(client, log, pins, { signal, previousPercentage, onProgress });
     try {
       const bytes = pinned.files.reduce((sum, file) => sum + file.bytes, 0);
       const report = byteProgress('copy', deps.now, { bytes, estimated: false });

@@ -13,6 +13,7 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository, refuseAnothersRepository } from '../owner.ts';
+import { filesThatItNames } from '../parts.ts';
 import { type CompressionGuard, openCompressionGuard } from './compression-guard.ts';
 import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
 
@@ -109,8 +110,9 @@ async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<
   await refuseAnothersRepository(deps, target, client);
   const server = await readServerFacts(client);
   const clockOffsetMs = Math.round((await client.time()) - deps.now());
+  const savedIn = target.backup.method === 'bgsave' ? filesThatItNames(target, server.policy).dir : undefined;
   const guard = input.uncompressedFork ? await openCompressionGuard(client, await freeDiskBytes(target, server)) : undefined;
-  const source = await openSource(deps, target, client, server, guard);
+  const source = await openSource(deps, target, client, { server, guard, savedIn });
   try {
     await claimRepository(deps, target, client, began); // there is something to store, and only now
     const manifest = await storeRdb(deps, target, source, {
@@ -134,11 +136,11 @@ async function compresses(client: RedisClient): Promise<boolean | undefined> {
   return settings && !client.unasked.has('CONFIG GET') ? settings.rdbcompression === 'yes' : undefined;
 }
 
-/** Only on the machine of the Redis: the same path elsewhere is another disk. */
+/** Only where its files are reached: the same path elsewhere is another disk. */
 async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
   if (!target.files?.isAtHand) return undefined;
   if (server.policy.dir === '') return undefined;
-  const { bavail, bsize } = await statfs(server.policy.dir);
+  const { bavail, bsize } = await statfs(filesThatItNames(target, server.policy).dir);
   return bavail * bsize;
 }
 
@@ -146,13 +148,12 @@ async function openSource(
   deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
-  server: ServerFacts,
-  guard: CompressionGuard | undefined,
+  { server, guard, savedIn }: { server: ServerFacts; guard: CompressionGuard | undefined; savedIn: string | undefined },
 ): Promise<OpenSource> {
   const { signal, progress } = currentJob();
-  if (target.backup.method === 'bgsave') {
+  if (savedIn !== undefined) {
     const saved = await takeBgsave(client, {
-      dir: server.policy.dir,
+      dir: savedIn,
       signal,
       onProgress: (note) => progress({ stage: 'BGSAVE', note }),
     });

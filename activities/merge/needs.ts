@@ -6,6 +6,7 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { readRoom } from '../../redis/free-memory.ts';
 import type { MissingKeys } from '../../redis/merge/missing-keys.ts';
 import type { ProtectedInstance } from '../dependencies.ts';
+import { filesThatItNames } from '../parts.ts';
 
 /** What the missing keys take, and what there is. Memory and disk of another machine are not known. */
 export async function readNeeds(
@@ -16,7 +17,7 @@ export async function readNeeds(
   const control = target.control?.isAtHand ? target.control.open() : undefined;
   const machine = control && (await machineOf(control));
   const logs = server.policy.appendonly === 'yes' ? { logBytes: missing.logBytes } : undefined;
-  const disk = target.files?.isAtHand && logs ? await diskOf(server.policy.dir, missing.logBytes) : undefined;
+  const disk = target.files?.isAtHand && logs ? await diskOf(target, server, missing.logBytes) : undefined;
   return {
     memoryBytes: missing.memoryBytes,
     room,
@@ -35,7 +36,12 @@ async function machineOf(control: Control): Promise<MergeNeeds['machine']> {
   return { freeBytes: availableBytes, why: 'available on the host' };
 }
 
-async function diskOf(directory: string, logBytes: number): Promise<MergeNeeds['disk']> {
-  const space = await statfs(directory).catch(() => undefined); // in a container, or not ours to see: not known
-  return space && { freeBytes: space.bavail * space.bsize, directory, logBytes };
+/** Undefined where that cannot be seen. */
+async function diskOf(target: ProtectedInstance, { policy }: ServerFacts, logBytes: number): Promise<MergeNeeds['disk']> {
+  try {
+    const { bavail, bsize } = await statfs(filesThatItNames(target, policy).dir);
+    return { freeBytes: bavail * bsize, directory: policy.dir, logBytes };
+  } catch {
+    return undefined; // in a container, or not ours to see
+  }
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ import type { OwnEndpoint } from '../../redis/client/connection.ts';
 import type { OpenParts, PlatformParts } from '../../worker/parts.ts';
 import { until } from './until.ts';
 
-/** Where Redis sees its data, as in a container. No such directory is on this machine. */
-const DATA_AS_REDIS_SEES_IT = '/fake-remote/data';
+/** Where redis.conf says that the data is, as in a container. No such directory is on this machine. */
+const DATA_BY_CONF = '/fake-remote/data';
 const NEEDS_GONE = 'somebody has its volume';
 
 export interface FakeRemote {
@@ -41,7 +41,8 @@ export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig,
     isAtHand: globalThis.process.env.FAKE_REMOTE_PART === 'files',
     where: 'beside its volume',
     open(layout) {
-      if (layout.dir !== DATA_AS_REDIS_SEES_IT) throw new Error(`${layout.dir} is no path of that Redis`);
+      if (layout.dir !== DATA_BY_CONF && layout.dir !== volume.directory)
+        throw new RecoveryError('PLATFORM_UNSUPPORTED', `${layout.dir} is no path of that Redis`, { next: 'Look at its dir.' });
       return { layout: { ...layout, dir: volume.mountedAt } };
     },
     throwAway: async () => ({ directives: await redis.loadDirectives() }),
@@ -96,7 +97,7 @@ function remoteControl(redis: Control, volume: Volume): Control {
         throw new RecoveryError('TARGET_IDENTITY', `${description} is another one now`, { next: 'Look at it.' });
       await redis.kill(now, signal);
     },
-    dataLayout: async () => ({ ...(await redis.dataLayout()), dir: DATA_AS_REDIS_SEES_IT }),
+    dataLayout: async () => ({ ...(await redis.dataLayout()), dir: DATA_BY_CONF }),
     memory: async () => ({}),
     memoryKill: async () => ({ verdict: 'unknown', why: 'nobody can say it' }),
     program: async () => undefined,
@@ -109,6 +110,14 @@ function remoteControl(redis: Control, volume: Volume): Control {
   };
 }
 
+const mayMount = spawnSync('unshare', ['-m', 'true']).status === 0;
+
+/** In front of a command: it alone has the volume there, and nothing where Redis has it. */
+const withVolumeAt = (directory: string, mount: string): string[] => {
+  const script = 'mount --bind "$1" "$2" && mount -t tmpfs none "$1" && shift 2 && exec "$@"';
+  return ['unshare', '-m', 'sh', '-c', script, 'sh', directory, mount];
+};
+
 /** One helper at a time has it. What is known of it is on disk: who opened it may be gone. */
 class Volume {
   readonly #home: string;
@@ -120,8 +129,14 @@ class Volume {
     mkdirSync(home, { recursive: true });
   }
 
-  get mountedAt(): string {
+  /** As Redis itself names it. Where mounts are permitted, a helper finds nothing there. */
+  get directory(): string {
     return readFileSync(join(this.#home, 'volume'), 'utf8').trim();
+  }
+
+  /** Where the helper that this is has it. */
+  get mountedAt(): string {
+    return globalThis.process.env.FAKE_REMOTE_MOUNT ?? this.directory;
   }
 
   isOpen(): boolean {
@@ -138,14 +153,20 @@ class Volume {
       this.#write({ queue, pid: globalThis.process.pid, isReady: true });
       return queue;
     }
-    const [program = '', ...args] = this.#helper;
     const directory = join(this.#home, queue.replaceAll('/', '-'));
-    mkdirSync(directory);
-    const child = spawn(program, [...args], {
+    const mount = mayMount ? join(directory, 'volume') : undefined;
+    mkdirSync(mount ?? directory, { recursive: true });
+    const [program = '', ...args] = [...(mount ? withVolumeAt(this.directory, mount) : []), ...this.#helper];
+    const child = spawn(program, args, {
       cwd: directory,
       detached: true, // it outlives the worker that opened it
       stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...globalThis.process.env, FAKE_REMOTE_PART: 'files', FAKE_REMOTE_QUEUE: queue },
+      env: {
+        ...globalThis.process.env,
+        FAKE_REMOTE_PART: 'files',
+        FAKE_REMOTE_QUEUE: queue,
+        ...(mount ? { FAKE_REMOTE_MOUNT: mount } : {}),
+      },
     });
     this.#write({ queue, pid: child.pid ?? 0, isReady: false });
     await new Promise<void>((resolve, reject) => {

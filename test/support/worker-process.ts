@@ -12,7 +12,7 @@ import { fakeParts, helperCommand } from './fake-remote.ts';
  * `before` and `after` end it with SIGKILL when it has the task, or when it has done it and not said so yet. `hold` makes
  * the step wait until it is cancelled, the first time, so that a test meets it there; `deaf` makes it not hear that. `stay`
  * makes it wait for good, and says so among the steps: for a test that kills the worker when several have come to their
- * places. With FAKE_REMOTE (a directory) every instance is on the platform of fake-remote.ts. CLOCK_AHEAD_MS sets the clock of this process wrong.
+ * places. `STEP#3` is its third time. With FAKE_REMOTE (a directory) every instance is on the platform of fake-remote.ts. CLOCK_AHEAD_MS sets the clock of this process wrong.
  */
 const [configFile = '', asked = ''] = process.argv.slice(2);
 const { FAKE_REMOTE: home, FAKE_REMOTE_QUEUE: queue } = process.env;
@@ -25,6 +25,7 @@ const die = () => {
 };
 
 const held = new Set<string>();
+const times = new Map<string, number>();
 const note = (line: string) => process.env.STEPS_FILE && appendFileSync(process.env.STEPS_FILE, `${line}\n`);
 const stay = async (where: string) => {
   note(`stays ${where}`);
@@ -36,7 +37,9 @@ const doom: ActivityInterceptorsFactory = (context) => ({
     async execute(input, next) {
       const step = context.info.activityType;
       const place = `${step}@${instanceOf(input.args[0])}`;
-      const meets = (fate: string) => fates.split(',').includes(fate);
+      const time = (times.get(step) ?? 0) + 1;
+      times.set(step, time);
+      const meets = (fate: string) => fates.split(',').some((one) => one === fate || one === `${fate}#${time}`);
       note(step);
       if (meets(`before:${step}`)) die();
       if (meets(`stay-before:${place}`)) await stay(`before:${place}`);
