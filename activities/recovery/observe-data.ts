@@ -6,7 +6,7 @@ import type { AofObservations, DataObservations } from '../../model/recovery/obs
 import { type RestartRecord, readLogLook, readRestart } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { findBaseDamage, matchesItsChecksum } from '../../redis/aof/base.ts';
-import { findDamage } from '../../redis/aof/damage.ts';
+import { findDamage, ifThere } from '../../redis/aof/damage.ts';
 import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
 import { keptBeside } from './left-behind.ts';
 
@@ -166,14 +166,5 @@ async function namedFiles(path: string): Promise<AofFile[] | 'missing' | 'unusab
     return parseAofManifest(await readFile(path, 'utf8'));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unusable';
-  }
-}
-
-async function ifThere<T>(looked: Promise<T>): Promise<T | undefined> {
-  try {
-    return await looked;
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
   }
 }

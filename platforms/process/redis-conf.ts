@@ -1,8 +1,8 @@
 import { glob, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
+import { quoteArg, splitArgs } from '../../model/split-args.ts';
 import { checkLayout } from '../data-layout.ts';
-import { quoteArg, splitArgs } from '../host/split-args.ts';
 import type { DataLayout, RenamedCommand } from '../platform.ts';
 
 /** What redis.conf and the command line say, as far as we need it. Paths are absolute. */

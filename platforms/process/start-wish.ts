@@ -1,7 +1,7 @@
 import { isAbsolute, join, resolve } from 'node:path';
 import { messageOf } from '../../model/errors.ts';
 import type { ConfSources } from '../../model/restore/next-start.ts';
-import { quoteArg } from '../host/split-args.ts';
+import { quoteArg } from '../../model/split-args.ts';
 import { userOfProcess } from '../host/users.ts';
 import { freePort } from '../throwaway/scratch-server.ts';
 import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { quoteArg } from '../host/split-args.ts';
+import { quoteArg } from '../../model/split-args.ts';
 
 /** What a throw-away Redis may be told. */
 export interface ScratchSettings {

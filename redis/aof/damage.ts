@@ -120,7 +120,8 @@ async function lastTime(path: string, from: number, end: number): Promise<string
   return seconds === undefined ? undefined : new Date(Number(seconds) * 1000).toISOString();
 }
 
-async function ifThere<T>(looked: Promise<T>): Promise<T | undefined> {
+/** Undefined where the file that is looked at is not there. */
+export async function ifThere<T>(looked: Promise<T>): Promise<T | undefined> {
   try {
     return await looked;
   } catch (error) {

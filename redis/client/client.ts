@@ -37,8 +37,6 @@ export interface RedisClient {
   /** Keys of each database that has some, from INFO: it answers while DBSIZE doesn't. */
   dbsizes(): Promise<Keyspace[]>;
   moduleList(): Promise<RedisModule[]>;
-  /** CLIENT LIST: one record per connection, with its own field names (`addr`, `name`, `age`, `cmd`). */
-  clientList(): Promise<Record<string, string>[]>;
   /** Any command; arguments go as they are and never into an error message. */
   command(...args: string[]): Promise<unknown>;
   /**
@@ -211,7 +209,6 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
         throw error;
       }
     },
-    clientList: async () => (await text('CLIENT', 'LIST')).split('\n').filter(Boolean).map(clientLine),
     close,
     [Symbol.dispose]: close,
   };
@@ -234,9 +231,6 @@ function moduleOf(fields: unknown[]): RedisModule {
   const at = (name: string) => fields[fields.findIndex((field) => String(field) === name) + 1];
   return { name: String(at('name')), version: Number(at('ver')) };
 }
-
-const clientLine = (line: string): Record<string, string> =>
-  Object.fromEntries(line.split(' ').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
 
 const CONTAINERS = new Set(['CONFIG', 'ACL', 'CLIENT', 'MODULE', 'CLUSTER', 'SCRIPT', 'FUNCTION', 'DEBUG', 'MEMORY', 'SENTINEL']);
 

@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { messageOf } from '../../model/errors.ts';
 import { endpointOf, type RedisConnection } from '../client/connection.ts';
 import { sentName } from '../client/renames.ts';
+import { encodeCommand } from '../log/resp.ts';
 
 /** A text, or the words of a refusal. */
 export type Reply = string | { error: string };
@@ -50,7 +51,7 @@ export function exchange(
     });
     socket.once(connection.tls ? 'secureConnect' : 'connect', () => {
       secured = true;
-      socket.write(commands.map(([name = '', ...args]) => encode([sentName(connection, name), ...args])).join(''));
+      socket.write(Buffer.concat(commands.map(([name = '', ...args]) => encodeCommand([sentName(connection, name), ...args]))));
     });
     socket.on('data', (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
@@ -66,9 +67,6 @@ function open(connection: RedisConnection): Socket {
   const endpoint = endpointOf(connection);
   return connection.tls ? connectTls({ ...connection.tls, ...endpoint }) : connect(endpoint);
 }
-
-const encode = (args: readonly string[]): string =>
-  `*${args.length}\r\n${args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`).join('')}`;
 
 function endOf(error: NodeJS.ErrnoException, secured: boolean, { tls, socketPath }: RedisConnection): [Ended['how'], string] {
   const { code = '' } = error;

@@ -4,6 +4,7 @@ import { CommandReader } from './command-reader.ts';
 import { foreignCommand, malformedLog, noBoundary } from './errors.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { NeedsWatch } from './needs.ts';
+import { encodeCommand } from './resp.ts';
 import { verdictOf } from './write-commands.ts';
 
 export interface ReplayableOptions {
@@ -108,7 +109,7 @@ class Replay {
     this.#hasBegun = true;
     const { db } = this.#reader.state();
     this.#beginDb = db;
-    return db < 0 ? [] : [encode(['SELECT', `${db}`])];
+    return db < 0 ? [] : [encodeCommand(['SELECT', `${db}`])];
   }
 
   pass(piece: Buffer): Buffer[] {
@@ -189,9 +190,6 @@ class Replay {
     if (to > from) this.#out.push(bytes.subarray(from, to));
   }
 }
-
-const encode = (args: string[]): Buffer =>
-  Buffer.from(`*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`, 'latin1');
 
 const headOf = (name: string, argCount: number): Buffer =>
   Buffer.from(`*${argCount}\r\n$${name.length}\r\n${name}\r\n`, 'latin1');

@@ -1,6 +1,7 @@
 import { STREAM_BEGIN } from '../../model/archive/stream-state.ts';
 import { CommandReader } from './command-reader.ts';
 import type { LoggedCommand } from './logged-command.ts';
+import { encodeBulk } from './resp.ts';
 
 /**
  * Moves every moment of expiry in a replayable stream, for a clone that is to look as if its data were of today. All forms in
@@ -109,7 +110,7 @@ class Rewriter {
     this.#optionsFrom = this.#form?.optionsFrom ?? 0;
     this.#unit = undefined;
     const { absolute } = this.#form ?? {};
-    if (absolute !== undefined && this.#nowMs) this.#replace(end - encode(typed).length, end, absolute);
+    if (absolute !== undefined && this.#nowMs) this.#replace(end - encodeBulk(typed).length, end, absolute);
   }
 
   #inForm({ at }: Form, index: number, end: number): void {
@@ -153,7 +154,7 @@ class Rewriter {
       return;
     }
     this.#passUntil(from);
-    this.#out.push(encode(text));
+    this.#out.push(encodeBulk(text));
     this.#passed = end;
   }
 
@@ -166,5 +167,3 @@ class Rewriter {
     return this.#window.subarray(from - this.#windowAt, end - this.#windowAt);
   }
 }
-
-const encode = (text: string): Buffer => Buffer.from(`$${text.length}\r\n${text}\r\n`, 'latin1');

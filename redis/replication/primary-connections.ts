@@ -1,13 +1,14 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
+import { encodeCommand } from '../log/resp.ts';
 
 /** Strangers who knock at the same time; the rest isn't even answered. */
 export const MOST_CONNECTIONS = 32;
 /** How long a TLS handshake may take. */
 const HANDSHAKE_WITHIN_MS = 2000;
 
-export const GETACK = encode('REPLCONF', 'GETACK', '*');
-export const PING = encode('PING');
+export const GETACK = encodeCommand(['REPLCONF', 'GETACK', '*']);
+export const PING = encodeCommand(['PING']);
 
 export interface PrimaryTls {
   /** PEM texts. Signed by a CA that the Redis to be loaded trusts. */
@@ -29,8 +30,4 @@ export function createListener(tls: PrimaryTls | undefined, greet: (socket: Sock
 export function disconnect(socket: Socket, inPeace: boolean): void {
   if (inPeace) socket.destroy();
   else socket.resetAndDestroy();
-}
-
-function encode(...words: string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join('')}`;
 }

@@ -209,7 +209,7 @@ class Primary implements ServedPrimary {
     if (isAll) this.#settled.resolve({ endOffset: this.#endOffset, acknowledgedOffset: offset });
   }
 
-  #keepAlive(socket: Socket, word: string): void {
+  #keepAlive(socket: Socket, word: string | Buffer): void {
     clearInterval(this.#keepalive);
     this.#keepalive = setInterval(() => socket.write(word), KEEPALIVE_MS);
   }

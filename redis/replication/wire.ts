@@ -3,6 +3,7 @@ import { connect as connectTls } from 'node:tls';
 import { endpointOf, type RedisConnection } from '../client/connection.ts';
 import { errorOfConnection } from '../client/errors.ts';
 import { sentName } from '../client/renames.ts';
+import { encodeCommand } from '../log/resp.ts';
 import { BufferPool, type Lending } from './buffer-pool.ts';
 import { Silence } from './silence.ts';
 import { interrupted, noLine, type WirePurpose } from './wire-errors.ts';
@@ -97,8 +98,7 @@ export class Wire {
 
   send(...named: string[]): void {
     const args = named.map((word, at) => (at === 0 ? sentName(this.#connection, word) : word));
-    const parts = args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`);
-    this.#socket.write(`*${args.length}\r\n${parts.join('')}`);
+    this.#socket.write(encodeCommand(args));
   }
 
   /** The next line, which may be empty: the server's keepalive. @throws RecoveryError `REPLICATION_INTERRUPTED` */

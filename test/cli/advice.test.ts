@@ -8,7 +8,7 @@ import { ERRORS } from '../../model/errors.ts';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const ROOMS = ['model', 'redis', 'repository', 'platforms', 'activities', 'workflows', 'worker', 'cli', 'config', 'probes'];
 /** Where codes stand without being thrown. */
-const TABLES = new Set(['model/errors.ts', 'cli/reference/error-advice.ts']);
+const TABLES = new Set(['model/errors.ts', 'scripts/docs/error-advice.ts']);
 /** `redis-backup COMMAND …` up to the end of what a person would copy. */
 const PRINTED = /redis-backup ([a-z][a-z-]*)((?: (?:\$\{[^}]*\}|[^\s`'".,;()|]+))*)/g;
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { quoteArg, splitArgs } from '../../platforms/host/split-args.ts';
+import { quoteArg, splitArgs } from '../../model/split-args.ts';
 import { settingsOf } from '../../platforms/process/conf-settings.ts';
 import { readRedisConf, splitCommand } from '../../platforms/process/redis-conf.ts';
 
@@ -28,6 +28,7 @@ describe('redis.conf', () => {
       appendfilename: 'appendonly.aof',
       port: 6379,
       tlsPort: 0,
+      unixsocket: undefined,
       daemonize: false,
       logfile: undefined,
       pidfile: undefined,

@@ -17,3 +17,10 @@ export async function assertGenerated(page: string, expected: string): Promise<v
   if (process.env.UPDATE_DOCS) await writeFile(file, wanted);
   else assert.equal(text, wanted, `${page} is not up to date; run the tests once with UPDATE_DOCS=1 and look at the difference`);
 }
+
+/** The same of a file of which all is generated. */
+export async function assertGeneratedFile(name: string, expected: string): Promise<void> {
+  const file = path.join(ROOT, name);
+  if (process.env.UPDATE_DOCS) await writeFile(file, expected);
+  else assert.equal(await readFile(file, 'utf8'), expected, `${name} is not up to date; run the tests once with UPDATE_DOCS=1`);
+}

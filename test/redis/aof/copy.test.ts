@@ -8,12 +8,12 @@ import { checkAof } from '../../../redis/aof/check.ts';
 import { type AofPlace, type PinnedAof, pinAof } from '../../../redis/aof/copy.ts';
 import { parseAofManifest } from '../../../redis/aof/manifest.ts';
 import { readAofPart } from '../../../redis/aof/part.ts';
-import { placeCopy } from '../../../redis/aof/place-copy.ts';
 import { findBinary } from '../../support/binaries.ts';
 import { isAtLeast, type RedisBinary, redisBinaries } from '../../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { skipWithout } from '../../support/skip-without.ts';
 import { until } from '../../support/until.ts';
+import { placeCopy } from '../support/place-copy.ts';
 
 const NAMES = { appenddirname: 'log dir', appendfilename: "it's the log.aof" };
 const COPIES = Number(process.env.CASES) || 3;

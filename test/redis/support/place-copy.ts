@@ -2,8 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { AofPlace, PinnedAof } from './copy.ts';
-import { type ReadPartOptions, readFilePart } from './part.ts';
+import type { AofPlace, PinnedAof } from '../../../redis/aof/copy.ts';
+import { type ReadPartOptions, readFilePart } from '../../../redis/aof/part.ts';
 
 /**
  * Makes of pinned files a log that another Redis may start with: real copies, cut where the copy ends. A link would not do:

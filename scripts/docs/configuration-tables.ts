@@ -1,5 +1,5 @@
-import { configSchema } from './schema.ts';
-import { type DocumentedField, documentedFields } from './walk.ts';
+import { configSchema } from '../../config/schema.ts';
+import { type DocumentedField, documentedFields } from '../../config/walk.ts';
 
 const code = (text: string) => `\`${text}\``;
 const cell = (text: string) => text.replaceAll('|', '\\|');

@@ -3,7 +3,7 @@ const ESCAPES: Record<string, string> = { n: '\n', r: '\r', t: '\t', b: '\b', a:
 const SPACE = /[ \t\n\v\f\r\0]/;
 
 /**
- * Splits one line of redis.conf into words the way Redis does: `"…"` with \n \r \t \b \a and \xHH, `'…'` with \' only,
+ * Splits one line of redis.conf, or of an AOF manifest, into words the way Redis does: `"…"` with \n \r \t \b \a and \xHH, `'…'` with \' only,
  * and a space after each closing quote. Works on bytes: give and take latin1, because CONFIG REWRITE writes ü as \xc3\xbc.
  * @returns undefined when the quotes don't match
  * @see redis 7.0.15 src/sds.c, sdssplitargs

@@ -1,7 +1,7 @@
+import { COMMANDS } from '../../cli/commands/index.ts';
+import { GLOBAL_OPTIONS } from '../../cli/program.ts';
 import { ERRORS, type ErrorCode } from '../../model/errors.ts';
 import { OPERATIONS, rulesInOrder } from '../../redis/acl.ts';
-import { COMMANDS } from '../commands/index.ts';
-import { GLOBAL_OPTIONS } from '../program.ts';
 import { ERROR_ADVICE } from './error-advice.ts';
 
 const code = (text: string) => `\`${text}\``;
