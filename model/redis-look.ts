@@ -79,10 +79,14 @@ export interface RedisFacts {
   connectedClients?: number;
   maxclients?: number;
   replid: string;
+  /** Of the history before a promotion. Absent: there was none. */
+  replid2?: string;
   replOffset: number;
   /** `host:port` of its primary, of a replica. */
   primary?: string;
   primaryLinkUp?: boolean;
+  /** How long it has been without. */
+  primaryGoneSeconds?: number;
   /** `host:port`, as they stand in INFO. Backups and archivers are left out: they listen nowhere. */
   replicas: string[];
 }

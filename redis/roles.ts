@@ -1,6 +1,7 @@
 import { RecoveryError } from '../model/errors.ts';
 import { nameOfClient, type RedisClient } from './client/client.ts';
 import type { RedisConnection } from './client/connection.ts';
+import type { RedisInfo } from './client/info.ts';
 
 /** What a Redis is among its replicas, and how much it has. */
 export interface RoleFacts {
@@ -10,6 +11,8 @@ export interface RoleFacts {
   offset: number;
   /** The history that it has: of one that was promoted, the one that it had followed. */
   lineage: string;
+  /** Its replication ids, present and past. */
+  replids: string[];
   loading: boolean;
   /** 0: its owner never wants it promoted. */
   priority: number;
@@ -19,17 +22,24 @@ export interface RoleFacts {
 
 const NO_ID = /^0*$/;
 
+/** Of one that was promoted, or follows one: the history that it had before. */
+export function secondReplid(info: RedisInfo): string | undefined {
+  const id = info.get('master_replid2') ?? '';
+  return NO_ID.test(id) ? undefined : id;
+}
+
 /** From INFO, which also answers while it loads. */
 export async function readRole(client: RedisClient): Promise<RoleFacts> {
   const info = await client.info('replication', 'persistence', 'keyspace');
   const role = info.get('role') === 'slave' ? 'slave' : 'master';
-  const before = info.get('master_replid2') ?? '';
+  const [own, before] = [info.get('master_replid') ?? '', secondReplid(info)];
   const [host, port] = [info.get('master_host'), info.number('master_port')];
   return {
     role,
     keys: info.keyspace().reduce((sum, { keys }) => sum + keys, 0),
     offset: (role === 'slave' ? info.number('slave_repl_offset') : undefined) ?? info.number('master_repl_offset') ?? 0,
-    lineage: role === 'master' && !NO_ID.test(before) ? before : (info.get('master_replid') ?? ''),
+    lineage: role === 'master' && before !== undefined ? before : own,
+    replids: before === undefined ? [own] : [own, before],
     loading: info.flag('loading'),
     priority: info.number('slave_priority') ?? 100,
     ...(host !== undefined && port !== undefined ? { primary: { host, port } } : {}),

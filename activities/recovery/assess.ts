@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
 import type { ApplicationObservation, PlatformObservations, ReplicaObservation } from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
+import { partReplicas } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
 import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
@@ -11,6 +12,7 @@ import { lookAtRedis } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { bounded } from './bounded.ts';
+import { addressesOf, knownHistory } from './known-history.ts';
 import { observeRepository } from './observe-repository.ts';
 
 /** One after the other: Redis, then what follows from its answer. With the store, which has 4 s, all is done in 6 s. */
@@ -35,16 +37,28 @@ export const createAssessActivities = (deps: Dependencies) => ({
    */
   async assessFailure({ instance, platform, overrides = {} }: AssessInput): Promise<Assessment> {
     const target = await deps.instance(instance);
-    const [redis, stored] = await Promise.all([
+    const [{ replicas: named, ...redis }, stored, addresses] = await Promise.all([
       lookAround(target, platform),
       observeRepository(deps, instance, target.archive !== undefined),
+      addressesOf(target.connection),
     ]);
+    const facts = platform?.stranger === undefined ? (redis.worker.facts ?? platform?.local?.facts) : undefined;
+    const all = [...named, ...(facts ? [] : await lookAtReplicas(target.connection, others(stored.replicas, named)))];
+    const parted = partReplicas(all, knownHistory(addresses, facts, platform, stored));
     const settings = {
       ...target.recovery,
       ...(overrides.onDamage ? { onDamage: overrides.onDamage } : {}),
       ...(overrides.restore ? { restore: overrides.restore } : {}),
     };
-    const diagnosis = diagnose({ instance, nowMs: deps.now(), ...(platform ? { platform } : {}), ...redis, stored, settings });
+    const diagnosis = diagnose({
+      instance,
+      nowMs: deps.now(),
+      ...(platform ? { platform } : {}),
+      ...redis,
+      ...parted,
+      stored,
+      settings,
+    });
     const digest = createHash('sha256').update(digestSource(diagnosis)).digest('hex').slice(0, 16);
     return { ...diagnosis, digest };
   },
@@ -81,6 +95,9 @@ async function lookAround(target: ProtectedInstance, platform: PlatformObservati
     ...(primary ? { primary } : {}),
   };
 }
+
+const others = (addresses: readonly string[], known: readonly ReplicaObservation[]): string[] =>
+  addresses.filter((one) => !known.some(({ address }) => address === one));
 
 const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[]): Promise<ReplicaObservation[]> =>
   Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));

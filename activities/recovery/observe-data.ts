@@ -8,6 +8,7 @@ import type { DataLayout } from '../../platforms/platform.ts';
 import { findBaseDamage, matchesItsChecksum } from '../../redis/aof/base.ts';
 import { findDamage, ifThere } from '../../redis/aof/damage.ts';
 import { type AofFile, parseAofManifest } from '../../redis/aof/manifest.ts';
+import { replicationOf } from '../../redis/rdb/replication-of.ts';
 import { keptBeside } from './left-behind.ts';
 
 /** The look as a whole has 2 s. */
@@ -76,7 +77,8 @@ async function rdbSigns(
   const path = join(dir, dbfilename);
   const found = await ifThere(stat(path));
   if (!found?.isFile()) return undefined;
-  const signs = { bytes: found.size, modifiedAt: found.mtime.toISOString() };
+  const saved = await replicationOf(path).catch(() => ({})); // not readable: the start says why
+  const signs = { bytes: found.size, modifiedAt: found.mtime.toISOString(), ...saved };
   if (!options.readLog || options.checksNoRdb || appendonly) return signs;
   try {
     const matches = await matchesItsChecksum(path, found.size, { signal: AbortSignal.timeout(READ_LOG_MS) });

@@ -5,6 +5,7 @@ import { requireOwnRepository } from '../owner.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 
 const STORE_MS = 4_000;
+const LOOK_BACK_MS = 86_400_000;
 const NO_LOG: Bounded<ArchiveObservations | null> = { value: null };
 
 /** What the repository could bring back. A store that is slow or away blocks nobody: then it is not known. */
@@ -13,13 +14,15 @@ export async function observeRepository(
   instance: string,
   hasArchive: boolean,
 ): Promise<RepositoryObservations> {
-  const [backup, log] = await Promise.all([
+  const [backup, log, replicas] = await Promise.all([
     bounded('the newest backup', STORE_MS, () => newestBackup(deps, instance)),
     hasArchive ? bounded('the continuous log', STORE_MS, () => newestLog(deps, instance)) : NO_LOG,
+    bounded('its last measurement', STORE_MS, () => lastReplicas(deps, instance)),
   ]);
   return {
     ...(backup.missed === undefined ? { backup: backup.value } : {}),
     ...(log.missed === undefined ? { log: log.value } : {}),
+    replicas: replicas.value ?? [],
     unknown: missedIn(backup, log),
   };
 }
@@ -30,8 +33,15 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
   await requireOwnRepository(deps, own, 'nothing of it counts here');
   const found = latestBackup(await repository.snapshots({ instance, shard: own.shard }).list(), deps.now());
   if (!found) return null;
-  const { backupId, times, rdb, server } = found;
-  return { backupId, times, rdb, server };
+  const { backupId, times, rdb, server, replication } = found;
+  return { backupId, times, rdb, server, replication };
+}
+
+/** For a Redis that cannot be asked any more. */
+async function lastReplicas(deps: Dependencies, instance: string): Promise<string[]> {
+  const { shard } = await deps.instance(instance);
+  const all = (await deps.repository()).baselines({ instance, shard });
+  return (await all.list({ sinceMs: deps.now() - LOOK_BACK_MS })).at(-1)?.replicas ?? [];
 }
 
 async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {

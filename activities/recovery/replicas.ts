@@ -44,35 +44,19 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     await deps.requireLock(instance);
     const target = await deps.instance(instance);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
-    const addresses = assessment.replicas.filter(({ keys }) => keys > 0).map(({ address }) => address);
-    const { done, failed } = await eachReplica(target, addresses, async (client) => {
-      const facts = await readRole(client);
-      const { keys } = followsOneOf(assessment.replicas, facts) ? facts : await becomePrimary(client);
+    const withData = assessment.replicas.filter(({ keys }) => keys > 0);
+    const known = await readReplicas(target, withData);
+    const { done, failed } = await eachReplica(target, known.done, async (client, { result }) => {
+      const { keys } = followsOneOf(known.done, result) ? result : await becomePrimary(client);
       if (keys === 0) throw new Error('it has lost its data already');
       return keys;
     });
-    return { detached: done.map(({ address, result }) => ({ address, keys: result })), failed };
+    return { detached: done.map(({ address, result }) => ({ address, keys: result })), failed: [...known.failed, ...failed] };
   },
 
   /**
-   * Lets replicas follow the instance again, whose data they take in place of theirs.
-   * @param primary - how the replicas reach it. Default: as we do
-   * @throws RecoveryError `RESTORE_REFUSED` while the instance has no data, because then they would have none either
-   */
-  async followAgain(input: { instance: string; replicas: string[]; primary?: string }) {
-    await deps.requireLock(input.instance);
-    const target = await deps.instance(input.instance);
-    const primary = input.primary === undefined ? target.connection : hostAndPort(input.primary);
-    using own = await openRedis(target.connection, QUICK);
-    const { role, keys, loading } = await readRole(own);
-    if (role !== 'master' || keys === 0 || loading) throw nothingToFollow(input.instance);
-    const { done, failed } = await eachReplica(target, input.replicas, (client) => followReplica(client, primary));
-    return { following: done.map(({ address }) => address), failed };
-  },
-
-  /**
-   * Makes the replica that lost least a primary, proves that it takes writes, and lets the others follow it. A retry finds the
-   * same one. Clients must be pointed at it.
+   * Makes the replica that lost least a primary, proves that it takes writes, and lets the others follow it that are replicas still:
+   * a primary that has data stays one. A retry finds the same one. Clients must be pointed at it.
    * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where a Sentinel watches it; what
    *   refuses the write, before another follows it
    */
@@ -80,8 +64,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     await deps.requireLock(instance);
     const target = await deps.instance(instance);
     const { progress } = currentJob();
-    const all = assessment.replicas.map(({ address }) => address);
-    const { done, failed } = await eachReplica(target, all, readRole);
+    const { done, failed } = await readReplicas(target, assessment.replicas);
     const best = chooseReplica(done.map(({ address, result }): Candidate => ({ address, ...result })));
     if (!best) throw noneWithData(instance, failed);
     progress({ stage: 'replicas', note: `${best.address}, with ${best.keys} keys, becomes the primary` });
@@ -89,8 +72,12 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     await refuseSentinels(client, best.address);
     const { keys } = await becomePrimary(client);
     const waitsForReplicas = await provesWrites(client);
-    const others = done.map(({ address }) => address).filter((address) => address !== best.address);
-    const followers = await eachReplica(target, others, (other) => followReplica(other, hostAndPort(best.address)));
+    const others = done.filter(({ address }) => address !== best.address);
+    const followers = await eachReplica(target, others, async (other) => {
+      const { role, keys } = await readRole(other);
+      if (role === 'master' && keys > 0) throw new Error(`it is a primary with ${keys} keys, and left alone`);
+      await followReplica(other, hostAndPort(best.address));
+    });
     if (waitsForReplicas) progress({ stage: 'replicas', note: `${best.address} takes writes when its replicas have its data` });
     const following = followers.done.map(({ address }) => address);
     return { address: best.address, keys, following, failed: [...failed, ...followers.failed] };
@@ -98,7 +85,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
 });
 
 /**
- * A replica that would be wiped when this primary starts empty.
+ * A replica that would be wiped when this primary starts empty, or with less.
  * @throws RecoveryError `RESTORE_REFUSED`, naming it. One that doesn't answer is no reason to keep clients waiting.
  */
 export async function refuseFollowers({ name, connection }: ProtectedInstance, replicas: Replicas): Promise<void> {
@@ -110,34 +97,55 @@ export async function refuseFollowers({ name, connection }: ProtectedInstance, r
   );
   const first = following.find((address) => address !== undefined);
   if (first === undefined) return;
-  throw new RecoveryError(
-    'RESTORE_REFUSED',
-    `replica ${first} has data and still follows ${name}: an empty start would wipe it`,
-    {
-      next: `Let it go first: REPLICAOF NO ONE on ${first}. Or promote it.`,
-    },
-  );
+  throw new RecoveryError('RESTORE_REFUSED', `replica ${first} has data and still follows ${name}: this start would wipe it`, {
+    next: `Let it go first: REPLICAOF NO ONE on ${first}. Or promote it.`,
+  });
 }
 
-const followsOneOf = (replicas: Replicas, { primary }: RoleFacts): boolean =>
+const followsOneOf = (replicas: readonly { address: string }[], { primary }: RoleFacts): boolean =>
   primary !== undefined && replicas.some(({ address }) => isDeepStrictEqual(hostAndPort(address), primary));
 
-async function eachReplica<T>(
+/**
+ * What they are now. Between the look and the act a question may lie, and an address may be of another server by now: who is not of
+ * the history that it was found with, nor follows one that is, is left alone.
+ */
+async function readReplicas(target: ProtectedInstance, replicas: Replicas): Promise<Done<RoleFacts>> {
+  const { done, failed } = await eachReplica(target, replicas, async (client, { replid }) => {
+    const facts = await readRole(client);
+    return { facts, isKnown: facts.replids.includes(replid) };
+  });
+  const known = done.filter(({ result }) => result.isKnown);
+  const [kept, others] = [[] as typeof done, [] as Failed[]];
+  for (const one of done) {
+    if (one.result.isKnown || followsOneOf(known, one.result.facts)) kept.push(one);
+    else others.push({ address: one.address, why: 'it is of another history than it was found with, and left alone' });
+  }
+  return { done: kept.map(({ address, result }) => ({ address, result: result.facts })), failed: [...failed, ...others] };
+}
+
+interface Done<T> {
+  done: { address: string; result: T }[];
+  failed: Failed[];
+}
+
+async function eachReplica<R extends { address: string }, T>(
   { connection }: ProtectedInstance,
-  addresses: readonly string[],
-  act: (client: RedisClient) => Promise<T>,
-): Promise<{ done: { address: string; result: T }[]; failed: Failed[] }> {
+  replicas: readonly R[],
+  act: (client: RedisClient, replica: R) => Promise<T>,
+): Promise<Done<T>> {
   const failed: Failed[] = [];
   const done: { address: string; result: T }[] = [];
   await Promise.all(
-    addresses.map(async (address) => {
+    replicas.map(async (replica) => {
+      const { address } = replica;
       try {
-        done.push({ address, result: await at(neighbour(connection, address), act) });
+        done.push({ address, result: await at(neighbour(connection, address), (client) => act(client, replica)) });
       } catch (error) {
         failed.push({ address, why: messageOf(error) }); // reported: one that is gone must not keep the others from being saved
       }
     }),
   );
+  const addresses = replicas.map(({ address }) => address);
   const order = (one: { address: string }, other: { address: string }) =>
     addresses.indexOf(one.address) - addresses.indexOf(other.address);
   return { done: done.sort(order), failed: failed.sort(order) };
@@ -174,8 +182,3 @@ const noneWithData = (instance: string, failed: readonly Failed[]) =>
     `no replica of ${instance} has data and answers${failed.map(({ address, why }) => `; ${address}: ${why}`).join('')}`,
     { next: 'Check recovery.replicas of the instance, or restore a backup.' },
   );
-
-const nothingToFollow = (instance: string) =>
-  new RecoveryError('RESTORE_REFUSED', `${instance} has no data, or is no primary: replicas that follow it would lose theirs`, {
-    next: 'Bring its data back first, or promote a replica.',
-  });

@@ -64,7 +64,7 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
   /**
    * Whether Redis may be restarted, and by what: once in `restartEveryMs`, unless a person wants it or the same assessment has
    * changed its files. Changes nothing.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty and wipe a replica; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
+   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty, or with less than a replica has, and wipe it; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
    */
   async decideRestart({ last, hasNoData, ...input }: RestartInput & KnownRestart): Promise<RestartDecision> {
     const target = await deps.instance(input.instance);
@@ -76,7 +76,7 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
     const skipped = running ? alreadyRestarted(input, own, { identity, name, runId: info?.get('run_id') }) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? deps.now(), skipped };
     if (!own) refuseTooSoon(deps.now(), last, input);
-    if (!running && hasNoData) await refuseFollowers(target, input.assessment.replicas);
+    if (!running && (hasNoData || hasLess(input))) await refuseFollowers(target, input.assessment.replicas);
     if (running && !own && !input.approved) await refuseUnstartable(target, platform);
     const record = own ?? newRecord(deps.now(), input, identity);
     return { record, isNew: own === undefined, ...(identity === undefined ? {} : { end: { identity } }) };
@@ -198,6 +198,9 @@ async function refuseUnstartable({ name, connection }: ProtectedInstance, platfo
 }
 
 const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
+
+/** Replicas were to be detached because of what this start loads. */
+const hasLess = ({ assessment: { acts } }: RestartInput): boolean => acts.some(({ act }) => act === 'detach-replicas');
 
 const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log', 'put-back-data'];
 

@@ -1,5 +1,7 @@
+import { addressesOf } from '../../activities/recovery/known-history.ts';
 import type { InstanceShard } from '../../config/config.ts';
 import { resolveShard, resolveWebhookToken } from '../../config/resolve.ts';
+import { type KnownHistory, whyNotReplica } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import type { RedisLook } from '../../model/redis-look.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
@@ -30,14 +32,18 @@ async function checkReplicas(
 ): Promise<Finding[]> {
   const { connection } = await resolveShard(config, { instance: name, shard });
   const replid = client && (await client.info('replication')).get('master_replid');
+  const known = replid === undefined ? undefined : knownOf(replid, await addressesOf(connection));
   return Promise.all(
     recovery.replicas.map(async (address) =>
-      judgeReplica(address, await lookAtRedis(neighbour(connection, address), { withinMs: LOOK_MS }), replid),
+      judgeReplica(address, await lookAtRedis(neighbour(connection, address), { withinMs: LOOK_MS }), known),
     ),
   );
 }
 
-function judgeReplica(address: string, { detail, facts }: RedisLook, replid: string | undefined): Finding {
+const knownOf = (replid: string, addresses: string[]): KnownHistory => ({ addresses, replids: [replid], current: replid });
+
+/** @param known - absent: the instance does not answer */
+function judgeReplica(address: string, { detail, facts }: RedisLook, known: KnownHistory | undefined): Finding {
   if (!facts) {
     return warning(
       'replicas',
@@ -45,9 +51,9 @@ function judgeReplica(address: string, { detail, facts }: RedisLook, replid: str
       'Correct the address, or its user and password, which must be those of the instance; or take it off the list.',
     );
   }
-  const what = facts.role === 'master' ? 'is a primary' : 'follows another Redis';
-  if (facts.role === 'slave' && (replid === undefined || facts.replid === replid))
-    return ok('replicas', `${address} is a replica with ${facts.keys} keys`);
+  const why = known && whyNotReplica(address, facts, known);
+  const what = facts.role === 'master' ? 'is a primary' : why;
+  if (what === undefined) return ok('replicas', `${address} is a replica with ${facts.keys} keys`);
   return warning(
     'replicas',
     `${address} of recovery.replicas ${what}: it has no copy of this data`,

@@ -4,8 +4,8 @@ import { type Evidence, onlyItsMachineHears, unstartableText } from './evidence.
 import { classify, FAILURE_CLASSES } from './failure-classes.ts';
 import { adviceOnLog } from './log-advice.ts';
 import type { Observations } from './observations.ts';
-import { replicasWithData } from './plan-start.ts';
 import type { Assessment } from './recovery.ts';
+import { leftAlone, replicasWithData } from './replicas.ts';
 import { type Situation, situationOf } from './situation.ts';
 import { logState } from './worst-loss.ts';
 
@@ -21,11 +21,19 @@ export function diagnose(observed: Observations): Diagnosis {
   const since = row.since(seen);
   const log = logState(seen, since);
   const acts = row.actions(seen);
+  const alone = leftAlone(seen.instance, seen.notReplicas);
   return {
     instance: seen.instance,
     at: new Date(seen.nowMs).toISOString(),
     failure,
-    evidence: spoken([...ofItsEnd(situation), ...evidence, ...cutOffEvidence(situation), ...whoMissesIt(seen), ...unseen(seen)]),
+    evidence: spoken([
+      ...ofItsEnd(situation),
+      ...evidence,
+      ...cutOffEvidence(situation),
+      ...whoMissesIt(seen),
+      ...alone,
+      ...unseen(seen),
+    ]),
     restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
     clients,
     ...(since === undefined ? {} : { since }),
@@ -36,6 +44,7 @@ export function diagnose(observed: Observations): Diagnosis {
     ...(log ? { log } : {}),
     worstLoss: row.worstLoss(seen, log),
     replicas: replicasWithData(seen),
+    ...(alone.length > 0 ? { leftAlone: alone } : {}),
     ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.platform?.local),
     ...platformOf(seen),
     settings: seen.settings,

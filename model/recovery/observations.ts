@@ -67,9 +67,9 @@ export interface DataObservations {
   appendonly: boolean;
   /**
    * Of dump.rdb, or what it is called. `damaged`: it is loaded at the next start, and does not match its checksum; `unread`: it is too
-   * large to tell.
+   * large to tell. `replid`, `replOffset`: where in which replication history it was saved, if Redis had replicas.
    */
-  rdb?: { bytes: number; modifiedAt: string; damaged?: true; unread?: true };
+  rdb?: { bytes: number; modifiedAt: string; damaged?: true; unread?: true; replid?: string; replOffset?: number };
   /** The append-only directory, or the single file of Redis 6 and older. */
   aof?: AofObservations;
   /** When a recovery restarted it last. `mended`: because what its start had failed of was put right. */
@@ -101,10 +101,17 @@ export interface AofObservations {
   baseUnread?: true;
 }
 
-/** One replica of this Redis, asked itself. */
+/** One that is said to be a replica of this Redis, asked itself. */
 export interface ReplicaObservation {
   address: string;
   look: RedisLook;
+}
+
+/** A server that was named as a replica and has no copy of this data, as far as can be proven. Nothing is done to it. */
+export interface NotReplica {
+  address: string;
+  /** What it is instead, such as `is a primary of its own`. */
+  why: string;
 }
 
 export interface ApplicationObservation {
@@ -117,9 +124,11 @@ export interface ApplicationObservation {
 /** What the repository has. Absent parts are unknown, which is not the same as nothing: `unknown` says why. */
 export interface RepositoryObservations {
   /** The newest that holds anything; null: there is none. */
-  backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server'> | null;
+  backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server' | 'replication'> | null;
   /** Null: there is none. */
   log?: ArchiveObservations | null;
+  /** `host:port` of those that were connected when it was measured last. */
+  replicas: readonly string[];
   unknown: string[];
 }
 
@@ -141,7 +150,10 @@ export interface Observations {
   /** Absent: nobody looked there. */
   platform?: PlatformObservations;
   applications: readonly ApplicationObservation[];
+  /** Proven to be of this Redis. */
   replicas: readonly ReplicaObservation[];
+  /** Named as such, and not proven. */
+  notReplicas: readonly NotReplica[];
   /** Of a replica: whether what it follows is alive. */
   primary?: RedisLook;
   stored: RepositoryObservations;

@@ -2,7 +2,8 @@ import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAction } from './actions.ts';
 import { cutText, damageText, type LogDamage } from './log-damage.ts';
 import type { Observations } from './observations.ts';
-import { planEmptyStart, planSetAside, protectReplicas } from './plan-start.ts';
+import { lesser, planEmptyStart, planSetAside, protectReplicas } from './plan-start.ts';
+import { listReplicas, replicasWithData } from './replicas.ts';
 
 /**
  * Empty is the last way. The end of a log is cut off; a damage in its middle takes commands away that are whole, so a person
@@ -21,19 +22,24 @@ export function planDamagedLog(seen: Observations): PlannedAction[] {
       },
     ];
   if (seen.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
-  return [cutMiddle(seen, damage)];
+  return [...protectReplicas(seen, ONLY_ITS_FIRST_PART), cutMiddle(seen, damage)];
 }
+
+const ONLY_ITS_FIRST_PART = lesser('only what its log has in front of a damage');
 
 const CUT_UNREAD: PlannedAction = {
   act: 'mend-log',
   text: 'Read the log, cut off what stands behind its last whole command if that is its end, on a copy that a throw-away Redis loads first, and start Redis.',
 };
 
-function cutMiddle({ settings }: Observations, damage: LogDamage): PlannedAction {
+function cutMiddle(seen: Observations, damage: LogDamage): PlannedAction {
   const { usableBytes, lastWriteAt } = damage;
   const until = lastWriteAt === undefined ? '' : `, up to ${lastWriteAt}`;
+  const { settings } = seen;
+  const kept = replicasWithData(seen);
+  const detached = kept.length > 0 ? ` (replicas no longer follow, and keep their data: ${listReplicas(kept)})` : '';
   const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;
-  const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}? Then ${cutText(damage)} (all is kept). Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
+  const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}${detached}? Then ${cutText(damage)} (all is kept). Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
   return {
     act: 'mend-log',
     text: `Cut the log behind ${before}, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,

@@ -3,6 +3,7 @@ import type { PlannedAction } from './actions.ts';
 import { unfinishedOf } from './left-behind.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Observations } from './observations.ts';
+import { lesser, protectReplicas } from './plan-start.ts';
 
 export function planRebuild(seen: Observations): PlannedAction[] {
   const { isAlive, written } = aliveWith(seen);
@@ -31,10 +32,11 @@ export function planOlder(seen: Observations): PlannedAction[] {
     text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
   };
   const restart: PlannedAction = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
-  if (!newer || settings.onDamage === 'serve-empty') return [keep, restart];
+  const protect = protectReplicas(seen, lesser('the older of its files'));
+  if (!newer || settings.onDamage === 'serve-empty') return [...protect, keep, restart];
   const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
   const question = `${newer.text} Start it with the older data? Declined, Redis stays down: set \`${line}\` in its redis.conf, and start the recovery again. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first; the newer files are kept.`;
-  return [keep, { ...restart, ask: { question, otherwise: 'proceed' } }];
+  return [...protect, keep, { ...restart, ask: { question, otherwise: 'proceed' } }];
 }
 
 /** What an operation has moved away and did not put back, before anything is started: a Redis without it would be empty. */

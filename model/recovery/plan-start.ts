@@ -4,14 +4,24 @@ import { unstartableText } from './evidence.ts';
 import type { LogDamage } from './log-damage.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
 import type { Observations } from './observations.ts';
+import { olderThanReplicas } from './older-start.ts';
+import { leftAlone, listReplicas, replicasWithData } from './replicas.ts';
 import { mendedSince } from './situation.ts';
 
-/** Replicas that still have data, the fullest first. */
-export const replicasWithData = ({ replicas }: Observations): { address: string; keys: number }[] =>
-  replicas
-    .map(({ address, look }) => ({ address, keys: look.facts?.keys ?? 0 }))
-    .filter(({ keys }) => keys > 0)
-    .sort((one, other) => other.keys - one.keys);
+/** What a start would serve, where that is less than replicas have. */
+export interface LesserStart {
+  /** `Redis would come up empty`. */
+  would: string;
+  /** `an empty primary`. */
+  primary: string;
+}
+
+const EMPTY: LesserStart = { would: 'Redis would come up empty', primary: 'an empty primary' };
+
+export const lesser = (what: string): LesserStart => ({
+  would: `Redis would come up with ${what}`,
+  primary: 'a primary that has less',
+});
 
 export function planRestart(seen: Observations): PlannedAction[] {
   const data = seen.platform?.data;
@@ -26,7 +36,13 @@ export function planRestart(seen: Observations): PlannedAction[] {
     ...(isEmpty ? askForEmpty(seen) : {}),
     ...(seen.platform && mendedSince(seen.platform) ? { afterMending: true as const } : {}),
   };
-  return [...(isEmpty ? protectReplicas(seen) : []), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+  return [...protectFromStart(seen, isEmpty), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+}
+
+function protectFromStart(seen: Observations, isEmpty: boolean): PlannedAction[] {
+  if (isEmpty) return protectReplicas(seen);
+  const before = olderThanReplicas(seen);
+  return before ? protectReplicas(seen, lesser(`its RDB of ${before.savedAt}, which is older than its replicas are`)) : [];
 }
 
 function startText(seen: Observations, isEmpty: boolean): string {
@@ -57,21 +73,30 @@ function askForEmpty({ settings, stored, platform }: Observations): Pick<Planned
   return { ask: { question, otherwise: 'proceed' } };
 }
 
-/** An empty primary wipes its replicas in under a second, so they are out of harm before it starts. */
-export function protectReplicas(seen: Observations): PlannedAction[] {
+/** A primary that has less wipes its replicas in under a second, so they are out of harm before it starts. */
+export function protectReplicas(seen: Observations, { would, primary } = EMPTY): PlannedAction[] {
+  const { instance, notReplicas } = seen;
   const all = replicasWithData(seen);
-  const [best] = all;
+  const [best, ...others] = all;
   if (!best) return [];
-  const names = all.map(({ address, keys }) => `${address} (${formatCount(keys)} keys)`).join(', ');
+  const followers = others.filter(({ address }) =>
+    seen.replicas.some((one) => one.address === address && one.look.facts?.role === 'slave'),
+  );
+  const following =
+    followers.length > 0 ? [`Then ${listReplicas(followers)} ${followers.length > 1 ? 'follow' : 'follows'} it.`] : [];
+  const sentences = [
+    `${would}, and replica ${best.address} has ${formatCount(best.keys)} keys.`,
+    'May it take over? Applications must then be pointed at it.',
+    ...following,
+    `Else ${listReplicas(all)} no longer ${others.length > 0 ? 'follow' : 'follows'} ${instance} and ${others.length > 0 ? 'keep their' : 'keeps its'} data.`,
+    ...leftAlone(instance, notReplicas),
+  ];
   const promote: PlannedAction = {
     act: 'promote-replica',
     text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
-    ask: {
-      question: `Redis would come up empty, and replica ${best.address} has ${formatCount(best.keys)} keys. May it take over? Applications must then be pointed at it.`,
-      otherwise: 'skip',
-    },
+    ask: { question: sentences.join(' '), otherwise: 'skip' },
   };
-  return [promote, { act: 'detach-replicas', text: `Detach ${names}, so that an empty primary cannot wipe them.` }];
+  return [promote, { act: 'detach-replicas', text: `Detach ${listReplicas(all)}, so that ${primary} cannot wipe them.` }];
 }
 
 export const planSetAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAction => ({

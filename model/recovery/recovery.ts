@@ -43,7 +43,10 @@ export interface Assessment {
   log?: LogState;
   /** The worst case as one sentence with a number. */
   worstLoss: string;
-  replicas: { address: string; keys: number }[];
+  /** Proven to be of this Redis, and with data. `replid`: of its replication history, as it was then. */
+  replicas: { address: string; keys: number; replid: string }[];
+  /** Servers that nothing is done to, although they are named as replicas, one sentence each. */
+  leftAlone?: string[];
   server?: { runId: string; version: string; uptimeSeconds: number; keys: number; role: 'master' | 'slave' };
   /** Of the process, where a worker sees it. */
   platform?: { running: boolean; identity?: string };

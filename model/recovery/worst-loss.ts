@@ -3,6 +3,7 @@ import type { RedisFacts } from '../redis-look.ts';
 import { endedDrained } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
 import type { Observations } from './observations.ts';
+import { olderThanReplicas } from './older-start.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
 const PING_BYTES = 14;
@@ -83,13 +84,16 @@ export const nothingLost = ({ keys }: RedisFacts): string =>
   `Nothing is lost that is known of: Redis has ${formatCountOf(keys, 'key')}.`;
 
 /** What a start loads, and what that lacks; `undefined` where that is not known. */
-function loadedText({ platform, nowMs }: Observations): string | undefined {
+function loadedText(seen: Observations): string | undefined {
+  const { platform, nowMs } = seen;
   const data = platform?.data;
   if (!data || startsEmpty(data)) return undefined;
   if (data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
   if (!data.rdb) return undefined;
   const age = formatDuration(nowMs - Date.parse(data.rdb.modifiedAt));
-  return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.`;
+  const [fullest] = olderThanReplicas(seen)?.ahead ?? [];
+  const ahead = fullest ? ` Replica ${fullest.address} is further, and has ${formatCountOf(fullest.keys, 'key')}.` : '';
+  return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.${ahead}`;
 }
 
 /** What the repository could not bring back. */

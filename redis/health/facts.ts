@@ -1,5 +1,6 @@
 import type { RedisFacts } from '../../model/redis-look.ts';
 import type { RedisInfo } from '../client/info.ts';
+import { secondReplid } from '../roles.ts';
 import { productOf } from '../server-facts.ts';
 import { lastLoad, loadingProgress } from './loading.ts';
 
@@ -30,9 +31,11 @@ export function factsOf(info: RedisInfo): RedisFacts {
     connectedClients: info.number('connected_clients'),
     maxclients: info.number('maxclients'),
     replid: info.get('master_replid') ?? '',
+    replid2: secondReplid(info),
     replOffset: info.number('master_repl_offset') ?? 0,
     primary: isReplica ? `${info.get('master_host')}:${info.get('master_port')}` : undefined,
     primaryLinkUp: isReplica ? info.get('master_link_status') === 'up' : undefined,
+    primaryGoneSeconds: isReplica ? info.number('master_link_down_since_seconds') : undefined,
     replicas: info.replicas(),
   });
 }

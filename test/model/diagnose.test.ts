@@ -306,7 +306,12 @@ describe('The continuous log at a failure', () => {
     const lossWith = (agoMs: number) =>
       diagnose({
         ...observations(down(gone)),
-        stored: { backup: { ...backup, times: { ...times, takenAt: new Date(NOW_MS - agoMs).toISOString() } }, log, unknown: [] },
+        stored: {
+          backup: { ...backup, times: { ...times, takenAt: new Date(NOW_MS - agoMs).toISOString() } },
+          log,
+          replicas: [],
+          unknown: [],
+        },
       }).worstLoss;
     assert.match(lossWith(5_000), /all writes of the last 5 s: the newest backup, 10 keys, is that old/);
     assert.match(lossWith(60_000), /the last 8 s of writes at least: the continuous log is stored up to/);

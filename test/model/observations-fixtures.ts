@@ -89,9 +89,9 @@ export function platform(running: boolean, parts: Partial<PlatformObservations> 
 }
 
 export function stored(keys: number | null = 1000, parts: Partial<RepositoryObservations> = {}): RepositoryObservations {
-  const { backupId, times, rdb, server } = sampleManifest();
-  const backup = keys === null ? null : { backupId, times, rdb: { ...rdb, keys }, server };
-  return { backup, log: null, unknown: [], ...parts };
+  const { backupId, times, rdb, server, replication } = sampleManifest();
+  const backup = keys === null ? null : { backupId, times, rdb: { ...rdb, keys }, server, replication };
+  return { backup, log: null, replicas: [], unknown: [], ...parts };
 }
 
 export const observations = (parts: Partial<Observations> = {}): Observations => ({
@@ -100,6 +100,7 @@ export const observations = (parts: Partial<Observations> = {}): Observations =>
   worker: look('serves'),
   applications: [],
   replicas: [],
+  notReplicas: [],
   stored: stored(),
   settings: {
     onDamage: 'serve-empty',

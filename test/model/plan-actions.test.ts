@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
-import { data, down, NOW_MS, observations, stored } from './observations-fixtures.ts';
+import type { RedisFacts } from '../../model/redis-look.ts';
+import { aof, data, down, facts, look, NOW_MS, observations, run, stored } from './observations-fixtures.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 
@@ -41,5 +42,72 @@ describe('a dead Redis that a recovery has restarted', () => {
 
   it('is started without a question when that is long ago', () => {
     assert.equal(planned({ at: ago(601) }), 'Start Redis; it loads what it has on its disk.');
+  });
+});
+
+describe('a start that would serve less than a replica has', () => {
+  const replica = (port: number, parts: Partial<RedisFacts> = {}) => ({
+    address: `10.0.0.7:${port}`,
+    look: {
+      ...look('read-only'),
+      facts: facts({ role: 'slave', keys: 5000, primary: 'redis:6379', primaryGoneSeconds: 0, ...parts }),
+    },
+  });
+  const rdb = { bytes: 3000, modifiedAt: '2026-02-14T11:59:00.000Z', replid: 'history-one', replOffset: 1000 };
+  const onlyRdb = { appendonly: false, aof: undefined };
+  const acts = (failure: 'dead' | 'aof-damaged', all: ReturnType<typeof observations>) =>
+    FAILURE_CLASSES[failure].actions({ ...all, settings: { ...all.settings, onDamage: 'ask' } });
+  const names = (planned: ReturnType<typeof acts>) => planned.map(({ act }) => act);
+  const PROTECTED = ['promote-replica', 'detach-replicas'];
+  const notReplicas = [{ address: '10.0.0.8:6379', why: 'is a primary of its own' }];
+
+  it('of a log that is damaged in its middle offers the replica, and lets it go before the half is served', () => {
+    const damage = { name: 'a.aof', kind: 'garbage', where: 'middle', wholeBytes: 10, badBytes: 9, usableBytes: 10 } as const;
+    const broken = data({ aof: aof({ damage: { ...damage, changedAt: '2026-02-14T11:59:00.000Z' } }) });
+    const seen = observations({
+      ...down({ data: broken }),
+      replicas: [replica(1), replica(2), replica(3, { role: 'master' })],
+      notReplicas,
+    });
+    const planned = acts('aof-damaged', seen);
+    assert.deepEqual(names(planned), [...PROTECTED, 'mend-log']);
+    const question = planned[0]?.ask?.question ?? '';
+    assert.match(
+      question,
+      /only what its log has in front of a damage, and replica 10\.0\.0\.7:1 has 5,000 keys\. May it take over\?/,
+    );
+    assert.match(question, /Then 10\.0\.0\.7:2 \(5,000 keys\) follows it\./);
+    assert.match(question, /10\.0\.0\.8:6379 is not a replica of main, it is a primary of its own: left alone\.$/);
+    assert.match(
+      planned[2]?.ask?.question ?? '',
+      /replicas no longer follow, and keep their data: 10\.0\.0\.7:1 \(5,000 keys\), /,
+    );
+  });
+
+  for (const [what, saved, parts, isOlder] of [
+    ['is behind in their history', {}, { replOffset: 9000 }, true],
+    ['lacks nothing but PINGs', {}, { replOffset: 1000 + 6 * 14 }, false],
+    ['lacks more than the PINGs until the link broke', {}, { replOffset: 1000 + 6 * 14, primaryGoneSeconds: 50 }, true],
+    ['is of another history, or of a time without replicas', { replid: 'earlier' }, {}, true],
+    ['is of another history, and the replica has no key', { replid: 'earlier' }, { keys: 0 }, false],
+  ] as const)
+    it(`of an RDB that ${what}: ${isOlder ? 'it is protected' : 'it is just started'}`, () => {
+      const seen = observations({
+        ...down({ data: data({ ...onlyRdb, rdb: { ...rdb, ...saved } }) }),
+        replicas: [replica(1, parts)],
+      });
+      const planned = acts('dead', seen);
+      assert.deepEqual(names(planned), [...(isOlder ? PROTECTED : []), 'restart']);
+      const { worstLoss } = FAILURE_CLASSES.dead;
+      assert.equal(/Replica 10\.0\.0\.7:1 is further, and has 5,000 keys/.test(worstLoss(seen, undefined)), isOlder);
+    });
+
+  it('is none where Redis has saved as it ended, nor where its log has all', () => {
+    const ended = { run: run('orderly-end'), end: { at: '2026-02-14T11:59:01.000Z', oom: 'no' as const, oomWhy: '' } };
+    const { replid: _, replOffset: __, ...alone } = rdb;
+    const saved = observations({ ...down({ ...ended, data: data({ ...onlyRdb, rdb: alone }) }), replicas: [replica(1)] });
+    assert.deepEqual(names(acts('dead', saved)), ['restart']);
+    const logged = observations({ ...down({ data: data({ rdb }) }), replicas: [replica(1)] });
+    assert.deepEqual(names(acts('dead', logged)), ['restart']);
   });
 });

@@ -173,6 +173,7 @@ describe('recoverRedis', function () {
     assert.match(question.text, /at most 90 sessions are lost\. Bring sessions back/);
     const page = await running.status();
     assert.equal(page.steps.find(({ step }) => step === 'serving')?.state, 'done', 'it serves while it asks');
+    assert.equal(page.worstLoss, 'Counted, before anything is brought back: at most 90 sessions are lost');
     await running.update('approve', { by: 'ann', plan: question.plan });
     const report = await running.report();
     assert.equal(report.restored?.[0]?.restored, 85);

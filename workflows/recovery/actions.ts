@@ -60,20 +60,23 @@ export const inputOf = ({ of }: Pick<LockedRun, 'of'>, assessment: Assessment) =
 /** For procedures that change nothing else than what stands on the undo list already. */
 export const RUNNER = { runStep, close: closePlacement };
 
-async function detachReplicas({ found }: LockedRun, assessment: Assessment): Promise<string> {
+async function detachReplicas({ found, input }: LockedRun, assessment: Assessment): Promise<string> {
   const { detached, failed } = await runStep('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
   for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
   if (detached.length > 0)
-    found.toDo.push(`Replicas on their own now: ${listOf(detached)}. Let them follow again when the data is back.`);
+    found.toDo.push(
+      `Replicas on their own now: ${listOf(detached)}. Let them follow again when ${input.instance} has all that they have: what it lacks they lose.`,
+    );
   return detached.length > 0 ? `detached ${listOf(detached)}` : 'no replica had to be detached';
 }
 
 async function promoteReplica({ found }: LockedRun, assessment: Assessment): Promise<string> {
   const { instance } = assessment;
   const summary = `let a replica of ${instance} take over`;
-  const { address, keys } = await runStep('promoteReplica', argsOf(assessment), { summary });
+  const { address, keys, failed = [] } = await runStep('promoteReplica', argsOf(assessment), { summary });
   found.promoted = address;
   found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
+  for (const other of failed) found.toDo.push(`Replica ${other.address} does not follow ${address}: ${other.why}`);
   return `${address} took over with ${keys} keys`;
 }
 

@@ -24,6 +24,7 @@ export type Service = 'serving' | 'serving-elsewhere' | 'not-serving';
 
 /** Carries out what helps, and looks again, until Redis serves or only a person can help it. */
 export async function bringBack(run: LockedRun, first: Assessment): Promise<Service> {
+  for (const text of first.leftAlone ?? []) run.page.note(text);
   const detaching = letGo(run);
   detaching.catch(() => undefined); // waited for below: until then a failure of it has nobody who takes it
   try {

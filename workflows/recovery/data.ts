@@ -62,6 +62,7 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   const decision = await controls.skippable('data', () => softly(page, 'sessions cannot be counted', decide(run, assessment)));
   if (!decision) return leaveOut(run);
   found.data = decision;
+  page.counted(decision);
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
   await restoreLost(run, decision, assessment);
 }

@@ -1,7 +1,7 @@
 import { proxySinks, type Sinks, setCurrentDetails, setHandler, upsertMemo, upsertSearchAttributes } from '@temporalio/workflow';
 import { formatDuration } from '../../model/format.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
-import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { Assessment, DataDecision } from '../../model/recovery/recovery.ts';
 import {
   type Question,
   RUNBOOK_STEPS,
@@ -30,6 +30,7 @@ const { recovery } = proxySinks<RecoverySinks>();
 /** Keeps what people see of a recovery true, in all places: current details, query `status`, search attributes, memo. */
 export class Page {
   readonly #status: RunbookStatus;
+  #isCounted = false;
 
   /** Call before the first await: a query handler that comes later is refused. */
   constructor(instance: string) {
@@ -105,10 +106,17 @@ export class Page {
     const status = this.#status;
     const now = withoutStop(clients);
     status.clients = since ? `${now}, since ${since.slice(11, 19)} UTC` : now;
-    status.worstLoss = worstLoss;
+    if (!(this.isServing && this.#isCounted)) status.worstLoss = worstLoss;
     delete status.needs;
     status.changed = changed.map(withoutStop);
     if (!this.isServing) status.applications = applications;
+    this.#publish();
+  }
+
+  /** What was a guess is known now, or known not to be so. */
+  counted({ verdict, text }: DataDecision): void {
+    this.#isCounted = verdict !== 'within-tolerance';
+    if (this.#isCounted) this.#status.worstLoss = `Counted, before anything is brought back: ${text}`;
     this.#publish();
   }
 

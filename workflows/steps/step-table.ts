@@ -115,7 +115,6 @@ export const STEP_TABLE = {
   putBackUnfinished: { preset: 'recovery', ...files, destructive: true },
   mendLog: { preset: 'recovery', ...files, destructive: true },
   detachReplicas: { preset: 'quick', destructive: true },
-  followAgain: { preset: 'quick', destructive: true },
   promoteReplica: { preset: 'quick', destructive: true },
   makePrimary: { preset: 'quick', destructive: true },
   killScript: { preset: 'quick', destructive: true },

@@ -8,6 +8,7 @@ import { writeFakeSystemctl } from '../../platforms/support/fake-systemctl.ts';
 import { byte, database, key, moduleId, rdb } from '../../support/rdb-bytes.ts';
 import { redisBinaries } from '../../support/redis-binaries.ts';
 import { freePort, startRedis } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 import { endsAtStart, filled, goodRdb, WITH_LOG } from '../support/ailing-redis.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
 
@@ -90,15 +91,51 @@ describe('An assessment of a real Redis', function () {
 
       it('sees an empty primary whose replica still has the data', async () => {
         await using redis = await startRedis({ binary: path });
+        await filled(redis, 4);
         await using replica = await startRedis({ binary: path });
-        await filled(replica, 4);
-        const seen = await assess(redis, { settings: { replicas: [`127.0.0.1:${replica.port}`] } });
+        await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+        await until(async () => (await replica.dbsize()) === 4, { what: 'a replica has all keys' });
+        await using stranger = await startRedis({ binary: path });
+        await filled(stranger, 9);
+        await replica.command('REPLICAOF', 'NO', 'ONE');
+        await redis.command('FLUSHALL');
+        const replicas = [replica, stranger].map(({ port }) => `127.0.0.1:${port}`);
+        const seen = await assess(redis, { settings: { replicas } });
         is(seen, 'empty', /has 4 keys/);
         assert.deepEqual(actsOf(seen), []);
-        assert.deepEqual(seen.assessment.replicas, [{ address: `127.0.0.1:${replica.port}`, keys: 4 }]);
+        assert.deepEqual(
+          seen.assessment.replicas.map(({ address, keys }) => [address, keys]),
+          [[replicas[0], 4]],
+        );
+        assert.deepEqual(seen.assessment.leftAlone, [
+          `${replicas[1]} is not a replica of main, it is a primary of its own: left alone.`,
+        ]);
       });
     });
   }
+
+  it('protects the replica of a killed Redis whose RDB is older, and not that of an idle one', async () => {
+    for (const writes of [0, 50]) {
+      await using redis = await startRedis({ config: { save: '3600 1000', 'repl-diskless-sync-delay': '0' } });
+      await using replica = await startRedis({ config: { 'repl-timeout': '2' } });
+      await filled(redis, 3);
+      await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+      await until(async () => (await replica.dbsize()) === 3, { what: 'a replica has all keys' });
+      await until(async () => (await redis.command('SAVE').catch(() => '')) === 'OK', {
+        what: 'no save of the sync is under way',
+      });
+      for (let at = 0; at < writes; at++) await redis.command('SET', `late:${at}`, 'x');
+      await until(async () => (await replica.dbsize()) === 3 + writes, { what: 'the replica has the writes' });
+      await redis.kill('SIGKILL');
+      const address = `127.0.0.1:${replica.port}`;
+      await until(async () => String(await replica.command('INFO', 'replication')).includes('master_link_status:down'), {
+        what: 'the replica misses it',
+      });
+      const seen = await assess(redis, { settings: { replicas: [address] } });
+      is(seen, 'dead');
+      assert.deepEqual(actsOf(seen), writes === 0 ? ['restart'] : ['promote-replica?', 'detach-replicas', 'restart']);
+    }
+  });
 
   it('sees that its data directory is gone', async () => {
     await using redis = await startRedis();

@@ -9,6 +9,9 @@ import { found, recoverySite } from '../support/recovery-site.ts';
 
 const FAST = { 'repl-diskless-sync': 'yes', 'repl-timeout': '2' };
 const addressOf = ({ port }: RedisServer): string => `127.0.0.1:${port}`;
+const replidOf = async (redis: RedisServer): Promise<string> =>
+  /^master_replid:(\w+)/m.exec(String(await redis.command('INFO', 'replication')))?.[1] ?? '';
+const asFound = async (redis: RedisServer, keys: number) => ({ address: addressOf(redis), keys, replid: await replidOf(redis) });
 const role = async (redis: RedisServer): Promise<unknown> => ((await redis.command('ROLE')) as unknown[])[0];
 
 async function replicaOf(primary: RedisServer, keys: number): Promise<RedisServer> {
@@ -28,9 +31,9 @@ describe('Replicas', function () {
     await site.redis.kill('SIGKILL');
     const gone = '127.0.0.1:1';
     const replicas = [
-      { address: addressOf(replica), keys: 1 },
-      { address: gone, keys: 1 },
-      { address: '127.0.0.1:2', keys: 0 },
+      await asFound(replica, 1),
+      { address: gone, keys: 1, replid: 'x' },
+      { address: '127.0.0.1:2', keys: 0, replid: 'x' },
     ];
     const input = found('rdb-damaged', { replicas });
     await site.during((acts) => acts.setAside(input));
@@ -40,7 +43,7 @@ describe('Replicas', function () {
     );
     await assert.rejects(
       site.during((acts) => acts.startEmpty(input)),
-      { code: 'RESTORE_REFUSED', message: /still follows main: an empty start would wipe it/ },
+      { code: 'RESTORE_REFUSED', message: /still follows main: this start would wipe it/ },
     );
     for (let attempt = 1; attempt <= 2; attempt++) {
       const { detached, failed } = await site.during((acts) => acts.detachReplicas(input));
@@ -53,11 +56,6 @@ describe('Replicas', function () {
     await site.during((acts) => acts.startEmpty(input));
     await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
     assert.equal(await replica.dbsize(), 1);
-    const follow = () => site.during((acts) => acts.followAgain({ instance: 'main', replicas: [addressOf(replica)] }));
-    await assert.rejects(follow(), { code: 'RESTORE_REFUSED', message: /main has no data/ });
-    await site.ask('MSET', 'b', '1', 'c', '1');
-    assert.deepEqual(await follow(), { following: [addressOf(replica)], failed: [] });
-    await until(async () => (await replica.dbsize()) === 2, { what: 'it follows' });
   });
 
   it('give the primary from among them, the others follow it, and a retry finds the same', async () => {
@@ -66,7 +64,7 @@ describe('Replicas', function () {
     await using one = await replicaOf(site.redis, 1);
     await using other = await replicaOf(site.redis, 1);
     await site.redis.kill('SIGKILL');
-    const replicas = [one, other].map((replica) => ({ address: addressOf(replica), keys: 1 }));
+    const replicas = await Promise.all([one, other].map((replica) => asFound(replica, 1)));
     const input = found('rdb-damaged', { replicas });
     const promoted = await site.during((acts) => acts.promoteReplica(input));
     assert.equal(promoted.keys, 1);
@@ -79,6 +77,34 @@ describe('Replicas', function () {
     assert.deepEqual([await role(primary), await role(follower)], ['master', 'slave']);
   });
 
+  it('are no servers that are of another history, and a primary that has data is made to follow nobody', async () => {
+    await using site = await recoverySite({ config: FAST });
+    await site.ask('SET', 'a', '1');
+    await using one = await replicaOf(site.redis, 1);
+    await using other = await replicaOf(site.redis, 1);
+    await using elsewhere = await startRedis({ config: FAST });
+    await elsewhere.command('MSET', 'order:1', 'x', 'order:2', 'x');
+    await using theirs = await replicaOf(elsewhere, 2);
+    const ours = await Promise.all([one, other].map((replica) => asFound(replica, 1)));
+    const reused = [elsewhere, theirs].map((redis) => ({ ...(ours[0] as (typeof ours)[0]), address: addressOf(redis) }));
+    for (const replica of [one, other]) await replica.command('REPLICAOF', 'NO', 'ONE');
+    await other.command('SET', 'b', '1');
+    await site.redis.kill('SIGKILL');
+    const input = found('rdb-damaged', { replicas: [...ours, ...reused] });
+    const { address, following, failed } = await site.during((acts) => acts.promoteReplica(input));
+    assert.deepEqual([address, following], [addressOf(other), []]);
+    const whys = Object.fromEntries(failed.map(({ address, why }) => [address, why]));
+    assert.match(whys[addressOf(one)] ?? '', /it is a primary with 1 keys, and left alone/);
+    for (const redis of [elsewhere, theirs]) assert.match(whys[addressOf(redis)] ?? '', /of another history .* left alone/);
+    const detached = await site.during((acts) => acts.detachReplicas(input));
+    assert.deepEqual(
+      detached.detached.map(({ address }) => address),
+      [one, other].map(addressOf),
+    );
+    assert.deepEqual([await role(one), await role(elsewhere), await role(theirs)], ['master', 'master', 'slave']);
+    assert.deepEqual([await one.dbsize(), await elsewhere.dbsize(), await theirs.dbsize()], [1, 2, 2]);
+  });
+
   it('are left to Sentinel where it watches them', async () => {
     await using site = await recoverySite({ config: FAST });
     await site.ask('SET', 'a', '1');
@@ -87,7 +113,7 @@ describe('Replicas', function () {
     await until(async () => (await sentinel.replicas()).includes(addressOf(replica)), { what: 'the Sentinel knows it' });
     await until(async () => (await countSentinels(await replica.client())) === 1, { what: 'the Sentinel watches it' });
     await site.redis.kill('SIGKILL');
-    const input = found('rdb-damaged', { replicas: [{ address: addressOf(replica), keys: 1 }] });
+    const input = found('rdb-damaged', { replicas: [await asFound(replica, 1)] });
     await assert.rejects(
       site.during((acts) => acts.promoteReplica(input)),
       { code: 'RESTORE_REFUSED', message: /1 Sentinel watches replica 127\.0\.0\.1:\d+: the promotion is theirs/ },
@@ -98,7 +124,7 @@ describe('Replicas', function () {
   it('are none to promote when none of them has data', async () => {
     await using site = await recoverySite();
     await using empty = await startRedis();
-    const replicas = [{ address: addressOf(empty), keys: 0 }];
+    const replicas = [await asFound(empty, 0)];
     await assert.rejects(
       site.during((acts) => acts.promoteReplica(found('empty', { replicas }))),
       { code: 'REDIS_UNREACHABLE', message: /no replica of main has data and answers/ },
