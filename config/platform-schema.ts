@@ -25,7 +25,7 @@ export const platform = z.discriminatedUnion('type', [
       byDefault: '`worker.host`',
     }),
     configFile: absolutePath(
-      "Redis' own configuration file: names the data directory even when Redis is down.",
+      "Redis' own configuration file, the one that `start` starts it with: names the data directory even when Redis is down.",
       '/etc/redis/redis.conf',
     ),
     start: section('How Redis is started: exactly one of `command` and `systemd`.', start),

@@ -1,4 +1,4 @@
-import type { ConfSources } from '../model/restore/next-start.ts';
+import type { ConfSources, OtherStart } from '../model/restore/next-start.ts';
 import type { StartUser } from '../model/restore/start-user.ts';
 
 /**
@@ -50,6 +50,11 @@ export interface Control {
    * @param ask - asked with the path of the socket, once it answers
    */
   proveStart<T>(ask: (socketPath: string) => Promise<T>, signal?: AbortSignal): Promise<StartProof<T>>;
+  /**
+   * What makes its next start another Redis than the one that runs, or than the one whose configuration is looked at.
+   * @param said - by the server that answers; absent when none does
+   */
+  otherStart(said?: ServerSaid): Promise<OtherStart | undefined>;
   /** What its configuration says that decides whether data can be loaded: databases, modules, names of commands. */
   loadDirectives(): Promise<[string, ...string[]][]>;
   /** How many databases the next start has, by redis.conf. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { ActionInput, Assessment } from '../../model/recovery/recovery.ts';
-import { unstartable } from '../../model/restore/plan/next-start.ts';
+import { startsAnother, unstartable } from '../../model/restore/plan/next-start.ts';
 import {
   inOperation,
   logBytes,
@@ -189,11 +189,12 @@ function alreadyRestarted(
   return undefined;
 }
 
-/** A Redis that runs is not ended for one that cannot start, unless a person says so. */
+/** A Redis that runs is not ended for one that cannot start, or is another one, unless a person says so. */
 async function refuseUnstartable({ name, connection }: ProtectedInstance, platform: Control): Promise<void> {
   const next = await lookAtNextStart(platform, connection, undefined, currentJob().signal);
-  if (next.outcome !== 'fails') return;
-  const { code, message, next: step } = unstartable(name, next.lastLines);
+  if (next.outcome !== 'fails' && next.outcome !== 'another') return;
+  const refusal = next.outcome === 'fails' ? unstartable(name, next.lastLines) : startsAnother(name, next);
+  const { code, message, next: step } = refusal;
   throw new RecoveryError(code, message, { next: step });
 }
 

@@ -4,6 +4,7 @@ import type { Control, StartProof } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { readStartState } from '../../redis/start-state.ts';
+import { saidBy } from './target-identity.ts';
 
 type Said = { state: StartState } | { refused: string };
 
@@ -17,6 +18,8 @@ export async function lookAtNextStart(
   living: RedisClient | undefined,
   signal?: AbortSignal,
 ): Promise<NextStart> {
+  const other = await platform.otherStart(living && saidBy(await living.info('server')));
+  if (other) return other;
   const proof = await platform.proveStart((socketPath) => askNext(connection, socketPath), signal);
   if (proof.outcome !== 'starts') return proof;
   return startedOf(proof, living && (await readStartState(living)));

@@ -18,6 +18,7 @@ export async function keepPolicy(config: Config, instance: InstanceShard, client
   const { connection } = await shardHere(config, { instance: instance.name, shard: instance.shard });
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();
+  if (before.outcome === 'another') throw notKept(`nothing was written to a redis.conf, for ${before.why}`);
   if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));
   const kept = await opened.keepConf();
   await client.configRewrite();

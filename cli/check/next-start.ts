@@ -1,6 +1,6 @@
 import { lookAtNextStart } from '../../activities/restore/next-start.ts';
 import type { NextStart, NextStarted } from '../../model/restore/next-start.ts';
-import { lockedOut, restartLosses, uncomparedText, unstartable } from '../../model/restore/plan/next-start.ts';
+import { lockedOut, restartLosses, startsAnother, uncomparedText, unstartable } from '../../model/restore/plan/next-start.ts';
 import type { Control } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
@@ -25,6 +25,10 @@ function foundOf(instance: string, next: NextStart): Finding[] {
   }
   if (next.outcome === 'fails') {
     const { message, next: step } = unstartable(instance, next.lastLines);
+    return [failed(CHECK, message, step)];
+  }
+  if (next.outcome === 'another') {
+    const { message, next: step } = startsAnother(instance, next);
     return [failed(CHECK, message, step)];
   }
   return startedFindings(instance, next);

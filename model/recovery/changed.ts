@@ -15,6 +15,7 @@ function takenBack({ platform }: Observations): string[] {
   const next = platform?.nextStart;
   if (platform?.server.running === false) return [];
   if (next?.outcome === 'fails') return [`It would not start again: its redis.conf is refused (${next.lastLines}).`];
+  if (next?.outcome === 'another') return [`A restart would start another Redis: ${next.why}.`];
   if (next?.outcome !== 'starts') return [];
   return [
     ...(next.signInRefused ? ['After a restart it would refuse our own user and password.'] : []),

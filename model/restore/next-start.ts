@@ -7,7 +7,15 @@ export type NextStart =
   | { outcome: 'unknown'; why: string }
   /** Redis refuses to start with it: its own last lines. */
   | { outcome: 'fails'; lastLines: string }
+  | OtherStart
   | NextStarted;
+
+/** It would not be the Redis that runs: another redis.conf, or a data directory that is hidden. It was not tried. */
+export interface OtherStart {
+  outcome: 'another';
+  why: string;
+  next: string;
+}
 
 export interface NextStarted {
   outcome: 'starts';

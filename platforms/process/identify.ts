@@ -49,7 +49,7 @@ async function compare(managed: Managed, said: ServerSaid): Promise<SameServer> 
     if (pids.length > 1 || configFile === undefined || (await isSameFile(said.configFile, configFile))) return { same: 'yes' };
     const elsewhere = await elsewhereOf((await conf()).dir, running.pid, said);
     if (elsewhere === undefined) return { same: 'yes' };
-    const stranger = `process ${said.pid}${its || ', which has no redis.conf,'} answers, with its data in ${elsewhere.its}`;
+    const stranger = `process ${said.pid}${its} answers, with its data in ${elsewhere.its}`;
     return no(`${stranger}, and ${configFile} with ${elsewhere.ours} is configured`);
   }
   if (!said.configFile || configFile === undefined) return { same: 'unknown', why: 'its process cannot be seen' };
@@ -83,13 +83,13 @@ async function isServerHere(pid: number): Promise<boolean> {
 }
 
 /** Which of several it is cannot be told. */
-function unlessAmbiguous(error: unknown): undefined {
+export function unlessAmbiguous(error: unknown): undefined {
   if (error instanceof RecoveryError && error.code === 'TARGET_IDENTITY') return undefined;
   throw error;
 }
 
 /** Links are followed. */
-const isSameFile = async (one: string | undefined, other: string | undefined): Promise<boolean> =>
+export const isSameFile = async (one: string | undefined, other: string | undefined): Promise<boolean> =>
   one !== undefined && one !== '' && other !== undefined && (await real(one)) === (await real(other));
 
 const real = async (path: string): Promise<string> => (await realpath(path).catch(() => path)).replace(/\/+$/, '') || '/';

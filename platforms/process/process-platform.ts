@@ -7,6 +7,7 @@ import { exited, kill, stop } from './end-process.ts';
 import { identify } from './identify.ts';
 import { keepConf } from './keep-conf.ts';
 import { layoutOf, localRedis, type ProcessPlatformConfig } from './local-redis.ts';
+import { otherStart } from './other-start.ts';
 import { memoryOf, programOf, statusOf, traceOf } from './process-facts.ts';
 import { untilUp } from './start-process.ts';
 import { proveStart } from './start-proof.ts';
@@ -46,6 +47,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Control {
       const commands = Object.fromEntries(Object.entries(conf.renamed).map(([real, { name }]) => [real, name]));
       return { commands, settings: settingsOf(conf) };
     },
+    otherStart: (said) => otherStart(redis, said),
     proveStart: (ask, signal) => proveStart(redis, ask, signal),
     loadDirectives: async () => (await redis.conf()).loadDirectives,
     trace: () => traceOf(redis),

@@ -27,9 +27,15 @@ export function spaceFor(
   };
 }
 
-/** Without a log, only a save keeps what clients wrote last; what is put back must be what they saw. */
-export const savedAtStop = (mode: RestoreMode, target: TargetFacts): number =>
-  mode === 'rdb-file' && target.reachable && target.keysNow?.total !== 0 ? target.disk.existingBytes : 0;
+/**
+ * Without a log, only a save keeps what clients wrote last; what is put back must be what they saw. The file of the last save tells how
+ * large it is, where there are saves; else no more is known than the memory that Redis uses.
+ */
+export function savedAtStop(mode: RestoreMode, { reachable, keysNow, server, disk }: TargetFacts): number {
+  if (mode !== 'rdb-file' || !reachable || keysNow?.total === 0) return 0;
+  if (disk.existingBytes > 0 && server?.policy.save !== '') return disk.existingBytes;
+  return Math.max(disk.existingBytes, server?.usedMemoryBytes ?? 0);
+}
 
 /** Memory of the loaded data set against what is there once the present process has ended. `maxmemory` is judged apart. */
 export function memoryFor(loads: Loads, { memory }: TargetFacts): RestorePlan['memory'] {

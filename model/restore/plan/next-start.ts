@@ -1,6 +1,6 @@
 import type { ServerFacts } from '../../backup/manifest.ts';
 import { formatCountOf, formatList } from '../../format.ts';
-import type { NextStart, NextStarted, StartDifference } from '../next-start.ts';
+import type { NextStart, NextStarted, OtherStart, StartDifference } from '../next-start.ts';
 import { startUserProblems } from '../start-user.ts';
 import { refuse } from './identity.ts';
 import type { PlanInput, Refusal } from './types.ts';
@@ -16,11 +16,21 @@ export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
     return startUserProblems(startUser)
       .slice(0, 1)
       .map(({ message, next }) => refuse('RESTORE_REFUSED', message, next));
-  if (nextStart?.outcome === 'fails') return [unstartable(instance, nextStart.lastLines)];
-  if (server?.policy.appendonly === 'no' && layout.appendonly) return [loadsOldLog(instance)];
-  if (nextStart?.outcome !== 'starts') return [];
-  return [followsAnother(instance, nextStart), lockedOut(instance, nextStart)].filter((one) => one !== undefined);
+  const isTried = nextStart?.outcome !== 'fails' && nextStart?.outcome !== 'another';
+  if (isTried && server?.policy.appendonly === 'no' && layout.appendonly) return [loadsOldLog(instance)];
+  return startRefusals(instance, nextStart);
 }
+
+function startRefusals(instance: string, next: NextStart | undefined): Refusal[] {
+  if (next?.outcome === 'fails') return [unstartable(instance, next.lastLines)];
+  if (next?.outcome === 'another') return [startsAnother(instance, next)];
+  if (next?.outcome !== 'starts') return [];
+  return [followsAnother(instance, next), lockedOut(instance, next)].filter((one) => one !== undefined);
+}
+
+/** Stopped, it would not come back: something else would be started, or with other data. */
+export const startsAnother = (instance: string, { why, next }: Pick<OtherStart, 'why' | 'next'>): Refusal =>
+  refuse('RESTORE_REFUSED', `the next start of ${instance} would not be of the Redis that it is: ${why}`, next);
 
 /** Put back and started again, it would not have what it has now. */
 const loadsOldLog = (instance: string): Refusal =>
@@ -88,7 +98,7 @@ const differenceText = ({ kind, name, what, lockedOut }: StartDifference): strin
   `${kind} ${name} (${what}${lockedOut ? '; sign-ins of now are refused then' : ''})`;
 
 export function nextStartWarnings({ target: { nextStart }, live, manifest }: PlanInput): string[] {
-  if (live || !nextStart || nextStart.outcome === 'fails') return [];
+  if (live || !nextStart || nextStart.outcome === 'fails' || nextStart.outcome === 'another') return [];
   if (nextStart.outcome === 'unknown') {
     return [`what the restored Redis starts with could not be tried beforehand: ${nextStart.why}`];
   }

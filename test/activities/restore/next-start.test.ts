@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { chownSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { chownSync, copyFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -196,4 +196,59 @@ describe('What the next start of a Redis would be', function () {
       assert.equal(next.outcome, 'fails');
       assert.match(next.outcome === 'fails' ? next.lastLines : '', /nowhere\.pem|Failed to configure TLS/);
     }));
+
+  describe('that would be another Redis', () => {
+    type Config = Parameters<typeof openProcessPlatform>[0];
+    const next = async (redis: RedisServer, config: Config) =>
+      lookAtNextStart(openProcessPlatform({ port: redis.port, ...config }), redis.connection, await redis.client());
+    const other = async (redis: RedisServer, config: Config) => {
+      const found = await next(redis, config);
+      assert.equal(found.outcome, 'another', JSON.stringify(found));
+      return found.outcome === 'another' ? found.why : '';
+    };
+    const copyOf = (redis: RedisServer) => {
+      const copy = join(dirname(redis.configFile), 'copy.conf');
+      copyFileSync(redis.configFile, copy);
+      return copy;
+    };
+
+    it('is told where the start command names another redis.conf, or none', () =>
+      withRedis({}, async (redis) => {
+        const { configFile, binary, port } = redis;
+        const copy = copyOf(redis);
+        assert.equal(
+          await other(redis, { configFile, start: { command: [binary.path, copy] } }),
+          `what starts it reads ${copy}, and platform.configFile is ${configFile}`,
+        );
+        assert.equal(
+          await other(redis, { configFile, start: { command: ['nice', binary.path, '--port', `${port}`] } }),
+          `what starts it reads no redis.conf, and platform.configFile is ${configFile}`,
+        );
+        assert.match(await other(redis, { configFile: copy, start: { command: [binary.path, configFile] } }), /copy\.conf$/);
+      }));
+
+    it('is told where what runs has read another one than is named', () =>
+      withRedis({}, async (redis) => {
+        const copy = copyOf(redis);
+        const why = `what runs has read ${redis.configFile}, and ${copy} is configured`;
+        assert.equal(await other(redis, { configFile: copy, start: { command: [redis.binary.path, copy] } }), why);
+        assert.equal(await other(redis, { configFile: copy, start: { command: ['/opt/start-it'] } }), why);
+        const link = join(dirname(redis.configFile), 'link.conf');
+        symlinkSync(redis.configFile, link);
+        assert.equal((await next(redis, { configFile: link, start: { command: [redis.binary.path, link] } })).outcome, 'starts');
+      }));
+
+    it('is told where something is mounted over the data directory of the one that runs', async function () {
+      await using redis = await startRedis();
+      if (spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', redis.dir]).status !== 0) return skipWithout('mount', this);
+      try {
+        assert.match(
+          await other(redis, { start: { command: [redis.binary.path, redis.configFile] } }),
+          /^something was mounted over \S+ while it ran: process \d+ keeps its data below that, and the next start would not find it$/,
+        );
+      } finally {
+        spawnSync('umount', ['-l', redis.dir]);
+      }
+    });
+  });
 });

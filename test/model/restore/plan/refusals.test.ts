@@ -165,6 +165,14 @@ describe('restore plan refuses', () => {
       /has 150\.0 MB free and needs 191\.0 MB for the RDB \(100\.0 MB\) and the last save of the old data; the 90\.0 MB there now are kept aside/,
       /Free 41\.0 MB/,
     );
+    const inMemoryOnly = { ...server(), usedMemoryBytes: 120_000_000, policy: { ...server().policy, save: '' } };
+    for (const existingBytes of [0, 1_000_000]) {
+      onlyRefusal(
+        { target: target({ disk: { ...disk, existingBytes }, server: inMemoryOnly }) },
+        'TARGET_DISK_FULL',
+        /needs 221\.0 MB for the RDB \(100\.0 MB\) and the last save of the old data/,
+      );
+    }
     onlyRefusal(
       { target: target({ disk, layout: appendOnly() }) },
       'TARGET_DISK_FULL',
