@@ -3,6 +3,7 @@ import { ANY_HOST, type Target } from '../model/deployment.ts';
 import type { RedisClient } from '../redis/client/client.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Dependencies, ProtectedInstance } from './dependencies.ts';
+import { bounded } from './recovery/bounded.ts';
 import { stranger, strangerAnswering } from './stranger.ts';
 
 /** So many of the newest backups say what their Redis was. */
@@ -44,11 +45,31 @@ async function refuseStrangeHistory(deps: Dependencies, instance: Storing, clien
   if (why !== undefined && !(await goesOnWithOurs(deps, instance, client))) throw stranger(instance.name, why);
 }
 
-async function goesOnWithOurs(deps: Dependencies, { name, shard }: Storing, client: RedisClient): Promise<boolean> {
+/** How long a look waits for the store. */
+const HISTORY_MS = 1_000;
+
+/** The same to whoever only looks: why it is surely another, unless it is known to go on with our history. */
+export async function strangerToUs(
+  stored: Pick<Dependencies, 'repository'>,
+  instance: Pick<ProtectedInstance, 'name' | 'shard' | 'control'>,
+  client: RedisClient,
+): Promise<string | undefined> {
+  const why = await strangerAnswering(instance, client);
+  if (why === undefined) return undefined;
+  const asked = await bounded('its history', HISTORY_MS, () => goesOnWithOurs(stored, instance, client));
+  return asked.value ? undefined : why;
+}
+
+async function goesOnWithOurs(
+  { repository }: Pick<Dependencies, 'repository'>,
+  { name, shard }: Pick<ProtectedInstance, 'name' | 'shard'>,
+  client: RedisClient,
+): Promise<boolean> {
+  const [all, of] = [await repository(), { instance: name, shard }];
   const info = await client.info('replication');
   const replids = [info.get('master_replid'), info.get('master_replid2')];
-  const timeline = await (await deps.archive(name, shard)).newestTimeline();
-  const backups = (await (await deps.repository()).snapshots({ instance: name, shard }).list()).slice(-LOOK_BACK);
+  const timeline = await all.archive(of).newestTimeline();
+  const backups = (await all.snapshots(of).list()).slice(-LOOK_BACK);
   return [timeline?.replid, ...backups.map(({ replication }) => replication.replid)].some((id) => id && replids.includes(id));
 }
 

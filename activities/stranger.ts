@@ -1,4 +1,5 @@
-import { RecoveryError } from '../model/errors.ts';
+import { hasCode, RecoveryError } from '../model/errors.ts';
+import type { SameServer } from '../platforms/platform.ts';
 import type { RedisClient } from '../redis/client/client.ts';
 import type { ProtectedInstance } from './dependencies.ts';
 import { identifyTarget } from './restore/target-identity.ts';
@@ -12,9 +13,25 @@ type Managed = Pick<ProtectedInstance, 'name' | 'control'>;
 export async function strangerAnswering(target: Managed, client: RedisClient): Promise<string | undefined> {
   if (!target.control?.isAtHand) return undefined;
   // A process or a redis.conf that may not be read tells nothing.
-  const found = await identifyTarget(target.control, await client.info('server'), client).catch(() => undefined);
-  return found?.same === 'no' && found.isSure ? found.why : undefined;
+  return surely(await identifyTarget(target.control, await client.info('server'), client).catch(() => undefined));
 }
+
+/** The same of one that does not let us in. */
+export async function strangerRefusing({ control }: Pick<ProtectedInstance, 'control'>): Promise<string | undefined> {
+  if (!control?.isAtHand) return undefined;
+  return surely(
+    await control
+      .open()
+      .identify()
+      .catch(() => undefined),
+  );
+}
+
+const surely = (found: SameServer | undefined): string | undefined =>
+  found?.same === 'no' && found.isSure ? found.why : undefined;
+
+/** Whether that is why it could not be asked. */
+export const doesNotLetUsIn = (error: unknown): boolean => hasCode(error, 'REDIS_AUTH_FAILED', 'REDIS_PERMISSION_DENIED');
 
 /** @throws RecoveryError `TARGET_IDENTITY` if the Redis that answers is surely another one */
 export async function refuseStranger(target: Managed, client: RedisClient): Promise<void> {

@@ -69,8 +69,11 @@ export interface Control {
   program(): Promise<string | undefined>;
   /** Holds its configuration as it is, for whoever lets Redis rewrite it (CONFIG REWRITE). */
   keepConf(): Promise<KeptConf>;
-  /** Is the server that answers the one that this runs? Whatever it is not told, it does not compare. */
-  identify(said: ServerSaid): Promise<SameServer>;
+  /**
+   * Is the server that answers the one that this runs? Whatever it is not told, it does not compare.
+   * @param said - absent: it does not let us in, and only its process can tell
+   */
+  identify(said?: ServerSaid): Promise<SameServer>;
 }
 
 /**

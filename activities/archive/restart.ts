@@ -9,6 +9,8 @@ import type { ProtectedInstance } from '../dependencies.ts';
 
 /** A start has some 30, and a Redis that rewrites its log says ten each time. */
 const LOG_LINES = 1_000;
+/** The clock of a file system goes by ticks, and is behind by up to one. */
+const TICK_MS = 50;
 
 /**
  * Until when Redis had the state at the end of the archive, milliseconds since 1970, where it was restarted and nothing was lost by
@@ -41,5 +43,5 @@ async function areOlder({ layout }: Files, thanMs: number): Promise<boolean> {
   const directory = join(dir, appenddirname);
   const parts = parseAofManifest(await readFile(join(directory, `${appendfilename}.manifest`), 'utf8'));
   const born = await Promise.all(parts.map(async ({ name }) => (await stat(join(directory, name))).birthtimeMs));
-  return born.length > 0 && born.every((ms) => ms > 0 && ms < thanMs);
+  return born.length > 0 && born.every((ms) => ms > 0 && ms < thanMs - TICK_MS);
 }

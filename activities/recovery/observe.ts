@@ -13,9 +13,10 @@ import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { lookAtRedis } from '../../redis/health/health.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
+import { strangerToUs } from '../owner.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { lookAtNextStart } from '../restore/next-start.ts';
-import { strangerAnswering } from '../stranger.ts';
+import { doesNotLetUsIn, strangerRefusing } from '../stranger.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 import { type ObserveDataOptions, observeData } from './observe-data.ts';
 
@@ -43,7 +44,7 @@ export const createLookActivities = (deps: Dependencies) => ({
     const target = await deps.instance(instance);
     const [seen, stranger] = await Promise.all([
       lookFromControl(deps.host, requireControl(target).open(), target.connection),
-      strangerThere(target),
+      strangerThere(deps, target),
     ]);
     return stranger === undefined ? seen : { ...seen, stranger };
   },
@@ -57,11 +58,16 @@ export const createLookActivities = (deps: Dependencies) => ({
   },
 });
 
-/** One that does not answer, or not us, is nobody that could be told from ours. */
-async function strangerThere(target: ProtectedInstance): Promise<string | undefined> {
+/** One that does not answer is nobody that could be told from ours. */
+async function strangerThere(deps: Dependencies, target: ProtectedInstance): Promise<string | undefined> {
   const asked = await bounded('who answers', QUESTION_MS, async () => {
-    using client = await openRedis(target.connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
-    return await strangerAnswering(target, client);
+    try {
+      using client = await openRedis(target.connection, { connectTimeoutMs: LOOK_MS, commandTimeoutMs: LOOK_MS });
+      return await strangerToUs(deps, target, client);
+    } catch (error) {
+      if (doesNotLetUsIn(error)) return strangerRefusing(target);
+      throw error;
+    }
   });
   return asked.value;
 }

@@ -21,7 +21,7 @@ export const createWatchActivities = (deps: Dependencies) => ({
   async lookAtInstance({ instance, deadBefore }: { instance: string; deadBefore?: readonly string[] }): Promise<WatchView> {
     const target = await deps.instance(instance);
     requireWatch(target);
-    const look = await lookAtOurs(target);
+    const look = await lookAtOurs(deps, target);
     const others = look.verdict === 'fails' ? await failingOthers(deps, instance, deadBefore) : undefined;
     return viewOf(deps, target, look, others);
   },
@@ -31,7 +31,7 @@ export const createWatchActivities = (deps: Dependencies) => ({
     const target = await deps.instance(instance);
     const { running, name } = await requireControl(target).open().status();
     if (!running) return { verdict: 'fails', detail: `there is no process on ${deps.host}` };
-    const { verdict, detail } = witnessOf(await lookAtOurs(target));
+    const { verdict, detail } = witnessOf(await lookAtOurs(deps, target));
     return { verdict, detail: `${name} is there; asked on ${deps.host}: ${detail}` };
   },
 });

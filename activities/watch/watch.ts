@@ -45,7 +45,7 @@ export class Watch {
     const wake = AbortSignal.any([signal, this.#deps.draining]);
     for (;;) {
       signal.throwIfAborted();
-      const look = await lookAtOurs(this.#target, this.#ours);
+      const look = await lookAtOurs(this.#deps, this.#target, this.#ours);
       if (look.verdict === 'serves') this.#ours = look.runId;
       const stopping = await this.#count(look);
       const state = stopping ? undefined : await this.#stateNow();

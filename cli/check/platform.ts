@@ -1,8 +1,9 @@
 import { access, constants } from 'node:fs/promises';
 import type { ControlPart } from '../../activities/dependencies.ts';
+import { strangerToUs } from '../../activities/owner.ts';
 import { saidBy } from '../../activities/restore/target-identity.ts';
-import { strangerAnswering, whatToDo } from '../../activities/stranger.ts';
-import type { Config, InstanceShard } from '../../config/config.ts';
+import { strangerRefusing, whatToDo } from '../../activities/stranger.ts';
+import type { InstanceShard } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
 import type { PlaceRights } from '../../model/worker-rights.ts';
@@ -12,17 +13,18 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { type PlatformParts, partsHere } from '../../worker/parts.ts';
 import { shardHere } from '../connection.ts';
-import { type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { checkLeftovers } from './leftovers.ts';
 import { checkNextStart } from './next-start.ts';
 
 /** It is found, and its files are where they can be replaced. Each only where it is at hand. */
 export async function checkPlatform(
-  config: Config,
+  context: Pick<CheckContext, 'config' | 'repository'>,
   instance: InstanceShard,
   client: RedisClient | undefined,
   rights: PlaceRights | string | undefined,
 ): Promise<Finding[]> {
+  const { config } = context;
   const { name } = instance;
   const parts = partsHere(config, instance);
   const { control } = parts;
@@ -32,7 +34,7 @@ export async function checkPlatform(
     return [ok('platform', `it runs ${control.where}: run \`redis-backup check ${name}\` there to look at it and its files`)];
   const opened = control.open();
   const found = await findings('platform', async () => [
-    ...(await serverFindings({ name, control }, opened, client)),
+    ...(await serverFindings(context, { name, shard: instance.shard, control }, client)),
     ...(await filesFindings({ ...parts, control }, opened, rights)),
     ...(await sameServer(opened, client)),
   ]);
@@ -41,12 +43,13 @@ export async function checkPlatform(
 }
 
 async function serverFindings(
-  target: Parameters<typeof strangerAnswering>[0],
-  opened: Control,
+  context: Pick<CheckContext, 'repository'>,
+  target: { name: string; shard: string; control: ControlPart },
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
   const instance = target.name;
-  const stranger = client && (await strangerAnswering(target, client));
+  const opened = target.control.open();
+  const stranger = await (client ? strangerToUs(context, target, client) : strangerRefusing(target));
   if (stranger !== undefined)
     return [failed('platform', `another Redis answers in the place of ${instance}: ${stranger}`, whatToDo(instance))];
   const { running, name } = await opened.status();

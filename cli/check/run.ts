@@ -103,7 +103,7 @@ async function checkShard(
   try {
     const place = session && control ? await checkPlace(session, control.queue) : [];
     const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
-    const onPlatform = await checkPlatform(asked.config, instance, client, rights);
+    const onPlatform = await checkPlatform(asked, instance, client, rights);
     const identity = client ? await checkIdentity(asked, of, client) : [];
     const isSpared = client !== undefined && asked.apply && [...identity, ...onPlatform].some(isAnother);
     const world = isSpared ? { ...asked, apply: false } : asked;

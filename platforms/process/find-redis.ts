@@ -189,7 +189,7 @@ async function isOurSocket(pid: number, titled: string, identity: RedisIdentity)
   return isAbsolute(titled) ? whole.includes(titled) : titled === inside && (await standsIn(pid, identity));
 }
 
-async function pidFrom(pidFile: string | undefined): Promise<number | undefined> {
+export async function pidFrom(pidFile: string | undefined): Promise<number | undefined> {
   if (pidFile === undefined) return undefined;
   const pid = Number.parseInt(await readFile(pidFile, 'utf8').catch(() => ''), 10);
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;

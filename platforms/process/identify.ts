@@ -1,14 +1,15 @@
-import { realpath, stat } from 'node:fs/promises';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { pidsOf, readProcess } from '../host/process-table.ts';
 import type { SameServer, ServerSaid } from '../platform.ts';
+import { pidFrom } from './find-redis.ts';
 import type { RedisConf } from './redis-conf.ts';
 import type { Starter } from './starter.ts';
 
 interface Managed {
   starter: Pick<Starter, 'find'>;
   conf(): Promise<RedisConf>;
-  identity(): Promise<{ configFile?: string | undefined }>;
+  identity(): Promise<{ configFile?: string | undefined; pidFile?: string | undefined }>;
   /** The port that the instance is reached at. */
   port?: number | undefined;
 }
@@ -17,11 +18,32 @@ interface Managed {
  * Whether the server that answers is the process that is managed here: by its pid, in whatever PID namespace it counts itself; where
  * that is not to be seen by its redis.conf. One reason is enough, and the most telling first: pid, port, directory.
  */
-export async function identify(managed: Managed, said: ServerSaid): Promise<SameServer> {
+export async function identify(managed: Managed, said?: ServerSaid): Promise<SameServer> {
+  if (said === undefined) return identifySilent(managed);
   const found = await compare(managed, said);
   if (found.same !== 'no') return found;
   const ofOurFile = await isSameFile(said.configFile, await fileOf(managed));
   return { ...found, isSure: !ofOurFile && said.pid !== undefined && (await isServerHere(said.pid)) };
+}
+
+/** By the process that listens there: it stands elsewhere, has nothing of ours open, and our pid file does not name it. */
+async function identifySilent({ starter, conf, identity }: Managed): Promise<SameServer> {
+  const unknown = { same: 'unknown', why: 'it does not let us in, and its process does not tell' } as const;
+  const running = await starter.find().catch(unlessAmbiguous);
+  if (!running) return unknown;
+  const [{ dir }, { configFile, pidFile }] = await Promise.all([conf(), identity()]);
+  const elsewhere = await elsewhereOf(dir, running.pid, {});
+  if (!elsewhere || (await pidFrom(pidFile)) === running.pid || (await hasOpenIn(running.pid, dir))) return unknown;
+  const why = `process ${running.pid}, which stands in ${elsewhere.its}, answers and does not let us in, and ${configFile ?? 'a Redis'} with ${elsewhere.ours} is configured`;
+  return { same: 'no', why, isSure: await isServerHere(running.pid) };
+}
+
+/** One that may not be looked at may have. */
+async function hasOpenIn(pid: number, dir: string): Promise<boolean> {
+  const [home, names] = [await real(dir), await readdir(`/proc/${pid}/fd`).catch(() => undefined)];
+  if (!names) return true;
+  const paths = await Promise.all(names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')));
+  return paths.some((path) => path.startsWith(`${home}/`));
 }
 
 const fileOf = ({ identity }: Managed): Promise<string | undefined> =>

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import type { Dependencies, ProtectedInstance } from '../../activities/dependencies.ts';
+import { createLookActivities } from '../../activities/recovery/observe.ts';
 import { endWithoutSave, endWithSave, quickInfo } from '../../activities/recovery/shutdown.ts';
 import { strangerAnswering } from '../../activities/stranger.ts';
 import { lookAtOurs } from '../../activities/watch/ours.ts';
@@ -9,6 +10,7 @@ import { openProcessPlatform } from '../../platforms/process/process-platform.ts
 import { openRedis } from '../../redis/client/client.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { startStranger } from '../support/stranger.ts';
+import { until } from '../support/until.ts';
 
 describe('Another Redis in the place of ours', function () {
   this.timeout(60_000);
@@ -29,6 +31,17 @@ describe('Another Redis in the place of ours', function () {
     using client = await openRedis(redis.connection);
     return strangerAnswering(target, client);
   };
+
+  /** A worker whose repository has backups of these replication ids. */
+  const knowing = (replids: readonly string[]) =>
+    ({
+      host: 'db1',
+      instance: async () => ours(),
+      repository: async () => ({
+        archive: () => ({ newestTimeline: async () => undefined }),
+        snapshots: () => ({ list: async () => replids.map((replid) => ({ replication: { replid } })) }),
+      }),
+    }) as unknown as Dependencies;
 
   it('is told by its redis.conf and its directory, and both are named', async () => {
     await redis.kill('SIGKILL');
@@ -52,14 +65,48 @@ describe('Another Redis in the place of ours', function () {
   });
 
   it('is none that serves for a watcher on its machine', async () => {
-    const deps = { host: 'db1', instance: async () => ours() } as unknown as Dependencies;
-    assert.equal((await lookAtOurs(ours())).verdict, 'serves');
+    const deps = knowing([]);
+    assert.equal((await lookAtOurs(deps, ours())).verdict, 'serves');
     await redis.kill('SIGKILL');
     await using other = await startStranger(redis);
-    const { verdict, detail } = await lookAtOurs(ours());
+    const { verdict, detail } = await lookAtOurs(deps, ours());
     assert.equal(verdict, 'fails', detail);
     assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
     assert.equal((await createWatchActivities(deps).lookAtProcess({ instance: 'main' })).verdict, 'fails');
+  });
+
+  it('is no stranger to a watcher, nor to a recovery, where it goes on with our history, as a promoted replica does', async () => {
+    await using replica = await startRedis({ config: { replicaof: `127.0.0.1 ${redis.port}` } });
+    const said = async () => String(await replica.command('INFO', 'replication'));
+    await until(async () => /master_link_status:up/.test(await said()), { what: 'it follows' });
+    const replid = /master_replid:(\w+)/.exec(await said())?.[1] ?? '';
+    await redis.kill('SIGKILL');
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    const moved = { ...ours(), connection: replica.connection };
+    const seen = async (deps: Dependencies) => {
+      const { stranger } = await createLookActivities({ ...deps, instance: async () => moved }).lookFromControl({
+        instance: 'main',
+      });
+      return [(await lookAtOurs(deps, moved)).verdict, stranger === undefined];
+    };
+    assert.deepEqual(await seen(knowing([replid])), ['serves', true]);
+    assert.deepEqual(await seen(knowing(['f'.repeat(40)])), ['fails', false]);
+  });
+
+  it('is known by its process where it asks for another password, and our own that asks for another is ours', async () => {
+    const deps = knowing([]);
+    const seen = async () => {
+      const { stranger } = await createLookActivities(deps).lookFromControl({ instance: 'main' });
+      return { verdict: (await lookAtOurs(deps, ours())).verdict, stranger };
+    };
+    await redis.command('CONFIG', 'SET', 'requirepass', 'another');
+    assert.deepEqual(await seen(), { verdict: 'unknown', stranger: undefined });
+    await redis.kill('SIGKILL');
+    await using other = await startStranger(redis);
+    await other.says('CONFIG', 'SET', 'requirepass', 'secret');
+    const { verdict, stranger } = await seen();
+    assert.equal(verdict, 'fails');
+    assert.ok(stranger?.startsWith(`process ${other.pid}, which stands in `), stranger);
   });
 
   it('is not our own one whose directory was set while it ran, nor one that was started of another file in our directory', async () => {

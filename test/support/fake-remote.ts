@@ -102,7 +102,7 @@ function remoteControl(redis: Control, volume: Volume): Control {
     memoryKill: async () => ({ verdict: 'unknown', why: 'nobody can say it' }),
     program: async () => undefined,
     // Its paths are those of its container; that it answers on the address of its pod is no proof.
-    async identify({ pid }) {
+    async identify({ pid } = {}) {
       if (pid === undefined) return { same: 'unknown', why: 'it does not say who it is' };
       const found = await redis.identify({ pid });
       return found.same === 'no' ? found : { same: 'unknown', why: 'in a container it is always process 1' };
