@@ -25,7 +25,7 @@ export async function loadConfig(file?: string, env: NodeJS.ProcessEnv = process
       next: 'Name a readable configuration file with --config.',
     });
   });
-  return parseConfig(text, found.file);
+  return parseConfig(text, path.resolve(found.file));
 }
 
 /** The configuration in a YAML text. @param file - its name, for messages and for relative paths of secret files */
@@ -34,10 +34,10 @@ export function parseConfig(text: string, file: string): Config {
   if (yaml.errors.length > 0) {
     throw invalid(
       file,
-      yaml.errors.map(({ line, message }) => `${path.basename(file)}:${line}: ${message}`),
+      yaml.errors.map(({ line, message }) => `${file}:${line}: ${message}`),
     );
   }
-  if (yaml.data === null || yaml.data === undefined) throw invalid(file, [`${path.basename(file)} is empty`]);
+  if (yaml.data === null || yaml.data === undefined) throw invalid(file, [`${file} is empty`]);
   const origin: ConfigOrigin = { file, at: (at) => placeOf(file, yaml, at) };
   const say = (problems: Problem[]) =>
     problems
@@ -99,7 +99,7 @@ async function findConfig(file: string | undefined, env: NodeJS.ProcessEnv): Pro
 const relative = (file: string) => (path.isAbsolute(file) ? file : `./${file}`);
 
 const placeOf = (file: string, yaml: YamlSource, at: readonly PropertyKey[]) =>
-  `${path.basename(file)}:${yaml.lineOf(at)}:${at.length > 0 ? ` ${fieldPath(at)}` : ''}`;
+  `${file}:${yaml.lineOf(at)}:${at.length > 0 ? ` ${fieldPath(at)}` : ''}`;
 
 const fieldPath = (at: readonly PropertyKey[]) =>
   at.map((key, index) => (typeof key === 'number' ? `[${key}]` : `${index > 0 ? '.' : ''}${String(key)}`)).join('');

@@ -15,6 +15,8 @@ import { viewOf } from './view.ts';
 const STAY_MS = 3600_000;
 const STAY_SPREAD_MS = 300_000;
 const OTHERS_EVERY_MS = 600_000;
+/** A failure that is younger has just been seen. */
+const LEAST_SAID_MS = 1_000;
 
 /** One stay at one Redis: many looks, and one piece of news. */
 export class Watch {
@@ -113,7 +115,7 @@ export class Watch {
   #report({ verdict, detail }: ServingLook, stopping: string | undefined): void {
     const since = this.#debounce.failingSinceMs;
     const forMs = since === undefined ? undefined : this.#deps.now() - since;
-    const lasting = forMs === undefined ? '' : ` for ${formatDuration(forMs)}`;
+    const lasting = forMs === undefined || forMs < LEAST_SAID_MS ? '' : ` for ${formatDuration(forMs)}`;
     const note = stopping ? `not counted, ${stopping} runs: ${detail}` : `${verdict}${lasting}: ${detail}`;
     currentJob().progress({ stage: stopping ? 'operation' : verdict, note });
   }

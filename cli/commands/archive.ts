@@ -1,5 +1,5 @@
 import type { ArchiveStatus } from '../../model/archive/archiving.ts';
-import { RecoveryError } from '../../model/errors.ts';
+import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
@@ -12,7 +12,7 @@ export const archive: CommandSpec = {
   about: 'starts the continuous log of a Redis, which then follows it for ever; or says how far it is',
   arguments: [ONE_INSTANCE],
   options: [{ flags: '--status', about: 'only say whether it runs, and what would be lost now' }],
-  exits: '62 with --status when no archiver runs, 54 when no worker answers for it',
+  exits: '61 with --status while it cannot follow, 62 when no archiver runs, 54 when no worker answers for it',
   async run({ config, temporal, output, now }, given) {
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'archive');
@@ -33,11 +33,15 @@ export const archive: CommandSpec = {
     if (run?.status.name !== 'RUNNING') throw notRunning(instance);
     const [status, now_] = await Promise.all([askWithin<ArchiveStatus>(session, handle, 'status'), statusOf(handle, now())]);
     output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));
-    return undefined;
+    return isInTrouble(status, now_) ? ERRORS.BACKUP_STALE.exit : undefined;
   },
 };
 
 const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpoSeconds === undefined ? {} : { rpoSeconds });
+
+/** It should follow, and does not: what is written now is in no log. Whoever has let it go has done so on purpose. */
+export const isInTrouble = ({ phase }: Pick<ArchiveStatus, 'phase'>, { problem, rpoSeconds }: OperationStatus): boolean =>
+  phase === 'trouble' || (phase === 'follow' && problem !== undefined && rpoSeconds === undefined);
 
 /** Who follows, how far, and what a disaster in this second would cost: where nobody follows, what was last known of that. */
 export function archiveText(status: ArchiveStatus, now: OperationStatus): string {

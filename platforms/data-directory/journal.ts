@@ -48,7 +48,7 @@ export interface Journal {
 }
 
 const FILE = 'operation.json';
-const BALLAST = 'ballast';
+export const BALLAST = 'ballast';
 const BALLAST_BYTES = 256 * 1024;
 
 /** `undefined` if no data file was touched by this operation. @throws RecoveryError `DATA_DIRECTORY` if it is damaged */

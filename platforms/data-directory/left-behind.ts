@@ -6,7 +6,7 @@ import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { directOwner } from './direct-lock.ts';
 import { bytesUnder, type FileSystem, isThere, lstatIfThere, namesIn, realFileSystem } from './files.ts';
-import { type Journal, readJournal } from './journal.ts';
+import { BALLAST, type Journal, readJournal } from './journal.ts';
 import { type DataDirectoryOptions, DELETED, inOperation, realDirectory } from './operation.ts';
 
 const UNFINISHED = ['aside', 'replacing', 'replaced', 'putting-back'];
@@ -39,7 +39,7 @@ async function lookAt(files: FileSystem, dir: string, home: string, operationId:
   const inUse = isOpen && typeof journal === 'object' && (await isWrittenTo(files, dir, journal));
   return {
     ...{ operationId, phase, at: new Date(atMs).toISOString(), directory: home, asideBytes },
-    bytes: await bytesUnder(files, home),
+    bytes: (await bytesUnder(files, home)) - (await bytesUnder(files, join(home, BALLAST))),
     unfinished: isOpen && !inUse,
     ...(inUse ? { inUse: true as const } : {}),
   };

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { archiveText } from '../../cli/commands/archive.ts';
+import { archiveText, isInTrouble } from '../../cli/commands/archive.ts';
 
 const rpo = { seconds: 12, storedUpTo: '2026-08-01T10:41:55Z', asOf: '2026-08-01T10:42:07Z' };
 const known = '  known at 2026-08-01T10:42:07Z: stored up to 2026-08-01T10:41:55Z, 12 s of writes not stored';
@@ -29,6 +29,18 @@ describe('archive --status', () => {
     assert.equal(hole, `${detached}\n  the store had lost a part of the log, and a new base was taken: offsets 1 to 2`);
     const dead = archiveText({ instance: 'main', phase: 'follow', rpo }, { workflowId, note: 'waiting: no worker takes it' });
     assert.equal(dead, `archive of main: follow\n  waiting: no worker takes it\n${known}`);
+  });
+
+  it('is no success while it should follow and does not', () => {
+    const problem = 'connect ECONNREFUSED';
+    const states = [
+      isInTrouble({ phase: 'trouble' }, { workflowId }),
+      isInTrouble({ phase: 'follow' }, { workflowId, problem, attempt: 7 }),
+      isInTrouble({ phase: 'follow' }, { workflowId, problem, attempt: 7, rpoSeconds: 0 }),
+      isInTrouble({ phase: 'follow' }, { workflowId }),
+      isInTrouble({ phase: 'detached' }, { workflowId }),
+    ];
+    assert.deepEqual(states, [true, true, false, false, false]);
   });
 
   it('says no more than it knows of one that has never followed', () => {

@@ -229,6 +229,15 @@ describe('redis-backup.yaml', () => {
     });
   }
 
+  it('is named by its whole path: there may be several of that name', async () => {
+    const file = '/etc/redis-backup/redis-backup.yaml';
+    for (const text of ['', 'a: [', one('backup: { every: 6 }')])
+      assert.throws(
+        () => parseConfig(text, file),
+        ({ message }: Error) => message.startsWith(`${file}`),
+      );
+  });
+
   it('tells all problems at once, in the order of the file', () => {
     const { message } = refusal(one('backup: { every: 6 }').replace('file:///backups', 'ftp://backups'));
     assert.equal(

@@ -75,7 +75,7 @@ describe('a secret', () => {
   it('is asked for by name when the environment does not have it', async () => {
     await assert.rejects(resolveStore(config(), { KEY_ID: 'x', KEY: '' }), {
       code: 'CONFIG_INVALID',
-      message: 'redis-backup.yaml:2: repository.secretAccessKey refers to the environment variable KEY, which is empty',
+      message: `${path.join(directory, 'redis-backup.yaml')}:2: repository.secretAccessKey refers to the environment variable KEY, which is empty`,
       next: 'Set KEY for this process, refer to a file with {file: /path}, or leave the field out where none is needed.',
     });
   });
@@ -85,13 +85,13 @@ describe('a secret', () => {
     await writeFile(file, '\n');
     await assert.rejects(resolveShard(config(), MAIN, ENV), {
       code: 'CONFIG_INVALID',
-      message: `redis-backup.yaml:8: instances.main.password refers to the file ${file}, which is empty`,
+      message: `${path.join(directory, 'redis-backup.yaml')}:8: instances.main.password refers to the file ${file}, which is empty`,
       next: `Put the secret into ${file}.`,
     });
     await rm(file);
     await assert.rejects(resolveShard(config(), MAIN, ENV), {
       code: 'CONFIG_INVALID',
-      message: `redis-backup.yaml:8: instances.main.password refers to the file ${file}, which cannot be read: ENOENT: no such file or directory, open '${file}'`,
+      message: `${path.join(directory, 'redis-backup.yaml')}:8: instances.main.password refers to the file ${file}, which cannot be read: ENOENT: no such file or directory, open '${file}'`,
       next: `Put the secret into ${file}, readable for this user.`,
     });
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { leftoversText } from '../../../cli/commands/leftovers.ts';
 import { diagnose } from '../../../model/recovery/diagnose.ts';
@@ -76,6 +76,8 @@ describe('What an operation that was cut off has moved away', function () {
     is(await assess(site.redis), 'dead');
     const [left] = await leftBehind(await site.platform.dataLayout());
     assert.equal(left?.inUse, true);
+    const ballast = statSync(join(left.directory, 'ballast')).size;
+    assert.ok(ballast > 0 && left.bytes < left.asideBytes + ballast, 'the ballast of its journal is nothing that is kept');
     assert.match(leftoversText('main', left ? [left] : []), /never proved, and in use since; the old data is here/);
   });
 

@@ -25,6 +25,7 @@ class Watching {
   applications: ApplicationProbe[] = [];
   control: ProtectedInstance['control'];
   last: Progress | undefined;
+  readonly notes: string[] = [];
 
   constructor(servers: Record<string, { connection: RedisServer['connection'] }>) {
     this.servers = servers;
@@ -52,6 +53,7 @@ class Watching {
   job<T>(body: () => Promise<T>): Promise<T> {
     const progress = (details: Progress) => {
       this.last = details;
+      this.notes.push(details.note ?? '');
     };
     return runAsJob({ attempt: 1, signal: this.cancel.signal, operationId: 'test', progress }, body);
   }
@@ -108,6 +110,8 @@ describe('Watching one Redis', function () {
     assert.ok(Date.now() - killedMs >= AFTER_MS, `after ${Date.now() - killedMs} ms`);
     assert.equal(news.view?.worker.verdict, 'fails');
     assert.match(news.view?.worker.detail ?? '', /ECONNREFUSED/);
+    const failing = watching.notes.filter((note) => note.startsWith('fails'));
+    assert.deepEqual([failing.length > 0, failing.filter((note) => / for \d+ ms:/.test(note))], [true, []]);
     assert.equal(news.view?.application.verdict, 'unknown');
     assert.equal(news.view?.allFailing, undefined, 'the other serves');
     const { since } = news;
