@@ -190,12 +190,15 @@ describe('An assessment of a real Redis', function () {
     await using redis = await endsAtStart({ seed: { 'dump.rdb': Buffer.from('GARBAGE12') } });
     await using replica = await startRedis();
     await filled(replica, 7);
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
     const settings = { replicas: [`127.0.0.1:${replica.port}`] };
     const seen = await assess(redis, { settings });
     assert.deepEqual(actsOf(seen), ['promote-replica?', 'detach-replicas', 'set-aside', 'start-empty']);
     rmSync(join(redis.dir, 'dump.rdb'));
+    await replica.command('REPLICAOF', 'NO', 'ONE');
     await redis.restart();
     await redis.kill('SIGKILL');
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
     const dead = await assess(redis, { settings });
     assert.deepEqual(actsOf(dead), ['promote-replica?', 'detach-replicas', 'restart']);
   });
