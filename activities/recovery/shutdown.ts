@@ -7,7 +7,7 @@ import type { RedisConnection } from '../../redis/client/connection.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import { shutdown } from '../server/shutdown.ts';
+import { orDiskFull, shutdown } from '../server/shutdown.ts';
 import { refuseStranger } from '../stranger.ts';
 
 /** One that doesn't answer within this is treated as one that hangs. */
@@ -84,8 +84,8 @@ export async function endWithSave(
     currentJob().signal.throwIfAborted();
     // A signal saves only with save points.
     const saved = async () => how === 'SAVE' && !info.flag('loading') && (await client.command('SAVE'));
-    if (platform.restartsByItself) await saved();
-    else await shutdown(client.command('SHUTDOWN', how), saved);
+    const ends = platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved);
+    await orDiskFull(ends, target.name, platform);
   }
   await stopHeeding(platform, info ? undefined : kill ? HEED_AGAIN_WITHIN_MS : HEED_WITHIN_MS);
 }

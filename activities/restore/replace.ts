@@ -13,7 +13,7 @@ import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { putBackAll } from '../recovery/put-back-data.ts';
 import { awaitServing, type Serving } from '../server/await-serving.ts';
-import { shutdown } from '../server/shutdown.ts';
+import { orDiskFull, shutdown } from '../server/shutdown.ts';
 import { startWithin } from '../server/start-within.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
 
@@ -50,7 +50,8 @@ export const createRestoreActivities = (deps: Dependencies) => ({
       signal.throwIfAborted();
       // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
       const saved = async () => how === 'SAVE' && (await ifKnown(client.command('SAVE'))); // a signal saves only with save points; the plan says where nothing does
-      await unlessAborted(platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved), signal);
+      const ends = platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved);
+      await unlessAborted(orDiskFull(ends, plan.instance, platform), signal);
     }
     await platform.stop(signal);
   },
