@@ -107,6 +107,7 @@ export function itBehavesLikeAPlatform(open: () => Promise<PlatformUnderTest>): 
     const said = (name: string) => new RegExp(`^${name}:(.*)\\r$`, 'm').exec(info)?.[1] ?? '';
     const [, dir = ''] = (await ask('CONFIG', 'GET', 'dir')) as string[];
     const facts = { pid: Number(said('process_id')), configFile: said('config_file'), runId: said('run_id'), dir };
+    assert.equal(await site.control.otherStart(facts), undefined);
     assert.notEqual((await site.control.identify(facts)).same, 'no');
     assert.notEqual((await site.control.identify({ ...facts, pid: 1, configFile: '/etc/other.conf' })).same, 'yes');
   });

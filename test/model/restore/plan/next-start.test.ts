@@ -30,6 +30,18 @@ describe('A plan and the next start of Redis', () => {
     });
   });
 
+  it('is refused when another Redis would be started, and that is all that is said of the start', () => {
+    const nextStart: NextStart = { outcome: 'another', why: 'what starts it reads no redis.conf', next: 'Name it.' };
+    const ofNoFile = target({ nextStart, layout: { ...target().layout, appendonly: true }, server: server() });
+    assert.deepEqual(planOf({ target: ofNoFile }).refusals, [
+      {
+        code: 'RESTORE_REFUSED',
+        message: 'the next start of main would not be of the Redis that it is: what starts it reads no redis.conf',
+        next: 'Name it.',
+      },
+    ]);
+  });
+
   it('says as whom Redis is started, and is refused where the worker cannot start it as that', () => {
     const startTitle = (startUser: StartUser) =>
       planOf({ target: target({ startUser }) }).steps.find(({ name }) => name === 'startServer')?.title ?? '';
