@@ -23,6 +23,7 @@ import { createLiveActivities } from './restore/live/load-live.ts';
 import { createLiveSurveyActivities } from './restore/live/survey-live.ts';
 import { createPlanActivities } from './restore/plan.ts';
 import { createPutBackActivities } from './restore/put-back.ts';
+import { createReadyToStopActivities } from './restore/ready-to-stop.ts';
 import { createRehearsalActivities } from './restore/rehearsal.ts';
 import { createRestoreActivities } from './restore/replace.ts';
 import { createSurveyActivities } from './restore/survey-target.ts';
@@ -37,6 +38,7 @@ export const createActivities = (deps: Dependencies) => ({
   ...createSurveyActivities(deps),
   ...createPlanActivities(deps),
   ...createRehearsalActivities(deps),
+  ...createReadyToStopActivities(deps),
   ...createRestoreActivities(deps),
   ...createVerifyActivities(deps),
   ...createPutBackActivities(deps),

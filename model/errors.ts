@@ -80,6 +80,11 @@ export const ERRORS = {
 
   LIVE_FAILED: { exit: 65, retryable: false, title: 'Redis did not take over the data of a live restore' },
   PUT_BACK: { exit: 66, retryable: false, title: 'The old data is back; Redis runs with it, and does not let us in' },
+  OLD_DATA_MISSING: {
+    exit: 67,
+    retryable: false,
+    title: 'All is put back, and Redis serves less than it had before it was stopped',
+  },
   ARCHIVER_REPLACED: { exit: 56, retryable: false, title: 'Another archiver has taken over this instance' },
 
   // 50-59: operations

@@ -20,14 +20,26 @@ export interface Blocked {
   next: string;
 }
 
-/** What an undo step says that has done its work: Redis runs with its old data, and refuses us by its own rules. */
-export interface Undone {
-  refused?: Blocked;
+/** What is not as it was though all is undone, and its code: Redis refuses us by its own rules, or serves less than it had. */
+export interface Remains extends Blocked {
+  code: 'PUT_BACK' | 'OLD_DATA_MISSING';
 }
 
+/** What an undo step says that has done its work. */
+export interface Undone {
+  remains?: Remains;
+}
+
+const REMAINS: Record<Remains['code'], (instance: string, because: string) => string> = {
+  PUT_BACK: (instance, because) =>
+    `the old data of ${instance} is back and it runs with it, but does not let redis-backup in: ${because}`,
+  OLD_DATA_MISSING: (instance, because) =>
+    `its files are back as they were, but ${instance} does not serve what it had: ${because}`,
+};
+
 /** The end of an operation whose undoing says that. @param failed - why the operation itself has ended */
-export const putBackText = (instance: string, { because }: Blocked, failed: string): string =>
-  `${failed.replace(/\.$/, '')}; the old data of ${instance} is back and it runs with it, but does not let redis-backup in: ${because}`;
+export const remainsText = (instance: string, { code, because }: Remains, failed: string): string =>
+  `${failed.replace(/\.$/, '')}; ${REMAINS[code](instance, because)}`;
 
 /** What somebody who wants a held lock does about it. */
 export type Conflict = 'wait' | 'preempt' | 'refuse' | 'join';

@@ -1,13 +1,14 @@
 import { RecoveryError } from '../model/errors.ts';
 import type { StartState } from '../model/restore/next-start.ts';
 import type { RedisClient } from './client/client.ts';
+import { productOf } from './server-facts.ts';
 
 /**
  * What a server says of everything that a start decides: settings, users, modules. With secrets, so it is compared and let go.
  * @throws RecoveryError when it does not answer INFO, and of whatever is no refusal of one question
  */
 export async function readStartState(client: RedisClient): Promise<StartState> {
-  await client.info('server');
+  const server = productOf(await client.info('server'));
   const refused: string[] = [];
   const ask = async <T>(what: string, question: () => Promise<T>): Promise<T | undefined> => {
     try {
@@ -23,6 +24,7 @@ export async function readStartState(client: RedisClient): Promise<StartState> {
   const modules = await ask('MODULE LIST', () => client.moduleList());
   const functions = await functionsOf(client);
   return {
+    server,
     ...(functions ? { functions } : {}),
     ...(settings ? { settings } : {}),
     ...(users ? { users } : {}),

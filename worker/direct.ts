@@ -6,7 +6,7 @@ import { filesAtHand, requireControl } from '../activities/parts.ts';
 import { putBackAll } from '../activities/recovery/put-back-data.ts';
 import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import { type Blocked, entriesToUndo, putBackText } from '../model/lock.ts';
+import { entriesToUndo, type Remains, remainsText } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { type LeftBehind, unfinishedOf } from '../model/recovery/left-behind.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
@@ -78,9 +78,9 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       failed = options.signal.aborted ? cancelled(input.instance, undoList) : error;
       throw failed; // after what follows, which says what it could not
     } finally {
-      const refused = await undoAll(entriesToUndo(undoList, succeeded), { run: toItsEnd, close });
+      const remains = await undoAll(entriesToUndo(undoList, succeeded), { run: toItsEnd, close });
       for (const step of atTheEnd) await step().catch(() => undefined); // the next rehearsal sweeps it
-      requireLetIn(input.instance, refused, failed);
+      requireAsBefore(input.instance, remains, failed);
     }
   };
   if (input.planOnly) return carryOut();
@@ -129,18 +129,18 @@ const runsWithoutData = (instance: string, [first]: readonly LeftBehind[]) =>
     { next: `Stop that Redis, then run this again: the old data is put back first. Or \`redis-backup recover ${instance}\`.` },
   );
 
-/** @throws RecoveryError `PUT_BACK`: all is undone, and Redis does not let us in */
-function requireLetIn(instance: string, refused: Blocked | undefined, failed: unknown): void {
-  if (refused) throw new RecoveryError('PUT_BACK', putBackText(instance, refused, messageOf(failed)), { next: refused.next });
+/** @throws RecoveryError `PUT_BACK`, `OLD_DATA_MISSING`: all is undone, and Redis is not as it was */
+function requireAsBefore(instance: string, remains: Remains | undefined, failed: unknown): void {
+  if (remains) throw new RecoveryError(remains.code, remainsText(instance, remains, messageOf(failed)), { next: remains.next });
 }
 
-/** @returns what they say of a Redis that does not let us in */
-async function undoAll(entries: UndoEntry[], steps: UndoSteps): Promise<Blocked | undefined> {
-  let refused: Blocked | undefined;
+/** @returns what they say of a Redis that is not as it was */
+async function undoAll(entries: UndoEntry[], steps: UndoSteps): Promise<Remains | undefined> {
+  let remains: Remains | undefined;
   for (const [index, entry] of entries.entries()) {
     try {
       const undone = await undo(entry, steps);
-      refused ??= undone.refused;
+      remains ??= undone.remains;
     } catch (error) {
       const left = entries.slice(index).map(({ summary }) => summary);
       throw new RecoveryError('STOP_FAILED', `the restore failed and could not be put back: ${messageOf(error)}`, {
@@ -149,5 +149,5 @@ async function undoAll(entries: UndoEntry[], steps: UndoSteps): Promise<Blocked 
       });
     }
   }
-  return refused;
+  return remains;
 }

@@ -60,9 +60,10 @@ function startedOf(
       ...known,
     };
   }
-  const { settings, modules, refused } = said.state;
+  const { server, settings, modules, refused } = said.state;
   return {
     outcome: 'starts',
+    server,
     differences: living ? compareStarts(living, said.state, sources) : [],
     ...(living?.functions?.length ? { functionsNow: [...living.functions].sort() } : {}),
     uncompared: [...new Set([...refused, ...(living?.refused ?? [])])].sort(),

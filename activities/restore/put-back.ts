@@ -2,12 +2,13 @@ import { setTimeout as after } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import type { Undone } from '../../model/lock.ts';
 import { runsIn } from '../../model/recovery/log-signatures.ts';
+import { type KeysOfDatabase, missingAfterRestart } from '../../model/restore/keys-before.ts';
 import type { RestorePlan } from '../../model/restore/plan/plan.ts';
 import { discardStaged, hasMoved, putBack } from '../../platforms/data-directory.ts';
 import type { Control } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { isStandingRefusal } from '../../redis/client/errors.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { awaitServing } from '../server/await-serving.ts';
@@ -57,8 +58,12 @@ export const createPutBackActivities = (deps: Dependencies) => {
       await putBack(await layoutOf(plan), operationId);
     },
 
-    /** Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said. */
-    async serveAgain({ plan }: Pick<PutBackInput, 'plan'>): Promise<Undone> {
+    /**
+     * Sees to it that Redis runs and serves. One that does not let us in is served all the same, and that is said; as is one that has
+     * less than it had.
+     * @param keys - what it had right before it was stopped, where that is known
+     */
+    async serveAgain({ plan, keys }: Pick<PutBackInput, 'plan'> & { keys?: KeysOfDatabase[] }): Promise<Undone> {
       await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
       const target = await deps.instance(plan.instance, plan.shard);
@@ -67,13 +72,13 @@ export const createPutBackActivities = (deps: Dependencies) => {
       await startWithin(platform, noProgressMs, signal);
       try {
         await awaitServing(target, { untilRefused: true });
-        return {};
+        return await comparedWith(keys ?? [], target, plan);
       } catch (error) {
         // Our own process on our own port says so: it serves, and who it lets in was so before the restore, too.
         if (!isStandingRefusal(error)) throw error;
         progress({ stage: 'put back', note: `it runs, and refuses us: ${error.message}. ${error.next}` });
         await untilLoadedByItsLog(platform, signal);
-        return { refused: { because: error.message, next: error.next } };
+        return { remains: { code: 'PUT_BACK', because: error.message, next: error.next } };
       }
     },
 
@@ -83,6 +88,23 @@ export const createPutBackActivities = (deps: Dependencies) => {
     },
   };
 };
+
+async function comparedWith(
+  before: KeysOfDatabase[],
+  { connection }: ProtectedInstance,
+  { layout }: RestorePlan,
+): Promise<Undone> {
+  using client = await openRedis(connection);
+  const because = missingAfterRestart(before, (await client.info('keyspace')).keyspace());
+  if (because === undefined) return {};
+  return {
+    remains: {
+      code: 'OLD_DATA_MISSING',
+      because,
+      next: `Its files are in ${layout.dir} as the restore found them. See what redis.conf says of dir, appendonly and dbfilename, and what is mounted there; stop Redis before it writes over them.`,
+    },
+  };
+}
 
 /** One with refused data is worth no patience: clients wait, and it is killed then. */
 const HANGS_AFTER_MS = 3_000;

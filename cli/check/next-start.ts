@@ -1,9 +1,18 @@
 import { lookAtNextStart } from '../../activities/restore/next-start.ts';
 import type { NextStart, NextStarted } from '../../model/restore/next-start.ts';
-import { lockedOut, restartLosses, startsAnother, uncomparedText, unstartable } from '../../model/restore/plan/next-start.ts';
+import {
+  lockedOut,
+  olderProgram,
+  restartLosses,
+  startsAnother,
+  uncomparedText,
+  unstartable,
+} from '../../model/restore/plan/next-start.ts';
+import type { Server } from '../../model/restore/rdb-versions.ts';
 import type { Control } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
+import { productOf } from '../../redis/server-facts.ts';
 import { type Finding, failed, findings, ok, warning } from './finding.ts';
 
 const CHECK = 'next start';
@@ -14,9 +23,13 @@ export const checkNextStart = (
   platform: Control,
   connection: RedisConnection,
   client: RedisClient | undefined,
-): Promise<Finding[]> => findings(CHECK, async () => foundOf(instance, await lookAtNextStart(platform, connection, client)));
+): Promise<Finding[]> =>
+  findings(CHECK, async () => {
+    const running = client && productOf(await client.info('server'));
+    return foundOf(instance, await lookAtNextStart(platform, connection, client), running);
+  });
 
-function foundOf(instance: string, next: NextStart): Finding[] {
+function foundOf(instance: string, next: NextStart, running: Server | undefined): Finding[] {
   if (next.outcome === 'unknown') {
     const why = `what its next start would be could not be tried: ${next.why}`;
     return [
@@ -31,7 +44,7 @@ function foundOf(instance: string, next: NextStart): Finding[] {
     const { message, next: step } = startsAnother(instance, next);
     return [failed(CHECK, message, step)];
   }
-  return startedFindings(instance, next);
+  return startedFindings(instance, next, running);
 }
 
 /** A recovery sees it, and asks; a supervisor that starts Redis by itself does not. */
@@ -42,10 +55,10 @@ const loadsTheOlder = ({ what, cure }: NextStarted['differences'][number]): Find
     `To keep it: ${cure}.`,
   );
 
-function startedFindings(instance: string, next: NextStarted): Finding[] {
-  const refusal = lockedOut(instance, next);
+function startedFindings(instance: string, next: NextStarted, running: Server | undefined): Finding[] {
+  const refusals = [olderProgram(instance, next, running), lockedOut(instance, next)].filter((one) => one !== undefined);
   const found = [
-    ...(refusal ? [failed(CHECK, refusal.message, refusal.next)] : []),
+    ...refusals.map(({ message, next: step }) => failed(CHECK, message, step)),
     ...(next.follows
       ? [
           warning(

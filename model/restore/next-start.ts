@@ -1,3 +1,5 @@
+import type { Server } from './rdb-versions.ts';
+
 /**
  * What the next start of a Redis gives: found out by starting its own redis.conf beside it, in an empty directory. A restore that
  * replaces files, a recovery and a put-back are such starts. Holds no secret: passwords are compared, and not kept.
@@ -33,6 +35,8 @@ export interface NextStarted {
   rewriteHarms?: string;
   /** Function libraries of the Redis that runs now. */
   functionsNow?: string[];
+  /** What the program that starts is: another one than runs, where it was exchanged since. */
+  server?: Server;
   /** Of the server that starts, where it let us ask. */
   databases?: number;
   maxmemoryBytes?: number;
@@ -53,6 +57,7 @@ export interface StartDifference {
 
 /** What one server says of itself, with its secrets: stays in the memory of whoever compares. */
 export interface StartState {
+  server: Server;
   /** CONFIG GET *. */
   settings?: Readonly<Record<string, string>>;
   /** ACL LIST. */

@@ -46,6 +46,9 @@ const VALKEY_VERSIONS: readonly (readonly [from: string, rdb: number])[] = [
 /** The newest release of each product that the tables know. */
 const NEWEST_KNOWN = { redis: '8.10', valkey: '9.2' } as const;
 
+/** From this RDB version on, Valkey writes its own magic. */
+export const VALKEY_FORMAT_FROM = 80;
+
 /** Valkey refuses what Redis wrote after the fork (`rdb-version-check strict`): valkey src/rdb.h RDB_FOREIGN_VERSION_MIN and _MAX. */
 const FOREIGN_TO_VALKEY = { from: 12, to: 79 } as const;
 

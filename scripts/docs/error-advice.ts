@@ -72,6 +72,8 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
 
   PUT_BACK:
     'The operation has failed, and what it had changed is undone: applications that Redis lets in are served. Mend what the message names (password, ACL, TLS, maxclients), then start it again.',
+  OLD_DATA_MISSING:
+    'What Redis had lies in its data directory, or in the safety snapshot: the message says where. See what its redis.conf says of dir, appendonly and dbfilename, and what is mounted there, before anything writes; `redis-backup recover` looks at it.',
   LIVE_FAILED:
     'The message says whether Redis holds its old data or the restored data. Read why, or restore with strategy `replace`.',
   ARCHIVER_REPLACED: 'Nothing to do here: another worker archives this instance. Two of them never write together.',

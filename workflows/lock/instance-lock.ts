@@ -11,7 +11,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type Undone } from '../../model/lock.ts';
+import { type Blocked, conflictOf, entriesToUndo, type LockHolder, type Remains, type Undone } from '../../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
 import { CHECKS, checkInput, checkMessage, isMessage } from '../inputs.ts';
@@ -82,7 +82,7 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
   let holderGone = false;
   let resolved = false;
   let interrupts = input.interrupts ?? false;
-  let refused: Blocked | undefined;
+  let remains: Remains | undefined;
 
   const report = async (to: LockHolder, free: boolean): Promise<void> => {
     const ending = released !== undefined || holderGone || phase !== 'held';
@@ -161,7 +161,7 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
       for (let tries = 1; ; tries++) {
         const undone = await runUndo(entry);
         if (!('blocked' in undone)) {
-          refused ??= undone.refused;
+          remains ??= undone.remains;
           break;
         }
         const why = undone.blocked;
@@ -182,5 +182,5 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
     }
     for (const waiter of waiting.values()) await report(waiter, true);
   });
-  return refused && { refused };
+  return remains && { remains };
 }

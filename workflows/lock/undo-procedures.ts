@@ -29,10 +29,10 @@ export const UNDO = {
 
   discardStaged: (steps: UndoSteps, input: PutBackInput) => steps.run('discardStaged', input, { at: filesOf(input.plan) }),
 
-  /** Starts Redis, and waits until it serves. */
-  async putBackServer(steps: UndoSteps, { plan }: PutBackInput): Promise<Undone> {
+  /** Starts Redis, waits until it serves, and sees whether it has what it had. */
+  async putBackServer(steps: UndoSteps, { plan, keys }: PutBackInput & StepInput<'serveAgain'>): Promise<Undone> {
     await steps.close(filesOf(plan));
-    return steps.run('serveAgain', { plan }, { at: controlOf(plan) });
+    return steps.run('serveAgain', { plan, ...(keys ? { keys } : {}) }, { at: controlOf(plan) });
   },
 
   /** Ends what runs on the new data, and restores exactly the files that the restore found. */

@@ -13,7 +13,15 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type Blocked, conflictOf, type LockHolder, type OperationKind, putBackText, type Undone } from '../../model/lock.ts';
+import {
+  type Blocked,
+  conflictOf,
+  type LockHolder,
+  type OperationKind,
+  type Remains,
+  remainsText,
+  type Undone,
+} from '../../model/lock.ts';
 import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../../model/operations.ts';
 import { failure } from '../failures.ts';
 import { inOwnDeployment } from '../own-deployment.ts';
@@ -50,7 +58,7 @@ export interface LockOptions {
 /**
  * Runs `body` while this run alone may change the instance. The lock undoes what the body wrote down, however the body
  * ends; when this returns or throws, all is undone and the lock is free.
- * @throws ApplicationFailure `PUT_BACK` when all is undone and Redis does not let us in; `LOCKED` when the holder excludes us, `LOCK_LOST` when somebody ended the lock by hand
+ * @throws ApplicationFailure `PUT_BACK` or `OLD_DATA_MISSING` when all is undone and Redis is not as it was; `LOCKED` when the holder excludes us, `LOCK_LOST` when somebody ended the lock by hand
  */
 export async function withInstanceLock<T>(options: LockOptions, body: (held: HeldLock) => Promise<T>): Promise<T | NotHeld> {
   const { workflowId, runId } = workflowInfo();
@@ -93,7 +101,7 @@ export async function withInstanceLock<T>(options: LockOptions, body: (held: Hel
       if (released || ended) {
         await watch;
         const undone = await lock.result().catch(() => undoUnderNewLock(options, holder, undoList, succeeded));
-        if (undone?.refused) throw putBack(options.instance, undone.refused, failed);
+        if (undone?.remains) throw notAsBefore(options.instance, undone.remains, failed);
       } else {
         await untilFree(options.instance, holder);
       }
@@ -132,9 +140,9 @@ async function undoUnderNewLock(
   return again.result();
 }
 
-/** All is undone, and Redis does not let us in: whoever waits must know both. */
-const putBack = (instance: string, refused: Blocked, failed: unknown) =>
-  failure('PUT_BACK', putBackText(instance, refused, failed === undefined ? 'it is done' : reasonOf(failed)), refused.next);
+/** All is undone, and Redis is not as it was: whoever waits must know both. */
+const notAsBefore = (instance: string, remains: Remains, failed: unknown) =>
+  failure(remains.code, remainsText(instance, remains, failed === undefined ? 'it is done' : reasonOf(failed)), remains.next);
 
 const reasonOf = (error: unknown): string => {
   const { cause, message } = error as Error;

@@ -4,7 +4,6 @@ import { liveDisturbances } from '../../model/restore/plan/live.ts';
 import { momentWarnings } from '../../model/restore/plan/loss.ts';
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { shortfall } from '../../model/restore/stands-check.ts';
-import type { UndoEntry } from '../lock/undo-procedures.ts';
 import type { StepResult } from '../steps/step-table.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
@@ -48,11 +47,8 @@ export async function replaceFromRdb(
   const { instance, shard } = plan;
   const byControl = (summary: string) => ({ at: controlOf(plan), summary });
   const inFiles = (summary: string) => ({ at: filesOf(plan), summary });
-  const undo = (
-    name: 'discardStaged' | 'putBackServer' | 'putBackData',
-    summary: string,
-    more: Pick<UndoEntry, 'interrupts'> = {},
-  ): Promise<void> => runner.undoLater({ undo: name, args: { plan, operationId }, when: 'unlessSucceeded', summary, ...more });
+  const undo = (name: 'discardStaged' | 'putBackData', summary: string): Promise<void> =>
+    runner.undoLater({ undo: name, args: { plan, operationId }, when: 'unlessSucceeded', summary });
   const leave = { args: { instance, shard }, when: 'always', summary: `leave the data directory of ${instance}` } as const;
   await runner.undoLater({ undo: 'closeFiles', ...leave });
 
@@ -69,7 +65,14 @@ export async function replaceFromRdb(
   runner.enter('stop');
   await detachArchiver(runner, instance);
   await runner.runStep('requireRoom', { plan }, inFiles('see whether there is room for what comes next'));
-  await undo('putBackServer', `start ${instance} and wait until it serves`, { interrupts: true });
+  const { keys } = await runner.runStep('readyToStop', { plan }, byControl(`see that ${instance} would start again as it is`));
+  await runner.undoLater({
+    undo: 'putBackServer',
+    args: { plan, operationId, ...(keys ? { keys } : {}) },
+    when: 'unlessSucceeded',
+    summary: `start ${instance} and wait until it serves`,
+    interrupts: true,
+  });
   const stoppedAtMs = Date.now();
   await runner.runStep('stopServer', { plan }, byControl(`stop ${instance}`));
 

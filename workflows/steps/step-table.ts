@@ -53,6 +53,7 @@ export const STEP_TABLE = {
   stageBackup: { preset: 'place', ...files },
   discardStaged: { preset: 'undo', ...files },
   requireRoom: { preset: 'place', ...looksAtFiles },
+  readyToStop: { preset: 'place', ...control },
   stopServer: { preset: 'place', ...control },
   requireStopped: { preset: 'place', ...control },
   replaceData: { preset: 'place', ...files },

@@ -1,6 +1,7 @@
 import type { ServerFacts } from '../../backup/manifest.ts';
 import { formatCountOf, formatList } from '../../format.ts';
 import type { NextStart, NextStarted, OtherStart, StartDifference } from '../next-start.ts';
+import { canLoad, maxRdbVersion, type Server, VALKEY_FORMAT_FROM } from '../rdb-versions.ts';
 import { startUserProblems } from '../start-user.ts';
 import { refuse } from './identity.ts';
 import type { PlanInput, Refusal } from './types.ts';
@@ -18,14 +19,30 @@ export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
       .map(({ message, next }) => refuse('RESTORE_REFUSED', message, next));
   const isTried = nextStart?.outcome !== 'fails' && nextStart?.outcome !== 'another';
   if (isTried && server?.policy.appendonly === 'no' && layout.appendonly) return [loadsOldLog(instance)];
-  return startRefusals(instance, nextStart);
+  return startRefusals(instance, nextStart, server);
 }
 
-function startRefusals(instance: string, next: NextStart | undefined): Refusal[] {
+/** The same of what may have changed since the plan: asked once more right before Redis is stopped. @param running - what runs now */
+export function startRefusals(instance: string, next: NextStart | undefined, running: Server | undefined): Refusal[] {
   if (next?.outcome === 'fails') return [unstartable(instance, next.lastLines)];
   if (next?.outcome === 'another') return [startsAnother(instance, next)];
   if (next?.outcome !== 'starts') return [];
-  return [followsAnother(instance, next), lockedOut(instance, next)].filter((one) => one !== undefined);
+  return [olderProgram(instance, next, running), followsAnother(instance, next), lockedOut(instance, next)].filter(
+    (one) => one !== undefined,
+  );
+}
+
+/** Nothing could be put back: it would not load what it has now. */
+export function olderProgram(instance: string, { server: next }: NextStarted, running: Server | undefined): Refusal | undefined {
+  if (!next || !running) return undefined;
+  const { rdbVersion: version } = maxRdbVersion(running);
+  const magic = running.product === 'valkey' && version >= VALKEY_FORMAT_FROM ? 'VALKEY' : 'REDIS';
+  if (canLoad(next, { magic, version }).loadable !== 'no') return undefined;
+  return refuse(
+    'CONFIG_UNSTARTABLE',
+    `${instance} runs as ${running.product} ${running.version} and would start as ${next.product} ${next.version}, which does not read what it has now (RDB version ${version})`,
+    `Let what starts it (start.command, the unit) start ${running.product} ${running.version} or newer, until \`redis-backup check\` is content. No restart before that.`,
+  );
 }
 
 /** Stopped, it would not come back: something else would be started, or with other data. */
@@ -127,9 +144,10 @@ export const uncomparedText = ({ uncompared, signInRefused }: NextStarted): stri
 /** What the next start says outdoes what the running server says of itself. */
 export function asStartedNext(facts: ServerFacts, next: NextStart | undefined): ServerFacts {
   if (next?.outcome !== 'starts') return facts;
-  const { databases, maxmemoryBytes, maxmemoryPolicy, modules } = next;
+  const { server, databases, maxmemoryBytes, maxmemoryPolicy, modules } = next;
   return {
     ...facts,
+    ...server,
     ...(databases === undefined ? {} : { databases }),
     ...(maxmemoryBytes === undefined ? {} : { maxmemoryBytes }),
     ...(maxmemoryPolicy === undefined ? {} : { maxmemoryPolicy }),

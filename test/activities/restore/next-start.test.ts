@@ -48,6 +48,7 @@ describe('What the next start of a Redis would be', function () {
         const files = readdirSync(redis.dir).sort();
         assert.deepEqual(await started(redis), {
           outcome: 'starts',
+          server: (await started(redis)).server,
           differences: [],
           uncompared: [],
           databases: 16,

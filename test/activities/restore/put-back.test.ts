@@ -38,8 +38,9 @@ describe('A Redis that is put back, and refuses us', function () {
   for (const { by, redis, connection, said } of REFUSALS)
     it(`by ${by}, serves all the same: nobody waits for it, and the reason is said at once`, async () => {
       await using site = await recoverySite({ ...redis, connection });
-      const { refused } = await putBack(site);
-      assert.match(`${refused?.because} ${refused?.next}`, said);
+      const { remains } = await putBack(site);
+      assert.equal(remains?.code, 'PUT_BACK');
+      assert.match(`${remains?.because} ${remains?.next}`, said);
       const { note = '' } = site.progress.at(-1) ?? {};
       assert.match(note, said);
       assert.match(note, /^it runs, and refuses us/);

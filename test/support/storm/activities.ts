@@ -48,7 +48,7 @@ export function createStormActivities(file: string) {
       if (activityInfo().workflowExecution?.workflowId !== WORKFLOW_IDS.lock(args.instance)) throw new Error('not the lock');
       if (args.stuck) throw ApplicationFailure.nonRetryable('it is stuck');
       trace('undo', args);
-      return args.refused ? { refused: { because: 'WRONGPASS', next: 'Correct the password.' } } : {};
+      return args.refused ? { remains: { code: 'PUT_BACK', because: 'WRONGPASS', next: 'Correct the password.' } } : {};
     },
   };
 }
