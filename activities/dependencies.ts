@@ -105,7 +105,7 @@ export interface FilesPart {
    */
   open(layout: DataLayout): Files;
   /** What a throw-away Redis there needs, so that it reads what this Redis reads. Lines of redis.conf may be secret: they stay there. */
-  throwAway(): Promise<ThrowAwayNeeds>;
+  throwawayNeeds(): Promise<ThrowawayNeeds>;
   /**
    * Makes it be reached, and says where from when somebody is there. Idempotent.
    * @param readOnly - nothing is changed there, and it may be open beside another one
@@ -115,7 +115,7 @@ export interface FilesPart {
   closePlacement(): Promise<void>;
 }
 
-export interface ThrowAwayNeeds {
+export interface ThrowawayNeeds {
   /** The program of this Redis. Absent: whatever there is. */
   program?: string;
   /** See `Control.loadDirectives`. */

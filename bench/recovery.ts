@@ -25,7 +25,15 @@ const DAMAGE_BYTES = 64 * 1024;
 /** All of it in the log: what Redis does at its start is then the same in each run. */
 const REDIS = { appendonly: 'yes', 'auto-aof-rewrite-percentage': '0', save: '' };
 /** On the way to a Redis that serves, the first of each. */
-const STEPS = ['openPlacement', 'lookFromControl', 'lookAtFiles', 'assessFailure', 'startOnce', 'startEmpty', 'awaitServesAgain'];
+const STEPS = [
+  'openPlacement',
+  'observeFromControl',
+  'observeFiles',
+  'assessFailure',
+  'startOnce',
+  'startEmpty',
+  'awaitServingAgain',
+];
 const RECOVERY = {
   warmup: { window: '1s', windows: 1, minLookups: 1, target: 0, limit: '1s' },
   onDamage: 'serve-empty',

@@ -2,14 +2,14 @@ import type { Config } from '../config/config.ts';
 import type { RestoreInput, RestoreResult } from '../model/operations.ts';
 import { restoreDirectly } from '../worker/direct.ts';
 import type { Output } from './output/output.ts';
-import { type RestoreRunner, wrongAnswer } from './restore-runner.ts';
+import { type RestoreExecutor, wrongAnswer } from './restore-executor.ts';
 import { uninterrupted } from './signals.ts';
 
 /**
  * Plans and carries out a restore in this process, by the same activities, without Temporal.
  * @param options.interrupt - Ctrl-C, `kill`, the end of the terminal: the running step is ended, and everything put back
  */
-export function runDirectly(config: Config, { output, interrupt }: { output: Output; interrupt: AbortSignal }): RestoreRunner {
+export function runDirectly(config: Config, { output, interrupt }: { output: Output; interrupt: AbortSignal }): RestoreExecutor {
   const run = async (input: RestoreInput): Promise<RestoreResult> => {
     let phase: string | undefined;
     const show = (fields: object) =>

@@ -1,10 +1,10 @@
 import { ERRORS, RecoveryError } from '../model/errors.ts';
 import type { RestoreInput } from '../model/operations.ts';
-import { exactSource, restoreCommand } from '../model/restore/plan/commands.ts';
+import { commandToRestore, exactSource } from '../model/restore/plan/commands.ts';
 import type { PlannedLoss, RestorePlan } from '../model/restore/plan/plan.ts';
 import { renderPlan } from '../model/restore/plan/text.ts';
 import { type CommandContext, type Given, optionOf } from './command.ts';
-import type { RestoreRunner } from './restore-runner.ts';
+import type { RestoreExecutor } from './restore-executor.ts';
 
 interface Planned {
   plan: RestorePlan;
@@ -43,7 +43,7 @@ export function showPlan({ output }: CommandContext, { plan, digest }: Planned, 
 export function planText(plan: RestorePlan, digest: string, { consents = {} }: { consents?: Consents } = {}): string {
   const { instance, strategy, loss, refusals } = plan;
   const options = { ...consents, ...(loss ? { acceptLoss: loss.token } : {}) };
-  const asked = restoreCommand({ instance, ...exactSource(plan), isLive: strategy === 'live', options });
+  const asked = commandToRestore({ instance, ...exactSource(plan), isLive: strategy === 'live', options });
   const command = `${asked} --yes --expect-plan ${digest}`;
   return `${renderPlan(plan)}\nPlan ${digest}.${howToGoOn(refusals, loss)}${mayGoOn(refusals) ? `\n  ${command}` : ''}\n`;
 }
@@ -57,7 +57,7 @@ function howToGoOn(refusals: RestorePlan['refusals'], loss: PlannedLoss | undefi
 }
 
 /** @throws RecoveryError `PLAN_CHANGED` */
-export async function expectedPlan(runner: RestoreRunner, input: RestoreInput, expected: string | undefined): Promise<Planned> {
+export async function expectedPlan(runner: RestoreExecutor, input: RestoreInput, expected: string | undefined): Promise<Planned> {
   const planned = await runner.plan(input);
   if (expected === undefined || expected === planned.digest) return planned;
   throw new RecoveryError('PLAN_CHANGED', `plan ${expected} was expected, but the plan is ${planned.digest} now`, {
@@ -110,7 +110,7 @@ export const nobodyThere = ({
   planOnly: __,
   ...options
 }: RestoreInput) => {
-  const asked = restoreCommand({
+  const asked = commandToRestore({
     instance,
     ...(backupId === undefined ? {} : { backupId }),
     ...(until === undefined ? {} : { until }),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AofManifest } from '../model/backup/aof-manifest.ts';
 import { MANIFEST_FORMAT_VERSION } from '../model/backup/manifest.ts';
 import { needs } from './archive/schema.ts';
-import { type BackupRef, isBackupId } from './layout.ts';
+import { type BackupRef, isValidBackupId } from './layout.ts';
 import {
   census,
   count,
@@ -13,7 +13,7 @@ import {
   software,
   storedObject,
   takenFrom,
-  times,
+  timesSchema,
   ttlBoundsSeconds,
 } from './manifest.ts';
 import { formatStored } from './manifest-digest.ts';
@@ -34,7 +34,7 @@ const schema = z
   .strictObject({
     formatVersion: z.literal(MANIFEST_FORMAT_VERSION),
     kind: z.literal('aof'),
-    backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
+    backupId: z.string().refine(isValidBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
     instance: z.string(),
     shard: z.string(),
     reason,
@@ -42,7 +42,7 @@ const schema = z
     server,
     takenFrom,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
-    times,
+    times: timesSchema,
     form: z.enum(['multi-part', 'single-file']),
     redisManifest: z.string().optional(),
     base: z.strictObject({ rdb, census, ttlBoundsSeconds }).optional(),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, RecoveryError } from '../model/errors.ts';
 import { backupIdAt } from '../model/instance.ts';
-import { type BackupRef, CLAIM_FILE, isBackupId, type ShardRef } from './layout.ts';
+import { type BackupRef, CLAIM_FILE, isValidBackupId, type ShardRef } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import { isOfNewer } from './readable.ts';
@@ -164,7 +164,7 @@ export class Backups<M extends BackupRef> {
   #idsIn(sizes: ReadonlyMap<string, number>): string[] {
     const { length } = this.#kind.allPrefix(this.#of);
     const folders = new Set([...sizes.keys()].map((key) => key.slice(length, key.indexOf('/', length))));
-    return [...folders].filter((folder) => isBackupId(folder) && sizes.has(this.#kind.key(this.#ref(folder)))).sort();
+    return [...folders].filter((folder) => isValidBackupId(folder) && sizes.has(this.#kind.key(this.#ref(folder)))).sort();
   }
 
   /**

@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 import { RecoveryError } from '../model/errors.ts';
 import { isName, timeOfBackupId } from '../model/instance.ts';
+import type { ShardRef } from '../model/shard.ts';
 
-/** Whose backups: all of one shard lie together. */
-export interface ShardRef {
-  instance: string;
-  shard: string;
-}
+export type { ShardRef };
 
 /** One backup: the folder that its manifest and its objects lie in. */
 export interface BackupRef extends ShardRef {
@@ -49,7 +46,7 @@ export const baselineKey = (of: ShardRef, baselineId: string): string => `${base
 /** The id in a key of a baseline; undefined for what somebody else put there. */
 export function baselineIdOf(key: string): string | undefined {
   const [, found] = /\/baselines\/([^/]+)\.json$/.exec(key) ?? [];
-  return found !== undefined && isBackupId(found) ? found : undefined;
+  return found !== undefined && isValidBackupId(found) ? found : undefined;
 }
 
 /** One timeline of the archive: the folder that its segments lie in. */
@@ -97,7 +94,7 @@ export const probeKey = (random: string): string => `_probe/${random}`;
 
 export const isFileName = (file: string): boolean => FILE_NAME.test(file) && file !== MANIFEST_FILE && file !== CLAIM_FILE;
 
-export function isBackupId(text: string): boolean {
+export function isValidBackupId(text: string): boolean {
   try {
     return timeOfBackupId(text) > 0;
   } catch (error) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MANIFEST_FORMAT_VERSION, type SnapshotManifest } from '../model/backup/manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
-import { type BackupRef, isBackupId, isFileName } from './layout.ts';
+import { type BackupRef, isFileName, isValidBackupId } from './layout.ts';
 import { digestProblem, formatStored, withoutDigest } from './manifest-digest.ts';
 import { requireReadable } from './readable.ts';
 
@@ -11,7 +11,7 @@ export const LARGEST_MANIFEST_BYTES = 16 * 1024 * 1024;
 export const count = z.int().nonnegative();
 export const time = z.iso.datetime();
 
-export const times = z.strictObject({
+export const timesSchema = z.strictObject({
   takenAt: time,
   clockOffsetMs: z.number(),
   storeOffsetMs: z.int().optional(),
@@ -87,7 +87,7 @@ const schema = z
   .strictObject({
     formatVersion: z.literal(MANIFEST_FORMAT_VERSION),
     kind: z.literal('snapshot'),
-    backupId: z.string().refine(isBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
+    backupId: z.string().refine(isValidBackupId, 'must be a UTC time as YYYYMMDDTHHMMSSZ'),
     instance: z.string(),
     shard: z.string(),
     reason,
@@ -96,7 +96,7 @@ const schema = z
     server,
     takenFrom,
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
-    times,
+    times: timesSchema,
     stored: storedObject,
     rdb,
     census,

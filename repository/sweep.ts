@@ -1,5 +1,5 @@
 import { aofBackupsPrefix } from './aof-layout.ts';
-import { isBackupId, type ShardRef, shardPrefix, snapshotsPrefix } from './layout.ts';
+import { isValidBackupId, type ShardRef, shardPrefix, snapshotsPrefix } from './layout.ts';
 import { Pins } from './pins.ts';
 import type { ObjectInfo, ObjectStore } from './stores/object-store.ts';
 
@@ -26,7 +26,7 @@ export async function sweep(store: ObjectStore, of: ShardRef, options: SweepOpti
   const swept: SweptObject[] = [];
   for (const prefix of [snapshotsPrefix(of), aofBackupsPrefix(of)]) {
     for (const backupId of await store.listNames(prefix)) {
-      if (!isBackupId(backupId)) continue;
+      if (!isValidBackupId(backupId)) continue;
       for (const { key, sizeBytes } of await orphansOf(store, `${prefix}${backupId}/`, beforeMs)) {
         if (!dryRun) await store.delete(key);
         swept.push({ key, sizeBytes, why: 'no manifest' });

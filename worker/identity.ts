@@ -29,7 +29,7 @@ export interface WorkerIdentity {
  * `here:4711@db1 config=9f2c0d1e main=127.0.0.1:6379/here/1a2b3c4d/5e6f7a8b`: who polls, and whom it means by each instance.
  * As many as fit.
  */
-export function identityOf(config: Config): string {
+export function identityOfWorker(config: Config): string {
   const { deployment } = config;
   const { shared, instances } = fingerprintOf(config);
   let text = `${config.worker.host}:${process.pid}@${hostname()}${deployment ? ` deployment=${deployment}` : ''} config=${shared}`;

@@ -46,7 +46,7 @@ function processParts({ platform, own }: PlatformOf<ProcessConfig>, host: string
 /** The files of a process are on its machine: nothing is opened, its worker is there or is waited for. */
 const filesOfProcess = (queue: string, control: () => Control): Omit<FilesPart, 'isAtHand' | 'where'> => ({
   open: (layout) => ({ layout }),
-  async throwAway() {
+  async throwawayNeeds() {
     const [program, directives] = await Promise.all([control().program(), control().loadDirectives()]);
     return { ...(program === undefined ? {} : { program }), directives };
   },

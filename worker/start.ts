@@ -13,7 +13,7 @@ import { archiver } from './archiver.ts';
 import { connectPatiently } from './connect.ts';
 import { createDependencies } from './dependencies.ts';
 import { requireLock } from './fence.ts';
-import { identityOf } from './identity.ts';
+import { identityOfWorker } from './identity.ts';
 import { JobInterceptor } from './interceptors.ts';
 import { keepApiKey } from './keep-api-key.ts';
 import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.ts';
@@ -37,7 +37,7 @@ export interface RunningWorkers {
   shutdown(): void;
 }
 
-export interface StartOptions {
+export interface StartWorkerOptions {
   /** More interceptors, inside ours: tests make steps slow or deadly with them. */
   around?: ActivityInterceptorsFactory[];
   /** Ends the wait for Temporal. */
@@ -55,7 +55,7 @@ export interface StartOptions {
  */
 export async function startWorkers(
   config: Config,
-  { around = [], interrupt = new AbortController().signal, queue, parts }: StartOptions = {},
+  { around = [], interrupt = new AbortController().signal, queue, parts }: StartWorkerOptions = {},
 ): Promise<RunningWorkers> {
   const { connection, namespace } = await connectPatiently(config, interrupt, queue === undefined);
   const own = (instance: string) => targetOf(config, instance, 'worker');
@@ -77,7 +77,7 @@ export async function startWorkers(
     ...COMMON_OPTIONS,
     connection,
     namespace,
-    identity: identityOf(config),
+    identity: identityOfWorker(config),
     activities: { ...createActivities(deps), ...createTargetActivities(own) },
     interceptors: {
       activity: [(context) => ({ inbound: new JobInterceptor(context) }), () => ({ inbound: new TargetGuard(own) }), ...around],

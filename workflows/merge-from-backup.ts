@@ -36,7 +36,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
     const merged = await withInstanceLock({ instance, kind: 'merge', waitSeconds: LOCK_WAIT_SECONDS }, async (held) => {
       watching.enter('merge');
       const args = { operationId: workflowInfo().runId, at };
-      await held.undoLater({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' });
+      await held.undoLater({ undo: 'removeThrowaway', args, when: 'always', summary: 'remove the copy' });
       const names = plan.classes.map(({ name }) => name).join(', ');
       return runStep('mergeClasses', { plan }, { at, summary: `load a copy and bring ${names} back into ${instance}` });
     });
@@ -56,7 +56,7 @@ async function rehearsed(plan: MergePlan, at: Beside): Promise<MergePlan> {
   } catch (error) {
     const args = { operationId: workflowInfo().runId, at };
     await CancellationScope.nonCancellable(() =>
-      runUndo({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' }),
+      runUndo({ undo: 'removeThrowaway', args, when: 'always', summary: 'remove the copy' }),
     );
     throw error;
   }

@@ -10,7 +10,7 @@ import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
 import { doubtRefusal, type TargetDoubt } from '../../model/restore/target-doubt.ts';
 import type { ShardRef } from '../../model/shard.ts';
-import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
@@ -22,7 +22,7 @@ import { readNamed } from '../restore/named-backup.ts';
 import { choosePlannedLog } from '../restore/plan-log.ts';
 import { doubtTarget } from '../restore/target-identity.ts';
 import { refuseUnfit, refuseUnknown } from './fit.ts';
-import { merge, rehearseMerge, scratchHome } from './run.ts';
+import { merge, rehearseMerge, throwawayHome } from './run.ts';
 
 /** What a plan names stays for this long, whatever retention says. */
 const PINNED_FOR_MS = 24 * 3600 * 1000;
@@ -67,7 +67,7 @@ export const createMergeActivities = (deps: Dependencies) => ({
 
   /**
    * Loads a throw-away Redis as `mergeClasses` does, compares it with the living one, and adds to the plan what would come back,
-   * exactly, and whether there is room for it. Changes nothing. A retry begins anew. @throws RecoveryError those of `openScratch`
+   * exactly, and whether there is room for it. Changes nothing. A retry begins anew. @throws RecoveryError those of `openThrowaway`
    */
   async rehearseMerge({ plan }: { plan: MergePlan }): Promise<MergePlan> {
     return rehearseMerge(deps, plan);
@@ -77,7 +77,7 @@ export const createMergeActivities = (deps: Dependencies) => ({
    * Loads a throw-away Redis as of the planned moment, with times to live as they were, and brings those of its keys into the
    * living one that it does not have, as far as there is room; then counts what stands. A retry ends what a dead attempt left
    * running, and begins anew: what is back already is then kept, and room is asked for again.
-   * @throws RecoveryError `RESTORE_REFUSED`, `RESTORE_LOSS`, `TARGET_DISK_FULL` before anything is touched; those of `openScratch` and `mergeKeys`
+   * @throws RecoveryError `RESTORE_REFUSED`, `RESTORE_LOSS`, `TARGET_DISK_FULL` before anything is touched; those of `openThrowaway` and `mergeKeys`
    */
   async mergeClasses({ plan }: { plan: MergePlan }): Promise<MergeOutcome> {
     await deps.requireLock(plan.instance);
@@ -85,8 +85,8 @@ export const createMergeActivities = (deps: Dependencies) => ({
   },
 
   /** Undo: ends and removes every copy of an operation. Idempotent. */
-  async removeScratch({ operationId }: { operationId: string }): Promise<void> {
-    await removeScratches(scratchHome(deps, operationId));
+  async removeThrowaway({ operationId }: { operationId: string }): Promise<void> {
+    await removeThrowaways(throwawayHome(deps, operationId));
   },
 });
 

@@ -7,7 +7,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { unknownRoom } from '../../model/merge/free-memory.ts';
 import { mergeMomentWarnings } from '../../model/merge/loss.ts';
 import type { MergeOutcome, MergePlan, MergeRehearsal } from '../../model/merge/merge.ts';
-import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { serverVersion } from '../../platforms/throwaway/server-version.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
@@ -16,7 +16,7 @@ import { compareKeys } from '../../redis/merge/missing-keys.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-import { openScratch } from '../scratch/open.ts';
+import { openThrowaway } from '../throwaway/open.ts';
 import { refuseNewer, refuseUnfit, sharedDatabases } from './fit.ts';
 import { judge } from './judge.ts';
 import { readNeeds } from './needs.ts';
@@ -24,9 +24,9 @@ import { readNeeds } from './needs.ts';
 const OPERATION_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 /** Where the copies of one operation are. All of it goes with them. */
-export function scratchHome({ spool }: Dependencies, operationId: string): string {
+export function throwawayHome({ spool }: Dependencies, operationId: string): string {
   if (!OPERATION_ID.test(operationId)) throw new Error(`${JSON.stringify(operationId)} is no operation id`);
-  return join(spool?.directory ?? tmpdir(), `redis-backup-scratch-${operationId}`);
+  return join(spool?.directory ?? tmpdir(), `redis-backup-throwaway-${operationId}`);
 }
 
 /** A copy that serves, beside the Redis that it is compared with. */
@@ -95,8 +95,8 @@ async function compared(deps: Dependencies, plan: MergePlan, copied: Copied): Pr
 
 async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {
   const { signal, progress, operationId } = currentJob();
-  const home = scratchHome(deps, operationId);
-  await removeScratches(home); // of an attempt that died
+  const home = throwawayHome(deps, operationId);
+  await removeThrowaways(home); // of an attempt that died
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
@@ -112,20 +112,26 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
       commands: target.archive ?? {},
     };
     const manifest = await plannedManifest(deps, plan);
-    const material = { manifest, ...(plan.log ? { log: plan.log } : {}) };
-    const { host, port } = await openScratch(source, material, { directory, binary, password, signal, onProgress: progress });
+    const restoreSource = { manifest, ...(plan.log ? { log: plan.log } : {}) };
+    const { host, port } = await openThrowaway(source, restoreSource, {
+      directory,
+      binary,
+      password,
+      signal,
+      onProgress: progress,
+    });
     using from = await openRedis({ host, port, password });
     const wanted = plan.classes.map(({ name }) => name);
     const databases = await sharedDatabases(from, server, target, { wanted, signal });
     return await body({ from, to, target, server, manifest, databases });
   } finally {
-    await removeScratches(home);
+    await removeThrowaways(home);
   }
 }
 
 /** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. */
 async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promise<string> {
-  const { program } = target.files?.isAtHand ? await target.files.throwAway() : {};
+  const { program } = target.files?.isAtHand ? await target.files.throwawayNeeds() : {};
   const binary = await findServerBinary(program === undefined ? {} : { explicit: program });
   refuseNewer(await serverVersion(binary), server, target.name);
   return binary;

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
+import type { HealthReport } from '../../model/health-report.ts';
 import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
 import type { ApplicationObservation, PlatformObservations, ReplicaObservation } from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import { partReplicas } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
-import type { RedisLook } from '../../model/redis-look.ts';
 import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
-import { lookAtRedis } from '../../redis/health/health.ts';
+import { checkHealth } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { bounded } from './bounded.ts';
@@ -65,16 +65,16 @@ export const createAssessActivities = (deps: Dependencies) => ({
 });
 
 interface Around {
-  worker: RedisLook;
+  worker: HealthReport;
   applications: ApplicationObservation[];
   replicas: ReplicaObservation[];
-  primary?: RedisLook;
+  primary?: HealthReport;
 }
 
 async function lookAround(target: ProtectedInstance, platform: PlatformObservations | undefined): Promise<Around> {
   const { connection, applications, recovery } = target;
   const [worker, outside, configured] = await Promise.all([
-    lookAtRedis(connection, { withinMs: LOOK_MS }),
+    checkHealth(connection, { withinMs: LOOK_MS }),
     lookAtApplications(applications.filter(({ kind }) => kind !== 'clients')),
     lookAtReplicas(connection, recovery.replicas),
   ]);
@@ -103,8 +103,8 @@ const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[
   Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));
 
 /** With the user and password of the instance, as replicas and primaries of one Redis have them. */
-const lookAtAddress = (connection: RedisConnection, address: string): Promise<RedisLook> =>
-  lookAtRedis(neighbour(connection, address), { withinMs: FURTHER_MS });
+const lookAtAddress = (connection: RedisConnection, address: string): Promise<HealthReport> =>
+  checkHealth(neighbour(connection, address), { withinMs: FURTHER_MS });
 
 /** One look at each, without waiting for those that are missing. Without a connection CLIENT LIST is not asked for. */
 async function lookAtApplications(

@@ -37,7 +37,7 @@ export const createServesAgainActivities = (deps: Dependencies, { refusedForMs =
      * @throws RecoveryError `START_FAILED` with the end of its log when its process ends; what it refuses a write with when that
      *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
      */
-    async awaitServesAgain({ logBytes, ...input }: AwaitInput & { logBytes?: Record<string, number> }): Promise<ServesAgain> {
+    async awaitServingAgain({ logBytes, ...input }: AwaitInput & { logBytes?: Record<string, number> }): Promise<ServesAgain> {
       const control = requireControl(await deps.instance(input.instance)).open();
       return servesAgain(input, { control, logBytes });
     },

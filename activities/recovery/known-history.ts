@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
+import type { RedisFacts } from '../../model/health-report.ts';
 import type { PlatformObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import { isLoopback, type KnownHistory } from '../../model/recovery/replicas.ts';
-import type { RedisFacts } from '../../model/redis-look.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { bounded } from './bounded.ts';
 

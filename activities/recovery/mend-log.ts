@@ -5,13 +5,13 @@ import { cutText, damageText, type LogDamage } from '../../model/recovery/log-da
 import { type CutAside, cutBefore, cutLog, writeLogLook } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
-import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
-import { startScratch } from '../../platforms/throwaway/scratch-server.ts';
+import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
+import { startThrowaway } from '../../platforms/throwaway/throwaway.ts';
 import { findDamage } from '../../redis/aof/damage.ts';
 import { layOutTrial, shortenLog } from '../../redis/aof/trial.ts';
 import { openRedis } from '../../redis/client/client.ts';
-import type { Dependencies, ThrowAwayNeeds } from '../dependencies.ts';
+import type { Dependencies, ThrowawayNeeds } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireFiles } from '../parts.ts';
 import type { InLayout } from './set-aside.ts';
@@ -56,7 +56,7 @@ export const createMendLogActivities = (deps: Dependencies) => ({
     }
     if (damage.where === 'middle' && !mayLoseCommands) throw inTheMiddle(damage);
     try {
-      await removeScratches(join(await realpath(layout.dir), WORK_DIRECTORY, `${operationId}-cut`, 'staged')); // of an attempt that died
+      await removeThrowaways(join(await realpath(layout.dir), WORK_DIRECTORY, `${operationId}-cut`, 'staged')); // of an attempt that died
       const shortened = await shortenLog(layout, damage.name);
       const done = await cutLog(
         layout,
@@ -67,7 +67,7 @@ export const createMendLogActivities = (deps: Dependencies) => ({
           async prove(copy, trial) {
             progress({ stage: 'mend', note: 'loading the cut copy in a throw-away Redis' });
             await layOutTrial(layout, { name: damage.name, path: copy }, shortened, trial);
-            await loads(await files.throwAway(), layout, trial);
+            await loads(await files.throwawayNeeds(), layout, trial);
           },
         },
       );
@@ -94,20 +94,20 @@ const inPlaceText = (tail: string): string =>
   `There was no room for a copy, so the log was cut where it lies; ${tail} has what was cut off: appended to it, the log is as it was`;
 
 /** @throws RecoveryError `LOG_MALFORMED` if no Redis can load it. Where there is no program to try it with, Redis itself does. */
-async function loads({ program, directives }: ThrowAwayNeeds, layout: DataLayout, directory: string): Promise<void> {
+async function loads({ program, directives }: ThrowawayNeeds, layout: DataLayout, directory: string): Promise<void> {
   const { signal, progress } = currentJob();
   const binary = await findServerBinary(program === undefined ? {} : { explicit: program }).catch(() => undefined);
   if (binary === undefined) return progress({ stage: 'mend', note: 'not tried first: no redis-server was found here' });
   const { appenddirname, appendfilename } = layout;
   try {
-    const scratch = await startScratch({
+    const throwaway = await startThrowaway({
       ...{ binary, directory, appendfilename, signal, directives },
       ...(appenddirname === NEW_DEFAULT ? {} : { appenddirname }), // Redis 6 does not know it
       openClient: (connection) => openRedis(connection),
       onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
         progress({ stage: 'mend', doneBytes: loadedBytes, totalBytes, etaSeconds }),
     });
-    await scratch.stop();
+    await throwaway.stop();
   } catch (error) {
     if (!(error instanceof RecoveryError) || error.code !== 'START_FAILED') throw error;
     throw new RecoveryError(

@@ -1,3 +1,4 @@
+import { type HealthReport, heardRedis } from '../../model/health-report.ts';
 import { type LogRun, runsIn, signOf } from '../../model/recovery/log-signatures.ts';
 import type {
   DataObservations,
@@ -5,13 +6,12 @@ import type {
   PlatformObservations,
   ProcessObservations,
 } from '../../model/recovery/observations.ts';
-import { heardRedis, type RedisLook } from '../../model/redis-look.ts';
 import { unknownCommandIn } from '../../model/restore/load-log.ts';
 import type { NextStart } from '../../model/restore/next-start.ts';
 import type { Control, DataLayout, Files, MemoryKill, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
-import { lookAtRedis } from '../../redis/health/health.ts';
+import { checkHealth } from '../../redis/health/health.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { strangerToUs } from '../owner.ts';
 import { requireControl, requireFiles } from '../parts.ts';
@@ -26,7 +26,7 @@ const LOOK_MS = 1_500;
 const QUESTION_MS = 2_000;
 const KERNEL_MS = 1_200;
 
-/** All that is seen from what runs a Redis. What its files say comes from `lookAtFiles`. */
+/** All that is seen from what runs a Redis. What its files say comes from `observeFiles`. */
 export type ServerLook = Omit<PlatformObservations, 'data'> & {
   /** Where its files are, and how the next start reads them. Absent: its redis.conf could not be read. */
   layout?: DataLayout;
@@ -40,20 +40,20 @@ export const createLookActivities = (deps: Dependencies) => ({
    * What runs a Redis knows of it: process, end, log of its last run, and an answer over a local connection. Within 4 s; changes
    * nothing; what could not be seen is said.
    */
-  async lookFromControl({ instance }: { instance: string }): Promise<ServerLook> {
+  async observeFromControl({ instance }: { instance: string }): Promise<ServerLook> {
     const target = await deps.instance(instance);
     const [seen, stranger] = await Promise.all([
-      lookFromControl(deps.host, requireControl(target).open(), target.connection),
+      observeFromControl(deps.host, requireControl(target).open(), target.connection),
       strangerThere(deps, target),
     ]);
     return stranger === undefined ? seen : { ...seen, stranger };
   },
 
   /** What is in its data directory, and who owns what is beside it. Within 2 s; changes nothing. */
-  async lookAtFiles(input: { instance: string; layout: DataLayout; readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
+  async observeFiles(input: { instance: string; layout: DataLayout; readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
     const { instance, layout, readLog, rules = {} } = input;
     const files = requireFiles(await deps.instance(instance)).open(layout);
-    const [seen, owner] = await Promise.all([lookAtFiles(files, { readLog, ...rules }), lockOwner(deps, instance)]);
+    const [seen, owner] = await Promise.all([observeFiles(files, { readLog, ...rules }), lockOwner(deps, instance)]);
     return owner === undefined ? seen : owned(seen, owner);
   },
 });
@@ -78,7 +78,7 @@ export interface FilesLook {
 }
 
 /** What a living Redis writes to is cut at any moment: its log is not read. */
-export async function lookAtFiles({ layout }: Files, options: ObserveDataOptions): Promise<FilesLook> {
+export async function observeFiles({ layout }: Files, options: ObserveDataOptions): Promise<FilesLook> {
   const data = await bounded('its data directory', QUESTION_MS, () => observeData(layout, options));
   return { ...(data.value ? { data: data.value } : {}), unseen: missedIn(data) };
 }
@@ -98,7 +98,7 @@ function owned(seen: FilesLook, owner: string): FilesLook {
 }
 
 /** The same, without a world: for whoever has a platform. */
-export async function lookFromControl(host: string, platform: Control, connection: RedisConnection): Promise<ServerLook> {
+export async function observeFromControl(host: string, platform: Control, connection: RedisConnection): Promise<ServerLook> {
   const asked = bounded('its process', QUESTION_MS, () => platform.status());
   const traced = bounded('how it ended', QUESTION_MS, () => platform.trace());
   const [status, trace, log, conf, local] = await Promise.all([
@@ -160,17 +160,17 @@ async function disabledBy(run: LogRun | undefined, platform: Control): Promise<P
 }
 
 /** On this machine, whatever leads to it from outside; a Redis that is bound to one address only is asked there. */
-async function lookLocally(connection: RedisConnection): Promise<RedisLook> {
+async function lookLocally(connection: RedisConnection): Promise<HealthReport> {
   const { host, tls, socketPath } = connection;
-  if (socketPath !== undefined) return lookAtRedis(connection, { withinMs: LOOK_MS });
+  if (socketPath !== undefined) return checkHealth(connection, { withinMs: LOOK_MS });
   const at = (address: string): RedisConnection => ({
     ...connection,
     host: address,
     ...(tls ? { tls: { servername: host, ...tls } } : {}),
   });
-  const looped = await lookAtRedis(at('127.0.0.1'), { withinMs: LOOK_MS });
+  const looped = await checkHealth(at('127.0.0.1'), { withinMs: LOOK_MS });
   if (looped.verdict !== 'refused' || ['127.0.0.1', 'localhost', '::1'].includes(host)) return looped;
-  const bound = await lookAtRedis(connection, { withinMs: LOOK_MS });
+  const bound = await checkHealth(connection, { withinMs: LOOK_MS });
   return heardRedis(bound) ? bound : looped;
 }
 

@@ -16,7 +16,7 @@ export interface ServerState {
 
 export const createServerActivities = (deps: Dependencies) => ({
   /** Read-only. */
-  async lookAtServer({ instance }: { instance: string }): Promise<ServerState> {
+  async observeServer({ instance }: { instance: string }): Promise<ServerState> {
     return serverState(requireControl(await deps.instance(instance)).open());
   },
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lookAtServing } from '../../redis/health/serving.ts';
+import { checkServing } from '../../redis/health/serving.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { mayBeStopped } from '../watch/others.ts';
@@ -34,7 +34,7 @@ export const createStillServesActivities = (deps: Dependencies) => ({
     const { connection } = await deps.instance(instance);
     let known = runId;
     for (let failed = 0, since = 0; ; ) {
-      const look = await lookAtServing(connection);
+      const look = await checkServing(connection);
       const { verdict, detail } = look;
       signal.throwIfAborted();
       progress({ stage: 'serving', note: `${verdict}: ${detail}` });

@@ -6,7 +6,7 @@ import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusa
 import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput } from '../../model/operations.ts';
-import { restoreCommand } from '../../model/restore/plan/commands.ts';
+import { commandToRestore } from '../../model/restore/plan/commands.ts';
 import type { LiveFacts } from '../../model/restore/plan/facts.ts';
 import {
   type PlannedLog,
@@ -104,7 +104,7 @@ export const createPlanActivities = (deps: Dependencies) => ({
 });
 
 const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options }: RestoreInput): string =>
-  restoreCommand({
+  commandToRestore({
     instance,
     ...(backupId === undefined || (isLatest(backupId) && until !== undefined) ? {} : { backupId }),
     ...(until === undefined ? {} : { until }),

@@ -1,5 +1,5 @@
 import type { RehearsalOutcome } from '../../model/restore/rehearsal.ts';
-import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { rehearsalHome } from './rehearsal/home.ts';
@@ -16,6 +16,6 @@ export const createRehearsalActivities = (deps: Dependencies, memory?: MemoryOf)
 
   /** Removes what a rehearsal has left, running or kept. Idempotent. */
   async discardRehearsal(_: { instance: string }): Promise<void> {
-    await removeScratches(rehearsalHome(deps, currentJob().operationId));
+    await removeThrowaways(rehearsalHome(deps, currentJob().operationId));
   },
 });

@@ -1,5 +1,5 @@
 import type { WatchState } from '../../model/watch/watch.ts';
-import type { ServingLook } from '../../redis/health/serving.ts';
+import type { ServingReport } from '../../redis/health/serving.ts';
 
 /** A Redis that comes and goes must be there twice in a row, and one look that can't be had ends no failure. */
 const CALM_LOOKS = 2;
@@ -12,7 +12,7 @@ export class Debounce {
   /** Looks in a row that found no failure. */
   #calm = 0;
   #load: { bytes: number; atMs: number } | undefined;
-  #last: ServingLook['verdict'] | undefined;
+  #last: ServingReport['verdict'] | undefined;
 
   /** @param failingSinceMs - what was believed before this stay */
   constructor(afterMs: number, failingSinceMs?: number) {
@@ -24,7 +24,7 @@ export class Debounce {
     return this.#failingSinceMs;
   }
 
-  add(look: ServingLook, nowMs: number): void {
+  add(look: ServingReport, nowMs: number): void {
     this.#last = look.verdict;
     this.#calm = look.verdict === 'fails' ? 0 : this.#calm + 1;
     if (look.verdict !== 'loading') this.#load = undefined;

@@ -1,4 +1,4 @@
-import { lookAtServing } from '../../redis/health/serving.ts';
+import { checkServing } from '../../redis/health/serving.ts';
 import type { Dependencies } from '../dependencies.ts';
 
 export interface Others {
@@ -20,7 +20,7 @@ export async function lookAtOthers(deps: Dependencies, instance: string): Promis
 
 async function lookAt(deps: Dependencies, name: string): Promise<string> {
   try {
-    const { verdict } = await lookAtServing((await deps.instance(name)).connection);
+    const { verdict } = await checkServing((await deps.instance(name)).connection);
     return verdict === 'fails' && (await mayBeStopped(deps, name)) ? 'unknown' : verdict;
   } catch {
     return 'unknown'; // its secret isn't there, or Temporal isn't: it says nothing of our network

@@ -1,5 +1,5 @@
 import { openRedis } from '../../redis/client/client.ts';
-import { lookAtServing, type ServingLook } from '../../redis/health/serving.ts';
+import { checkServing, type ServingReport } from '../../redis/health/serving.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { strangerToUs } from '../owner.ts';
 import { strangerRefusing } from '../stranger.ts';
@@ -11,8 +11,8 @@ const PATIENCE_MS = 2_000;
  * that goes on with its history.
  * @param known - the run id of one that was found to be ours
  */
-export async function lookAtOurs(deps: Dependencies, target: ProtectedInstance, known?: string): Promise<ServingLook> {
-  const look = await lookAtServing(target.connection);
+export async function lookAtOurs(deps: Dependencies, target: ProtectedInstance, known?: string): Promise<ServingReport> {
+  const look = await checkServing(target.connection);
   if (!target.control?.isAtHand || (look.verdict !== 'serves' && look.verdict !== 'unknown')) return look;
   if (look.verdict === 'serves' && known !== undefined && look.runId === known) return look;
   const asked = look.verdict === 'serves' ? strangerNow(deps, target) : strangerRefusing(target);

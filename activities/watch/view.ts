@@ -1,7 +1,7 @@
 import { RecoveryError } from '../../model/errors.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
 import type { WatchView } from '../../model/watch/watch.ts';
-import type { ServingLook } from '../../redis/health/serving.ts';
+import type { ServingReport } from '../../redis/health/serving.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { mayBeStopped } from './others.ts';
 import { lookAtApplications, witnessOf } from './witnesses.ts';
@@ -10,7 +10,7 @@ import { lookAtApplications, witnessOf } from './witnesses.ts';
 export async function viewOf(
   deps: Dependencies,
   target: ProtectedInstance,
-  look: ServingLook,
+  look: ServingReport,
   allFailing: number | undefined,
 ): Promise<WatchView> {
   const { name, control } = target;

@@ -18,7 +18,7 @@ export const createWatchActivities = (deps: Dependencies) => ({
   },
 
   /** Looks once, from here: for an alarm, and before something is decided. */
-  async lookAtInstance({ instance, deadBefore }: { instance: string; deadBefore?: readonly string[] }): Promise<WatchView> {
+  async observeInstance({ instance, deadBefore }: { instance: string; deadBefore?: readonly string[] }): Promise<WatchView> {
     const target = await deps.instance(instance);
     requireWatch(target);
     const look = await lookAtOurs(deps, target);
@@ -27,7 +27,7 @@ export const createWatchActivities = (deps: Dependencies) => ({
   },
 
   /** On the machine of the Redis: whether its process is there, and if so, whether it serves as seen from there. */
-  async lookAtProcess({ instance }: { instance: string }): Promise<WitnessView> {
+  async observeProcess({ instance }: { instance: string }): Promise<WitnessView> {
     const target = await deps.instance(instance);
     const { running, name } = await requireControl(target).open().status();
     if (!running) return { verdict: 'fails', detail: `there is no process on ${deps.host}` };

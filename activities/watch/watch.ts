@@ -3,7 +3,7 @@ import { messageOf } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
 import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
-import type { ServingLook } from '../../redis/health/serving.ts';
+import type { ServingReport } from '../../redis/health/serving.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { Debounce } from './debounce.ts';
@@ -60,7 +60,7 @@ export class Watch {
   }
 
   /** @returns the operation whose doing a failure is */
-  async #count(look: ServingLook): Promise<string | undefined> {
+  async #count(look: ServingReport): Promise<string | undefined> {
     this.#debounce.add(look, this.#deps.now());
     if (look.verdict === 'serves') {
       await this.#lookAtOthers();
@@ -91,7 +91,7 @@ export class Watch {
     return failingOthers(this.#deps, this.#target.name, this.#deadBefore);
   }
 
-  async #news(ended: WatchNews['ended'], state: WatchState, look: ServingLook): Promise<WatchNews> {
+  async #news(ended: WatchNews['ended'], state: WatchState, look: ServingReport): Promise<WatchNews> {
     const since = this.#debounce.failingSinceMs;
     const failing = isFailing(state);
     return {
@@ -112,7 +112,7 @@ export class Watch {
     await sleep(ms, undefined, { signal: wake }).catch(() => undefined); // whoever woke us is seen in the loop
   }
 
-  #report({ verdict, detail }: ServingLook, stopping: string | undefined): void {
+  #report({ verdict, detail }: ServingReport, stopping: string | undefined): void {
     const since = this.#debounce.failingSinceMs;
     const forMs = since === undefined ? undefined : this.#deps.now() - since;
     const lasting = forMs === undefined || forMs < LEAST_SAID_MS ? '' : ` for ${formatDuration(forMs)}`;

@@ -1,11 +1,11 @@
 import type { WitnessView } from '../../model/watch/watch.ts';
 import { verifyConnectivity } from '../../probes/connectivity.ts';
-import type { ServingLook } from '../../redis/health/serving.ts';
+import type { ServingReport } from '../../redis/health/serving.ts';
 import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 
 /** A Redis that loads neither serves nor fails: it is left alone. */
-export const witnessOf = ({ verdict, detail }: ServingLook): WitnessView => ({
+export const witnessOf = ({ verdict, detail }: ServingReport): WitnessView => ({
   verdict: verdict === 'loading' ? 'unknown' : verdict,
   detail,
 });

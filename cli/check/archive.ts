@@ -13,7 +13,7 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
 import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
-import type { OperationStatus } from '../output/output.ts';
+import type { ShownStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 import { bufferFinding, refusedResyncs } from './resyncs.ts';
@@ -53,7 +53,7 @@ export const checkArchiver = (session: TemporalSession, { name, archive }: Insta
   });
 
 /** What the archiver says itself, and whether a worker does what it has asked for. */
-export function archiverFinding(workflowId: string, said: ArchiveStatus, now: OperationStatus): Finding {
+export function archiverFinding(workflowId: string, said: ArchiveStatus, now: ShownStatus): Finding {
   const { instance, phase, detachedBy, trouble, rpo } = said;
   const look = `\`redis-backup archive ${instance} --status\` says how far it is`;
   if (phase === 'detached')

@@ -1,12 +1,12 @@
 import { addressesOf } from '../../activities/recovery/known-history.ts';
 import type { InstanceShard } from '../../config/config.ts';
 import { resolveShard, resolveWebhookToken } from '../../config/resolve.ts';
+import type { HealthReport } from '../../model/health-report.ts';
 import { type KnownHistory, whyNotReplica } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
-import type { RedisLook } from '../../model/redis-look.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
-import { lookAtRedis } from '../../redis/health/health.ts';
+import { checkHealth } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
 
@@ -35,7 +35,7 @@ async function checkReplicas(
   const known = replid === undefined ? undefined : knownOf(replid, await addressesOf(connection));
   return Promise.all(
     recovery.replicas.map(async (address) =>
-      judgeReplica(address, await lookAtRedis(neighbour(connection, address), { withinMs: LOOK_MS }), known),
+      judgeReplica(address, await checkHealth(neighbour(connection, address), { withinMs: LOOK_MS }), known),
     ),
   );
 }
@@ -43,7 +43,7 @@ async function checkReplicas(
 const knownOf = (replid: string, addresses: string[]): KnownHistory => ({ addresses, replids: [replid], current: replid });
 
 /** @param known - absent: the instance does not answer */
-function judgeReplica(address: string, { detail, facts }: RedisLook, known: KnownHistory | undefined): Finding {
+function judgeReplica(address: string, { detail, facts }: HealthReport, known: KnownHistory | undefined): Finding {
   if (!facts) {
     return warning(
       'replicas',

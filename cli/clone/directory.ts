@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { readProcess, stillRuns } from '../../platforms/host/process-table.ts';
-import { removeScratches } from '../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 
 /** Written before anything else: whose the directory is, and who makes the clone. A pid is used again; the pair is not. */
 const MARK = '.redis-backup-clone.json';
@@ -36,7 +36,7 @@ export async function removeAbandoned(directory: string): Promise<string | undef
       next: `Wait for it, or end that process with Ctrl-C: it removes ${directory} itself.`,
     });
   }
-  await removeScratches(await realpath(directory)); // a Redis may run there that nobody could write down
+  await removeThrowaways(await realpath(directory)); // a Redis may run there that nobody could write down
   return directory;
 }
 

@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openArchive } from '../../activities/open-archive.ts';
-import { openScratch } from '../../activities/scratch/open.ts';
+import { openThrowaway } from '../../activities/throwaway/open.ts';
 import type { InstanceShard } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { requireFreePort, type Scratch } from '../../platforms/throwaway/scratch-server.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
+import { requireFreePort, type Throwaway } from '../../platforms/throwaway/throwaway.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
@@ -17,7 +17,7 @@ import { cloneDirectory } from './directory.ts';
 import { type ChosenMoment, chooseMoment } from './moment.ts';
 import { type CloneReport, cloneText } from './text.ts';
 
-export interface CloneWish {
+export interface CloneOptions {
   /** Whose the data is. */
   whose: Whose;
   instance: InstanceShard;
@@ -44,32 +44,32 @@ type Access = Pick<CloneReport, 'host' | 'port' | 'password'>;
 const LOOK_MS = 500;
 
 /** Makes a clone, shows it, and in the foreground waits for its end. What is not handed over is gone when this returns. */
-export async function makeClone(wish: CloneWish, deps: CloneDeps): Promise<void> {
+export async function makeClone(options: CloneOptions, deps: CloneDeps): Promise<void> {
   const { interrupt, output, repository } = deps;
-  if (wish.port !== undefined) await requireFreePort('127.0.0.1', wish.port); // before anything is fetched
-  const binary = await findServerBinary(wish.binary === undefined ? {} : { explicit: wish.binary });
-  const archive = openArchive(repository, wish.instance);
+  if (options.port !== undefined) await requireFreePort('127.0.0.1', options.port); // before anything is fetched
+  const binary = await findServerBinary(options.binary === undefined ? {} : { explicit: options.binary });
+  const archive = openArchive(repository, options.instance);
   const chosen = await chooseMoment(
-    { repository, archive, commands: wish.instance.archive ?? {}, nowMs: deps.now() },
-    wish.at,
+    { repository, archive, commands: options.instance.archive ?? {}, nowMs: deps.now() },
+    options.at,
     interrupt,
   );
-  const directory = await cloneDirectory(wish.directory);
-  let scratch: Scratch | undefined;
+  const directory = await cloneDirectory(options.directory);
+  let throwaway: Throwaway | undefined;
   let isKept = false;
   try {
-    const password = wish.withPassword ? randomBytes(24).toString('base64url') : undefined;
-    const shiftMs = wish.keepTtls ? 0 : deps.now() - chosen.serverAtMs;
-    scratch = await start(wish, deps, { archive, chosen, directory, binary, shiftMs, password });
-    const access: Access = { host: scratch.host, port: scratch.port, ...(password === undefined ? {} : { password }) };
-    const classes = await count(access, wish, interrupt);
-    const report = reportOf(wish, chosen, { access, scratch, shiftMs, classes });
-    output.result(report, [...wish.whose.lines, cloneText(report)].join('\n'));
-    if (wish.foreground) await ended(scratch, interrupt);
+    const password = options.withPassword ? randomBytes(24).toString('base64url') : undefined;
+    const shiftMs = options.keepTtls ? 0 : deps.now() - chosen.serverAtMs;
+    throwaway = await start(options, deps, { archive, chosen, directory, binary, shiftMs, password });
+    const access: Access = { host: throwaway.host, port: throwaway.port, ...(password === undefined ? {} : { password }) };
+    const classes = await count(access, options, interrupt);
+    const report = reportOf(options, chosen, { access, throwaway, shiftMs, classes });
+    output.result(report, [...options.whose.lines, cloneText(report)].join('\n'));
+    if (options.foreground) await ended(throwaway, interrupt);
     else isKept = true;
   } finally {
     if (!isKept) {
-      await scratch?.stop();
+      await throwaway?.stop();
       await rm(directory, { recursive: true, force: true });
     }
   }
@@ -85,13 +85,13 @@ interface StartParts {
 }
 
 async function start(
-  { instance, port, foreground }: CloneWish,
+  { instance, port, foreground }: CloneOptions,
   { repository, output, interrupt }: CloneDeps,
   { archive, chosen, directory, binary, shiftMs, password }: StartParts,
-): Promise<Scratch> {
+): Promise<Throwaway> {
   const source = { repository, archive, commands: instance.archive ?? {} };
   try {
-    return await openScratch(source, chosen, {
+    return await openThrowaway(source, chosen, {
       directory,
       binary,
       shiftMs,
@@ -108,20 +108,20 @@ async function start(
   }
 }
 
-async function count(access: Access, { instance }: CloneWish, signal: AbortSignal): Promise<CloneReport['classes']> {
+async function count(access: Access, { instance }: CloneOptions, signal: AbortSignal): Promise<CloneReport['classes']> {
   using client = await openRedis(access);
   return await countClasses(client, instance.dataClasses, { signal });
 }
 
 function reportOf(
-  { instance, foreground, whose }: CloneWish,
+  { instance, foreground, whose }: CloneOptions,
   { manifest, log, atMs }: ChosenMoment,
   {
     access,
-    scratch: { pid, directory },
+    throwaway: { pid, directory },
     shiftMs,
     classes,
-  }: { access: Access; scratch: Scratch; shiftMs: number; classes: CloneReport['classes'] },
+  }: { access: Access; throwaway: Throwaway; shiftMs: number; classes: CloneReport['classes'] },
 ): CloneReport {
   const last = log?.ranges.at(-1);
   return {
@@ -142,8 +142,8 @@ function reportOf(
 }
 
 /** By Ctrl-C, or because somebody has shut it down. */
-async function ended(scratch: Scratch, interrupt: AbortSignal): Promise<void> {
-  while (!interrupt.aborted && (await scratch.isRunning())) {
+async function ended(throwaway: Throwaway, interrupt: AbortSignal): Promise<void> {
+  while (!interrupt.aborted && (await throwaway.isRunning())) {
     await sleep(LOOK_MS, undefined, { signal: interrupt }).catch(() => undefined); // Ctrl-C
   }
 }

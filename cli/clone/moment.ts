@@ -1,6 +1,6 @@
 import { asSnapshot, logOf } from '../../activities/restore/aof-source.ts';
 import type { LogCommands } from '../../activities/restore/replay-log.ts';
-import type { Material } from '../../activities/scratch/material.ts';
+import type { RestoreSource } from '../../activities/throwaway/restore-source.ts';
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
@@ -14,7 +14,7 @@ import { findAofBackup, findBackup } from '../catalog.ts';
 import { LATEST } from '../command.ts';
 
 /** What a clone is made of. */
-export interface ChosenMoment extends Material {
+export interface ChosenMoment extends RestoreSource {
   /** As of when its data is, milliseconds since 1970 by the worker's clock. */
   atMs: number;
   /** The same by the clock that the expiries are counted by. */
@@ -59,7 +59,7 @@ export async function chooseMoment(
 }
 
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
-function refuseUnnamed(instance: string, { manifest, log, beyond }: Material & { beyond: readonly Beyond[] }): void {
+function refuseUnnamed(instance: string, { manifest, log, beyond }: RestoreSource & { beyond: readonly Beyond[] }): void {
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
   const refusal = latestRefusal(chosen, namingOf(instance));
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
@@ -70,10 +70,10 @@ function namingOf(instance: string): Naming {
   return { until: named, backup: named };
 }
 
-const momentOf = (material: Material, atMs: number): ChosenMoment => ({
-  ...material,
+const momentOf = (restoreSource: RestoreSource, atMs: number): ChosenMoment => ({
+  ...restoreSource,
   atMs,
-  serverAtMs: atMs + material.manifest.times.clockOffsetMs,
+  serverAtMs: atMs + restoreSource.manifest.times.clockOffsetMs,
 });
 
 const noMoment = (moment: string): RecoveryError =>

@@ -12,7 +12,7 @@ import { type CommandSpec, oneInstance, optionOf } from '../command.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `adopt [INSTANCE] --why REASON`: from now on the backups under this name are those of this configuration's Redis. */
-export const adopt: CommandSpec = {
+export const adoptCommand: CommandSpec = {
   name: 'adopt',
   about: 'takes over the backups of an instance from the Redis, or the deployment, that they belong to',
   arguments: [ONE_INSTANCE],

@@ -3,11 +3,11 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import { type CommandSpec, oneInstance } from '../command.ts';
-import type { OperationStatus } from '../output/output.ts';
+import type { ShownStatus } from '../output/output.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `archive [INSTANCE]`: starts the continuous log, or says that it runs; with --status only looks. */
-export const archive: CommandSpec = {
+export const archiveCommand: CommandSpec = {
   name: 'archive',
   about: 'starts the continuous log of a Redis, which then follows it for ever; or says how far it is',
   arguments: [ONE_INSTANCE],
@@ -37,14 +37,14 @@ export const archive: CommandSpec = {
   },
 };
 
-const rpoOf = ({ rpoSeconds }: OperationStatus): { rpoSeconds?: number } => (rpoSeconds === undefined ? {} : { rpoSeconds });
+const rpoOf = ({ rpoSeconds }: ShownStatus): { rpoSeconds?: number } => (rpoSeconds === undefined ? {} : { rpoSeconds });
 
 /** It should follow, and does not: what is written now is in no log. Whoever has let it go has done so on purpose. */
-export const isInTrouble = ({ phase }: Pick<ArchiveStatus, 'phase'>, { problem, rpoSeconds }: OperationStatus): boolean =>
+export const isInTrouble = ({ phase }: Pick<ArchiveStatus, 'phase'>, { problem, rpoSeconds }: ShownStatus): boolean =>
   phase === 'trouble' || (phase === 'follow' && problem !== undefined && rpoSeconds === undefined);
 
 /** Who follows, how far, and what a disaster in this second would cost: where nobody follows, what was last known of that. */
-export function archiveText(status: ArchiveStatus, now: OperationStatus): string {
+export function archiveText(status: ArchiveStatus, now: ShownStatus): string {
   const { phase, rpo } = status;
   const silent = rpo?.silentSince ? `nothing heard from Redis since ${rpo.silentSince}, ` : '';
   const last = rpo && `known at ${rpo.asOf}: ${silent}stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;

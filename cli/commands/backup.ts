@@ -7,7 +7,7 @@ import type { TemporalSession } from '../temporal.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `backup [INSTANCE]`: starts the workflow and follows it. Ctrl-C detaches; the backup goes on. */
-export const backup: CommandSpec = {
+export const backupCommand: CommandSpec = {
   name: 'backup',
   about: 'takes a snapshot now, or joins the one that is being taken',
   arguments: [ONE_INSTANCE],

@@ -5,7 +5,7 @@ import { type CommandSpec, someInstances } from '../command.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** `check [INSTANCE]`: proves the whole configuration against the real Redis, repository and Temporal. */
-export const check: CommandSpec = {
+export const checkCommand: CommandSpec = {
   name: 'check',
   about: 'proves the configuration against the real Redis, repository and Temporal, and says what to do',
   arguments: [SOME_INSTANCES],

@@ -7,7 +7,7 @@ import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `clone [INSTANCE]`: a Redis to look into, with the data as it was. From the repository alone; changes nothing. */
-export const clone: CommandSpec = {
+export const cloneCommand: CommandSpec = {
   name: 'clone',
   about: 'starts a throw-away Redis on this machine that holds the data as it was at a moment, to look into',
   arguments: [ONE_INSTANCE],
@@ -38,7 +38,7 @@ export const clone: CommandSpec = {
     const { makeClone } = await import('../clone/make.ts');
     const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
     const whose = await whoseBackups(config, await context.repository(), instance);
-    const wish = {
+    const options = {
       whose,
       instance: await withNamesHere(config, settings),
       at: momentOfClone(context, given),
@@ -50,7 +50,7 @@ export const clone: CommandSpec = {
       ...(binary === undefined ? {} : { binary }),
     };
     await untilEnded(context.interrupt, instance, async (interrupt) =>
-      makeClone(wish, { repository: await context.repository(), output: context.output, now: context.now, interrupt }),
+      makeClone(options, { repository: await context.repository(), output: context.output, now: context.now, interrupt }),
     );
     return undefined;
   },

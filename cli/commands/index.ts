@@ -1,41 +1,41 @@
 import type { CommandSpec } from '../command.ts';
-import { adopt } from './adopt.ts';
-import { archive } from './archive.ts';
-import { backup } from './backup.ts';
-import { check } from './check.ts';
-import { clone } from './clone.ts';
+import { adoptCommand } from './adopt.ts';
+import { archiveCommand } from './archive.ts';
+import { backupCommand } from './backup.ts';
+import { checkCommand } from './check.ts';
+import { cloneCommand } from './clone.ts';
 import { findDestructiveCommand } from './find-destructive.ts';
 import { importCommand } from './import.ts';
-import { leftovers } from './leftovers.ts';
-import { list } from './list.ts';
-import { recover } from './recover.ts';
-import { remove } from './remove.ts';
-import { restore } from './restore.ts';
-import { retention } from './retention.ts';
-import { schedules } from './schedules.ts';
-import { show } from './show.ts';
-import { status } from './status.ts';
-import { watch } from './watch.ts';
-import { worker } from './worker.ts';
+import { leftoversCommand } from './leftovers.ts';
+import { listCommand } from './list.ts';
+import { recoverCommand } from './recover.ts';
+import { removeCommand } from './remove.ts';
+import { restoreCommand } from './restore.ts';
+import { retentionCommand } from './retention.ts';
+import { schedulesCommand } from './schedules.ts';
+import { showCommand } from './show.ts';
+import { statusCommand } from './status.ts';
+import { watchCommand } from './watch.ts';
+import { workerCommand } from './worker.ts';
 
 /** Every command, in the order of `--help`. */
 export const COMMANDS: readonly CommandSpec[] = [
-  check,
-  backup,
-  archive,
-  watch,
-  list,
-  show,
-  status,
-  recover,
-  restore,
+  checkCommand,
+  backupCommand,
+  archiveCommand,
+  watchCommand,
+  listCommand,
+  showCommand,
+  statusCommand,
+  recoverCommand,
+  restoreCommand,
   findDestructiveCommand,
-  clone,
+  cloneCommand,
   importCommand,
-  leftovers,
-  retention,
-  adopt,
-  schedules,
-  remove,
-  worker,
+  leftoversCommand,
+  retentionCommand,
+  adoptCommand,
+  schedulesCommand,
+  removeCommand,
+  workerCommand,
 ];

@@ -6,7 +6,7 @@ import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `leftovers [INSTANCE]`: what operations keep beside the data of a Redis, on the machine that it runs on. */
-export const leftovers: CommandSpec = {
+export const leftoversCommand: CommandSpec = {
   name: 'leftovers',
   about: 'lists what restores and recoveries have left beside the data of a Redis of this machine, and removes it',
   arguments: [ONE_INSTANCE],

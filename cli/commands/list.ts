@@ -13,7 +13,7 @@ import { whoseBackups } from '../whose.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** `list [INSTANCE]`: what can be restored, from the repository alone. */
-export const list: CommandSpec = {
+export const listCommand: CommandSpec = {
   name: 'list',
   about: 'lists the backups that can be restored, oldest first',
   arguments: [SOME_INSTANCES],

@@ -7,7 +7,7 @@ import { ONE_INSTANCE } from './instance-argument.ts';
 const SETTINGS = { onDamage: ['serve-empty', 'ask'], restore: ['never', 'ask', 'auto'] } as const;
 
 /** `recover [INSTANCE]`: starts the runbook or joins it, and shows it. Ctrl-C detaches; the recovery goes on. */
-export const recover: CommandSpec = {
+export const recoverCommand: CommandSpec = {
   name: 'recover',
   about: 'brings a Redis back, availability first: starts the runbook or joins the one that runs, and shows it',
   arguments: [ONE_INSTANCE],

@@ -9,7 +9,7 @@ import type { CommandContext, CommandSpec } from '../command.ts';
 import type { Keeper, StoppedKeeper } from '../remove/keepers.ts';
 
 /** `remove INSTANCE`: ends what goes on for ever for an instance, configured or not. Its backups stay. */
-export const remove: CommandSpec = {
+export const removeCommand: CommandSpec = {
   name: 'remove',
   about:
     'ends the schedule, the archiver and the watcher of an instance, also of one that is no longer configured; its backups stay',

@@ -4,13 +4,13 @@ import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import type { Output } from '../output/output.ts';
 import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
-import { type RestoreRunner, wrongAnswer } from '../restore-runner.ts';
+import { type RestoreExecutor, wrongAnswer } from '../restore-executor.ts';
 import { restoreText } from '../restore-text.ts';
 import { typedMoment } from '../typed-time.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `restore [INSTANCE] [BACKUP_ID]`: shows the plan, asks, and follows the workflow. Ctrl-C detaches; the restore goes on. */
-export const restore: CommandSpec = {
+export const restoreCommand: CommandSpec = {
   name: 'restore',
   about: 'replaces the data of a Redis by a backup: plan, safety snapshot, stop, replace, start, verify, or all put back',
   arguments: [
@@ -158,7 +158,7 @@ const namingDirect = (output: Output): Output => ({
     }),
 });
 
-async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreRunner> {
+async function throughTemporal({ temporal, output, interrupt }: CommandContext): Promise<RestoreExecutor> {
   const session = await temporal();
   const { startPlan, startRestore, followOperation } = await import('../operations/index.ts');
   const options = { session, output: namingDirect(output), interrupt };
@@ -176,7 +176,7 @@ async function throughTemporal({ temporal, output, interrupt }: CommandContext):
   };
 }
 
-async function directly({ config, output, interrupt }: CommandContext): Promise<RestoreRunner> {
+async function directly({ config, output, interrupt }: CommandContext): Promise<RestoreExecutor> {
   const { runDirectly } = await import('../direct.ts');
   return runDirectly(await config(), { output, interrupt });
 }

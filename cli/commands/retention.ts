@@ -5,7 +5,7 @@ import { table } from '../output/table.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `retention [INSTANCE]`: says what the rules of the configuration would remove, and with --apply removes it. */
-export const retention: CommandSpec = {
+export const retentionCommand: CommandSpec = {
   name: 'retention',
   about: 'says which backups the rules would remove; with --apply removes them',
   arguments: [ONE_INSTANCE],

@@ -5,7 +5,7 @@ import type { EnsuredSchedule } from '../schedules/ensure.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** `schedules [INSTANCE]`: one Temporal Schedule an instance, created or brought up to date. */
-export const schedules: CommandSpec = {
+export const schedulesCommand: CommandSpec = {
   name: 'schedules',
   about: 'creates or updates the Temporal Schedule of each instance and says what it changed',
   arguments: [SOME_INSTANCES],

@@ -13,7 +13,7 @@ import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `show [INSTANCE] [BACKUP_ID]`: the manifest of one backup. */
-export const show: CommandSpec = {
+export const showCommand: CommandSpec = {
   name: 'show',
   about: 'shows what one backup holds',
   arguments: [

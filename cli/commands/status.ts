@@ -20,7 +20,7 @@ import { SOME_INSTANCES } from './instance-argument.ts';
 const NAGIOS = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;
 
 /** `status [INSTANCE]`: is the last good backup fresh? From the repository alone: neither Temporal nor Redis is asked. */
-export const status: CommandSpec = {
+export const statusCommand: CommandSpec = {
   name: 'status',
   about: 'says how old the last good backup is, in one line and as exit code',
   arguments: [SOME_INSTANCES],

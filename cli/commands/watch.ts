@@ -3,13 +3,13 @@ import { formatTime } from '../../model/format.ts';
 import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { WatchStatus } from '../../model/watch/watch.ts';
 import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
-import type { OperationStatus } from '../output/output.ts';
+import type { ShownStatus } from '../output/output.ts';
 import type { ControlMessage } from '../recover/control.ts';
 import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
 /** `watch [INSTANCE]`: starts the watcher, or says that it runs; with --status only looks, with --stop ends it. */
-export const watch: CommandSpec = {
+export const watchCommand: CommandSpec = {
   name: 'watch',
   about: 'starts to watch a Redis, which then starts or proposes its recovery; or says what is seen; or ends it',
   arguments: [ONE_INSTANCE],
@@ -25,7 +25,7 @@ export const watch: CommandSpec = {
     const { config, temporal, output, now } = context;
     const { status: onlyStatus, stop } = given.options;
     const answer = answerOf(given);
-    if ([onlyStatus === true, stop === true, answer !== undefined].filter(Boolean).length > 1) throw twoWishes();
+    if ([onlyStatus === true, stop === true, answer !== undefined].filter(Boolean).length > 1) throw twoRequests();
     const loaded = await config();
     const instance = oneInstance(loaded, given.arguments[0], 'watch');
     if (!loaded.instances[instance]?.watch && stop !== true) throw notConfigured(instance);
@@ -62,14 +62,14 @@ export const watch: CommandSpec = {
 /** @throws RecoveryError `USAGE` for a yes and a no at once */
 function answerOf(given: Given): ControlMessage | undefined {
   const [yes, no] = [optionOf(given, 'approve'), optionOf(given, 'decline')];
-  if (yes !== undefined && no !== undefined) throw twoWishes();
+  if (yes !== undefined && no !== undefined) throw twoRequests();
   const incident = yes ?? no;
   if (incident === undefined) return undefined;
   return { name: yes === undefined ? 'decline' : 'approve', message: { by: optionOf(given, 'by') ?? loginName(), incident } };
 }
 
 /** Who sees what, and what a person is to do. What is seen now goes before what was decided by an older look. */
-export function watchText(status: WatchStatus, now: OperationStatus): string {
+export function watchText(status: WatchStatus, now: ShownStatus): string {
   const { instance, phase, text, failingSince, witnesses, question } = status;
   const answers = question
     ? [
@@ -89,7 +89,7 @@ export function watchText(status: WatchStatus, now: OperationStatus): string {
   ].join('\n');
 }
 
-const twoWishes = () =>
+const twoRequests = () =>
   new RecoveryError('USAGE', '--status, --stop, --approve and --decline exclude each other', { next: 'Give one of them.' });
 
 const notConfigured = (instance: string) =>

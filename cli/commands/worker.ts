@@ -4,7 +4,7 @@ import { type CommandSpec, optionOf } from '../command.ts';
 const LINGER_MS = 3_000;
 
 /** `worker`: runs the Temporal worker of this machine until it is told to stop. */
-export const worker: CommandSpec = {
+export const workerCommand: CommandSpec = {
   name: 'worker',
   about: 'runs the worker of this machine, which carries out backups and restores',
   arguments: [],

@@ -2,7 +2,7 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { MergedReport, MergeInput, MergePlan, MergeResult } from '../../model/merge/merge.ts';
 import { formatOffset } from '../../model/restore/until.ts';
 import type { CommandContext, Given } from '../command.ts';
-import { wrongAnswer } from '../restore-runner.ts';
+import { wrongAnswer } from '../restore-executor.ts';
 import { mergedText, mergePlanText } from './text.ts';
 
 /** Options of `restore` that mean nothing where nothing is replaced. */

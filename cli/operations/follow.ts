@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import { errorOfTemporal, isAway, unreachable } from '../../worker/temporal-errors.ts';
-import type { OperationStatus, Output } from '../output/output.ts';
+import type { Output, ShownStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { failureOfWorkflow } from './failures.ts';
 import type { RunningOperation } from './start.ts';
@@ -58,7 +58,7 @@ async function look(
   { handle, workflowId }: RunningOperation,
   { connection }: TemporalSession,
   contact: Contact,
-): Promise<OperationStatus> {
+): Promise<ShownStatus> {
   try {
     const status = await connection.withDeadline(Date.now() + ANSWER_MS, () => statusOf(handle, Date.now()));
     contact.lastMs = Date.now();
@@ -84,7 +84,7 @@ async function resultOf<T>({ handle, workflowId }: RunningOperation, session: Te
 }
 
 /** The operation and the lock go on; whoever waits must know at once that it is for them to act. */
-const needsPerson = ({ workflowId }: RunningOperation, { because, next, by }: NonNullable<OperationStatus['blocked']>) =>
+const needsPerson = ({ workflowId }: RunningOperation, { because, next, by }: NonNullable<ShownStatus['blocked']>) =>
   new RecoveryError('NEEDS_PERSON', `${by} ${because}${by === workflowId ? '' : `; ${workflowId} waits for it`}`, {
     next: `${next} It is tried again by itself, and ${workflowId} goes on without this command.`,
   });

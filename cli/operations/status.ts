@@ -2,7 +2,7 @@ import type { WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/c
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { Progress } from '../../activities/job-context.ts';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
-import type { OperationStatus } from '../output/output.ts';
+import type { ShownStatus } from '../output/output.ts';
 
 type PendingActivity = NonNullable<WorkflowExecutionDescription['raw']['pendingActivities']>[number];
 
@@ -13,7 +13,7 @@ const PATIENCE_MS = 5_000;
 const LOOK_BACK_EVENTS = 10;
 
 /** What an operation is doing now: its phase, and the last heartbeat of its activity. */
-export async function statusOf(handle: WorkflowHandle, now: number): Promise<OperationStatus> {
+export async function statusOf(handle: WorkflowHandle, now: number): Promise<ShownStatus> {
   const description = await handle.describe();
   const failing = (description.raw.pendingWorkflowTask?.attempt ?? 1) > 1 ? await whyItFails(handle) : undefined;
   const phase = description.searchAttributes[SEARCH_ATTRIBUTES.phase]?.[0];
@@ -22,7 +22,7 @@ export async function statusOf(handle: WorkflowHandle, now: number): Promise<Ope
     workflowId: description.workflowId,
     ...(typeof phase === 'string' ? { phase } : {}),
     ...(activity ? activityStatus(activity, now) : {}),
-    ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<OperationStatus['blocked']> } : {}),
+    ...(description.memo?.blocked ? { blocked: description.memo.blocked as NonNullable<ShownStatus['blocked']> } : {}),
     ...(typeof description.memo?.question === 'string' ? { question: description.memo.question } : {}),
     ...(failing ? { note: `it cannot go on: ${failing}; it is tried again`, cannotGoOn: true } : {}),
     ...(!failing && nobodyTakes(description.raw.pendingWorkflowTask, now)
@@ -48,7 +48,7 @@ const mostTelling = (pending: readonly PendingActivity[]): PendingActivity | und
   pending.find(({ state }) => state !== SCHEDULED) ??
   pending[0];
 
-function activityStatus(activity: PendingActivity, now: number): Partial<OperationStatus> {
+function activityStatus(activity: PendingActivity, now: number): Partial<ShownStatus> {
   const attempt = activity.attempt ?? 1;
   const problem = activity.lastFailure?.message;
   const queue = activity.activityOptions?.taskQueue?.name;

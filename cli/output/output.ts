@@ -1,7 +1,7 @@
 import { ERRORS, type ErrorCode, messageOf, RecoveryError } from '../../model/errors.ts';
 
 /** What a running operation is doing now. Plain JSON: with --json it is a line of its own. */
-export interface OperationStatus {
+export interface ShownStatus {
   workflowId: string;
   /** The phase that the workflow names, such as `snapshot`. */
   phase?: string;
@@ -35,7 +35,7 @@ export interface OperationStatus {
 /** How a command speaks. Text and JSON implement it; a command never asks which one it has. */
 export interface Output {
   /** What is going on; may be called often, shows at most one a second. */
-  status(status: OperationStatus): void;
+  status(status: ShownStatus): void;
   /** A page that changes: redrawn in its place on a terminal, else its new notes alone. Called once a second at most. */
   page(page: { text: string; notes: readonly string[]; json: object }): void;
   /** One sentence that is neither progress nor the result. */

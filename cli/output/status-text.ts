@@ -1,8 +1,8 @@
 import { formatBytes, formatDuration, formatRate } from '../../model/format.ts';
-import type { OperationStatus } from './output.ts';
+import type { ShownStatus } from './output.ts';
 
 /** `snapshot: 512.0 MB of about 1.2 GB (43 %), 85.0 MB/s, 8 s left` */
-export function statusText(status: OperationStatus): string {
+export function statusText(status: ShownStatus): string {
   const { phase, stage, workflowId } = status;
   const head = [...new Set([phase, stage])].filter(Boolean).join(', ') || workflowId;
   const tail = [
@@ -14,7 +14,7 @@ export function statusText(status: OperationStatus): string {
   return tail ? `${head}: ${tail}` : head;
 }
 
-function bytesText({ doneBytes, totalBytes, estimated, bytesPerSecond, storedBytes, etaSeconds }: OperationStatus): string[] {
+function bytesText({ doneBytes, totalBytes, estimated, bytesPerSecond, storedBytes, etaSeconds }: ShownStatus): string[] {
   if (doneBytes === undefined) return [];
   const of =
     totalBytes === undefined
@@ -28,7 +28,7 @@ function bytesText({ doneBytes, totalBytes, estimated, bytesPerSecond, storedByt
   ];
 }
 
-const problemText = ({ attempt = 1, problem }: OperationStatus): string[] =>
+const problemText = ({ attempt = 1, problem }: ShownStatus): string[] =>
   attempt > 1 || problem ? [`attempt ${attempt}${problem ? ` after: ${problem}` : ''}`] : [];
 
 /** Never 100 before it is done, even where the total was an estimate that proves too low. */

@@ -1,6 +1,6 @@
 import { SingleBar } from 'cli-progress';
 import { createLogUpdate } from 'log-update';
-import { failureOf, type OperationStatus, type Output, type Streams } from './output.ts';
+import { failureOf, type Output, type ShownStatus, type Streams } from './output.ts';
 import { percent, statusText } from './status-text.ts';
 import { onceASecond, onceAStep } from './throttle.ts';
 
@@ -59,7 +59,7 @@ function newNotes(stderr: Streams['stderr']): PageDisplay {
 }
 
 interface ProgressDisplay {
-  show(status: OperationStatus): void;
+  show(status: ShownStatus): void;
   clear(): void;
 }
 
@@ -90,7 +90,7 @@ function liveLine(stderr: Streams['stderr'], now: () => number): ProgressDisplay
 }
 
 /** The status with a bar in front when it is known how much there is; never wider than the terminal. */
-function barText(status: OperationStatus, columns: number): string {
+function barText(status: ShownStatus, columns: number): string {
   const { doneBytes, totalBytes } = status;
   const text = statusText(status);
   if (doneBytes === undefined || totalBytes === undefined) return text.slice(0, columns - 1);

@@ -1,9 +1,9 @@
-import type { OperationStatus } from './output.ts';
+import type { ShownStatus } from './output.ts';
 
 const SECOND_MS = 1_000;
 
 /** Says of each status whether it is time to show it: one that says the same as the last is never shown again. */
-export function onceASecond(now: () => number): (status: OperationStatus) => boolean {
+export function onceASecond(now: () => number): (status: ShownStatus) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
   let lastShown = '';
   return (status) => {
@@ -18,7 +18,7 @@ export function onceASecond(now: () => number): (status: OperationStatus) => boo
 const QUIET_MS = 30_000;
 
 /** For logs: a line when the phase, the step or the trouble changes, and else every 30 s. */
-export function onceAStep(now: () => number): (status: OperationStatus) => boolean {
+export function onceAStep(now: () => number): (status: ShownStatus) => boolean {
   let lastAt = Number.NEGATIVE_INFINITY;
   let lastStep = '';
   return ({ phase, stage, attempt, problem, note }) => {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import type { OperationStatus, Output } from './output.ts';
+import type { Output, ShownStatus } from './output.ts';
 
 export interface PrintedCommands {
   /** As it was given by --config. */
@@ -34,7 +34,7 @@ export function completing({ configFile, names }: PrintedCommands): (text: strin
   return (text) => text.replace(command, (found) => found + option);
 }
 
-function completeStatus(status: OperationStatus, complete: (text: string) => string): OperationStatus {
+function completeStatus(status: ShownStatus, complete: (text: string) => string): ShownStatus {
   const { note, problem, question, blocked } = status;
   return {
     ...status,

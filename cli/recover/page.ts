@@ -1,7 +1,7 @@
 import { hasCode } from '../../model/errors.ts';
 import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { runbookText } from '../../model/recovery/text.ts';
-import type { OperationStatus, Output } from '../output/output.ts';
+import type { Output, ShownStatus } from '../output/output.ts';
 import type { Asker } from './asker.ts';
 
 const UNHEARD = 'waiting: no worker answers at this moment; nothing new begins until one does';
@@ -18,7 +18,7 @@ export class RecoveryPage {
   shown: Promise<void> | undefined;
   readonly #of: PageOf;
   readonly #ask: () => Promise<RunbookStatus>;
-  #latest: OperationStatus | undefined;
+  #latest: ShownStatus | undefined;
   #said: string | undefined;
 
   /** @param ask - asks the workflow for its status; fails within seconds when no worker answers */
@@ -28,7 +28,7 @@ export class RecoveryPage {
   }
 
   /** Shows what goes on. A page that is still being asked for is not asked for again. */
-  show(status: OperationStatus): void {
+  show(status: ShownStatus): void {
     this.#latest = status;
     if (status.waits) this.#say(status.note);
     this.shown ??= this.#showNext().finally(() => {

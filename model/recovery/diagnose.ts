@@ -1,4 +1,4 @@
-import { heardRedis, type RedisLook } from '../redis-look.ts';
+import { type HealthReport, heardRedis } from '../health-report.ts';
 import { whatChanged } from './changed.ts';
 import { type Evidence, onlyItsMachineHears, unstartableText } from './evidence.ts';
 import { classify, FAILURE_CLASSES } from './failure-classes.ts';
@@ -69,7 +69,7 @@ function withoutStranger(seen: Observations): Observations {
   };
 }
 
-const withoutFacts = ({ facts: _, ...look }: RedisLook): RedisLook => look;
+const withoutFacts = ({ facts: _, ...look }: HealthReport): HealthReport => look;
 
 /** What a person approves: the instance, the class and the acts, and not what was seen this second. */
 export const digestSource = ({ instance, failure, acts }: Pick<Assessment, 'instance' | 'failure' | 'acts'>): string =>
@@ -102,7 +102,7 @@ function backupOf({ stored, nowMs }: Observations): Pick<Assessment, 'backup'> {
   return { backup: { backupId, takenAt: times.takenAt, ageSeconds, keys: rdb.keys } };
 }
 
-function serverOf(look: RedisLook | undefined): Pick<Assessment, 'server'> {
+function serverOf(look: HealthReport | undefined): Pick<Assessment, 'server'> {
   if (!look?.facts) return {};
   const { runId, version, uptimeSeconds, keys, role } = look.facts;
   return { server: { runId, version, uptimeSeconds, keys, role } };

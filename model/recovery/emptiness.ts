@@ -1,5 +1,5 @@
 import { formatBytes, formatCount, formatCountOf } from '../format.ts';
-import type { RedisFacts } from '../redis-look.ts';
+import type { RedisFacts } from '../health-report.ts';
 import { answered } from './evidence.ts';
 import type { DataObservations, Observations } from './observations.ts';
 import type { Situation } from './situation.ts';

@@ -1,5 +1,5 @@
 import { formatBytes } from '../format.ts';
-import type { RedisLook } from '../redis-look.ts';
+import type { HealthReport } from '../health-report.ts';
 import { damageText } from './log-damage.ts';
 import { type FatalId, fatalSign, type LogRun, signOf } from './log-signatures.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
@@ -16,10 +16,10 @@ export const logged = (line: string | undefined): string | undefined =>
 export const lastWords = (run: LogRun | undefined): string | undefined => logged(run?.signs[0]?.line);
 
 /** What Redis answered, or why it did not. */
-export const said = ({ address, detail }: RedisLook): string => `Redis at ${address}: ${detail.replace(/\.$/, '')}.`;
+export const said = ({ address, detail }: HealthReport): string => `Redis at ${address}: ${detail.replace(/\.$/, '')}.`;
 
 /** What a Redis answered that gave one of these answers; undefined where none did. */
-export const answered = (situation: Situation, ...verdicts: RedisLook['verdict'][]): RedisLook | undefined =>
+export const answered = (situation: Situation, ...verdicts: HealthReport['verdict'][]): HealthReport | undefined =>
   situation.kind === 'answers' && verdicts.includes(situation.answer.verdict) ? situation.answer : undefined;
 
 export const gone = ({ server, description }: PlatformObservations): string =>

@@ -1,5 +1,5 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
-import type { RedisLook } from '../redis-look.ts';
+import type { HealthReport } from '../health-report.ts';
 import type { NextStart } from '../restore/next-start.ts';
 import type { LeftBehind } from './left-behind.ts';
 import type { LogDamage } from './log-damage.ts';
@@ -26,7 +26,7 @@ export interface PlatformObservations {
   /** Why what answers is surely another Redis than the configured one. Absent: it is that one, or it cannot be told. */
   stranger?: string;
   /** Over a local connection. Absent: it was not tried, because no process is there. */
-  local?: RedisLook;
+  local?: HealthReport;
   /** ISO 8601, as far as they can be seen. */
   files?: { configChangedAt?: string; binaryChangedAt?: string; loggedAt?: string };
   /** What could not be seen and why, one sentence each. */
@@ -104,7 +104,7 @@ export interface AofObservations {
 /** One that is said to be a replica of this Redis, asked itself. */
 export interface ReplicaObservation {
   address: string;
-  look: RedisLook;
+  look: HealthReport;
 }
 
 /** A server that was named as a replica and has no copy of this data, as far as can be proven. Nothing is done to it. */
@@ -146,7 +146,7 @@ export interface Observations {
   instance: string;
   nowMs: number;
   /** From the worker that assesses. */
-  worker: RedisLook;
+  worker: HealthReport;
   /** Absent: nobody looked there. */
   platform?: PlatformObservations;
   applications: readonly ApplicationObservation[];
@@ -155,7 +155,7 @@ export interface Observations {
   /** Named as such, and not proven. */
   notReplicas: readonly NotReplica[];
   /** Of a replica: whether what it follows is alive. */
-  primary?: RedisLook;
+  primary?: HealthReport;
   stored: RepositoryObservations;
   settings: RecoverySettings;
 }

@@ -1,4 +1,4 @@
-import type { RedisFacts } from '../redis-look.ts';
+import type { RedisFacts } from '../health-report.ts';
 import { signOf } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
 import type { DataObservations, Observations, PlatformObservations } from './observations.ts';

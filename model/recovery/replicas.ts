@@ -1,5 +1,5 @@
 import { formatCount } from '../format.ts';
-import type { RedisFacts } from '../redis-look.ts';
+import type { RedisFacts } from '../health-report.ts';
 import type { NotReplica, ReplicaObservation } from './observations.ts';
 
 /** What tells a replica of one Redis from any other server. */

@@ -1,5 +1,5 @@
 import { formatBytes } from '../format.ts';
-import { heardRedis, type RedisLook } from '../redis-look.ts';
+import { type HealthReport, heardRedis } from '../health-report.ts';
 import { type FatalSign, fatalSign, type Mending } from './log-signatures.ts';
 import type { Observations, PlatformObservations } from './observations.ts';
 
@@ -20,9 +20,9 @@ import type { Observations, PlatformObservations } from './observations.ts';
  */
 export type Situation = { seen: Observations } & (
   | { kind: 'stranger'; why: string }
-  | { kind: 'another'; here: RedisLook; there: RedisLook }
+  | { kind: 'another'; here: HealthReport; there: HealthReport }
   | { kind: 'not-redis' }
-  | { kind: 'answers'; answer: RedisLook; isCutOff: boolean }
+  | { kind: 'answers'; answer: HealthReport; isCutOff: boolean }
   | { kind: 'mute' | 'ended'; platform: PlatformObservations }
   | { kind: 'start-failed'; platform: PlatformObservations; fatal: FatalSign }
   | { kind: 'mended'; platform: PlatformObservations; fatal: FatalSign; mended: string }
@@ -57,7 +57,7 @@ function isLooping({ server, run, earlierRun, local }: PlatformObservations): bo
   return [run, earlierRun].some((one) => one && !one.ready && fatalSign(one)) || server.running === false;
 }
 
-function isAnother(worker: RedisLook, local: RedisLook | undefined): local is RedisLook {
+function isAnother(worker: HealthReport, local: HealthReport | undefined): local is HealthReport {
   const [here, there] = [worker.facts?.runId, local?.facts?.runId];
   return here !== undefined && there !== undefined && here !== '' && there !== '' && here !== there;
 }

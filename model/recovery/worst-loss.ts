@@ -1,5 +1,5 @@
 import { formatCount, formatCountOf, formatDuration } from '../format.ts';
-import type { RedisFacts } from '../redis-look.ts';
+import type { RedisFacts } from '../health-report.ts';
 import { endedDrained } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
 import type { Observations } from './observations.ts';

@@ -6,7 +6,7 @@ import type { ProcessExit } from '../platform.ts';
 import { sendSignal } from './command-starter.ts';
 import { findOrphans, type RedisIdentity } from './find-redis.ts';
 import type { LocalRedis } from './local-redis.ts';
-import { identityOf } from './process-facts.ts';
+import { processIdentityOf } from './process-facts.ts';
 import type { Starter } from './starter.ts';
 
 /** While a server runs. */
@@ -49,7 +49,7 @@ const comesBack = ({ description }: Starter, pids: ReadonlySet<number>) =>
 export async function kill(starter: Starter, identity: string, signal?: AbortSignal): Promise<void> {
   const running = await starter.find();
   if (!running) return;
-  const found = identityOf(running);
+  const found = processIdentityOf(running);
   if (found !== identity) throw anotherProcess(starter, identity, found);
   await sendSignal(running, 'SIGKILL');
   while (await stillRuns(running)) await sleep(QUICK_POLL_MS, undefined, { signal });

@@ -8,8 +8,8 @@ import { commandStarter } from './command-starter.ts';
 import { requireEndpoint } from './endpoint.ts';
 import { boundAddresses, type RedisIdentity } from './find-redis.ts';
 import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
+import type { ProvableRedis } from './start-options.ts';
 import { serverAt } from './start-user.ts';
-import type { ProvableRedis } from './start-wish.ts';
 import type { Starter } from './starter.ts';
 import { systemdStarter } from './systemd-starter.ts';
 

@@ -7,13 +7,13 @@ import type { LocalRedis } from './local-redis.ts';
 import type { Starter } from './starter.ts';
 
 /** Pids are used again, so a process is its pid and its start. */
-export const identityOf = ({ pid, started }: ProcessEntry): string => `process ${pid} started at ${started}`;
+export const processIdentityOf = ({ pid, started }: ProcessEntry): string => `process ${pid} started at ${started}`;
 
-export async function statusOf(found: ProcessEntry): Promise<PlatformStatus> {
+export async function processStatusOf(found: ProcessEntry): Promise<PlatformStatus> {
   const sinceMs = await processSince(found.pid);
   return {
     running: true,
-    identity: identityOf(found),
+    identity: processIdentityOf(found),
     name: `process ${found.pid}`,
     ...(sinceMs === undefined ? {} : { sinceMs }),
   };

@@ -8,7 +8,7 @@ import { identify } from './identify.ts';
 import { keepConf } from './keep-conf.ts';
 import { layoutOf, localRedis, type ProcessPlatformConfig } from './local-redis.ts';
 import { otherStart } from './other-start.ts';
-import { memoryOf, programOf, statusOf, traceOf } from './process-facts.ts';
+import { memoryOf, processStatusOf, programOf, traceOf } from './process-facts.ts';
 import { untilUp } from './start-process.ts';
 import { proveStart } from './start-proof.ts';
 import { besideNow } from './start-user.ts';
@@ -22,7 +22,7 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Control {
     if (!found) return { running: false };
     // A supervisor ends it for us.
     const mayNotEnd = !starter.restartsByItself && !maySignal(found.pid);
-    return { ...(await statusOf(found)), ...(mayNotEnd ? { mayNotEnd } : {}) };
+    return { ...(await processStatusOf(found)), ...(mayNotEnd ? { mayNotEnd } : {}) };
   };
   return {
     description: `${starter.description} on host ${hostname()}`,
@@ -31,9 +31,9 @@ export function openProcessPlatform(config: ProcessPlatformConfig): Control {
     startUser: async () => besideNow((await starter.startUser()).user, (await starter.find())?.pid),
     start: async (signal) => {
       const running = await starter.find();
-      if (running) return statusOf(running);
+      if (running) return processStatusOf(running);
       signal?.throwIfAborted();
-      return statusOf(await untilUp(redis, await starter.begin(), signal));
+      return processStatusOf(await untilUp(redis, await starter.begin(), signal));
     },
     stop: (signal, withinMs = redis.stopTimeoutMs) => stop(redis, withinMs, signal),
     kill: (identity, signal) => kill(starter, identity, signal),

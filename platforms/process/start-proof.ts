@@ -8,8 +8,8 @@ import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { inheritedEnvironment } from '../host/inherited-environment.ts';
 import { lastLines, reasonIn, tailOf } from '../host/log-tail.ts';
 import type { StartProof } from '../platform.ts';
-import { removeScratches } from '../throwaway/scratch-places.ts';
-import { type ProvableRedis, SOCKET, settingsOf, type Wish, wishOf } from './start-wish.ts';
+import { removeThrowaways } from '../throwaway/leftovers.ts';
+import { type ProvableRedis, SOCKET, type StartOptions, startOptionsOf, startSettingsOf } from './start-options.ts';
 
 const PROOF_MS = 10_000;
 const POLL_MS = 20;
@@ -24,20 +24,20 @@ export async function proveStart<T>(
   signal?: AbortSignal,
 ): Promise<StartProof<T>> {
   signal?.throwIfAborted();
-  const wish = await wishOf(redis);
-  if ('why' in wish) return { outcome: 'unknown', why: wish.why };
+  const options = await startOptionsOf(redis);
+  if ('why' in options) return { outcome: 'unknown', why: options.why };
   await removeAbandoned();
   const directory = await mkdtemp(join(await realpath(tmpdir()), `${PREFIX}${process.pid}-`));
   let child: ChildProcess | undefined;
   try {
-    if (wish.user) await chown(directory, wish.user.uid, wish.user.gid);
-    const settings = await settingsOf(wish, directory);
-    child = await spawnServer(wish);
+    if (options.user) await chown(directory, options.user.uid, options.user.gid);
+    const settings = await startSettingsOf(options, directory);
+    child = await spawnServer(options);
     const output = collect(child);
     child.stdin?.on('error', () => {}).end(settings, 'latin1'); // it may have ended before it read
     const said = await untilSaid(child, () => ask(join(directory, SOCKET)), signal);
-    if (said) return { outcome: 'starts', said: said.value, sources: wish.sources };
-    return ended(child, `${await output()}\n${await loggedBy(child.pid, wish.conf.logfile)}`, directory);
+    if (said) return { outcome: 'starts', said: said.value, sources: options.sources };
+    return ended(child, `${await output()}\n${await loggedBy(child.pid, options.conf.logfile)}`, directory);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof CannotSpawn) return { outcome: 'unknown', why: error.message };
@@ -49,7 +49,7 @@ export async function proveStart<T>(
 
 class CannotSpawn extends Error {}
 
-async function spawnServer({ program: [first = '', ...rest], cwd, env, user }: Wish): Promise<ChildProcess> {
+async function spawnServer({ program: [first = '', ...rest], cwd, env, user }: StartOptions): Promise<ChildProcess> {
   const child = spawn(first, [...rest, '-'], {
     cwd,
     env: { ...inheritedEnvironment(), ...env },
@@ -110,7 +110,7 @@ async function end(child: ChildProcess | undefined, directory: string): Promise<
     child.kill('SIGTERM');
     await Promise.race([once(child, 'exit'), sleep(GOODBYE_MS, undefined, { ref: false })]);
   }
-  await removeScratches(directory);
+  await removeThrowaways(directory);
 }
 
 /** What it says between the line `logfile` of redis.conf and ours goes there. */
@@ -126,7 +126,7 @@ async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(tmpdir()).catch(() => [] as string[])) {
     const [, pid] = /^redis-backup-start-(\d+)-/.exec(name) ?? [];
     if (pid === undefined || isThere(Number(pid))) continue;
-    await removeScratches(join(tmpdir(), name)).catch(() => undefined); // another's: not for us to remove
+    await removeThrowaways(join(tmpdir(), name)).catch(() => undefined); // another's: not for us to remove
   }
 }
 

@@ -3,7 +3,7 @@ import { access, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 
-export interface BinaryWishes {
+export interface BinaryOptions {
   /** Absolute path. Then nothing else is looked at. */
   explicit?: string;
 }
@@ -15,7 +15,7 @@ const NAMES = ['redis-server', 'valkey-server'];
  * Start it as `redis-server` (argv[0]): where distributions link it, the file is called redis-check-rdb and would be that.
  * @throws RecoveryError `CONFIG_INVALID` if the named one cannot be run, or there is none
  */
-export async function findServerBinary({ explicit }: BinaryWishes = {}): Promise<string> {
+export async function findServerBinary({ explicit }: BinaryOptions = {}): Promise<string> {
   if (explicit !== undefined) {
     if (isAbsolute(explicit) && (await isExecutable(explicit))) return explicit;
     throw notThere(`${explicit} is not the absolute path of an executable file`);

@@ -1,4 +1,4 @@
-import type { RedisFacts } from '../../model/redis-look.ts';
+import type { RedisFacts } from '../../model/health-report.ts';
 import type { RedisInfo } from '../client/info.ts';
 import { secondReplid } from '../roles.ts';
 import { productOf } from '../server-facts.ts';

@@ -1,4 +1,4 @@
-import type { LookVerdict, RedisLook } from '../../model/redis-look.ts';
+import type { HealthReport, HealthVerdict } from '../../model/health-report.ts';
 import { placeOf, type RedisConnection } from '../client/connection.ts';
 import { withoutSecrets } from '../client/errors.ts';
 import { parseInfo } from '../client/info.ts';
@@ -24,7 +24,7 @@ const LISTEN_MS = 300;
  * list. Never throws for what the other side does, never takes longer than it is given, changes nothing. Over a socket of its
  * own: what a client library makes of a server that answers before it is asked, or in another language, is not for deciding.
  */
-export async function lookAtRedis(connection: RedisConnection, { withinMs = 2_500 }: LookOptions = {}): Promise<RedisLook> {
+export async function checkHealth(connection: RedisConnection, { withinMs = 2_500 }: LookOptions = {}): Promise<HealthReport> {
   const { username, password } = connection;
   const auth = password === undefined ? [] : [['AUTH', ...(username === undefined ? [] : [username]), password]];
   const heard = await listenAgain(
@@ -54,7 +54,7 @@ async function listenAgain(connection: RedisConnection, asked: Exchange): Promis
   return listened.replies.length > 0 || listened.stray !== undefined ? listened : asked;
 }
 
-type Judgement = [verdict: LookVerdict, detail: string];
+type Judgement = [verdict: HealthVerdict, detail: string];
 
 function judge({ replies, ended, stray }: Exchange, skip: number, connection: RedisConnection): Judgement {
   const where = placeOf(connection);
@@ -105,7 +105,7 @@ function judgeAnswers(info: Reply, ping: Reply, write: Reply): Judgement {
   return ['serves', 'it answers reads and writes'];
 }
 
-const WORDS: readonly (readonly [string, LookVerdict])[] = [
+const WORDS: readonly (readonly [string, HealthVerdict])[] = [
   ['LOADING', 'loading'],
   ['BUSY', 'busy'],
   ['MISCONF', 'misconf'],

@@ -5,7 +5,7 @@ import type { RedisInfo } from '../client/info.ts';
 import { loadingProgress } from './loading.ts';
 
 /** What one look at a Redis found. */
-export type ServingLook =
+export type ServingReport =
   | { verdict: 'serves'; detail: string; runId?: string }
   | { verdict: 'fails'; detail: string }
   | { verdict: 'loading'; detail: string; loadedBytes: number }
@@ -23,7 +23,7 @@ const OWN_TROUBLE = /\b(?:EMFILE|ENFILE|ENOMEM|ENOBUFS|EADDRNOTAVAIL|EAI_AGAIN)\
  * Looks once whether a Redis serves: PONG, `loading:0`, a primary, and no reason to refuse writes. Writes nothing and never
  * throws: whatever goes wrong is what was seen.
  */
-export async function lookAtServing(connection: RedisConnection, timeoutMs = TIMEOUT_MS): Promise<ServingLook> {
+export async function checkServing(connection: RedisConnection, timeoutMs = TIMEOUT_MS): Promise<ServingReport> {
   let client: RedisClient | undefined;
   try {
     client = await openRedis(connection, { connectTimeoutMs: timeoutMs, commandTimeoutMs: timeoutMs });

@@ -7,7 +7,7 @@ import { backoffMs, isUnreachable } from './retry.ts';
 import { notS3 } from './s3-answers.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { httpStatusOf } from './s3-errors.ts';
-import type { BufferPool } from './s3-parts.ts';
+import type { PartBuffers } from './s3-parts.ts';
 
 type Body = AsyncIterable<Uint8Array>;
 
@@ -24,7 +24,7 @@ interface Source {
  * once, because one connection to S3 gives a tenth of what the link has.
  * Memory: `concurrency` pieces and one. Every piece goes on where its connection was cut.
  */
-export async function download(calls: S3Calls, key: string, pool: BufferPool, options: GetOptions): Promise<Body> {
+export async function download(calls: S3Calls, key: string, pool: PartBuffers, options: GetOptions): Promise<Body> {
   const { offset = 0, length, signal } = options;
   const source: Source = { calls, key, signal };
   const first = await open(source, offset, length === undefined ? undefined : offset + Math.max(length, 1));
@@ -44,7 +44,7 @@ async function* inPieces(
   from: number,
   end: number,
   first: Body,
-  pool: BufferPool,
+  pool: PartBuffers,
   lends = false,
 ): AsyncGenerator<Uint8Array> {
   const { pieceBytes, partBytes, concurrency } = source.calls.tuning;

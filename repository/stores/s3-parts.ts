@@ -26,7 +26,7 @@ const partSize = (number: number, firstBytes: number): number => firstBytes * 4 
 export async function* intoParts(
   body: AsyncIterable<Uint8Array>,
   firstBytes: number,
-  pool: BufferPool,
+  pool: PartBuffers,
 ): AsyncGenerator<UploadPart> {
   let number = 1;
   let size = partSize(number, firstBytes);
@@ -58,7 +58,7 @@ export async function* intoParts(
 }
 
 /** Buffers of one size that are used again and again: fresh ones for each part would keep the garbage collector behind. */
-export class BufferPool {
+export class PartBuffers {
   readonly #free: Buffer[] = [];
   readonly #most: number;
 

@@ -13,7 +13,7 @@ import { objectExists } from './file-errors.ts';
 import { interruptible } from './interruptible.ts';
 import type { PutOptions } from './object-store.ts';
 import type { S3Calls } from './s3-calls.ts';
-import { type BufferPool, intoParts, MOST_PARTS, type UploadPart } from './s3-parts.ts';
+import { intoParts, MOST_PARTS, type PartBuffers, type UploadPart } from './s3-parts.ts';
 import {
   ALGORITHMS,
   type Checksums,
@@ -49,7 +49,7 @@ export async function upload(
   calls: S3Calls,
   key: string,
   body: AsyncIterable<Uint8Array>,
-  pool: BufferPool,
+  pool: PartBuffers,
   options: PutOptions,
 ): Promise<number> {
   const stop = new AbortController();
@@ -95,7 +95,7 @@ async function putParts(self: Upload, first: UploadPart, rest: AsyncGenerator<Up
   const object = objectOf(self);
   const create = { ...object, ChecksumAlgorithm: ALGORITHMS[calls.checksum], Metadata: { [ATTEMPT]: attempt } };
   const { UploadId } = await calls.call({ key, signal, patient: true }, (client) =>
-    client.send(new CreateMultipartUploadCommand(create), { abortSignal: signal }),
+    client.send(new CreateMultipartUploadCommand(create), { abortSignal: later(signal) }),
   );
   try {
     const parts = await sendAll(self, first, rest, stop, (part) => sendPart(self, UploadId, part));
@@ -113,6 +113,16 @@ async function putParts(self: Upload, first: UploadPart, rest: AsyncGenerator<Up
       .catch(() => undefined);
     throw error;
   }
+}
+
+/** What a store has begun must be known to be removed: so much longer than others this request may take when it is cancelled. */
+const BEGUN_WITHIN_MS = 2_000;
+
+function later(signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  const abort = () => setTimeout(() => late.abort(signal.reason), BEGUN_WITHIN_MS).unref();
+  signal.addEventListener('abort', abort, { once: true });
+  return late.signal;
 }
 
 type NumberedPart = SentPart & { number: number };

@@ -24,7 +24,7 @@ import { PageProgress } from './page-progress.ts';
 import { notS3 } from './s3-answers.ts';
 import { DEFAULT_TUNING, S3Calls, type S3Tuning } from './s3-calls.ts';
 import { download } from './s3-download.ts';
-import { BufferPool } from './s3-parts.ts';
+import { PartBuffers } from './s3-parts.ts';
 import { upload } from './s3-upload.ts';
 
 /** What stores are known to want, from what gives up nothing to what gives up most. */
@@ -46,14 +46,14 @@ export class S3Store implements ObjectStore {
   readonly url: string;
   readonly #location: S3Location;
   readonly #calls: S3Calls;
-  readonly #pool: BufferPool;
+  readonly #pool: PartBuffers;
 
   constructor(location: S3Location, tuning: Partial<S3Tuning> = {}) {
     const prefix = location.prefix.replace(/^\/+|\/+$/g, '');
     checkPrefix(prefix);
     this.#location = location;
     this.#calls = new S3Calls({ ...location, prefix }, { ...DEFAULT_TUNING, ...tuning });
-    this.#pool = new BufferPool(this.#calls.tuning.concurrency + 1);
+    this.#pool = new PartBuffers(this.#calls.tuning.concurrency + 1);
     this.url = this.#calls.url;
   }
 

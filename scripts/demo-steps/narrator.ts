@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 export const ROOT: string = fileURLToPath(new URL('../..', import.meta.url));
 
 /** One line of a command with `--json`. */
-export interface Told {
+export interface NarratedStep {
   type: string;
   [field: string]: unknown;
 }
@@ -56,16 +56,16 @@ export class Narrator {
   }
 
   /** Runs one that tells what happens as JSON lines, shown as it would be typed. `tell` sees each; the last one is returned. */
-  async follow<T>(command: string[], tell: (line: Told) => void): Promise<T> {
+  async follow<T>(command: string[], tell: (line: NarratedStep) => void): Promise<T> {
     this.#show(command);
     let rest = '';
-    let last: Told | undefined;
+    let last: NarratedStep | undefined;
     const code = await this.#spawn([...command, '--json'], (text, stream) => {
       if (stream === 'stderr') return void this.#out.write(text);
       const lines = `${rest}${text}`.split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        last = JSON.parse(line) as Told;
+        last = JSON.parse(line) as NarratedStep;
         tell(last);
       }
     });

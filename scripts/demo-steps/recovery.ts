@@ -6,7 +6,7 @@ import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { RUNBOOK_STEPS, type RunbookStatus } from '../../model/recovery/runbook.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { findBinary } from '../../test/support/binaries.ts';
-import type { Narrator, Told } from './narrator.ts';
+import type { NarratedStep, Narrator } from './narrator.ts';
 import { contentsOf } from './proof.ts';
 import { storedUpToNow } from './second-disaster.ts';
 import { INSTANCE, redisCli, redisPid, type World } from './world.ts';
@@ -77,7 +77,7 @@ async function recover({ temporal }: World, narrator: Narrator): Promise<Recover
 }
 
 /** Tells each step once, when it is over, and answers the question with yes. */
-function showPage(narrator: Narrator): { show(line: Told): void; approved(): Promise<void> } {
+function showPage(narrator: Narrator): { show(line: NarratedStep): void; approved(): Promise<void> } {
   const told = new Set<string>();
   let approval: Promise<unknown> | undefined;
   return {

@@ -72,7 +72,7 @@ describe('Another Redis in the place of ours', function () {
     const { verdict, detail } = await lookAtOurs(deps, ours());
     assert.equal(verdict, 'fails', detail);
     assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
-    assert.equal((await createWatchActivities(deps).lookAtProcess({ instance: 'main' })).verdict, 'fails');
+    assert.equal((await createWatchActivities(deps).observeProcess({ instance: 'main' })).verdict, 'fails');
   });
 
   it('is no stranger to a watcher, nor to a recovery, where it goes on with our history, as a promoted replica does', async () => {
@@ -84,7 +84,7 @@ describe('Another Redis in the place of ours', function () {
     await replica.command('REPLICAOF', 'NO', 'ONE');
     const moved = { ...ours(), connection: replica.connection };
     const seen = async (deps: Dependencies) => {
-      const { stranger } = await createLookActivities({ ...deps, instance: async () => moved }).lookFromControl({
+      const { stranger } = await createLookActivities({ ...deps, instance: async () => moved }).observeFromControl({
         instance: 'main',
       });
       return [(await lookAtOurs(deps, moved)).verdict, stranger === undefined];
@@ -96,7 +96,7 @@ describe('Another Redis in the place of ours', function () {
   it('is known by its process where it asks for another password, and our own that asks for another is ours', async () => {
     const deps = knowing([]);
     const seen = async () => {
-      const { stranger } = await createLookActivities(deps).lookFromControl({ instance: 'main' });
+      const { stranger } = await createLookActivities(deps).observeFromControl({ instance: 'main' });
       return { verdict: (await lookAtOurs(deps, ours())).verdict, stranger };
     };
     await redis.command('CONFIG', 'SET', 'requirepass', 'another');

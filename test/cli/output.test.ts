@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { COMMANDS } from '../../cli/commands/index.ts';
 import { jsonOutput } from '../../cli/output/json.ts';
-import type { OperationStatus } from '../../cli/output/output.ts';
+import type { ShownStatus } from '../../cli/output/output.ts';
 import { statusText } from '../../cli/output/status-text.ts';
 import { table } from '../../cli/output/table.ts';
 import { textOutput } from '../../cli/output/text.ts';
@@ -10,7 +10,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { Captured } from './support/command.ts';
 
 const LOST = new RecoveryError('REDIS_UNREACHABLE', 'redis://db1:6379 did not answer', { next: 'See whether Redis runs.' });
-const at = (doneBytes: number): OperationStatus => ({ workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes });
+const at = (doneBytes: number): ShownStatus => ({ workflowId: 'backup/main', phase: 'snapshot', stage: 'stream', doneBytes });
 
 function streams(isTTY = false) {
   return { stdout: new Captured(), stderr: new Captured({ isTTY }) };
@@ -26,7 +26,7 @@ describe('what the command prints', () => {
       totalBytes: 1.2e9,
       estimated: true,
     };
-    const TEXTS: [OperationStatus, string][] = [
+    const TEXTS: [ShownStatus, string][] = [
       [{ workflowId: 'backup/main' }, 'backup/main'],
       [{ workflowId: 'backup/main', phase: 'stop' }, 'stop'],
       [{ workflowId: 'restore/main', phase: 'applications', question: 'Stays?' }, 'applications: it asks: Stays?'],

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import type { OperationStatus, Output } from '../../cli/output/output.ts';
+import type { Output, ShownStatus } from '../../cli/output/output.ts';
 import type { Asker } from '../../cli/recover/asker.ts';
 import { RecoveryPage } from '../../cli/recover/page.ts';
 import { RecoveryError } from '../../model/errors.ts';
 
 describe('The page of a recovery that does not answer', () => {
-  async function saidOf(...seen: Partial<OperationStatus>[]): Promise<string[]> {
+  async function saidOf(...seen: Partial<ShownStatus>[]): Promise<string[]> {
     const said: string[] = [];
     const output = { note: (text: string) => said.push(text) } as unknown as Output;
     const page = new RecoveryPage({ output, asker: { isStopped: false } as Asker, workflowId: 'recover/main' }, async () => {

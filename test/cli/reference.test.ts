@@ -8,7 +8,7 @@ import { RUNBOOK_STEPS, STEP_IDS } from '../../model/recovery/runbook.ts';
 import { ERROR_ADVICE } from '../../scripts/docs/error-advice.ts';
 import { failureTable } from '../../scripts/docs/failure-classes.ts';
 import { commandSections, errorTable, permissionLines } from '../../scripts/docs/tables.ts';
-import { aof, cutOff, data, down, look, observations, platform } from '../model/observations-fixtures.ts';
+import { aof, cutOff, data, down, look, observations, platform } from '../fixtures/observations.ts';
 import { ROOMS } from '../support/arrows.ts';
 import { assertGenerated } from '../support/generated-docs.ts';
 

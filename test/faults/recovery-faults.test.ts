@@ -6,20 +6,20 @@ import { until } from '../support/until.ts';
 
 const WITH_LOG = { appendonly: 'yes' };
 const KILLED = [
-  'lookFromControl',
-  'lookAtFiles',
+  'observeFromControl',
+  'observeFiles',
   'assessFailure',
   'decideRestart',
   'noteRestart',
   'startOnce',
-  'awaitServesAgain',
+  'awaitServingAgain',
   'watchConnectivity',
 ].concat(['decideData', 'storeSnapshot', 'publishSnapshot', 'watchWarmup']);
 const FAILURES = { zeros: (redis: Troubled) => redis.endLogInZeros(), cut: (redis: Troubled) => redis.cutLog() };
 const MENDED = ['endUnsaved', 'mendLog', 'startOnce'];
-const DAMAGED = ['endUnsaved', 'setAside', 'permitEmptyStart', 'startEmpty', 'awaitServesAgain', 'planMerge'].concat([
+const DAMAGED = ['endUnsaved', 'setAside', 'permitEmptyStart', 'startEmpty', 'awaitServingAgain', 'planMerge'].concat([
   'mergeClasses',
-  'removeScratch',
+  'removeThrowaway',
 ]);
 
 describe('A recovery that is disturbed', function () {
@@ -102,9 +102,9 @@ describe('A recovery that is disturbed', function () {
   const begun = async (step: string, before: number) =>
     until(() => redis.house.steps.slice(before).includes(step), { what: `it is at ${step}`, seconds: 40 });
   const held = [
-    'lookFromControl',
+    'observeFromControl',
     'assessFailure',
-    'awaitServesAgain',
+    'awaitServingAgain',
     'decideData',
     'storeSnapshot',
     'mergeClasses',
@@ -148,7 +148,7 @@ describe('A recovery that is disturbed', function () {
 
   for (const [how, step] of [
     ['terminated', 'setAside'],
-    ['terminated', 'awaitServesAgain'],
+    ['terminated', 'awaitServingAgain'],
     ['reset', 'decideData'],
   ] as const)
     it(`leaves nothing half done when it is ${how} at ${step}`, async () => {

@@ -170,7 +170,7 @@ describe('A clone of the data as it was', function () {
       const directory = join(house.dir, signal);
       const { child, exit, said } = spawned('--at', beforeFlush, '--foreground', '--directory', directory);
       await until(() => said().includes('stop it:      Ctrl-C'), { what: 'it is there' });
-      assert.ok(existsSync(join(directory, 'scratch.json')));
+      assert.ok(existsSync(join(directory, 'throwaway.json')));
       child.kill(signal);
       assert.equal(await exit, 0, said());
       assert.equal(existsSync(directory), false);
@@ -201,7 +201,7 @@ describe('A clone of the data as it was', function () {
     const { child, exit } = spawned('--at', large, '--directory', directory);
     await until(() => existsSync(join(directory, '.redis-backup-clone.json')), { what: 'its directory is marked' });
     child.kill('SIGSTOP');
-    assert.equal(existsSync(join(directory, 'scratch.json')), false, 'its Redis does not run yet');
+    assert.equal(existsSync(join(directory, 'throwaway.json')), false, 'its Redis does not run yet');
     const early = await house.command('clone', '--stop', directory);
     assert.deepEqual([early.code, existsSync(directory)], [2, true]);
     assert.match(early.stderr, /is being made, by process \d+\nnext: Wait for it/);

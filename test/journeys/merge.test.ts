@@ -175,8 +175,8 @@ describe('A selective restore', function () {
   it('ends a copy that runs when its worker is killed, and goes on anew', async () => {
     await house.ask('CLIENT', 'PAUSE', '60000', 'WRITE'); // the merge stands still at its first RESTORE, with its copy running
     const running = house.command('restore', '--only', 'sessions', '--until', beforeFlush, '--yes');
-    await until(() => scratchIn(spool) !== undefined, { what: 'the copy runs' });
-    const first = scratchIn(spool)?.pid ?? 0;
+    await until(() => throwawayIn(spool) !== undefined, { what: 'the copy runs' });
+    const first = throwawayIn(spool)?.pid ?? 0;
     await house.killWorker();
     assert.ok(isThere(first), 'it outlives the worker');
     await house.ask('CLIENT', 'UNPAUSE');
@@ -263,9 +263,9 @@ describe('A selective restore', function () {
   });
 });
 
-function scratchIn(spool: string): { pid: number } | undefined {
+function throwawayIn(spool: string): { pid: number } | undefined {
   for (const name of readdirSync(spool, { recursive: true, encoding: 'utf8' })) {
-    if (name.endsWith('scratch.json')) return JSON.parse(readFileSync(join(spool, name), 'utf8')) as { pid: number };
+    if (name.endsWith('throwaway.json')) return JSON.parse(readFileSync(join(spool, name), 'utf8')) as { pid: number };
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { MINIMUM_ACL, OPERATIONS, rulesInOrder } from '../../redis/acl.ts';
 import { openRedis } from '../../redis/client/client.ts';
-import { lookAtRedis } from '../../redis/health/health.ts';
+import { checkHealth } from '../../redis/health/health.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 
@@ -26,7 +26,7 @@ describe('The lines of permissions', () => {
     using client = await openRedis(redis.connection);
     const rules = OPERATIONS.find(({ name }) => name.startsWith('`recover`'))?.rules ?? [];
     await client.command('ACL', 'SETUSER', 'rescuer', 'on', '>secret', 'resetkeys', '-@all', ...rulesInOrder(rules));
-    const look = await lookAtRedis({ ...redis.connection, username: 'rescuer', password: 'secret' });
+    const look = await checkHealth({ ...redis.connection, username: 'rescuer', password: 'secret' });
     assert.equal(look.verdict, 'refuses-writes', JSON.stringify(look));
     assert.match(look.detail, /NOREPLICAS/);
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { isBackupId, pinKey, snapshotKey } from '../../repository/layout.ts';
+import { isValidBackupId, pinKey, snapshotKey } from '../../repository/layout.ts';
 import { checkManifest, formatManifest, parseManifest } from '../../repository/manifest.ts';
 import { withDigest } from '../../repository/manifest-digest.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
@@ -122,7 +122,7 @@ describe('The layout', () => {
   it('refuses a file outside its folder', () => refuses(async () => snapshotKey(ref, '../x'), 'INPUT_INVALID'));
 
   it('knows backup ids by their time', () => {
-    assert.ok(isBackupId('20260214T060000Z'));
-    for (const wrong of ['20260230T060000Z', '2026-02-14', '', 'lost+found']) assert.ok(!isBackupId(wrong), wrong);
+    assert.ok(isValidBackupId('20260214T060000Z'));
+    for (const wrong of ['20260230T060000Z', '2026-02-14', '', 'lost+found']) assert.ok(!isValidBackupId(wrong), wrong);
   });
 });

@@ -45,7 +45,7 @@ export function fakeRemote({ home, helper }: FakeRemote, process: ProcessConfig,
         throw new RecoveryError('PLATFORM_UNSUPPORTED', `${layout.dir} is no path of that Redis`, { next: 'Look at its dir.' });
       return { layout: { ...layout, dir: volume.mountedAt } };
     },
-    throwAway: async () => ({ directives: await redis.loadDirectives() }),
+    throwawayNeeds: async () => ({ directives: await redis.loadDirectives() }),
     openPlacement: async () => ({ queue: await volume.open(), isOwn: true }),
     closePlacement: () => volume.close(),
   };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fingerprintOf, wholeFingerprint } from '../../config/fingerprint.ts';
 import { parseConfig } from '../../config/load.ts';
 import { changedConfig } from '../../worker/changed-config.ts';
-import { identityOf, parseIdentity, type WorkerIdentity } from '../../worker/identity.ts';
+import { identityOfWorker, parseIdentity, type WorkerIdentity } from '../../worker/identity.ts';
 import { configDifferences } from '../../worker/pollers.ts';
 
 const MAIN =
@@ -14,7 +14,7 @@ const yaml = (instances = MAIN, url = 'file:///backups', worker = '{ host: db1 }
   `repository: { url: "${url}" }\nworker: ${worker}\ninstances:\n  ${instances}\n`;
 const configOf = (text: string) => parseConfig(text, '/etc/redis-backup.yaml');
 const identity = (text: string): WorkerIdentity => {
-  const parsed = parseIdentity(identityOf(configOf(text)));
+  const parsed = parseIdentity(identityOfWorker(configOf(text)));
   assert.ok(parsed);
   return parsed;
 };
@@ -42,7 +42,7 @@ describe('Which configuration a worker has', () => {
 
   it('says nothing of instances that do not fit into an identity', () => {
     const many = yaml(Array.from({ length: 60 }, (_, i) => `redis-${i}: { url: redis://127.0.0.1:${6379 + i} }`).join('\n  '));
-    assert.ok(identityOf(configOf(many)).length < 1000);
+    assert.ok(identityOfWorker(configOf(many)).length < 1000);
     assert.deepEqual(configDifferences(configOf(many), identity(many)), []);
   });
 });

@@ -105,7 +105,7 @@ describe('recoverRedis, steered', function () {
   });
 
   it('keeps Redis down when a start without data is declined', async () => {
-    const running = await start({ assessFailure: () => damaged(1500), awaitServesAgain: refusing });
+    const running = await start({ assessFailure: () => damaged(1500), awaitServingAgain: refusing });
     const { plan } = await running.question();
     await running.update('approve', { by: 'ann', plan, decline: true });
     const report = await soon(running.report());
@@ -126,7 +126,7 @@ describe('recoverRedis, steered', function () {
   });
 
   it('asks no longer when the step is left out that it asks for', async () => {
-    const running = await start({ assessFailure: () => damaged(2000), awaitServesAgain: refusing });
+    const running = await start({ assessFailure: () => damaged(2000), awaitServingAgain: refusing });
     await running.question();
     await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
     await running.see(({ question }) => question === undefined, 'the end of the question');
@@ -169,7 +169,7 @@ describe('recoverRedis, steered', function () {
       assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it' }] }),
       decideRestart: toEnd,
       endServer: fails('STOP_FAILED', 'process 7 does not end'),
-      awaitServesAgain: refusing,
+      awaitServingAgain: refusing,
     });
     await running.question();
     await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'by hand' });
@@ -282,7 +282,7 @@ describe('recoverRedis, steered', function () {
     const report = (await played.run({
       assessFailure: () => assessment({ acts }),
       detachReplicas: () => ({ detached: [{ address: '10.0.0.7:6379', keys: 5 }], failed: [] }),
-      awaitServesAgain: () => starts.shift()?.(),
+      awaitServingAgain: () => starts.shift()?.(),
     })) as RecoveryReport;
     assert.equal(played.times('detachReplicas'), 2);
     assert.equal(report.toDo.length, 1);
@@ -316,7 +316,7 @@ describe('recoverRedis, steered', function () {
       },
       endServer: ({ kill }: { kill?: boolean }) =>
         kill ? { running: false, layout: {} } : fails('STOP_FAILED', 'process 7 does not end')(),
-      awaitServesAgain: serves,
+      awaitServingAgain: serves,
     });
     const { plan } = await running.question();
     await running.update('approve', { by: 'ann', plan });

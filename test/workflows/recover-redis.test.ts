@@ -45,7 +45,7 @@ describe('recoverRedis', function () {
     assert.equal(result.outcome, 'planned');
     assert.deepEqual(
       played.steps.filter((step) => !['onlyShard', 'openPlacement'].includes(step)),
-      ['lookFromControl', 'lookAtFiles', 'assessFailure'],
+      ['observeFromControl', 'observeFiles', 'assessFailure'],
     );
   });
 
@@ -54,7 +54,7 @@ describe('recoverRedis', function () {
     const starts = [fails('START_FAILED', 'Bad file format reading the append only file'), serves];
     const report = (await played.run({
       assessFailure: () => seen.shift(),
-      awaitServesAgain: () => starts.shift()?.(),
+      awaitServingAgain: () => starts.shift()?.(),
     })) as RecoveryReport;
     assert.equal(report.outcome, 'serving');
     assert.deepEqual(report.keptAside, { directory: '/aside', bytes: 10 });
@@ -116,7 +116,7 @@ describe('recoverRedis', function () {
     let mended = false;
     const running = await played.start({
       assessFailure: () => (mended ? healthy() : full),
-      awaitServesAgain: () => (mended ? serves() : fails('REDIS_REFUSED', 'MISCONF')()),
+      awaitServingAgain: () => (mended ? serves() : fails('REDIS_REFUSED', 'MISCONF')()),
     });
     await running.see(({ now }) => now.includes('Free space'), 'the advice');
     await running.see(({ needs }) => needs === 'Free space on /data', 'what the person has to do');
@@ -130,7 +130,7 @@ describe('recoverRedis', function () {
     const bad = assessment({ failure: 'bad-configuration', acts: [], advice: ['Mend line 7 of redis.conf.'] });
     const report = (await played.run({
       assessFailure: () => ({ ...bad, settings: { ...bad.settings, askForMs: 1 } }),
-      awaitServesAgain: fails('START_FAILED', 'no process'),
+      awaitServingAgain: fails('START_FAILED', 'no process'),
     })) as RecoveryReport;
     assert.equal(report.outcome, 'not-serving');
     assert.deepEqual(report.toDo, ['Mend line 7 of redis.conf.']);
@@ -179,7 +179,7 @@ describe('recoverRedis', function () {
     assert.equal(report.restored?.[0]?.restored, 85);
     assert.match(report.summary, /at most 90 sessions are lost; brought back: 85 sessions/i);
     assert.equal(report.authentication?.verdict, 'back-to-normal');
-    assert.equal(played.times('removeScratch'), 1);
+    assert.equal(played.times('removeThrowaway'), 1);
   });
 
   it('goes on without the sessions when a person declines', async () => {
@@ -280,7 +280,7 @@ describe('recoverRedis', function () {
       const running = await played.start({
         assessFailure: () => damaged(),
         startEmpty: () => ({ beforeMs: 1 }),
-        awaitServesAgain: forever,
+        awaitServingAgain: forever,
       });
       await running.see(({ steps }) => steps.find(({ step }) => step === 'serving')?.state === 'doing', 'serving');
       await running.handle.cancel();

@@ -65,13 +65,13 @@ export const UNDO = {
   removeAofPins: (steps: UndoSteps, { shard, ...input }: AofPinsInput & { shard: string }) =>
     steps.run('removeAofPins', input, { at: filesOf({ ...input, shard }) }),
 
-  removeScratch: (steps: UndoSteps, { at, ...input }: { operationId: string; at: Beside }) =>
-    steps.run('removeScratch', input, { at }),
+  removeThrowaway: (steps: UndoSteps, { at, ...input }: { operationId: string; at: Beside }) =>
+    steps.run('removeThrowaway', input, { at }),
 
   /** For as long as no Redis was started without them; never stops or starts one. */
   async putBackAside(steps: UndoSteps, { operationId, ...of }: OfShard & { operationId: string }): Promise<void> {
     const { instance } = of;
-    const found = await steps.run('lookAtServer', { instance }, { at: controlOf(of) });
+    const found = await steps.run('observeServer', { instance }, { at: controlOf(of) });
     await steps.run('putBackAside', { instance, operationId, ...found }, { at: filesOf(of) });
   },
 

@@ -26,7 +26,7 @@ export async function keepAside(runner: Runner, { assessment, ...of }: Input): P
   const { byControl, inFiles } = placesOf(of);
   const summary = 'keep the damaged files, out of the way';
   if (FAILURE_CLASSES[assessment.failure].filesStay) {
-    const { layout } = await runner.runStep('lookAtServer', { instance }, byControl(`find the files of ${instance}`));
+    const { layout } = await runner.runStep('observeServer', { instance }, byControl(`find the files of ${instance}`));
     return runner.runStep('copyAside', { instance, layout }, inFiles('keep a copy of its files'));
   }
   const { layout } = await runner.runStep(
@@ -66,7 +66,7 @@ export async function rebuildManifest(runner: Runner, { assessment: _, ...of }: 
 export async function putBackUnfinished(runner: Runner, { assessment: _, ...of }: Input): Promise<{ operations: string[] }> {
   const { instance } = of;
   const { byControl, inFiles } = placesOf(of);
-  const { layout } = await runner.runStep('lookAtServer', { instance }, byControl(`find the files of ${instance}`));
+  const { layout } = await runner.runStep('observeServer', { instance }, byControl(`find the files of ${instance}`));
   await runner.runStep('refuseBesideDirect', { instance, layout }, inFiles('see that nobody works there'));
   await runner.runStep('endUnsaved', { instance }, byControl(`stop ${instance}`));
   return runner.runStep('putBackUnfinished', { instance, layout }, inFiles('put the data back that was moved away'));

@@ -25,7 +25,7 @@ export async function restartServer(runner: Runner, input: RestartInput & { shar
   const of = { instance, shard };
   const byControl = (summary: string) => ({ at: controlOf(of), summary });
   const inFiles = (summary: string) => ({ at: filesOf(of), summary });
-  let state = await runner.runStep('lookAtServer', { instance }, byControl(`find the files of ${instance}`));
+  let state = await runner.runStep('observeServer', { instance }, byControl(`find the files of ${instance}`));
   const { layout } = state;
   const known = await runner.runStep('readRestart', { instance, layout }, inFiles('see when it was restarted last'));
   const decision = await runner.runStep(

@@ -87,7 +87,7 @@ async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'don
   try {
     const serves = await withinTime(limit, 'then it is looked at anew', () =>
       run.controlAnswers
-        ? runStep('awaitServesAgain', { ...input, ...(logBytes ? { logBytes } : {}) }, { summary, at: controlOf(run.of) })
+        ? runStep('awaitServingAgain', { ...input, ...(logBytes ? { logBytes } : {}) }, { summary, at: controlOf(run.of) })
         : runStep('awaitServesFromAfar', input, { summary }),
     );
     return serves ?? `${instance} does not serve yet`;

@@ -43,7 +43,7 @@ export class HolderQuestion {
     const { page, controls, input, found } = this.#run;
     const { instance } = input;
     const { workflowId, runId } = holder;
-    const asked = runStep('lookAtHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
+    const asked = runStep('observeHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
     const doing = (await softly(page, `what ${workflowId} does`, asked))?.doing;
     const limitMs = found.assessment?.settings.askForMs ?? 0;
     const text = `${workflowId} holds ${instance}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;

@@ -86,7 +86,7 @@ async function rehearse({ input, page, held }: LockedRun, { classes, backupId, u
     const at = await runStep('openBeside', { instance }, { summary: 'find the machine for the copy' });
     rehearsed.at = at;
     const args = { operationId: workflowInfo().runId, at };
-    await held.undoLater({ undo: 'removeScratch', args, when: 'always', summary: 'remove the copy' });
+    await held.undoLater({ undo: 'removeThrowaway', args, when: 'always', summary: 'remove the copy' });
     const summary = `load a copy, and count what ${instance} lacks of it`;
     rehearsed.plan = await runStep('rehearseMerge', { plan: rehearsed.plan }, { at, summary });
     for (const { message } of rehearsed.plan.refusals) page.note(message);

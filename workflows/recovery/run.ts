@@ -6,7 +6,7 @@ import type { PlatformObservations } from '../../model/recovery/observations.ts'
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import type { HeldLock } from '../lock/with-instance-lock.ts';
-import { LOOK_OPTIONS, openPlacement } from '../steps/placements.ts';
+import { HEALTH_CHECK_OPTIONS, openPlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
 import type { Controls } from './controls.ts';
 import type { Page } from './page.ts';
@@ -84,7 +84,7 @@ async function hasControl({ of }: Run): Promise<boolean> {
     throw error;
   }
   // Meanwhile its platform is looked at; whether it could be opened is seen when it is used.
-  openPlacement(filesOf(of), { readOnly: true, options: LOOK_OPTIONS }).catch(() => undefined);
+  openPlacement(filesOf(of), { readOnly: true, options: HEALTH_CHECK_OPTIONS }).catch(() => undefined);
   return true;
 }
 
@@ -92,13 +92,13 @@ async function hasControl({ of }: Run): Promise<boolean> {
 async function observePlatform({ of }: Run): Promise<PlatformObservations | undefined> {
   const { instance } = of;
   const summary = `look at what runs ${instance}, and at its log`;
-  const looked = await unlessNobody(runStep('lookFromControl', { instance }, { at: controlOf(of), summary }));
+  const looked = await unlessNobody(runStep('observeFromControl', { instance }, { at: controlOf(of), summary }));
   if (!looked) return undefined;
   const { layout, rules, ...server } = looked;
   if (!layout) return server;
   const readLog = server.server.running === false || server.server.crashLoop;
   const ofFiles = { at: filesOf(of), summary: `look at the files of ${instance}` };
-  const files = await unlessNobody(runStep('lookAtFiles', { instance, layout, readLog, ...(rules ? { rules } : {}) }, ofFiles));
+  const files = await unlessNobody(runStep('observeFiles', { instance, layout, readLog, ...(rules ? { rules } : {}) }, ofFiles));
   const { unseen, ...data } = files ?? { unseen: ['its data directory: nobody answers who could see it'] };
   return { ...server, ...data, unseen: [...server.unseen, ...unseen] };
 }

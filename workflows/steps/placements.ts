@@ -16,8 +16,8 @@ const known = new Map<string, Opened>();
 const keyOf = ({ instance, shard, part }: Placement): string => `${part} ${instance}/${shard}`;
 
 /** A look is not waited for: what nobody can reach by then is not seen. */
-export const LOOK_OPTIONS: ActivityOptions = {
-  ...PRESETS.glance,
+export const HEALTH_CHECK_OPTIONS: ActivityOptions = {
+  ...PRESETS.healthCheck,
   startToCloseTimeout: '20 seconds',
   scheduleToCloseTimeout: '30 seconds',
 };

@@ -22,7 +22,7 @@ export const PRESETS = {
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '15 seconds' },
   },
   /** A look that a recovery waits for: it ends in time, with or without an answer. */
-  glance: {
+  healthCheck: {
     taskQueue: QUEUES.ops,
     scheduleToStartTimeout: '3 seconds',
     startToCloseTimeout: '10 seconds',
@@ -102,7 +102,7 @@ export const PRESETS = {
     retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
   },
   /** Looks at a Redis for as long as its data is large. */
-  look: {
+  observe: {
     taskQueue: QUEUES.ops,
     startToCloseTimeout: '15 minutes',
     scheduleToCloseTimeout: '30 minutes',

@@ -12,7 +12,7 @@ import type { Blocked, Undone } from '../../model/lock.ts';
 import { failure } from '../failures.ts';
 import { type UndoEntry, type UndoSteps, undo } from '../lock/undo-procedures.ts';
 import { callStep } from './call-step.ts';
-import { atPlacement, closePlacement, LOOK_OPTIONS } from './placements.ts';
+import { atPlacement, closePlacement, HEALTH_CHECK_OPTIONS } from './placements.ts';
 import { PRESETS } from './presets.ts';
 import { type How, kindOf, type StepInput, type StepName, type StepResult } from './step-table.ts';
 
@@ -35,7 +35,8 @@ export async function runStep<K extends StepName>(
     const call = () => callStep(step, input, serving ? failsIfGone(asked) : asked);
     return serving ? whileItAnswers(serving, call) : call();
   };
-  const how = preset === 'glance' ? { readOnly, isPatient: false, options: LOOK_OPTIONS } : { readOnly, isPatient: true };
+  const how =
+    preset === 'healthCheck' ? { readOnly, isPatient: false, options: HEALTH_CHECK_OPTIONS } : { readOnly, isPatient: true };
   const run = (): Promise<StepResult<K>> =>
     at ? atPlacement(at, how, (queue) => ask({ ...options, taskQueue: queue })) : ask(options);
   if (!destructive) return run();

@@ -39,8 +39,8 @@ export const STEP_TABLE = {
   putBackRdbCompression: { preset: 'undo' },
   applyRetention: { preset: 'transfer' },
 
-  examineControl: { preset: 'glance', ...control },
-  examineFiles: { preset: 'glance', ...looksAtFiles },
+  examineControl: { preset: 'healthCheck', ...control },
+  examineFiles: { preset: 'healthCheck', ...looksAtFiles },
   examineStore: { preset: 'quick' },
 
   surveyTarget: { preset: 'place', ...control },
@@ -48,7 +48,7 @@ export const STEP_TABLE = {
   planRestore: { preset: 'quick' },
   approveRestore: { preset: 'quick' },
   rehearse: { preset: 'place', part: ['files', 'beside'], readOnly: true }, // in a directory of its own
-  discardRehearsal: { preset: 'glance', part: ['files', 'beside'], readOnly: true },
+  discardRehearsal: { preset: 'healthCheck', part: ['files', 'beside'], readOnly: true },
 
   stageBackup: { preset: 'place', ...files },
   discardStaged: { preset: 'undo', ...files },
@@ -91,13 +91,13 @@ export const STEP_TABLE = {
   planMerge: { preset: 'transfer' },
   rehearseMerge: { preset: 'copy', ...beside },
   mergeClasses: { preset: 'copy', ...beside },
-  removeScratch: { preset: 'undo', ...beside },
+  removeThrowaway: { preset: 'undo', ...beside },
 
-  lookFromControl: { preset: 'glance', ...control },
-  lookAtFiles: { preset: 'glance', ...looksAtFiles },
-  lookAtHolder: { preset: 'glance' },
+  observeFromControl: { preset: 'healthCheck', ...control },
+  observeFiles: { preset: 'healthCheck', ...looksAtFiles },
+  observeHolder: { preset: 'healthCheck' },
   assessFailure: { preset: 'patient' },
-  lookAtServer: { preset: 'recovery', ...control },
+  observeServer: { preset: 'recovery', ...control },
   endUnsaved: { preset: 'recovery', ...control, destructive: true },
   copyAside: { preset: 'recovery', ...files, destructive: true },
   setAside: { preset: 'recovery', ...files, destructive: true },
@@ -119,19 +119,19 @@ export const STEP_TABLE = {
   promoteReplica: { preset: 'quick', destructive: true },
   makePrimary: { preset: 'quick', destructive: true },
   killScript: { preset: 'quick', destructive: true },
-  awaitServesAgain: { preset: 'recovery', ...control },
+  awaitServingAgain: { preset: 'recovery', ...control },
   awaitServesFromAfar: { preset: 'recovery' },
   watchConnectivity: { preset: 'watch' },
   recordBaseline: { preset: 'remember' },
   findBaseline: { preset: 'quick' },
-  decideData: { preset: 'look' },
+  decideData: { preset: 'observe' },
   forecastSignIns: { preset: 'quick' },
   watchServing: { preset: 'watch' },
   watchWarmup: { preset: 'watch' },
   watchAuthentication: { preset: 'watch' },
   watchInstance: { preset: 'guard' },
-  lookAtInstance: { preset: 'quick' },
-  lookAtProcess: { preset: 'glance', ...control },
+  observeInstance: { preset: 'quick' },
+  observeProcess: { preset: 'healthCheck', ...control },
 } as const satisfies Record<StepName, StepKind>;
 
 /** The same for whoever does not know which step it is. */

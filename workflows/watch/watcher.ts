@@ -151,7 +151,7 @@ export class Watcher {
     if (this.memory.question) return 'asked';
     const { deadBefore } = this.memory;
     const input = { instance: this.#instance, ...(deadBefore ? { deadBefore } : {}) };
-    const view = await runStep('lookAtInstance', input, { summary: `look at ${this.#instance} because of an alarm` });
+    const view = await runStep('observeInstance', input, { summary: `look at ${this.#instance} because of an alarm` });
     if (isFailing(this.memory.known)) return this.#decide(view);
     if (view.locked) return `held back: ${view.locked} is running`;
     const { settings, worker } = view;

@@ -7,15 +7,15 @@ import { runStep } from '../steps/run-step.ts';
 export async function witnessesOf(instance: string, view: WatchView, alarm: { by: string } | undefined): Promise<Witnesses> {
   const { worker, application, hasControl } = view;
   const platform: WitnessView = hasControl
-    ? await lookAtProcess(instance)
+    ? await observeProcess(instance)
     : { verdict: 'unknown', detail: 'its process is not configured to be reached' };
   return { worker, platform, application: withAlarm(application, alarm) };
 }
 
-async function lookAtProcess(instance: string): Promise<WitnessView> {
+async function observeProcess(instance: string): Promise<WitnessView> {
   try {
     const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
-    return await runStep('lookAtProcess', { instance }, { at: controlOf(of), summary: 'look for its process' });
+    return await runStep('observeProcess', { instance }, { at: controlOf(of), summary: 'look for its process' });
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     return { verdict: 'unknown', detail: 'nobody answers who could see its process' };

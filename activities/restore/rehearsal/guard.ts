@@ -2,7 +2,7 @@ import { setInterval } from 'node:timers/promises';
 import { RecoveryError } from '../../../model/errors.ts';
 import { formatBytes } from '../../../model/format.ts';
 import type { HostMemory } from '../../../platforms/host/host-memory.ts';
-import { hasEnded, type ThrowAway } from './throw-away.ts';
+import { hasEnded, type RehearsalServer } from './rehearsal-server.ts';
 
 export interface GuardOptions {
   /** Of this machine, and of the control group of this worker. */
@@ -20,7 +20,7 @@ const RESERVE = 0.1;
  * memory ends whatever uses most of it.
  */
 export class Guard {
-  readonly #throwAway: ThrowAway;
+  readonly #rehearsalServer: RehearsalServer;
   readonly #options: GuardOptions;
   readonly #reserve: number;
   readonly #stop = new AbortController();
@@ -28,16 +28,16 @@ export class Guard {
   /** Of the job, and aborted besides when the rehearsal cannot go on, with a RecoveryError as its reason. */
   readonly signal: AbortSignal;
 
-  private constructor(throwAway: ThrowAway, options: GuardOptions, freeBytes: number, totalBytes: number) {
-    this.#throwAway = throwAway;
+  private constructor(rehearsalServer: RehearsalServer, options: GuardOptions, freeBytes: number, totalBytes: number) {
+    this.#rehearsalServer = rehearsalServer;
     this.#options = options;
     this.#reserve = Math.min(RESERVE * totalBytes, freeBytes / 2);
     this.signal = AbortSignal.any([options.signal, this.#trouble.signal]);
   }
 
-  static async over(throwAway: ThrowAway, options: GuardOptions): Promise<Guard> {
+  static async over(rehearsalServer: RehearsalServer, options: GuardOptions): Promise<Guard> {
     const memory = await options.memory();
-    const guard = new Guard(throwAway, options, freeOf(memory), memory.cgroup?.limitBytes ?? memory.totalBytes);
+    const guard = new Guard(rehearsalServer, options, freeOf(memory), memory.cgroup?.limitBytes ?? memory.totalBytes);
     void guard.#watch();
     return guard;
   }
@@ -48,7 +48,7 @@ export class Guard {
 
   /** @throws RecoveryError `RESTORE_REFUSED` when memory runs out, `START_FAILED` when the throw-away Redis is gone */
   async check(): Promise<void> {
-    const trouble = (await hasEnded(this.#throwAway)) ?? this.#isTight(freeOf(await this.#options.memory()));
+    const trouble = (await hasEnded(this.#rehearsalServer)) ?? this.#isTight(freeOf(await this.#options.memory()));
     if (trouble) this.#trouble.abort(trouble);
     this.signal.throwIfAborted();
   }

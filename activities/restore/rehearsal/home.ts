@@ -7,7 +7,7 @@ import type { RdbFacts } from '../../../model/backup/manifest.ts';
 import { RecoveryError } from '../../../model/errors.ts';
 import type { RestorePlan } from '../../../model/restore/plan/plan.ts';
 import { readProcess, stillRuns } from '../../../platforms/host/process-table.ts';
-import { removeScratches } from '../../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../../platforms/throwaway/leftovers.ts';
 import type { Dependencies } from '../../dependencies.ts';
 import { currentJob } from '../../job-context.ts';
 
@@ -74,7 +74,7 @@ export async function sweepRehearsals(deps: Dependencies): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) {
     const home = join(directory, name);
-    if (name.startsWith(PREFIX) && (await isLeftOver(home))) await removeScratches(home);
+    if (name.startsWith(PREFIX) && (await isLeftOver(home))) await removeThrowaways(home);
   }
 }
 

@@ -10,18 +10,18 @@ import { canLoad, type Server } from '../../../model/restore/rdb-versions.ts';
 import type { Rehearsal, RehearsalOutcome } from '../../../model/restore/rehearsal.ts';
 import { manyOf } from '../../../model/restore/rehearsed-moments.ts';
 import { type HostMemory, hostMemory } from '../../../platforms/host/host-memory.ts';
-import { removeScratches } from '../../../platforms/throwaway/scratch-places.ts';
+import { removeThrowaways } from '../../../platforms/throwaway/leftovers.ts';
 import { MomentFinder, type Suspect } from '../../../redis/log/moments.ts';
 import type { Dependencies, ProtectedInstance } from '../../dependencies.ts';
 import { byteProgress, currentJob } from '../../job-context.ts';
-import { requireMemory } from '../../scratch/open.ts';
+import { requireMemory } from '../../throwaway/open.ts';
 import { stagingPlaceIn } from '../live/spool-directory.ts';
 import { stage } from '../stage.ts';
 import { sourceOf } from '../staged-source.ts';
 import { Guard } from './guard.ts';
 import { ownRehearsal, rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
+import { binaryFor, databasesOf, hasEnded, type RehearsalServer, startRehearsalServer } from './rehearsal-server.ts';
 import { type Replayed, replay } from './replay.ts';
-import { binaryFor, databasesOf, hasEnded, startThrowAway, type ThrowAway } from './throw-away.ts';
 
 export interface RehearseInput {
   /** With a log. */
@@ -48,7 +48,7 @@ export async function rehearse(
   let isKept = false;
   try {
     await sweepRehearsals(deps);
-    await removeScratches(home); // of an attempt that died
+    await removeThrowaways(home); // of an attempt that died
     const rehearsal = await tryIt(deps, input, { home, memory });
     isKept = input.keep && rehearsal.result !== undefined;
     return rehearsal;
@@ -58,7 +58,7 @@ export async function rehearse(
     if (!isHindered && !isDiskError(error)) throw error;
     return { done: false, why: messageOf(error) };
   } finally {
-    if (!isKept) await removeScratches(home);
+    if (!isKept) await removeThrowaways(home);
   }
 }
 
@@ -81,29 +81,32 @@ async function tryIt(
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await ownRehearsal(home);
   await requireRoom(directory, plan, log);
-  const material = await stageMaterial(deps, plan, { directory, instance, manifest });
+  const restoreSource = await stageRestoreSource(deps, plan, { directory, instance, manifest });
   const databases = databasesOf(target, manifest);
-  const throwAway = await startThrowAway(instance, { directory, binary, server, databases, signal });
-  const guard = await Guard.over(throwAway, { memory, signal });
+  const rehearsalServer = await startRehearsalServer(instance, { directory, binary, server, databases, signal });
+  const guard = await Guard.over(rehearsalServer, { memory, signal });
   try {
     const countedAtMs = Math.round(deps.now() + (target.clockOffsetMs ?? 0));
-    const report = byteProgress('rehearse', deps.now, { bytes: material.rdb.bytes + material.log.bytes, estimated: false });
+    const report = byteProgress('rehearse', deps.now, {
+      bytes: restoreSource.rdb.bytes + restoreSource.log.bytes,
+      estimated: false,
+    });
     const onProgress = (bytes: number) => report(bytes);
     const placeOf = placeInLog && (({ before }: Suspect) => ({ atMs: log.untilMs, place: placeInLog(before) }));
     const options = { classes: instance.classes, aliveAtMs: countedAtMs, guard, onProgress, ...(placeOf ? { placeOf } : {}) };
-    const replayed = await replay(throwAway, { ...material, ...options, signal: guard.signal });
+    const replayed = await replay(rehearsalServer, { ...restoreSource, ...options, signal: guard.signal });
     const names = [...instance.classes.map(({ name }) => name), OTHER];
-    const rehearsal = rehearsalOf(replayed, throwAway, { countedAtMs, target, manifest, names });
+    const rehearsal = rehearsalOf(replayed, rehearsalServer, { countedAtMs, target, manifest, names });
     if (keep && rehearsal.result) await keepFor(rehearsedRdb(deps, operationId), replayed.counted.path);
     return rehearsal;
   } catch (error) {
     signal.throwIfAborted();
     if (guard.signal.aborted) throw guard.signal.reason;
-    throw (await hasEnded(throwAway)) ?? error;
+    throw (await hasEnded(rehearsalServer)) ?? error;
   } finally {
     guard[Symbol.dispose]();
-    throwAway.client.close();
-    await throwAway.scratch.stop(guard.signal.aborted ? { timeoutMs: 0 } : {});
+    rehearsalServer.client.close();
+    await rehearsalServer.throwaway.stop(guard.signal.aborted ? { timeoutMs: 0 } : {});
   }
 }
 
@@ -113,7 +116,7 @@ async function keepFor(path: string, counted: string): Promise<void> {
   await rename(counted, path);
 }
 
-async function stageMaterial(
+async function stageRestoreSource(
   deps: Dependencies,
   plan: RestorePlan,
   { directory, instance, manifest }: { directory: string; instance: ProtectedInstance; manifest: SnapshotManifest },
@@ -148,7 +151,7 @@ interface Facts {
   names: readonly string[];
 }
 
-function rehearsalOf({ counted, moments, moreMoments }: Replayed, { server }: ThrowAway, facts: Facts): Rehearsal {
+function rehearsalOf({ counted, moments, moreMoments }: Replayed, { server }: RehearsalServer, facts: Facts): Rehearsal {
   const { countedAtMs, target, manifest, names } = facts;
   const known: Server | undefined = target.installed ?? target.server;
   const sameAsTarget = known?.product === server.product && known.version === server.version;

@@ -7,13 +7,13 @@ import { followPrimary } from '../../../redis/live/live-load.ts';
 import type { MomentFinder } from '../../../redis/log/moments.ts';
 import { pollInfo } from '../../../redis/persistence/children.ts';
 import { type PrimaryProgress, servePrimary } from '../../../redis/replication/primary.ts';
-import { refuseLoadErrors } from '../../scratch/load-errors.ts';
+import { refuseLoadErrors } from '../../throwaway/load-errors.ts';
 import type { VerifiedFile } from '../stage.ts';
 import { type CountBySavingOptions, type Counted, countBySaving } from './count.ts';
 import type { Guard } from './guard.ts';
 import { MomentMeter, type MomentMeterOptions } from './moment-meter.ts';
 import { pausedLog } from './paused-log.ts';
-import type { ThrowAway } from './throw-away.ts';
+import type { RehearsalServer } from './rehearsal-server.ts';
 
 export interface ReplayRehearsedOptions extends CountBySavingOptions {
   rdb: VerifiedFile;
@@ -42,11 +42,11 @@ const LOOPBACK = '127.0.0.1';
  * nothing by itself, so that what it has is what the log has made of the base, to the key.
  * @throws RecoveryError `LOG_REFUSED` for a command that it did not carry out
  */
-export async function replay({ client, scratch }: ThrowAway, options: ReplayRehearsedOptions): Promise<Replayed> {
+export async function replay({ client, throwaway }: RehearsalServer, options: ReplayRehearsedOptions): Promise<Replayed> {
   const { rdb, log, finder, guard, signal, onProgress } = options;
   const meter = new MomentMeter(finder.suspects(), finder.dropped, {
     total: async () => (await client.dbsizes()).reduce((sum, { keys }) => sum + keys, 0),
-    count: async () => (await countBySaving(client, scratch.directory, options)).databases,
+    count: async () => (await countBySaving(client, throwaway.directory, options)).databases,
     ...(options.placeOf ? { placeOf: options.placeOf } : {}),
   });
   const onStop = async (commands: number, bytes: number): Promise<void> => {
@@ -69,13 +69,13 @@ export async function replay({ client, scratch }: ThrowAway, options: ReplayRehe
   primary.started();
   await primary.done;
   await guard.check(); // a short log is over before the first look
-  await refuseLoadErrors(client, scratch.directory);
+  await refuseLoadErrors(client, throwaway.directory);
   await rm(rdb.path, { force: true }); // its room is for what came out
-  const counted = await countBySaving(client, scratch.directory, options);
+  const counted = await countBySaving(client, throwaway.directory, options);
   return { counted, ...meter.result() };
 }
 
-async function untilApplied(client: ThrowAway['client'], offset: number, signal: AbortSignal): Promise<void> {
+async function untilApplied(client: RehearsalServer['client'], offset: number, signal: AbortSignal): Promise<void> {
   const isThere = (info: Awaited<ReturnType<typeof client.info>>): boolean => {
     if (info.get('role') !== 'slave')
       throw new RecoveryError('LIVE_FAILED', 'the throw-away Redis follows nobody', { next: 'Report it.' });

@@ -1,5 +1,5 @@
 import { formatBytes } from '../../format.ts';
-import type { RedisLook } from '../../redis-look.ts';
+import type { HealthReport } from '../../health-report.ts';
 import { answered, failedStart, logged, nobodyIsAnswered, processIsThere, said } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
 import type { Observations } from '../observations.ts';
@@ -247,12 +247,12 @@ export const REFUSALS = {
   },
 } satisfies Record<string, FailureClassRow>;
 
-function progressOf({ facts }: RedisLook): string | undefined {
+function progressOf({ facts }: HealthReport): string | undefined {
   if (facts?.loadingPercent === undefined) return undefined;
   return `It has loaded ${facts.loadingPercent.toFixed(0)} %, and needs about ${facts.loadingEtaSeconds ?? '?'} s more.`;
 }
 
-const memoryOf = ({ facts }: RedisLook): string | undefined =>
+const memoryOf = ({ facts }: HealthReport): string | undefined =>
   facts &&
   `It uses ${formatBytes(facts.usedMemoryBytes)} of ${formatBytes(facts.maxmemoryBytes)}, policy ${facts.maxmemoryPolicy || 'unknown'}.`;
 

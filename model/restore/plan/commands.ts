@@ -12,7 +12,7 @@ interface AskedRestore {
 }
 
 /** The complete command of a restore, up to `--yes`. */
-export function restoreCommand({ instance, backupId, until, aofBackup, isLive = false, options = {} }: AskedRestore): string {
+export function commandToRestore({ instance, backupId, until, aofBackup, isLive = false, options = {} }: AskedRestore): string {
   return [
     `redis-backup restore ${instance}`,
     ...(backupId === undefined ? [] : [backupId]),
@@ -34,7 +34,7 @@ export function undoOf(
   { instance, strategy, consents }: Pick<RestorePlan, 'instance' | 'strategy' | 'consents'>,
   { until, place }: PlannedMoment,
 ): string {
-  if (until !== undefined) return `\`${restoreCommand({ instance, until, isLive: strategy === 'live', options: consents })}\``;
+  if (until !== undefined) return `\`${commandToRestore({ instance, until, isLive: strategy === 'live', options: consents })}\``;
   const where = place ? `cut ${place.file} to its first ${formatCount(place.bytes)} bytes` : 'cut its log before that command';
   return `unpack the copy, which is restored whole, ${where}, and \`redis-backup import\` the result`;
 }

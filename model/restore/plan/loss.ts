@@ -1,7 +1,7 @@
 import { formatBounds, formatCount, formatCountOf, passedText } from '../../format.ts';
 import type { KeysAfter } from '../stands-check.ts';
 import { isAccepted, lossToken } from './accepted-loss.ts';
-import { exactSource, restoreCommand, undoOf } from './commands.ts';
+import { commandToRestore, exactSource, undoOf } from './commands.ts';
 import { refuse } from './identity.ts';
 import type { Consent, LossKind, OutcomeRow, PlannedLoss } from './planned.ts';
 import type { PlanInput, PlannedMoment, Refusal, RestorePlan } from './types.ts';
@@ -101,7 +101,7 @@ export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Ref
   if (!isEmpty && keys >= inRedisNow * HALF && keys >= inBackup * HALF) return undefined;
   const options = { ...plan.consents, noRehearsal: true, acceptLoss: unforeseen.token };
   // exactly: Redis has been started anew since, and with it its log
-  const meant = restoreCommand({ instance, ...exactSource(plan), isLive: plan.strategy === 'live', options });
+  const meant = commandToRestore({ instance, ...exactSource(plan), isLive: plan.strategy === 'live', options });
   return {
     message: `${instance} was left with ${formatCountOf(keys, 'key')} after the log, which nobody had tried: it held ${formatCount(inRedisNow)} before, and the backup has ${formatCount(inBackup)}`,
     next: `If that is what is wanted: \`${meant} --yes\`.`,
@@ -128,7 +128,7 @@ export function lossRefusal(input: PlanInput, plan: RestorePlan): Refusal | unde
     ? `To have ${worst.command} undone: ${undoOf(plan, worst)}.`
     : `Choose another backup${log ? ' or moment' : ''} (\`redis-backup list ${instance}\`).`;
   const what = plan.aofBackup ? { aofBackup: plan.backupId } : { backupId: plan.backupId, ...(log ? { until: log.until } : {}) };
-  const meant = restoreCommand({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.token } });
+  const meant = commandToRestore({ instance, ...what, isLive, options: { ...options, acceptLoss: loss.token } });
   return refuse(
     'RESTORE_LOSS',
     `${sentence(instance, loss, outcome, plan)}${causes}`,

@@ -2,7 +2,7 @@ import { takenAtMs } from '../../backup/backup-time.ts';
 import { type Beyond, beyondText } from '../../backup/unusable.ts';
 import { formatCount, formatCountOf, formatTime } from '../../format.ts';
 import { formatOffset } from '../until.ts';
-import { restoreCommand } from './commands.ts';
+import { commandToRestore } from './commands.ts';
 import type { PlanInput, PlannedLog, Refusal } from './types.ts';
 
 /** A plan names no more than these, and counts the others: it stays small. */
@@ -57,8 +57,8 @@ export function beyondRefusal(input: PlanInput): Refusal | undefined {
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
   const named = { instance, isLive: input.live !== undefined, ...(options ? { options } : {}) };
   return latestRefusal(chosen, {
-    until: (until) => restoreCommand({ ...named, until }),
-    backup: (backupId) => restoreCommand({ ...named, backupId }),
+    until: (until) => commandToRestore({ ...named, until }),
+    backup: (backupId) => commandToRestore({ ...named, backupId }),
   });
 }
 

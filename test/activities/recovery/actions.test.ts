@@ -35,7 +35,7 @@ describe('Setting aside', function () {
         const begun = Date.now();
         const kept = await site.during((acts) => acts.setAside(input));
         await site.during((acts) => acts.startEmpty(input));
-        const serves = await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: begun }));
+        const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: begun }));
         assert.equal(serves.keys, 0);
         assert.deepEqual(serves.warnings, []);
         assert.equal(kept.directory, join(site.redis.dir, '.redis-backup', site.operationId, 'aside'));
@@ -53,7 +53,7 @@ describe('Setting aside', function () {
     const first = await site.during((acts) => acts.setAside(input));
     assert.deepEqual(await site.during((acts) => acts.setAside(input)), first);
     await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
     await site.ask('SET', 'new', '1');
     await assert.rejects(
       site.during((acts) => acts.setAside(input)),
@@ -74,7 +74,7 @@ describe('Setting aside', function () {
       await assert.rejects(start(), Killed);
       site.fate = undefined;
       await start();
-      await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+      await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
       assert.equal(site.redis.log().split('Server initialized').length, 3);
     });
 
@@ -92,7 +92,7 @@ describe('Setting aside', function () {
     const { names, directory } = await site.during((acts) => acts.setAside(input));
     assert.deepEqual(names, ['dump.rdb']);
     await site.during((acts) => acts.restartServer(input));
-    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
     await site.platform.stop();
     const { operationId } = site;
     const { left } = await site.during((acts) => acts.putBackAside({ instance: 'main', operationId }), 'the-lock');
@@ -107,7 +107,7 @@ describe('Setting aside', function () {
       const input = found('aof-damaged');
       const kept = await site.during((acts) => acts.setAside(input));
       await site.during((acts) => acts.startEmpty(input));
-      await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+      await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
       return kept;
     };
     await serveEmpty();
@@ -138,7 +138,7 @@ describe('Setting aside', function () {
     );
     const { directory } = await site.during((acts) => acts.setAside(input), 'second');
     await site.during((acts) => acts.startEmpty(input), 'second');
-    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
     const { changed, left } = await undo('second');
     assert.deepEqual([changed, left?.directory], [false, directory]);
     assert.equal(await site.ask('DBSIZE'), 0);
@@ -185,7 +185,7 @@ describe('A lost manifest', function () {
       assert.deepEqual(files, ['appendonly.aof.2.base.rdb', 'appendonly.aof.2.incr.aof']);
       assert.deepEqual(await site.during((acts) => acts.rebuildManifest(input)), { files });
       await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+      const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
       assert.equal(serves.keys, Number(KEYS) + 1);
       assert.equal(await site.ask('DEBUG', 'DIGEST'), digest);
       const copies = readdirSync(join(kept.directory, 'appendonlydir'));

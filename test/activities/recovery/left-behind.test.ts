@@ -13,7 +13,7 @@ import {
   stageRdb,
 } from '../../../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../../../redis/aof/directory.ts';
-import { cutOff, data, down, look, observations, platform } from '../../model/observations-fixtures.ts';
+import { cutOff, data, down, look, observations, platform } from '../../fixtures/observations.ts';
 import { goodRdb } from '../support/ailing-redis.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -46,7 +46,7 @@ const replace = async (site: RecoverySite) => {
 const back = async (site: RecoverySite): Promise<number> => {
   await site.during((acts) => acts.putBackUnfinished(found('data-aside')));
   await site.during((acts) => acts.restartServer(found('data-aside')));
-  return (await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }))).keys;
+  return (await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }))).keys;
 };
 
 describe('What an operation that was cut off has moved away', function () {

@@ -54,7 +54,7 @@ describe('Mending a log', function () {
         const inside = isAtLeast(site.redis.binary, 7) ? join(mended.kept.directory, 'appendonlydir') : mended.kept.directory;
         assert.deepEqual(readFileSync(join(inside, logOf(site).split('/').at(-1) ?? '')), damaged);
         await site.during((acts) => acts.restartServer(found('aof-damaged')));
-        const serves = await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+        const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
         assert.equal(serves.keys, 100);
         assert.equal(await site.ask('SET', 'written', '1'), 'OK');
       });

@@ -53,7 +53,7 @@ describe('A Redis whose appendonly was switched while it ran', function () {
       const input = found('newer-ignored', { acts: looked.assessment.acts });
       const kept = await site.during((acts) => acts.setAside(input));
       await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+      const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
       assert.equal(serves.keys, OLD, 'serving comes first');
       const other = appendonly === 'no' ? 'yes' : 'no';
       const seed =

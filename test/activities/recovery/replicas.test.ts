@@ -54,7 +54,7 @@ describe('Replicas', function () {
       );
     }
     await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
     assert.equal(await replica.dbsize(), 1);
   });
 

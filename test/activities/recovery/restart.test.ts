@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lookAtFiles, lookFromControl } from '../../../activities/recovery/observe.ts';
+import { observeFiles, observeFromControl } from '../../../activities/recovery/observe.ts';
 import { OPERATIONS } from '../../../redis/acl.ts';
 import { redisBinaries } from '../../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from '../support/recovery-site.ts';
 
 const serves = (site: RecoverySite, more: { logBytes?: Record<string, number> } = {}) =>
-  site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now(), ...more }));
+  site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now(), ...more }));
 
 /** As it is assessed now. */
 async function assessed(site: RecoverySite, more: Parameters<typeof found>[1] = {}) {
@@ -65,7 +65,7 @@ describe('A restart', function () {
   it('of one that runs is refused when it would not start again, and told before', async () => {
     await using site = await recoverySite();
     await site.ask('ACL', 'SETUSER', 'bob', 'on', '>bpw', '~*', '+@all');
-    const seen = await lookFromControl('here', site.platform, site.redis.connection);
+    const seen = await observeFromControl('here', site.platform, site.redis.connection);
     assert.equal(seen.nextStart?.outcome, 'starts');
     const bob = seen.nextStart?.outcome === 'starts' && seen.nextStart.differences.find(({ name }) => name === 'bob');
     assert.ok(bob, JSON.stringify(seen.nextStart));
@@ -84,7 +84,7 @@ describe('A restart', function () {
     const first = await assessed(site);
     const before = Date.now();
     await site.during((acts) => acts.restartServer(first));
-    const { data } = await lookAtFiles({ layout: await site.platform.dataLayout() }, {});
+    const { data } = await observeFiles({ layout: await site.platform.dataLayout() }, {});
     assert.ok(Date.parse(data?.restarted?.at ?? '') >= before, 'it is seen, and said before it is asked');
     await serves(site);
     const second = await assessed(site);

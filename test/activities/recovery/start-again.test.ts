@@ -28,7 +28,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     site.fate = undefined;
     assert.equal((await site.platform.status()).running, false);
     assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
-    await site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
     assert.equal(await site.ask('GET', 'a'), '1');
   });
 

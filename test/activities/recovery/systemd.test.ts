@@ -26,7 +26,7 @@ describe('A Redis that systemd brings up again and again', function () {
     process.env.PATH = path;
     await site[Symbol.asyncDispose]();
   });
-  const serves = () => site.during((acts) => acts.awaitServesAgain({ instance: 'main', sinceMs: Date.now() }));
+  const serves = () => site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
 
   it('is stopped before its damaged data is set aside, and serves without it', async () => {
     writeFileSync(join(site.redis.dir, 'dump.rdb'), 'REDIS0009 no RDB at all');

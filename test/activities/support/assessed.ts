@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { createAssessActivities } from '../../../activities/recovery/assess.ts';
-import { lookAtFiles, lookFromControl } from '../../../activities/recovery/observe.ts';
+import { observeFiles, observeFromControl } from '../../../activities/recovery/observe.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { PlatformObservations } from '../../../model/recovery/observations.ts';
 import type { Assessment } from '../../../model/recovery/recovery.ts';
@@ -82,10 +82,10 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
 
 /** Both looks from its machine, as the workflow takes them. */
 export async function observePlatform(platform: Control, connection: RedisConnection): Promise<PlatformObservations> {
-  const { layout, rules, ...server } = await lookFromControl('here', platform, connection);
+  const { layout, rules, ...server } = await observeFromControl('here', platform, connection);
   if (!layout) return server;
   const readLog = server.server.running === false || server.server.crashLoop;
-  const { unseen, ...data } = await lookAtFiles({ layout }, { readLog, ...rules });
+  const { unseen, ...data } = await observeFiles({ layout }, { readLog, ...rules });
   return { ...server, ...data, unseen: [...server.unseen, ...unseen] };
 }
 

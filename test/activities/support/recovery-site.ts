@@ -61,7 +61,7 @@ function recoveryOf(deps: Dependencies) {
     putBackUnfinished: (input: ActionInput) => changes.putBackUnfinished(runner, { ...input, shard }),
     mendLog: (input: ActionInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...input, shard }),
     putBackAside: async ({ instance, operationId }: { instance: string; operationId: string }) =>
-      steps.putBackAside({ instance, operationId, ...(await steps.lookAtServer({ instance })) }),
+      steps.putBackAside({ instance, operationId, ...(await steps.observeServer({ instance })) }),
   };
 }
 
@@ -95,7 +95,7 @@ export async function recoverySite(
     isAtHand: true,
     where: 'on here',
     open: (layout) => ({ layout }),
-    throwAway: async () => {
+    throwawayNeeds: async () => {
       const program = await platform.program();
       return { ...(program === undefined ? {} : { program }), directives: await platform.loadDirectives() };
     },

@@ -110,14 +110,14 @@ export class Rehearsing {
 
   get deps(): Dependencies {
     const { following, spool } = this;
-    const throwAway = async () => ({ program: this.program, directives: this.directives });
+    const rehearsalServer = async () => ({ program: this.program, directives: this.directives });
     const instance = {
       name: 'main',
       shard: '0',
       connection: this.source.connection,
       classes: CLASSES,
       archive: following.settings,
-      files: { isAtHand: true, throwAway } as Partial<FilesPart>,
+      files: { isAtHand: true, rehearsalServer } as Partial<FilesPart>,
     };
     return {
       host: 'here',

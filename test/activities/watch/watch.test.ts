@@ -228,7 +228,7 @@ describe('Watching one Redis', function () {
       await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve));
     });
     after(() => page.close());
-    const look = () => watching.job(() => watching.activities().lookAtInstance({ instance: 'main' }));
+    const look = () => watching.job(() => watching.activities().observeInstance({ instance: 'main' }));
 
     it('asks each once: one that works with Redis is enough, and CLIENT LIST is no witness', async () => {
       const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}/health`;
@@ -257,7 +257,7 @@ describe('Watching one Redis', function () {
       noProgressMs: 60_000,
       open: () => ({ status: async () => ({ running, name: `process ${redis.pid}` }) }) as never,
     };
-    const look = () => watching.job(() => watching.activities().lookAtProcess({ instance: 'main' }));
+    const look = () => watching.job(() => watching.activities().observeProcess({ instance: 'main' }));
     assert.equal((await look()).verdict, 'serves');
     await redis.kill('SIGSTOP');
     assert.deepEqual((await look()).verdict, 'fails');

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { archiverFinding } from '../../../cli/check/archive.ts';
 import { notLookedAt } from '../../../cli/check/run.ts';
-import type { OperationStatus } from '../../../cli/output/output.ts';
+import type { ShownStatus } from '../../../cli/output/output.ts';
 import type { ArchiveStatus } from '../../../model/archive/archiving.ts';
 import { openFollower } from '../../../redis/replication/follow.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
@@ -59,7 +59,7 @@ describe('redis-backup check of the continuous log', function () {
 
   it('calls an archiver well only when it follows', () => {
     const said = { instance: 'main', phase: 'follow' } as const;
-    const of = (status: Partial<ArchiveStatus>, now: Partial<OperationStatus> = {}) =>
+    const of = (status: Partial<ArchiveStatus>, now: Partial<ShownStatus> = {}) =>
       archiverFinding('archive/main', { ...said, ...status }, { workflowId: 'archive/main', ...now });
     const rpo = { seconds: 0, storedUpTo: '2026-08-01T10:41:55Z', asOf: '2026-08-01T10:42:07Z' };
     assert.equal(of({ rpo }, { rpoSeconds: 0 }).level, 'ok');

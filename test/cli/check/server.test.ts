@@ -190,7 +190,7 @@ describe('redis-backup check of a server', function () {
       before.pointTo(redis.port);
       const wrong = await stage.siteOf(before, processOf(redis));
       const [other] = await found(wrong, 'platform');
-      assert.match(other?.next ?? '', /name its own port by platform\.port/);
+      assert.match(other?.next ?? '', /say where it listens itself by platform\.port/);
       await wrong[Symbol.asyncDispose]();
       const right = await stage.siteOf(before, processOf(redis).replace('type: process,', `type: process, port: ${redis.port},`));
       assert.deepEqual(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import type { RedisFacts } from '../../../model/health-report.ts';
 import { type KnownHistory, partReplicas, whyNotReplica } from '../../../model/recovery/replicas.ts';
-import type { RedisFacts } from '../../../model/redis-look.ts';
-import { facts, look } from '../observations-fixtures.ts';
+import { facts, look } from '../../fixtures/observations.ts';
 
 const KNOWN: KnownHistory = { addresses: ['10.0.0.1:6379'], replids: ['ours', 'ours before'] };
 const LIVING: KnownHistory = { ...KNOWN, current: 'ours' };

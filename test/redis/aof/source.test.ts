@@ -36,16 +36,16 @@ async function leftBy(binary: RedisBinary, config: Record<string, string>, to: s
 }
 
 /** Brings a source into a fresh Redis as a restore would, and counts its keys. */
-async function keysAfterRestore(binary: RedisBinary, source: AofSource, scratch: string): Promise<number> {
-  const [base, log] = [join(scratch, 'base'), join(scratch, 'log')];
+async function keysAfterRestore(binary: RedisBinary, source: AofSource, throwaway: string): Promise<number> {
+  const [base, log] = [join(throwaway, 'base'), join(throwaway, 'log')];
   writeFileSync(base, await bytesOf(openBase(source)));
   writeFileSync(log, await bytesOf(openAsLog(source)));
   const seed: Record<string, { from: string }> = {};
   if (isAtLeast(binary, 7)) {
     const names = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof' };
-    await writeMultiPart(scratch, { ...names, base: { path: base }, incr: { path: log } });
-    for (const name of readdirSync(join(scratch, 'appendonlydir')))
-      seed[`appendonlydir/${name}`] = { from: join(scratch, 'appendonlydir', name) };
+    await writeMultiPart(throwaway, { ...names, base: { path: base }, incr: { path: log } });
+    for (const name of readdirSync(join(throwaway, 'appendonlydir')))
+      seed[`appendonlydir/${name}`] = { from: join(throwaway, 'appendonlydir', name) };
   } else {
     appendFileSync(base, readFileSync(log));
     seed['appendonly.aof'] = { from: base };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { openRedis } from '../../../redis/client/client.ts';
-import { lookAtRedis } from '../../../redis/health/health.ts';
+import { checkHealth } from '../../../redis/health/health.ts';
 import { openRdbStream } from '../../../redis/replication/replica.ts';
 import { readServerFacts } from '../../../redis/server-facts.ts';
 import { startRedis } from '../../support/redis-server.ts';
@@ -20,7 +20,7 @@ describe('A Redis whose commands have other names', () => {
     assert.equal((scanned as unknown[]).length, 2);
     assert.ok((await client.time()) > 0);
     assert.equal(client.unasked.size, 0);
-    assert.equal((await lookAtRedis(connection)).verdict, 'serves');
+    assert.equal((await checkHealth(connection)).verdict, 'serves');
     const stream = await openRdbStream(connection);
     assert.match((await bytesOf(stream)).toString('latin1'), /^REDIS/);
   });

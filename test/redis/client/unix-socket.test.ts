@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { RedisConnection } from '../../../redis/client/connection.ts';
-import { lookAtRedis } from '../../../redis/health/health.ts';
+import { checkHealth } from '../../../redis/health/health.ts';
 import { ownAddressTowards } from '../../../redis/live/own-address.ts';
 import { createRdbReader } from '../../../redis/rdb/reader.ts';
 import { openRdbStream } from '../../../redis/replication/replica.ts';
@@ -23,7 +23,7 @@ describe('A Redis that is reached by a Unix socket', function () {
     it(`is looked at, and gives a snapshot over replication: ${binary.label}`, async () => {
       await using redis = await startRedis({ binary: binary.path, config: { unixsocket: 'redis.sock' } });
       await redis.command('DEBUG', 'POPULATE', '700');
-      const look = await lookAtRedis(bySocket(redis));
+      const look = await checkHealth(bySocket(redis));
       assert.equal(look.verdict, 'serves', JSON.stringify(look));
       const reader = createRdbReader({ classes: [], takenAtMs: Date.now() });
       reader.write(await bytesOf(await openRdbStream(bySocket(redis))));
@@ -43,10 +43,10 @@ describe('A Redis that is reached by a Unix socket', function () {
   it('is refused by its path where there is no such socket, or nobody listens at it any more', async () => {
     await using redis = await startRedis({ config: { unixsocket: 'redis.sock' } });
     const gone = { ...bySocket(redis), socketPath: join(redis.dir, 'other.sock') };
-    const look = await lookAtRedis(gone);
+    const look = await checkHealth(gone);
     assert.deepEqual([look.verdict, look.detail], ['refused', 'there is no such socket']);
     assert.equal(look.address, gone.socketPath);
     await redis.kill('SIGKILL');
-    assert.equal((await lookAtRedis(bySocket(redis))).verdict, 'refused');
+    assert.equal((await checkHealth(bySocket(redis))).verdict, 'refused');
   });
 });

@@ -75,8 +75,8 @@ export class WatchStage {
         isOwn: false,
       }),
       watchInstance: (stay: WatchStay) => this.#watch(stay),
-      lookAtInstance: ({ instance }: { instance: string }) => this.#viewOf(instance),
-      lookAtProcess: async ({ instance }: { instance: string }) => this.scene(instance).platform,
+      observeInstance: ({ instance }: { instance: string }) => this.#viewOf(instance),
+      observeProcess: async ({ instance }: { instance: string }) => this.scene(instance).platform,
     };
     const common = {
       connection,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
-import type { RedisFacts } from '../../model/redis-look.ts';
-import { aof, data, down, facts, look, NOW_MS, observations, run, stored } from './observations-fixtures.ts';
+import type { RedisFacts } from '../../../model/health-report.ts';
+import { FAILURE_CLASSES } from '../../../model/recovery/failure-classes.ts';
+import { aof, data, down, facts, look, NOW_MS, observations, run, stored } from '../../fixtures/observations.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 

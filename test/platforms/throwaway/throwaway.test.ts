@@ -7,22 +7,22 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { listensOn } from '../../platforms/host/process-table.ts';
-import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
-import { untilLoaded } from '../../platforms/throwaway/scratch-load.ts';
+import { listensOn } from '../../../platforms/host/process-table.ts';
+import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
+import { untilLoaded } from '../../../platforms/throwaway/load.ts';
+import { findServerBinary } from '../../../platforms/throwaway/server-binary.ts';
 import {
-  findScratch,
+  findThrowaway,
   type LoadProgress,
-  type Scratch,
-  type StartScratchOptions,
-  startScratch,
-} from '../../platforms/throwaway/scratch-server.ts';
-import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
-import { openRedis } from '../../redis/client/client.ts';
-import { ownDirectory } from '../support/processes.ts';
-import { describeBinary, isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
-import { freePort, startRedis } from '../support/redis-server.ts';
-import { until } from '../support/until.ts';
+  type StartThrowawayOptions,
+  startThrowaway,
+  type Throwaway,
+} from '../../../platforms/throwaway/throwaway.ts';
+import { openRedis } from '../../../redis/client/client.ts';
+import { ownDirectory } from '../../support/processes.ts';
+import { describeBinary, isAtLeast, redisBinaries } from '../../support/redis-binaries.ts';
+import { freePort, startRedis } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 
 const KEYS = 50;
 const isAlive = (pid: number): boolean => {
@@ -34,8 +34,8 @@ const isAlive = (pid: number): boolean => {
 };
 const openClient = (connection: { host: string; port: number; password?: string }) => openRedis(connection);
 
-async function ask(scratch: Scratch, password: string | undefined, ...command: string[]): Promise<unknown> {
-  using client = await openRedis({ host: scratch.host, port: scratch.port, ...(password === undefined ? {} : { password }) });
+async function ask(throwaway: Throwaway, password: string | undefined, ...command: string[]): Promise<unknown> {
+  using client = await openRedis({ host: throwaway.host, port: throwaway.port, ...(password === undefined ? {} : { password }) });
   return await client.command(...command);
 }
 
@@ -45,7 +45,7 @@ describe('a throw-away Redis', () => {
   const logs = new Map<string, string>();
 
   before(async () => {
-    home = await mkdtemp(join(tmpdir(), 'redis-backup-scratch-'));
+    home = await mkdtemp(join(tmpdir(), 'redis-backup-throwaway-'));
     ownDirectory(home);
     for (const binary of redisBinaries()) {
       await using redis = await startRedis({ binary: binary.path, config: { appendonly: 'yes' } });
@@ -58,42 +58,42 @@ describe('a throw-away Redis', () => {
   });
   after(() => rm(home, { recursive: true }));
   beforeEach(async () => {
-    directory = await mkdtemp(join(home, 'scratch-'));
+    directory = await mkdtemp(join(home, 'throwaway-'));
   });
   afterEach(async () => {
-    await (await findScratch(directory).catch(() => undefined))?.stop({ keepDirectory: true });
+    await (await findThrowaway(directory).catch(() => undefined))?.stop({ keepDirectory: true });
     await rm(directory, { recursive: true, force: true });
   });
 
   const [system = ''] = redisBinaries().map(({ path }) => path);
-  const start = async (options: Partial<StartScratchOptions> = {}): Promise<Scratch> => {
+  const start = async (options: Partial<StartThrowawayOptions> = {}): Promise<Throwaway> => {
     const binary = options.binary ?? system;
     cpSync(logs.get(binary) ?? '', directory, { recursive: true });
-    return startScratch({ binary, directory, openClient, ...options });
+    return startThrowaway({ binary, directory, openClient, ...options });
   };
 
   for (const { path, label } of redisBinaries()) {
     it(`of ${label} has the data of the log, and is gone with its directory after stop`, async () => {
-      const scratch = await start({ binary: path, databases: 20, maxMemoryBytes: 200_000_000 });
-      assert.equal(await ask(scratch, undefined, 'DBSIZE'), KEYS);
-      const config = async (name: string) => ((await ask(scratch, undefined, 'CONFIG', 'GET', name)) as string[])[1];
+      const throwaway = await start({ binary: path, databases: 20, maxMemoryBytes: 200_000_000 });
+      assert.equal(await ask(throwaway, undefined, 'DBSIZE'), KEYS);
+      const config = async (name: string) => ((await ask(throwaway, undefined, 'CONFIG', 'GET', name)) as string[])[1];
       assert.equal(await config('save'), '');
       assert.equal(await config('databases'), '20');
       assert.equal(await config('bind'), '127.0.0.1');
       assert.equal(await config('maxmemory'), '200000000');
       assert.equal(await config('aof-load-truncated'), 'no');
-      await scratch.stop();
-      assert.equal(await scratch.isRunning(), false);
+      await throwaway.stop();
+      assert.equal(await throwaway.isRunning(), false);
       assert.equal(existsSync(directory), false);
-      await scratch.stop(); // again
+      await throwaway.stop(); // again
     });
   }
 
   it('asks for its password, and keeps it from other users and from every message', async () => {
     const password = 'a "very" secret word';
-    const scratch = await start({ password });
-    assert.equal(await ask(scratch, password, 'DBSIZE'), KEYS);
-    await assert.rejects(ask(scratch, undefined, 'DBSIZE'), { code: 'REDIS_AUTH_FAILED' });
+    const throwaway = await start({ password });
+    assert.equal(await ask(throwaway, password, 'DBSIZE'), KEYS);
+    await assert.rejects(ask(throwaway, undefined, 'DBSIZE'), { code: 'REDIS_AUTH_FAILED' });
     assert.equal(statSync(join(directory, 'redis.conf')).mode & 0o777, 0o600);
     await assert.rejects(start({ password, modules: [['/nowhere.so']], port: await freePort() }), (error: Error) => {
       assert.doesNotMatch(`${error.message}${error.cause}`, /secret/);
@@ -106,11 +106,11 @@ describe('a throw-away Redis', () => {
     for (const name of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
       if (name.endsWith('.incr.aof')) appendFileSync(join(directory, name), '*2\r\n$3\r\nGET\r\n');
     }
-    await assert.rejects(startScratch({ binary: system, directory, openClient }), {
+    await assert.rejects(startThrowaway({ binary: system, directory, openClient }), {
       code: 'START_FAILED',
       message: /ended \(exit code 1\).*Unexpected end of file/,
     });
-    assert.equal(await findScratch(directory), undefined);
+    assert.equal(await findThrowaway(directory), undefined);
     assert.match(readFileSync(join(directory, 'redis.log'), 'utf8'), /Unexpected end of file/);
   });
 
@@ -128,16 +128,16 @@ describe('a throw-away Redis', () => {
       hasEnded: () => undefined,
     });
     assert.deepEqual(opened, [4]);
-    const scratch = await start();
-    assert.equal(await listensOn(scratch.pid, scratch.port), true);
-    assert.equal(await listensOn(process.pid, scratch.port), false);
+    const throwaway = await start();
+    assert.equal(await listensOn(throwaway.pid, throwaway.port), true);
+    assert.equal(await listensOn(process.pid, throwaway.port), false);
   });
 
   it('says so when the port that was asked for is taken, by a Redis or by anything else', async () => {
     const other = await start();
-    const second = await mkdtemp(join(home, 'scratch-'));
+    const second = await mkdtemp(join(home, 'throwaway-'));
     cpSync(logs.get(system) ?? '', second, { recursive: true });
-    await assert.rejects(startScratch({ binary: system, directory: second, openClient, port: other.port }), {
+    await assert.rejects(startThrowaway({ binary: system, directory: second, openClient, port: other.port }), {
       code: 'START_FAILED',
       message: /Address already in use/,
     });
@@ -146,7 +146,7 @@ describe('a throw-away Redis', () => {
     const port = await new Promise<number>((resolve) =>
       server.once('listening', () => resolve((server.address() as { port: number }).port)),
     );
-    await assert.rejects(startScratch({ binary: system, directory: second, openClient, port }), { code: 'START_FAILED' });
+    await assert.rejects(startThrowaway({ binary: system, directory: second, openClient, port }), { code: 'START_FAILED' });
     server.close();
   });
 
@@ -154,9 +154,12 @@ describe('a throw-away Redis', () => {
     mkdirSync(join(directory, 'appendonlydir'));
     writeFileSync(join(directory, 'dump.rdb'), 'REDIS');
     const options = { binary: system, directory, openClient };
-    await assert.rejects(startScratch(options), { code: 'INPUT_INVALID', message: /has no append-only log/ });
-    await assert.rejects(startScratch({ ...options, bind: '0.0.0.0' }), { code: 'INPUT_INVALID', message: /without a password/ });
-    await assert.rejects(startScratch({ ...options, directory: '/nowhere' }), { code: 'START_FAILED' });
+    await assert.rejects(startThrowaway(options), { code: 'INPUT_INVALID', message: /has no append-only log/ });
+    await assert.rejects(startThrowaway({ ...options, bind: '0.0.0.0' }), {
+      code: 'INPUT_INVALID',
+      message: /without a password/,
+    });
+    await assert.rejects(startThrowaway({ ...options, directory: '/nowhere' }), { code: 'START_FAILED' });
   });
 
   it('tells how far it has loaded, and is ended when the wait is cancelled', async () => {
@@ -171,21 +174,21 @@ describe('a throw-away Redis', () => {
       seen.push(progress);
       cancel.abort(new Error('cancelled by the test'));
     };
-    const starting = startScratch({ binary: path, directory, openClient, onProgress, signal: cancel.signal });
+    const starting = startThrowaway({ binary: path, directory, openClient, onProgress, signal: cancel.signal });
     await assert.rejects(starting, /cancelled by the test/);
     assert.ok((seen[0]?.totalBytes ?? 0) > statSync(log).size, JSON.stringify(seen));
-    assert.equal(await findScratch(directory), undefined);
+    assert.equal(await findThrowaway(directory), undefined);
   });
 
   /** The process id of a throw-away Redis whose starter has ended. */
   const startFromChild = async (detached: boolean): Promise<number> => {
     cpSync(logs.get(system) ?? '', directory, { recursive: true });
-    const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../${path}`, import.meta.url)));
+    const module = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../../${path}`, import.meta.url)));
     const script = `
-      import { startScratch } from ${module('platforms/throwaway/scratch-server.ts')};
+      import { startThrowaway } from ${module('platforms/throwaway/throwaway.ts')};
       import { openRedis } from ${module('redis/client/client.ts')};
-      const scratch = await startScratch({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
-      process.stdout.write(String(await scratch.isRunning() && scratch.pid), () => process.exit(0));`;
+      const throwaway = await startThrowaway({ ...${JSON.stringify({ binary: system, directory, detached })}, openClient: (to) => openRedis(to) });
+      process.stdout.write(String(await throwaway.isRunning() && throwaway.pid), () => process.exit(0));`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
     assert.match(stdout, /^\d+$/, 'it ran');
     return Number(stdout);
@@ -193,7 +196,7 @@ describe('a throw-away Redis', () => {
 
   it('goes on when the command that started it has ended, and can be found and stopped', async () => {
     const pid = await startFromChild(true);
-    const found = await findScratch(directory);
+    const found = await findThrowaway(directory);
     assert.ok(found);
     assert.deepEqual([found.pid, await found.isRunning()], [pid, true]);
     assert.equal(await ask(found, undefined, 'DBSIZE'), KEYS);
@@ -205,14 +208,14 @@ describe('a throw-away Redis', () => {
   it('else ends with the process that has started it', async () => {
     const pid = await startFromChild(false);
     await until(() => !isAlive(pid), { what: 'the end of the throw-away Redis' });
-    assert.equal(await (await findScratch(directory))?.isRunning(), false);
+    assert.equal(await (await findThrowaway(directory))?.isRunning(), false);
   });
 
   it('is ended by force when it does not go', async () => {
-    const scratch = await start();
-    process.kill(scratch.pid, 'SIGSTOP');
-    await scratch.stop({ timeoutMs: 200 });
-    assert.equal(await scratch.isRunning(), false);
+    const throwaway = await start();
+    process.kill(throwaway.pid, 'SIGSTOP');
+    await throwaway.stop({ timeoutMs: 200 });
+    assert.equal(await throwaway.isRunning(), false);
   });
 });
 
@@ -223,12 +226,12 @@ describe('the binary for a throw-away Redis', () => {
       await using redis = await startRedis({ binary: path });
       const command = [path, redis.configFile];
       const found = await findServerBinary({ explicit: (await openProcessPlatform({ start: { command } }).program()) ?? '' });
-      const directory = await mkdtemp(join(tmpdir(), 'redis-backup-scratch-'));
+      const directory = await mkdtemp(join(tmpdir(), 'redis-backup-throwaway-'));
       await using _ = { [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
       writeFileSync(join(directory, 'appendonly.aof'), '*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n');
-      const scratch = await startScratch({ binary: found, directory, openClient });
-      assert.match(String(await ask(scratch, undefined, 'INFO', 'server')), new RegExp(`redis_version:${version}`));
-      await scratch.stop();
+      const throwaway = await startThrowaway({ binary: found, directory, openClient });
+      assert.match(String(await ask(throwaway, undefined, 'INFO', 'server')), new RegExp(`redis_version:${version}`));
+      await throwaway.stop();
     }
     assert.equal(describeBinary(await findServerBinary()).product, 'redis');
   });

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { RecoveryError } from '../../model/errors.ts';
 
 /** The little that is asked of a client of Redis here. */
-export interface ScratchClient {
+export interface ThrowawayClient {
   command(...args: string[]): Promise<unknown>;
   close(): void;
 }
 
-export type OpenScratchClient = (connection: { host: string; port: number; password?: string }) => Promise<ScratchClient>;
+export type OpenThrowawayClient = (connection: { host: string; port: number; password?: string }) => Promise<ThrowawayClient>;
 
 export interface LoadProgress {
   loadedBytes: number;
@@ -17,7 +17,7 @@ export interface LoadProgress {
 }
 
 interface Load {
-  open(): Promise<ScratchClient>;
+  open(): Promise<ThrowawayClient>;
   /** The process that must be the one that answers. */
   pid: number;
   /** Whether that process listens on the port: before it does, somebody else may, who must not be sent the password. */
@@ -35,7 +35,7 @@ const ANSWER_MS = 30_000;
 /** Returns when the server serves. A load may take as long as it takes; to answer at all may not. */
 export async function untilLoaded(load: Load): Promise<void> {
   const { signal, hasEnded } = load;
-  let client: ScratchClient | undefined;
+  let client: ThrowawayClient | undefined;
   let answered = performance.now();
   try {
     for (;;) {
@@ -62,7 +62,7 @@ export async function untilLoaded(load: Load): Promise<void> {
 
 class Impostor extends Error {}
 
-async function isLoaded(client: ScratchClient, { pid, onProgress }: Load): Promise<boolean> {
+async function isLoaded(client: ThrowawayClient, { pid, onProgress }: Load): Promise<boolean> {
   const server = String(await client.command('INFO', 'server'));
   if (numberIn(server, 'process_id') !== pid)
     throw new Impostor('another Redis answers on its port (bind: Address already in use)');

@@ -3,20 +3,20 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Material } from '../../activities/scratch/material.ts';
-import { type OpenScratchOptions, openScratch } from '../../activities/scratch/open.ts';
-import { TTL_BOUNDS_SECONDS } from '../../model/backup/census.ts';
-import type { SnapshotManifest } from '../../model/backup/manifest.ts';
-import { openRedis } from '../../redis/client/client.ts';
-import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
-import { openRdbStream } from '../../redis/replication/replica.ts';
-import { Repository } from '../../repository/repository.ts';
-import { sampleManifest } from '../fixtures/manifest.ts';
-import { openStore } from '../support/open-store.ts';
-import { ownDirectory } from '../support/processes.ts';
-import { redisBinaries } from '../support/redis-binaries.ts';
-import { startRedis } from '../support/redis-server.ts';
-import { until } from '../support/until.ts';
+import { type OpenThrowawayOptions, openThrowaway } from '../../../activities/throwaway/open.ts';
+import type { RestoreSource } from '../../../activities/throwaway/restore-source.ts';
+import { TTL_BOUNDS_SECONDS } from '../../../model/backup/census.ts';
+import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
+import { openRedis } from '../../../redis/client/client.ts';
+import { createRdbReader, readRdbInPassing } from '../../../redis/rdb/reader.ts';
+import { openRdbStream } from '../../../redis/replication/replica.ts';
+import { Repository } from '../../../repository/repository.ts';
+import { sampleManifest } from '../../fixtures/manifest.ts';
+import { openStore } from '../../support/open-store.ts';
+import { ownDirectory } from '../../support/processes.ts';
+import { redisBinaries } from '../../support/redis-binaries.ts';
+import { startRedis } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -65,23 +65,23 @@ describe('A throw-away Redis with the data of a backup', function () {
   });
   after(() => rm(root, { recursive: true, force: true }));
 
-  const open = (material: Material, options: Partial<OpenScratchOptions> & Pick<OpenScratchOptions, 'binary'>) => {
-    const directory = join(root, `scratch-${readdirSync(root).length}`);
+  const open = (restoreSource: RestoreSource, options: Partial<OpenThrowawayOptions> & Pick<OpenThrowawayOptions, 'binary'>) => {
+    const directory = join(root, `throwaway-${readdirSync(root).length}`);
     mkdirSync(directory, { mode: 0o700 });
     const source = { repository, archive: repository.archive({ instance: 'main', shard: '0' }) };
-    return openScratch(source, material, { directory, ...options });
+    return openThrowaway(source, restoreSource, { directory, ...options });
   };
   const manifestOf = (path: string): SnapshotManifest => backups.get(path) ?? assert.fail(path);
 
   for (const { path, label } of redisBinaries()) {
     it(`holds under ${label} what was alive then when times to live are moved, and else what is alive now`, async () => {
-      const material = { manifest: manifestOf(path) };
+      const restoreSource = { manifest: manifestOf(path) };
       const counts: number[] = [];
       for (const shiftMs of [HOUR_MS, 0]) {
-        const scratch = await open(material, { binary: path, shiftMs });
-        using client = await openRedis({ host: scratch.host, port: scratch.port });
+        const throwaway = await open(restoreSource, { binary: path, shiftMs });
+        using client = await openRedis({ host: throwaway.host, port: throwaway.port });
         counts.push(Number(await client.command('EXISTS', 'lives')) + Number(await client.command('EXISTS', 'ends')));
-        await scratch.stop();
+        await throwaway.stop();
       }
       assert.deepEqual(counts, [2, 1]);
     });

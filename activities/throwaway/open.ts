@@ -4,13 +4,13 @@ import { formatBytes } from '../../model/format.ts';
 import type { AppendForm } from '../../model/restore/plan/plan.ts';
 import { canLoad, compareVersions, type Server } from '../../model/restore/rdb-versions.ts';
 import { hostMemory } from '../../platforms/host/host-memory.ts';
-import { type Scratch, startScratch } from '../../platforms/throwaway/scratch-server.ts';
 import { serverVersion } from '../../platforms/throwaway/server-version.ts';
+import { startThrowaway, type Throwaway } from '../../platforms/throwaway/throwaway.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { refuseLoadErrors, whyNotLoaded } from './load-errors.ts';
-import { fetchMaterial, type Material, type MaterialSource } from './material.ts';
+import { fetchRestoreSource, type RestoreSource, type RestoreSourceOptions } from './restore-source.ts';
 
-export interface OpenScratchOptions {
+export interface OpenThrowawayOptions {
   /** Exists, empty, of the caller's own. */
   directory: string;
   /** See `findServerBinary`. */
@@ -22,10 +22,10 @@ export interface OpenScratchOptions {
   /** Added to every moment of expiry: for data that is to look as if it were of today. Default 0. */
   shiftMs?: number;
   signal?: AbortSignal;
-  onProgress?: (progress: ScratchProgress) => void;
+  onProgress?: (progress: ThrowawayProgress) => void;
 }
 
-export interface ScratchProgress {
+export interface ThrowawayProgress {
   stage: 'download' | 'download the log' | 'loading';
   doneBytes: number;
   totalBytes: number;
@@ -40,22 +40,26 @@ const MEMORY_SLACK = 1.1;
  * @throws RecoveryError `RESTORE_REFUSED` before anything is downloaded, for a binary that is too old and for a machine without
  *   the memory; `LOG_REFUSED` for a command of the log that it did not carry out; `START_FAILED`, and what `fetchMaterial` throws. Nothing runs any more then; the directory is the caller's
  */
-export async function openScratch(source: MaterialSource, material: Material, options: OpenScratchOptions): Promise<Scratch> {
+export async function openThrowaway(
+  source: RestoreSourceOptions,
+  restoreSource: RestoreSource,
+  options: OpenThrowawayOptions,
+): Promise<Throwaway> {
   const { directory, binary, shiftMs, signal, onProgress, port, password, detached } = options;
-  const { manifest } = material;
+  const { manifest } = restoreSource;
   const server = await serverVersion(binary);
   requireLoadable(binary, server, manifest);
-  await requireMemory(material);
-  const { highestDb } = await fetchMaterial(source, material, directory, {
+  await requireMemory(restoreSource);
+  const { highestDb } = await fetchRestoreSource(source, restoreSource, directory, {
     form: formOf(server),
     signal,
     ...(shiftMs === undefined ? {} : { shiftMs }),
     onProgress: (stage, doneBytes, totalBytes) => onProgress?.({ stage, doneBytes, totalBytes }),
   });
-  const scratch = await startScratch({
+  const throwaway = await startThrowaway({
     binary,
     directory,
-    databases: databasesFor(material, highestDb),
+    databases: databasesFor(restoreSource, highestDb),
     openClient: (connection) => openRedis(connection),
     signal,
     onProgress: ({ loadedBytes, totalBytes, etaSeconds }) =>
@@ -67,17 +71,21 @@ export async function openScratch(source: MaterialSource, material: Material, op
     throw await whyNotLoaded(error, directory);
   });
   try {
-    using client = await openRedis({ host: scratch.host, port: scratch.port, ...(password === undefined ? {} : { password }) });
-    await refuseLoadErrors(client, scratch.directory);
-    return scratch;
+    using client = await openRedis({
+      host: throwaway.host,
+      port: throwaway.port,
+      ...(password === undefined ? {} : { password }),
+    });
+    await refuseLoadErrors(client, throwaway.directory);
+    return throwaway;
   } catch (error) {
-    await scratch.stop({ keepDirectory: true });
+    await throwaway.stop({ keepDirectory: true });
     throw error;
   }
 }
 
 /** As many as its own server had, and in any case those that backup and log write to. */
-const databasesFor = ({ manifest }: Material, highestDb: number): number =>
+const databasesFor = ({ manifest }: RestoreSource, highestDb: number): number =>
   Math.max(1, manifest.server.databases, highestDb + 1, ...manifest.rdb.databases.map(({ db }) => db + 1));
 
 const formOf = ({ product, version }: Server): AppendForm =>
@@ -96,7 +104,7 @@ function requireLoadable(binary: string, server: Server, { backupId, rdb, server
  * A machine that runs out of memory ends what uses most of it: the Redis that people need, as likely as ours.
  * @throws RecoveryError `RESTORE_REFUSED`
  */
-export async function requireMemory({ manifest, log }: Material): Promise<void> {
+export async function requireMemory({ manifest, log }: RestoreSource): Promise<void> {
   const dataBytes = manifest.rdb.usedMemoryBytes ?? manifest.server.usedMemoryBytes;
   const needed = Math.round(dataBytes * MEMORY_SLACK) + Math.min(log?.bytes ?? 0, dataBytes);
   const { availableBytes, cgroup } = await hostMemory();

@@ -3,13 +3,13 @@ import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findScratchByPort, removeScratches } from '../../platforms/throwaway/scratch-places.ts';
-import { type Scratch, startScratch } from '../../platforms/throwaway/scratch-server.ts';
-import { serverVersion } from '../../platforms/throwaway/server-version.ts';
-import { openRedis } from '../../redis/client/client.ts';
-import { ownDirectory } from '../support/processes.ts';
-import { redisBinaries } from '../support/redis-binaries.ts';
-import { startRedis } from '../support/redis-server.ts';
+import { findThrowawayByPort, removeThrowaways } from '../../../platforms/throwaway/leftovers.ts';
+import { serverVersion } from '../../../platforms/throwaway/server-version.ts';
+import { startThrowaway, type Throwaway } from '../../../platforms/throwaway/throwaway.ts';
+import { openRedis } from '../../../redis/client/client.ts';
+import { ownDirectory } from '../../support/processes.ts';
+import { redisBinaries } from '../../support/redis-binaries.ts';
+import { startRedis } from '../../support/redis-server.ts';
 
 describe('throw-away Redis servers of a place', () => {
   let root: string;
@@ -30,32 +30,32 @@ describe('throw-away Redis servers of a place', () => {
     home = join(root, 'home');
     mkdirSync(home);
   });
-  afterEach(() => removeScratches(home));
+  afterEach(() => removeThrowaways(home));
 
-  const start = (name: string): Promise<Scratch> => {
+  const start = (name: string): Promise<Throwaway> => {
     const directory = join(home, name);
     cpSync(log, directory, { recursive: true });
-    return startScratch({ binary: system.path, directory, openClient: (connection) => openRedis(connection) });
+    return startThrowaway({ binary: system.path, directory, openClient: (connection) => openRedis(connection) });
   };
 
   it('are found by their port, and no other Redis is', async () => {
-    const scratch = await start('one');
-    assert.equal((await findScratchByPort(scratch.port))?.pid, scratch.pid);
+    const throwaway = await start('one');
+    assert.equal((await findThrowawayByPort(throwaway.port))?.pid, throwaway.pid);
     await using redis = await startRedis();
-    assert.equal(await findScratchByPort(redis.port), undefined);
+    assert.equal(await findThrowawayByPort(redis.port), undefined);
   });
 
   it('are all ended and removed, also one whose starter died before it wrote down what it had started', async () => {
     const [one, two] = [await start('one'), await start('two')];
-    rmSync(join(two.directory, 'scratch.json'));
-    await removeScratches(home);
+    rmSync(join(two.directory, 'throwaway.json'));
+    await removeThrowaways(home);
     assert.deepEqual([await one.isRunning(), await two.isRunning(), existsSync(home)], [false, false, false]);
-    await removeScratches(home); // again
+    await removeThrowaways(home); // again
   });
 
   it('leave alone what runs beside their place', async () => {
     const other = await start('one');
-    await removeScratches(`${other.directory}-not`);
+    await removeThrowaways(`${other.directory}-not`);
     assert.equal(await other.isRunning(), true);
   });
 });

@@ -3,7 +3,7 @@ import type { RestoreInput, RestoreReport } from '../model/operations.ts';
 import type { RestorePlan } from '../model/restore/plan/plan.ts';
 
 /** How a restore is planned and carried out: durably by Temporal, or in this process. */
-export interface RestoreRunner {
+export interface RestoreExecutor {
   /** Reads and computes; changes nothing. */
   plan(input: RestoreInput): Promise<{ plan: RestorePlan; digest: string }>;
   restore(input: RestoreInput): Promise<RestoreReport>;

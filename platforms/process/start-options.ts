@@ -3,7 +3,7 @@ import { messageOf } from '../../model/errors.ts';
 import type { ConfSources } from '../../model/restore/next-start.ts';
 import { quoteArg } from '../../model/split-args.ts';
 import { userOfProcess } from '../host/users.ts';
-import { freePort } from '../throwaway/scratch-server.ts';
+import { freePort } from '../throwaway/throwaway.ts';
 import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
 import { becoming, isKnownWrapper, serverAt } from './start-user.ts';
 import type { Starter } from './starter.ts';
@@ -17,7 +17,7 @@ export interface ProvableRedis {
 }
 
 /** What is started beside a Redis. */
-export interface Wish {
+export interface StartOptions {
   program: string[];
   cwd: string;
   env?: Readonly<Record<string, string>>;
@@ -39,7 +39,7 @@ interface ProofUser {
 /** In the directory of the proof: its path must be short. */
 export const SOCKET = 's';
 
-export async function wishOf({ starter, conf, fileOf }: ProvableRedis): Promise<Wish | { why: string }> {
+export async function startOptionsOf({ starter, conf, fileOf }: ProvableRedis): Promise<StartOptions | { why: string }> {
   const { command, cwd, env } = await starter.commandLine();
   const at = serverAt(command);
   if (at < 0) return { why: `it is started by ${command[0] ?? 'nothing'}, and what that starts is not known` };
@@ -88,7 +88,10 @@ async function userOf({ find, startUser }: Starter): Promise<Omit<ProofUser, 'by
 }
 
 /** Read by Redis from its standard input: nothing of it is written anywhere, and no argument names the real redis.conf. */
-export async function settingsOf({ configFile, overrides, conf, sources }: Wish, directory: string): Promise<string> {
+export async function startSettingsOf(
+  { configFile, overrides, conf, sources }: StartOptions,
+  directory: string,
+): Promise<string> {
   const has = (name: string) => conf.directives.has(name);
   const lines: [string, ...string[]][] = [
     ['port', '0'],

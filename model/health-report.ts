@@ -19,7 +19,7 @@
  * tls             no TLS, or another one than configured
  * not-redis       something answered that is no Redis
  */
-export const LOOK_VERDICTS = [
+export const HEALTH_VERDICTS = [
   'serves',
   'loading',
   'busy',
@@ -39,10 +39,10 @@ export const LOOK_VERDICTS = [
   'not-redis',
 ] as const;
 
-export type LookVerdict = (typeof LOOK_VERDICTS)[number];
+export type HealthVerdict = (typeof HEALTH_VERDICTS)[number];
 
-export interface RedisLook {
-  verdict: LookVerdict;
+export interface HealthReport {
+  verdict: HealthVerdict;
   /** One sentence, with Redis' own words where it had some. Without secrets. */
   detail: string;
   /** `host:port`. */
@@ -92,5 +92,5 @@ export interface RedisFacts {
 }
 
 /** Redis itself has answered, whatever it said. */
-export const heardRedis = ({ verdict }: RedisLook): boolean =>
+export const heardRedis = ({ verdict }: HealthReport): boolean =>
   !['refused', 'unreachable', 'silent', 'reset', 'tls', 'not-redis'].includes(verdict);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { classify, FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
-import { FATAL_IDS } from '../../model/recovery/log-signatures.ts';
-import { situationOf } from '../../model/recovery/situation.ts';
-import { data, down, look, observations, run } from './observations-fixtures.ts';
+import { classify, FAILURE_CLASSES, type FailureClass } from '../../../model/recovery/failure-classes.ts';
+import { FATAL_IDS } from '../../../model/recovery/log-signatures.ts';
+import { situationOf } from '../../../model/recovery/situation.ts';
+import { data, down, look, observations, run } from '../../fixtures/observations.ts';
 
 const NAMES = Object.keys(FAILURE_CLASSES) as FailureClass[];
 

@@ -8,13 +8,13 @@ import { messageOf, RecoveryError } from '../../model/errors.ts';
 import { inheritedEnvironment } from '../host/inherited-environment.ts';
 import { reasonIn, tailOf } from '../host/log-tail.ts';
 import { listensOn, readProcess, stillRuns } from '../host/process-table.ts';
-import { LOG_FILE, type ScratchSettings, writeScratchConf } from './scratch-conf.ts';
-import { type LoadProgress, type OpenScratchClient, untilLoaded } from './scratch-load.ts';
+import { LOG_FILE, type ThrowawaySettings, writeThrowawayConf } from './conf.ts';
+import { type LoadProgress, type OpenThrowawayClient, untilLoaded } from './load.ts';
 
-export type { ScratchSettings } from './scratch-conf.ts';
-export type { LoadProgress, OpenScratchClient, ScratchClient } from './scratch-load.ts';
+export type { ThrowawaySettings } from './conf.ts';
+export type { LoadProgress, OpenThrowawayClient, ThrowawayClient } from './load.ts';
 
-export interface StartScratchOptions extends ScratchSettings {
+export interface StartThrowawayOptions extends ThrowawaySettings {
   /** See `findServerBinary`. */
   binary: string;
   /**
@@ -25,7 +25,7 @@ export interface StartScratchOptions extends ScratchSettings {
   /** Default 0: a free one. */
   port?: number;
   /** `openRedis` of redis/. */
-  openClient: OpenScratchClient;
+  openClient: OpenThrowawayClient;
   /** It goes on when this process ends, until somebody calls `findScratch` and `stop`. Default: it ends with this process. */
   detached?: boolean;
   signal?: AbortSignal;
@@ -33,7 +33,7 @@ export interface StartScratchOptions extends ScratchSettings {
 }
 
 /** A Redis that nobody depends on. */
-export interface Scratch {
+export interface Throwaway {
   readonly directory: string;
   readonly host: string;
   readonly port: number;
@@ -43,7 +43,7 @@ export interface Scratch {
   stop(options?: { keepDirectory?: boolean; timeoutMs?: number }): Promise<void>;
 }
 
-interface ScratchRecord {
+interface ThrowawayRecord {
   formatVersion: 1;
   pid: number;
   /** A pid is used again; the pair is not. */
@@ -52,7 +52,7 @@ interface ScratchRecord {
   port: number;
 }
 
-const RECORD = 'scratch.json';
+const RECORD = 'throwaway.json';
 const ATTEMPTS = 5;
 const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
 
@@ -61,7 +61,7 @@ const LOOPBACK = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/;
  * @throws RecoveryError `START_FAILED` with the last lines of its log, when nothing of it runs any more; `INPUT_INVALID` for a
  *   server that others could reach without a password, and for a directory without a log: it would start empty
  */
-export async function startScratch(options: StartScratchOptions): Promise<Scratch> {
+export async function startThrowaway(options: StartThrowawayOptions): Promise<Throwaway> {
   const { port = 0, bind = '127.0.0.1' } = options;
   if (!LOOPBACK.test(bind) && options.password === undefined) throw openToAll(bind);
   const directory = await realpath(options.directory).catch((error) => {
@@ -81,23 +81,23 @@ export async function startScratch(options: StartScratchOptions): Promise<Scratc
 }
 
 /** What `startScratch` has left in a directory, by whichever process; undefined if nothing has. */
-export async function findScratch(directory: string): Promise<Scratch | undefined> {
+export async function findThrowaway(directory: string): Promise<Throwaway | undefined> {
   const text = await readFile(join(directory, RECORD), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
-  return text === undefined ? undefined : scratchOf(await realpath(directory), JSON.parse(text) as ScratchRecord);
+  return text === undefined ? undefined : throwawayOf(await realpath(directory), JSON.parse(text) as ThrowawayRecord);
 }
 
-async function attemptStart(options: StartScratchOptions & { bind: string }, port: number): Promise<Scratch> {
+async function attemptStart(options: StartThrowawayOptions & { bind: string }, port: number): Promise<Throwaway> {
   const { directory, bind, password, signal, openClient, onProgress } = options;
   await requireFreePort(bind, port);
-  const child = await spawnServer(options, await writeScratchConf(directory, port, options));
+  const child = await spawnServer(options, await writeThrowawayConf(directory, port, options));
   const pid = child.pid ?? 0;
   const host = bind === '0.0.0.0' || bind === '::' || bind === '*' ? '127.0.0.1' : bind;
   const started = (await readProcess(pid))?.started ?? '';
-  const record: ScratchRecord = { formatVersion: 1, pid, started, host, port };
-  const scratch = scratchOf(directory, record);
+  const record: ThrowawayRecord = { formatVersion: 1, pid, started, host, port };
+  const throwaway = throwawayOf(directory, record);
   try {
     await writeRecord(directory, record);
     const connection = { host, port, ...(password === undefined ? {} : { password }) };
@@ -109,16 +109,16 @@ async function attemptStart(options: StartScratchOptions & { bind: string }, por
       signal,
       onProgress,
     });
-    return scratch;
+    return throwaway;
   } catch (error) {
-    await scratch.stop({ keepDirectory: true });
+    await throwaway.stop({ keepDirectory: true });
     signal?.throwIfAborted();
     throw startFailed(`${messageOf(error)}: ${reasonIn(await tailOf(join(directory, LOG_FILE), 40))}`, error);
   }
 }
 
 /** Whole or not there: whoever wants to stop it must be able to read it. */
-async function writeRecord(directory: string, record: ScratchRecord): Promise<void> {
+async function writeRecord(directory: string, record: ThrowawayRecord): Promise<void> {
   const path = join(directory, RECORD);
   await writeFile(`${path}.new`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
@@ -127,7 +127,7 @@ async function writeRecord(directory: string, record: ScratchRecord): Promise<vo
 const hasEnded = ({ exitCode, signalCode }: ChildProcess): string | undefined =>
   exitCode === null && signalCode === null ? undefined : `it ended (${signalCode ?? `exit code ${exitCode}`})`;
 
-async function spawnServer({ binary, directory, detached = false }: StartScratchOptions, conf: string): Promise<ChildProcess> {
+async function spawnServer({ binary, directory, detached = false }: StartThrowawayOptions, conf: string): Promise<ChildProcess> {
   // The log file itself: before it opens that, Redis complains of its configuration on standard error.
   const output = await open(join(directory, LOG_FILE), 'a', 0o600);
   try {
@@ -156,7 +156,7 @@ function endWithUs(child: ChildProcess): void {
   child.once('exit', () => process.off('exit', end));
 }
 
-function scratchOf(directory: string, { pid, started, host, port }: ScratchRecord): Scratch {
+function throwawayOf(directory: string, { pid, started, host, port }: ThrowawayRecord): Throwaway {
   const isRunning = () => stillRuns({ pid, started });
   return {
     directory,
@@ -190,7 +190,7 @@ function signalTo(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-async function requireLog(directory: string, { appenddirname = 'appendonlydir', appendfilename }: ScratchSettings) {
+async function requireLog(directory: string, { appenddirname = 'appendonlydir', appendfilename }: ThrowawaySettings) {
   const name = appendfilename ?? 'appendonly.aof';
   const inside = await readdir(join(directory, appenddirname)).catch(() => [] as string[]);
   if (inside.includes(`${name}.manifest`) || (await readdir(directory)).includes(name)) return;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { quoteArg } from '../../model/split-args.ts';
 
 /** What a throw-away Redis may be told. */
-export interface ScratchSettings {
+export interface ThrowawaySettings {
   /** Default `127.0.0.1`. Anything but loopback needs a password. */
   bind?: string;
   password?: string;
@@ -24,7 +24,7 @@ export interface ScratchSettings {
 export const LOG_FILE = 'redis.log';
 
 /** Writes its redis.conf; readable by its user only, because of the password. @returns the path */
-export async function writeScratchConf(directory: string, port: number, settings: ScratchSettings): Promise<string> {
+export async function writeThrowawayConf(directory: string, port: number, settings: ThrowawaySettings): Promise<string> {
   const { bind = '127.0.0.1', password, maxMemoryBytes, databases, modules = [], directives = [] } = settings;
   const { appenddirname, appendfilename, isEmpty = false } = settings;
   const lines: [string, ...string[]][] = [

@@ -18,7 +18,7 @@ import { refuseUnlike } from '../restore/compare-backup.ts';
 import { type LogCommands, type ReplayOptions, replayedRanges } from '../restore/replay-log.ts';
 
 /** What a throw-away Redis begins with: a backup, and the log that is replayed over it. */
-export interface Material {
+export interface RestoreSource {
   manifest: SnapshotManifest;
   log?: PlannedLog;
   /** Both are those of this copy of a server's own log. */
@@ -26,7 +26,7 @@ export interface Material {
 }
 
 /** Where it comes from. */
-export interface MaterialSource {
+export interface RestoreSourceOptions {
   repository: Repository;
   archive: Archive;
   commands?: LogCommands;
@@ -49,9 +49,9 @@ const NAMES = { appenddirname: 'appendonlydir', appendfilename: 'appendonly.aof'
  * @param directory - exists, of the caller's own; what a failure leaves there is no log that a Redis would load
  * @throws RecoveryError `TARGET_DISK_FULL`; those of the repository, the RDB and the log
  */
-export async function fetchMaterial(
-  source: MaterialSource,
-  material: Material,
+export async function fetchRestoreSource(
+  source: RestoreSourceOptions,
+  restoreSource: RestoreSource,
   directory: string,
   options: FetchOptions,
 ): Promise<LogNeeds> {
@@ -63,9 +63,9 @@ export async function fetchMaterial(
         throw translated(error, directory);
       },
     );
-  const rdb = openBase(source, material, options);
+  const rdb = openBase(source, restoreSource, options);
   const needs: LogNeeds[] = [];
-  const log = openLog(source, material, { ...options, onNeeds: (one) => needs.push(one) });
+  const log = openLog(source, restoreSource, { ...options, onNeeds: (one) => needs.push(one) });
   if (form === 'single-file') {
     // Before Redis 7 the log is one file, which may begin with an RDB.
     await write('log.partial', joined(rdb, log));
@@ -83,8 +83,8 @@ export async function fetchMaterial(
 }
 
 function openBase(
-  { repository }: MaterialSource,
-  { manifest, copied }: Material,
+  { repository }: RestoreSourceOptions,
+  { manifest, copied }: RestoreSource,
   { signal, shiftMs = 0, onProgress }: FetchOptions,
 ): AsyncIterable<Buffer> {
   const reader = createRdbReader({ classes: [], takenAtMs: manifest.census.takenAtMs });
@@ -102,8 +102,8 @@ async function* comparing(rdb: AsyncIterable<Buffer>, atEnd: () => void): AsyncG
 }
 
 function openLog(
-  { repository, archive, commands = {} }: MaterialSource,
-  { log, copied }: Material,
+  { repository, archive, commands = {} }: RestoreSourceOptions,
+  { log, copied }: RestoreSource,
   { signal, shiftMs = 0, onProgress, onNeeds }: FetchOptions & Pick<ReplayOptions, 'onNeeds'>,
 ): AsyncIterable<Buffer> | undefined {
   if (!log) return undefined;

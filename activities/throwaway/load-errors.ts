@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { tailOf } from '../../platforms/host/log-tail.ts';
-import { LOG_FILE } from '../../platforms/throwaway/scratch-conf.ts';
+import { LOG_FILE } from '../../platforms/throwaway/conf.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { loadErrorsOf, logRefused, unknownToServer } from '../../redis/log/load-errors.ts';
 

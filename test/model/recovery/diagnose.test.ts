@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
-import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
-import type { LeftBehind } from '../../model/recovery/left-behind.ts';
-import type { SignatureId } from '../../model/recovery/log-signatures.ts';
-import type { Observations, PlatformObservations } from '../../model/recovery/observations.ts';
-import { LOOK_VERDICTS } from '../../model/redis-look.ts';
+import { HEALTH_VERDICTS } from '../../../model/health-report.ts';
+import { diagnose, digestSource } from '../../../model/recovery/diagnose.ts';
+import { FAILURE_CLASSES, type FailureClass } from '../../../model/recovery/failure-classes.ts';
+import type { LeftBehind } from '../../../model/recovery/left-behind.ts';
+import type { SignatureId } from '../../../model/recovery/log-signatures.ts';
+import type { Observations, PlatformObservations } from '../../../model/recovery/observations.ts';
 import {
   aof,
   data,
@@ -18,7 +18,7 @@ import {
   platform,
   run,
   stored,
-} from './observations-fixtures.ts';
+} from '../../fixtures/observations.ts';
 
 const ago = (ms: number): string => new Date(NOW_MS - ms).toISOString();
 const [EARLIER, ENDED, LATER] = [ago(3000), ago(2000), ago(1000)];
@@ -324,8 +324,8 @@ describe('The continuous log at a failure', () => {
 
 const anySigns: fc.Arbitrary<Observations> = fc
   .record({
-    worker: fc.constantFrom(...LOOK_VERDICTS),
-    local: fc.constantFrom(...LOOK_VERDICTS),
+    worker: fc.constantFrom(...HEALTH_VERDICTS),
+    local: fc.constantFrom(...HEALTH_VERDICTS),
     there: fc.constantFrom('running', 'gone', 'unknown', 'unseen'),
     crashLoop: fc.boolean(),
     keys: fc.constantFrom(0, 5, 1000),

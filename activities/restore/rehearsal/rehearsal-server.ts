@@ -5,16 +5,16 @@ import { RecoveryError } from '../../../model/errors.ts';
 import type { TargetFacts } from '../../../model/restore/plan/plan.ts';
 import { canLoad, type Server } from '../../../model/restore/rdb-versions.ts';
 import { reasonIn, tailOf } from '../../../platforms/host/log-tail.ts';
-import { LOG_FILE } from '../../../platforms/throwaway/scratch-conf.ts';
-import { type Scratch, startScratch } from '../../../platforms/throwaway/scratch-server.ts';
+import { LOG_FILE } from '../../../platforms/throwaway/conf.ts';
 import { findServerBinary } from '../../../platforms/throwaway/server-binary.ts';
 import { serverVersion } from '../../../platforms/throwaway/server-version.ts';
+import { startThrowaway, type Throwaway } from '../../../platforms/throwaway/throwaway.ts';
 import { openRedis, type RedisClient } from '../../../redis/client/client.ts';
 import type { ProtectedInstance } from '../../dependencies.ts';
 
 /** A throw-away Redis that refuses of a log what the target would refuse. */
-export interface ThrowAway {
-  scratch: Scratch;
+export interface RehearsalServer {
+  throwaway: Throwaway;
   client: RedisClient;
   server: Server;
 }
@@ -45,11 +45,11 @@ export async function binaryFor(
 
 async function programOf({ files }: ProtectedInstance): Promise<{ explicit?: string }> {
   if (!files?.isAtHand) return {};
-  const { program } = await files.throwAway();
+  const { program } = await files.throwawayNeeds();
   return program === undefined ? {} : { explicit: program };
 }
 
-export interface StartThrowAwayOptions {
+export interface StartRehearsalServerOptions {
   directory: string;
   binary: string;
   server: Server;
@@ -59,12 +59,12 @@ export interface StartThrowAwayOptions {
 }
 
 /** Starts it empty. @throws RecoveryError `START_FAILED` */
-export async function startThrowAway(
+export async function startRehearsalServer(
   target: ProtectedInstance,
-  { server, ...options }: StartThrowAwayOptions,
-): Promise<ThrowAway> {
+  { server, ...options }: StartRehearsalServerOptions,
+): Promise<RehearsalServer> {
   const password = randomBytes(24).toString('base64url');
-  const scratch = await startScratch({
+  const throwaway = await startThrowaway({
     ...options,
     password,
     isEmpty: true,
@@ -77,10 +77,10 @@ export async function startThrowAway(
     ],
   });
   try {
-    const { host, port } = scratch;
-    return { scratch, server, client: await openRedis({ host, port, password }, { commandTimeoutMs: PATIENCE_MS }) };
+    const { host, port } = throwaway;
+    return { throwaway, server, client: await openRedis({ host, port, password }, { commandTimeoutMs: PATIENCE_MS }) };
   } catch (error) {
-    await scratch.stop({ keepDirectory: true });
+    await throwaway.stop({ keepDirectory: true });
     throw error;
   }
 }
@@ -88,7 +88,7 @@ export async function startThrowAway(
 /** Lines of the configuration of the target that decide what it takes of a log: modules, databases, names of commands. */
 async function linesOf({ files }: ProtectedInstance): Promise<[string, ...string[]][]> {
   if (!files?.isAtHand) return [];
-  const { directives } = await files.throwAway();
+  const { directives } = await files.throwawayNeeds();
   return directives.filter(([name, command = '']) => name !== 'rename-command' || !OURS.has(command.toUpperCase()));
 }
 
@@ -97,9 +97,9 @@ export const databasesOf = ({ databases, server }: TargetFacts, manifest: Snapsh
   Math.max(1, databases ?? server?.databases ?? manifest.server.databases);
 
 /** Why it is gone, in the words of its log; undefined while it runs. */
-export async function hasEnded({ scratch }: ThrowAway): Promise<RecoveryError | undefined> {
-  if (await scratch.isRunning()) return undefined;
-  const reason = reasonIn(await tailOf(join(scratch.directory, LOG_FILE), 40));
+export async function hasEnded({ throwaway }: RehearsalServer): Promise<RecoveryError | undefined> {
+  if (await throwaway.isRunning()) return undefined;
+  const reason = reasonIn(await tailOf(join(throwaway.directory, LOG_FILE), 40));
   return new RecoveryError('START_FAILED', `the throw-away Redis ended while it loaded base and log: ${reason}`, {
     next: 'Look whether it lacks a module, or the machine memory.',
   });

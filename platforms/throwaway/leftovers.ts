@@ -2,15 +2,15 @@ import { readdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cwdOf, type ProcessEntry, readProcesses, stillRuns } from '../host/process-table.ts';
-import { findScratch, type Scratch } from './scratch-server.ts';
+import { findThrowaway, type Throwaway } from './throwaway.ts';
 
 const POLL_MS = 20;
 
 /** The throw-away Redis of that port on this machine, wherever its directory is; undefined if none of ours runs there. */
-export async function findScratchByPort(port: number): Promise<Scratch | undefined> {
+export async function findThrowawayByPort(port: number): Promise<Throwaway | undefined> {
   for (const server of await serversHere()) {
-    const scratch = server.cwd === undefined ? undefined : await findScratch(server.cwd);
-    if (scratch?.port === port && scratch.pid === server.pid) return scratch;
+    const throwaway = server.cwd === undefined ? undefined : await findThrowaway(server.cwd);
+    if (throwaway?.port === port && throwaway.pid === server.pid) return throwaway;
   }
   return undefined;
 }
@@ -20,18 +20,18 @@ export async function findScratchByPort(port: number): Promise<Scratch | undefin
  * what it had started. Idempotent; nothing there is fine.
  * @param home - of the caller's own
  */
-export async function removeScratches(home: string): Promise<void> {
+export async function removeThrowaways(home: string): Promise<void> {
   const names = await readdir(home).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;
   });
   if (names === undefined) return;
   for (const directory of [home, ...names.map((name) => join(home, name))]) {
-    const scratch = await findScratch(directory).catch((error: NodeJS.ErrnoException) => {
+    const throwaway = await findThrowaway(directory).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOTDIR') return undefined;
       throw error;
     });
-    await scratch?.stop();
+    await throwaway?.stop();
   }
   await endUnrecorded(home);
   await rm(home, { recursive: true, force: true });
