@@ -110,6 +110,7 @@ interface Chosen {
   manifest: SnapshotManifest;
   log?: PlannedLog;
   beyond: Beyond[];
+  doubts?: string[];
 }
 
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */

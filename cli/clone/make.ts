@@ -115,7 +115,7 @@ async function count(access: Access, { instance }: CloneOptions, signal: AbortSi
 
 function reportOf(
   { instance, foreground, whose }: CloneOptions,
-  { manifest, log, atMs }: ChosenMoment,
+  { manifest, log, atMs, doubts }: ChosenMoment,
   {
     access,
     throwaway: { pid, directory },
@@ -129,6 +129,7 @@ function reportOf(
     instance: instance.name,
     ...(whose.foreignOwner ? { foreignOwner: whose.foreignOwner } : {}),
     at: new Date(atMs).toISOString(),
+    ...(doubts.length > 0 ? { doubts } : {}),
     backupId: manifest.backupId,
     ...(log ? { log: { ...(last ? { timelineId: last.timelineId, offset: last.to } : {}), bytes: log.bytes } } : {}),
     ...access,

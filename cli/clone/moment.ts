@@ -19,6 +19,8 @@ export interface ChosenMoment extends RestoreSource {
   atMs: number;
   /** The same by the clock that the expiries are counted by. */
   serverAtMs: number;
+  /** What may be missing of the moment that was asked for, each as a sentence. */
+  doubts: string[];
 }
 
 /**
@@ -54,8 +56,9 @@ export async function chooseMoment(
   const chosen = await chooseFromLog(archive, { until: moment, snapshots, unusable, naming: namingOf(instance), signal });
   const beyond = [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond];
   if (moment === LATEST) refuseUnnamed(instance, { ...chosen, beyond });
-  // Nothing was written between the cut and the moment that was asked for, but keys went on expiring.
-  return momentOf(chosen, target.kind === 'time' ? target.atMs : chosen.log.untilMs);
+  // Nothing was written between the cut and the moment that was asked for, but keys went on expiring: if that is certain.
+  const isCertain = chosen.doubts.length === 0;
+  return momentOf(chosen, target.kind === 'time' && isCertain ? target.atMs : chosen.log.untilMs, chosen.doubts);
 }
 
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
@@ -70,9 +73,10 @@ function namingOf(instance: string): Naming {
   return { until: named, backup: named };
 }
 
-const momentOf = (restoreSource: RestoreSource, atMs: number): ChosenMoment => ({
+const momentOf = (restoreSource: RestoreSource, atMs: number, doubts: string[] = []): ChosenMoment => ({
   ...restoreSource,
   atMs,
+  doubts,
   serverAtMs: atMs + restoreSource.manifest.times.clockOffsetMs,
 });
 

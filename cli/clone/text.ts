@@ -11,6 +11,8 @@ export interface CloneReport {
   foreignOwner?: Owner;
   /** As of when the data is. ISO 8601. */
   at: string;
+  /** Why it is not the moment that was asked for with certainty. */
+  doubts?: string[];
   backupId: string;
   /** Absent: the backup alone. Without a timeline: the log of a copy of an append-only log, whole. */
   log?: { timelineId?: string; offset?: number; bytes: number };
@@ -29,7 +31,7 @@ export interface CloneReport {
 }
 
 export function cloneText(report: CloneReport): string {
-  const { instance, at, backupId, log, host, port, password, directory, keys, classes, foreground } = report;
+  const { instance, at, doubts = [], backupId, log, host, port, password, directory, keys, classes, foreground } = report;
   const auth = password === undefined ? '' : `REDISCLI_AUTH=${password} `;
   const rows = [...classes, { name: 'all', keys }].map(({ name, keys }) => [
     name === OTHER ? 'other (no class)' : name,
@@ -37,6 +39,7 @@ export function cloneText(report: CloneReport): string {
   ]);
   return [
     `clone of ${instance} as it was ${formatTime(Date.parse(at), 'milliseconds')}, from ${backupId}${log ? ` and ${formatBytes(log.bytes)} of log` : ' alone'}`,
+    ...doubts.map((doubt) => `  warning:       ${doubt}`),
     `  times to live: ${ttlText(report)}`,
     `  look into it: ${auth}redis-cli -h ${host} -p ${port}`,
     `  stop it:      ${foreground ? 'Ctrl-C' : `redis-backup clone --stop ${directory}`}`,

@@ -147,6 +147,8 @@ export interface MergeFacts {
   manifest: SnapshotManifest;
   log?: PlannedLog;
   beyond: readonly Beyond[];
+  /** Why the moment is not certain. */
+  doubts?: readonly string[];
   classes: readonly DataClass[];
   wanted: readonly string[];
   /** What the instance has now. */
@@ -189,11 +191,12 @@ export function planMerge(facts: MergeFacts): MergePlan {
 }
 
 function warningsOf(facts: MergeFacts, planned: readonly PlannedMerge[]): string[] {
-  const { manifest, log, classes } = facts;
+  const { manifest, log, classes, doubts = [] } = facts;
   const sensitive = planned.filter(({ name, aliveNow }) => aliveNow.atMost > 0 && isSensitive(classes, name));
   const atMost = sensitive.reduce((sum, { aliveNow }) => sum + aliveNow.atMost, 0);
   const uncounted = planned.filter(({ name }) => !manifest.census.classes.some((one) => one.name === name));
   return [
+    ...doubts,
     ...(atMost > 0 && !log
       ? [
           `the backup alone does not know who signed out since: at most ${formatCount(atMost)} ${formatList(sensitive.map(({ name }) => name))} that were ended come back; with --until the log ends them again`,

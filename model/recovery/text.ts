@@ -18,7 +18,7 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
   const sentences = [
     service,
     ...(report.earlier ?? []).map((one) => `${withoutStop(one)}.`),
-    FAILURE_CLASSES[failure].explains === 'none' ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
+    isWell(failure) ? '' : `Found: ${FAILURE_CLASSES[failure].title}.`,
     ...(serving?.warnings ?? []).map((warning) => `${withoutStop(warning)}.`),
     keptAside ? `${keptText(failure)} kept in ${keptAside.directory}.` : '',
     data ? `${capital(lossText(data, restored))}.` : '',
@@ -31,6 +31,11 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     .map((sentence) => sentence.replace(/\.{2,}$/, '.'))
     .join(' ');
 }
+
+const isWell = (failure: FailureClass): boolean => {
+  const { serves, explains } = FAILURE_CLASSES[failure];
+  return serves === 'yes' && explains === 'none';
+};
 
 /** Whoever aborts has not let it look. */
 const NOTHING_LEFT = { ended: 'Nothing is left to do.', aborted: 'What is left to do was not looked at.' } as const;

@@ -35,6 +35,8 @@ describe('the plan of a merge', () => {
   it('warns that a backup alone revives who has signed out, and not where a log knows', () => {
     assert.match(planMerge(facts()).warnings.join(), /at most 100,000 sessions that were ended come back/);
     assert.deepEqual(planMerge(facts({ log: LOG })).warnings, []);
+    const doubts = ['the moment is not certain: it came late'];
+    assert.deepEqual(planMerge(facts({ log: LOG, doubts })).warnings, doubts);
     assert.deepEqual(planMerge(facts({ wanted: ['featureFlags'] })).warnings, []);
   });
 
