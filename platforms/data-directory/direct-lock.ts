@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { realFileSystem, writeWhole } from './files.ts';
+import { realDirectory, realFileSystem, writeWhole } from './files.ts';
 import { openLock, tryLock } from './lock.ts';
-import { realDirectory } from './operation.ts';
+
 import { makeOwn } from './owner.ts';
 
 const LOCK = 'direct.lock';

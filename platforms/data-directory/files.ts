@@ -118,3 +118,16 @@ export function translated(error: unknown, directory: string): unknown {
   }
   return error;
 }
+
+/** The data directory with its symbolic links resolved. @throws RecoveryError `RESTORE_REFUSED` if there is none */
+export async function realDirectory(files: FileSystem, dir: string): Promise<string> {
+  try {
+    return await files.realpath(dir);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw translated(error, dir);
+    throw new RecoveryError('RESTORE_REFUSED', `the data directory ${dir} does not exist`, {
+      next: 'Mount or create it, owned by the user that Redis runs as; check `dir` in the configuration of Redis.',
+      cause: error,
+    });
+  }
+}

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type FileSystem, isDiskFull, lstatIfThere, namesIn, realFileSystem, writeWhole } from './files.ts';
-import { realDirectory } from './operation.ts';
+import { type FileSystem, isDiskFull, lstatIfThere, namesIn, realDirectory, realFileSystem, writeWhole } from './files.ts';
+
 import { makeOwn } from './owner.ts';
 
 /** The last restart that a recovery has begun, kept beside the data so that it outlives every worker. */

@@ -5,9 +5,9 @@ import type { LeftBehind } from '../../model/recovery/left-behind.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
 import { directOwner } from './direct-lock.ts';
-import { bytesUnder, type FileSystem, isThere, lstatIfThere, namesIn, realFileSystem } from './files.ts';
+import { bytesUnder, type FileSystem, isThere, lstatIfThere, namesIn, realDirectory, realFileSystem } from './files.ts';
 import { BALLAST, type Journal, readJournal } from './journal.ts';
-import { type DataDirectoryOptions, DELETED, inOperation, realDirectory } from './operation.ts';
+import { type DataDirectoryOptions, DELETED, inOperation } from './operation.ts';
 
 const UNFINISHED = ['aside', 'replacing', 'replaced', 'putting-back'];
 /** What Redis writes later than that was written to the new data. */

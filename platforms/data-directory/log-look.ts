@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import type { LogDamage } from '../../model/recovery/log-damage.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type FileSystem, namesIn, realFileSystem, writeWhole } from './files.ts';
-import { realDirectory } from './operation.ts';
+import { type FileSystem, namesIn, realDirectory, realFileSystem, writeWhole } from './files.ts';
+
 import { makeOwn } from './owner.ts';
 
 /** What was found in a log when all of it was read, kept beside it: a large one isn't read twice while Redis is down. */

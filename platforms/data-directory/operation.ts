@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import { checkLayout, WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { type FileSystem, namesIn, realFileSystem, syncDirectory, translated } from './files.ts';
+import { type FileSystem, namesIn, realDirectory, realFileSystem, syncDirectory, translated } from './files.ts';
 import { withDirectoryLock } from './lock.ts';
 import { ownAsDirectory } from './owner.ts';
 
@@ -79,16 +79,3 @@ export const rethrowTranslated =
   (error: unknown): never => {
     throw translated(error, dir);
   };
-
-/** The data directory with its symbolic links resolved. @throws RecoveryError `RESTORE_REFUSED` if there is none */
-export async function realDirectory(files: FileSystem, dir: string): Promise<string> {
-  try {
-    return await files.realpath(dir);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw translated(error, dir);
-    throw new RecoveryError('RESTORE_REFUSED', `the data directory ${dir} does not exist`, {
-      next: 'Mount or create it, owned by the user that Redis runs as; check `dir` in the configuration of Redis.',
-      cause: error,
-    });
-  }
-}

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
-import { type FileSystem, lstatIfThere, namesIn, realFileSystem } from './files.ts';
+import { type FileSystem, lstatIfThere, namesIn, realDirectory, realFileSystem } from './files.ts';
 
 /** Who owns the data files and how they may be used. Redis often runs as its own user while the worker is root. */
 export interface FileOwner {
@@ -12,7 +12,7 @@ export interface FileOwner {
 
 const GROUP_WRITE = 0o020;
 
-/** As the first data file that is there; else as the data directory. */
+/** As the first data file that is there; else as the data directory. @throws RecoveryError `RESTORE_REFUSED` if there is none */
 export async function fileOwnerOf(files: FileSystem, dir: string, names: readonly string[]): Promise<FileOwner> {
   for (const name of names) {
     // Follows a symbolic link; a broken one says nothing.
@@ -23,7 +23,7 @@ export async function fileOwnerOf(files: FileSystem, dir: string, names: readonl
     if (stats.isDirectory()) return { uid, gid, fileMode: mode & 0o666, directoryMode: mode };
     return { uid, gid, fileMode: mode & 0o666, directoryMode: withSearch(mode & 0o666) };
   }
-  const { uid, gid, mode } = await files.stat(dir);
+  const { uid, gid, mode } = await files.stat(await realDirectory(files, dir));
   const fileMode = mode & GROUP_WRITE ? 0o660 : 0o600;
   return { uid, gid, fileMode, directoryMode: withSearch(fileMode) };
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { WORK_DIRECTORY } from '../data-layout.ts';
 import type { DataLayout } from '../platform.ts';
-import { bytesUnder, type FileSystem, realFileSystem, translated } from './files.ts';
-import { realDirectory } from './operation.ts';
+import { bytesUnder, type FileSystem, realDirectory, realFileSystem, translated } from './files.ts';
+
 import { fileOwnerOf } from './owner.ts';
 import { decisiveNames, obstaclesOf, survey } from './survey.ts';
 
