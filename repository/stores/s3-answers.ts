@@ -47,6 +47,8 @@ function whyNoAnswer(command: string, { statusCode, headers }: Answer, output: o
   if (isPage(headers)) return pageText(command, statusCode);
   const missing = (REQUIRED[command] ?? []).filter((field) => (output as Record<string, unknown>)[field] === undefined);
   if (missing.length > 0) return `answered ${named(command)} with ${statusCode} and no ${missing.join(' and no ')}`;
+  // What is left over is said to be removed by nobody else.
+  if (command === 'AbortMultipartUploadCommand' && statusCode !== 204) return `answered ${named(command)} with ${statusCode}`;
   const length = Number(headers['content-length'] ?? 0);
   if (command === 'DeleteObjectCommand' && statusCode !== 204 && length > 0) return pageText(command, statusCode);
   return undefined;

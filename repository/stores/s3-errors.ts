@@ -28,6 +28,7 @@ const BY_NAME: Record<string, ErrorCode> = {
   RequestTimeout: 'STORE_UNREACHABLE',
   IncompleteBody: 'STORE_UNREACHABLE',
   NoSuchUpload: 'STORE_UNREACHABLE', // its upload was swept, or its answer was lost: begin anew
+  InvalidPart: 'STORE_UNPROVEN', // it has taken the part
   NotImplemented: 'STORE_UNFIT',
 };
 
@@ -54,6 +55,7 @@ const NEXT: Partial<Record<ErrorCode, string>> = {
     'Use a store that knows multipart uploads, CRC32 checksums and If-None-Match; `redis-backup check` says what this one lacks, and which setting helps.',
   OBJECT_MISSING: 'List what is there; it may have been deleted by retention or by hand.',
   OBJECT_EXISTS: 'Nothing was changed. Objects are never overwritten: take a new backup, it gets an id of its own.',
+  STORE_UNPROVEN: 'Nothing counts as stored. Look what answers at the endpoint: it has taken a part, and does not have it.',
   OBJECT_CORRUPT: 'Repeat it; if it comes back, look for broken memory or a proxy that changes bytes.',
 };
 

@@ -98,3 +98,8 @@ export const unproven = (where: string, why: string): RecoveryError =>
   new RecoveryError('STORE_UNPROVEN', `${where}: the store took it and does not prove that it has it: ${why}`, {
     next: 'Nothing counts as stored. Look what answers at the endpoint; the store must give checksums, or ETags that are the MD5 of the bytes.',
   });
+
+export const stillThere = (where: string): RecoveryError =>
+  new RecoveryError('STORE_UNPROVEN', `${where}: the store says that it is deleted, and HEAD that it is there`, {
+    next: 'Nothing counts as deleted. Look what answers at the endpoint.',
+  });

@@ -25,6 +25,7 @@ import { notS3 } from './s3-answers.ts';
 import { DEFAULT_TUNING, S3Calls, type S3Tuning } from './s3-calls.ts';
 import { download } from './s3-download.ts';
 import { PartBuffers } from './s3-parts.ts';
+import { stillThere } from './s3-proof.ts';
 import { upload } from './s3-upload.ts';
 
 /** What stores are known to want, from what gives up nothing to what gives up most. */
@@ -102,10 +103,14 @@ export class S3Store implements ObjectStore {
     checkKey(key);
     try {
       const request = { Bucket: this.#calls.bucket, Key: this.#calls.full(key) };
-      await this.#calls.call({ key }, (client) => client.send(new DeleteObjectCommand(request)));
+      const { $metadata } = await this.#calls.call({ key }, (client) => client.send(new DeleteObjectCommand(request)));
+      if ($metadata.httpStatusCode === 204) return;
     } catch (error) {
       if (!isObjectMissing(error)) throw error;
+      return;
     }
+    // 204 is the answer of S3; another one may be that of anybody.
+    if (await this.head(key)) throw stillThere(`${this.url}/${key}`);
   }
 
   async sweepUnfinished(prefix: string, beforeMs: number, { dryRun = false } = {}): Promise<Unfinished[]> {

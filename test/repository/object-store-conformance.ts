@@ -4,32 +4,34 @@ import { RecoveryError } from '../../model/errors.ts';
 import type { ObjectStore } from '../../repository/stores/object-store.ts';
 import { bytes, collect, cutShort, keysOf, never, refuses, size, text } from './bodies.ts';
 
-/** Larger than one part of an S3 upload, so that it takes the long way there; not a multiple of anything. */
-const LARGE = 20 * 1024 * 1024 + 4_321;
-
 /** What a store of some dialect cannot do, or need not show again. */
 interface Allowances {
   /** It looks whether a key is taken, and then writes: of two at once both may win. */
   withoutFence?: boolean;
   /** Keys of the listing that goes across pages; S3 gives 1,000 a page. */
   listed?: number;
+  /** Larger than one part of an upload, so that it takes the long way there; not a multiple of anything. */
+  large?: number;
+  /** Runs one promise, for whoever takes more than that it is held. */
+  judge?: (promise: () => Promise<void>) => Promise<void>;
 }
 
 /** What must be alike in every store. `open` gives a store that is empty. */
 export function itBehavesLikeAnObjectStore(
   open: () => Promise<ObjectStore>,
-  { withoutFence = false, listed = 1_005 }: Allowances = {},
+  { withoutFence = false, listed = 1_005, large = 20 * 1024 * 1024 + 4_321, judge = (run) => run() }: Allowances = {},
 ): void {
   let store: ObjectStore;
   before(async () => {
     store = await open();
   });
   after(() => store.close());
+  const promise = (what: string, run: () => Promise<void>) => it(what, () => judge(run));
   /** A prefix that no other test has. */
   const fresh = () => `t-${randomUUID()}`;
 
   describe('put and get', () => {
-    it('gives back what was put, and says how large it is', async () => {
+    promise('gives back what was put, and says how large it is', async () => {
       const key = `${fresh()}/a/b.json`;
       assert.equal((await store.put(key, bytes('hello ', 'world'))).sizeBytes, 11);
       const { modifiedAtMs = 0, ...info } = (await store.head(key)) ?? {};
@@ -38,14 +40,14 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(info, { key, sizeBytes: 11 });
     });
 
-    it('keeps an object of no bytes', async () => {
+    promise('keeps an object of no bytes', async () => {
       const key = `${fresh()}/empty`;
       assert.equal((await store.put(key, bytes())).sizeBytes, 0);
       assert.equal(await text(await store.get(key)), '');
       assert.equal(await text(await store.get(key, { offset: 5 })), '');
     });
 
-    it('reads from an offset; at the end and past it there is nothing', async () => {
+    promise('reads from an offset; at the end and past it there is nothing', async () => {
       const key = `${fresh()}/ten`;
       await store.put(key, bytes('0123456789'));
       assert.equal(await text(await store.get(key, { offset: 7 })), '789');
@@ -53,7 +55,7 @@ export function itBehavesLikeAnObjectStore(
       assert.equal(await text(await store.get(key, { offset: 999 })), '');
     });
 
-    it('reads no more than it is asked for', async () => {
+    promise('reads no more than it is asked for', async () => {
       const key = fresh();
       await store.put(key, bytes('0123456789'));
       assert.equal(await text(await store.get(key, { length: 4 })), '0123');
@@ -65,9 +67,9 @@ export function itBehavesLikeAnObjectStore(
       await refuses(store.get(`${fresh()}/nothing`, { length: 4 }), 'OBJECT_MISSING');
     });
 
-    it('lends the chunks of a large object one by one, byte for byte', async () => {
+    promise('lends the chunks of a large object one by one, byte for byte', async () => {
       const key = `${fresh()}/lent`;
-      const data = randomBytes(LARGE);
+      const data = randomBytes(large);
       await store.put(key, bytes(data));
       for (const offset of [0, 1_000]) {
         const copies: Buffer[] = [];
@@ -76,34 +78,34 @@ export function itBehavesLikeAnObjectStore(
       }
     });
 
-    it('streams a large object both ways, byte for byte', async () => {
+    promise('streams a large object both ways, byte for byte', async () => {
       const key = `${fresh()}/large`;
-      const data = randomBytes(LARGE);
+      const data = randomBytes(large);
       const seen: number[] = [];
       const info = await store.put(key, inChunks(data), { ifAbsent: true, onProgress: (stored) => seen.push(stored) });
-      assert.equal(info.sizeBytes, LARGE);
-      assert.equal(seen.at(-1), LARGE);
+      assert.equal(info.sizeBytes, large);
+      assert.equal(seen.at(-1), large);
       assert.deepEqual(
         seen,
         [...seen].sort((a, b) => a - b),
         'progress only grows',
       );
       assert.equal(await digest(await store.get(key)), createHash('sha256').update(data).digest('hex'));
-      const rest = await collect(await store.get(key, { offset: LARGE - 100 }));
+      const rest = await collect(await store.get(key, { offset: large - 100 }));
       assert.deepEqual(rest, data.subarray(-100));
     });
 
-    it('lets go of a large object that is read only in part', async () => {
+    promise('lets go of a large object that is read only in part', async () => {
       const key = `${fresh()}/large`;
-      await store.put(key, inChunks(randomBytes(LARGE)));
+      await store.put(key, inChunks(randomBytes(large)));
       for await (const chunk of await store.get(key)) {
         assert.ok(chunk.length > 0);
         break;
       }
-      assert.equal(await size(await store.get(key)), LARGE);
+      assert.equal(await size(await store.get(key)), large);
     });
 
-    it('says OBJECT_MISSING before the first byte', async () => {
+    promise('says OBJECT_MISSING before the first byte', async () => {
       await refuses(store.get(`${fresh()}/nothing`), 'OBJECT_MISSING');
       await refuses(store.get(`${fresh()}/nothing`, { offset: 3 }), 'OBJECT_MISSING');
       assert.equal(await store.head(`${fresh()}/nothing`), undefined);
@@ -124,7 +126,7 @@ export function itBehavesLikeAnObjectStore(
       'a b',
       'x'.repeat(300),
     ]) {
-      it(`refuses the key ${JSON.stringify(key.slice(0, 12))}`, async () => {
+      promise(`refuses the key ${JSON.stringify(key.slice(0, 12))}`, async () => {
         await refuses(store.put(key, bytes('x')), 'INPUT_INVALID');
         await refuses(store.get(key), 'INPUT_INVALID');
         await refuses(store.head(key), 'INPUT_INVALID');
@@ -134,29 +136,29 @@ export function itBehavesLikeAnObjectStore(
   });
 
   describe('a write that fails', () => {
-    it('keeps the old object when the body is cut short', async () => {
+    promise('keeps the old object when the body is cut short', async () => {
       const key = `${fresh()}/a`;
       await store.put(key, bytes('old'));
       await assert.rejects(store.put(key, cutShort('ne')), /connection lost/);
       assert.equal(await text(await store.get(key)), 'old');
     });
 
-    it('leaves nothing of a large body that is cut short', async () => {
+    promise('leaves nothing of a large body that is cut short', async () => {
       const prefix = fresh();
-      await assert.rejects(store.put(`${prefix}/a`, cutShort(randomBytes(LARGE))), /connection lost/);
+      await assert.rejects(store.put(`${prefix}/a`, cutShort(randomBytes(large))), /connection lost/);
       assert.deepEqual(await keysOf(store, `${prefix}/`), []);
       assert.deepEqual(await store.listNames(`${prefix}/`), []);
       assert.deepEqual(await store.sweepUnfinished(prefix, Date.now() + 60_000, { dryRun: true }), []);
     });
 
-    it('passes the error of the body on as it is', async () => {
+    promise('passes the error of the body on as it is', async () => {
       const mine = new RecoveryError('REPLICATION_INTERRUPTED', 'mine', { next: 'x' });
       await assert.rejects(store.put(`${fresh()}/a`, cutShort('x', mine)), (error) => error === mine);
       const socket = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
       await assert.rejects(store.put(`${fresh()}/a`, cutShort('x', socket)), (error) => error === socket);
     });
 
-    it('closes the body', async () => {
+    promise('closes the body', async () => {
       let closed = false;
       const body = (async function* () {
         try {
@@ -172,13 +174,13 @@ export function itBehavesLikeAnObjectStore(
   });
 
   describe('a write that is cancelled', () => {
-    it('ends with the reason of the signal and leaves nothing, even while the body waits', async () => {
+    promise('ends with the reason of the signal and leaves nothing, even while the body waits', async () => {
       const prefix = fresh();
       const stop = new AbortController();
       const reason = new Error('cancelled by a person');
       const writing = store.put(
         `${prefix}/a`,
-        never(randomBytes(LARGE), () => stop.abort(reason)),
+        never(randomBytes(large), () => stop.abort(reason)),
         { signal: stop.signal },
       );
       await assert.rejects(writing, (error) => error === reason);
@@ -186,7 +188,7 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(await store.sweepUnfinished(prefix, Date.now() + 60_000, { dryRun: true }), []);
     });
 
-    it('does not begin when the signal has aborted before', async () => {
+    promise('does not begin when the signal has aborted before', async () => {
       const prefix = fresh();
       await assert.rejects(
         store.put(`${prefix}/a`, bytes('x'), { signal: AbortSignal.abort(new Error('too late')) }),
@@ -196,9 +198,9 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(await keysOf(store, `${prefix}/`), []);
     });
 
-    it('ends a read in the middle', async () => {
+    promise('ends a read in the middle', async () => {
       const key = `${fresh()}/large`;
-      await store.put(key, inChunks(randomBytes(LARGE)));
+      await store.put(key, inChunks(randomBytes(large)));
       const stop = new AbortController();
       await assert.rejects(async () => {
         for await (const _ of await store.get(key, { signal: stop.signal })) stop.abort(new Error('enough'));
@@ -207,16 +209,16 @@ export function itBehavesLikeAnObjectStore(
   });
 
   describe('put with ifAbsent', () => {
-    it('refuses a key that is taken, and keeps what is there', async () => {
+    promise('refuses a key that is taken, and keeps what is there', async () => {
       const key = `${fresh()}/a`;
       await store.put(key, bytes('first'), { ifAbsent: true });
       await refuses(store.put(key, bytes('second'), { ifAbsent: true }), 'OBJECT_EXISTS');
-      await refuses(store.put(key, inChunks(randomBytes(LARGE)), { ifAbsent: true }), 'OBJECT_EXISTS');
+      await refuses(store.put(key, inChunks(randomBytes(large)), { ifAbsent: true }), 'OBJECT_EXISTS');
       assert.equal(await text(await store.get(key)), 'first');
       assert.deepEqual(await store.sweepUnfinished(key, Date.now() + 60_000, { dryRun: true }), []);
     });
 
-    it('replaces a key without it', async () => {
+    promise('replaces a key without it', async () => {
       const key = `${fresh()}/a`;
       await store.put(key, bytes('first'));
       await store.put(key, bytes('second'));
@@ -225,10 +227,10 @@ export function itBehavesLikeAnObjectStore(
 
     for (const [what, bytesEach] of [
       ['small', 100],
-      ['large', LARGE],
+      ['large', large],
     ] as const) {
       if (withoutFence) continue;
-      it(`lets exactly one of several ${what} writers win`, async () => {
+      promise(`lets exactly one of several ${what} writers win`, async () => {
         const key = `${fresh()}/race`;
         const bodies = [1, 2, 3].map((fill) => Buffer.alloc(bytesEach, fill));
         const outcomes = await Promise.allSettled(bodies.map((body) => store.put(key, inChunks(body), { ifAbsent: true })));
@@ -243,7 +245,7 @@ export function itBehavesLikeAnObjectStore(
   });
 
   describe('list', () => {
-    it('gives every key under a prefix in byte order, whatever the folders', async () => {
+    promise('gives every key under a prefix in byte order, whatever the folders', async () => {
       const prefix = fresh();
       const keys = ['a', 'a-b', 'a.b', 'a/b', 'a/b-c', 'a/b/c', 'a0', 'ab', 'b/A', 'b/a', 'b/a1'].map(
         (key) => `${prefix}/x${key}`,
@@ -256,26 +258,26 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(await keysOf(store, `${prefix}/xb/a`), [`${prefix}/xb/a`, `${prefix}/xb/a1`]);
     });
 
-    it('begins behind the key that it is told', async () => {
+    promise('begins behind the key that it is told', async () => {
       const prefix = fresh();
       for (const key of ['a', 'a-b', 'b/c', 'd']) await store.put(`${prefix}/x${key}`, bytes('x'));
       const all = await keysOf(store, `${prefix}/`);
       for (const [at, key] of all.entries()) assert.deepEqual(await keysOf(store, `${prefix}/`, key), all.slice(at + 1));
     });
 
-    it('is empty under a prefix that nobody used', async () => {
+    promise('is empty under a prefix that nobody used', async () => {
       assert.deepEqual(await keysOf(store, `${fresh()}/`), []);
       assert.deepEqual(await store.listNames(`${fresh()}/`), []);
     });
 
-    it('names the next level, and only what lies under it', async () => {
+    promise('names the next level, and only what lies under it', async () => {
       const prefix = fresh();
       for (const key of ['one/a', 'one/b/c', 'two/a', 'file']) await store.put(`${prefix}/${key}`, bytes('x'));
       assert.deepEqual(await store.listNames(`${prefix}/`), ['one', 'two']);
       assert.ok((await store.listNames('')).includes(prefix));
     });
 
-    it('goes across pages', async () => {
+    promise('goes across pages', async () => {
       const prefix = fresh();
       const keys = Array.from({ length: listed }, (_, index) => `${prefix}/${String(index).padStart(5, '0')}`);
       for (let at = 0; at < keys.length; at += 50) {
@@ -284,7 +286,7 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(await keysOf(store, `${prefix}/`), keys);
     }).timeout(120_000);
 
-    it('can be cancelled between two keys', async () => {
+    promise('can be cancelled between two keys', async () => {
       const prefix = fresh();
       for (const key of ['a', 'b']) await store.put(`${prefix}/${key}`, bytes('x'));
       const stop = new AbortController();
@@ -295,7 +297,7 @@ export function itBehavesLikeAnObjectStore(
   });
 
   describe('delete', () => {
-    it('removes the object, and no trace of its folders stays', async () => {
+    promise('removes the object, and no trace of its folders stays', async () => {
       const prefix = fresh();
       await store.put(`${prefix}/a/b/c`, bytes('x'));
       await store.delete(`${prefix}/a/b/c`);
@@ -303,12 +305,12 @@ export function itBehavesLikeAnObjectStore(
       assert.deepEqual(await store.listNames(`${prefix}/`), []);
     });
 
-    it('is content with what is not there', async () => {
+    promise('is content with what is not there', async () => {
       await store.delete(`${fresh()}/nothing`);
     });
   });
 
-  it('can be asked whether it is there', async () => {
+  promise('can be asked whether it is there', async () => {
     await store.probe();
     assert.match(store.url, /^(file|s3):\/\//);
   });

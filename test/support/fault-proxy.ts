@@ -50,7 +50,7 @@ export interface FaultProxy extends AsyncDisposable {
   /** Answers with this in place of the server, such as a page; HTTP only. */
   answerWith(reply: Reply, when?: When): void;
   /** Changes what the server has answered; HTTP only. */
-  alter(change: (reply: Reply) => Reply, when?: When): void;
+  alter(change: (reply: Reply, request: SeenRequest) => Reply, when?: When): void;
   /** Forwards the request and drops the answer: the client never learns that it was done. HTTP only. */
   loseAnswer(when?: When): void;
   /** Cuts the connection after so many bytes of the body (TCP: of the stream). */
@@ -69,7 +69,7 @@ export interface FaultProxy extends AsyncDisposable {
 
 type Fault = { left: number; when: (request: SeenRequest) => boolean } & (
   | { kind: 'answer'; reply: Reply }
-  | { kind: 'alter'; change: (reply: Reply) => Reply }
+  | { kind: 'alter'; change: (reply: Reply, request: SeenRequest) => Reply }
   | { kind: 'loseAnswer' }
   | { kind: 'cut' | 'flip' | 'stall'; at: number; direction: Direction }
 );
@@ -240,7 +240,7 @@ async function forward(
       faults.done++;
       send(
         to,
-        altering.reduce((reply, change) => change(reply), await replyOf(back)),
+        altering.reduce((reply, change) => change(reply, seen), await replyOf(back)),
       );
       return;
     }
