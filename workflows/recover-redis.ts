@@ -35,12 +35,19 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     'recoverRedis',
     input,
     { instance: CHECKS.instance },
-    { by: CHECKS.text, dryRun: CHECKS.flag, onDamage: CHECKS.onDamage, restore: CHECKS.restore, earlier: CHECKS.names },
+    {
+      by: CHECKS.text,
+      dryRun: CHECKS.flag,
+      onDamage: CHECKS.onDamage,
+      restore: CHECKS.restore,
+      earlier: CHECKS.names,
+      beside: CHECKS.names,
+    },
   );
   const { instance } = input;
   const page = new Page(instance);
   const controls = new Controls(page);
-  const found: Run['found'] = { actsDone: [], applications: [], toDo: [], startedMs: 0 };
+  const found: Run['found'] = { actsDone: [], applications: [], toDo: [], beside: [...(input.beside ?? [])], startedMs: 0 };
   for (const before of input.earlier ?? []) page.note(before);
   let run: Run | undefined;
   try {
@@ -103,7 +110,12 @@ async function again(run: Run, { since, detail }: FailedAgain): Promise<Recovery
   }
   page.clients(`Redis failed again at ${since.slice(11, 19)} UTC: ${detail}`);
   await controls.mayGoOn(() => softly(page, 'a look', assess(run)).then(() => undefined));
-  return continueAsNew<typeof recoverRedis>({ ...input, earlier: [...earlier, before] });
+  const { beside } = found;
+  return continueAsNew<typeof recoverRedis>({
+    ...input,
+    earlier: [...earlier, before],
+    ...(beside.length > 0 ? { beside } : {}),
+  });
 }
 
 async function underLock(run: LockedRun, first: Assessment): Promise<Service | FailedAgain> {
@@ -162,6 +174,7 @@ function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
     cutOff: _cut,
     startsLater: _later,
     logBytes: _bytes,
+    beside: _beside,
     ...rest
   } = found;
   if (!first) throw new Error('nothing was assessed');

@@ -26,6 +26,8 @@ export interface AssessInput {
   instance: string;
   /** What its machine sees. Absent: it has no worker, or that did not answer. */
   platform?: PlatformObservations;
+  /** See Observations. */
+  beside?: readonly string[];
   /** In place of what the configuration says. */
   overrides?: { onDamage?: RecoverySettings['onDamage']; restore?: RecoverySettings['restore'] };
 }
@@ -35,7 +37,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
    * Says what is wrong with a Redis and what is to be done, from three sides: this worker, the machine that Redis runs on, and the
    * applications. Within 6 s, whatever doesn't answer; changes nothing.
    */
-  async assessFailure({ instance, platform, overrides = {} }: AssessInput): Promise<Assessment> {
+  async assessFailure({ instance, platform, beside = [], overrides = {} }: AssessInput): Promise<Assessment> {
     const target = await deps.instance(instance);
     const [{ replicas: named, ...redis }, stored, addresses] = await Promise.all([
       lookAround(target, platform),
@@ -56,6 +58,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
       ...(platform ? { platform } : {}),
       ...redis,
       ...parted,
+      beside,
       stored,
       settings,
     });

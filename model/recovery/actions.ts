@@ -5,6 +5,7 @@
  * network-snapshot   it lives and is to be restarted: take an RDB over the network first, 10 s at most
  * detach-replicas    replicas with data stop following, before an empty primary can wipe them
  * promote-replica    a replica with data takes over, and clients are to be pointed at it
+ * start-beside       nothing by itself: allows what follows where a former replica is a primary by now
  * set-aside          damaged files are moved out of the way, and kept
  * rebuild-manifest   the manifest of the append-only directory is made again from its files
  * put-back-data      what an operation that did not end has moved away returns to its place
@@ -19,6 +20,7 @@ export type Action =
   | 'network-snapshot'
   | 'detach-replicas'
   | 'promote-replica'
+  | 'start-beside'
   | 'set-aside'
   | 'rebuild-manifest'
   | 'put-back-data'

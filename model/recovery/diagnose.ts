@@ -1,3 +1,4 @@
+import { formatCountOf } from '../format.ts';
 import { type HealthReport, heardRedis } from '../health-report.ts';
 import { whatChanged } from './changed.ts';
 import { type Evidence, onlyItsMachineHears, unstartableText } from './evidence.ts';
@@ -7,6 +8,7 @@ import type { Observations } from './observations.ts';
 import type { Assessment } from './recovery.ts';
 import { leftAlone, replicasWithData } from './replicas.ts';
 import { type Situation, situationOf } from './situation.ts';
+import { askBesideSuccessor, type Successor, successorOf } from './successor.ts';
 import { logState } from './worst-loss.ts';
 
 /** Everything of an assessment but its digest, for which model/ has no hash: see `digestSource`. */
@@ -20,13 +22,15 @@ export function diagnose(observed: Observations): Diagnosis {
   const { restartHelps, clients, ...row } = FAILURE_CLASSES[failure];
   const since = row.since(seen);
   const log = logState(seen, since);
-  const acts = row.actions(seen);
+  const successor = isGone(situation) ? successorOf(seen) : undefined;
+  const acts = successor ? askBesideSuccessor(seen, successor, row.actions(seen)) : row.actions(seen);
   const alone = leftAlone(seen.instance, seen.notReplicas);
   return {
     instance: seen.instance,
     at: new Date(seen.nowMs).toISOString(),
     failure,
     evidence: spoken([
+      successor && servesInItsPlace(seen, successor),
       ...ofItsEnd(situation),
       ...evidence,
       ...cutOffEvidence(situation),
@@ -35,22 +39,33 @@ export function diagnose(observed: Observations): Diagnosis {
       ...unseen(seen),
     ]),
     restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
-    clients,
+    clients: successor ? `${clients} ${successor.address} serves in its place.` : clients,
     ...(since === undefined ? {} : { since }),
     acts,
     advice: [...row.advice(situation), ...adviceOnLog(seen, acts)],
     changed: whatChanged(seen),
     ...backupOf(seen),
     ...(log ? { log } : {}),
-    worstLoss: row.worstLoss(seen, log),
+    worstLoss: successor ? `${row.worstLoss(seen, log)} ${lacks(seen, successor)}` : row.worstLoss(seen, log),
     replicas: replicasWithData(seen),
     ...(alone.length > 0 ? { leftAlone: alone } : {}),
+    ...(successor ? { successor } : {}),
     ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.platform?.local),
     ...platformOf(seen),
     settings: seen.settings,
     applications: seen.applications.map(({ name }) => name),
   };
 }
+
+/** Beside one that lives there are two already. */
+const isGone = ({ kind, seen }: Situation): boolean =>
+  ['ended', 'start-failed', 'mended'].includes(kind) || (kind === 'unseen' && seen.worker.verdict === 'refused');
+
+const servesInItsPlace = ({ instance }: Observations, { address, keys }: Successor): string =>
+  `${address}, which was a replica of ${instance}, is a primary by now, with ${formatCountOf(keys, 'key')}: it serves in its place.`;
+
+const lacks = ({ instance }: Observations, { address }: Successor): string =>
+  `What ${address} was told since it is a primary, ${instance} lacks.`;
 
 /** What another Redis says of itself, and its process, tell nothing of ours. */
 function withoutStranger(seen: Observations): Observations {

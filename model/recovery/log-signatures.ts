@@ -203,8 +203,12 @@ export const FATAL_IDS = (Object.keys(SIGNATURES) as SignatureId[]).filter(
   (id): id is FatalId => signatureOf(id).fatal !== undefined,
 );
 
-/** It ended in order, with every replica in step: the continuous log has all that was acknowledged. */
-export function endedDrained(run: LogRun | undefined): boolean {
+/** It ended in order, with every replica in step. Whether the archiver was one of them, others must say. */
+export const endedDrained = (run: LogRun | undefined): boolean =>
+  signOf(run, 'orderly-end') !== undefined && replicasInStep(run) > 0;
+
+/** How many had everything when it ended; 0 if not all had. */
+export function replicasInStep(run: LogRun | undefined): number {
   const sync = /(\d+) of (\d+) replicas?/.exec(signOf(run, 'in-sync')?.line ?? '');
-  return signOf(run, 'orderly-end') !== undefined && sync !== null && sync[1] === sync[2] && sync[1] !== '0';
+  return sync !== null && sync[1] === sync[2] ? Number(sync[1]) : 0;
 }

@@ -154,6 +154,8 @@ export interface Observations {
   replicas: readonly ReplicaObservation[];
   /** Named as such, and not proven. */
   notReplicas: readonly NotReplica[];
+  /** Of `replicas`: those that this recovery has let go, or may start Redis beside. */
+  beside?: readonly string[];
   /** Of a replica: whether what it follows is alive. */
   primary?: HealthReport;
   stored: RepositoryObservations;

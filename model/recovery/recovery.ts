@@ -3,6 +3,7 @@ import type { MergedKeys } from '../merge/merge.ts';
 import type { PlannedAction } from './actions.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
+import type { Successor } from './successor.ts';
 import type { LogState } from './worst-loss.ts';
 
 /** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */
@@ -17,6 +18,8 @@ export interface RecoveryInput {
   restore?: RecoverySettings['restore'];
   /** How it was brought back before by this recovery, and failed again. Set by the recovery itself. */
   earlier?: string[];
+  /** Former replicas that it let go then, or was allowed to start Redis beside. Set by the recovery itself. */
+  beside?: string[];
 }
 
 /** What was found, from where, and what is to be done: computed in one activity, so that it is recorded and never changes. */
@@ -47,6 +50,8 @@ export interface Assessment {
   replicas: { address: string; keys: number; replid: string }[];
   /** Servers that nothing is done to, although they are named as replicas, one sentence each. */
   leftAlone?: string[];
+  /** Serves in its place: Redis is not started beside it unless a person wants that. */
+  successor?: Successor;
   server?: { runId: string; version: string; uptimeSeconds: number; keys: number; role: 'master' | 'slave' };
   /** Of the process, where a worker sees it. */
   platform?: { running: boolean; identity?: string };
@@ -146,7 +151,7 @@ export type RecoveryResult =
 
 export interface RecoveryReport {
   /**
-   * serving: Redis serves. serving-elsewhere: a promoted replica does. not-serving: it needs what only a person can do.
+   * serving: Redis serves. serving-elsewhere: a promoted replica does, whoever promoted it. not-serving: it needs what only a person can do.
    * aborted: by a person.
    */
   outcome: 'serving' | 'serving-elsewhere' | 'not-serving' | 'aborted';

@@ -2,6 +2,7 @@ import { formatBytes } from '../format.ts';
 import { type HealthReport, heardRedis } from '../health-report.ts';
 import { type FatalSign, fatalSign, type Mending } from './log-signatures.ts';
 import type { Observations, PlatformObservations } from './observations.ts';
+import { successorOf } from './successor.ts';
 
 /**
  * Whose word counts, before the class is told: Redis itself, to whoever it answers; then what its machine says of its process and
@@ -48,7 +49,8 @@ export function situationOf(seen: Observations): Situation {
   if (!platform || platform.server.running === 'unknown') return { kind: 'unseen', seen };
   if (platform.server.running) return { kind: 'mute', seen, platform };
   const ended = afterItsEnd(seen, platform);
-  return isSeenAtWork(seen) ? { kind: 'served-elsewhere', seen, ended } : ended;
+  // Where a former replica serves in its place, they are at work with that.
+  return isSeenAtWork(seen) && !successorOf(seen) ? { kind: 'served-elsewhere', seen, ended } : ended;
 }
 
 /** Its supervisor brings it up again and again: between two ends it may even answer that it loads. */

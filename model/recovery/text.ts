@@ -3,6 +3,7 @@ import { CONNECTIONS_REFUSED } from './failure-classes/row.ts';
 import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
 import { RUNBOOK_STEPS, type RunbookStatus } from './runbook.ts';
+import { besideSuccessor } from './successor.ts';
 
 /** A recovery in a few sentences: what clients get, what it was, what was lost, what is left to do. */
 export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason: string }): string {
@@ -103,7 +104,7 @@ const WITHOUT_ACTS = {
 
 /** What a dry run says. */
 export function assessmentText(assessment: Assessment): string {
-  const { instance, failure, evidence, clients, acts, advice, changed, worstLoss, restartHelps } = assessment;
+  const { instance, failure, evidence, clients, acts, advice, changed, worstLoss, restartHelps, successor } = assessment;
   return [
     `${instance}: ${FAILURE_CLASSES[failure].title}`,
     ...evidence.map((one) => `  seen: ${one}`),
@@ -111,9 +112,11 @@ export function assessmentText(assessment: Assessment): string {
     `  at worst lost: ${worstLoss}`,
     `  changed: ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
     `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
-    acts.length > 0 ? 'a recovery would:' : `a recovery would ${WITHOUT_ACTS[FAILURE_CLASSES[failure].serves]}`,
+    acts.length > 0
+      ? 'a recovery would:'
+      : `a recovery would ${successor ? 'change nothing' : WITHOUT_ACTS[FAILURE_CLASSES[failure].serves]}`,
     ...acts.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
-    ...advice.map((one) => `to do: ${one}`),
+    ...[...(successor ? besideSuccessor(instance, successor) : []), ...advice].map((one) => `to do: ${one}`),
   ].join('\n');
 }
 

@@ -1,8 +1,8 @@
 import { formatCount, formatCountOf, formatDuration } from '../format.ts';
 import type { RedisFacts } from '../health-report.ts';
-import { endedDrained } from './log-signatures.ts';
+import { endedDrained, type LogRun, replicasInStep } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
-import type { Observations } from './observations.ts';
+import type { ArchiveObservations, Observations } from './observations.ts';
 import { olderThanReplicas } from './older-start.ts';
 
 /** A lone PING to replicas is the last of the stream for seconds, and holds nothing: it is not stored before more comes. */
@@ -21,7 +21,7 @@ export interface LogState {
 
 /**
  * The log as it stands, with a verdict that errs on the side of "not complete": a Redis that was killed may have acknowledged
- * writes that no replica had got, so only an end in order with all replicas in step, or a living Redis that has nothing newer
+ * writes that no replica had got, so only an end in order with all replicas and the archiver in step, or a living Redis that has nothing newer
  * than what is stored, proves that nothing is missing.
  */
 export function logState(seen: Observations, since: string | undefined): LogState | undefined {
@@ -46,8 +46,22 @@ function proofOfWhole(seen: Observations): { complete: boolean; why: string } {
   }
   const { run, earlierRun, server } = seen.platform ?? {};
   const last = server?.running === true && run?.ready ? earlierRun : run;
-  if (endedDrained(last)) return { complete: true, why: 'Redis ended in order, with every replica and the archiver in step' };
+  if (endedDrained(last))
+    return archiverWasInStep(seen, log, last)
+      ? { complete: true, why: 'Redis ended in order, with every replica and the archiver in step' }
+      : { complete: false, why: 'Redis ended in order, and that the archiver was among the replicas in step cannot be told' };
   return { complete: false, why: 'how far Redis was when it failed cannot be told, and its last writes may not have been sent' };
+}
+
+/** More were in step than there are replicas, and none of those is further than the log. */
+function archiverWasInStep(seen: Observations, log: ArchiveObservations, ended: LogRun | undefined): boolean {
+  const { replicas, notReplicas, stored, settings } = seen;
+  const addresses = [...replicas, ...notReplicas].map(({ address }) => address);
+  const known = new Set([...addresses, ...stored.replicas, ...settings.replicas]);
+  const isBeyondLog = replicas.some(
+    ({ look: { facts } }) => facts?.replid === log.replid && facts.replOffset - log.end > PING_BYTES,
+  );
+  return replicasInStep(ended) > known.size && !isBeyondLog;
 }
 
 /** What Redis says of itself. */

@@ -167,6 +167,42 @@ describe('recoverRedis', function () {
     assert.equal(played.times('startEmpty'), 0);
   });
 
+  const besideAnother = {
+    successor: { address: '10.0.0.7:6379', keys: 5700 },
+    acts: [
+      {
+        act: 'start-beside' as const,
+        text: 'start it beside',
+        ask: { question: 'Start it beside?', otherwise: 'stop' as const },
+      },
+      { act: 'restart' as const, text: 'start' },
+    ],
+  };
+
+  it('starts no second primary where a former replica serves and nobody answers, and says both ways', async () => {
+    const settings = { ...assessment().settings, askForMs: 200 };
+    const report = (await played.run({ assessFailure: () => assessment({ ...besideAnother, settings }) })) as RecoveryReport;
+    assert.equal(report.outcome, 'serving-elsewhere');
+    assert.equal(report.promoted, '10.0.0.7:6379');
+    assert.equal(played.times('startOnce'), 0);
+    assert.match(report.summary, /^10\.0\.0\.7:6379 serves the data of main\d+\./);
+    assert.match(report.toDo[0] ?? '', /^Point the applications at 10\.0\.0\.7:6379/);
+    assert.match(report.toDo[1] ?? '', /`redis-backup recover main\d*`, approve/);
+  });
+
+  it('starts Redis beside it when a person approves, and does not ask that again', async () => {
+    const starts = [fails('START_FAILED', 'no process'), serves];
+    const running = await played.start({
+      assessFailure: ({ beside = [] }: { beside?: string[] }) => (beside.length > 0 ? assessment() : assessment(besideAnother)),
+      awaitServingAgain: () => starts.shift()?.(),
+    });
+    const { plan } = await running.question();
+    await running.update('approve', { by: 'ann', plan });
+    const report = await running.report();
+    assert.deepEqual([report.outcome, report.promoted, report.decisions.length], ['serving', undefined, 1]);
+    assert.match(report.actsDone[0] ?? '', /started beside 10\.0\.0\.7:6379/);
+  });
+
   it('brings lost sessions back when a person approves, and says so', async () => {
     const running = await played.start({ decideData: () => lost() });
     const question = await running.question();

@@ -3,6 +3,7 @@ import { formatBytes } from '../../model/format.ts';
 import type { Action } from '../../model/recovery/actions.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
+import { pointAt, type Successor } from '../../model/recovery/successor.ts';
 import { reasonOf } from '../failures.ts';
 import { keepAside, putBackUnfinished, rebuildManifest, startEmpty } from '../procedures/change-files.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
@@ -23,6 +24,12 @@ export const ACTIONS: Readonly<Record<Exclude<Action, 'restart' | 'mend-log'>, P
   'detach-replicas': detachReplicas,
   'promote-replica': promoteReplica,
   'set-aside': setAside,
+
+  async 'start-beside'({ found }, { instance, successor }) {
+    const { address } = successor as Successor;
+    found.beside.push(address);
+    return `a person wants ${instance} started beside ${address}`;
+  },
 
   async 'rebuild-manifest'(run, assessment) {
     const { files } = await rebuildManifest(RUNNER, inputOf(run, assessment));
@@ -63,6 +70,7 @@ export const RUNNER = { runStep, close: closePlacement };
 async function detachReplicas({ found, input }: LockedRun, assessment: Assessment): Promise<string> {
   const { detached, failed } = await runStep('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
   for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
+  found.beside.push(...detached.map(({ address }) => address));
   if (detached.length > 0)
     found.toDo.push(
       `Replicas on their own now: ${listOf(detached)}. Let them follow again when ${input.instance} has all that they have: what it lacks they lose.`,
@@ -75,7 +83,7 @@ async function promoteReplica({ found }: LockedRun, assessment: Assessment): Pro
   const summary = `let a replica of ${instance} take over`;
   const { address, keys, failed = [] } = await runStep('promoteReplica', argsOf(assessment), { summary });
   found.promoted = address;
-  found.toDo.push(`Point the applications at ${address}, and url of instances.${instance} too.`);
+  found.toDo.push(pointAt(instance, address));
   for (const other of failed) found.toDo.push(`Replica ${other.address} does not follow ${address}: ${other.why}`);
   return `${address} took over with ${keys} keys`;
 }

@@ -3,6 +3,7 @@ import { formatCountOf } from '../../model/format.ts';
 import { controlOf } from '../../model/placement.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery/recovery.ts';
+import { besideSuccessor, type Successor } from '../../model/recovery/successor.ts';
 import { reasonOf } from '../failures.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { closePlacement } from '../steps/placements.ts';
@@ -45,6 +46,11 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
     if (serves === 'others') return servedWithoutUs(run, assessment);
     const carried = await remediate(run, assessment);
     if (carried === 'promoted') return elsewhere(run);
+    if (assessment.successor && (carried === 'stopped' || carried === 'left')) {
+      assessment = await assess(run); // a question may have stood for long
+      if (assessment.successor) return succeeded(run, assessment, assessment.successor);
+      continue;
+    }
     if (carried === 'stopped') return notServing(run, assessment);
     // What else answers there may serve well: it is not ours.
     if ((carried === 'done' || carried === 'left') && serves !== 'stranger') {
@@ -117,6 +123,13 @@ function servedWithoutUs({ page, found }: LockedRun, { advice }: Assessment): Se
   for (const step of ['protect', 'restart'] as const) page.end(step, 'skipped', 'Redis is fine: not touched');
   page.end('serving', 'done', 'applications are served; only this worker is cut off');
   return 'serving';
+}
+
+/** By whom it was promoted, and when, is not known: the recovery has only not started a second primary. */
+function succeeded(run: LockedRun, { instance, advice }: Assessment, successor: Successor): Service {
+  run.found.promoted = successor.address;
+  run.found.toDo.push(...besideSuccessor(instance, successor), ...advice);
+  return elsewhere(run);
 }
 
 function elsewhere({ page, found }: LockedRun): Service {

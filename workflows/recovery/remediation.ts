@@ -18,6 +18,7 @@ const STEP_OF: Record<Action, StepId> = {
   'network-snapshot': 'protect',
   'detach-replicas': 'protect',
   'promote-replica': 'protect',
+  'start-beside': 'protect',
   'set-aside': 'protect',
   'rebuild-manifest': 'protect',
   'put-back-data': 'protect',
@@ -39,7 +40,7 @@ interface Performed {
 }
 
 /** What is not checked again by the act itself, and would divide the data of a Redis that is back by now. */
-const LOOKED_AT_AGAIN: readonly Action[] = ['promote-replica', 'detach-replicas', 'make-primary'];
+const LOOKED_AT_AGAIN: readonly Action[] = ['promote-replica', 'detach-replicas', 'start-beside', 'make-primary'];
 
 /** Does what the assessment plans, in its order. What needs a person is asked first; a person may hold or abort before each act. */
 export async function remediate(run: LockedRun, assessment: Assessment): Promise<Remediation> {

@@ -41,6 +41,8 @@ export interface Findings extends Partial<RecoveryReport> {
   before?: KnownBefore;
   /** What a damaged log has lost. */
   cutOff?: string;
+  /** Former replicas that it let go, or may start Redis beside: see Observations. */
+  beside: string[];
   /** That it is started again is on the undo list. */
   startsLater?: boolean;
   /** Keys may be back. */
@@ -57,10 +59,11 @@ export async function assess(run: Run): Promise<Assessment> {
   run.hasControl ??= await hasControl(run);
   const platform = run.hasControl ? await observePlatform(run) : undefined;
   run.controlAnswers = platform !== undefined;
+  const { beside } = run.found;
   const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
   const assessment = await runStep(
     'assessFailure',
-    { instance, ...(platform ? { platform } : {}), overrides },
+    { instance, ...(platform ? { platform } : {}), ...(beside.length > 0 ? { beside } : {}), overrides },
     { summary: `what is wrong with ${instance}, what is left, and what helps` },
   );
   run.found.assessment = assessment;

@@ -137,6 +137,25 @@ describe('An assessment of a real Redis', function () {
     }
   });
 
+  it('starts none beside a former replica that somebody has promoted, without a yes', async () => {
+    await using redis = await startRedis({ config: { save: '3600 1000', 'repl-diskless-sync-delay': '0' } });
+    await using replica = await startRedis();
+    await filled(redis, 3);
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+    await until(async () => (await replica.dbsize()) === 3, { what: 'a replica has all keys' });
+    await until(async () => (await redis.command('SAVE').catch(() => '')) === 'OK', {
+      what: 'no save of the sync is under way',
+    });
+    await redis.kill('SIGKILL');
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    await replica.command('SET', 'after:1', 'x');
+    const address = `127.0.0.1:${replica.port}`;
+    const seen = await assess(redis, { settings: { replicas: [address] } });
+    is(seen, 'dead', /is a primary by now, with 4 keys: it serves in its place/);
+    assert.deepEqual(seen.assessment.successor, { address, keys: 4 });
+    assert.equal(actsOf(seen)[0], 'start-beside?');
+  });
+
   it('sees that its data directory is gone', async () => {
     await using redis = await startRedis();
     await redis.stop();

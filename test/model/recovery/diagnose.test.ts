@@ -300,6 +300,25 @@ describe('The continuous log at a failure', () => {
     assert.match(told(down()).log?.why ?? '', /cannot be told/);
   });
 
+  it('is complete after an end in order only if the archiver was in step, and not just a replica', () => {
+    const inStep = (count: number) => ({
+      ...run('orderly-end'),
+      signs: [
+        ...run('orderly-end').signs,
+        { id: 'in-sync' as const, line: `${count} of ${count} replicas are in sync when shutting down.` },
+      ],
+    });
+    const replica = { address: '10.0.0.7:6379', look: look('read-only', { role: 'slave', keys: 0 }) };
+    const ended = (count: number, parts: Partial<Observations>, end?: number) =>
+      told({ ...down({ run: inStep(count) }), ...parts }, end).log;
+    assert.equal(ended(2, { replicas: [replica] })?.complete, true);
+    assert.equal(ended(1, { replicas: [replica] })?.complete, false);
+    assert.match(ended(1, { replicas: [replica] })?.why ?? '', /that the archiver was among the replicas in step cannot be told/);
+    assert.equal(ended(2, { replicas: [replica] }, 4000)?.complete, false, 'the replica has more than the log');
+    const measured = stored(10, { log, replicas: ['10.0.0.7:6379'] });
+    assert.equal(ended(1, { stored: measured })?.complete, false, 'one that was measured, and does not answer');
+  });
+
   it('is not what the loss counts from where a backup is newer', () => {
     const { times, ...backup } = stored(10).backup ?? assert.fail();
     const gone = { data: data({ unusable: 'it is not there', aof: undefined }) };
