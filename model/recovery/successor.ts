@@ -57,7 +57,7 @@ export function askBesideSuccessor(
     `${address}, which was a replica of ${instance}, is a primary by now and serves in its place.`,
     `May ${instance} be started beside it all the same? (${last.text})`,
     'Then there are two primaries, and neither gets what the other is told.',
-    `Declined or without an answer, ${instance} stays down: ${pointAt(instance, address)}`,
+    `Declined or without an answer, ${instance} stays down. ${pointAt(instance, address)}`,
   ];
   const text = `Start ${instance} beside ${address}, which serves in its place.`;
   return [{ act: 'start-beside', text, ask: { question: sentences.join(' '), otherwise: 'stop' } }, ...others];
