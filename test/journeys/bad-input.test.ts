@@ -1,20 +1,26 @@
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Finding } from '../../cli/check/finding.ts';
+import { failureOf } from '../support/failure-of.ts';
 import { House } from '../support/house.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { Attempts, type Refusal } from '../support/refusals.ts';
 import { startS3 } from '../support/s3-server.ts';
+import { freePort } from '../support/temporal.ts';
 
 describe('Bad input is refused, says why and what to do, and changes nothing:', function () {
   this.timeout(180_000);
   let house: House;
   let stranger: RedisServer;
   let attempts: Attempts;
+  let metricsPort: number;
 
   before(async () => {
+    metricsPort = await freePort();
     stranger = await startRedis({ password: 'right' });
     house = await House.open({
+      worker: { metrics: { port: metricsPort } },
       redis: { password: 'right', users: { limited: 'on >right ~* +@all -psync' } },
       others: ({ port }, dir) => ({
         'wrong-password': { password: secret(dir, 'wrong') },
@@ -82,6 +88,32 @@ describe('Bad input is refused, says why and what to do, and changes nothing:', 
     ];
     for (const [what, type, input, says] of inputs)
       it(`${what} as input`, () => attempts.refused(() => attempts.run(type, input), { code: 'INPUT_INVALID', says }));
+
+    it('a slip leaves its own run FAILED, and nothing that is said of backups takes it for theirs', async () => {
+      const said = async () => {
+        const [check, status] = await Promise.all([house.command('check', 'main', '--json'), house.command('status', 'main')]);
+        const { findings } = JSON.parse(check.stdout.trim().split('\n').at(-1) ?? '') as { findings: Finding[] };
+        const figures = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+        return {
+          check: [check.code, ...findings.map(({ check, level }) => `${level} ${check}`)],
+          status: [status.code, /^.* is /.exec(status.stdout)?.[0]],
+          figures: figures.split('\n').flatMap((line) => (line.startsWith('redis_backup_') ? [line.split(' ')[0]] : [])),
+        };
+      };
+      const before = await said();
+      for (const [type, workflowId] of [
+        ['backupSnapshot', 'backup/main'],
+        ['restoreFromRdb', 'restore/main'],
+        ['archiveContinuously', 'archive/main'],
+      ] as const) {
+        const options = { workflowId, taskQueue: 'redis-ops', args: [{ instance: 'main', slip: true }] };
+        const slip = await house.client.workflow.start(type, options);
+        assert.equal((await failureOf(slip.result())).code, 'INPUT_INVALID');
+        assert.equal((await slip.describe()).status.name, 'FAILED');
+      }
+      assert.deepEqual(await said(), before);
+      assert.deepEqual((await house.command('backup', 'main')).code, 0);
+    });
 
     it('the plan of another day', async () => {
       await attempts.refused(() => attempts.restore('latest', { plan: '0123456789abcdef' }), {

@@ -99,6 +99,16 @@ describe('A watcher', function () {
     assert.equal((await stage.recoveries('joined')).length, 1);
   });
 
+  it('takes a recovery that was refused for its input for none', async () => {
+    await stage.watch('slip', {}, { mostPerHour: 1 });
+    const slip = await stage.recoverByHand('slip', { dryrun: true });
+    await assert.rejects(slip.result());
+    await until(async () => (await stage.recoveries('slip'))[0]?.running === false, { what: 'its end is listed' });
+    stage.fail('slip', { platform: FAILS });
+    await recovered('slip', 2);
+    await stage.untilPhase('slip', 'recovering');
+  });
+
   it('starts again after the cool-down, and no more than mostPerHour', async () => {
     await stage.watch('often', {}, { coolDownMs: 1, mostPerHour: 2 });
     for (const times of [1, 2]) {

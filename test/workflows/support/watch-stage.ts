@@ -209,11 +209,11 @@ export class WatchStage {
   }
 
   /** By a person, not by the watcher. */
-  async recoverByHand(instance: string): Promise<void> {
-    await this.client.workflow.start('recoverRedis', {
+  recoverByHand(instance: string, more: object = {}): Promise<WorkflowHandle> {
+    return this.client.workflow.start('recoverRedis', {
       workflowId: `recover/${instance}`,
       taskQueue: QUEUES.ops,
-      args: [{ instance }],
+      args: [{ instance, ...more }],
     });
   }
 
