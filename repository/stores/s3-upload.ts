@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as after } from 'node:timers/promises';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -107,12 +108,25 @@ async function putParts(self: Upload, first: UploadPart, rest: AsyncGenerator<Up
       client.send(new CompleteMultipartUploadCommand(complete), { abortSignal: signal }),
     );
   } catch (error) {
-    // Not with the signal: it may be what ended the upload. If it fails too, sweepUnfinished finds the upload later.
-    await calls
-      .call({ key }, (client) => client.send(new AbortMultipartUploadCommand({ ...object, UploadId })))
-      .catch(() => undefined);
+    await abandon(self, UploadId);
     throw error;
   }
+}
+
+/** A store that is still taking in a part may keep it, and so the upload, behind an abort: it is told again. */
+const ABORTED_AGAIN_AFTER_MS = 200;
+
+/** @see docs of S3, AbortMultipartUpload: "it might be necessary to abort a given multipart upload multiple times" */
+async function abandon(self: Upload, UploadId: string | undefined): Promise<void> {
+  const { calls, key } = self;
+  // Not with the signal: it may be what ended the upload. If it fails too, sweepUnfinished finds the upload later.
+  const abort = () =>
+    calls
+      .call({ key }, (client) => client.send(new AbortMultipartUploadCommand({ ...objectOf(self), UploadId })))
+      .catch(() => undefined);
+  await abort();
+  await after(ABORTED_AGAIN_AFTER_MS);
+  await abort();
 }
 
 /** What a store has begun must be known to be removed: so much longer than others this request may take when it is cancelled. */
