@@ -110,14 +110,14 @@ export class Rehearsing {
 
   get deps(): Dependencies {
     const { following, spool } = this;
-    const rehearsalServer = async () => ({ program: this.program, directives: this.directives });
+    const throwawayNeeds = async () => ({ program: this.program, directives: this.directives });
     const instance = {
       name: 'main',
       shard: '0',
       connection: this.source.connection,
       classes: CLASSES,
       archive: following.settings,
-      files: { isAtHand: true, rehearsalServer } as Partial<FilesPart>,
+      files: { isAtHand: true, throwawayNeeds } satisfies Partial<FilesPart>,
     };
     return {
       host: 'here',
