@@ -1,3 +1,5 @@
+import type { ShardRef } from './shard.ts';
+
 /** What is bound to a place: what runs a Redis, and its data directory. For a process both are its machine. */
 export type Part = 'control' | 'files';
 
@@ -20,10 +22,5 @@ export interface OpenedPlacement {
   isOwn: boolean;
 }
 
-interface OfShard {
-  instance: string;
-  shard: string;
-}
-
-export const controlOf = ({ instance, shard }: OfShard): Placement<'control'> => ({ instance, shard, part: 'control' });
-export const filesOf = ({ instance, shard }: OfShard): Placement<'files'> => ({ instance, shard, part: 'files' });
+export const controlOf = ({ instance, shard }: ShardRef): Placement<'control'> => ({ instance, shard, part: 'control' });
+export const filesOf = ({ instance, shard }: ShardRef): Placement<'files'> => ({ instance, shard, part: 'files' });

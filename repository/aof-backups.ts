@@ -1,9 +1,10 @@
 import type { AofManifest, StoredAofFile } from '../model/backup/aof-manifest.ts';
 import { RecoveryError } from '../model/errors.ts';
+import type { ShardRef } from '../model/shard.ts';
 import { aofBackupPrefix, aofBackupsPrefix, aofFileKey, aofManifestKey, aofObjectName } from './aof-layout.ts';
 import { checkAofBackupManifest, formatAofBackupManifest, parseAofBackupManifest } from './aof-manifest.ts';
 import { Backups, type ManifestKind } from './backups.ts';
-import type { BackupRef, ShardRef } from './layout.ts';
+import type { BackupRef } from './layout.ts';
 import { openEncoded, type ReadOptions, storeEncoded, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';
 

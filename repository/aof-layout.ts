@@ -1,6 +1,7 @@
 import { RecoveryError } from '../model/errors.ts';
 import { timeOfBackupId } from '../model/instance.ts';
-import { type BackupRef, isFileName, type ShardRef, shardPrefix } from './layout.ts';
+import type { ShardRef } from '../model/shard.ts';
+import { type BackupRef, isFileName, shardPrefix } from './layout.ts';
 
 export const aofBackupsPrefix = (of: ShardRef): string => `${shardPrefix(of)}aof/`;
 

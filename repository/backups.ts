@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { hasCode, RecoveryError } from '../model/errors.ts';
 import { backupIdAt } from '../model/instance.ts';
-import { type BackupRef, CLAIM_FILE, isValidBackupId, type ShardRef } from './layout.ts';
+import type { ShardRef } from '../model/shard.ts';
+import { type BackupRef, CLAIM_FILE, isValidBackupId } from './layout.ts';
 import { LARGEST_MANIFEST_BYTES } from './manifest.ts';
 import { inParallel } from './parallel.ts';
 import { isOfNewer } from './readable.ts';

@@ -3,8 +3,6 @@ import { RecoveryError } from '../model/errors.ts';
 import { isName, timeOfBackupId } from '../model/instance.ts';
 import type { ShardRef } from '../model/shard.ts';
 
-export type { ShardRef };
-
 /** One backup: the folder that its manifest and its objects lie in. */
 export interface BackupRef extends ShardRef {
   /** UTC `YYYYMMDDTHHMMSSZ`. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import { pinKey, pinsPrefix, type ShardRef } from './layout.ts';
+import type { ShardRef } from '../model/shard.ts';
+import { pinKey, pinsPrefix } from './layout.ts';
 import { formatStored, parseStored } from './manifest-digest.ts';
 import { inParallel } from './parallel.ts';
 import { readText, textBody } from './small-objects.ts';

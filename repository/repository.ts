@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { ShardRef } from '../model/shard.ts';
 import { AofBackups } from './aof-backups.ts';
 import { Archive } from './archive/archive.ts';
 import type { ProveSegment } from './archive/prove.ts';
 import { Baselines } from './baselines.ts';
-import { instancePrefix, probeKey, type ShardRef } from './layout.ts';
+import { instancePrefix, probeKey } from './layout.ts';
 import { Ownership } from './owner.ts';
 import { Pins } from './pins.ts';
 import { probeFence, probeWrites } from './probe-writes.ts';

@@ -1,14 +1,7 @@
 import type { SnapshotManifest } from '../model/backup/manifest.ts';
+import type { ShardRef } from '../model/shard.ts';
 import { Backups, type ManifestKind } from './backups.ts';
-import {
-  type BackupRef,
-  manifestKey,
-  type ShardRef,
-  SNAPSHOT_FILE,
-  snapshotKey,
-  snapshotPrefix,
-  snapshotsPrefix,
-} from './layout.ts';
+import { type BackupRef, manifestKey, SNAPSHOT_FILE, snapshotKey, snapshotPrefix, snapshotsPrefix } from './layout.ts';
 import { checkManifest, formatManifest, parseManifest } from './manifest.ts';
 import { openEncoded, type ReadOptions, storeEncoded, type WriteOptions } from './stored-object.ts';
 import type { ObjectStore } from './stores/object-store.ts';

@@ -1,5 +1,6 @@
+import type { ShardRef } from '../model/shard.ts';
 import { aofBackupsPrefix } from './aof-layout.ts';
-import { isValidBackupId, type ShardRef, shardPrefix, snapshotsPrefix } from './layout.ts';
+import { isValidBackupId, shardPrefix, snapshotsPrefix } from './layout.ts';
 import { Pins } from './pins.ts';
 import type { ObjectInfo, ObjectStore } from './stores/object-store.ts';
 

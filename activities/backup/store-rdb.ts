@@ -8,8 +8,9 @@ import {
   type SnapshotReason,
 } from '../../model/backup/manifest.ts';
 import { takenFromOf } from '../../model/backup/owner.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { createRdbReader, readRdbInPassing } from '../../redis/rdb/reader.ts';
-import type { BackupRef, ShardRef } from '../../repository/layout.ts';
+import type { BackupRef } from '../../repository/layout.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { byteProgress, currentJob } from '../job-context.ts';

@@ -51,7 +51,7 @@ export const createServesAgainActivities = (deps: Dependencies, { refusedForMs =
     const platform = seen?.control;
     const { info, unproved } = await untilServing(target, platform, {
       seconds: () => (deps.now() - sinceMs) / 1000,
-      patience: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),
+      toleratedMs: ({ message }) => (message.includes('NOREPLICAS') ? NO_REPLICAS_FOR_MS : refusedForMs),
     });
     const servedAt = new Date(deps.now()).toISOString();
     const told = seen ? await logOf(seen, info.number('process_id') ?? 0) : { warnings: [] };
@@ -80,13 +80,13 @@ interface Serving {
 interface Waiting {
   seconds(): number;
   /** How long it may go on refusing for this reason. */
-  patience(refusal: RecoveryError): number;
+  toleratedMs(refusal: RecoveryError): number;
 }
 
 async function untilServing(
   target: ProtectedInstance,
   platform: Control | undefined,
-  { seconds, patience }: Waiting,
+  { seconds, toleratedMs }: Waiting,
 ): Promise<Serving> {
   using server = watchProcess(platform);
   let refusedSince: number | undefined;
@@ -96,7 +96,7 @@ async function untilServing(
     const lines = server.lastLines();
     if (lines && platform) throw endedLoading(target.name, platform, lines);
     refusedSince = seen ? (refusedSince ?? performance.now()) : undefined;
-    if (seen && refusedSince !== undefined && performance.now() - refusedSince > patience(seen)) throw seen;
+    if (seen && refusedSince !== undefined && performance.now() - refusedSince > toleratedMs(seen)) throw seen;
     await server.pause(ASK_EVERY_MS);
   }
 }

@@ -38,7 +38,7 @@ const MEMORY_SLACK = 1.1;
 /**
  * A Redis on loopback that holds the data as it was then, loaded and serving.
  * @throws RecoveryError `RESTORE_REFUSED` before anything is downloaded, for a binary that is too old and for a machine without
- *   the memory; `LOG_REFUSED` for a command of the log that it did not carry out; `START_FAILED`, and what `fetchMaterial` throws. Nothing runs any more then; the directory is the caller's
+ *   the memory; `LOG_REFUSED` for a command of the log that it did not carry out; `START_FAILED`, and what `fetchRestoreSource` throws. Nothing runs any more then; the directory is the caller's
  */
 export async function openThrowaway(
   source: RestoreSourceOptions,

@@ -36,18 +36,18 @@ export async function runMerge(context: CommandContext, given: Given, input: Mer
 }
 
 async function planned(context: CommandContext, input: MergeInput): Promise<MergePlan> {
-  const result = await conduct(context, { ...input, planOnly: true });
+  const result = await followMerge(context, { ...input, planOnly: true });
   if (result.outcome === 'planned') return result.plan;
   throw wrongAnswer(result.outcome);
 }
 
 async function merged(context: CommandContext, input: MergeInput): Promise<MergedReport> {
-  const result = await conduct(context, input);
+  const result = await followMerge(context, input);
   if (result.outcome !== 'planned') return result;
   throw wrongAnswer(result.outcome);
 }
 
-async function conduct({ temporal, output, interrupt }: CommandContext, input: MergeInput): Promise<MergeResult> {
+async function followMerge({ temporal, output, interrupt }: CommandContext, input: MergeInput): Promise<MergeResult> {
   const session = await temporal();
   const { startMerge, followOperation } = await import('../operations/index.ts');
   return followOperation<MergeResult>(await startMerge(session, input), { session, output, interrupt });

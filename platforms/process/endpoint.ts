@@ -8,7 +8,7 @@ interface Listens {
 }
 
 /**
- * The fence against a configuration that pairs the URL of one Redis with the files of another. A redis.conf that has neither
+ * The guard against a configuration that pairs the URL of one Redis with the files of another. A redis.conf that has neither
  * port nor socket says nothing of a port.
  * @throws RecoveryError `TARGET_IDENTITY`
  */

@@ -26,7 +26,7 @@ export interface StartThrowawayOptions extends ThrowawaySettings {
   port?: number;
   /** `openRedis` of redis/. */
   openClient: OpenThrowawayClient;
-  /** It goes on when this process ends, until somebody calls `findScratch` and `stop`. Default: it ends with this process. */
+  /** It goes on when this process ends, until somebody calls `findThrowaway` and `stop`. Default: it ends with this process. */
   detached?: boolean;
   signal?: AbortSignal;
   onProgress?: (progress: LoadProgress) => void;
@@ -80,7 +80,7 @@ export async function startThrowaway(options: StartThrowawayOptions): Promise<Th
   }
 }
 
-/** What `startScratch` has left in a directory, by whichever process; undefined if nothing has. */
+/** What `startThrowaway` has left in a directory, by whichever process; undefined if nothing has. */
 export async function findThrowaway(directory: string): Promise<Throwaway | undefined> {
   const text = await readFile(join(directory, RECORD), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;

@@ -181,8 +181,8 @@ class Primary implements ServedPrimary {
     const { identity, rdb, log, feedWithinMs = 3000 } = this.#options;
     this.#progress('preparing');
     this.#keepAlive(socket, '\n');
-    const patience = { timeoutMs: feedWithinMs, signal: this.#over.signal };
-    const payloads = [new OpenPayload('the RDB', rdb, patience), ...(log ? [new OpenPayload('the log', log, patience)] : [])];
+    const limits = { timeoutMs: feedWithinMs, signal: this.#over.signal };
+    const payloads = [new OpenPayload('the RDB', rdb, limits), ...(log ? [new OpenPayload('the log', log, limits)] : [])];
     try {
       for (const payload of payloads) await payload.ready(); // before Redis lets go of anything
       clearInterval(this.#keepalive);

@@ -96,7 +96,7 @@ async function putParts(self: Upload, first: UploadPart, rest: AsyncGenerator<Up
   const object = objectOf(self);
   const create = { ...object, ChecksumAlgorithm: ALGORITHMS[calls.checksum], Metadata: { [ATTEMPT]: attempt } };
   const { UploadId } = await calls.call({ key, signal, patient: true }, (client) =>
-    client.send(new CreateMultipartUploadCommand(create), { abortSignal: later(signal) }),
+    client.send(new CreateMultipartUploadCommand(create), { abortSignal: signal }),
   );
   try {
     const parts = await sendAll(self, first, rest, stop, (part) => sendPart(self, UploadId, part));
@@ -127,16 +127,6 @@ async function abandon(self: Upload, UploadId: string | undefined): Promise<void
   await abort();
   await after(ABORTED_AGAIN_AFTER_MS);
   await abort();
-}
-
-/** What a store has begun must be known to be removed: so much longer than others this request may take when it is cancelled. */
-const BEGUN_WITHIN_MS = 2_000;
-
-function later(signal: AbortSignal): AbortSignal {
-  const late = new AbortController();
-  const abort = () => setTimeout(() => late.abort(signal.reason), BEGUN_WITHIN_MS).unref();
-  signal.addEventListener('abort', abort, { once: true });
-  return late.signal;
 }
 
 type NumberedPart = SentPart & { number: number };

@@ -1,5 +1,6 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { PayloadCodec } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { currentJob } from '../../activities/job-context.ts';
 import type { MergedKeys, MergeOutcome } from '../../model/merge/merge.ts';
@@ -9,6 +10,7 @@ import { JobInterceptor } from '../../worker/interceptors.ts';
 import { COMMON_OPTIONS, WORKFLOW_OPTIONS } from '../../worker/options.ts';
 import { SINKS } from '../../worker/sinks.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
+import { failureOf } from './failure-of.ts';
 import { OF_NOBODY } from './of-nobody.ts';
 import { startTemporal, type TemporalOptions, type TemporalServer } from './temporal.ts';
 import { until } from './until.ts';
@@ -268,3 +270,22 @@ const OTHERS = {
   makePrimary: 0,
   killScript: 0,
 };
+
+/** A step that fails for good. */
+export const fails = (code: string, message: string) => () => {
+  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
+};
+
+/** What a refusal says. */
+export const said = (promise: Promise<unknown>): Promise<string> => failureOf(promise).then(({ message }) => message);
+
+/** A log that is damaged: kept aside, and Redis started without it. */
+export const damaged = (ask?: { question: string; otherwise: 'skip' | 'proceed' | 'stop' }) =>
+  assessment({
+    failure: 'aof-damaged',
+    restartHelps: false,
+    acts: [
+      { act: 'set-aside', text: 'keep the damaged log' },
+      { act: 'start-empty', text: 'start without it', ...(ask ? { ask } : {}) },
+    ],
+  });

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
-import { ApplicationFailure } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { PlannedAction } from '../../model/recovery/actions.ts';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { workflowBundle } from '../../worker/workflow-bundle.ts';
 import { failureOf } from '../support/failure-of.ts';
-import { assessment, forever, healthy, lost, PlayedRecovery, type RunningRecovery, serves } from '../support/played-recovery.ts';
+import {
+  assessment,
+  fails,
+  forever,
+  healthy,
+  lost,
+  PlayedRecovery,
+  type RunningRecovery,
+  said,
+  serves,
+} from '../support/played-recovery.ts';
 import { until } from '../support/until.ts';
 
-const said = (promise: Promise<unknown>) => failureOf(promise).then(({ message }) => message);
-const fails = (code: string, message: string) => () => {
-  throw ApplicationFailure.create({ type: code, message, nonRetryable: true });
-};
 const soon = <T>(promise: Promise<T>, seconds = 45): Promise<T> =>
   Promise.race([
     promise,

@@ -4,6 +4,7 @@ import type { PutBackLiveInput } from '../../activities/restore/live/load-live.t
 import type { PutBackInput } from '../../activities/restore/put-back.ts';
 import type { Undone } from '../../model/lock.ts';
 import { type Beside, controlOf, filesOf, type Placement } from '../../model/placement.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { AtArg, StepInput, StepName, StepResult } from '../steps/step-table.ts';
 
 /** What an undo procedure is done with: under a lock whose holder is gone, or in one process. */
@@ -13,11 +14,6 @@ export interface UndoSteps {
   close(at: Placement<'files'>): Promise<void>;
 }
 
-interface OfShard {
-  instance: string;
-  shard: string;
-}
-
 const ANYWHERE = {};
 
 /**
@@ -25,7 +21,7 @@ const ANYWHERE = {};
  * its arguments stand in the history of the lock, as plain JSON without secrets.
  */
 export const UNDO = {
-  closeFiles: (steps: UndoSteps, at: OfShard) => steps.close(filesOf(at)),
+  closeFiles: (steps: UndoSteps, at: ShardRef) => steps.close(filesOf(at)),
 
   discardStaged: (steps: UndoSteps, input: PutBackInput) => steps.run('discardStaged', input, { at: filesOf(input.plan) }),
 
@@ -69,14 +65,14 @@ export const UNDO = {
     steps.run('removeThrowaway', input, { at }),
 
   /** For as long as no Redis was started without them; never stops or starts one. */
-  async putBackAside(steps: UndoSteps, { operationId, ...of }: OfShard & { operationId: string }): Promise<void> {
+  async putBackAside(steps: UndoSteps, { operationId, ...of }: ShardRef & { operationId: string }): Promise<void> {
     const { instance } = of;
     const found = await steps.run('observeServer', { instance }, { at: controlOf(of) });
     await steps.run('putBackAside', { instance, operationId, ...found }, { at: filesOf(of) });
   },
 
   /** One that a step has ended, and nobody has started since. */
-  async startAgain(steps: UndoSteps, of: OfShard): Promise<void> {
+  async startAgain(steps: UndoSteps, of: ShardRef): Promise<void> {
     await steps.close(filesOf(of));
     await steps.run('startAgain', { instance: of.instance }, { at: controlOf(of) });
   },

@@ -3,6 +3,7 @@ import type { KeptAside } from '../../activities/recovery/set-aside.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { ActionInput } from '../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { StepRunner } from './step-runner.ts';
 
 type Runner = Pick<StepRunner, 'runStep' | 'close'>;
@@ -12,7 +13,7 @@ type Input = ActionInput & { shard: string };
  * What a recovery does to the files of a Redis. Each ends it first, by its platform, and is told right before that nothing has started
  * it again; whoever is in its files then is gone before one is started.
  */
-const placesOf = (of: { instance: string; shard: string }) => ({
+const placesOf = (of: ShardRef) => ({
   byControl: (summary: string) => ({ at: controlOf(of), summary }),
   inFiles: (summary: string) => ({ at: filesOf(of), summary }),
 });

@@ -4,6 +4,7 @@ import type { KnownBefore } from '../../model/recovery/baseline.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { PlatformObservations } from '../../model/recovery/observations.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import type { HeldLock } from '../lock/with-instance-lock.ts';
 import { HEALTH_CHECK_OPTIONS, openPlacement } from '../steps/placements.ts';
@@ -16,7 +17,7 @@ export interface Run {
   readonly input: RecoveryInput;
   readonly page: Page;
   readonly controls: Controls;
-  readonly of: { instance: string; shard: string };
+  readonly of: ShardRef;
   /** False: only the Redis protocol reaches it. Absent: not known yet. */
   hasControl?: boolean;
   /** Whether somebody answered for its platform when it was looked at last: nothing that only looks waits for a machine that is gone. */

@@ -11,29 +11,10 @@ import {
 import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
 import { unusableBackup } from '../../../model/backup/unusable.ts';
 import { backupIdAt } from '../../../model/instance.ts';
-import { extent, idOf, MINUTE, NOON, snapshotAt } from '../../fixtures/archive.ts';
+import { extent, FAILED_OVER, HOUR, idOf, MINUTE, NOON, snapshotAt } from '../../fixtures/archive.ts';
 import { sampleManifest } from '../../fixtures/manifest.ts';
 
-const HOUR = 60 * MINUTE; // and as many bytes
-
-/** An hour of log from noon on; a fail-over at 13:00 that loses nothing; at 14:10 a full resynchronization. */
-const a = extent({ name: 'a', from: 0, end: HOUR, minute: 0 });
-const b = extent({
-  name: 'b',
-  from: HOUR,
-  end: 2 * HOUR,
-  minute: 60,
-  reason: 'continued',
-  parent: { name: 'a', first: 0, end: HOUR, gap: false },
-});
-const c = extent({
-  name: 'c',
-  from: 7,
-  end: 7 + HOUR,
-  minute: 130,
-  reason: 'full-resync',
-  parent: { name: 'b', first: HOUR, end: 2 * HOUR, gap: true },
-});
+const { a, b, c } = FAILED_OVER;
 const ALL = [c, a, b];
 
 const at = (minute: number): number => NOON + minute * MINUTE;

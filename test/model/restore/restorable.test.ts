@@ -1,25 +1,8 @@
 import assert from 'node:assert/strict';
 import { restorableOf, restorableText } from '../../../model/restore/restorable.ts';
-import { extent, MINUTE, NOON, snapshotAt } from '../../fixtures/archive.ts';
+import { FAILED_OVER, HOUR, MINUTE, NOON, snapshotAt } from '../../fixtures/archive.ts';
 
-const HOUR = 60 * MINUTE; // and as many bytes of log
-const a = extent({ name: 'a', from: 0, end: HOUR, minute: 0 });
-const b = extent({
-  name: 'b',
-  from: HOUR,
-  end: 2 * HOUR,
-  minute: 60,
-  reason: 'continued',
-  parent: { name: 'a', first: 0, end: HOUR, gap: false },
-});
-const c = extent({
-  name: 'c',
-  from: 7,
-  end: 7 + HOUR,
-  minute: 130,
-  reason: 'full-resync',
-  parent: { name: 'b', first: HOUR, end: 2 * HOUR, gap: true },
-});
+const { a, b, c } = FAILED_OVER;
 const LATER = NOON + 24 * HOUR;
 const minutes = (periods: { fromMs: number; toMs: number }[]) =>
   periods.map(({ fromMs, toMs }) => [(fromMs - NOON) / MINUTE, (toMs - NOON) / MINUTE]);

@@ -176,17 +176,17 @@ describe('the replication protocol', () => {
   });
 });
 
-describe('the slabs of a replication stream', () => {
-  it('give back every byte but the mark, for any reads and slab sizes, lent or given', () => {
+describe('the buffers of a replication stream', () => {
+  it('give back every byte but the mark, for any reads and buffer sizes, lent or given', () => {
     const property = fc.property(
       fc.uint8Array({ maxLength: 3000 }),
       fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1 }),
       fc.integer({ min: 128, max: 700 }),
       fc.constantFrom<Lending>('never', 'untilNext', 'untilGivenBack'),
       (content, reads, size, lending) => {
-        const slabs = new BufferPool(size);
-        slabs.lend(lending);
-        slabs.hold = MARK.length;
+        const pool = new BufferPool(size);
+        pool.lend(lending);
+        pool.hold = MARK.length;
         const sent = Buffer.concat([Buffer.from(content), MARK]);
         const got: Buffer[] = [];
         const lent: Buffer[] = [];
@@ -198,20 +198,20 @@ describe('the slabs of a replication stream', () => {
         };
         const giveBack = () => {
           got.push(...lent.splice(0).map((piece) => Buffer.from(piece)));
-          slabs.giveBack(taken);
+          pool.giveBack(taken);
         };
         for (let turn = 0; at < sent.length; turn++) {
-          assert.equal(slabs.endsWith(MARK), false);
-          const room = slabs.room();
+          assert.equal(pool.endsWith(MARK), false);
+          const room = pool.room();
           const bytes = Math.min(reads[turn % reads.length] ?? 1, room.length, sent.length - at);
           sent.copy(room, 0, at, at + bytes);
-          slabs.filled(bytes);
+          pool.filled(bytes);
           at += bytes;
-          for (let piece = turn % 3 === 0 ? slabs.take() : undefined; piece; piece = slabs.take()) keep(piece);
+          for (let piece = turn % 3 === 0 ? pool.take() : undefined; piece; piece = pool.take()) keep(piece);
           if (turn % 4 === 1) giveBack();
         }
-        assert.equal(slabs.endsWith(MARK), true);
-        for (let piece = slabs.take(); piece; piece = slabs.take()) keep(piece);
+        assert.equal(pool.endsWith(MARK), true);
+        for (let piece = pool.take(); piece; piece = pool.take()) keep(piece);
         giveBack();
         assert.deepEqual(Buffer.concat(got), Buffer.from(content));
       },
@@ -220,17 +220,17 @@ describe('the slabs of a replication stream', () => {
   });
 
   it('are used again when they were given back', () => {
-    const slabs = new BufferPool(100);
-    slabs.lend('untilGivenBack');
-    slabs.hold = 0;
+    const pool = new BufferPool(100);
+    pool.lend('untilGivenBack');
+    pool.hold = 0;
     const memory = new Set<ArrayBufferLike>();
     for (let taken = 0; taken < 10_000; ) {
-      const room = slabs.room();
+      const room = pool.room();
       memory.add(room.buffer);
-      slabs.filled(room.length);
-      for (let piece = slabs.take(); piece; piece = slabs.take()) taken += piece.length;
-      slabs.giveBack(taken);
+      pool.filled(room.length);
+      for (let piece = pool.take(); piece; piece = pool.take()) taken += piece.length;
+      pool.giveBack(taken);
     }
-    assert.ok(memory.size <= 3, `${memory.size} slabs`);
+    assert.ok(memory.size <= 3, `${memory.size} pool`);
   });
 });
