@@ -10,7 +10,7 @@ import type { PlanInput, Refusal } from './types.ts';
 const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
-export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
+export function nextStartRefusals({ instance, target }: PlanInput, running: Server | undefined): Refusal[] {
   const { nextStart, mayNotEnd, processName, startUser, server, layout } = target;
   if (mayNotEnd) return [notOurs(instance, processName)];
   if (startUser?.refused)
@@ -19,7 +19,7 @@ export function nextStartRefusals({ instance, target }: PlanInput): Refusal[] {
       .map(({ message, next }) => refuse('RESTORE_REFUSED', message, next));
   const isTried = nextStart?.outcome !== 'fails' && nextStart?.outcome !== 'another';
   if (isTried && server?.policy.appendonly === 'no' && layout.appendonly) return [loadsOldLog(instance)];
-  return startRefusals(instance, nextStart, server);
+  return startRefusals(instance, nextStart, running);
 }
 
 /** The same of what may have changed since the plan: asked once more right before Redis is stopped. @param running - what runs now */

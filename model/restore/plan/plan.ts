@@ -82,7 +82,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     serverRunId: target.server?.runId ?? target.identity.runId,
     applications: target.applications,
   } satisfies RestorePlan;
-  return { ...draft, refusals: refusalsOf(input, draft), warnings: warningsOf(input, draft) };
+  return { ...draft, refusals: refusalsOf(input, draft, server), warnings: warningsOf(input, draft) };
 }
 
 /** What stands there afterwards, where the log takes much away, and whether somebody has to consent. */

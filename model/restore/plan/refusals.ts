@@ -21,8 +21,11 @@ export const MAX_CLOCK_OFFSET_MS = 2_000;
 /** `used_memory` counts buffers that `maxmemory` does not, so a full cache of the same size still fits. */
 export const MAXMEMORY_TOLERANCE = 1.05;
 
-/** Everything that forbids the restore, most telling first. Empty: it may go on. */
-export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
+/**
+ * Everything that forbids the restore, most telling first. Empty: it may go on.
+ * @param running - the server of now, where `input` has the one that starts next
+ */
+export function refusalsOf(input: PlanInput, plan: RestorePlan, running: Server | undefined): Refusal[] {
   const { live, instance } = input;
   return [
     doubtRefusal(instance, targetDoubtOf(input), input.options?.intoAnother),
@@ -31,7 +34,7 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan): Refusal[] {
     ...(live
       ? liveRefusals(instance, live, { memoryBytes: plan.memory.neededBytes, rdbBytes: whatIsLoaded(input).rdb.bytes })
       : [...identityRefusals(input), topologyRefusal(input)]),
-    ...nextStartRefusals(input),
+    ...nextStartRefusals(input, running),
     clockRefusal(input),
     versionRefusal(input),
     modulesRefusal(input),

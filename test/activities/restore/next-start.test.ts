@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { lookAtNextStart } from '../../../activities/restore/next-start.ts';
 import type { NextStart, NextStarted } from '../../../model/restore/next-start.ts';
+import { startRefusals } from '../../../model/restore/plan/next-start.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client/client.ts';
 import { killAtTheEnd } from '../../support/processes.ts';
@@ -19,10 +20,10 @@ describe('What the next start of a Redis would be', function () {
 
   async function look(
     redis: RedisServer,
-    { password = redis.connection.password, args = [] as string[] } = {},
+    { password = redis.connection.password, args = [] as string[], program = redis.binary.path } = {},
   ): Promise<NextStart> {
     const platform = openProcessPlatform({
-      start: { command: [redis.binary.path, redis.configFile, ...args], cwd: dirname(redis.configFile) },
+      start: { command: [program, redis.configFile, ...args], cwd: dirname(redis.configFile) },
       port: redis.port,
     });
     const connection = { ...redis.connection, ...(password === undefined ? {} : { password }) };
@@ -64,6 +65,18 @@ describe('What the next start of a Redis would be', function () {
         assert.equal(await redis.dbsize(), 1);
       }));
   }
+
+  it('is that of the program that would be started, which may be older than the one that runs', async function () {
+    const [older] = redisBinaries();
+    const newer = redisBinaries().find(({ version }) => version.startsWith('8.2'));
+    if (!older || !newer) return skipWithout('redis-8.2', this);
+    await withRedis({ binary: newer.path }, async (redis) => {
+      const next = await started(redis, { program: older.path });
+      assert.deepEqual(next.server, { product: 'redis', version: older.version });
+      const [refusal] = startRefusals('main', next, { product: 'redis', version: newer.version });
+      assert.equal(refusal?.code, 'CONFIG_UNSTARTABLE');
+    });
+  });
 
   it('takes back users, passwords and settings of the running server, each with what keeps it', () =>
     withRedis({ users: { alice: 'on >apw ~* +@all', carol: 'on nopass ~* +@all' } }, async (redis) => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { redisBinaries } from '../../support/redis-binaries.ts';
 import { startRedis } from '../../support/redis-server.ts';
+import { skipWithout } from '../../support/skip-without.ts';
 import { CheckStage, found, processOf } from '../support/check-stage.ts';
 
 describe('redis-backup check of the next start of a Redis', function () {
@@ -31,6 +33,16 @@ describe('redis-backup check of the next start of a Redis', function () {
     const [broken] = await found(site, 'next start');
     assert.equal(broken?.level, 'failed');
     assert.match(broken?.message ?? '', /^main would not start again: .*Bad directive or wrong number of arguments/);
+  });
+
+  it('fails where a start would take an older program, which could not read what Redis has', async function () {
+    const newer = redisBinaries().find(({ version }) => version.startsWith('8.2'));
+    if (!newer) return skipWithout('redis-8.2', this);
+    await using redis = await startRedis({ binary: newer.path });
+    await using site = await stage.siteOf(redis, processOf(redis));
+    const failures = (await found(site, 'next start')).filter(({ level }) => level === 'failed');
+    assert.deepEqual(failures.length, 1);
+    assert.match(failures[0]?.message ?? '', /^main runs as redis 8\.2\.\d+ and would start as redis 7\./);
   });
 
   it('--apply writes no users of an included file twice, and says what an included file wins over', async () => {

@@ -30,6 +30,23 @@ describe('A plan and the next start of Redis', () => {
     });
   });
 
+  it('is refused when the program that would be started is older, and could not read what is put back', () => {
+    const refused = (running: string, next: string) =>
+      planOf({
+        target: target({
+          nextStart: starts({ server: { product: 'redis', version: next } }),
+          server: { ...server(), version: running },
+        }),
+      }).refusals.find(({ code }) => code === 'CONFIG_UNSTARTABLE');
+    assert.match(
+      refused('8.2.3', '7.0.15')?.message ?? '',
+      /^main runs as redis 8\.2\.3 and would start as redis 7\.0\.15, which does not read what it has now \(RDB version 12\)/,
+    );
+    assert.ok(refused('7.0.15', '6.2.14'));
+    assert.equal(refused('7.0.15', '8.2.3'), undefined);
+    assert.equal(refused('7.0.15', '7.0.5'), undefined);
+  });
+
   it('is refused when another Redis would be started, and that is all that is said of the start', () => {
     const nextStart: NextStart = { outcome: 'another', why: 'what starts it reads no redis.conf', next: 'Name it.' };
     const ofNoFile = target({ nextStart, layout: { ...target().layout, appendonly: true }, server: server() });
