@@ -6,15 +6,19 @@ import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { unlessGone } from '../../redis/client/errors.ts';
-import { ifKnown } from '../../redis/client/renames.ts';
 import { takeBgsave } from '../../redis/persistence/bgsave.ts';
+import {
+  openUncompressedFork,
+  putBackRdbCompression,
+  type UncompressedFork,
+  usesRdbCompression,
+} from '../../redis/persistence/rdb-compression.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { claimRepository, refuseAnothersRepository } from '../owner.ts';
 import { filesThatItNames } from '../parts.ts';
-import { type CompressionGuard, openCompressionGuard } from './compression-guard.ts';
 import { type RdbSource, sizeOfLast, storeRdb } from './store-rdb.ts';
 
 /** A snapshot whose bytes are stored and that nobody sees yet. */
@@ -28,7 +32,6 @@ export interface SnapshotAssessment {
   warnings: string[];
   shards: {
     shard: string;
-    /** Queue of the machine that must take it; absent: any worker. */
     /** Redis writes it to its data directory, and it is taken from there. */
     fromFiles: boolean;
     /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
@@ -56,7 +59,7 @@ export const createSnapshotActivities = (deps: Dependencies) => ({
     if (info.get('role') === 'slave')
       warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
     const fromFiles = target.backup.method === 'bgsave' && target.files !== undefined;
-    const compressed = target.backup.uncompressedFork ? await compresses(client) : false;
+    const compressed = target.backup.uncompressedFork ? await usesRdbCompression(client) : false;
     if (compressed === undefined)
       warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
     return { warnings, shards: [{ shard: target.shard, fromFiles, uncompressedFork: compressed ?? false }] };
@@ -87,8 +90,7 @@ export const createSnapshotActivities = (deps: Dependencies) => ({
     const target = await deps.instance(instance);
     using client = await unlessGone(openRedis(target.connection));
     if (!client) return;
-    const { rdbcompression } = await client.configGet('rdbcompression');
-    if (rdbcompression === 'no') await client.configSet('rdbcompression', 'yes');
+    await putBackRdbCompression(client);
   },
 });
 
@@ -111,7 +113,7 @@ async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<
   const server = await readServerFacts(client);
   const clockOffsetMs = Math.round((await client.time()) - deps.now());
   const savedIn = target.backup.method === 'bgsave' ? filesThatItNames(target, server.policy).dir : undefined;
-  const guard = input.uncompressedFork ? await openCompressionGuard(client, await freeDiskBytes(target, server)) : undefined;
+  const guard = input.uncompressedFork ? await openUncompressedFork(client, await freeDiskBytes(target, server)) : undefined;
   const source = await openSource(deps, target, client, { server, guard, savedIn });
   try {
     await claimRepository(deps, target, client, began); // there is something to store, and only now
@@ -130,12 +132,6 @@ async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<
   }
 }
 
-/** Where it is off already there is nothing to turn off, and nothing of ours to put back. Undefined: CONFIG is not there. */
-async function compresses(client: RedisClient): Promise<boolean | undefined> {
-  const settings = await ifKnown(client.configGet('rdbcompression'));
-  return settings && !client.unasked.has('CONFIG GET') ? settings.rdbcompression === 'yes' : undefined;
-}
-
 /** Only where its files are reached: the same path elsewhere is another disk. */
 async function freeDiskBytes(target: ProtectedInstance, server: ServerFacts): Promise<number | undefined> {
   if (!target.files?.isAtHand) return undefined;
@@ -148,7 +144,7 @@ async function openSource(
   deps: Dependencies,
   target: ProtectedInstance,
   client: RedisClient,
-  { server, guard, savedIn }: { server: ServerFacts; guard: CompressionGuard | undefined; savedIn: string | undefined },
+  { server, guard, savedIn }: { server: ServerFacts; guard: UncompressedFork | undefined; savedIn: string | undefined },
 ): Promise<OpenSource> {
   const { signal, progress } = currentJob();
   if (savedIn !== undefined) {
@@ -175,7 +171,7 @@ async function openSource(
   return { replid, offset, takenAtMs, rdb: body, close: async () => stream.close(), ...(totalBytes ? { totalBytes } : {}) };
 }
 
-function warningsOf({ rdb, times }: SnapshotManifest, guard: CompressionGuard | undefined): string[] {
+function warningsOf({ rdb, times }: SnapshotManifest, guard: UncompressedFork | undefined): string[] {
   return [
     ...clockWarnings(times),
     ...(rdb.crc64 === 'unchecked' ? ['the server runs with rdbchecksum no: nothing proves that Redis wrote what it meant'] : []),

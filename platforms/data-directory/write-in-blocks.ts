@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { interruptible } from '../../repository/interruptible.ts';
 
 /** One write; two of them are in memory. Small ones cost a system call each and a wait for the thread pool. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -26,7 +27,7 @@ export async function writeInBlocks(
   let block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let spare = Buffer.allocUnsafeSlow(BLOCK_BYTES);
   let filled = 0;
-  for await (const chunk of untilAborted(source, signal)) {
+  for await (const chunk of signal ? interruptible(source, signal) : source) {
     for (let at = 0; at < chunk.length; ) {
       const copied = chunk.copy(block, filled, at);
       at += copied;
@@ -70,35 +71,4 @@ function blockWriter(handle: FileHandle, sync: boolean, onProgress?: (bytes: num
       return written;
     },
   };
-}
-
-/**
- * Ends with the reason of the signal even while the source is silent. One promise for each chunk: a race of each with one that
- * lasts would keep every chunk until the end.
- */
-async function* untilAborted(source: AsyncIterable<Buffer>, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  if (!signal) return yield* source;
-  let interrupt: (reason: unknown) => void = () => {};
-  const onAbort = () => interrupt(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const iterator = source[Symbol.asyncIterator]();
-  let ended = false;
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
-        interrupt = reject;
-        iterator.next().then(resolve, reject);
-      });
-      if (next.done) {
-        ended = true;
-        return;
-      }
-      yield next.value;
-    }
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    // Not awaited: a source that hangs in next() would hang in return(), too.
-    if (!ended) iterator.return?.()?.catch(() => {});
-  }
 }

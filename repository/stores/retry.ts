@@ -1,5 +1,5 @@
 import { hasCode } from '../../model/errors.ts';
-import { pause } from './interruptible.ts';
+import { pause } from './pause.ts';
 
 const LONGEST_PAUSE_MS = 5_000;
 /** A flipped byte, or an object that isn't there, is a rare accident: one that comes back this often is a broken machine. */

@@ -1,8 +1,8 @@
 import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { RecoveryError } from '../../model/errors.ts';
 import { releaseChunk } from '../pipeline/release.ts';
-import { pause } from './interruptible.ts';
 import type { GetOptions } from './object-store.ts';
+import { pause } from './pause.ts';
 import { backoffMs, isUnreachable } from './retry.ts';
 import { notS3 } from './s3-answers.ts';
 import type { S3Calls } from './s3-calls.ts';

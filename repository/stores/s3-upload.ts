@@ -10,8 +10,8 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { type ErrorCode, RecoveryError } from '../../model/errors.ts';
+import { interruptible } from '../interruptible.ts';
 import { objectExists } from './file-errors.ts';
-import { interruptible } from './interruptible.ts';
 import type { PutOptions } from './object-store.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { intoParts, MOST_PARTS, type PartBuffers, type UploadPart } from './s3-parts.ts';

@@ -5,11 +5,7 @@ import { parseInfo } from '../../redis/client/info.ts';
 import { lastLoad, loadingProgress } from '../../redis/health/loading.ts';
 import { takeBgsave } from '../../redis/persistence/bgsave.ts';
 import { applyPolicy, comparePolicy } from '../../redis/persistence/policy.ts';
-import {
-  canTurnOffRdbCompression,
-  putBackRdbCompression,
-  turnOffRdbCompression,
-} from '../../redis/persistence/rdb-compression.ts';
+import { openUncompressedFork } from '../../redis/persistence/rdb-compression.ts';
 import { openRdbStream } from '../../redis/replication/replica.ts';
 import { readPersistencePolicy, readServerFacts } from '../../redis/server-facts.ts';
 import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
@@ -74,9 +70,9 @@ describe('what a server says of itself', () => {
       await (await takeBgsave(bgsave, { dir: redis.dir })).release();
 
       using fence = await openRedis(as('fence'));
-      assert.deepEqual(await canTurnOffRdbCompression(fence), { ok: true });
-      await turnOffRdbCompression(fence);
-      await putBackRdbCompression(fence);
+      const fork = await openUncompressedFork(fence);
+      assert.equal(fork.refusedBecause, undefined);
+      await fork.putBack();
 
       using policy = await openRedis(as('policy'));
       assert.equal((await applyPolicy(policy, comparePolicy(await readPersistencePolicy(policy)))).isKept, true);

@@ -43,7 +43,7 @@ export const ROOMS: Record<string, Room> = {
   config: { rooms: ['model'], files: ['repository/stores/registry.ts'], node: true, packages: ['yaml', 'zod'] },
   redis: { rooms: ['model'], node: true, packages: ['ioredis'] },
   repository: { rooms: ['model'], node: true, packages: ['@aws-sdk/', 'zod'] },
-  platforms: { rooms: ['model'], node: true, packages: [] },
+  platforms: { rooms: ['model'], files: ['repository/interruptible.ts'], node: true, packages: [] },
   probes: { rooms: ['model'], node: true, packages: [] },
   activities: { rooms: ['model', ...CAPABILITIES], node: true, packages: ['@temporalio/activity', '@temporalio/common'] },
   workflows: {

@@ -1,5 +1,5 @@
+import { interruptible } from '../../../repository/interruptible.ts';
 import { objectExists, objectMissing } from '../../../repository/stores/file-errors.ts';
-import { interruptible } from '../../../repository/stores/interruptible.ts';
 import { checkKey, checkPrefix } from '../../../repository/stores/keys.ts';
 import type {
   GetOptions,

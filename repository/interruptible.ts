@@ -1,5 +1,3 @@
-import { setTimeout } from 'node:timers/promises';
-
 /**
  * Passes a body through until the signal aborts, even while the body itself waits for its next bytes.
  * A body that is waiting cannot be told to stop (`return()` of an async generator queues behind the wait), so it isn't
@@ -30,14 +28,5 @@ export async function* interruptible<T>(body: AsyncIterable<T>, signal: AbortSig
     // Its failure is not news: the body ends because of the error that is under way already.
     const closing = ended ? undefined : iterator.return?.().catch(() => undefined);
     if (!signal.aborted) await closing;
-  }
-}
-
-/** Waits, or throws the signal's reason as soon as it aborts. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  try {
-    await setTimeout(ms, undefined, { signal });
-  } catch (error) {
-    throw signal?.aborted ? signal.reason : error; // Node's own AbortError would hide who cancelled and why
   }
 }
