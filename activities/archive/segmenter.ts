@@ -18,6 +18,7 @@ export interface SegmentDraft
     | 'destructive'
     | 'unknownCommands'
     | 'needs'
+    | 'largestCommandBytes'
   > {
   /** The raw stream from `start` to `end`. */
   pieces: Buffer[];
@@ -39,6 +40,8 @@ export interface SegmentSighting {
   unknownCommands: string[];
   /** Of what lies before `offset`. */
   needs: LogNeeds;
+  /** Of the same: what had come whole, and, where `offset` is no boundary, what was under way. */
+  largestCommandBytes: number;
 }
 
 export interface SegmenterOptions {
@@ -189,6 +192,7 @@ export class Segmenter {
       destructive: distinctDestructive(seen.flatMap(({ destructive }) => destructive)),
       unknownCommands: [...new Set(seen.flatMap(({ unknownCommands }) => unknownCommands))],
       needs: joinedNeeds(seen.map(({ needs }) => needs)),
+      largestCommandBytes: Math.max(...seen.map(({ largestCommandBytes }) => largestCommandBytes)),
       pieces: this.#takeBytes(last.offset - this.#start),
     };
     this.#start = draft.end;
@@ -228,6 +232,7 @@ const joined = (last: Seen, next: Seen): Seen => ({
   worthAtMs: last.worthAtMs ?? next.worthAtMs,
   destructive: distinctDestructive([...last.destructive, ...next.destructive]),
   unknownCommands: [...new Set([...last.unknownCommands, ...next.unknownCommands])],
+  largestCommandBytes: Math.max(last.largestCommandBytes, next.largestCommandBytes),
   needs: isWithin(next.needs, last.needs) ? last.needs : joinedNeeds([last.needs, next.needs]),
 });
 

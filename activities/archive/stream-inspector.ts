@@ -2,6 +2,7 @@ import { foreignText } from '../../model/archive/log-needs.ts';
 import type { DestructiveCommand } from '../../model/archive/timeline.ts';
 import { CommandReader } from '../../redis/log/command-reader.ts';
 import { DestructiveWatch } from '../../redis/log/destructive.ts';
+import { LargestCommand } from '../../redis/log/largest-command.ts';
 import type { LoggedCommand } from '../../redis/log/logged-command.ts';
 import { NeedsWatch } from '../../redis/log/needs.ts';
 import { verdictOf } from '../../redis/log/write-commands.ts';
@@ -37,6 +38,7 @@ export class StreamInspector {
   #unknown = new Set<string>();
   readonly #foreign = new Set<string>();
   readonly #needs = new NeedsWatch();
+  readonly #largest = new LargestCommand();
 
   constructor({ offset, state }: Pick<Attached, 'offset' | 'state'>, segmenter: Segmenter, options: StreamInspectorOptions) {
     this.#segmenter = segmenter;
@@ -84,6 +86,7 @@ export class StreamInspector {
       destructive: this.#destructive,
       unknownCommands: [...this.#unknown],
       needs: boundary ? this.#needs.takeWhole() : this.#needs.takeAll(),
+      largestCommandBytes: this.#largest.take(boundary ? 0 : offset - this.#reader.boundary),
     });
     this.#destructive = [];
     this.#unknown.clear();
@@ -92,6 +95,7 @@ export class StreamInspector {
 
   #command(command: LoggedCommand): void {
     this.#watch.see(command, this.#atMs, this.#sinceMs);
+    this.#largest.see(command);
     const verdict = verdictOf(command.name, this.#allowed);
     if (verdict !== 'drop') this.#needs.see(command);
     if (verdict === 'foreign') {

@@ -15,25 +15,34 @@ import { productOf } from '../../redis/server-facts.ts';
 import { askWithin, newestRun, startArchive, statusOf } from '../operations/index.ts';
 import type { ShownStatus } from '../output/output.ts';
 import type { TemporalSession } from '../temporal.ts';
+import { checkBufferLimit } from './buffer.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
-import { bufferFinding, refusedResyncs } from './resyncs.ts';
+import { refusedResyncs } from './resyncs.ts';
 
 const MEASURE_MS = 1_000;
 const LOST = 'No restore goes into it. Find out who deletes or changes objects in this store.';
 
 /** The continuous log can be kept from this server without harm to it. */
-export const checkArchiveServer = (client: RedisClient, instance: InstanceShard): Promise<Finding[]> =>
-  findings('archive', async () => {
-    if (!instance.archive) return [];
+export const checkArchiveServer = async (
+  client: RedisClient,
+  instance: InstanceShard,
+  world: CheckContext,
+): Promise<Finding[]> => {
+  if (!instance.archive) return [];
+  let bytesPerSecond: number | undefined;
+  const ofServer = await findings('archive', async () => {
     const rate = await writeRate(client);
+    bytesPerSecond = rate;
     return [
       ...(await backlogFinding(client, rate)),
-      ...(await bufferFinding(client, rate)),
       ...refusedResyncs(await client.info('server', 'stats')),
       ...(await replicasFinding(client, instance)),
       ...(await versionFinding(client)),
     ];
   });
+  if (bytesPerSecond === undefined) return ofServer;
+  return [...ofServer, ...(await checkBufferLimit(client, instance, { world, bytesPerSecond }))];
+};
 
 /** The archiver runs. */
 export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceShard, apply: boolean): Promise<Finding[]> =>

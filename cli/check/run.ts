@@ -138,7 +138,7 @@ const checkRedis = async (
   ...(await checkPermissions(client, instance, world)),
   ...(await checkClock(client, world.now)),
   ...(await checkPolicy(client, instance, world)),
-  ...(await checkArchiveServer(client, instance)),
+  ...(await checkArchiveServer(client, instance, world)),
 ];
 
 /** The continuous log, and who keeps it. */

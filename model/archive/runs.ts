@@ -92,6 +92,7 @@ export function mergedHeader(headers: readonly SegmentHeader[], attempt: string)
     destructive: distinctDestructive(headers.flatMap(({ destructive }) => destructive)),
     unknownCommands: [...new Set(headers.flatMap(({ unknownCommands }) => unknownCommands))].sort(),
     needs: joinedNeeds(headers.map(({ needs }) => needs)),
+    largestCommandBytes: Math.max(...headers.map(({ largestCommandBytes }) => largestCommandBytes)),
     attempt,
   };
 }

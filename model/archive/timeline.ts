@@ -81,6 +81,11 @@ export interface SegmentHeader {
   unknownCommands: string[];
   /** What all that came asks of whoever executes it. What was typed is given its real name where that was known then. */
   needs: LogNeeds;
+  /**
+   * The most that Redis wrote at once of what ends in it, a transaction as one: a limit of its output buffer below that cuts
+   * off whoever follows. Where `end` is in the middle of one, as much of that as has come counts, too.
+   */
+  largestCommandBytes: number;
   /** The zstd frame behind the header. */
   stored: { bytes: number; sha256: string; compression: 'zstd' };
   /** Random, of the attempt that wrote it: a writer whose answer was lost knows its own object by it. */

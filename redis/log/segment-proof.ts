@@ -4,16 +4,20 @@ import type { DestructiveCommand, SegmentHeader } from '../../model/archive/time
 import { formatList } from '../../model/format.ts';
 import { CommandReader } from './command-reader.ts';
 import { DestructiveWatch } from './destructive.ts';
+import { LargestCommand } from './largest-command.ts';
 import type { LoggedCommand } from './logged-command.ts';
 import { WRITE_COMMANDS } from './write-commands.ts';
 
 /** What a header says that the bytes behind it prove or contradict. */
-export type ProvenHeader = Pick<SegmentHeader, 'start' | 'end' | 'startState' | 'endState' | 'marks' | 'destructive'>;
+export type ProvenHeader = Pick<
+  SegmentHeader,
+  'start' | 'end' | 'startState' | 'endState' | 'marks' | 'destructive' | 'largestCommandBytes'
+>;
 
 /**
  * Follows the bytes of one archived segment and compares what they are with its header: the state that they end in (database,
  * MULTI or not, the command that they break off in), that each mark is a place where they may be cut, and every command that
- * empties a database at once. Times, and how many keys went within a second, the bytes do not tell.
+ * empties a database at once, and how long the largest is. Times, and how many keys went within a second, the bytes do not tell.
  */
 export class SegmentProof {
   readonly #header: ProvenHeader;
@@ -22,6 +26,7 @@ export class SegmentProof {
   readonly #found: DestructiveCommand[] = [];
   /** Where a command stands of which the header depends on the renamed commands that were known when it was written. */
   readonly #doubtful = new Set<number>();
+  readonly #largest = new LargestCommand();
   #nextMark = 0;
   #problem: string | undefined;
 
@@ -34,6 +39,7 @@ export class SegmentProof {
       ...(renamed ? { renamed } : {}),
       onCommand: (command) => {
         this.#watch.see(command, 0);
+        this.#largest.see(command);
         if (this.#isDoubtful(command)) this.#doubtful.add(command.boundary);
       },
     });
@@ -63,6 +69,7 @@ export class SegmentProof {
     if (!isSameState(state, endState))
       this.#problem ??= `ends ${textOf(state)}, and its header says ${textOf(endState)}: the header was changed`;
     this.#problem ??= this.#destructiveProblem();
+    this.#problem ??= this.#largestProblem(this.#largest.take(state.sinceBoundary));
     return this.#problem;
   }
 
@@ -84,6 +91,11 @@ export class SegmentProof {
     const mark = this.#header.marks[this.#nextMark];
     if (mark === undefined || mark[0] !== this.#reader.offset || isBoundary(this.#reader.state())) return undefined;
     return `may not be cut at ${mark[0]}, as its header says: that is ${textOf(this.#reader.state())}`;
+  }
+
+  #largestProblem(found: number): string | undefined {
+    const { largestCommandBytes: said } = this.#header;
+    return found === said ? undefined : `has a command of ${found} bytes as its largest, and its header says ${said}`;
   }
 
   #destructiveProblem(): string | undefined {

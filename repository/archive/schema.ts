@@ -56,6 +56,7 @@ const segmentSchema = z
     destructive: z.array(destructive),
     unknownCommands: z.array(z.string()),
     needs,
+    largestCommandBytes: count,
     stored: z.strictObject({
       bytes: count.positive(),
       sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),

@@ -14,7 +14,8 @@ const START = 1000;
 const select = command('SELECT', 5);
 const set = command('SET', 'a', 'value');
 const flush = command('FLUSHALL');
-const whole = Buffer.concat([select, set, flush, command('MULTI'), set, command('EXEC'), set]);
+const transaction = Buffer.concat([command('MULTI'), set, command('EXEC')]);
+const whole = Buffer.concat([select, set, flush, transaction, set]);
 const half = Buffer.from('*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$5\r\nva');
 const flushAt = START + select.length + set.length;
 const FLUSH = { command: 'FLUSHALL', before: flushAt, after: flushAt + flush.length, atMs: 0, db: 5 };
@@ -29,12 +30,16 @@ describe('The header of a segment', () => {
   const archived = async (lie: Lie = {}, next: Lie = {}): Promise<Archive> => {
     const archive = openArchive(new Repository(new MemoryStore()), { name: 'main', shard: '0' });
     await archive.createTimeline(sampleTimeline());
-    const states = { startState: STREAM_BEGIN, endState: BROKEN_OFF, marks: [], destructive: [FLUSH] };
+    const states = {
+      ...{ startState: STREAM_BEGIN, endState: BROKEN_OFF, marks: [], destructive: [FLUSH] },
+      largestCommandBytes: transaction.length,
+    };
     await archive.putSegment({ ...sampleSegment(START, END), ...states, ...lie }, [whole, half]);
     const rest = Buffer.from('lue\r\n');
     const startState = lie.endState ?? BROKEN_OFF;
-    const later = { startState, endState: { db: 5, inTransaction: false }, marks: [], ...next };
-    await archive.putSegment({ ...sampleSegment(END, END + rest.length), ...later }, [rest]);
+    const later = { startState, endState: { db: 5, inTransaction: false }, marks: [] };
+    const largestCommandBytes = half.length + rest.length;
+    await archive.putSegment({ ...sampleSegment(END, END + rest.length), ...later, largestCommandBytes, ...next }, [rest]);
     return archive;
   };
   const replay = async (archive: Archive, to = END + 5): Promise<Buffer> => {
@@ -63,7 +68,8 @@ describe('The header of a segment', () => {
       const store = new MemoryStore();
       const archive = openArchive(new Repository(store), { name: 'main', shard: '0', archive: { renamedCommands: names } });
       await archive.createTimeline(sampleTimeline());
-      const states = { startState: STREAM_BEGIN, endState: { db: 5, inTransaction: false }, marks: [], destructive };
+      const endState = { db: 5, inTransaction: false };
+      const states = { startState: STREAM_BEGIN, endState, marks: [], destructive, largestCommandBytes: set.length };
       await archive.putSegment({ ...sampleSegment(START, end), ...states }, [bytes]);
       const { body } = await archive.openRange(TIMELINE_ID, START, end, {});
       for await (const _ of body);
@@ -97,6 +103,11 @@ describe('The header of a segment', () => {
     ],
     ['no FLUSHALL', { destructive: [] }, /has FLUSHALL of db 5 from \d+ to \d+, of which its header says nothing/],
     ['a FLUSHALL later', { destructive: [{ ...FLUSH, before: flushAt + 8 }] }, /has FLUSHALL of db 5 .* says nothing/],
+    [
+      'a smaller largest command',
+      { largestCommandBytes: 30 },
+      /has a command of \d+ bytes as its largest, and its header says 30/,
+    ],
     ['a FLUSHDB', { destructive: [FLUSH, { ...FLUSH, command: 'FLUSHDB' }] }, /has no FLUSHDB of db 5 .*, as its header says/],
   ];
   for (const [what, lie, message] of cases) {
@@ -115,7 +126,8 @@ describe('The header of a segment', () => {
   it('that lies stays as it is when segments are made one: the evidence is not deleted', async () => {
     const archive = await archived(endState({ db: 3 }), { endState: { db: 3, inTransaction: false } });
     for (let at = END + 5; at < END + 500; at += set.length) {
-      const parts = { startState: { db: 3, inTransaction: false }, endState: { db: 3, inTransaction: false }, marks: [] };
+      const state = { db: 3, inTransaction: false };
+      const parts = { startState: state, endState: state, marks: [], largestCommandBytes: set.length };
       await archive.putSegment({ ...sampleSegment(at, at + set.length), ...parts }, [set]);
     }
     const before = await keysOf(archive.store, '');

@@ -159,6 +159,25 @@ describe('The segmenter', () => {
     assert.ok(isBoundary(came.drafts.at(-1)?.endState ?? STREAM_BEGIN));
   });
 
+  it('says how long the largest command was, a transaction as one, also where it is cut in its middle', async () => {
+    const transaction = Buffer.concat([command('MULTI'), set(3000), set(3000), command('EXEC')]);
+    const small = await archived(Buffer.concat([set(100), set(5000), transaction, set(10)]), [7, 900, 9000], {
+      bytes: 100_000,
+      lag: 1,
+      stepMs: () => 3,
+    });
+    assert.deepEqual(
+      small.drafts.map((draft) => draft.largestCommandBytes),
+      [transaction.length],
+    );
+    const large = set(30 * MB);
+    const cuts = Array.from({ length: 400 }, (_, i) => i * 99_991);
+    const { drafts } = await archived(Buffer.concat([set(10), large, set(10)]), cuts, { bytes: MB, lag: 2, stepMs: () => 3 });
+    const parts = drafts.map((draft) => draft.largestCommandBytes);
+    assert.equal(Math.max(...parts), large.length);
+    assert.ok(parts.filter((bytes) => bytes > 4 * MB && bytes < large.length).length > 3, `${parts}`);
+  });
+
   it('never stands still, however large a segment may be', async () => {
     const stream = Buffer.concat([set(150 * MB), set(10)]);
     const cuts = Array.from({ length: 150 }, (_, i) => i * MB);
@@ -185,6 +204,7 @@ describe('The segmenter', () => {
     destructive: [],
     unknownCommands: [],
     needs: NO_NEEDS,
+    largestCommandBytes: 0,
   };
 
   it('makes no segment of PINGs alone, until nothing more will come', () => {

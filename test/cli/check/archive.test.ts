@@ -6,7 +6,7 @@ import type { ArchiveStatus } from '../../../model/archive/archiving.ts';
 import { openFollower } from '../../../redis/replication/follow.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { timelineIdOf } from '../../../repository/layout.ts';
-import { sampleTimeline } from '../../repository/archive/fixtures.ts';
+import { sampleSegment, sampleTimeline } from '../../repository/archive/fixtures.ts';
 import { openStore } from '../../support/open-store.ts';
 import { startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -104,7 +104,7 @@ describe('redis-backup check of the continuous log', function () {
     assert.equal(finding?.level, 'warning');
     assert.match(
       limit?.message ?? '',
-      /^client-output-buffer-limit replica 1048576 1048576 0 is reached in .* cuts an archiver off/,
+      /^client-output-buffer-limit replica 1048576 1048576 0 is reached in .*: Redis cuts the archiver off/,
     );
     assert.match(limit?.next ?? '', /CONFIG SET client-output-buffer-limit "replica \d+ 0 0"/);
     assert.match(finding?.message ?? '', /repl-backlog-size 1\.0 MB is overrun in/);
@@ -112,6 +112,47 @@ describe('redis-backup check of the continuous log', function () {
       finding?.next ?? '',
       /Set repl-backlog-size to \d+ \(.* of memory, which counts against maxmemory \(1\.1 GB\)\)/,
     );
+  });
+
+  it('compares the buffer limit with the largest command of the log, also when nothing is written any more', async () => {
+    await using here = await stage.siteWith({ config: POLICY }, 'archive: {}');
+    await here.redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'replica 4mb 0 0');
+    assert.equal((await found(here.site, 'buffer limit'))[0]?.level, 'ok');
+    const archive = new Archive(openStore({ kind: 'file', directory: here.site.dir }), { instance: 'main', shard: '0' });
+    await archive.createTimeline(sampleTimeline());
+    const now = Date.now();
+    for (const [at, largestCommandBytes] of [5, 6 * 1024 * 1024, 7].entries()) {
+      const times = { firstAtMs: now - 9000 + at, lastAtMs: now - 9000 + at, marks: [] };
+      const late = at === 2 ? [{ from: 1020, to: 1030, sinceMs: now - 80_000, atMs: now - 50_000 }] : [];
+      const segment = sampleSegment(1000 + at * 10, 1010 + at * 10, { ...times, late, largestCommandBytes });
+      await archive.putSegment(segment, [Buffer.alloc(10, 'x')]);
+    }
+    const [limit] = await found(here.site, 'buffer limit');
+    assert.equal(limit?.level, 'warning');
+    assert.match(
+      limit?.message ?? '',
+      /^client-output-buffer-limit replica 4194304 0 0 is less than what came at once: 6\.3 MB in the log, by /,
+    );
+    assert.match(limit?.next ?? '', /CONFIG SET client-output-buffer-limit "replica 12582912 0 0"/);
+    await here.redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'replica 12582912 0 0');
+    const [raised] = await found(here.site, 'buffer limit');
+    assert.equal(raised?.level, 'ok');
+    assert.match(raised?.message ?? '', /is enough for 30 s of .*, as long as it paused at .*what came at once: 6\.3 MB/);
+  });
+
+  it('takes what Redis never sent, because it is larger than the limit, from the gap that it left', async () => {
+    await using here = await stage.siteWith({ config: POLICY }, 'archive: {}');
+    await here.redis.command('CONFIG', 'SET', 'client-output-buffer-limit', 'replica 4mb 0 0');
+    const archive = new Archive(openStore({ kind: 'file', directory: here.site.dir }), { instance: 'main', shard: '0' });
+    const first = sampleTimeline();
+    const [ended, newFirst] = [Date.now() - 60_000, 1500 + 5 * 1024 * 1024];
+    const parent = { timelineId: first.timelineId, end: 1500, endedAt: new Date(ended).toISOString(), gap: true };
+    const again = { timelineId: timelineIdOf(first.replid, newFirst), first: newFirst, reason: 'full-resync', parent } as const;
+    await archive.createTimeline(first);
+    await archive.createTimeline(sampleTimeline({ ...again, startedAt: new Date(ended + 4_000).toISOString() }));
+    const [limit] = await found(here.site, 'buffer limit');
+    assert.equal(limit?.level, 'warning');
+    assert.match(limit?.message ?? '', /5\.2 MB of which nothing came, before a full resynchronization at/);
   });
 
   it('says which replicas could not go on, and each gap of the last day with its cause', async () => {

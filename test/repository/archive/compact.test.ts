@@ -55,14 +55,17 @@ describe('the compaction of an archive', () => {
     const archive = new Archive(new MemoryStore(), { instance: 'main', shard: '0' });
     await storeStream(archive, Array(30).fill(500)); // a mark each half second
     const flushed = { command: 'FLUSHALL', before: 16_050, after: 16_100, atMs: BEGUN + 16_050, db: 0 };
-    await archive.putSegment(sampleSegment(16_000, 16_500, { destructive: [flushed], unknownCommands: ['HIDDEN'] }), [
-      streamOf(500),
-    ]);
+    await archive.putSegment(
+      sampleSegment(16_000, 16_500, { destructive: [flushed], unknownCommands: ['HIDDEN'], largestCommandBytes: 77 }),
+      [streamOf(500)],
+    );
     for (const at of [16_500, 17_000]) await archive.putSegment(sampleSegment(at, at + 500), [streamOf(500)]);
     await archive.compact(TIMELINE_ID, later);
     const [segment] = await archive.segments(TIMELINE_ID);
     assert.ok(segment?.compacted);
-    const { marks, destructive, unknownCommands, firstAtMs, lastAtMs, endState } = await archive.header(segment);
+    const header = await archive.header(segment);
+    const { marks, destructive, unknownCommands, firstAtMs, lastAtMs, endState, largestCommandBytes } = header;
+    assert.equal(largestCommandBytes, 77);
     assert.deepEqual([destructive, unknownCommands, endState], [[flushed], ['HIDDEN'], stateAt(16_500)]);
     assert.deepEqual([firstAtMs, lastAtMs], [BEGUN + 1000, BEGUN + 16_500]);
     assert.deepEqual(

@@ -47,6 +47,7 @@ export const sampleSegment = (start: number, end: number, parts: Partial<NewSegm
   destructive: [],
   unknownCommands: [],
   needs: { commands: ['SET'], highestDb: 0 },
+  largestCommandBytes: 1,
   attempt: 'a',
   ...parts,
 });
