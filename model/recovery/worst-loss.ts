@@ -1,5 +1,6 @@
 import { formatCount, formatCountOf, formatDuration } from '../format.ts';
 import type { RedisFacts } from '../health-report.ts';
+import { type LastWrites, lastWrites, startedAtOf } from './last-writes.ts';
 import { endedDrained, type LogRun, replicasInStep } from './log-signatures.ts';
 import { startsEmpty } from './next-load.ts';
 import type { ArchiveObservations, Observations } from './observations.ts';
@@ -12,6 +13,7 @@ const PING_BYTES = 14;
 export interface LogState {
   timelineId: string;
   storedUpTo: string;
+  /** Of what was written when it failed, or as far as is known. At least. */
   lagSeconds: number;
   /** It holds all that Redis acknowledged up to the failure. */
   complete: boolean;
@@ -29,7 +31,8 @@ export function logState(seen: Observations, since: string | undefined): LogStat
   if (!log) return undefined;
   const { timelineId, storedUpTo } = log;
   const proof = proofOfWhole(seen);
-  const failedMs = since === undefined ? seen.nowMs : Date.parse(since);
+  const last = lastWrites(seen);
+  const failedMs = last.by === undefined && since !== undefined ? Date.parse(since) : last.atMs;
   const lagSeconds = proof.complete ? 0 : Math.max(0, Math.round((failedMs - Date.parse(storedUpTo)) / 1000));
   return { timelineId, storedUpTo, lagSeconds, ...proof };
 }
@@ -69,7 +72,7 @@ export const heardFacts = ({ worker, platform }: Observations): RedisFacts | und
 
 /** Of a Redis that serves and had more. */
 export const alreadyLost = (seen: Observations, log: LogState | undefined): string =>
-  `Already lost in Redis: ${fromStored(seen, log)}`;
+  `Already lost in Redis: ${fromStored(seen, log, startedAtOf(seen))}`;
 
 /** Of one that is down and loads what it has. */
 export const lossOfItsStart = (seen: Observations, log: LogState | undefined): string =>
@@ -99,27 +102,48 @@ export const nothingLost = ({ keys }: RedisFacts): string =>
 
 /** What a start loads, and what that lacks; `undefined` where that is not known. */
 function loadedText(seen: Observations): string | undefined {
-  const { platform, nowMs } = seen;
+  const { platform } = seen;
   const data = platform?.data;
   if (!data || startsEmpty(data)) return undefined;
   if (data.appendonly) return 'About 1 s of writes (appendfsync everysec); its append-only log has the rest.';
   if (!data.rdb) return undefined;
-  const age = formatDuration(nowMs - Date.parse(data.rdb.modifiedAt));
   const [fullest] = olderThanReplicas(seen)?.ahead ?? [];
   const ahead = fullest ? ` Replica ${fullest.address} is further, and has ${formatCountOf(fullest.keys, 'key')}.` : '';
-  return `All writes of the last ${age}: it loads its RDB, saved at ${data.rdb.modifiedAt}.${ahead}`;
+  const { modifiedAt } = data.rdb;
+  return `All writes ${spanText(modifiedAt, lastWrites(seen))}: it loads its RDB, saved at ${modifiedAt}.${ahead}`;
 }
 
-/** What the repository could not bring back. */
-export function fromStored({ stored, nowMs }: Observations, log: LogState | undefined): string {
+/** Between a moment and the last write that can have been: counted to the end of a Redis that is gone, and not to now. */
+function spanText(from: string, { atMs, by, isSign }: LastWrites): string {
+  if (isSign) return `since ${from}${untilUnknown(from, by)}`;
+  const span = formatDuration(Math.max(0, atMs - Date.parse(from)));
+  return by === undefined ? `of the last ${span}` : `of ${span}, until ${by}`;
+}
+
+/**
+ * What the repository could not bring back.
+ * @param startedAt - of a Redis that lives and had lost its data when it started
+ */
+export function fromStored(seen: Observations, log: LogState | undefined, startedAt?: string): string {
+  const { stored } = seen;
   const { backup } = stored;
+  const last = lastWrites(seen, startedAt);
   if (log?.complete) return 'nothing that Redis had acknowledged: the continuous log has all of it (0 s).';
-  if (log && !(backup && backup.times.takenAt > log.storedUpTo))
-    return `the last ${formatDuration(log.lagSeconds * 1000)} of writes at least: the continuous log is stored up to ${log.storedUpTo}.`;
+  if (log && !(backup && backup.times.takenAt > log.storedUpTo)) return logText(log, last);
   if (backup) {
-    const age = formatDuration(nowMs - Date.parse(backup.times.takenAt));
-    return `all writes of the last ${age}: the newest backup, ${formatCount(backup.rdb.keys)} keys, is that old.`;
+    const { takenAt } = backup.times;
+    return `all writes ${spanText(takenAt, last)}: the newest backup, ${formatCount(backup.rdb.keys)} keys, is of ${takenAt}.`;
   }
   if (backup === null) return 'everything, 100 %: there is no backup.';
   return `how much cannot be told (up to 100 %): ${stored.unknown.join('; ') || 'the repository was not asked'}.`;
 }
+
+function logText({ storedUpTo, lagSeconds }: LogState, { by, isSign }: LastWrites): string {
+  const stored = `the continuous log is stored up to ${storedUpTo}`;
+  if (isSign) return `what was written after that, if anything was: ${stored}${untilUnknown(storedUpTo, by)}.`;
+  const until = by === undefined ? '' : `, and ${by}`;
+  return `the last ${formatDuration(lagSeconds * 1000)} of writes at least: ${stored}${until}.`;
+}
+
+const untilUnknown = (from: string, by = ''): string =>
+  `; when Redis ended is not known${by.endsWith(from) ? '' : ` (the last sign of it: ${by})`}`;
