@@ -1,4 +1,3 @@
-import type { ArchiveExtent } from '../model/archive/chain.ts';
 import type { AofManifest } from '../model/backup/aof-manifest.ts';
 import { backupsInOrder, takenAtMs } from '../model/backup/backup-time.ts';
 import { latestBackup, noBackup } from '../model/backup/latest.ts';
@@ -6,7 +5,7 @@ import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/backup/unusable.ts';
 import { type Restorable, restorableOf } from '../model/restore/restorable.ts';
 import type { ShardRef } from '../model/shard.ts';
-import type { Archive } from '../repository/archive/archive.ts';
+import type { Archive, Extents } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
 
@@ -77,22 +76,22 @@ export async function catalogOf(repository: Repository, instance: string, nowMs:
     catalog.problems.push(
       ...[...problems, ...logs.problems].map(({ backupId, error }) => ({ shard, backupId, message: error.message })),
     );
-    const { extents, archive } = await archiveOf(repository.archive({ instance, shard }));
+    const { extents, late, archive } = await archiveOf(repository.archive({ instance, shard }));
     catalog.archive.push(...archive);
-    catalog.restorable.push({ shard, ...restorableOf(extents, manifests, nowMs) });
+    catalog.restorable.push({ shard, ...restorableOf({ extents, late }, manifests, nowMs) });
   }
   return catalog;
 }
 
-async function archiveOf(log: Archive): Promise<{ extents: ArchiveExtent[]; archive: CatalogedLog[] }> {
+async function archiveOf(log: Archive): Promise<Pick<Extents, 'extents' | 'late'> & { archive: CatalogedLog[] }> {
   const { shard } = log;
-  const { extents, damage, gaps, restarts, clocks } = await log.extents();
-  if (extents.length === 0 && damage.length === 0) return { extents, archive: [] };
+  const { extents, damage, gaps, restarts, clocks, late } = await log.extents({ late: true });
+  if (extents.length === 0 && damage.length === 0) return { extents, late, archive: [] };
   const stretches = extents.flatMap((one) => one.stretches);
   const times = stretches.flatMap(({ firstAtMs, lastAtMs, storedAtMs = lastAtMs }) => [
     Math.min(firstAtMs, storedAtMs),
     storedAtMs,
   ]);
   const period = times.length === 0 ? {} : { fromMs: Math.min(...times), toMs: Math.max(...times) };
-  return { extents, archive: [{ shard, ...period, damage, gaps, restarts, clocks }] };
+  return { extents, late, archive: [{ shard, ...period, damage, gaps, restarts, clocks }] };
 }

@@ -59,7 +59,7 @@ export class StoredLog {
     const missing = await missingSegments(this.#archive, timelineId, stored, signal);
     if (!whole && missing.length === 0) return undefined;
     if (reason === 'hole' && this.#deps.now() - Date.parse(startedAt) < PAUSE_MS) return undefined;
-    const { extents, damage } = await this.#archive.extents(signal);
+    const { extents, damage } = await this.#archive.extents({ signal });
     const snapshots = await (await this.#deps.repository()).snapshots(this.#archive).list();
     const end = extents.find(({ timeline }) => timeline.timelineId === timelineId)?.stretches.at(-1)?.end ?? 0;
     const last = stored.at(-1);

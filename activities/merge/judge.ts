@@ -42,7 +42,7 @@ async function momentsOf(deps: Dependencies, { instance, shard, takenAt, log }: 
   const { signal } = currentJob();
   const archive = await deps.archive(instance, shard);
   const range = { fromMs: Date.parse(takenAt) - CLOCKS_APART_MS, toMs: log.untilMs };
-  const { found } = await archive.destructive(await archive.extents(signal), range, signal);
+  const { found } = await archive.destructive(await archive.extents({ signal }), range, signal);
   return found
     .filter(({ timelineId, before }) =>
       log.ranges.some((one) => one.timelineId === timelineId && one.from <= before && before < one.to),

@@ -79,7 +79,7 @@ async function logBefore(
   const { signal } = currentJob();
   const archive = await deps.archive(instance, shard);
   try {
-    const { extents } = await archive.extents(signal);
+    const { extents } = await archive.extents({ signal });
     const end = endOfFailed(extents, failure, serving);
     if (!end) return { logProblem: 'it has nothing of before the failure' };
     const until = formatOffset(end.timelineId, end.offset);

@@ -44,7 +44,7 @@ export async function momentsIn(
   const { signal } = currentJob();
   const archive = await deps.archive(instance, shard);
   const period = { fromMs: sinceMs - AROUND_MS, toMs: log.untilMs + AROUND_MS };
-  const { found } = await findDestructive(archive, await readExtents(archive, signal), period, signal);
+  const { found } = await findDestructive(archive, await readExtents(archive, { signal }), period, signal);
   const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>
     log.ranges.some((range) => range.timelineId === timelineId && range.from <= before && after <= range.to);
   return found.filter(isReplayed).map(plannedMoment);

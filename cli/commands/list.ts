@@ -5,7 +5,7 @@ import { passedOver, passedOverText } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
-import { restorableText } from '../../model/restore/restorable.ts';
+import { type Period, restorableText } from '../../model/restore/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
 import { type CommandSpec, someInstances } from '../command.ts';
 import { table } from '../output/table.ts';
@@ -82,11 +82,17 @@ const listedArchive = (instance: string, { shard, fromMs, toMs, damage, gaps, re
   clocks,
 });
 
-/** `list --json`: any moment of a period, and the moments of backups that lie in none. */
-const listedRestorable = (instance: string, { shard, periods, aloneMs }: Catalog['restorable'][number]) => ({
+const isoPeriod = ({ fromMs, toMs }: Period) => ({
+  from: new Date(fromMs).toISOString(),
+  to: new Date(toMs).toISOString(),
+});
+
+/** `list --json`: any moment of a period but those that are not certain, and the moments of backups that lie in none. */
+const listedRestorable = (instance: string, { shard, periods, uncertain, aloneMs }: Catalog['restorable'][number]) => ({
   instance,
   shard,
-  periods: periods.map(({ fromMs, toMs }) => ({ from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() })),
+  periods: periods.map(isoPeriod),
+  uncertain: uncertain.map((one) => ({ ...isoPeriod(one), why: one.why })),
   alone: aloneMs.map((atMs) => new Date(atMs).toISOString()),
 });
 

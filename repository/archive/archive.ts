@@ -9,7 +9,7 @@ import type { ShardRef } from '../../model/shard.ts';
 import { segmentKey } from '../layout.ts';
 import type { ObjectStore } from '../stores/object-store.ts';
 import { type Compaction, type CompactOptions, compactTimeline } from './compact.ts';
-import { type Extents, readExtents } from './extents.ts';
+import { type Extents, type ExtentsOptions, readExtents } from './extents.ts';
 import { type ArchiveSegment, listSegments, mergedView } from './listing.ts';
 import { type DestructiveSearch, findCut, findDestructive } from './moments.ts';
 import { type ArchivePosition, findPosition } from './position.ts';
@@ -130,8 +130,8 @@ export class Archive {
   }
 
   /** What is stored of each timeline, for planArchive and retention. See `readExtents`. */
-  extents(signal?: AbortSignal): Promise<Extents> {
-    return readExtents(this, signal);
+  extents(options?: ExtentsOptions): Promise<Extents> {
+    return readExtents(this, options);
   }
 
   /** Where to cut for a target; undefined for a moment that the archive does not have. See `findCut`. */

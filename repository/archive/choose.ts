@@ -2,6 +2,7 @@ import type { ArchiveExtent } from '../../model/archive/chain.ts';
 import type { Cut } from '../../model/archive/cut.ts';
 import { type ArchiveTarget, planArchive, refusalError } from '../../model/archive/plan.ts';
 import type { LateArrival } from '../../model/archive/timeline.ts';
+import { liesIn, uncertainByClock } from '../../model/archive/uncertain.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { type Beyond, beyondText, newerThan } from '../../model/backup/unusable.ts';
 import { RecoveryError } from '../../model/errors.ts';
@@ -47,7 +48,7 @@ export async function chooseFromLog(
 ): Promise<LogChoice> {
   const target = parseUntil(until);
   if (!target) throw noMoment(until);
-  const { extents, damage, clocks } = await readExtents(archive, signal);
+  const { extents, damage, clocks } = await readExtents(archive, { signal });
   const cut = await findCut(archive, extents, target, signal);
   const snapshots = only === undefined ? all : all.filter(({ backupId }) => backupId === only);
   const decision = planArchive({ extents, snapshots, damage: [...damage, ...clocks], unusable }, target, cut);
@@ -67,14 +68,15 @@ function doubtsAbout(
   extents: readonly ArchiveExtent[],
   clocks: readonly Beyond[],
 ): string[] {
-  const storedAfter = (atMs: number, { id, from }: Beyond): boolean =>
+  const mayBeOf = (atMs: number, { id, from }: Beyond): boolean =>
     extents.some(
       ({ timeline, stretches }) =>
-        timeline.timelineId === id && stretches.some((one) => one.from === from && (one.storedAtMs ?? 0) >= atMs),
+        timeline.timelineId === id &&
+        stretches.some((one) => one.from === from && uncertainByClock(one).some((time) => liesIn(atMs, time))),
     );
   const isOfTheMoment = (one: Beyond): boolean => {
     const { id, from = 0, to = 0 } = one;
-    return (id === timelineId && from <= offset && offset <= to) || (target.kind === 'time' && storedAfter(target.atMs, one));
+    return (id === timelineId && from <= offset && offset <= to) || (target.kind === 'time' && mayBeOf(target.atMs, one));
   };
   const whys = [...clocks.filter(isOfTheMoment).map(beyondText), ...lateText(late)];
   return whys.map((why) => `the moment is not certain: ${why}`);

@@ -1,6 +1,6 @@
 import type { ArchiveExtent, Stretch } from '../../model/archive/chain.ts';
 import { cutIn } from '../../model/archive/cut.ts';
-import type { SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
+import type { LateArrival, SegmentHeader, Timeline } from '../../model/archive/timeline.ts';
 import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import { type Beyond, clocksOf, gapsOf, restartsOf } from '../../model/backup/unusable.ts';
 import { messageOf } from '../../model/errors.ts';
@@ -27,6 +27,14 @@ export interface Extents {
   restarts: Beyond[];
   /** Stretches whose times are ahead of the clock of the store. */
   clocks: Beyond[];
+  /** What waited before it came; only if it was asked for. */
+  late?: LateArrival[];
+}
+
+export interface ExtentsOptions {
+  /** Tells of all that came late: a request for each compacted segment, too. */
+  late?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -36,13 +44,15 @@ export interface Extents {
  * refuses it.
  * A timeline without a segment has a stretch of no bytes: others may go on from it.
  */
-export async function readExtents(place: ArchivePlace, signal?: AbortSignal): Promise<Extents> {
+export async function readExtents(place: ArchivePlace, options: ExtentsOptions = {}): Promise<Extents> {
   const { timelines, problems } = await listTimelines(place);
   const damage: Beyond[] = [];
+  const late: LateArrival[] = [];
   const found = await inParallel(timelines, TIMELINES_AT_ONCE, async (timeline) => {
     try {
-      const { stretches, beyond } = await unlessOvertaken(() => stretchesOf(place, timeline, signal));
+      const { stretches, beyond, waited } = await unlessOvertaken(() => stretchesOf(place, timeline, options));
       damage.push(...beyond);
+      late.push(...waited);
       if (stretches.length > 0) return { timeline, stretches };
       throw archiveCorrupt(
         `${place.store.url}: timeline ${timeline.timelineId} of ${place.instance}`,
@@ -57,7 +67,7 @@ export async function readExtents(place: ArchivePlace, signal?: AbortSignal): Pr
   for (const problem of problems) damage.push(await lostTimeline(place, problem));
   const extents = found.filter((extent) => extent !== undefined);
   const told = { gaps: gapsOf(timelines), restarts: restartsOf(timelines), clocks: clocksOf(extents) };
-  return { extents, problems, damage: [...damage, ...lostEnds(extents)], ...told };
+  return { extents, problems, damage: [...damage, ...lostEnds(extents)], ...told, ...(options.late ? { late } : {}) };
 }
 
 /** A timeline knows where the one before it ended: what that lacks at its end is known by it. */
@@ -82,13 +92,13 @@ function lostEnds(extents: readonly ArchiveExtent[]): Beyond[] {
 async function stretchesOf(
   place: ArchivePlace,
   timeline: Timeline,
-  signal?: AbortSignal,
-): Promise<{ stretches: Stretch[]; beyond: Beyond[] }> {
+  { late, signal }: ExtentsOptions,
+): Promise<{ stretches: Stretch[]; beyond: Beyond[]; waited: LateArrival[] }> {
   const { timelineId } = timeline;
   const view = mergedView(await listSegments(place.store, timelineRef(place, timelineId), signal));
   if (view.length === 0) {
     const { from, end, firstAtMs, lastAtMs, boundary } = await findPosition(place, timelineId, { signal });
-    return { stretches: [{ from, end, firstAtMs, lastAtMs, boundary }], beyond: [] };
+    return { stretches: [{ from, end, firstAtMs, lastAtMs, boundary }], beyond: [], waited: [] };
   }
   const headers = new SomeHeaders(place, signal);
   await inParallel(
@@ -103,9 +113,14 @@ async function stretchesOf(
     // A compacted one that stood at the end of a run was found damaged only now: it is no end.
     if (usable.every((segment) => !headers.damaged.has(segment))) {
       const whole = stretches.filter((stretch) => stretch !== undefined);
-      return { stretches: whole, beyond: await beyondOf(timeline, view, whole, headers) };
+      const beyond = await beyondOf(timeline, view, whole, headers);
+      return { stretches: whole, beyond, waited: late ? await lateOf(view, headers) : [] };
     }
   }
+}
+
+async function lateOf(view: readonly ArchiveSegment[], headers: SomeHeaders): Promise<LateArrival[]> {
+  return (await inParallel(view, HEADERS_AT_ONCE, (segment) => headers.lateOf(segment))).flat();
 }
 
 /** Segments of which each goes on where the one before ended. */
@@ -211,6 +226,11 @@ class SomeHeaders {
     const known = this.#known.get(segment) ?? this.#read(segment);
     this.#known.set(segment, known);
     return known;
+  }
+
+  /** Of one that nobody else asks for the header is not kept: that of a compacted one may be large. */
+  async lateOf(segment: ArchiveSegment): Promise<LateArrival[]> {
+    return (await (this.#known.get(segment) ?? this.#read(segment)))?.late ?? [];
   }
 
   async #read(segment: ArchiveSegment): Promise<SegmentHeader | undefined> {

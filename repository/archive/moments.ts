@@ -5,6 +5,7 @@ import { distinctDestructive } from '../../model/archive/destructive.ts';
 import { type ArchiveTarget, targetPlace } from '../../model/archive/plan.ts';
 import { isBoundary } from '../../model/archive/stream-state.ts';
 import type { DestructiveCommand, LateArrival, SegmentHeader } from '../../model/archive/timeline.ts';
+import { liesIn, uncertainByLate } from '../../model/archive/uncertain.ts';
 import { type Beyond, unusableWithin } from '../../model/backup/unusable.ts';
 import { messageOf } from '../../model/errors.ts';
 import { inParallel } from '../parallel.ts';
@@ -219,6 +220,6 @@ class Headers {
   }
 
   async #lateBy(index: number, atMs: number): Promise<LateArrival[]> {
-    return (await this.at(index)).late.filter((one) => one.sinceMs <= atMs && one.atMs > atMs);
+    return (await this.at(index)).late.filter((one) => liesIn(atMs, uncertainByLate(one)));
   }
 }

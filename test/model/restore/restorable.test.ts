@@ -11,7 +11,7 @@ const text = (...args: Parameters<typeof restorableOf>) => restorableText(restor
 describe('From when to when can be restored', () => {
   it('begins with the first backup that the log goes on from, and not with the log', () => {
     const { periods, aloneMs } = restorableOf(
-      [a, b],
+      { extents: [a, b] },
       [snapshotAt('a', 10 * MINUTE, 10), snapshotAt('b', 90 * MINUTE, 90)],
       LATER,
     );
@@ -21,27 +21,27 @@ describe('From when to when can be restored', () => {
 
   it('has a hole where the log has a gap, until the next backup behind it', () => {
     const snapshots = [snapshotAt('a', 10 * MINUTE, 10), snapshotAt('c', 7 + 20 * MINUTE, 150)];
-    assert.deepEqual(minutes(restorableOf([c, a, b], snapshots, LATER).periods), [
+    assert.deepEqual(minutes(restorableOf({ extents: [c, a, b] }, snapshots, LATER).periods), [
       [10, 120],
       [150, 190],
     ]);
     assert.equal(
-      text([c, a, b], snapshots, LATER),
+      text({ extents: [c, a, b] }, snapshots, LATER),
       'can be restored: any moment from 2026-08-01 14:30:00 UTC until 2026-08-01 15:10:00 UTC, and 1 older period',
     );
   });
 
   it('is the moments of the backups where there is no log of theirs', () => {
     const old = snapshotAt('z', 5, -60);
-    assert.equal(text([], [old], LATER), 'can be restored: only the moment of 1 backup, 2026-08-01 11:00:00 UTC');
+    assert.equal(text({ extents: [] }, [old], LATER), 'can be restored: only the moment of 1 backup, 2026-08-01 11:00:00 UTC');
     assert.equal(
-      text([a], [old, snapshotAt('a', 10 * MINUTE, 10)], LATER),
+      text({ extents: [a] }, [old, snapshotAt('a', 10 * MINUTE, 10)], LATER),
       'can be restored: any moment from 2026-08-01 12:10:00 UTC until 2026-08-01 13:00:00 UTC, and the moment of 1 backup, 2026-08-01 11:00:00 UTC',
     );
-    assert.equal(text([a], [], LATER), undefined);
+    assert.equal(text({ extents: [a] }, [], LATER), undefined);
   });
 
   it('leaves out a backup whose date lies in the future', () => {
-    assert.equal(text([], [snapshotAt('z', 5, 60)], NOON), undefined);
+    assert.equal(text({ extents: [] }, [snapshotAt('z', 5, 60)], NOON), undefined);
   });
 });
