@@ -44,14 +44,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     await deps.requireLock(instance);
     const target = await deps.instance(instance);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
-    const withData = assessment.replicas.filter(({ keys }) => keys > 0);
-    const known = await readReplicas(target, withData);
-    const { done, failed } = await eachReplica(target, known.done, async (client, { result }) => {
-      const { keys } = followsOneOf(known.done, result) ? result : await becomePrimary(client);
-      if (keys === 0) throw new Error('it has lost its data already');
-      return keys;
-    });
-    return { detached: done.map(({ address, result }) => ({ address, keys: result })), failed: [...known.failed, ...failed] };
+    return letGo(target, assessment.replicas);
   },
 
   /**
@@ -83,6 +76,17 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     return { address: best.address, keys, following, failed: [...failed, ...followers.failed] };
   },
 });
+
+export async function letGo(target: ProtectedInstance, replicas: Replicas): Promise<Detached> {
+  const withData = replicas.filter(({ keys }) => keys > 0);
+  const known = await readReplicas(target, withData);
+  const { done, failed } = await eachReplica(target, known.done, async (client, { result }) => {
+    const { keys } = followsOneOf(known.done, result) ? result : await becomePrimary(client);
+    if (keys === 0) throw new Error('it has lost its data already');
+    return keys;
+  });
+  return { detached: done.map(({ address, result }) => ({ address, keys: result })), failed: [...known.failed, ...failed] };
+}
 
 /**
  * A replica that would be wiped when this primary starts empty, or with less.

@@ -64,9 +64,9 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
   /**
    * Whether Redis may be restarted, and by what: once in `restartEveryMs`, unless a person wants it or the same assessment has
    * changed its files. Changes nothing.
-   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `RESTORE_REFUSED` where it would come up empty, or with less than a replica has, and wipe it; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
+   * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
    */
-  async decideRestart({ last, hasNoData, ...input }: RestartInput & KnownRestart): Promise<RestartDecision> {
+  async decideRestart({ last, ...input }: RestartInput & Pick<KnownRestart, 'last'>): Promise<RestartDecision> {
     const target = await deps.instance(input.instance);
     const platform = requireControl(target).open();
     await refuseAnother(target);
@@ -76,10 +76,14 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
     const skipped = running ? alreadyRestarted(input, own, { identity, name, runId: info?.get('run_id') }) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? deps.now(), skipped };
     if (!own) refuseTooSoon(deps.now(), last, input);
-    if (!running && (hasNoData || hasLess(input))) await refuseFollowers(target, input.assessment.replicas);
     if (running && !own && !input.approved) await refuseUnstartable(target, platform);
     const record = own ?? newRecord(deps.now(), input, identity);
     return { record, isNew: own === undefined, ...(identity === undefined ? {} : { end: { identity } }) };
+  },
+
+  /** Before a start that would come up empty, or with less. @throws RecoveryError `RESTORE_REFUSED`, naming a replica that it would wipe */
+  async refuseLesserStart({ instance, assessment }: ActionInput): Promise<void> {
+    await refuseFollowers(await deps.instance(instance), assessment.replicas);
   },
 
   /**
@@ -199,9 +203,6 @@ async function refuseUnstartable({ name, connection }: ProtectedInstance, platfo
 }
 
 const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
-
-/** Replicas were to be detached because of what this start loads. */
-const hasLess = ({ assessment: { acts } }: RestartInput): boolean => acts.some(({ act }) => act === 'detach-replicas');
 
 const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log', 'put-back-data'];
 

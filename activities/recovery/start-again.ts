@@ -1,22 +1,30 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
 import { startWithin } from '../server/start-within.ts';
+import { letGo } from './replicas.ts';
 import { quickInfo } from './shutdown.ts';
 
 const LOOK_EVERY_MS = 500;
 /** One that has been told to end may answer for a moment. */
 const STEADY_LOOKS = 3;
 
+interface StartAgainInput {
+  instance: string;
+  replicas?: Assessment['replicas'];
+}
+
 export const createStartAgainActivities = (deps: Dependencies) => ({
   /**
    * Undo of an act that ends a living Redis: starts it where that act ended it and nobody has started it since. One that is about
    * to end is waited for, one that hangs is left as it was. Idempotent.
+   * @param replicas - those that it would wipe where it was ended without a save: they are let go before
    * @returns why it does not run: how it was before is no promise that it starts, and the next recovery must not wait for that
    */
-  async startAgain({ instance }: { instance: string }): Promise<{ running: boolean; why?: string }> {
+  async startAgain({ instance, replicas = [] }: StartAgainInput): Promise<{ running: boolean; why?: string }> {
     await deps.requireLock(instance);
     const { signal, progress } = currentJob();
     const target = await deps.instance(instance);
@@ -29,6 +37,7 @@ export const createStartAgainActivities = (deps: Dependencies) => ({
       if (steady >= STEADY_LOOKS || performance.now() - begun > noProgressMs) return { running: true };
       await after(LOOK_EVERY_MS, undefined, { signal });
     }
+    await letGo(target, replicas);
     try {
       await startWithin(platform, noProgressMs, signal);
       return { running: true };

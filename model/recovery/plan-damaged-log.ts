@@ -2,7 +2,8 @@ import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAction } from './actions.ts';
 import { cutText, damageText, type LogDamage } from './log-damage.ts';
 import type { Observations } from './observations.ts';
-import { lesser, planEmptyStart, planSetAside, protectReplicas } from './plan-start.ts';
+import { planEmptyStart, planSetAside, WITHOUT_ITS_END } from './plan-start.ts';
+import { askedTogether, lesser, letReplicasGo, protectReplicas } from './protect-replicas.ts';
 import { listReplicas, replicasWithData } from './replicas.ts';
 
 /**
@@ -11,11 +12,13 @@ import { listReplicas, replicasWithData } from './replicas.ts';
  */
 export function planDamagedLog(seen: Observations): PlannedAction[] {
   const { damage, unread } = seen.platform?.data?.aof ?? {};
-  const empty = [...protectReplicas(seen), planSetAside('append-only log', damage?.unmendable), planEmptyStart(seen, damage)];
-  if (unread) return [CUT_UNREAD];
+  const empty = planDamaged(seen, planSetAside('append-only log', damage?.unmendable), damage);
+  const withoutEnd = letReplicasGo(seen, WITHOUT_ITS_END);
+  if (unread) return [...withoutEnd, CUT_UNREAD];
   if (!damage || damage.unmendable !== undefined) return empty;
   if (damage.where === 'end')
     return [
+      ...withoutEnd,
       {
         act: 'mend-log',
         text: `Cut ${formatCount(damage.badBytes)} bytes off the end of the log, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
@@ -24,6 +27,10 @@ export function planDamagedLog(seen: Observations): PlannedAction[] {
   if (seen.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
   return [...protectReplicas(seen, ONLY_ITS_FIRST_PART), cutMiddle(seen, damage)];
 }
+
+/** What cannot be loaded goes out of the way, and Redis starts without it. */
+export const planDamaged = (seen: Observations, setAside: PlannedAction, damage?: LogDamage): PlannedAction[] =>
+  askedTogether([...protectReplicas(seen), setAside, planEmptyStart(seen, damage)]);
 
 const ONLY_ITS_FIRST_PART = lesser('only what its log has in front of a damage');
 

@@ -3,7 +3,7 @@ import type { PlannedAction } from './actions.ts';
 import { unfinishedOf } from './left-behind.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Observations } from './observations.ts';
-import { lesser, protectReplicas } from './plan-start.ts';
+import { lesser, letReplicasGo, protectReplicas } from './protect-replicas.ts';
 
 export function planRebuild(seen: Observations): PlannedAction[] {
   const { isAlive, written } = aliveWith(seen);
@@ -47,6 +47,7 @@ export function planPutBack(seen: Observations): PlannedAction[] {
   const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
   const which = unfinished.map(({ operationId }) => operationId).join(', ');
   const acts: PlannedAction[] = [
+    ...(isAlive ? [] : letReplicasGo(seen, lesser('data of the time before that operation'))),
     { act: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
     { act: 'restart', text: 'Start Redis, which then loads it.' },
   ];

@@ -4,24 +4,9 @@ import { unstartableText } from './evidence.ts';
 import type { LogDamage } from './log-damage.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
 import type { Observations } from './observations.ts';
-import { olderThanReplicas } from './older-start.ts';
-import { leftAlone, listReplicas, replicasWithData } from './replicas.ts';
+import { followersWithData, lesser, lesserStart, letReplicasGo, protectReplicas } from './protect-replicas.ts';
+import { listReplicas } from './replicas.ts';
 import { mendedSince } from './situation.ts';
-
-/** What a start would serve, where that is less than replicas have. */
-export interface LesserStart {
-  /** `Redis would come up empty`. */
-  would: string;
-  /** `an empty primary`. */
-  primary: string;
-}
-
-const EMPTY: LesserStart = { would: 'Redis would come up empty', primary: 'an empty primary' };
-
-export const lesser = (what: string): LesserStart => ({
-  would: `Redis would come up with ${what}`,
-  primary: 'a primary that has less',
-});
 
 export function planRestart(seen: Observations): PlannedAction[] {
   const data = seen.platform?.data;
@@ -36,14 +21,17 @@ export function planRestart(seen: Observations): PlannedAction[] {
     ...(isEmpty ? askForEmpty(seen) : {}),
     ...(seen.platform && mendedSince(seen.platform) ? { afterMending: true as const } : {}),
   };
-  return [...protectFromStart(seen, isEmpty), ...(data && ignoresRdb(data) ? [keep] : []), restart];
+  return [...protectFromStart(seen), ...(data && ignoresRdb(data) ? [keep] : []), restart];
 }
 
-function protectFromStart(seen: Observations, isEmpty: boolean): PlannedAction[] {
-  if (isEmpty) return protectReplicas(seen);
-  const before = olderThanReplicas(seen);
-  return before ? protectReplicas(seen, lesser(`its RDB of ${before.savedAt}, which is older than its replicas are`)) : [];
+function protectFromStart(seen: Observations): PlannedAction[] {
+  const less = lesserStart(seen);
+  if (less) return protectReplicas(seen, less);
+  return seen.platform?.data?.aof?.damage ? letReplicasGo(seen, WITHOUT_ITS_END) : [];
 }
+
+/** Of a log, also where Redis itself cuts it. */
+export const WITHOUT_ITS_END = lesser('its log without the damaged end');
 
 function startText(seen: Observations, isEmpty: boolean): string {
   const { platform } = seen;
@@ -73,31 +61,36 @@ function askForEmpty({ settings, stored, platform }: Observations): Pick<Planned
   return { ask: { question, otherwise: 'proceed' } };
 }
 
-/** A primary that has less wipes its replicas in under a second, so they are out of harm before it starts. */
-export function protectReplicas(seen: Observations, { would, primary } = EMPTY): PlannedAction[] {
-  const { instance, notReplicas } = seen;
-  const all = replicasWithData(seen);
-  const [best, ...others] = all;
-  if (!best) return [];
-  const followers = others.filter(({ address }) =>
-    seen.replicas.some((one) => one.address === address && one.look.facts?.role === 'slave'),
-  );
-  const following =
-    followers.length > 0 ? [`Then ${listReplicas(followers)} ${followers.length > 1 ? 'follow' : 'follows'} it.`] : [];
+/**
+ * One that answers nobody. Ended by kill -9 it comes back with what is on its disk, and nobody can ask it for more: replicas that
+ * are further are let go before, and only then, for one that heeds a signal saves.
+ */
+export function planSilent(seen: Observations): PlannedAction[] {
+  const { instance, platform } = seen;
+  const less = lesserStart(seen) ?? (platform?.data ? undefined : NOT_LOOKED_AT);
+  const kept = less ? followersWithData(seen) : [];
+  const list = listReplicas(kept);
+  const follow = kept.length > 1 ? ['follow', 'keep their'] : ['follows', 'keeps its'];
   const sentences = [
-    `${would}, and replica ${best.address} has ${formatCount(best.keys)} keys.`,
-    'May it take over? Applications must then be pointed at it.',
-    ...following,
-    `Else ${listReplicas(all)} no longer ${others.length > 0 ? 'follow' : 'follows'} ${instance} and ${others.length > 0 ? 'keep their' : 'keeps its'} data.`,
-    ...leftAlone(instance, notReplicas),
+    'Redis runs and answers nobody. May it be restarted?',
+    'What it has not written to its disk is lost, and it may come back by itself.',
+    ...(less && kept.length > 0
+      ? [
+          `If it ends without a save, ${less.would}: before it is started ${list} no longer ${follow[0]} ${instance}, and ${follow[1]} data.`,
+        ]
+      : []),
   ];
-  const promote: PlannedAction = {
-    act: 'promote-replica',
-    text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
+  const restart: PlannedAction = {
+    act: 'restart',
+    text: 'Restart Redis, which runs and answers nobody.',
     ask: { question: sentences.join(' '), otherwise: 'skip' },
   };
-  return [promote, { act: 'detach-replicas', text: `Detach ${listReplicas(all)}, so that ${primary} cannot wipe them.` }];
+  if (!less || kept.length === 0) return [restart];
+  const text = `If it ends without a save: detach ${list}, so that ${less.primary} cannot wipe them.`;
+  return [{ act: 'detach-replicas', text }, restart];
 }
+
+const NOT_LOOKED_AT = lesser('files that could not be looked at');
 
 export const planSetAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAction => ({
   act: 'set-aside',

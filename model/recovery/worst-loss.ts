@@ -97,6 +97,14 @@ export function keptLoss(seen: Observations, log: LogState | undefined, facts: R
     : `Once it ${facts ? 'has loaded' : 'starts'}: ${loads.slice(0, 1).toLowerCase()}${loads.slice(1)}`;
 }
 
+/** Of one that is there and answers nobody, if it is restarted: what it has in memory only is lost when it heeds no signal. */
+export function lossOfKill(seen: Observations): string {
+  const { data } = seen.platform ?? {};
+  if (!data) return 'If it is restarted: what it has not written to its disk; how much that is nobody could look at.';
+  const kept = loadedText(seen) ?? 'Everything: there is nothing on its disk that it would load.';
+  return `If it is restarted and ends without a save: ${kept.slice(0, 1).toLowerCase()}${kept.slice(1)}`;
+}
+
 export const nothingLost = ({ keys }: RedisFacts): string =>
   `Nothing is lost that is known of: Redis has ${formatCountOf(keys, 'key')}.`;
 

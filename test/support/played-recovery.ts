@@ -265,6 +265,7 @@ const OTHERS = {
   putBackAside: 0,
   permitEmptyStart: 0,
   startAgain: 0,
+  refuseLesserStart: 0,
   closePlacement: 0,
   rebuildManifest: 0,
   makePrimary: 0,

@@ -72,9 +72,9 @@ export const UNDO = {
   },
 
   /** One that a step has ended, and nobody has started since. */
-  async startAgain(steps: UndoSteps, of: ShardRef): Promise<void> {
+  async startAgain(steps: UndoSteps, { replicas, ...of }: ShardRef & StepInput<'startAgain'>): Promise<void> {
     await steps.close(filesOf(of));
-    await steps.run('startAgain', { instance: of.instance }, { at: controlOf(of) });
+    await steps.run('startAgain', { instance: of.instance, ...(replicas ? { replicas } : {}) }, { at: controlOf(of) });
   },
 } as const;
 

@@ -1,5 +1,6 @@
 import type { RestartInput } from '../../activities/recovery/restart.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
+import type { Assessment } from '../../model/recovery/recovery.ts';
 import { codeOf, failure, reasonOf } from '../failures.ts';
 import type { StepRunner } from './step-runner.ts';
 
@@ -17,9 +18,15 @@ type Runner = Pick<StepRunner, 'runStep' | 'close'>;
 /**
  * Ends Redis if it runs, so that its files hold all it had, and starts it. What is about to be done is written beside the data
  * first, so that it outlives whoever does it: Redis is not restarted again and again, and never started again whose start has failed.
+ * @param protect - lets replicas go that have more than what is started, right before one is killed (a supervisor may start it at once),
+ *   or before it is started. Returns what is so then
  * @throws those of `decideRestart` and `endServer`; `START_FAILED`
  */
-export async function restartServer(runner: Runner, input: RestartInput & { shard: string }): Promise<Restarted> {
+export async function restartServer(
+  runner: Runner,
+  input: RestartInput & { shard: string },
+  protect: (isEnded: boolean) => Promise<Assessment> = async () => input.assessment,
+): Promise<Restarted> {
   const { shard, ...restart } = input;
   const { instance, kill = false, assessment } = restart;
   const of = { instance, shard };
@@ -27,17 +34,27 @@ export async function restartServer(runner: Runner, input: RestartInput & { shar
   const inFiles = (summary: string) => ({ at: filesOf(of), summary });
   let state = await runner.runStep('observeServer', { instance }, byControl(`find the files of ${instance}`));
   const { layout } = state;
-  const known = await runner.runStep('readRestart', { instance, layout }, inFiles('see when it was restarted last'));
+  const { last: lastRestart, hasNoData } = await runner.runStep(
+    'readRestart',
+    { instance, layout },
+    inFiles('see when it was restarted last'),
+  );
   const decision = await runner.runStep(
     'decideRestart',
-    { ...restart, ...known },
+    { ...restart, ...(lastRestart ? { last: lastRestart } : {}) },
     byControl(`see that ${instance} may be restarted`),
   );
   if ('skipped' in decision) return decision;
   const { end, isNew } = decision;
+  const killed = end && kill ? await protect(false) : undefined;
   if (end) {
     if (isNew) await runner.runStep('noteRestart', { instance, layout, record: decision.record }, inFiles('note the restart'));
     state = await runner.runStep('endServer', { instance, identity: end.identity, kill }, byControl(`stop ${instance}`));
+  }
+  const now = killed ?? (await protect(end !== undefined));
+  if ((hasNoData && !end) || now.acts.some(({ act }) => act === 'detach-replicas')) {
+    const summary = 'see that no replica is wiped by it';
+    await runner.runStep('refuseLesserStart', { instance, assessment: now }, byControl(summary));
   }
   const { loggedAtMs } = state;
   const last = loggedAtMs === undefined ? {} : { loggedAtMs };

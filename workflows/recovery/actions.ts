@@ -67,7 +67,7 @@ export const inputOf = ({ of }: Pick<LockedRun, 'of'>, assessment: Assessment) =
 /** For procedures that change nothing else than what stands on the undo list already. */
 export const RUNNER = { runStep, close: closePlacement };
 
-async function detachReplicas({ found, input }: LockedRun, assessment: Assessment): Promise<string> {
+export async function detachReplicas({ found, input }: LockedRun, assessment: Assessment): Promise<string> {
   const { detached, failed } = await runStep('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
   for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
   found.beside.push(...detached.map(({ address }) => address));

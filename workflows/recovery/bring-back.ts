@@ -8,7 +8,8 @@ import { reasonOf } from '../failures.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
-import { heldOrGoOn, remediate } from './remediation.ts';
+import { heldOrGoOn } from './permission.ts';
+import { remediate } from './remediation.ts';
 import { assess, isStepFailure, type LockedRun, softly, withinTime } from './run.ts';
 
 /** Each of them with another failure behind it, such as `dead` and then `aof-damaged`. A load is let go on for as long as it takes. */

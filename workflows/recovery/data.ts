@@ -4,7 +4,7 @@ import { reasonOf } from '../failures.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
 import { closePlacement } from '../steps/placements.ts';
 import { runStep } from '../steps/run-step.ts';
-import { heldOrGoOn } from './remediation.ts';
+import { heldOrGoOn } from './permission.ts';
 import { restoreLost } from './restore.ts';
 import { isStepFailure, type LockedRun, skippedNote, softly } from './run.ts';
 

@@ -108,6 +108,7 @@ export const STEP_TABLE = {
   startEmpty: { preset: 'recovery', ...control, destructive: true },
   readRestart: { preset: 'recovery', ...looksAtFiles },
   decideRestart: { preset: 'recovery', ...control },
+  refuseLesserStart: { preset: 'recovery', ...control },
   noteRestart: { preset: 'recovery', ...files },
   endServer: { preset: 'recovery', ...control, destructive: true },
   startOnce: { preset: 'recovery', ...control, destructive: true },

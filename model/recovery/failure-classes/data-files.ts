@@ -5,9 +5,9 @@ import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
 import { cutText, damageText, isCutByRedis } from '../log-damage.ts';
 import { newerIgnored } from '../newer-ignored.ts';
 import type { DataObservations } from '../observations.ts';
-import { planDamagedLog } from '../plan-damaged-log.ts';
+import { planDamaged, planDamagedLog } from '../plan-damaged-log.ts';
 import { planOlder, planPutBack, planRebuild } from '../plan-files.ts';
-import { planEmptyStart, planSetAside, protectReplicas } from '../plan-start.ts';
+import { planSetAside } from '../plan-start.ts';
 import type { Situation } from '../situation.ts';
 import { alreadyLost, fromStored, lossOfKept } from '../worst-loss.ts';
 import {
@@ -173,7 +173,7 @@ export const DATA_FILES = {
     advice: noAdvice,
     since: sinceItsEnd,
     worstLoss: fromStored,
-    actions: onItsMachine((seen) => [...protectReplicas(seen), planSetAside('RDB'), planEmptyStart(seen)]),
+    actions: onItsMachine((seen) => planDamaged(seen, planSetAside('RDB'))),
     byItself: 'Sets the files aside and starts empty, as `onDamage` says.',
     asked: null,
     you: null,

@@ -17,8 +17,9 @@ import {
 } from '../evidence.ts';
 import { signOf } from '../log-signatures.ts';
 import type { Observations } from '../observations.ts';
+import { planSilent } from '../plan-start.ts';
 import type { Situation } from '../situation.ts';
-import { heardFacts, keptLoss, lossOfKept, nothingLost } from '../worst-loss.ts';
+import { heardFacts, keptLoss, lossOfKept, lossOfKill, nothingLost } from '../worst-loss.ts';
 import { type FailureClassRow, nothingIsDone, onItsMachine, sinceItsEnd } from './row.ts';
 
 /** Who reaches a Redis, and what is there if anybody does. The last of them is told where no other class fits. */
@@ -43,20 +44,10 @@ export const REACH = {
         : 'See what it does before it is restarted (top, a stopped process, a slow disk, KEYS or a large delete): many of these end by themselves.',
     ],
     since: sinceItsEnd,
-    worstLoss: () => 'If it is restarted: what it has not written to its disk, at most 1 s of writes with appendfsync everysec.',
-    actions: onItsMachine(() => [
-      {
-        act: 'restart',
-        text: 'Restart Redis, which runs and answers nobody.',
-        ask: {
-          question:
-            'Redis runs and answers nobody. May it be restarted? What it has not written to its disk is lost, and it may come back by itself.',
-          otherwise: 'skip',
-        },
-      },
-    ]),
+    worstLoss: lossOfKill,
+    actions: onItsMachine(planSilent),
     byItself: null,
-    asked: 'Restarts it; by kill -9 after another question.',
+    asked: 'Restarts it; by kill -9 after another question, and replicas that are further are let go before.',
     you: null,
   },
 

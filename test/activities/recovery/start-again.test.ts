@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
 import { pidOf } from '../../support/processes.ts';
+import { startRedis } from '../../support/redis-server.ts';
+import { until } from '../../support/until.ts';
 import { found, Killed, recoverySite } from '../support/recovery-site.ts';
 
 describe('A recovery that is cut off where a living Redis was to be restarted', function () {
@@ -12,6 +14,21 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     const { identity } = await site.platform.status();
     assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
     assert.equal((await site.platform.status()).identity, identity);
+  });
+
+  it('lets replicas go before it starts one that has ended without a save', async () => {
+    await using site = await recoverySite({ config: { save: '""' } });
+    await using replica = await startRedis({ config: { 'repl-diskless-sync': 'yes' } });
+    await site.ask('SET', 'a', '1');
+    await replica.command('REPLICAOF', '127.0.0.1', String(site.redis.port));
+    await until(async () => (await replica.dbsize()) === 1, { what: 'a replica has all keys' });
+    const [, replid = ''] = /^master_replid:(\w+)/m.exec(String(await replica.command('INFO', 'replication'))) ?? [];
+    await site.redis.kill('SIGKILL');
+    const replicas = [{ address: `127.0.0.1:${replica.port}`, keys: 1, replid }];
+    assert.deepEqual(await site.during((acts) => acts.startAgain({ ...startAgain, replicas })), { running: true });
+    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    assert.equal(await site.ask('DBSIZE'), 0);
+    assert.deepEqual([await replica.dbsize(), ((await replica.command('ROLE')) as unknown[])[0]], [1, 'master']);
   });
 
   it('starts it with all that it had when it was ended', async () => {

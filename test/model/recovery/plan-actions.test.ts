@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { RedisFacts } from '../../../model/health-report.ts';
 import { FAILURE_CLASSES } from '../../../model/recovery/failure-classes.ts';
-import { aof, data, down, facts, look, NOW_MS, observations, run, stored } from '../../fixtures/observations.ts';
+import { aof, data, down, facts, look, NOW_MS, observations, platform, run, stored } from '../../fixtures/observations.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
 
@@ -110,4 +110,79 @@ describe('a start that would serve less than a replica has', () => {
     const logged = observations({ ...down({ data: data({ rdb }) }), replicas: [replica(1)] });
     assert.deepEqual(names(acts('dead', logged)), ['restart']);
   });
+
+  it('of a log that is cut at its end lets replicas go without a question, as does one that Redis cuts itself', () => {
+    const damage = { name: 'a.aof', wholeBytes: 10, badBytes: 9, usableBytes: 10, changedAt: '2026-02-14T11:59:00.000Z' };
+    const cut = (kind: 'zeros' | 'cut-command') =>
+      observations({
+        ...down({ data: data({ aof: aof({ damage: { ...damage, kind, where: 'end' } }) }) }),
+        replicas: [replica(1), replica(2, { role: 'master' })],
+      });
+    for (const [failure, kind, start] of [
+      ['aof-damaged', 'zeros', 'mend-log'],
+      ['dead', 'cut-command', 'restart'],
+    ] as const) {
+      const planned = acts(failure, cut(kind));
+      assert.deepEqual(names(planned), ['detach-replicas', start]);
+      assert.deepEqual(
+        planned.map(({ ask }) => ask),
+        [undefined, undefined],
+      );
+      assert.match(planned[0]?.text ?? '', /^Detach 10\.0\.0\.7:1 \(5,000 keys\), so/);
+    }
+  });
+
+  it('and is empty is asked about before replicas are let go for it: one question for both', () => {
+    const damage = { name: 'a.aof', kind: 'garbage', where: 'middle', wholeBytes: 0, badBytes: 9, usableBytes: 0 } as const;
+    const broken = data({ aof: aof({ damage: { ...damage, changedAt: '2026-02-14T11:59:00.000Z' } }) });
+    const planned = acts('aof-damaged', observations({ ...down({ data: broken }), replicas: [replica(1)] }));
+    assert.deepEqual(names(planned), [...PROTECTED, 'set-aside', 'start-empty']);
+    assert.match(planned[3]?.ask?.question ?? '', /Start Redis empty now\?/);
+    assert.deepEqual(planned[1]?.ask, planned[3]?.ask);
+  });
+});
+
+describe('a Redis that answers nobody', () => {
+  const replica = (parts: Partial<RedisFacts>) => ({
+    address: '10.0.0.7:1',
+    look: { ...look('read-only'), facts: facts({ role: 'slave', keys: 5000, replOffset: 9000, ...parts }) },
+  });
+  const rdb = { bytes: 3000, modifiedAt: '2026-02-14T11:59:00.000Z', replid: 'history-one', replOffset: 1000 };
+  const acts = (parts: Parameters<typeof data>[0] | undefined, of: Partial<RedisFacts> = {}) => {
+    const there = platform(true, { local: look('silent'), ...(parts ? { data: data(parts) } : {}) });
+    const { data: _, ...unseen } = there;
+    return FAILURE_CLASSES.silent.actions(
+      observations({ worker: look('silent'), platform: parts ? there : unseen, replicas: [replica(of)] }),
+    );
+  };
+  const names = (planned: ReturnType<typeof acts>) => planned.map(({ act }) => act);
+  const ONLY_RDB = { appendonly: false, aof: undefined };
+
+  for (const [what, parts, of] of [
+    ['whose RDB is behind its replica', { ...ONLY_RDB, rdb }, {}],
+    ['with nothing on its disk', ONLY_RDB, {}],
+    ['whose files nobody could look at', undefined, {}],
+    [
+      'whose log is older than its RDB',
+      { rdb: { ...rdb, bytes: 9000 }, aof: aof({ writtenAt: '2026-02-14T11:00:00.000Z' }) },
+      {},
+    ],
+  ] as const)
+    it(`and ${what} has that let go before a kill, which the question says`, () => {
+      const planned = acts(parts, of);
+      assert.deepEqual(names(planned), ['detach-replicas', 'restart']);
+      assert.match(planned[0]?.text ?? '', /^If it ends without a save: detach 10\.0\.0\.7:1 \(5,000 keys\)/);
+      assert.match(
+        planned[1]?.ask?.question ?? '',
+        /before it is started 10\.0\.0\.7:1 .* no longer follows main, and keeps its data\.$/,
+      );
+    });
+
+  for (const [what, parts, of] of [
+    ['whose log has all', {}, {}],
+    ['whose RDB has all', { ...ONLY_RDB, rdb: { ...rdb, replOffset: 9000 } }, {}],
+    ['whose replica has no key', { ...ONLY_RDB, rdb }, { keys: 0 }],
+    ['whose replica is a primary by now', { ...ONLY_RDB, rdb }, { role: 'master' }],
+  ] as const)
+    it(`and ${what} leaves replicas as they are`, () => assert.deepEqual(names(acts(parts, of)), ['restart']));
 });
