@@ -6,6 +6,7 @@ import { createRetentionActivities } from './backup/retention.ts';
 import { createSnapshotActivities } from './backup/snapshot.ts';
 import { createExamineStoreActivities } from './check/examine-store.ts';
 import { createExamineActivities } from './check/examine-worker.ts';
+import { createForeseeActivities } from './check/foresee.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createMergeActivities } from './merge/merge.ts';
 import { createPlacementActivities } from './placements.ts';
@@ -62,6 +63,7 @@ export const createActivities = (deps: Dependencies) => ({
   ...createAssessActivities(deps),
   ...createExamineActivities(deps),
   ...createExamineStoreActivities(deps),
+  ...createForeseeActivities(deps),
 });
 
 export type Activities = ReturnType<typeof createActivities>;

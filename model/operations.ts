@@ -16,6 +16,7 @@ export const WORKFLOW_IDS = {
   plan: (instance: string) => `plan/${instance}`,
   /** What `check` asks of a worker. */
   examine: (instance: string) => `check/${instance}`,
+  foresee: (instance: string) => `check-refusals/${instance}`,
   examineStore: (instance: string) => `check-store/${instance}`,
   lock: (instance: string) => `lock/${instance}`,
   archive: (instance: string) => `archive/${instance}`,

@@ -20,7 +20,7 @@ import { lockHolderWithin } from './lock-holder.ts';
 const ASK_TEMPORAL_MS = 2_000;
 
 /** Nobody else works on the instance, and the archiver is as dead as Temporal is. */
-const WITHOUT_TEMPORAL: Parameters<typeof createDependencies>[1] = {
+export const WITHOUT_TEMPORAL: Parameters<typeof createDependencies>[1] = {
   requireLock: async () => undefined,
   archiver: { detach: async () => false, attach: async () => undefined, tellRpo: async () => undefined },
   operations: { lockHolder: async () => undefined, doing: async () => undefined, recoveries: async () => [] },

@@ -1,6 +1,8 @@
 import { controlOf, filesOf } from '../model/placement.ts';
+import type { Foreseen } from '../model/restore/foreseen.ts';
 import type { PlaceRights } from '../model/worker-rights.ts';
 import { CHECKS, checkInput } from './inputs.ts';
+import { foresee } from './procedures/foresee.ts';
 import { closeLookedAt } from './steps/placements.ts';
 import { runStep } from './steps/run-step.ts';
 
@@ -20,6 +22,18 @@ export async function examinePlace(input: { instance: string }): Promise<PlaceRi
       { summary: 'ask what it may do with its files', at: filesOf(of) },
     );
     return { ...control, denied };
+  } finally {
+    await closeLookedAt(instance);
+  }
+}
+
+/** Asks the workers of a Redis what they would refuse as things stand, for `check`. Takes no lock. */
+export async function foreseeRefusals(input: { instance: string; isManaged: boolean }): Promise<Foreseen[]> {
+  checkInput('foreseeRefusals', input, { instance: CHECKS.instance, isManaged: CHECKS.flag }, {});
+  const { instance } = input;
+  const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
+  try {
+    return await foresee(runStep, of, input);
   } finally {
     await closeLookedAt(instance);
   }

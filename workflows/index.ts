@@ -4,7 +4,7 @@ export { archiveContinuously } from './archive-continuously.ts';
 export { backupAof } from './backup-aof.ts';
 export { backupSnapshot } from './backup-snapshot.ts';
 export { examineStore } from './examine-store.ts';
-export { examinePlace } from './examine-worker.ts';
+export { examinePlace, foreseeRefusals } from './examine-worker.ts';
 export { instanceLock } from './lock/instance-lock.ts';
 export { mergeFromBackup } from './merge-from-backup.ts';
 export { recoverRedis } from './recover-redis.ts';

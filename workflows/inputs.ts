@@ -59,6 +59,7 @@ export const CHECKS = {
 const OF_NOBODY_BY_HAND: Record<string, string> = {
   instanceLock: 'Operations start it themselves. A lock that needs a person is answered by its update `resolve`.',
   examinePlace: 'Use {"instance":"main"}; `redis-backup check` starts it by itself.',
+  foreseeRefusals: 'Use {"instance":"main","isManaged":true}; `redis-backup check` starts it by itself.',
   examineStore: 'Use {"instance":"main"}; `redis-backup check` starts it by itself.',
 };
 

@@ -129,8 +129,8 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
   }
 }
 
-/** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. */
-async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promise<string> {
+/** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. @throws RecoveryError `CONFIG_INVALID`, `RESTORE_REFUSED` */
+export async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promise<string> {
   const { program } = target.files?.isAtHand ? await target.files.throwawayNeeds() : {};
   const binary = await findServerBinary(program === undefined ? {} : { explicit: program });
   refuseNewer(await serverVersion(binary), server, target.name);

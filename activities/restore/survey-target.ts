@@ -21,42 +21,8 @@ export const createSurveyActivities = (deps: Dependencies) => ({
   /** Looks at the Redis that would be replaced, and at what runs it: process, memory, clock, its next start. Read-only. */
   async surveyTarget({ instance }: { instance: string }): Promise<SurveyedServer> {
     const target = await deps.instance(instance);
-    const platform = requireControl(target).open();
-    const layout = await platform.dataLayout();
-    const status = await platform.status();
-    const facts: SurveyedServer = {
-      description: platform.description,
-      reachable: false,
-      replicas: [],
-      layout,
-      memory: await memoryFacts(platform),
-      identity: {},
-      startUser: await platform.startUser(),
-      processRunning: status.running,
-      ...(status.name ? { processName: status.name } : {}),
-      ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
-      applications: target.applications.map(({ name }) => name),
-    };
-    using client = await openIfThere(target);
-    const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
-    const databases = await platform.databases();
-    const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
-    const ofNext = { nextStart, databases, commands };
-    if (!client) return { ...facts, ...ofNext };
-    const lacksSave = layout.appendonly ? [] : await lackingToSave(client, platform);
-    const sentinels = await countSentinels(client);
-    const said = await askServer(client, facts, deps.now);
-    const dir = said.server?.policy.dir;
-    const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
-    const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(deps, target, client)) };
-    return withClasses(target, {
-      ...facts,
-      ...said,
-      identity,
-      ...ofNext,
-      ...(lacksSave.length > 0 ? { lacksSave } : {}),
-      ...(sentinels === undefined ? {} : { sentinels }),
-    });
+    const facts = await surveyServer(deps, target);
+    return facts.reachable ? withClasses(target, facts) : facts;
   },
 
   /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */
@@ -67,6 +33,54 @@ export const createSurveyActivities = (deps: Dependencies) => ({
     return { freeBytes, existingBytes: dataBytes };
   },
 });
+
+/** All but the count of its keys one by one, which takes its time. */
+export async function surveyServer(deps: Dependencies, target: ProtectedInstance): Promise<SurveyedServer> {
+  const platform = requireControl(target).open();
+  const layout = await platform.dataLayout();
+  const facts = await factsOfPlatform(target, platform, layout);
+  using client = await openIfThere(target);
+  const nextStart = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
+  const databases = await platform.databases();
+  const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
+  const ofNext = { nextStart, databases, commands };
+  if (!client) return { ...facts, ...ofNext };
+  const lacksSave = layout.appendonly ? [] : await lackingToSave(client, platform);
+  const sentinels = await countSentinels(client);
+  const said = await askServer(client, facts, deps.now);
+  const dir = said.server?.policy.dir;
+  const ofPlatform = await platform.identify({ ...saidBy(await client.info('server')), ...(dir ? { dir } : {}) });
+  const identity = { ...facts.identity, ofPlatform, ...said.identity, ...(await whoAnswers(deps, target, client)) };
+  return {
+    ...facts,
+    ...said,
+    identity,
+    ...ofNext,
+    ...(lacksSave.length > 0 ? { lacksSave } : {}),
+    ...(sentinels === undefined ? {} : { sentinels }),
+  };
+}
+
+async function factsOfPlatform(
+  { applications }: ProtectedInstance,
+  platform: Control,
+  layout: DataLayout,
+): Promise<SurveyedServer> {
+  const status = await platform.status();
+  return {
+    description: platform.description,
+    reachable: false,
+    replicas: [],
+    layout,
+    memory: await memoryFacts(platform),
+    identity: {},
+    startUser: await platform.startUser(),
+    processRunning: status.running,
+    ...(status.name ? { processName: status.name } : {}),
+    ...(status.mayNotEnd ? { mayNotEnd: true as const } : {}),
+    applications: applications.map(({ name }) => name),
+  };
+}
 
 async function memoryFacts(platform: Control): Promise<TargetFacts['memory']> {
   const { residentBytes, limit, ...host } = await platform.memory();

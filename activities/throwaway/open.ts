@@ -46,10 +46,7 @@ export async function openThrowaway(
   options: OpenThrowawayOptions,
 ): Promise<Throwaway> {
   const { directory, binary, shiftMs, signal, onProgress, port, password, detached } = options;
-  const { manifest } = restoreSource;
-  const server = await serverVersion(binary);
-  requireLoadable(binary, server, manifest);
-  await requireMemory(restoreSource);
+  const server = await requireCopyable(binary, restoreSource);
   const { highestDb } = await fetchRestoreSource(source, restoreSource, directory, {
     form: formOf(server),
     signal,
@@ -82,6 +79,14 @@ export async function openThrowaway(
     await throwaway.stop({ keepDirectory: true });
     throw error;
   }
+}
+
+/** Before anything is downloaded. @throws RecoveryError `RESTORE_REFUSED`; `CONFIG_INVALID` for a file that is no Redis */
+export async function requireCopyable(binary: string, restoreSource: RestoreSource): Promise<Server> {
+  const server = await serverVersion(binary);
+  requireLoadable(binary, server, restoreSource.manifest);
+  await requireMemory(restoreSource);
+  return server;
 }
 
 /** As many as its own server had, and in any case those that backup and log write to. */

@@ -10,6 +10,7 @@ import { checkArchivedCommands, checkArchiver, checkArchiveServer, checkLog } fr
 import { checkCommands } from './commands.ts';
 import { checkDataClasses } from './data-classes.ts';
 import { type CheckContext, type Finding, findings, ok, warning } from './finding.ts';
+import { checkForeseen } from './foreseen.ts';
 import { checkForgotten } from './forgotten.ts';
 import { checkIdentity } from './identity.ts';
 import { checkPermissions } from './permissions.ts';
@@ -43,7 +44,7 @@ export async function* runChecks(world: CheckContext, instances: readonly string
   yield* await checkWebhook(world);
   if (session) yield* await checkForgotten(world, session);
   for (const name of instances) {
-    const found = await checkInstance(world, instanceOf(world.config, name), session);
+    const found = await checkInstance(world, instanceOf(world.config, name), { session, hasWorker });
     for (const finding of saidOnce(found, broken)) yield { instance: name, ...finding };
   }
 }
@@ -68,15 +69,19 @@ function unlessAnswered(error: unknown): void {
   if (!(error instanceof RecoveryError) || error.code === 'REDIS_UNREACHABLE') throw error;
 }
 
-async function checkInstance(
-  world: CheckContext,
-  instance: InstanceConfig,
-  session: TemporalSession | undefined,
-): Promise<Finding[]> {
+/** Who else can be asked. */
+interface Others {
+  session: TemporalSession | undefined;
+  /** Anywhere. */
+  hasWorker: boolean;
+}
+
+async function checkInstance(world: CheckContext, instance: InstanceConfig, others: Others): Promise<Finding[]> {
+  const { session } = others;
   const all: Finding[] = [];
   for (const one of shardsOf(instance)) {
     const name = shardName({ instance: instance.name, shard: one.shard }, instance.shards.length);
-    all.push(...(await checkShard(world, one, session)).map((finding) => ({ ...finding, instance: name })));
+    all.push(...(await checkShard(world, one, others)).map((finding) => ({ ...finding, instance: name })));
   }
   all.push(...(await checkOwner(world, instance.name)));
   if (session) all.push(...(await checkSchedule(session, instance, world)));
@@ -84,11 +89,7 @@ async function checkInstance(
   return all;
 }
 
-async function checkShard(
-  asked: CheckContext,
-  instance: InstanceShard,
-  session: TemporalSession | undefined,
-): Promise<Finding[]> {
+async function checkShard(asked: CheckContext, instance: InstanceShard, { session, hasWorker }: Others): Promise<Finding[]> {
   const { name, shard } = instance;
   const of = { instance: name, shard };
   const { control } = partsHere(asked.config, instance);
@@ -113,6 +114,8 @@ async function checkShard(
     all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, instance, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     all.push(...(await checkLogging(world, instance, session)));
+    const isThere = control ? place.some(({ level }) => level === 'ok') : hasWorker;
+    all.push(...(await checkForeseen(world, instance, { session: isThere ? session : undefined, said: all })));
   } finally {
     client?.close();
   }

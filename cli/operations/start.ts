@@ -174,6 +174,21 @@ export const startExamine = (
     ifRunning: 'join',
   });
 
+/** Asks the workers of an instance what they would refuse as things stand; ends unanswered after so long. */
+export const startForesee = (
+  session: TemporalSession,
+  input: { instance: string; isManaged: boolean },
+  withinMs: number,
+): Promise<RunningOperation> =>
+  start(session, {
+    type: 'foreseeRefusals',
+    workflowId: WORKFLOW_IDS.foresee(input.instance),
+    input,
+    summary: `what would be refused of ${input.instance}`,
+    endsWithinMs: withinMs,
+    ifRunning: 'join',
+  });
+
 /** Asks a worker what its own store says to it; ends unanswered after so long. */
 export const startExamineStore = (
   session: TemporalSession,

@@ -11,6 +11,7 @@ import { tailOf, tailOfBoth } from '../host/log-tail.ts';
 import { type ProcessEntry, stillRuns } from '../host/process-table.ts';
 import { userName } from '../host/users.ts';
 import { findRedis, type RedisIdentity } from './find-redis.ts';
+import { obstacleOf } from './start-obstacle.ts';
 import { becoming, leavesUserToUs, mayNotBecome, serverAt, withGroups } from './start-user.ts';
 import type { ProcessEnd, Starter, Starting } from './starter.ts';
 
@@ -39,6 +40,7 @@ export function commandStarter(options: CommandStart): Starter {
     restartsByItself: false,
     find: async () => findRedis(await identity()),
     startUser: () => startUser(options),
+    obstacle: () => obstacleOf(options),
     begin: () => begin(options, ends),
     askToEnd,
     endOf: (pid) => (pid === undefined ? [...ends.values()].at(-1) : ends.get(pid)),

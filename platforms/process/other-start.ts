@@ -16,14 +16,16 @@ export async function otherStart(redis: Started, said: ServerSaid = {}): Promise
   const configured = redis.fileOf(command, cwd);
   const why = await startsWithOther(command, cwd, configured);
   if (why !== undefined) return another(why, SAME_FILE);
-  const conf = await redis.conf().catch(() => undefined); // who tries the start says why
+  const obstacle = await redis.starter.obstacle?.().catch(() => undefined); // a redis.conf that cannot be read: who tries the start says so
+  const missing = obstacle && another(obstacle.why, obstacle.next);
+  const conf = await redis.conf().catch(() => undefined); // the same
   const running = conf && (await redis.starter.find().catch(unlessAmbiguous));
-  if (!running) return undefined;
+  if (!running) return missing;
   if (await hasReadOther(running, said, configured)) {
     return another(`what runs has read ${said.configFile}, and ${configured ?? 'no redis.conf'} is configured`, SAME_FILE);
   }
   const { dir } = conf;
-  if (!(await isHidden(running, dir))) return undefined;
+  if (!(await isHidden(running, dir))) return missing;
   return another(
     `something was mounted over ${dir} while it ran: process ${running.pid} keeps its data below that, and the next start would not find it`,
     `Take what is mounted there away (\`umount ${dir}\`). If it is to stay: back up, stop Redis by hand, and move its files there before it is started.`,

@@ -12,6 +12,8 @@ export interface Starter {
   find(): Promise<ProcessEntry | undefined>;
   /** As whom `begin` would start it. `ids` only where that is for us to decide. */
   startUser(): Promise<{ user: StartUser; ids?: UserIds }>;
+  /** Why a start could not begin, where that is for us to see. Changes nothing. */
+  obstacle?(): Promise<StartObstacle | undefined>;
   /** Begins the start. Throws START_FAILED if that is refused at once. */
   begin(): Promise<Starting>;
   /** Asks for the end of this process, or of the attempts to bring one up. */
@@ -27,6 +29,11 @@ export interface Starter {
   loggedAt?(): Promise<number | undefined>;
   /** Arguments that Redis is started with, the directory it is started in, and what is added to its environment. */
   commandLine(): Promise<{ command: string[]; cwd: string; env?: Readonly<Record<string, string>> }>;
+}
+
+export interface StartObstacle {
+  why: string;
+  next: string;
 }
 
 export interface Starting {

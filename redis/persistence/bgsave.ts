@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { access, link, open, readdir, stat, unlink } from 'node:fs/promises';
+import { access, constants, link, open, readdir, stat, unlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { RedisClient } from '../client/client.ts';
@@ -70,10 +70,17 @@ export async function saveAndWait(client: RedisClient, options: SaveOptions = {}
   await awaitSave(client, await requestSave(client, options), options);
 }
 
+/** @throws RecoveryError `PLATFORM_UNSUPPORTED` where the directory cannot be used from here */
+export async function requireReadable(dir: string, client: RedisClient): Promise<void> {
+  await access(dir, constants.R_OK | constants.W_OK | constants.X_OK).catch((error) => {
+    throw notOurs(dir, client, error);
+  });
+}
+
 /** Looks before anything is asked of Redis, and removes what a worker that died a day ago had linked. */
 async function prepare(dir: string, client: RedisClient): Promise<void> {
+  await requireReadable(dir, client);
   try {
-    await access(dir);
     for (const name of await readdir(dir)) {
       const since = Number(OURS.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
       if (Date.now() - since > DAY_MS) await unlink(join(dir, name));

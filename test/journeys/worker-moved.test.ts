@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { House } from '../support/house.ts';
 import { skipWithout } from '../support/skip-without.ts';
@@ -64,5 +64,17 @@ describe('A worker that is moved from root to the user of Redis', function () {
     assert.notEqual(code, 0);
     assert.ok(said.includes(`the worker on here, user nobody, may not use ${kept} (EACCES)`), said);
     assert.match(said, /chown -R nobody/);
+  });
+
+  it('would refuse to end the Redis of another user, which check says before, run by whoever may', async () => {
+    await house.ask('SHUTDOWN').catch(() => undefined); // it answers by ending
+    rmSync(join(house.redis.dir, '.redis-backup', 'of-root'), { recursive: true });
+    await house.redis.restart(); // by root
+    const { code, said } = await run('check', 'main');
+    assert.notEqual(code, 0);
+    assert.match(
+      said,
+      /refusals: restores would be refused: process \d+ of main runs as another user, and this worker may not end it/,
+    );
   });
 });

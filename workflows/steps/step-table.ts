@@ -42,6 +42,10 @@ export const STEP_TABLE = {
   examineControl: { preset: 'healthCheck', ...control },
   examineFiles: { preset: 'healthCheck', ...looksAtFiles },
   examineStore: { preset: 'quick' },
+  foreseeServer: { preset: 'place', ...control },
+  foreseeFiles: { preset: 'place', ...looksAtFiles },
+  foreseeRestore: { preset: 'quick' },
+  foreseeBeside: { preset: 'place', ...beside },
 
   surveyTarget: { preset: 'place', ...control },
   surveyFiles: { preset: 'place', ...looksAtFiles },

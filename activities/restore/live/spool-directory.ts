@@ -8,7 +8,7 @@ import type { Dependencies } from '../../dependencies.ts';
 import type { StagingPlace, VerifiedFile } from '../stage.ts';
 
 export const spoolDirectory = (deps: Dependencies, operationId: string): string =>
-  join(deps.spool?.directory ?? tmpdir(), `redis-backup-live-${operationId}`);
+  join(spoolHome(deps), `redis-backup-live-${operationId}`);
 
 /**
  * Where the data of a live restore lies, whole and verified, before Redis is told to follow: a feed that stalls would freeze
@@ -17,11 +17,19 @@ export const spoolDirectory = (deps: Dependencies, operationId: string): string 
 export async function openSpoolDirectory(deps: Dependencies, operationId: string, neededBytes: number): Promise<StagingPlace> {
   const directory = spoolDirectory(deps, operationId);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const { bavail, bsize } = await statfs(directory);
   const there = (await sizeOf(join(directory, 'dump.rdb'))) + (await sizeOf(join(directory, 'log.aof')));
-  if (bavail * bsize + there < neededBytes) throw noRoom(directory, neededBytes, bavail * bsize);
+  await requireSpoolRoom(directory, neededBytes - there);
   return stagingPlaceIn(directory);
 }
+
+/** Of a directory that is there. @throws RecoveryError `TARGET_DISK_FULL` */
+export async function requireSpoolRoom(directory: string, neededBytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < neededBytes) throw noRoom(directory, neededBytes, bavail * bsize);
+}
+
+/** Under which they are made, and which may not be there before. */
+export const spoolHome = ({ spool }: Pick<Dependencies, 'spool'>): string => spool?.directory ?? tmpdir();
 
 /** Two files in a directory of the caller's own. */
 export const stagingPlaceIn = (directory: string): StagingPlace => ({

@@ -26,18 +26,24 @@ export const createLiveSurveyActivities = (deps: Dependencies) => ({
   async surveyLive({ instance }: { instance: string }): Promise<LiveSurvey> {
     const target = await deps.instance(instance);
     using client = await openRedis(target.connection);
-    const conditions = await readLiveConditions(client);
-    const workerAddress = deps.live?.address ?? (await ownAddressTowards(target.connection));
-    const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(deps, client, workerAddress) : undefined;
-    const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
-    const said = await askServer(client, facts, deps.now);
-    const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(deps, target, client)) };
-    return {
-      target: await withClasses(target, { ...facts, ...said, identity }),
-      live: { ...conditions, ...(await diskOf(target)), workerAddress, ...(path ? { path } : {}) },
-    };
+    const { target: facts, live } = await surveyLiveServer(deps, target, client);
+    return { target: await withClasses(target, facts), live };
   },
 });
+
+/** All but the count of its keys one by one, which takes its time. */
+export async function surveyLiveServer(deps: Dependencies, target: ProtectedInstance, client: RedisClient): Promise<LiveSurvey> {
+  const conditions = await readLiveConditions(client);
+  const workerAddress = deps.live?.address ?? (await ownAddressTowards(target.connection));
+  const path = conditions.role === 'master' && !conditions.isCluster ? await tryPath(deps, client, workerAddress) : undefined;
+  const facts = { ...factsWithoutFiles(target), commands: await commandsNow(client, target) };
+  const said = await askServer(client, facts, deps.now);
+  const identity = { ...facts.identity, ...said.identity, ...(await whoAnswers(deps, target, client)) };
+  return {
+    target: { ...facts, ...said, identity },
+    live: { ...conditions, ...(await diskOf(target)), workerAddress, ...(path ? { path } : {}) },
+  };
+}
 
 /** Of its own files, where they are on this machine. */
 async function diskOf({ control, files }: ProtectedInstance): Promise<Pick<LiveFacts, 'disk'>> {

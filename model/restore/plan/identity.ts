@@ -3,34 +3,30 @@ import type { PlanInput, Refusal } from './types.ts';
 
 export const refuse = (code: ErrorCode, message: string, next: string): Refusal => ({ code, message, next });
 
-/** Is the backup one of this instance, and is the Redis that would be stopped the Redis that was named? */
-export function identityRefusals(input: PlanInput): Refusal[] {
-  const { instance, shard, manifest, target } = input;
-  const found: Refusal[] = [];
-  if (manifest.instance !== instance || manifest.shard !== shard) {
-    found.push(
-      refuse(
-        'TARGET_IDENTITY',
-        `backup ${manifest.backupId} is one of ${manifest.instance}/${manifest.shard}, and the restore names ${instance}/${shard}`,
-        `Choose a backup of ${instance}; \`redis-backup list ${instance}\` shows them.`,
-      ),
-    );
-  }
-  const other = otherServer(input);
-  if (other) {
-    found.push(
-      refuse(
-        'TARGET_IDENTITY',
-        `the Redis that answers for ${instance} is not the one that ${target.description} manages: ${other}`,
-        `Correct the connection or the process of ${instance} in redis-backup.yaml; \`redis-backup check ${instance}\` shows both.`,
-      ),
-    );
-  }
-  return found;
+/** Is the backup one of this instance? */
+export function notItsBackup({ instance, shard, manifest }: PlanInput): Refusal | undefined {
+  if (manifest.instance === instance && manifest.shard === shard) return undefined;
+  return refuse(
+    'TARGET_IDENTITY',
+    `backup ${manifest.backupId} is one of ${manifest.instance}/${manifest.shard}, and the restore names ${instance}/${shard}`,
+    `Choose a backup of ${instance}; \`redis-backup list ${instance}\` shows them.`,
+  );
+}
+
+/** Is the Redis that would be stopped the Redis that was named? */
+export function otherServerRefusal(of: Pick<PlanInput, 'instance' | 'target'>): Refusal | undefined {
+  const { instance, target } = of;
+  const other = otherServer(of);
+  if (!other) return undefined;
+  return refuse(
+    'TARGET_IDENTITY',
+    `the Redis that answers for ${instance} is not the one that ${target.description} manages: ${other}`,
+    `Correct the connection or the process of ${instance} in redis-backup.yaml; \`redis-backup check ${instance}\` shows both.`,
+  );
 }
 
 /** Only the platform knows what the server that it runs says of itself: in a container it is process 1, and its paths are others. */
-function otherServer({ target }: PlanInput): string | undefined {
+function otherServer({ target }: Pick<PlanInput, 'target'>): string | undefined {
   if (!target.reachable) return undefined;
   if (!target.processRunning) return 'a Redis answers, but no such process runs on this host';
   const { ofPlatform } = target.identity;

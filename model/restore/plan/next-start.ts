@@ -10,7 +10,10 @@ import type { PlanInput, Refusal } from './types.ts';
 const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
-export function nextStartRefusals({ instance, target }: PlanInput, running: Server | undefined): Refusal[] {
+export function nextStartRefusals(
+  { instance, target }: Pick<PlanInput, 'instance' | 'target'>,
+  running: Server | undefined,
+): Refusal[] {
   const { nextStart, mayNotEnd, processName, startUser, server, layout } = target;
   if (mayNotEnd) return [notOurs(instance, processName)];
   if (startUser?.refused)

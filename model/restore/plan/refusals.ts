@@ -5,7 +5,7 @@ import { canLoad, compareVersions, lackingModules, type Server } from '../rdb-ve
 import { doubtRefusal, type TargetDoubt, targetDoubt } from '../target-doubt.ts';
 import { savedAtStop } from './estimates.ts';
 import { sentinelsWatch } from './facts.ts';
-import { identityRefusals, refuse } from './identity.ts';
+import { notItsBackup, otherServerRefusal, refuse } from './identity.ts';
 import { liveRefusals } from './live.ts';
 import { whatIsLoaded } from './loads.ts';
 import { commandRefusals } from './log-needs.ts';
@@ -33,9 +33,8 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan, running: Server 
     beyondRefusal(input),
     ...(live
       ? liveRefusals(instance, live, { memoryBytes: plan.memory.neededBytes, rdbBytes: whatIsLoaded(input).rdb.bytes })
-      : [...identityRefusals(input), topologyRefusal(input)]),
-    ...nextStartRefusals(input, running),
-    clockRefusal(input),
+      : [notItsBackup(input)]),
+    ...standingRefusals(input, running),
     versionRefusal(input),
     modulesRefusal(input),
     databasesRefusal(input),
@@ -48,6 +47,18 @@ export function refusalsOf(input: PlanInput, plan: RestorePlan, running: Server 
     ...(live ? [] : [memoryRefusal(input, plan), spaceRefusal(input, plan)]),
   ].filter((refusal) => refusal !== undefined);
 }
+
+/** Those that are of the Redis and of what runs it, whatever is restored; `check` foresees them without a backup, too. */
+export function standingRefusals(of: Standing, running: Server | undefined): Refusal[] {
+  const { live } = of;
+  return [
+    ...(live ? [] : [otherServerRefusal(of), topologyRefusal(of)]),
+    ...nextStartRefusals(of, running),
+    clockRefusal(of),
+  ].filter((refusal) => refusal !== undefined);
+}
+
+type Standing = Pick<PlanInput, 'instance' | 'target' | 'live'>;
 
 /** Whether another Redis answers than is meant. */
 export const targetDoubtOf = ({ instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
@@ -96,7 +107,7 @@ function logRefusal({ mode, instance }: RestorePlan, input: PlanInput): Refusal 
   );
 }
 
-function topologyRefusal({ instance, target }: PlanInput): Refusal | undefined {
+function topologyRefusal({ instance, target }: Standing): Refusal | undefined {
   if (target.clusterMode) {
     return refuse(
       'PLATFORM_UNSUPPORTED',
@@ -122,7 +133,7 @@ function topologyRefusal({ instance, target }: PlanInput): Refusal | undefined {
   return undefined;
 }
 
-function clockRefusal({ instance, target }: PlanInput): Refusal | undefined {
+function clockRefusal({ instance, target }: Standing): Refusal | undefined {
   const offset = target.clockOffsetMs;
   if (offset === undefined || Math.abs(offset) <= MAX_CLOCK_OFFSET_MS) return undefined;
   const way = offset > 0 ? 'ahead of' : 'behind';

@@ -184,15 +184,22 @@ describe('What the next start of a Redis would be', function () {
       child.kill('SIGKILL');
     });
 
-  it('is not known where a script starts Redis', () =>
+  it('is not known where a script starts Redis, and none where that is gone', () =>
     withRedis({}, async (redis) => {
+      const script = join(redis.dir, '..', 'start-it');
       const platform = openProcessPlatform({
-        start: { command: ['/opt/start-it'] },
+        start: { command: [script] },
         configFile: redis.configFile,
         port: redis.port,
       });
-      const next = await lookAtNextStart(platform, redis.connection, await redis.client());
-      assert.deepEqual(next, { outcome: 'unknown', why: 'it is started by /opt/start-it, and what that starts is not known' });
+      const next = async () => lookAtNextStart(platform, redis.connection, await redis.client());
+      const gone = await next();
+      assert.equal(gone.outcome === 'another' && gone.why, `what starts it, ${script}, is not there or cannot be run`);
+      writeFileSync(script, '#!/bin/sh\n', { mode: 0o755 });
+      assert.deepEqual(await next(), {
+        outcome: 'unknown',
+        why: `it is started by ${script}, and what that starts is not known`,
+      });
     }));
 
   it('says whom redis.conf makes it follow, and does not follow', () =>
