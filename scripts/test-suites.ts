@@ -12,6 +12,8 @@ interface Suite {
   jobs: number;
   /** Takes many minutes, or needs more than Redis, Temporal and S3: runs only when it is asked for by name. */
   slow?: true;
+  /** In front of mocha: gives it what it runs in. */
+  inside?: string[];
 }
 
 const SUITES: Suite[] = [
@@ -25,7 +27,14 @@ const SUITES: Suite[] = [
   { name: 'faults', files: ['test/faults/**/*.test.ts'], jobs: 1, slow: true },
   { name: 'soak', files: ['test/soak/**/*.test.ts'], jobs: 1, slow: true },
   { name: 'chromium', files: ['test/chromium/**/*.test.ts'], jobs: 1, slow: true },
-  // Later: docker, kubernetes. Each is one line here, and scripts/setup gets what it needs.
+  {
+    name: 'kubernetes',
+    files: ['test/kubernetes/**/*.test.ts'],
+    jobs: 1,
+    slow: true,
+    inside: process.env.KUBECONFIG ? [] : ['node', 'test/kubernetes/node/main.ts', 'run', '--'],
+  },
+  // Later: docker, which is one line here, and scripts/setup gets what it needs.
 ];
 
 const CHECKS = [
@@ -50,11 +59,11 @@ function run(command: string[], env: NodeJS.ProcessEnv = {}): { seconds: number;
 const heading = (text: string): void => console.log(`\n── ${text} ${'─'.repeat(Math.max(0, 100 - text.length))}`);
 
 /** A run that ended without its result (a crash, a kill) is a failure, whatever it printed. */
-function runSuite({ name, files, jobs }: Suite): { seconds: number; result: SuiteResult } {
+function runSuite({ name, files, jobs, inside = [] }: Suite): { seconds: number; result: SuiteResult } {
   const file = join(results, `${name}.json`);
   const parallel = jobs > 1 ? ['--parallel', '--jobs', String(jobs)] : [];
   const reporter = ['--exit', '--reporter', './scripts/test-reporter.ts']; // --exit: what a failed test left open must not hold up the others
-  const { seconds, code } = run(['mocha', ...reporter, ...parallel, ...files], { TEST_RESULT: file });
+  const { seconds, code } = run([...inside, 'mocha', ...reporter, ...parallel, ...files], { TEST_RESULT: file });
   const result = readResult(file);
   if (code !== 0 && result.failed.length === 0) {
     result.failed.push({ title: `suite ${name}`, message: `mocha ended with code ${code}` });
