@@ -1,3 +1,4 @@
+import type { ChangedAccess } from './changed-access.ts';
 import { STEP_IDS } from './recovery/runbook.ts';
 import type { PlannedLosses, RestorePlan } from './restore/plan/types.ts';
 import type { KeysAfter } from './restore/stands-check.ts';
@@ -185,7 +186,7 @@ export interface RestoreReport {
     load: 'swapdb' | 'disk';
     persisted: string;
     /** Somebody ran CONFIG REWRITE in the middle of it: whether redis.conf could be written back as it was. */
-    configFile?: { state: 'mended' | 'spoilt'; path: string; names: string[] };
+    configFile?: { state: 'mended' | 'spoilt'; path: string; names: string[]; access?: ChangedAccess };
   };
   /** With a log: the time and the place of the last write that came back. */
   log?: { until: string; timelineId?: string; offset?: number; bytes: number };

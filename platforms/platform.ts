@@ -1,3 +1,4 @@
+import type { ChangedAccess } from '../model/changed-access.ts';
 import type { ConfSources, OtherStart } from '../model/restore/next-start.ts';
 import type { StartUser } from '../model/restore/start-user.ts';
 
@@ -88,6 +89,8 @@ export interface Files {
 export interface KeptConf {
   /** Writes it as it was. */
   takeBack(): Promise<void>;
+  /** Who may read it, as it was: CONFIG REWRITE writes a new file. As far as this process may. @returns what differs afterwards */
+  putAccessBack(): Promise<ChangedAccess | undefined>;
 }
 
 /** What a server says of itself, by INFO and CONFIG GET. */

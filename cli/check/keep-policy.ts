@@ -1,5 +1,6 @@
 import { lookAtNextStart } from '../../activities/restore/next-start.ts';
 import type { Config, InstanceShard } from '../../config/config.ts';
+import { accessText, type ChangedAccess } from '../../model/changed-access.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { harmful, type NextStart } from '../../model/restore/next-start.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
@@ -9,11 +10,19 @@ import { shardHere } from '../connection.ts';
 /**
  * Writes the settings of a Redis into its redis.conf and proves by a start beside it that the next one has them. Where that start
  * cannot be tried, Redis is believed.
+ * @returns who may read its redis.conf now, if others than before: `unseen` where that is not at hand
  * @throws RecoveryError `CHECK_FAILED` with what a restart makes of them, and nothing is written where that would do harm
  */
-export async function keepPolicy(config: Config, instance: InstanceShard, client: RedisClient): Promise<void> {
+export async function keepPolicy(
+  config: Config,
+  instance: InstanceShard,
+  client: RedisClient,
+): Promise<ChangedAccess | 'unseen' | undefined> {
   const { control } = partsHere(config, instance);
-  if (!control?.isAtHand) return client.configRewrite();
+  if (!control?.isAtHand) {
+    await client.configRewrite();
+    return 'unseen';
+  }
   const opened = control.open();
   const { connection } = await shardHere(config, { instance: instance.name, shard: instance.shard });
   const look = () => lookAtNextStart(opened, connection, client);
@@ -22,13 +31,17 @@ export async function keepPolicy(config: Config, instance: InstanceShard, client
   if (before.outcome === 'starts' && before.rewriteHarms) throw notKept(harmful(before.rewriteHarms));
   const kept = await opened.keepConf();
   await client.configRewrite();
+  const access = await kept.putAccessBack(); // at once: until then all may read it
   const after = await look();
   if (after.outcome === 'fails' && before.outcome === 'starts') {
     await kept.takeBack();
-    throw notKept(`Redis would not start with what CONFIG REWRITE wrote, which was taken back: ${after.lastLines}`);
+    throw notKept(
+      `Redis would not start with what CONFIG REWRITE wrote, which was taken back: ${after.lastLines}${access ? `; ${accessText(access)}: ${access.cure}` : ''}`,
+    );
   }
   const lost = lostSettings(after);
-  if (lost.length > 0) throw notKept(lost.join('; '));
+  if (lost.length > 0) throw notKept([...(access ? [`${accessText(access)}: ${access.cure}`] : []), ...lost].join('; '));
+  return access;
 }
 
 const POLICY = new Set(['save', 'appendonly', 'appendfsync']);

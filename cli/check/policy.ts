@@ -1,4 +1,5 @@
 import type { InstanceShard } from '../../config/config.ts';
+import { accessText } from '../../model/changed-access.ts';
 import { formatList } from '../../model/format.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
@@ -41,16 +42,29 @@ async function differs(
       `Run \`redis-backup check ${instance.name} --apply\`: CONFIG SET and CONFIG REWRITE, without a restart.`,
     );
   }
-  const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing, {}, () =>
-    keepPolicy(config, instance, client),
-  );
+  let access: Awaited<ReturnType<typeof keepPolicy>>;
+  const { changed, isKept, notKeptBecause } = await applyPolicy(client, differing, {}, async () => {
+    access = await keepPolicy(config, instance, client);
+  });
   const applied = `applied: ${differencesText(changed)}`;
-  if (isKept) return ok('policy', `${applied}, and written to its configuration file`);
+  if (isKept) return keptFinding(`${applied}, and written to its configuration file`, access);
   return warning(
     'policy',
     `${applied}; but it is lost at the next restart: ${notKeptBecause}`,
     'Write the same settings into what starts Redis: its configuration file, image or command line.',
   );
+}
+
+/** The file is another one since: whoever could not read the old one may read that. */
+function keptFinding(applied: string, access: Awaited<ReturnType<typeof keepPolicy>>): Finding {
+  if (access === 'unseen')
+    return ok(
+      'policy',
+      `${applied}, which is a new file: who may read it cannot be seen from here, and Redis lets all (mode 0644 less its umask)`,
+    );
+  return access === undefined
+    ? ok('policy', applied)
+    : warning('policy', `${accessText(access)}; ${applied}`, `Run \`${access.cure}\`.`);
 }
 
 /** Whatever is set: what Redis could not write it does not keep. */

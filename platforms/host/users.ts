@@ -22,6 +22,9 @@ export async function userOfProcess(pid: number): Promise<UserIds | undefined> {
 /** Its name, or the number where it has none. */
 export const userName = async (uid: number): Promise<string> => (await outputOf('id', '-un', `${uid}`))?.trim() || `${uid}`;
 
+export const groupName = async (gid: number): Promise<string> =>
+  (await outputOf('getent', 'group', `${gid}`))?.split(':')[0]?.trim() || `${gid}`;
+
 /** Ours. */
 export const ownUser = (): Promise<string> => userName(process.geteuid?.() ?? 0);
 

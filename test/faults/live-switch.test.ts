@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import type { RestoreReport } from '../../model/operations.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { OFFSET_LEAP } from '../../redis/live/standing.ts';
@@ -110,9 +110,12 @@ describe('A live restore ends with the old data or the new, and never in between
   }
 
   it('and where somebody runs CONFIG REWRITE in the middle, the file is mended, and the report begins with it', async () => {
+    const mode = async () => (await stat(house.redis.configFile)).mode & 0o777;
+    await chmod(house.redis.configFile, 0o600);
     const { running } = await meet('during the RDB');
     await house.ask('CONFIG', 'REWRITE');
     assert.match(await readFile(house.redis.configFile, 'utf8'), /^replicaof /m);
+    assert.equal(await mode(), 0o644, 'that of the new file');
     await house.ask('CONFIG', 'SET', 'key-load-delay', '0');
     const { code, stdout, stderr } = await running;
     assert.equal(code, 0, stderr);
@@ -122,6 +125,7 @@ describe('A live restore ends with the old data or the new, and never in between
       /^somebody ran CONFIG REWRITE during the load, which wrote .*replicaof.*: it was written anew/,
     );
     assert.doesNotMatch(await readFile(house.redis.configFile, 'utf8'), /^(replicaof|masterauth|masteruser) /m);
+    assert.equal(await mode(), 0o600);
   });
 
   it('and where it applies a log and is terminated in the middle of that, the old data is loaded back', async () => {

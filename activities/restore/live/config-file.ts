@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { RecoveryError } from '../../../model/errors.ts';
+import type { RestoreReport } from '../../../model/operations.ts';
+import type { KeptConf } from '../../../platforms/platform.ts';
 import type { RedisClient } from '../../../redis/client/client.ts';
 import type { ProtectedInstance } from '../../dependencies.ts';
 
@@ -7,13 +9,26 @@ import type { ProtectedInstance } from '../../dependencies.ts';
 const OURS = /^\s*(replicaof|slaveof|masterauth|masteruser)\s/i;
 
 /** `mended`: written back as it was. `spoilt`: it could not be. */
-export type ConfigFileState = { state: 'mended' | 'spoilt'; path: string; names: string[] };
+export type ConfigFileState = NonNullable<NonNullable<RestoreReport['live']>['configFile']>;
 
-/** The lines that a load may leave in redis.conf, where that is at hand. They may hold a password, and stay on this machine. */
-export async function followLines(target: ProtectedInstance, client: RedisClient): Promise<string[]> {
-  const path = await pathOf(target, client);
-  return path === undefined ? [] : linesOf(path);
+/** What of redis.conf a load leaves as it was, where that is at hand. */
+export interface ConfigFileBefore {
+  /** They may hold a password, and stay on this machine. */
+  lines: string[];
+  /** Absent: it is not at hand, or may not be read. */
+  kept?: KeptConf;
 }
+
+/** The lines that a load may leave in redis.conf, and who may read it. */
+export async function configFileBefore(target: ProtectedInstance, client: RedisClient): Promise<ConfigFileBefore> {
+  const path = await pathOf(target, client);
+  if (path === undefined) return { lines: [] };
+  const kept = await target.control?.open().keepConf().catch(notAtHand);
+  return { lines: await linesOf(path), ...(kept ? { kept } : {}) };
+}
+
+/** One that may not be read. */
+const notAtHand = (): undefined => undefined;
 
 /**
  * Looks whether somebody has run CONFIG REWRITE in the middle of a load, and has it written again if so: it is the same file, by the
@@ -21,21 +36,22 @@ export async function followLines(target: ProtectedInstance, client: RedisClient
  */
 export async function mendConfigFile(
   target: ProtectedInstance,
-  { client, before }: { client: RedisClient; before: readonly string[] },
+  { client, before }: { client: RedisClient; before: ConfigFileBefore },
 ): Promise<ConfigFileState | undefined> {
   const path = await pathOf(target, client);
   if (path === undefined) return undefined;
-  const added = async (): Promise<string[]> => (await linesOf(path)).filter((line) => !before.includes(line));
+  const added = async (): Promise<string[]> => (await linesOf(path)).filter((line) => !before.lines.includes(line));
   const found = await added();
   if (found.length === 0) return undefined;
   const names = [...new Set(found.map((line) => line.trim().split(/\s/)[0] ?? ''))];
-  try {
-    await client.configRewrite();
-    if ((await added()).length === 0) return { state: 'mended', path, names };
-  } catch (error) {
-    if (!(error instanceof RecoveryError)) throw error;
-  }
-  return { state: 'spoilt', path, names };
+  const isMended = await client.configRewrite().then(async () => (await added()).length === 0, unlessRefused);
+  const access = await before.kept?.putAccessBack();
+  return { state: isMended ? 'mended' : 'spoilt', path, names, ...(access ? { access } : {}) };
+}
+
+function unlessRefused(error: unknown): boolean {
+  if (!(error instanceof RecoveryError)) throw error;
+  return false;
 }
 
 async function pathOf({ control }: ProtectedInstance, client: RedisClient): Promise<string | undefined> {

@@ -14,7 +14,7 @@ import type { Dependencies, ProtectedInstance } from '../../dependencies.ts';
 import { currentJob, type JobContext } from '../../job-context.ts';
 import type { VerifiedFile } from '../stage.ts';
 import { type Attempts, beginAttempt, endAttempt } from './attempts.ts';
-import { type ConfigFileState, followLines, mendConfigFile } from './config-file.ts';
+import { type ConfigFileState, configFileBefore, mendConfigFile } from './config-file.ts';
 import { listenHostOf } from './survey-live.ts';
 
 /** A Redis before the first change of a load. */
@@ -68,12 +68,12 @@ export class Load {
     const attempts = await control.run(async (client) =>
       beginAttempt(directory, this.#deps.now(), await client.info('persistence')),
     );
-    const lines = await control.run((client) => followLines(this.#target, client));
+    const before = await control.run((client) => configFileBefore(this.#target, client));
     const failed = (await this.#stands(control)) === 'new' ? undefined : await this.#load(control, now).then(nothing, asError);
     const refusedMs = this.#deps.now() - attempts.firstMs;
     const stands = await this.#end(control, attempts);
     if (failed && (stands !== 'new' || isOfTheLog(failed))) throw this.#saying(failed, stands);
-    const configFile = await control.run((client) => mendConfigFile(this.#target, { client, before: lines }));
+    const configFile = await control.run((client) => mendConfigFile(this.#target, { client, before }));
     return {
       runId: now.runId,
       writesRefusedSeconds: refusedMs / 1000,

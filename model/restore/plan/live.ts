@@ -1,3 +1,4 @@
+import { accessText } from '../../changed-access.ts';
 import { formatBytes, formatCountOf, formatList } from '../../format.ts';
 import type { RestoreReport } from '../../operations.ts';
 import { type LiveFacts, sentinelsWatch } from './facts.ts';
@@ -87,6 +88,7 @@ export function liveDisturbances(instance: string, live: RestoreReport['live']):
   if (!live) return [];
   const { configFile, acceptedBetween } = live;
   const found: string[] = [];
+  if (configFile?.access) found.push(`${accessText(configFile.access)}. Make it as it was: \`${configFile.access.cure}\``);
   if (configFile) {
     const { path, names, state } = configFile;
     const during = `somebody ran CONFIG REWRITE during the load, which wrote ${formatList(names)} of it into ${path}`;

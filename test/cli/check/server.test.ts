@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startForwarder } from '../../support/forwarder.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
+import { skipWithout } from '../../support/skip-without.ts';
 import { until } from '../../support/until.ts';
 import { CheckStage, found, processOf } from '../support/check-stage.ts';
+
+const NOBODY = 65_534;
 
 describe('redis-backup check of a server', function () {
   this.timeout(60_000);
@@ -27,11 +30,24 @@ describe('redis-backup check of a server', function () {
     ]);
     assert.match(
       (await found(here.site, 'policy', 'check --apply'))[0]?.message ?? '',
-      /^applied: .*, and written to its configuration file$/,
+      /^applied: .*, and written to its configuration file, which is a new file: who may read it cannot be seen from here/,
     );
     await here.redis.restart();
     assert.deepEqual(await here.redis.command('CONFIG', 'GET', 'appendonly'), ['appendonly', 'yes']);
     assert.equal((await found(here.site, 'policy'))[0]?.level, 'ok');
+  });
+
+  it('leaves with --apply who may read redis.conf as it was: Redis writes a new file that all may read', async function () {
+    if (process.getuid?.() !== 0) skipWithout('root', this);
+    await using redis = await startRedis({ config: { save: '3600 1', appendonly: 'no' } });
+    await using site = await stage.siteOf(redis, processOf(redis));
+    await chmod(redis.configFile, 0o640);
+    await chown(redis.configFile, NOBODY, NOBODY);
+    const [finding] = await found(site, 'policy', 'check --apply');
+    assert.equal(finding?.level, 'ok');
+    assert.match(finding?.message ?? '', /^applied: .*, and written to its configuration file$/);
+    const { mode, uid, gid } = await stat(redis.configFile);
+    assert.deepEqual([mode & 0o777, uid, gid], [0o640, NOBODY, NOBODY]);
   });
 
   it('wants the policy that the configuration wants', async () => {
