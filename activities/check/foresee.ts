@@ -9,6 +9,7 @@ import { liveRefusals } from '../../model/restore/plan/live.ts';
 import { type DiskFacts, type LiveFacts, planRestore, type TargetFacts } from '../../model/restore/plan/plan.ts';
 import { standingRefusals } from '../../model/restore/plan/refusals.ts';
 import type { Refusal } from '../../model/restore/plan/types.ts';
+import { unsavedWarnings } from '../../model/restore/plan/warnings.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { requireReadable } from '../../redis/persistence/bgsave.ts';
@@ -38,7 +39,8 @@ export const createForeseeActivities = (deps: Dependencies) => ({
   /** What of the newest backup, or without one, a plan would refuse, by the plan itself. Read-only, and pins nothing. */
   async foreseeRestore({ instance, target }: { instance: string; target: TargetFacts }): Promise<Foreseen> {
     const of = await deps.instance(instance);
-    return foreseen('restores', () => plannedRefusals(deps, of, { target }));
+    const losses = unsavedWarnings(target);
+    return { ...(await foreseen('restores', () => plannedRefusals(deps, of, { target }))), losses };
   },
 
   /**

@@ -7,6 +7,7 @@ import type { RedisConnection } from '../../redis/client/connection.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
 import type { ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
+import { saveForSignal } from '../server/save-for-signal.ts';
 import { orDiskFull, shutdown } from '../server/shutdown.ts';
 import { refuseStranger } from '../stranger.ts';
 
@@ -67,7 +68,8 @@ const HEED_AGAIN_WITHIN_MS = 1_000;
 
 /**
  * Ends a Redis so that its files hold all it had. One that is silent can't be asked for that. Idempotent.
- * @throws RecoveryError `TARGET_IDENTITY` if another Redis answers in its place
+ * @param options.kill - somebody has approved its end, whatever it has not saved
+ * @throws RecoveryError `TARGET_IDENTITY` if another Redis answers in its place; `STOP_FAILED` if nothing makes it save
  */
 export async function endWithSave(
   target: ProtectedInstance,
@@ -82,8 +84,8 @@ export async function endWithSave(
   if (info) {
     using client = await openRedis(target.connection);
     currentJob().signal.throwIfAborted();
-    // A signal saves only with save points.
-    const saved = async () => how === 'SAVE' && !info.flag('loading') && (await client.command('SAVE'));
+    const options = { instance: target.name, mayLose: kill, signal: currentJob().signal };
+    const saved = async () => how === 'SAVE' && !info.flag('loading') && (await saveForSignal(client, options));
     const ends = platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved);
     await orDiskFull(ends, target.name, platform);
   }

@@ -7,12 +7,12 @@ import { finish, moveAside, replaceWithRdb, spaceReport } from '../../platforms/
 import type { Files } from '../../platforms/platform.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
 import { openRedis } from '../../redis/client/client.ts';
-import { ifKnown } from '../../redis/client/renames.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import { putBackAll } from '../recovery/put-back-data.ts';
 import { awaitServing, type Serving } from '../server/await-serving.ts';
+import { saveForSignal } from '../server/save-for-signal.ts';
 import { orDiskFull, shutdown } from '../server/shutdown.ts';
 import { startWithin } from '../server/start-within.ts';
 import { besideTheData, type Staged, stage } from './stage.ts';
@@ -49,7 +49,8 @@ export const createRestoreActivities = (deps: Dependencies) => ({
       const how = plan.layout.appendonly ? 'NOSAVE' : 'SAVE';
       signal.throwIfAborted();
       // Obeyed at once: a Redis that then goes all the same, when it has saved, is started by what puts back.
-      const saved = async () => how === 'SAVE' && (await ifKnown(client.command('SAVE'))); // a signal saves only with save points; the plan says where nothing does
+      const saved = async () =>
+        how === 'SAVE' && (await saveForSignal(client, { instance: plan.instance, mayLose: true, signal })); // the plan has said what
       const ends = platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved);
       await unlessAborted(orDiskFull(ends, plan.instance, platform), signal);
     }

@@ -35,7 +35,8 @@ export async function lackingToSave(
   client: RedisClient,
   { restartsByItself }: Pick<Control, 'restartsByItself'>,
 ): Promise<string[]> {
-  const wanted = restartsByItself ? ['SAVE'] : ['SHUTDOWN', 'SAVE']; // a supervisor would start again what has shut down
+  const ways = ['SAVE', 'CONFIG', 'BGSAVE']; // see saveForSignal
+  const wanted = restartsByItself ? ways : ['SHUTDOWN', ...ways]; // a supervisor would start again what has shut down
   const called = (await Promise.all(wanted.map((name) => client.called(name)))).filter((name) => name !== '');
   if (called.length === 0) return wanted;
   const lacking = await lackingCommands(client, called);

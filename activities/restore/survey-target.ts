@@ -124,6 +124,10 @@ export async function askServer(
     server,
     clusterMode: info.flag('cluster_enabled'),
     ...(primary ? { primary } : {}),
+    unsaved: {
+      changes: info.number('rdb_changes_since_last_save') ?? 0,
+      savedAtMs: (info.number('rdb_last_save_time') ?? 0) * 1000,
+    },
     replicas: info.replicas(),
     clockOffsetMs: Math.round((await client.time()) - now()),
     keysNow: {

@@ -82,14 +82,17 @@ async function clone({ repository, now }: CheckContext, { name, shard }: Instanc
   return { refusals: [], backupId: newest.backupId };
 }
 
+const NAME_ONE = 'Say what one of these commands is called by `commands` of the instance, or set save points in its redis.conf.';
+
 export function foreseenFindings(all: readonly Foreseen[], said: readonly Finding[]): Finding[] {
   const isSaid = (message: string): boolean => said.some((one) => one.level !== 'ok' && one.message.includes(message));
-  const found = all.flatMap(({ operation, refusals, unknown }) => {
+  const found = all.flatMap(({ operation, refusals, losses = [], unknown }) => {
     const say = VITAL.includes(operation) ? failed : warning;
     return [
       ...refusals
         .filter(({ message }) => !isSaid(message))
         .map(({ message, next }) => say(CHECK, `${operation} would be refused: ${message}`, next)),
+      ...losses.map((text) => warning(CHECK, `${operation}: ${text}`, NAME_ONE)),
       ...(unknown === undefined || isSaid(unknown)
         ? []
         : [warning(CHECK, `whether ${operation} would be refused is not known: ${unknown}`, 'Check again when that is mended.')]),

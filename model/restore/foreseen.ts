@@ -14,6 +14,8 @@ export type ForeseenOperation =
 export interface Foreseen {
   operation: ForeseenOperation;
   refusals: Refusal[];
+  /** What would be lost by it, though it is not refused. */
+  losses?: string[];
   /** The backup that it was planned with. Absent: there is none, and only what needs none was looked at. */
   backupId?: string;
   /** Why it could not be looked at, or not all of it. */

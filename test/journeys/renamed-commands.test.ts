@@ -44,23 +44,27 @@ describe('The continuous log of a Redis whose redis.conf hides FLUSHALL', functi
   });
 });
 
-describe('A Redis that nothing lets save and end: SAVE and SHUTDOWN are disabled, and it has no append-only log', function () {
+const NO_SAVE = ['SHUTDOWN ""', 'SAVE ""', 'CONFIG ""', 'BGSAVE ""'];
+
+describe('A Redis that nothing lets save and end: each command for that is disabled, and it has no append-only log', function () {
   this.timeout(180_000);
   let house: House;
   before(async () => {
-    house = await House.open({ redis: { config: { 'rename-command': ['SHUTDOWN ""', 'SAVE ""'] } } });
+    house = await House.open({ redis: { config: { 'rename-command': NO_SAVE } } });
   });
   after(() => house?.close());
 
-  it('is restored by a signal alone, and the plan says beforehand what would not come back with the old data', async () => {
+  it('is restored by a signal alone, and check and the plan say beforehand what would not come back with the old data', async () => {
     await house.ask('SET', 'kept', 'value');
     await house.backup();
     await house.ask('SET', 'later', 'value');
     const { stdout: plan } = await house.command('restore', 'main', '--plan');
     assert.match(
       plan,
-      /it cannot be told to save when it is stopped: SHUTDOWN and SAVE are disabled there or have other names.*save points.*put back/,
+      /it cannot be told to save when it is stopped: SHUTDOWN, SAVE, CONFIG and BGSAVE are disabled there or have other names.*save points.*put back, 2 changes since its last save at .* missing/,
     );
+    const { stdout: checked } = await house.command('check', 'main');
+    assert.match(checked, /refusals: restores: it cannot be told to save when it is stopped: .*2 changes since its last save/);
     const { code, stderr } = await house.command('restore', 'main', '--yes');
     assert.equal(code, 0, stderr);
     assert.equal(await house.ask('EXISTS', 'kept', 'later'), 1);

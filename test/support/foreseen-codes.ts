@@ -191,6 +191,7 @@ export const FORESEEN_PLACES: Readonly<Record<string, Answer>> = {
   'workflows/procedures/restart-server.ts restartServer': WHILE,
 
   // STOP_FAILED
+  'activities/server/save-for-signal.ts saveForSignal': said('refusals'),
   'activities/recovery/server.ts cameBack': WHILE,
   'activities/restore/replace.ts cameBack': WHILE,
   'platforms/process/command-starter.ts sendSignal': said('refusals'),

@@ -5,6 +5,7 @@ import type { NextStart } from '../next-start.ts';
 import type { Server } from '../rdb-versions.ts';
 import type { ClassKeys } from '../rehearsal.ts';
 import type { StartUser } from '../start-user.ts';
+import type { Unsaved } from '../unsaved.ts';
 
 /** What the plan needs to know of the Redis that will be replaced. Gathered read-only; what is absent could not be known. */
 export interface TargetFacts {
@@ -24,6 +25,8 @@ export interface TargetFacts {
   commands?: { isKnown: boolean; lacking: LackingCommand[] };
   /** The commands by which it could be told to save on its way out, where it has none of them, and no log. */
   lacksSave?: string[];
+  /** What only its memory has, where it writes no log. Absent when it does not answer. */
+  unsaved?: Unsaved;
   /** `host:port` of its primary, when it is a replica. */
   primary?: string;
   /** Connected replicas, `host:port`. An attached archiver or backup is none. */

@@ -7,8 +7,9 @@ import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } f
 import { compareVersions } from '../rdb-versions.ts';
 import { startUserProblems } from '../start-user.ts';
 import { alsoOfWarning } from '../target-doubt.ts';
+import { unsavedText } from '../unsaved.ts';
 import { fillsMaxmemory } from './estimates.ts';
-import { sentinelsWatch } from './facts.ts';
+import { sentinelsWatch, type TargetFacts } from './facts.ts';
 import { unprovedIdentity } from './identity.ts';
 import { liveWarnings } from './live.ts';
 import { whatIsLoaded } from './loads.ts';
@@ -129,7 +130,7 @@ function serverWarnings(input: PlanInput): string[] {
   if (target.server?.unasked) found.push(unaskedText(target.server.unasked));
   const policy = target.server?.policy.appendonly ? target.server.policy : undefined; // empty: it could not be asked
   if (input.live) return found; // nobody starts it, so its configuration file says nothing
-  if (target.lacksSave && !policy?.save) found.push(unsavedText(target.lacksSave));
+  found.push(...unsavedWarnings(target));
   if (policy && (policy.appendonly === 'yes') !== target.layout.appendonly) {
     found.push(
       `appendonly is ${policy.appendonly} now and ${target.layout.appendonly ? 'yes' : 'no'} in the configuration file: the restored Redis starts with the latter`,
@@ -152,8 +153,14 @@ function serverWarnings(input: PlanInput): string[] {
 }
 
 /** A signal saves only with save points. */
-const unsavedText = (commands: readonly string[]): string =>
-  `it cannot be told to save when it is stopped: ${formatList(commands)} ${commands.length > 1 ? 'are disabled there or have other names' : 'is disabled there or has another name'}, and no save points are known: if the old data is put back, what was written since its last save is missing; the safety snapshot has what stood there until it was taken`;
+export function unsavedWarnings({ lacksSave, server, unsaved }: TargetFacts): string[] {
+  const policy = server?.policy.appendonly ? server.policy : undefined; // empty: it could not be asked
+  if (!lacksSave || policy?.save || unsaved?.changes === 0) return [];
+  const lost = unsaved ? `${unsavedText(unsaved)} (as of now)` : 'what was written since its last save';
+  return [
+    `it cannot be told to save when it is stopped: ${formatList(lacksSave)} ${lacksSave.length > 1 ? 'are disabled there or have other names' : 'is disabled there or has another name'}, and no save points are known: if the old data is put back, ${lost} is missing; the safety snapshot has what stood there until it was taken`,
+  ];
+}
 
 /** What a server could not be asked, and what stands in its place. */
 export const unaskedText = ({ commands, from }: NonNullable<ServerFacts['unasked']>): string =>
