@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { DEFAULT_DATA_CLASSES, OTHER } from '../model/data-class.ts';
+import { DEFAULT_DATA_CLASSES, FUNCTIONS, OTHER } from '../model/data-class.ts';
 import { NEVER_RENAMED, SENT_COMMANDS } from '../model/sent-commands.ts';
 import { schemesWith, storeKindOf } from '../repository/stores/registry.ts';
 import type { Find, Problem } from './problems.ts';
@@ -99,6 +99,8 @@ function checkClasses(classes: { name: string; pattern: string }[], path: Proper
   for (const [index, { name }] of classes.entries()) {
     if (name === OTHER)
       find([...path, index, 'name'], `is "${OTHER}", the class of what no pattern matches; give it another name`);
+    if (name === FUNCTIONS)
+      find([...path, index, 'name'], `is "${FUNCTIONS}", what function libraries are called; give it another name`);
   }
 }
 

@@ -18,6 +18,9 @@ export interface DataClass {
 /** The class of every key that no pattern matches. It is counted and never taken for nothing. */
 export const OTHER = 'other';
 
+/** Named like a class where something is brought back: the function libraries, which are data and no keys. */
+export const FUNCTIONS = 'functions';
+
 export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
   {
     name: 'sessions',

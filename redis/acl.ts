@@ -32,6 +32,8 @@ export const MINIMUM_ACL = {
   clients: ['+client|list'],
   /** On top of `backup`, for bringing keys of some data classes back. */
   merge: ['+ping', '+select', '+scan', '+restore', '+memory|usage', '~*'],
+  /** On top of `merge`, for function libraries. Redis 6.2 has none, and refuses the rule. */
+  mergeOfFunctions: ['+function|list', '+function|load'],
   /** On top of `backup`, for a recovery that counts the keys of data classes, and looks up the last sessions of the log. */
   sessions: ['+select', '+scan', '+memory|usage', '~*'],
   /** On top of any of them, for `check` and plans to say which users a restart takes back. */
@@ -57,6 +59,10 @@ export const OPERATIONS: readonly { name: string; rules: readonly string[] }[] =
   { name: '`restore`, Redis started by systemd', rules: [...replacing, ...MINIMUM_ACL.restoreBySystemd] },
   { name: '`restore --strategy live`', rules: [...backup, ...MINIMUM_ACL.live, ...classes] },
   { name: '`restore --only`', rules: [...backup, ...MINIMUM_ACL.merge] },
+  {
+    name: '`restore --only` with `functions`, or a recovery that brings them back',
+    rules: [...backup, ...MINIMUM_ACL.merge, ...MINIMUM_ACL.mergeOfFunctions],
+  },
   { name: '`recover`, Redis started by a command', rules: recoveries },
   {
     name: '`recover`, Redis started by systemd',

@@ -1,5 +1,5 @@
 import type { ServerFacts } from '../../model/backup/manifest.ts';
-import { OTHER } from '../../model/data-class.ts';
+import { FUNCTIONS, OTHER } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatCountOf, formatList } from '../../model/format.ts';
 import { type MergeInput, unknownClasses } from '../../model/merge/merge.ts';
@@ -13,7 +13,7 @@ export function refuseUnknown({ classes: wanted }: MergeInput, { name, classes }
   const unknown = unknownClasses(wanted, classes);
   if (unknown.length === 0) return;
   throw new RecoveryError('INPUT_INVALID', `${name} has no data class ${formatList(unknown)}`, {
-    next: `The data classes are: ${[...classes.map((one) => one.name), OTHER].join(', ')}.`,
+    next: `The data classes are: ${[...classes.map((one) => one.name), OTHER].join(', ')}; ${FUNCTIONS} are the function libraries.`,
   });
 }
 

@@ -3,6 +3,7 @@ import { latestBackup, noBackup } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { foreignRepository } from '../../model/backup/owner.ts';
 import { type Beyond, newerThan, unusableBackup } from '../../model/backup/unusable.ts';
+import { FUNCTIONS } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '../../model/merge/merge.ts';
@@ -13,6 +14,7 @@ import type { ShardRef } from '../../model/shard.ts';
 import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
+import { functionLibraries } from '../../redis/merge/functions.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
@@ -56,7 +58,8 @@ export const createMergeActivities = (deps: Dependencies) => ({
     const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { backupId } = chosen.manifest;
     await (await deps.repository()).pins(chosen.manifest).put({ backupId, ...pin });
-    const plan = planMerge({ ...chosen, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+    const functions = input.classes.includes(FUNCTIONS) ? { functionsNow: (await functionLibraries(client)).length } : {};
+    const plan = planMerge({ ...chosen, ...functions, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
     return {
       ...plan,
       targetDoubts: doubt.doubts,

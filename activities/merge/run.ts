@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerFacts, SnapshotManifest } from '../../model/backup/manifest.ts';
+import { FUNCTIONS } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { unknownRoom } from '../../model/merge/free-memory.ts';
 import { mergeMomentWarnings } from '../../model/merge/loss.ts';
@@ -11,6 +12,7 @@ import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { serverVersion } from '../../platforms/throwaway/server-version.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
+import { compareFunctions, mergeFunctions } from '../../redis/merge/functions.ts';
 import { type MergedClass, type MergeProgress, mergeKeys } from '../../redis/merge/merge-keys.ts';
 import { compareKeys } from '../../redis/merge/missing-keys.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
@@ -67,15 +69,18 @@ export const merge = (deps: Dependencies, plan: MergePlan): Promise<MergeOutcome
     const onProgress = ({ keys, restored }: MergeProgress) =>
       progress({ stage: 'merge', note: `${keys} keys looked at, ${restored} brought back` });
     const merged = await mergeKeys({ from, to, classes: target.classes, wanted, databases, signal, onProgress });
+    const functions = wantsFunctions(plan) ? [await mergeFunctions(copied)] : [];
     const { classes: standing } = await compared(deps, plan, copied);
-    const classes = merged.classes.map((one) => {
-      const counted = plan.log ? one : withExpired(plan, manifest, one);
+    const classes = [...merged.classes, ...functions].map((one) => {
+      const counted = plan.log || one.name === FUNCTIONS ? one : withExpired(plan, manifest, one);
       const { alive = 0, there = 0 } = standing.find(({ name }) => name === one.name) ?? {};
       return { ...counted, promised: alive, standing: there };
     });
     const { evicted, stopped } = merged;
     return { classes, evicted, moments, needs: before.needs, ...(stopped === undefined ? {} : { stopped }) };
   });
+
+const wantsFunctions = ({ classes }: MergePlan): boolean => classes.some(({ name }) => name === FUNCTIONS);
 
 async function compared(deps: Dependencies, plan: MergePlan, copied: Copied): Promise<MergeRehearsal> {
   const { signal, progress } = currentJob();
@@ -89,8 +94,9 @@ async function compared(deps: Dependencies, plan: MergePlan, copied: Copied): Pr
     signal,
     onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
   });
+  const functions = wantsFunctions(plan) ? [await compareFunctions(copied)] : [];
   const at = new Date(deps.now()).toISOString();
-  return { at, classes: missing.classes, needs: await readNeeds(target, { server, to, missing }) };
+  return { at, classes: [...missing.classes, ...functions], needs: await readNeeds(target, { server, to, missing }) };
 }
 
 async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: Copied) => Promise<T>): Promise<T> {

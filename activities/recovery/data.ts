@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { hasCode } from '../../model/errors.ts';
 import { decideOnData, isConclusive, offerDigestSource } from '../../model/recovery/data-decision.ts';
 import type { DataFacts, PresentKeys } from '../../model/recovery/data-facts.ts';
 import type { Assessment, DataDecision, SignInForecast } from '../../model/recovery/recovery.ts';
@@ -8,6 +9,7 @@ import { ownerLine } from '../../model/restore/plan/owner.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
+import { functionLibraries } from '../../redis/merge/functions.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { beforeFailure, servingProcess } from './before-failure.ts';
@@ -57,6 +59,7 @@ export const createDataActivities = (deps: Dependencies) => ({
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
       ...(logProblem === undefined ? {} : { logProblem }),
       ...(recent ? { recent } : {}),
+      ...(base && base.rdb.functions > 0 ? { functionsNow: await functionsIn(client) } : {}),
       nowMs,
     };
     const decided = decideOnData({ ...facts, ...(await lookAtPresent(client, target, facts, signal)) });
@@ -92,6 +95,15 @@ export const createDataActivities = (deps: Dependencies) => ({
     });
   },
 });
+
+const functionsIn = async (client: RedisClient): Promise<number | { unknown: string }> => {
+  try {
+    return (await functionLibraries(client)).length;
+  } catch (error) {
+    if (!hasCode(error, 'REDIS_PERMISSION_DENIED', 'REDIS_REFUSED')) throw error;
+    return { unknown: error.message };
+  }
+};
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 

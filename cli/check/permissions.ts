@@ -78,6 +78,9 @@ function jobsOf({ config, apply }: CheckContext, instance: InstanceShard, hasFun
     apply && { name: 'check --apply', rules: MINIMUM_ACL.applyPolicy },
     isRestored && { name: 'live restores', rules: MINIMUM_ACL.live, isExtra: true },
     isRestored && dataClasses.length > 0 && { name: 'restores of some data classes', rules: MINIMUM_ACL.merge, isExtra: true },
+    isRestored &&
+      hasFunctions &&
+      dataClasses.length > 0 && { name: 'bringing functions back', rules: MINIMUM_ACL.mergeOfFunctions, isExtra: true },
     isRestored && { name: 'counting what a restore replaces', rules: MINIMUM_ACL.classes, isExtra: true },
     isManaged && { name: 'recoveries', rules: MINIMUM_ACL.recovery, isExtra: true },
     isManaged && hasFunctions && { name: 'recoveries', rules: MINIMUM_ACL.recoveryOfFunctions, isExtra: true },

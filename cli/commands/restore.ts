@@ -35,7 +35,7 @@ export const restoreCommand: CommandSpec = {
     {
       flags: '--only <classes>',
       about:
-        'replace nothing: bring only the keys of these data classes back that Redis lacks, such as sessions,permissions, while it serves',
+        'replace nothing: bring only the keys of these data classes back that Redis lacks, such as sessions,permissions, while it serves; `functions` are the function libraries',
     },
     { flags: '--aof-backup <id>', about: 'restore a copy of the append-only log, as `list` shows it, whole' },
     { flags: '--plan', about: 'only say what would be done and lost' },

@@ -2,7 +2,7 @@ import { TTL_BOUNDS_SECONDS } from '../backup/census.ts';
 import type { Bounds } from '../backup/expiry-timeline.ts';
 import type { SnapshotManifest } from '../backup/manifest.ts';
 import type { Beyond } from '../backup/unusable.ts';
-import { type DataClass, OTHER } from '../data-class.ts';
+import { type DataClass, FUNCTIONS, OTHER } from '../data-class.ts';
 import { formatCount, formatList } from '../format.ts';
 import { classLosses } from '../restore/class-loss.ts';
 import type { PlannedLog, PlannedMoment, Refusal } from '../restore/plan/types.ts';
@@ -141,7 +141,7 @@ export interface MergedKeys {
 
 /** Names that are no data class. */
 export const unknownClasses = (wanted: readonly string[], classes: readonly DataClass[]): string[] =>
-  wanted.filter((name) => name !== OTHER && !classes.some((one) => one.name === name));
+  wanted.filter((name) => name !== OTHER && name !== FUNCTIONS && !classes.some((one) => one.name === name));
 
 export interface MergeFacts {
   manifest: SnapshotManifest;
@@ -153,6 +153,8 @@ export interface MergeFacts {
   wanted: readonly string[];
   /** What the instance has now. */
   now: readonly { name: string; keys: number }[];
+  /** Its function libraries; asked where they are wanted. */
+  functionsNow?: number;
   nowMs: number;
   /** Of the server that the keys go to. */
   clockOffsetMs: number;
@@ -166,6 +168,7 @@ export function planMerge(facts: MergeFacts): MergePlan {
     elapsedSeconds: (nowMs + facts.clockOffsetMs - manifest.census.takenAtMs) / 1000,
   });
   const planned = wanted.map((name): PlannedMerge => {
+    if (name === FUNCTIONS) return plannedFunctions(facts);
     const counted = losses.find((one) => one.name === name);
     return {
       name,
@@ -190,11 +193,17 @@ export function planMerge(facts: MergeFacts): MergePlan {
   };
 }
 
+/** They do not expire. */
+function plannedFunctions({ manifest, functionsNow = 0 }: MergeFacts): PlannedMerge {
+  const { functions } = manifest.rdb;
+  return { name: FUNCTIONS, keysInBackup: functions, aliveNow: { atLeast: functions, atMost: functions }, keysNow: functionsNow };
+}
+
 function warningsOf(facts: MergeFacts, planned: readonly PlannedMerge[]): string[] {
   const { manifest, log, classes, doubts = [] } = facts;
   const sensitive = planned.filter(({ name, aliveNow }) => aliveNow.atMost > 0 && isSensitive(classes, name));
   const atMost = sensitive.reduce((sum, { aliveNow }) => sum + aliveNow.atMost, 0);
-  const uncounted = planned.filter(({ name }) => !manifest.census.classes.some((one) => one.name === name));
+  const uncounted = planned.filter(({ name }) => name !== FUNCTIONS && !manifest.census.classes.some((one) => one.name === name));
   return [
     ...doubts,
     ...(atMost > 0 && !log

@@ -1,3 +1,4 @@
+import { FUNCTIONS } from '../data-class.ts';
 import { formatCount, formatCountOf, formatTime } from '../format.ts';
 import { mergeCommand } from './commands.ts';
 import { maxmemoryFor, unknownRoom } from './free-memory.ts';
@@ -47,9 +48,9 @@ export function mergeToDo(plan: MergePlan, outcome: MergeOutcome): string[] {
   return [`${[...missing, ...why].join('; ')}. To bring them back: ${room}\`${mergeCommand(plan)}\`, which keeps what is there`];
 }
 
-function isShort({ failed, promised, standing }: MergedKeys): boolean {
+function isShort({ name, failed, promised, standing }: MergedKeys): boolean {
   const missing = promised - standing;
-  return failed > 0 || missing > Math.max(FEW, FEW_SHARE * promised);
+  return failed > 0 || missing > (name === FUNCTIONS ? 0 : Math.max(FEW, FEW_SHARE * promised));
 }
 
 /** Somebody has signed out, or their session has ended: no fault, and said all the same. */

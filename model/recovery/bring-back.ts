@@ -1,4 +1,4 @@
-import { OTHER } from '../data-class.ts';
+import { FUNCTIONS, OTHER } from '../data-class.ts';
 import { formatBytes, formatCount, formatList } from '../format.ts';
 import type { MergePlan } from '../merge/merge.ts';
 import { offerCommand } from './offers.ts';
@@ -20,7 +20,8 @@ export function bringBackQuestion({ text, offer }: DataDecision, plan: MergePlan
 }
 
 /** Keys of no class are listed as `other`. */
-const inWords = (dataClass: string): string => (dataClass === OTHER ? 'other keys' : dataClass);
+const inWords = (dataClass: string): string =>
+  dataClass === OTHER ? 'other keys' : dataClass === FUNCTIONS ? 'function libraries' : dataClass;
 
 function promiseOf(plan: MergePlan | undefined, uncounted = 'no copy was loaded'): string {
   const { rehearsal } = plan ?? {};

@@ -1,5 +1,6 @@
 import { aliveAfter, TTL_BOUNDS_SECONDS } from '../backup/census.ts';
 import type { Bounds } from '../backup/expiry-timeline.ts';
+import { FUNCTIONS } from '../data-class.ts';
 import { formatBounds, formatCount, formatList, formatTime } from '../format.ts';
 import type { DataFacts, PresentKeys } from './data-facts.ts';
 import { offersOf } from './offers.ts';
@@ -31,6 +32,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
   const { sessionClass } = settings;
   const sessions = sessionClass === undefined ? undefined : withRecent(facts, compare(facts, sessionClass, true));
   const others = settings.restoreClasses.filter((name) => name !== sessionClass).map((name) => compare(facts, name, false));
+  others.push(...compareFunctions(facts));
   const compared = [...(sessions ? [sessions] : []), ...others];
   const verdict = verdictOf(compared);
   const [offer, nextBest] = offersOf(facts);
@@ -64,6 +66,14 @@ export const offerDigestSource = (instance: string, { classes, backupId, until, 
 /** How many keys may be missing, of a number that is known as bounds. */
 export function missingOf(expected: Bounds, present: number): Bounds {
   return { atLeast: Math.max(0, expected.atLeast - present), atMost: Math.max(0, expected.atMost - present) };
+}
+
+/** How many libraries of the backup Redis lacks: it is a loss of all that calls them. */
+function compareFunctions({ base, functionsNow }: DataFacts): Comparison[] {
+  if (!base || typeof functionsNow !== 'number') return [];
+  const expected = { atLeast: base.rdb.functions, atMost: base.rdb.functions };
+  const lost = missingOf(expected, functionsNow);
+  return lost.atLeast > 0 ? [{ name: FUNCTIONS, verdict: 'lost', expected, lost }] : [];
 }
 
 function compare(facts: DataFacts, name: string, isSessions: boolean): Comparison {
@@ -115,8 +125,13 @@ function textOf(facts: DataFacts, sessions: Comparison | undefined, others: read
   const also = lost.map((one) => `${one.name}: ${formatBounds(one.lost ?? { atLeast: 0, atMost: 0 })} lost`);
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
   const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
-  return `${[main, ...also, ...noLog].join('; ')}.`;
+  return `${[main, ...also, ...unaskedFunctions(facts), ...noLog].join('; ')}.`;
 }
+
+const unaskedFunctions = ({ functionsNow }: DataFacts): string[] =>
+  typeof functionsNow === 'object'
+    ? [`whether the function libraries of the backup are there cannot be told: ${functionsNow.unknown}`]
+    : [];
 
 const why = (others: readonly Comparison[]): string => {
   const unknown = others.filter(({ verdict }) => verdict === 'unknown');

@@ -24,6 +24,8 @@ export interface DataFacts {
   /** Newest backup of before the failure. */
   base?: SnapshotManifest;
   present: readonly PresentKeys[];
+  /** Function libraries in Redis now; absent: nobody has asked, as the backup has none, or it may not be asked, and why. */
+  functionsNow?: number | { unknown: string };
   sampled: boolean;
   recent?: RecentSessions;
   /** By the clock of the server. */

@@ -1,5 +1,5 @@
 import type { SnapshotManifest } from '../backup/manifest.ts';
-import type { DataClass } from '../data-class.ts';
+import { type DataClass, FUNCTIONS } from '../data-class.ts';
 import { parseUntil } from '../restore/until.ts';
 import type { DataFacts } from './data-facts.ts';
 import type { RestoreOffer } from './recovery.ts';
@@ -8,8 +8,9 @@ import type { RestoreOffer } from './recovery.ts';
  * What could be brought back, the newest moment first, the log before a backup of the same moment: it knows who signed out. A log
  * that is complete is the newest there is, whenever its last write was.
  */
-export function offersOf({ settings, base, log, classes }: DataFacts): RestoreOffer[] {
-  const wanted = [...settings.restoreClasses];
+export function offersOf({ settings, base, log, classes, functionsNow }: DataFacts): RestoreOffer[] {
+  const lacksFunctions = typeof functionsNow === 'number' && functionsNow < (base?.rdb.functions ?? 0);
+  const wanted = [...settings.restoreClasses, ...(lacksFunctions ? [FUNCTIONS] : [])];
   if (wanted.length === 0) return [];
   const live = wanted.some((name) => name === settings.sessionClass || isSensitive(classes, name));
   const ofLog: RestoreOffer[] = log

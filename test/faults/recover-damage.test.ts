@@ -62,6 +62,24 @@ describe('A recovery of a Redis that is down', function () {
     assert.equal(await redis.ask('DBSIZE'), SESSIONS + 1);
   });
 
+  it('that started empty: brings the function libraries back that applications call, with the sessions', async () => {
+    await redis.stand({ config: { save: '3600 1' } });
+    await redis.ask('FUNCTION', 'LOAD', "#!lua name=carts\nredis.register_function('total', function() return 42 end)");
+    await redis.house.backup();
+    await save(redis.ask);
+    await redis.kill();
+    truncateSync(join(redis.dir, 'dump.rdb'), 500);
+    const report = await redis.recover({ onDamage: 'serve-empty' }, async () => {
+      await redis.question(/functions: 1 lost.*1 function libraries would come back/);
+      assert.match(String(await redis.says('FCALL', 'total', '0')), /Function not found/);
+      await redis.answer(/session/);
+    });
+    await serves(report);
+    assert.equal(report.restored?.find(({ name }) => name === 'functions')?.restored, 1);
+    assert.equal(await redis.ask('FCALL', 'total', '0'), 42);
+    assert.deepEqual(report.toDo, []);
+  });
+
   it('with a log that is damaged in its middle: keeps it, starts empty where all can be made again, and says how the rest is had', async () => {
     await redis.stand({ config: WITH_LOG });
     const damaged = await redis.cutLog();

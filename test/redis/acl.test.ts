@@ -6,7 +6,7 @@ import { isAtLeast, redisBinaries } from '../support/redis-binaries.ts';
 import { startRedis } from '../support/redis-server.ts';
 
 /** What Redis 6.2 does not know. */
-const SINCE_7 = new Set<string>([...MINIMUM_ACL.recoveryOfFunctions, ...MINIMUM_ACL.check]);
+const SINCE_7 = new Set<string>([...MINIMUM_ACL.recoveryOfFunctions, ...MINIMUM_ACL.mergeOfFunctions, ...MINIMUM_ACL.check]);
 
 describe('The lines of permissions', () => {
   for (const binary of redisBinaries()) {

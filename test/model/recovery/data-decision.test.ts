@@ -62,6 +62,18 @@ describe('The decision on lost data', () => {
     assert.match(text, /at most 15,000 lost \(the backup is too old to tell more exactly\)/);
   });
 
+  it('is a loss where function libraries of the backup are missing, whatever keys are there', () => {
+    const base = manifest({ rdb: { ...manifest().rdb, functions: 2 } });
+    const { verdict, decision, offer, text } = decideOnData(facts({ base, sessions: 120_000, functionsNow: 0 }));
+    assert.deepEqual([verdict, decision, offer?.classes], ['lost', 'ask', ['sessions', 'functions']]);
+    assert.match(text, /120,000 sessions present.*; functions: 2 lost\.$/);
+    const there = decideOnData(facts({ base, sessions: 120_000, functionsNow: 2 }));
+    assert.deepEqual([there.verdict, there.offer?.classes], ['within-tolerance', ['sessions']]);
+    const unasked = decideOnData(facts({ base, sessions: 120_000, functionsNow: { unknown: 'NOPERM' } }));
+    assert.equal(unasked.verdict, 'within-tolerance');
+    assert.match(unasked.text, /whether the function libraries of the backup are there cannot be told: NOPERM/);
+  });
+
   it('is known better by the sessions that the log has last', () => {
     const between = { sessions: 105_000, nowMs: TAKEN_AT_MS + 1.5 * HOUR, log: LOG };
     const there = decideOnData(facts({ ...between, recent: { looked: 500, missing: 0, writtenAtMost: 4_000 } }));
