@@ -95,6 +95,7 @@ const schema = z
     software,
     server,
     takenFrom,
+    takenAs: z.string().optional(),
     replication: z.strictObject({ replid: z.string(), offset: z.int() }),
     times: timesSchema,
     stored: storedObject,

@@ -64,6 +64,7 @@ export async function storeRdb(
       software: { name: 'redis-backup', version: deps.softwareVersion },
       server,
       ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
+      takenAs: target.connection.username ?? 'default',
       replication,
       times: {
         takenAt: new Date(source.takenAtMs).toISOString(),

@@ -4,6 +4,7 @@ import { MINIMUM_ACL, rulesInOrder } from '../../redis/acl.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { partsHere } from '../../worker/parts.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
+import { type ProvenRights, provenByUse } from './proven-rights.ts';
 
 /** A name that no pattern of a user matches but one of all keys. */
 const ANY_KEY = '\u0001redis-backup';
@@ -97,12 +98,16 @@ function jobsOf({ config, apply }: CheckContext, instance: InstanceShard, hasFun
 export const checkPermissions = (client: RedisClient, instance: InstanceShard, world: CheckContext): Promise<Finding[]> =>
   findings('permissions', async () => {
     const user = instance.redis.username ?? 'default';
-    const missing = await missingOf(client, user, jobsOf(world, instance, (await majorOf(client)) >= 7));
-    if (missing.length === 0) return ok('permissions', `user "${user}" may do all that is needed`);
+    const found = await missingOf(client, user, jobsOf(world, instance, (await majorOf(client)) >= 7));
+    const { missing, proofs } = found.some(isUnknown)
+      ? withoutProven(found, await provenByUse(client, instance, world))
+      : { missing: found, proofs: [] };
+    if (missing.length === 0) return ok('permissions', [`user "${user}" may do all that is needed`, ...proofs].join('; '));
     const denied = missing.filter(({ verdict }) => verdict === 'denied');
-    const unknown = missing.filter(({ verdict }) => verdict === 'unknown');
+    const unknown = missing.filter(isUnknown);
     const line = await grantLine(client, user, missing);
     return [
+      ...proofs.map((proof) => ok('permissions', `of user "${user}": ${proof}`)),
       ...lacks(
         failed,
         user,
@@ -132,6 +137,18 @@ interface Missing {
   verdict: Verdict;
 }
 
+const isUnknown = ({ verdict }: Missing): boolean => verdict === 'unknown';
+
+/** What nobody could be asked about and was done all the same is known, and when. */
+function withoutProven(found: readonly Missing[], proven: ProvenRights): { missing: Missing[]; proofs: string[] } {
+  const proofOf = (one: Missing): string | undefined => (isUnknown(one) ? proven.get(one.rule) : undefined);
+  const proofs = found.flatMap((one) => {
+    const proof = proofOf(one);
+    return proof === undefined ? [] : [`${one.rule} (${one.job}) is proven by use: ${proof}`];
+  });
+  return { missing: found.filter((one) => proofOf(one) === undefined), proofs };
+}
+
 async function missingOf(client: RedisClient, user: string, jobs: readonly Job[]): Promise<Missing[]> {
   const missing: Missing[] = [];
   const asked = new Set<string>();
@@ -150,7 +167,7 @@ const listed = (missing: readonly Missing[]): string => missing.map(({ rule, job
 
 /** All at once, with the right to be asked about the rest: nobody goes round twice. */
 async function grantLine(client: RedisClient, user: string, missing: readonly Missing[]): Promise<string> {
-  const canAsk = missing.some(({ verdict }) => verdict === 'unknown') && (await majorOf(client)) >= 7;
+  const canAsk = missing.some(isUnknown) && (await majorOf(client)) >= 7;
   const rules = [...missing.map(({ rule }) => rule), ...(canAsk ? MINIMUM_ACL.check : [])];
   const hasAllKeys = await mayUseAllKeys(client, user);
   // Who may run nothing that names a key loses nothing by `resetkeys`; and behind `~*` no other pattern is accepted.

@@ -27,6 +27,8 @@ export interface SnapshotManifest {
   server: ServerFacts;
   /** As the configuration named it. Absent: of an import, or nobody has said. */
   takenFrom?: TakenFrom;
+  /** Name of the ACL user that took it: that it may is proven. Absent: of an import. */
+  takenAs?: string;
   replication: { replid: string; offset: number };
   times: {
     /** Fork, by the worker's clock. ISO 8601. */

@@ -57,7 +57,7 @@ describe('A user with the least permissions, over TLS,', function () {
   it('takes a backup with those of a backup, and cannot read a key', async () => {
     await attempts.backup('backup');
     const [manifest] = await house.repository.snapshots({ instance: 'backup', shard: '0' }).list();
-    assert.equal(manifest?.rdb.keys, KEYS);
+    assert.deepEqual([manifest?.rdb.keys, manifest?.takenAs], [KEYS, 'backup']);
     const { host, port, tls } = house.redis.connection;
     using client = await openRedis({ host, port, tls, username: 'backup', password: 'secret' });
     await assert.rejects(client.command('GET', 'key:1'), { code: 'REDIS_PERMISSION_DENIED' });

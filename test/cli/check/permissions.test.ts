@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { SnapshotManifest } from '../../../model/backup/manifest.ts';
+import { backupIdAt } from '../../../model/instance.ts';
 import { MINIMUM_ACL } from '../../../redis/acl.ts';
+import { sampleManifest } from '../../fixtures/manifest.ts';
 import { isAtLeast, redisBinaries } from '../../support/redis-binaries.ts';
 import { type CheckResult, CheckStage, found } from '../support/check-stage.ts';
 
@@ -40,6 +43,49 @@ describe('redis-backup check of the permissions of its user', function () {
     assert.equal(
       second?.message,
       'user "backup" could not be asked about +psync (backups): nothing harmless shows whether it is permitted',
+    );
+  });
+
+  it('knows what nobody could be asked about and a backup by the same user has proven, and when', async () => {
+    await using here = await stage.siteWith({ users: { backup: `on >hunter2 ${MINIMUM} +psync` } }, asBackup);
+    const runId = String(await here.redis.command('INFO', 'server')).match(/run_id:(\w+)/)?.[1] ?? '';
+    const taken = (agoMs: number, parts: Partial<SnapshotManifest>, runs = runId) => {
+      const at = Date.now() - agoMs;
+      const sample = sampleManifest();
+      const times = { ...sample.times, takenAt: new Date(at).toISOString(), finishedAt: new Date(at + 1000).toISOString() };
+      return sampleManifest({ backupId: backupIdAt(at), times, server: { ...sample.server, runId: runs }, ...parts });
+    };
+    const isUnknown = async () => {
+      const [finding, ...more] = await found(here.site, 'permissions');
+      assert.deepEqual(more, []);
+      assert.match(finding?.message ?? '', /^user "backup" could not be asked about \+psync \(backups\): nothing harmless/);
+    };
+    await here.site.publish(
+      taken(90_000, { takenAs: 'another' }),
+      taken(80_000, { takenAs: 'backup', method: 'bgsave' }),
+      taken(70_000, { takenAs: 'backup' }, 'f'.repeat(40)),
+      taken(60_000, {}),
+    );
+    await isUnknown();
+    const proof = taken(40_000, { takenAs: 'backup' });
+    await here.site.publish(proof);
+    const [finding, ...more] = await found(here.site, 'permissions');
+    assert.deepEqual([finding?.level, more], ['ok', []]);
+    assert.ok(
+      finding?.message.startsWith(
+        `user "backup" may do all that is needed; +psync (backups) is proven by use: backup ${proof.backupId} was taken by it`,
+      ),
+      finding?.message,
+    );
+    assert.match(finding?.message ?? '', / UTC, 4\d s ago$/);
+    await here.redis.command('ACL', 'SETUSER', 'backup', '-module|list');
+    const others = await found(here.site, 'permissions');
+    assert.deepEqual(
+      others.map(({ level, message }) => [level, message.slice(0, 40)]),
+      [
+        ['ok', 'of user "backup": +psync (backups) is pr'],
+        ['failed', 'user "backup" lacks +module|list (backup'],
+      ],
     );
   });
 
