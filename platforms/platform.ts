@@ -111,8 +111,8 @@ export type SameServer = { same: 'yes' } | { same: 'no'; why: string; isSure: bo
 export interface PlatformMemory {
   hostTotalBytes?: number;
   hostAvailableBytes?: number;
-  /** The lowest limit that is set for it, below what the host has. */
-  limit?: { limitBytes: number; usedBytes: number };
+  /** The lowest limit that is set for it, below what the host has, and what is used of it, where that is known. */
+  limit?: { limitBytes: number; usedBytes?: number };
   /** Of the server that runs: they come free when it ends. */
   residentBytes?: number;
 }

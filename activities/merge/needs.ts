@@ -30,7 +30,7 @@ export async function readNeeds(
 async function machineOf(control: Control): Promise<MergeNeeds['machine']> {
   const { hostAvailableBytes, limit } = await control.memory();
   const availableBytes = hostAvailableBytes ?? Number.POSITIVE_INFINITY;
-  const left = limit ? limit.limitBytes - limit.usedBytes : Number.POSITIVE_INFINITY;
+  const left = limit?.usedBytes === undefined ? Number.POSITIVE_INFINITY : limit.limitBytes - limit.usedBytes;
   if (availableBytes === Number.POSITIVE_INFINITY && left === availableBytes) return undefined;
   if (left < availableBytes) return { freeBytes: Math.max(0, left), why: 'left by the limit of its control group' };
   return { freeBytes: availableBytes, why: 'available on the host' };

@@ -2,8 +2,8 @@ import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { RecoveryError } from '../../model/errors.ts';
 import { pidsOf, readProcess } from '../host/process-table.ts';
 import type { SameServer, ServerSaid } from '../platform.ts';
+import type { RedisConf } from '../redis-conf.ts';
 import { pidFrom } from './find-redis.ts';
-import type { RedisConf } from './redis-conf.ts';
 import type { Starter } from './starter.ts';
 
 interface Managed {

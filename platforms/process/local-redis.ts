@@ -3,11 +3,10 @@ import { realFileSystem } from '../data-directory/files.ts';
 import { fileOwnerOf } from '../data-directory/owner.ts';
 import { decisiveNames } from '../data-directory/survey.ts';
 import { WORK_DIRECTORY } from '../data-layout.ts';
-import type { DataLayout } from '../platform.ts';
+import { layoutOf, readRedisConf, splitCommand } from '../redis-conf.ts';
 import { commandStarter } from './command-starter.ts';
 import { requireEndpoint } from './endpoint.ts';
 import { boundAddresses, type RedisIdentity } from './find-redis.ts';
-import { type RedisConf, readRedisConf, splitCommand } from './redis-conf.ts';
 import type { ProvableRedis } from './start-options.ts';
 import { serverAt } from './start-user.ts';
 import type { Starter } from './starter.ts';
@@ -89,11 +88,3 @@ export function localRedis(config: ProcessPlatformConfig): LocalRedis {
         });
   return { starter, conf, fileOf, identity, port, stopTimeoutMs, startTimeoutMs };
 }
-
-export const layoutOf = ({ dir, dbfilename, appendonly, appenddirname, appendfilename }: RedisConf): DataLayout => ({
-  dir,
-  dbfilename,
-  appendonly,
-  appenddirname,
-  appendfilename,
-});

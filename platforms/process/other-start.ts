@@ -3,9 +3,9 @@ import { resolve } from 'node:path';
 import type { OtherStart } from '../../model/restore/next-start.ts';
 import { cwdOf, type ProcessEntry, pidsOf } from '../host/process-table.ts';
 import type { ServerSaid } from '../platform.ts';
+import { splitCommand } from '../redis-conf.ts';
 import { isSameFile, unlessAmbiguous } from './identify.ts';
 import type { LocalRedis } from './local-redis.ts';
-import { splitCommand } from './redis-conf.ts';
 import { isKnownWrapper, serverAt } from './start-user.ts';
 
 type Started = Pick<LocalRedis, 'starter' | 'conf' | 'fileOf'>;

@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
+import { settingsOf } from '../conf-settings.ts';
 import { memoryKill } from '../exit-diagnostics.ts';
 import type { Control, PlatformStatus } from '../platform.ts';
+import { layoutOf } from '../redis-conf.ts';
 import { maySignal } from './command-starter.ts';
-import { settingsOf } from './conf-settings.ts';
 import { exited, kill, stop } from './end-process.ts';
 import { identify } from './identify.ts';
 import { keepConf } from './keep-conf.ts';
-import { layoutOf, localRedis, type ProcessPlatformConfig } from './local-redis.ts';
+import { localRedis, type ProcessPlatformConfig } from './local-redis.ts';
 import { otherStart } from './other-start.ts';
 import { memoryOf, processStatusOf, programOf, traceOf } from './process-facts.ts';
 import { untilUp } from './start-process.ts';

@@ -3,8 +3,8 @@ import { messageOf } from '../../model/errors.ts';
 import type { ConfSources } from '../../model/restore/next-start.ts';
 import { quoteArg } from '../../model/split-args.ts';
 import { userOfProcess } from '../host/users.ts';
+import { optionsAsText, type RedisConf, splitCommand } from '../redis-conf.ts';
 import { freePort } from '../throwaway/throwaway.ts';
-import { optionsAsText, type RedisConf, splitCommand } from './redis-conf.ts';
 import { becoming, isKnownWrapper, serverAt } from './start-user.ts';
 import type { Starter } from './starter.ts';
 

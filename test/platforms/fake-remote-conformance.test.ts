@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fakeRemote } from '../support/fake-remote.ts';
 import { itBehavesLikeAPlatform } from './platform-conformance.ts';
@@ -30,7 +30,7 @@ describe('A platform whose control and files are apart', function () {
       again: () => parts().control,
       connection: { host: '127.0.0.1', port: site.port },
       dataDirectory: site.dir,
-      configFile: site.configFile,
+      addToConf: (line) => appendFile(site.configFile, `\n${line}\n`),
       async [Symbol.asyncDispose]() {
         await opened.control.stop().catch(() => undefined);
         await site[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FilesPart } from '../../activities/dependencies.ts';
 import type { Control } from '../../platforms/platform.ts';
@@ -14,9 +14,10 @@ export interface PlatformUnderTest extends AsyncDisposable {
   /** Another object over the same Redis, as a restarted worker would have. */
   again(): Control;
   connection: RedisConnection;
-  /** As this machine sees them. */
-  dataDirectory: string;
-  configFile: string;
+  /** As this machine sees it; known once it has been started. */
+  readonly dataDirectory: string;
+  /** Adds a line to its redis.conf, for the next start. */
+  addToConf(line: string): Promise<void>;
 }
 
 const signal = new AbortController().signal;
@@ -88,7 +89,7 @@ export function itBehavesLikeAPlatform(open: () => Promise<PlatformUnderTest>): 
   });
 
   it('says that it did not start', async () => {
-    await appendFile(site.configFile, '\nmaxmemory lots\n');
+    await site.addToConf('maxmemory lots');
     await assert.rejects(site.control.start(), { code: 'START_FAILED', message: /did not start/ });
   });
 

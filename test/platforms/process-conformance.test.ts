@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { openParts } from '../../worker/parts.ts';
 import { itBehavesLikeAPlatform, type PlatformUnderTest } from './platform-conformance.ts';
@@ -25,7 +25,7 @@ async function openSite(
     again: () => parts().control,
     connection,
     dataDirectory: site.dir,
-    configFile: site.configFile,
+    addToConf: (line) => appendFile(site.configFile, `\n${line}\n`),
     async [Symbol.asyncDispose]() {
       await parts()
         .control.stop()

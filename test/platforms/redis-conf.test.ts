@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { quoteArg, splitArgs } from '../../model/split-args.ts';
-import { settingsOf } from '../../platforms/process/conf-settings.ts';
-import { readRedisConf, splitCommand } from '../../platforms/process/redis-conf.ts';
+import { settingsOf } from '../../platforms/conf-settings.ts';
+import { readRedisConf, splitCommand } from '../../platforms/redis-conf.ts';
 
 describe('redis.conf', () => {
   let root: string;

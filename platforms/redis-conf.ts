@@ -1,9 +1,9 @@
 import { glob, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { RecoveryError } from '../../model/errors.ts';
-import { quoteArg, splitArgs } from '../../model/split-args.ts';
-import { checkLayout } from '../data-layout.ts';
-import type { DataLayout, RenamedCommand } from '../platform.ts';
+import { RecoveryError } from '../model/errors.ts';
+import { quoteArg, splitArgs } from '../model/split-args.ts';
+import { checkLayout } from './data-layout.ts';
+import type { DataLayout, RenamedCommand } from './platform.ts';
 
 /** What redis.conf and the command line say, as far as we need it. Paths are absolute. */
 export interface RedisConf extends DataLayout {
@@ -37,7 +37,33 @@ export interface Directive {
   from: string;
 }
 
+/** Where configuration files are read. */
+export interface ConfFiles {
+  /** The bytes of a file as latin1. Throws whatever says that it cannot be read. */
+  read(path: string): Promise<string>;
+  /** What a pattern of `include` matches, in any order. */
+  match(pattern: string): Promise<string[]>;
+}
+
+/** Those of this machine. */
+const onThisMachine: ConfFiles = {
+  read: (file) =>
+    readFile(file, 'latin1').catch((error: NodeJS.ErrnoException) => {
+      throw new RecoveryError(
+        'CONFIG_INVALID',
+        `cannot read the configuration of Redis, ${file}: ${error.code ?? 'unreadable'}`,
+        { next: 'Name the right configFile, and let the user of the worker read it.', cause: error },
+      );
+    }),
+  async match(pattern) {
+    const found: string[] = [];
+    for await (const match of glob(pattern)) found.push(match);
+    return found;
+  },
+};
+
 interface Reading {
+  files: ConfFiles;
   /** Redis changes into `dir` as soon as it reads it, so later relative paths start there. */
   cwd: string;
   directives: Map<string, Directive>;
@@ -61,14 +87,16 @@ const COMMAND_LINE = 'the command line';
  * Messages name file and line, never the line's text: it may be a password.
  * @param cwd - the directory that Redis is started in; a relative `dir` counts from it
  * @param overrides - arguments after the configuration file, such as `--dir /data --appendonly yes`
+ * @param files - default: those of this machine
  * @throws RecoveryError `CONFIG_INVALID` when a file cannot be read or understood
  * @see redis 7.0.15 src/server.c main() and src/config.c loadServerConfigFromString
  */
 export async function readRedisConf(
   configFile: string | undefined,
-  { cwd, overrides = [] }: { cwd: string; overrides?: readonly string[] },
+  { cwd, overrides = [], files = onThisMachine }: { cwd: string; overrides?: readonly string[]; files?: ConfFiles },
 ): Promise<RedisConf> {
   const reading: Reading = {
+    files,
     cwd: resolve(cwd),
     directives: new Map(),
     renamed: new Map(),
@@ -102,13 +130,7 @@ export function optionsAsText(words: readonly string[]): string {
 }
 
 async function readFileInto(reading: Reading, file: string, depth: number): Promise<void> {
-  const text = await readFile(file, 'latin1').catch((error: NodeJS.ErrnoException) => {
-    throw new RecoveryError('CONFIG_INVALID', `cannot read the configuration of Redis, ${file}: ${error.code ?? 'unreadable'}`, {
-      next: 'Name the right configFile, and let the user of the worker read it.',
-      cause: error,
-    });
-  });
-  await readText(reading, text, file, depth);
+  await readText(reading, await reading.files.read(file), file, depth);
 }
 
 async function readText(reading: Reading, text: string, from: string, depth: number): Promise<void> {
@@ -152,9 +174,7 @@ async function includes(reading: Reading, [pattern]: string[], from: string, lin
   if (depth >= MAX_INCLUDES) throw unusable(from, line, 'includes too deeply, or includes itself');
   const path = resolve(reading.cwd, pattern);
   if (!/[*?[]/.test(pattern)) return [path];
-  const found = [];
-  for await (const match of glob(path)) found.push(match);
-  return found.sort();
+  return (await reading.files.match(path)).sort();
 }
 
 function confOf({ cwd, directives, renamed, usersIn, savePoints, modulePaths, loadDirectives }: Reading): RedisConf {
@@ -185,6 +205,14 @@ function confOf({ cwd, directives, renamed, usersIn, savePoints, modulePaths, lo
     loadDirectives,
   };
 }
+
+export const layoutOf = ({ dir, dbfilename, appendonly, appenddirname, appendfilename }: RedisConf): DataLayout => ({
+  dir,
+  dbfilename,
+  appendonly,
+  appenddirname,
+  appendfilename,
+});
 
 const unusable = (from: string, line: number, what: string) =>
   new RecoveryError('CONFIG_INVALID', `line ${line} of ${from} ${what}`, {
