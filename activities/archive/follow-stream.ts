@@ -2,6 +2,7 @@ import type { FollowResult } from '../../model/archive/archiving.ts';
 import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../dependencies.ts';
+import { currentJob } from '../job-context.ts';
 import { attach } from './attach.ts';
 import { readSourceOffset } from './lateness.ts';
 import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
@@ -24,7 +25,9 @@ export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_
       const settings = requireArchive(target);
       const archive = await deps.archive(instance, target.shard);
       for (let hole: string | undefined; ; ) {
-        const attached = await attach(deps, target, archive, { shard: target.shard, hole, line: lines.get(instance) });
+        const options = { shard: target.shard, hole, line: lines.get(instance) };
+        const attached = await attach(deps, target, archive, options).catch((error) => unlessDraining(deps, error));
+        if (attached === undefined) return { ended: 'draining' };
         const sourceOffset = () => readSourceOffset(target.connection);
         const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
         try {
@@ -39,6 +42,11 @@ export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_
       }
     },
   };
+}
+
+/** A worker that is stopped in order has no failure: nothing was begun, and another one goes on. */
+function unlessDraining({ draining }: Dependencies, error: unknown): undefined {
+  if (!draining.aborted || currentJob().signal.aborted) throw error;
 }
 
 function requireArchive(target: ProtectedInstance): ArchiveSettings {
