@@ -47,6 +47,7 @@ export async function readServerFacts(client: RedisClient): Promise<ServerFacts>
     maxmemoryPolicy: info.get('maxmemory_policy') ?? settings?.['maxmemory-policy'] ?? '',
     databases: Number(settings?.databases ?? Math.max(DEFAULT_DATABASES, ...info.keyspace().map(({ db }) => db + 1))),
     modules,
+    replicas: info.replicas(),
     policy: policyOf(policy ?? {}),
     ...(client.unasked.has(CONFIG_GET) ? { unasked: { commands: [CONFIG_GET], from: 'redis.conf' } } : {}),
     ...(settings && policy ? {} : { unasked: { commands: [CONFIG_GET] } }),

@@ -40,6 +40,7 @@ export const server = z.strictObject({
   maxmemoryPolicy: z.string(),
   databases: count,
   modules: z.array(z.strictObject({ name: z.string(), version: z.number() })),
+  replicas: z.array(z.string()),
   policy,
   unasked: z.strictObject({ commands: z.array(z.string()), from: z.literal('redis.conf').optional() }).optional(),
 });

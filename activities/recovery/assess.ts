@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { HealthReport } from '../../model/health-report.ts';
 import { diagnose, digestSource } from '../../model/recovery/diagnose.ts';
-import type { ApplicationObservation, PlatformObservations, ReplicaObservation } from '../../model/recovery/observations.ts';
+import type {
+  ApplicationObservation,
+  PlatformObservations,
+  ReplicaObservation,
+  RepositoryObservations,
+} from '../../model/recovery/observations.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import { partReplicas } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
@@ -45,7 +50,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
       addressesOf(target.connection),
     ]);
     const facts = platform?.stranger === undefined ? (redis.worker.facts ?? platform?.local?.facts) : undefined;
-    const all = [...named, ...(facts ? [] : await lookAtReplicas(target.connection, others(stored.replicas, named)))];
+    const all = [...named, ...(facts ? [] : await lookAtReplicas(target.connection, remembered(stored, platform, named)))];
     const parted = partReplicas(all, knownHistory(addresses, facts, platform, stored));
     const settings = {
       ...target.recovery,
@@ -99,8 +104,18 @@ async function lookAround(target: ProtectedInstance, platform: PlatformObservati
   };
 }
 
-const others = (addresses: readonly string[], known: readonly ReplicaObservation[]): string[] =>
-  addresses.filter((one) => !known.some(({ address }) => address === one));
+/** So many at most: an address may have changed with each restart of a replica. */
+const MOST_REMEMBERED = 16;
+
+/** Whoever followed it within the last day, as far as anything remembers: who it is now, is looked at. */
+function remembered(
+  stored: RepositoryObservations,
+  platform: PlatformObservations | undefined,
+  known: readonly ReplicaObservation[],
+): string[] {
+  const all = [...new Set([...(platform?.replicas ?? []), ...stored.replicas])];
+  return all.filter((one) => !known.some(({ address }) => address === one)).slice(0, MOST_REMEMBERED);
+}
 
 const lookAtReplicas = (connection: RedisConnection, addresses: readonly string[]): Promise<ReplicaObservation[]> =>
   Promise.all(addresses.map(async (address) => ({ address, look: await lookAtAddress(connection, address) })));

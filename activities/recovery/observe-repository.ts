@@ -1,3 +1,4 @@
+import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
 import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -37,11 +38,14 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
   return { backupId, times, rdb, server, replication };
 }
 
-/** For a Redis that cannot be asked any more. */
+/** For a Redis that cannot be asked any more: who followed it when it was backed up or measured, the last first. */
 async function lastReplicas(deps: Dependencies, instance: string): Promise<string[]> {
   const { shard } = await deps.instance(instance);
-  const all = (await deps.repository()).baselines({ instance, shard });
-  return (await all.list({ sinceMs: deps.now() - LOOK_BACK_MS })).at(-1)?.replicas ?? [];
+  const [repository, sinceMs] = [await deps.repository(), deps.now() - LOOK_BACK_MS];
+  const measured = repository.baselines({ instance, shard }).list({ sinceMs });
+  const backups = (await repository.snapshots({ instance, shard }).list()).filter((one) => takenAtMs(one) >= sinceMs);
+  const seen = [...backups.map(({ server }) => server.replicas), ...(await measured).map(({ replicas }) => replicas)];
+  return [...new Set(seen.reverse().flat())];
 }
 
 async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {

@@ -1,5 +1,5 @@
 import { type HealthReport, heardRedis } from '../../model/health-report.ts';
-import { type LogRun, runsIn, signOf } from '../../model/recovery/log-signatures.ts';
+import { type LogRun, replicasIn, runsIn, signOf } from '../../model/recovery/log-signatures.ts';
 import type {
   DataObservations,
   ExitObservations,
@@ -121,6 +121,7 @@ export async function observeFromControl(host: string, platform: Control, connec
     ...(end ? { end } : {}),
     ...(run ? { run } : {}),
     ...(earlierRun ? { earlierRun } : {}),
+    replicas: replicasIn(log.value ?? []),
     ...(conf.value ?? {}),
     ...(await disabledBy(run, platform)),
     ...(next.value ? { nextStart: next.value } : {}),

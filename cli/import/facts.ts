@@ -20,6 +20,7 @@ export function guessedServer(
     maxmemoryPolicy: 'noeviction',
     databases: Math.max(FEWEST_DATABASES, highest + 1),
     modules: [],
+    replicas: [],
     policy: {
       ...{ save: '', appendonly: '', appendfsync: '', dir: '', dbfilename: '', appenddirname: '', appendfilename: '' },
       ...{ rdbcompression: '', rdbchecksum: '' },

@@ -58,6 +58,8 @@ export interface ServerFacts {
   maxmemoryPolicy: string;
   databases: number;
   modules: { name: string; version: number }[];
+  /** `host:port` of the replicas that were connected: whoever starts it empty would wipe them. */
+  replicas: string[];
   policy: PersistencePolicy;
   /**
    * What the server could not be asked (`rename-command`), such as `CONFIG GET`: its settings are empty then, or those of

@@ -181,6 +181,14 @@ function signsIn(lines: readonly string[], start: readonly string[]): LogSign[] 
   return signs;
 }
 
+const REPLICA =
+  /\b(?:Replica (\S+:\d+) asks for synchronization|Synchronization with replica (\S+:\d+) succeeded|Partial resynchronization request from (\S+:\d+) accepted)/;
+
+/** `host:port` of the replicas that a log names, whatever has become of them. An attached archiver or backup has no port there. */
+export const replicasIn = (lines: readonly string[]): string[] => [
+  ...new Set(lines.flatMap((line) => REPLICA.exec(line)?.slice(1).filter(Boolean) ?? [])),
+];
+
 export const signOf = (run: LogRun | undefined, id: SignatureId): LogSign | undefined =>
   run?.signs.find((sign) => sign.id === id);
 

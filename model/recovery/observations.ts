@@ -18,6 +18,8 @@ export interface PlatformObservations {
   /** Of the last or present run, and of the one before it, as far as the log still has them. */
   run?: LogRun;
   earlierRun?: LogRun;
+  /** `host:port` of replicas that its log names: who follows a Redis that is down. */
+  replicas: readonly string[];
   data?: DataObservations;
   /** Where redis.conf disables or renames the command of its log for which the last start ended: `line 12 of /etc/redis.conf`. */
   disabledBy?: string;
@@ -127,7 +129,7 @@ export interface RepositoryObservations {
   backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server' | 'replication'> | null;
   /** Null: there is none. */
   log?: ArchiveObservations | null;
-  /** `host:port` of those that were connected when it was measured last. */
+  /** `host:port` of those that were connected when it was backed up or measured within the last day. */
   replicas: readonly string[];
   unknown: string[];
 }

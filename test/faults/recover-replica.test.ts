@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { type RedisServer, save, startRedis } from '../support/redis-server.ts';
 import { KEYS, quickRecovery, Troubled } from '../support/troubled.ts';
@@ -82,6 +83,21 @@ describe('A recovery of a Redis whose replica is further', function () {
     assert.deepEqual(report.actsDone, []);
     assert.equal(await roleOf(), 'slave');
   });
+
+  for (const known of ['its own log names', 'a backup has seen']) {
+    it(`and whose data is lost: offers the replica that ${known}, though nobody has configured it, and lets it go`, async () => {
+      await stand({ appendonly: 'yes' });
+      if (known === 'a backup has seen') await redis.house.backup();
+      await redis.kill();
+      rmSync(join(redis.dir, 'appendonlydir'), { recursive: true });
+      if (known === 'a backup has seen') truncateSync(redis.house.redis.logFile);
+      const report = await redis.recover({ onDamage: 'serve-empty', restore: 'never' }, async () => {
+        await redis.answer(/127\.0\.0\.1:\d+ .*May it take over/, true);
+      });
+      await keeps(report);
+      assert.match(report.actsDone.join('; '), /^detached .*; main was restarted$/);
+    });
+  }
 
   it('and that hears the signal and saves nothing: lets the replica go before it is started', async () => {
     await stand({ save: '""' });

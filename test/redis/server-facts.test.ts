@@ -32,6 +32,7 @@ describe('what a server says of itself', () => {
         maxmemoryPolicy: 'allkeys-lru',
         databases: 4,
         modules: facts.modules,
+        replicas: [],
         policy: {
           save: '3600 1 60 100',
           appendonly: 'no',

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { endedDrained, fatalSign, runsIn, signOf } from '../../../model/recovery/log-signatures.ts';
+import { endedDrained, fatalSign, replicasIn, runsIn, signOf } from '../../../model/recovery/log-signatures.ts';
 
 const START = (pid: number) => [
   `${pid}:C 24 Nov 2026 17:05:51.108 * oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo`,
@@ -101,5 +101,18 @@ describe('The log of a Redis', () => {
       ['1 of 1', '1 of 2', '0 of 0'].map((sync) => endedDrained(ended(sync))),
       [true, false, false],
     );
+  });
+
+  it('names the replicas that followed, and no archiver or backup, which have no port', () => {
+    const said = (text: string) => `7:M 24 Nov 2026 17:05:53.000 * ${text}`;
+    const lines = [
+      said('Replica 10.0.0.7:6379 asks for synchronization'),
+      said('Synchronization with replica 10.0.0.7:6379 succeeded'),
+      said('Synchronization with replica [fd00::7]:6380 succeeded'),
+      said('Partial resynchronization request from 10.0.0.8:6379 accepted. Sending 0 bytes of backlog.'),
+      said('Replica 10.0.0.9:<unknown-replica-port> asks for synchronization'),
+      said('Connection with replica client id #7 lost.'),
+    ];
+    assert.deepEqual(replicasIn(lines), ['10.0.0.7:6379', '[fd00::7]:6380', '10.0.0.8:6379']);
   });
 });
