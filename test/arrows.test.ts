@@ -20,7 +20,7 @@ describe('the arrows between the rooms', () => {
 
   it('know no platform by its kind but where it is configured and opened', () => {
     const files = Object.keys(ROOMS).flatMap((room) => globSync(`${room}/**/*.ts`, { cwd: root }));
-    const asks = /[!=]==?\s*'(?:process|external)'/;
+    const asks = /[!=]==?\s*'(?:process|kubernetes|external)'/;
     const asking = files.filter((file) => asks.test(readFileSync(join(root, file), 'utf8')));
     assert.ok(asking.includes('config/from-raw.ts'), 'the pattern is stale');
     assert.deepEqual(
@@ -42,6 +42,7 @@ describe('the arrows between the rooms', () => {
     ['an import that is computed', 'activities/x.ts:1', 'const a = await import(name);'],
     ['Temporal in a room that must not know it', 'redis/x.ts:1', "import { Context } from '@temporalio/activity';"],
     ["one room's library in another", 'activities/x.ts:1', "import { Redis } from 'ioredis';"],
+    ["one platform's library beside it", 'platforms/x.ts:1', "import { CoreV1Api } from '@kubernetes/client-node';"],
     ['Node in model', 'model/x.ts:1', "import { createHash } from 'node:crypto';"],
     ['Node in a workflow', 'workflows/x.ts:1', "import type { Readable } from 'node:stream';"],
     [

@@ -2,8 +2,8 @@
 export interface StartUser {
   /** Absent: not known before it runs. */
   user?: string;
-  /** Who decides it: whom the data belongs to, the systemd unit, or the start command itself. */
-  from: 'data' | 'unit' | 'command';
+  /** Who decides it: whom the data belongs to, the systemd unit, the start command itself, or the pod, else its image. */
+  from: 'data' | 'unit' | 'command' | 'pod';
   /** As whom it runs now, where that is somebody else. */
   now?: string;
   /** Groups that its user is in and that it would not have. */
@@ -16,13 +16,15 @@ const FROM = {
   data: 'to whom the data belongs',
   unit: 'as its unit says',
   command: 'as its start command says',
+  pod: 'as its pod says',
 } as const;
+
+/** Where only its start shows as whom it runs. */
+const SAYS = { data: 'its data', unit: 'its unit', command: 'its start command', pod: 'its image' } as const;
 
 /** Behind "start Redis": ` as user redis, to whom the data belongs,`. */
 export const startUserText = ({ user, from }: StartUser): string =>
-  user === undefined
-    ? ` as whom ${from === 'unit' ? 'its unit' : 'its start command'} says,`
-    : ` as user ${user}, ${FROM[from]},`;
+  user === undefined ? ` as whom ${SAYS[from]} says,` : ` as user ${user}, ${FROM[from]},`;
 
 /** What is wrong with that. */
 export function startUserProblems({ user, now, lacksGroups, refused }: StartUser): { message: string; next: string }[] {

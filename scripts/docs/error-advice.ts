@@ -90,6 +90,13 @@ export const ERROR_ADVICE: Readonly<Record<ErrorCode, string>> = {
     'Temporal came back without its memory. What the operation had changed is not put back by it: look with `redis-backup recover INSTANCE --dry-run`; `redis-backup check --apply` starts what else is missing.',
   DEPLOYMENT_DIFFERS:
     'Two configurations share a Temporal namespace: give each a `deployment:` of its own. Changed on purpose: cancel what runs, restart the workers, start it anew.',
+  KUBERNETES_UNREACHABLE:
+    'Look whether the API server runs, and whether a firewall or a NetworkPolicy is in the way; it is tried again.',
+  KUBERNETES_DENIED: 'Give the service account of the worker the verb that the message names, or a token that is valid.',
+  KUBERNETES_MISSING: 'Make `platform.namespace`, `platform.statefulSet` and `platform.container` name what is there.',
+  KUBERNETES_CONFLICT:
+    'Look who else scales or deletes it (an operator, an autoscaler, a person), and start the operation again.',
+  KUBERNETES_REFUSED: 'The message says what the API server has against it, such as a quota or an admission webhook.',
   NEEDS_PERSON:
     'Do what the message says. The lock tries again by itself and ends when that helps; nothing else runs on this instance until then.',
   NOT_RECOVERED:

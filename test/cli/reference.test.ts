@@ -35,6 +35,7 @@ describe('the reference', () => {
       ['TARGET_DISK_FULL', 'TARGET_DENIED'],
       ['DATA_DIRECTORY', 'DATA_DIRECTORY_BUSY'],
       ['TEMPORAL_UNREACHABLE', 'TEMPORAL_FORGOT'],
+      ['KUBERNETES_DENIED', 'KUBERNETES_MISSING', 'KUBERNETES_REFUSED'],
     ]);
   });
 

@@ -43,7 +43,7 @@ export const ROOMS: Record<string, Room> = {
   config: { rooms: ['model'], files: ['repository/stores/registry.ts'], node: true, packages: ['yaml', 'zod'] },
   redis: { rooms: ['model'], node: true, packages: ['ioredis'] },
   repository: { rooms: ['model'], node: true, packages: ['@aws-sdk/', 'zod'] },
-  platforms: { rooms: ['model'], files: ['repository/interruptible.ts'], node: true, packages: [] },
+  platforms: { rooms: ['model'], files: ['repository/interruptible.ts'], node: true, packages: ['@kubernetes/client-node'] },
   probes: { rooms: ['model'], node: true, packages: [] },
   activities: { rooms: ['model', ...CAPABILITIES], node: true, packages: ['@temporalio/activity', '@temporalio/common'] },
   workflows: {
@@ -68,8 +68,11 @@ export const ROOMS: Record<string, Room> = {
 /** Only their own room gets at these: backups are had from the `Repository`, which hands out what one shard has of each kind. */
 const INNER = ['repository/stores/', 'repository/stored-object.ts', 'repository/small-objects.ts'];
 
+/** A library of a single folder. */
+const OF_A_FOLDER: Readonly<Record<string, string>> = { '@kubernetes/client-node': 'platforms/kubernetes/' };
+
 /** Each platform is known where it is opened, and nowhere else: all others ask what an instance can do. */
-const ONE_PLATFORM = { folder: /^platforms\/process\//, room: 'platforms', openedIn: 'worker/parts.ts' };
+const ONE_PLATFORM = { folder: /^platforms\/(?:process|kubernetes)\//, room: 'platforms', openedIn: 'worker/parts.ts' };
 
 /** What runs against the arrows in one file, as `file:line: why`; empty if nothing does. */
 export function breachesIn(file: string, source: string, rooms: Record<string, Room> = ROOMS): string[] {
@@ -91,6 +94,8 @@ function whyNotImport(name: string, room: Room, file: string, { from, typeOnly }
   if (from.startsWith('node:')) return room.node ? undefined : `${name}/ must not import ${from}`;
   if (!from.startsWith('.')) {
     const allowed = room.packages.some((known) => from === known || (known.endsWith('/') && from.startsWith(known)));
+    const folder = OF_A_FOLDER[from];
+    if (allowed && folder !== undefined && !file.startsWith(folder)) return `only ${folder} may import ${from}`;
     return allowed ? undefined : `${name}/ must not import ${from}`;
   }
   const path = posix.join(dirname(file), from);

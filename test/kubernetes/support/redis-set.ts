@@ -7,6 +7,7 @@ export interface RedisSetOptions {
   container?: object;
   /** Fields of the pod that are added or replaced. */
   pod?: object;
+  replicas?: number;
   accessMode?: 'ReadWriteOnce' | 'ReadWriteOncePod';
 }
 
@@ -14,7 +15,13 @@ export interface RedisSetOptions {
 const REDIS = 999;
 
 /** A plain StatefulSet `redis` with a claim, its Service and its ConfigMap, as people write them. */
-export function redisSet({ conf = [], container = {}, pod = {}, accessMode = 'ReadWriteOnce' }: RedisSetOptions = {}): object[] {
+export function redisSet({
+  conf = [],
+  container = {},
+  pod = {},
+  replicas = 1,
+  accessMode = 'ReadWriteOnce',
+}: RedisSetOptions = {}): object[] {
   const labels = { app: 'redis' };
   const ping = { exec: { command: ['redis-cli', 'ping'] }, periodSeconds: 1 };
   return [
@@ -36,7 +43,7 @@ export function redisSet({ conf = [], container = {}, pod = {}, accessMode = 'Re
       metadata: { name: 'redis' },
       spec: {
         serviceName: 'redis',
-        replicas: 1,
+        replicas,
         selector: { matchLabels: labels },
         template: {
           metadata: { labels },
