@@ -15,7 +15,7 @@ export const dataClass = z.strictObject({
   expiry: oneOf(['fixed', 'sliding'], 'Time to live counted from creation, or renewed at each use.').default('fixed'),
   ttl: duration('Longest time to live that the application sets.').optional(),
   recreatable: flag(
-    'It comes back by itself: a Redis that lost it may start empty without asking, if this holds for every class.',
+    'It comes back by itself: a Redis that lost it may start empty without asking, if this holds for every class and no key is without one.',
   ).default(false),
   sensitive: flag('Live credentials, which want encryption and short retention.').default(false),
   whenLost: text('What people notice when it is lost.'),

@@ -21,6 +21,10 @@ export const OTHER = 'other';
 /** Named like a class where something is brought back: the function libraries, which are data and no keys. */
 export const FUNCTIONS = 'functions';
 
+/** `5,000 sessions`, `5,000 other keys`. */
+export const classInWords = (name: string): string =>
+  name === OTHER ? 'other keys' : name === FUNCTIONS ? 'function libraries' : name;
+
 export const DEFAULT_DATA_CLASSES: readonly DataClass[] = [
   {
     name: 'sessions',

@@ -66,6 +66,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
       beside,
       stored,
       settings,
+      ...(overrides.onDamage ? { isSaid: true } : {}),
     });
     const digest = createHash('sha256').update(digestSource(diagnosis)).digest('hex').slice(0, 16);
     return { ...diagnosis, digest };

@@ -34,8 +34,8 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
   await requireOwnRepository(deps, own, 'nothing of it counts here');
   const found = latestBackup(await repository.snapshots({ instance, shard: own.shard }).list(), deps.now());
   if (!found) return null;
-  const { backupId, times, rdb, server, replication } = found;
-  return { backupId, times, rdb, server, replication };
+  const { backupId, times, rdb, census, server, replication } = found;
+  return { backupId, times, rdb, census, server, replication };
 }
 
 /** For a Redis that cannot be asked any more: who followed it when it was backed up or measured, the last first. */

@@ -8,6 +8,7 @@ import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { describeOwner } from '../../model/backup/owner.ts';
 import { holdsAsMuch, lostClasses, toCandidate } from '../../model/backup/retention.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
+import { classInWords } from '../../model/data-class.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList } from '../../model/format.ts';
 import { restorableText } from '../../model/restore/restorable.ts';
@@ -161,7 +162,7 @@ function warningsOf(newest: SnapshotManifest, regular: readonly SnapshotManifest
     const lost = lostClasses(now, toCandidate(before));
     const held = before.census.classes.filter(({ name }) => lost.includes(name));
     warnings.push(
-      `it has less than a tenth of the ${formatList(held.map(({ name, keys }) => `${formatCount(keys)} ${name}`))} of ${before.backupId}: were they lost in between?`,
+      `it has less than a tenth of the ${formatList(held.map(({ name, keys }) => `${formatCount(keys)} ${classInWords(name)}`))} of ${before.backupId}: were they lost in between?`,
     );
   }
   if (!newest.rdb.parsed) warnings.push('its keys could not all be counted');

@@ -1,3 +1,4 @@
+import { classInWords } from '../data-class.ts';
 import { RecoveryError } from '../errors.ts';
 import { formatCount, formatCountOf, formatList } from '../format.ts';
 import { backupsInOrder, historyOf, isFuture, takenAtMs } from './backup-time.ts';
@@ -53,7 +54,7 @@ function whyNot(newer: SnapshotManifest, latest: SnapshotManifest): string {
   const names = lostClasses(after, before);
   const held = latest.census.classes.filter(({ name }) => names.includes(name));
   if (held.length === 0) return 'is of a Redis whose clock was ahead, by which keys had expired';
-  return `has less than a tenth of its ${formatList(held.map(({ name, keys }) => `${formatCount(keys)} ${name}`))}`;
+  return `has less than a tenth of its ${formatList(held.map(({ name, keys }) => `${formatCount(keys)} ${classInWords(name)}`))}`;
 }
 
 /** Without those of which only a date in the future says that they are new; with them, where there is nothing else. */

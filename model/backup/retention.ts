@@ -1,4 +1,4 @@
-import { OTHER } from '../data-class.ts';
+import { classInWords, OTHER } from '../data-class.ts';
 import { RecoveryError } from '../errors.ts';
 import { formatCountOf, formatDuration, formatList, formatTime } from '../format.ts';
 import { CLOCK_DOUBT_MS, takenAtMs, wasServerAhead } from './backup-time.ts';
@@ -125,8 +125,8 @@ const LEAST_LOST = 10;
 
 /**
  * The data classes of which `newer` has less than a tenth of what `older` had and must still have been alive then: 360 keys of
- * a cache are no backup of 1,000 sessions. Of a class that only one of them knows nothing is said, nor of keys without a
- * class.
+ * a cache are no backup of 1,000 sessions. Of a class that only one of them knows nothing is said. Keys of no class count, where they
+ * have not become those of one: when patterns are added or changed, as many keys are of a class that were of none.
  */
 export function lostClasses(newer: RetentionCandidate, older: RetentionCandidate): string[] {
   if (!newer.parsed || !older.parsed) return [];
@@ -134,11 +134,19 @@ export function lostClasses(newer: RetentionCandidate, older: RetentionCandidate
   return (older.classes ?? [])
     .filter((before) => {
       const after = newer.classes?.find(({ name }) => name === before.name);
-      if (!after || before.name === OTHER) return false;
+      if (!after) return false;
       const { atLeast } = aliveAfter(before, elapsedSeconds, older.ttlBoundsSeconds);
-      return atLeast >= LEAST_LOST && after.keys < atLeast * PLACE_TAKING_SHARE;
+      if (atLeast < LEAST_LOST || after.keys >= atLeast * PLACE_TAKING_SHARE) return false;
+      return before.name !== OTHER || namedSince(newer, older) < (before.keys - after.keys) * (1 - PLACE_TAKING_SHARE);
     })
     .map(({ name }) => name);
+}
+
+/** By how much the classes together have grown. */
+function namedSince(newer: RetentionCandidate, older: RetentionCandidate): number {
+  const named = ({ classes = [] }: RetentionCandidate) =>
+    classes.reduce((sum, { name, keys }) => sum + (name === OTHER ? 0 : keys), 0);
+  return named(newer) - named(older);
 }
 
 /** What retention and `latest` ask: nine tenths neither of it nor of one of its data classes would be lost. */
@@ -196,7 +204,7 @@ function lastReason(
 ): string {
   const rule = keepLast === 1 ? 'the last good one' : `one of the last ${keepLast}`;
   if (newer < keepLast) return rule;
-  const of = lost.length > 0 ? `, or of its ${formatList(lost)}` : '';
+  const of = lost.length > 0 ? `, or of its ${formatList(lost.map(classInWords))}` : '';
   return `${rule}: ${formatCountOf(newer - successors, 'newer one holds', 'newer ones hold')} less than a tenth of it${of}`;
 }
 

@@ -1,4 +1,4 @@
-import { FUNCTIONS, OTHER } from '../data-class.ts';
+import { classInWords } from '../data-class.ts';
 import { formatBytes, formatCount, formatList } from '../format.ts';
 import type { MergePlan } from '../merge/merge.ts';
 import { offerCommand } from './offers.ts';
@@ -15,18 +15,14 @@ export function bringBackQuestion({ text, offer }: DataDecision, plan: MergePlan
   const refusal = plan?.refusals.find(({ code }) => code !== 'RESTORE_LOSS');
   const room = refusal ? ` First make room: ${withoutStop(refusal.next)}. Then` : '';
   const revives = revivesSignedOut ? ' Sessions that were signed out since then come back, too.' : '';
-  const ask = `ring ${formatList(classes.map(inWords))} back as of ${asOf.slice(0, 19)}Z?`;
+  const ask = `ring ${formatList(classes.map(classInWords))} back as of ${asOf.slice(0, 19)}Z?`;
   return `${withoutStop(text)}.${room}${room ? ' b' : ' B'}${ask} ${promiseOf(plan, uncounted)} Keys that are there stay.${revives}`;
 }
-
-/** Keys of no class are listed as `other`. */
-const inWords = (dataClass: string): string =>
-  dataClass === OTHER ? 'other keys' : dataClass === FUNCTIONS ? 'function libraries' : dataClass;
 
 function promiseOf(plan: MergePlan | undefined, uncounted = 'no copy was loaded'): string {
   const { rehearsal } = plan ?? {};
   if (!rehearsal) return `How many would come back is not known: ${withoutStop(uncounted)}.`;
-  const counts = rehearsal.classes.map(({ name, alive, there }) => `${formatCount(alive - there)} ${inWords(name)}`);
+  const counts = rehearsal.classes.map(({ name, alive, there }) => `${formatCount(alive - there)} ${classInWords(name)}`);
   const loss = plan?.loss ? ' Less than half of what the backup had: the log has taken the others away.' : '';
   return `${formatList(counts)} would come back (counted in a copy), ${formatBytes(rehearsal.needs.memoryBytes)} of memory.${loss}`;
 }

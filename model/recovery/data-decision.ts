@@ -1,6 +1,6 @@
 import { aliveAfter, TTL_BOUNDS_SECONDS } from '../backup/census.ts';
 import type { Bounds } from '../backup/expiry-timeline.ts';
-import { FUNCTIONS } from '../data-class.ts';
+import { classInWords, FUNCTIONS, OTHER } from '../data-class.ts';
 import { formatBounds, formatCount, formatList, formatTime } from '../format.ts';
 import type { DataFacts, PresentKeys } from './data-facts.ts';
 import { offersOf } from './offers.ts';
@@ -38,7 +38,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
   const [offer, nextBest] = offersOf(facts);
   return {
     verdict,
-    text: textOf(facts, sessions, others),
+    text: textOf(facts, sessions, others, leftOut(facts)),
     ...(sessions?.expected ? { expected: sessions.expected } : {}),
     present: present.find(({ name }) => name === sessionClass)?.keys ?? 0,
     sampled,
@@ -74,6 +74,14 @@ function compareFunctions({ base, functionsNow }: DataFacts): Comparison[] {
   const expected = { atLeast: base.rdb.functions, atMost: base.rdb.functions };
   const lost = missingOf(expected, functionsNow);
   return lost.atLeast > 0 ? [{ name: FUNCTIONS, verdict: 'lost', expected, lost }] : [];
+}
+
+/** What is not to be brought back is missed all the same, where nobody has said that it comes back by itself. */
+function leftOut(facts: DataFacts): Comparison[] {
+  const { sessionClass, restoreClasses } = facts.settings;
+  const missed = facts.classes.filter(({ recreatable }) => !recreatable).map(({ name }) => name);
+  const names = [...missed, OTHER].filter((name) => name !== sessionClass && !restoreClasses.includes(name));
+  return names.map((name) => compare(facts, name, false)).filter(({ verdict }) => verdict === 'lost');
 }
 
 function compare(facts: DataFacts, name: string, isSessions: boolean): Comparison {
@@ -120,9 +128,15 @@ function decisionOf({ settings, log }: DataFacts, verdict: Verdict, offer: Resto
   return settings.restore === 'auto' && log?.complete && offer.until !== undefined ? 'restore' : 'ask';
 }
 
-function textOf(facts: DataFacts, sessions: Comparison | undefined, others: readonly Comparison[]): string {
+function textOf(
+  facts: DataFacts,
+  sessions: Comparison | undefined,
+  others: readonly Comparison[],
+  unwanted: readonly Comparison[],
+): string {
   const lost = others.filter(({ verdict }) => verdict === 'lost');
-  const also = lost.map((one) => `${one.name}: ${formatBounds(one.lost ?? { atLeast: 0, atMost: 0 })} lost`);
+  const lostOf = (one: Comparison) => `${classInWords(one.name)}: ${formatBounds(one.lost ?? { atLeast: 0, atMost: 0 })} lost`;
+  const also = [...lost.map(lostOf), ...unwanted.map((one) => `${lostOf(one)}, which restoreClasses leaves out`)];
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
   const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
   return `${[main, ...also, ...unaskedFunctions(facts), ...noLog].join('; ')}.`;

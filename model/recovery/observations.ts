@@ -126,7 +126,7 @@ export interface ApplicationObservation {
 /** What the repository has. Absent parts are unknown, which is not the same as nothing: `unknown` says why. */
 export interface RepositoryObservations {
   /** The newest that holds anything; null: there is none. */
-  backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'server' | 'replication'> | null;
+  backup?: Pick<SnapshotManifest, 'backupId' | 'times' | 'rdb' | 'census' | 'server' | 'replication'> | null;
   /** Null: there is none. */
   log?: ArchiveObservations | null;
   /** `host:port` of those that were connected when it was backed up or measured within the last day. */
@@ -162,4 +162,6 @@ export interface Observations {
   primary?: HealthReport;
   stored: RepositoryObservations;
   settings: RecoverySettings;
+  /** `onDamage` was said for this recovery, and not only configured. */
+  isSaid?: boolean;
 }

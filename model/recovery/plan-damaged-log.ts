@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAction } from './actions.ts';
 import { cutText, damageText, type LogDamage } from './log-damage.ts';
+import { mayBeLost } from './may-be-lost.ts';
 import type { Observations } from './observations.ts';
 import { planEmptyStart, planSetAside, WITHOUT_ITS_END } from './plan-start.ts';
 import { askedTogether, lesser, letReplicasGo, protectReplicas } from './protect-replicas.ts';
@@ -24,7 +25,7 @@ export function planDamagedLog(seen: Observations): PlannedAction[] {
         text: `Cut ${formatCount(damage.badBytes)} bytes off the end of the log, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
       },
     ];
-  if (seen.settings.onDamage === 'serve-empty' || damage.usableBytes === 0) return empty;
+  if (mayBeLost(seen) || damage.usableBytes === 0) return empty;
   return [...protectReplicas(seen, ONLY_ITS_FIRST_PART), cutMiddle(seen, damage)];
 }
 

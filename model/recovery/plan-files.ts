@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAction } from './actions.ts';
 import { unfinishedOf } from './left-behind.ts';
+import { mayBeLost } from './may-be-lost.ts';
 import { newerIgnored } from './newer-ignored.ts';
 import type { Observations } from './observations.ts';
 import { lesser, letReplicasGo, protectReplicas } from './protect-replicas.ts';
@@ -33,7 +34,7 @@ export function planOlder(seen: Observations): PlannedAction[] {
   };
   const restart: PlannedAction = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
   const protect = protectReplicas(seen, lesser('the older of its files'));
-  if (!newer || settings.onDamage === 'serve-empty') return [...protect, keep, restart];
+  if (!newer || mayBeLost(seen)) return [...protect, keep, restart];
   const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
   const question = `${newer.text} Start it with the older data? Declined, Redis stays down: set \`${line}\` in its redis.conf, and start the recovery again. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first; the newer files are kept.`;
   return [...protect, keep, { ...restart, ask: { question, otherwise: 'proceed' } }];

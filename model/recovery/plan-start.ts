@@ -2,6 +2,7 @@ import { formatBytes, formatCount, formatDuration } from '../format.ts';
 import type { PlannedAction } from './actions.ts';
 import { unstartableText } from './evidence.ts';
 import type { LogDamage } from './log-damage.ts';
+import { mayBeLost, whyAsked } from './may-be-lost.ts';
 import { ignoresRdb, startsEmpty } from './next-load.ts';
 import type { Observations } from './observations.ts';
 import { followersWithData, lesser, lesserStart, letReplicasGo, protectReplicas } from './protect-replicas.ts';
@@ -50,14 +51,15 @@ function askedBecauseRestarted({ platform, settings: { restartEveryMs }, nowMs }
 }
 
 /** Nothing to load where a backup knows of keys, or nobody could ask for one: the disk may be missing. Serving comes first all the same. */
-function askForEmpty({ settings, stored, platform }: Observations): Pick<PlannedAction, 'ask'> {
+function askForEmpty(seen: Observations): Pick<PlannedAction, 'ask'> {
+  const { settings, stored, platform } = seen;
   const { backup } = stored;
-  if (settings.onDamage === 'serve-empty' || backup === null || backup?.rdb.keys === 0) return {};
+  if (mayBeLost(seen) || backup === null || backup?.rdb.keys === 0) return {};
   const known = backup
     ? `backup ${backup.backupId} has ${formatCount(backup.rdb.keys)} keys`
     : 'whether a backup has keys could not be asked';
   const where = platform?.data?.dir ?? 'its data directory';
-  const question = `There is nothing to load in ${where}, and ${known}: is the disk mounted? Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
+  const question = `There is nothing to load in ${where}, and ${known}: is the disk mounted?${settings.onDamage === 'ask' ? '' : ` ${whyAsked(seen)}`} Start Redis empty now? Declined, it stays down. Without an answer within ${formatDuration(settings.askForMs)} it is started, because serving comes first.`;
   return { ask: { question, otherwise: 'proceed' } };
 }
 
@@ -98,10 +100,11 @@ export const planSetAside = (what: 'append-only log' | 'RDB', unmendable?: strin
 });
 
 /** What could be served with some more room is worth a question, also where all data can be made again. */
-export function planEmptyStart({ settings, stored }: Observations, damage?: LogDamage): PlannedAction {
+export function planEmptyStart(seen: Observations, damage?: LogDamage): PlannedAction {
+  const { settings, stored } = seen;
   const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
   if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
-  if (settings.onDamage === 'serve-empty') return { act: 'start-empty', text };
+  if (mayBeLost(seen)) return { act: 'start-empty', text };
   const { backup } = stored;
   const instead = backup
     ? `The other way is a whole restore of backup ${backup.backupId}`
@@ -113,7 +116,7 @@ export function planEmptyStart({ settings, stored }: Observations, damage?: LogD
     act: 'start-empty',
     text,
     ask: {
-      question: `Not all data can be made again. Start Redis empty now? ${instead}; declined, Redis stays down for that. Without an answer within ${within} it is started empty, because serving comes first.`,
+      question: `${whyAsked(seen)} Start Redis empty now? ${instead}; declined, Redis stays down for that. Without an answer within ${within} it is started empty, because serving comes first.`,
       otherwise: 'proceed',
     },
   };

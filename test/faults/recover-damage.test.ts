@@ -70,7 +70,7 @@ describe('A recovery of a Redis that is down', function () {
     await redis.kill();
     truncateSync(join(redis.dir, 'dump.rdb'), 500);
     const report = await redis.recover({ onDamage: 'serve-empty' }, async () => {
-      await redis.question(/functions: 1 lost.*1 function libraries would come back/);
+      await redis.question(/function libraries: 1 lost.*1 function libraries would come back/);
       assert.match(String(await redis.says('FCALL', 'total', '0')), /Function not found/);
       await redis.answer(/session/);
     });
@@ -78,6 +78,21 @@ describe('A recovery of a Redis that is down', function () {
     assert.equal(report.restored?.find(({ name }) => name === 'functions')?.restored, 1);
     assert.equal(await redis.ask('FCALL', 'total', '0'), 42);
     assert.deepEqual(report.toDo, []);
+  });
+
+  it('with a damaged RDB and keys of no data class: asks before it serves without them, and stays down for a no', async () => {
+    await redis.stand({ config: { save: '3600 1' } });
+    for (let n = 1; n <= 20; n++) await redis.ask('SET', `order:${n}`, 'x');
+    await redis.house.backup();
+    await save(redis.ask);
+    await redis.kill();
+    truncateSync(join(redis.dir, 'dump.rdb'), 500);
+    const starts = redis.starts();
+    const report = await redis.recover({}, () =>
+      redis.answer(/^20 keys of backup \w+ are in no data class: .* Start Redis empty now\?/, true),
+    );
+    assert.equal(report.outcome, 'not-serving', report.summary);
+    assert.equal(redis.starts(), starts);
   });
 
   it('with a log that is damaged in its middle: keeps it, starts empty where all can be made again, and says how the rest is had', async () => {

@@ -3,6 +3,7 @@ import { cameUpEmpty, dataElsewhere, ignoredLog, ignoredRdb, restartedSinceBacku
 import { type Evidence, failedStart, gone, howItEnded, memoryDoubt, withPlace } from '../evidence.ts';
 import { ownedOf, unfinishedOf, unfinishedText } from '../left-behind.ts';
 import { cutText, damageText, isCutByRedis } from '../log-damage.ts';
+import { mayBeLost } from '../may-be-lost.ts';
 import { newerIgnored } from '../newer-ignored.ts';
 import type { DataObservations } from '../observations.ts';
 import { planDamaged, planDamagedLog } from '../plan-damaged-log.ts';
@@ -144,7 +145,7 @@ export const DATA_FILES = {
     since: sinceItsEnd,
     worstLoss: (seen, log) => {
       const damage = seen.platform?.data?.aof?.damage;
-      const isServed = damage?.where === 'end' || (seen.settings.onDamage === 'ask' && (damage?.usableBytes ?? 0) > 0);
+      const isServed = damage?.where === 'end' || (!mayBeLost(seen) && (damage?.usableBytes ?? 0) > 0);
       return damage && damage.unmendable === undefined && isServed ? `Of its log ${cutText(damage)}.` : fromStored(seen, log);
     },
     actions: onItsMachine(planDamagedLog),

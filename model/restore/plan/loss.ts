@@ -1,3 +1,4 @@
+import { classInWords } from '../../data-class.ts';
 import { formatBounds, formatCount, formatCountOf, passedText } from '../../format.ts';
 import type { KeysAfter } from '../stands-check.ts';
 import { isAccepted, lossToken } from './accepted-loss.ts';
@@ -13,7 +14,7 @@ const isLess = (after: OutcomeRow['afterRestore'], than = 0): boolean => after !
 
 /** What is lost against what is there now, and against the backup: from the most that can come, so that an unsure number is no ground. */
 export function lossKinds(
-  input: Pick<PlanInput, 'log' | 'manifest' | 'rehearsal'>,
+  input: Pick<PlanInput, 'log' | 'manifest' | 'rehearsal' | 'classes'>,
   { outcome, moments }: Pick<RestorePlan, 'outcome' | 'moments'>,
 ): LossKind[] {
   const { log, manifest, rehearsal } = input;
@@ -26,13 +27,22 @@ export function lossKinds(
   if (isLess(all.afterRestore, all.inRedisNow)) kinds.push('now');
   if (log && isLess(all.afterRestore, all.inBackup)) kinds.push('backup');
   if (isLess(all.afterRestore, inLog(moments))) kinds.push('log');
-  for (const { name, sensitive, inRedisNow, inBackup, afterRestore } of classes) {
-    if (!sensitive) continue;
+  for (const { name, inRedisNow = 0, inBackup, afterRestore } of classes) {
+    if (!isMissed(input, name, Math.max(inRedisNow, inBackup, inLog(moments, name)))) continue;
     if (isLess(afterRestore, inRedisNow)) kinds.push(`now of ${name}`);
     if (log && isLess(afterRestore, inBackup)) kinds.push(`backup of ${name}`);
     if (isLess(afterRestore, inLog(moments, name))) kinds.push(`log of ${name}`);
   }
   return kinds;
+}
+
+/** A handful of keys that nobody has named is no loss that anybody names. */
+const LEAST_UNNAMED = 10;
+
+/** What is live credentials or does not come back by itself; of keys in no class that is not known, and so not taken to be. */
+function isMissed({ classes }: Pick<PlanInput, 'classes'>, name: string, most: number): boolean {
+  const known = classes.find((one) => one.name === name);
+  return known ? known.sensitive || !known.recreatable : most >= LEAST_UNNAMED;
 }
 
 /** The most that stood there before a moment that took much: of one class at least what was taken. A log that filled Redis again has lost nothing. */
@@ -113,7 +123,7 @@ function phraseOf(instance: string, [kind]: LossKind[], plan: Pick<RestorePlan, 
   if (kind === 'nothing') return `leave ${instance} empty`;
   if (kind === 'untold' || kind === undefined) return `lose what cannot be told of ${instance}`;
   const { name, before, after } = comparedBy(kind, plan);
-  return `lose ${formatCount(before - after)} ${name ?? 'keys'} of ${instance}`;
+  return `lose ${formatCount(before - after)} ${name === undefined ? 'keys' : classInWords(name)} of ${instance}`;
 }
 
 /** Nobody may find out afterwards. */
@@ -153,7 +163,7 @@ function sentence(instance: string, { kinds }: PlannedLoss, { all, classes }: Re
       log: `the ${formatCount(inLog(plan.moments, name))} that the log ${name === undefined ? 'had' : 'took away at once'}`,
     }[against ?? ''];
     const after = afterRestore ? formatBounds(afterRestore) : 'unknown';
-    return `${after} ${name ?? (after === '1' ? 'key' : 'keys')} of ${before ?? `the ${formatCount(inBackup)} in the backup`}`;
+    return `${after} ${name === undefined ? (after === '1' ? 'key' : 'keys') : classInWords(name)} of ${before ?? `the ${formatCount(inBackup)} in the backup`}`;
   });
   return `${instance} would be left with less than half: ${parts.join(', ')}`;
 }

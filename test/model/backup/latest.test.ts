@@ -56,6 +56,15 @@ describe('The latest backup', () => {
       assert.equal(latest(before, holding(7 * DAY + 1, { sessions: 0, cache: 2000 })), `at-${7 * DAY + 1}`);
     });
 
+    it('is not the newer one that lost the keys of no class, unless they are of a class by now', () => {
+      const many = holding(0, { cache: 2000, other: 1000 });
+      assert.equal(latest(many, holding(6, { cache: 2000, other: 3 })), 'at-0');
+      assert.equal(latest(many, holding(6, { cache: 2000, other: 150 })), 'at-6');
+      assert.equal(latest(many, holding(6, { cache: 2000, sessions: 950, other: 0 })), 'at-6', 'a class was added');
+      assert.equal(latest(many, holding(6, { cache: 2950, other: 0 })), 'at-6', 'a pattern was widened');
+      assert.equal(latest(holding(0, { cache: 2000, other: 9 }), holding(6, { cache: 2000, other: 0 })), 'at-6', 'a handful');
+    });
+
     it('says which newer one was not taken, and why', () => {
       const said = (...all: SnapshotManifest[]) => {
         const found = passedOver(all, Date.parse('2026-09-01T00:00:00Z'));

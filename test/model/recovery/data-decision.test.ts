@@ -56,6 +56,15 @@ describe('The decision on lost data', () => {
     );
   });
 
+  it('says what is lost of keys that are not to be brought back, unless they come back by themselves', () => {
+    const { verdict, decision, text } = decideOnData(
+      facts({ present: [exactly('sessions', 119_000), exactly('apiCache', 0), exactly('other', 10)] }),
+    );
+    assert.deepEqual([verdict, decision], ['within-tolerance', 'go-on']);
+    assert.match(text, /; other keys: [\d,]+ lost, which restoreClasses leaves out\.$/);
+    assert.doesNotMatch(text, /apiCache/);
+  });
+
   it('is unknown between the bounds of an old backup, and not a loss', () => {
     const { verdict, lost, text } = decideOnData(facts({ sessions: 105_000, nowMs: TAKEN_AT_MS + 1.5 * HOUR }));
     assert.deepEqual([verdict, lost], ['unknown', { atLeast: 0, atMost: 15_000 }]);
@@ -66,7 +75,7 @@ describe('The decision on lost data', () => {
     const base = manifest({ rdb: { ...manifest().rdb, functions: 2 } });
     const { verdict, decision, offer, text } = decideOnData(facts({ base, sessions: 120_000, functionsNow: 0 }));
     assert.deepEqual([verdict, decision, offer?.classes], ['lost', 'ask', ['sessions', 'functions']]);
-    assert.match(text, /120,000 sessions present.*; functions: 2 lost\.$/);
+    assert.match(text, /120,000 sessions present.*; function libraries: 2 lost\.$/);
     const there = decideOnData(facts({ base, sessions: 120_000, functionsNow: 2 }));
     assert.deepEqual([there.verdict, there.offer?.classes], ['within-tolerance', ['sessions']]);
     const unasked = decideOnData(facts({ base, sessions: 120_000, functionsNow: { unknown: 'NOPERM' } }));
@@ -155,7 +164,7 @@ describe('The decision on lost data', () => {
       withSettings({ sessionClass: undefined, restoreClasses: ['other'] }, { present: [exactly('other', 10)] }),
     );
     assert.deepEqual([verdict, decision], ['lost', 'ask']);
-    assert.equal(text, 'No class of sessions is configured; other: 74,990 lost.');
+    assert.equal(text, 'No class of sessions is configured; other keys: 74,990 lost.');
   });
 
   it('is not approved for another offer', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { emptyClassCensus } from '../../../model/backup/census.ts';
 import type { RedisFacts } from '../../../model/health-report.ts';
 import { FAILURE_CLASSES } from '../../../model/recovery/failure-classes.ts';
+import type { Observations } from '../../../model/recovery/observations.ts';
 import { aof, data, down, facts, look, NOW_MS, observations, platform, run, stored } from '../../fixtures/observations.ts';
 
 const nothingThere = down({ data: data({ aof: undefined }) });
@@ -25,6 +27,63 @@ describe('a dead Redis with nothing to load', () => {
         [['restart', undefined]],
       );
     }
+  });
+});
+
+describe('a Redis that may be started empty without asking, as is configured', () => {
+  const damage = { name: 'a.aof', kind: 'garbage', where: 'middle', wholeBytes: 10, badBytes: 9, usableBytes: 10 } as const;
+  const broken = data({ aof: aof({ damage: { ...damage, changedAt: '2026-02-14T11:59:00.000Z' } }) });
+  const older = data({
+    rdb: { bytes: 9000, modifiedAt: '2026-02-14T11:59:00.000Z' },
+    aof: aof({ writtenAt: '2026-02-14T11:00:00.000Z' }),
+  });
+  const withOther = (keys: number) => {
+    const known = stored(1000);
+    const { census } = known.backup as NonNullable<typeof known.backup>;
+    const classes = [...census.classes, { ...emptyClassCensus('other'), keys }];
+    return { ...known, backup: { ...(known.backup as NonNullable<typeof known.backup>), census: { ...census, classes } } };
+  };
+  const questions = (more: Partial<Observations>) =>
+    (
+      [
+        ['aof-damaged', broken],
+        ['rdb-damaged', data()],
+        ['newer-ignored', older],
+      ] as const
+    ).map(([failure, there]) =>
+      FAILURE_CLASSES[failure]
+        .actions({ ...observations(down({ data: there })), ...more })
+        .flatMap(({ ask }) => ask?.question ?? [])
+        .join(),
+    );
+
+  it('is, where the newest backup has a class for each of its keys', () => {
+    assert.deepEqual(questions({}), ['', '', '']);
+    assert.deepEqual(questions({ stored: withOther(0) }), ['', '', '']);
+  });
+
+  it('is asked about where keys are in no class, or nobody knows whether they are', () => {
+    const [half, empty, other] = questions({ stored: withOther(5000) });
+    assert.match(half ?? '', /The log is damaged in its middle: .* Serve /);
+    assert.match(
+      empty ?? '',
+      /^5,000 keys of backup \w+ are in no data class: whether they can be made again is not known\. Start Redis empty now\?/,
+    );
+    assert.match(other ?? '', /Start it with the older data\?/);
+    assert.match(
+      questions({ stored: stored(null) })[1] ?? '',
+      /^There is no backup that tells which of its keys are in no data class/,
+    );
+    const { backup: _, ...away } = stored(null, { unknown: ['the store does not answer.'] });
+    assert.match(questions({ stored: away })[1] ?? '', /^How many .* could not be asked \(the store does not answer\)/);
+  });
+
+  it('is, where a person has said so for this recovery', () =>
+    assert.deepEqual(questions({ stored: withOther(5000), isSaid: true }), ['', '', '']));
+
+  it('is asked about with nothing to load, too', () => {
+    const [start] = FAILURE_CLASSES.dead.actions({ ...observations(nothingThere), stored: withOther(7) });
+    assert.match(start?.ask?.question ?? '', /is the disk mounted\? 7 keys of backup \w+ are in no data class/);
   });
 });
 

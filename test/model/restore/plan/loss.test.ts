@@ -53,6 +53,42 @@ function lossOf(overrides: Overrides) {
   return { ...refusal, loss: plan.loss };
 }
 
+describe('A restore that loses most of one kind of key, and little of all', () => {
+  const CLASSES = [
+    { name: 'cache', pattern: 'cache:*', expiry: 'fixed', recreatable: true, sensitive: false, whenLost: '' },
+    { name: 'carts', pattern: 'cart:*', expiry: 'fixed', recreatable: false, sensitive: false, whenLost: '' },
+  ] as const;
+  /** 10,000 keys of a cache stay, and all of another kind are lost. */
+  const losing = (name: string, keys: number): Overrides => {
+    const { census, ...rest } = manifest();
+    const [some] = census.classes;
+    assert.ok(some);
+    const cache = { ...some, name: 'cache', keys: 10_000, persistent: 10_000, ttl: some.ttl.map(() => 0) };
+    const classes = [cache, { ...cache, name, keys: 0, persistent: 0 }];
+    const now = [
+      { name: 'cache', keys: 10_000 },
+      { name, keys },
+    ];
+    const total = 10_000 + keys;
+    return {
+      manifest: { ...rest, rdb: { ...rest.rdb, keys: 10_000 }, census: { ...census, keys: 10_000, classes } },
+      classes: CLASSES,
+      target: target({ layout: appendOnly(), keysNow: { total, databases: [{ db: 0, keys: total }], classes: now } }),
+    };
+  };
+
+  it('is refused where nobody knows what losing them means, or they do not come back by themselves', () => {
+    assert.match(lossOf(losing('other', 1_000)).message, /less than half: 0 other keys of the 1,000 that it holds now/);
+    assert.match(lossOf(losing('carts', 3)).message, /less than half: 0 carts of the 3 that it holds now/);
+    assert.equal(lossOf(losing('other', 1_000)).loss.phrase, 'lose 1,000 other keys of main');
+  });
+
+  it('is none where they come back by themselves, or are a handful in no class', () => {
+    assert.deepEqual(kindsOf(losing('cache', 0)), []);
+    assert.deepEqual(kindsOf(losing('other', 9)), []);
+  });
+});
+
 describe('A restore that loses much', () => {
   const emptied = { ...WITH_LOG, target: holding(0), rehearsal: rehearsed(0, { moments: [flushed()] }) };
 
