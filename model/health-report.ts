@@ -81,6 +81,8 @@ export interface RedisFacts {
   replid: string;
   /** Of the history before a promotion. Absent: there was none. */
   replid2?: string;
+  /** With `replid2`: from this offset on it has not followed that history any more. */
+  secondOffset?: number;
   replOffset: number;
   /** `host:port` of its primary, of a replica. */
   primary?: string;

@@ -50,7 +50,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
       addressesOf(target.connection),
     ]);
     const facts = platform?.stranger === undefined ? (redis.worker.facts ?? platform?.local?.facts) : undefined;
-    const all = [...named, ...(facts ? [] : await lookAtReplicas(target.connection, remembered(stored, platform, named)))];
+    const all = [...named, ...(await lookAtReplicas(target.connection, remembered(stored, platform, named)))];
     const parted = partReplicas(all, knownHistory(addresses, facts, platform, stored));
     const settings = {
       ...target.recovery,

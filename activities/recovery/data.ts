@@ -53,7 +53,7 @@ export const createDataActivities = (deps: Dependencies) => ({
     // Complete is what the assessment saw; of another timeline it says nothing.
     const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
     const facts: Omit<DataFacts, 'present' | 'sampled'> = {
-      settings: { ...target.recovery, ...(restoreOverride ? { restore: restoreOverride } : {}) },
+      settings: besideTwins(assessment, { ...target.recovery, ...(restoreOverride ? { restore: restoreOverride } : {}) }),
       classes: target.classes,
       ...(base ? { base } : {}),
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
@@ -104,6 +104,10 @@ const functionsIn = async (client: RedisClient): Promise<number | { unknown: str
     return { unknown: error.message };
   }
 };
+
+/** Which of two primaries has the newer keys nobody can tell: nothing comes back by itself. */
+const besideTwins = ({ twins }: Assessment, settings: RecoverySettings): RecoverySettings =>
+  twins?.length && settings.restore === 'auto' ? { ...settings, restore: 'ask' } : settings;
 
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 

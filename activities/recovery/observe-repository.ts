@@ -1,5 +1,6 @@
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
+import { timeOfBackupId } from '../../model/instance.ts';
 import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { requireOwnRepository } from '../owner.ts';
@@ -23,7 +24,8 @@ export async function observeRepository(
   return {
     ...(backup.missed === undefined ? { backup: backup.value } : {}),
     ...(log.missed === undefined ? { log: log.value } : {}),
-    replicas: replicas.value ?? [],
+    replicas: Object.keys(replicas.value ?? {}),
+    ...(replicas.value ? { followedAt: replicas.value } : {}),
     unknown: missedIn(backup, log),
   };
 }
@@ -38,14 +40,22 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
   return { backupId, times, rdb, census, server, replication };
 }
 
-/** For a Redis that cannot be asked any more: who followed it when it was backed up or measured, the last first. */
-async function lastReplicas(deps: Dependencies, instance: string): Promise<string[]> {
+/**
+ * For a Redis that cannot be asked any more, and for those that it does not name any more: who followed it when it was backed up or
+ * measured, the last first, and when that was.
+ */
+async function lastReplicas(deps: Dependencies, instance: string): Promise<Record<string, string>> {
   const { shard } = await deps.instance(instance);
   const [repository, sinceMs] = [await deps.repository(), deps.now() - LOOK_BACK_MS];
   const measured = repository.baselines({ instance, shard }).list({ sinceMs });
   const backups = (await repository.snapshots({ instance, shard }).list()).filter((one) => takenAtMs(one) >= sinceMs);
-  const seen = [...backups.map(({ server }) => server.replicas), ...(await measured).map(({ replicas }) => replicas)];
-  return [...new Set(seen.reverse().flat())];
+  const seen = [
+    ...backups.map((one) => ({ atMs: takenAtMs(one), replicas: one.server.replicas })),
+    ...(await measured).map(({ baselineId, replicas }) => ({ atMs: timeOfBackupId(baselineId), replicas })),
+  ].sort((one, other) => other.atMs - one.atMs);
+  const found: Record<string, string> = {};
+  for (const { atMs, replicas = [] } of seen) for (const address of replicas) found[address] ??= new Date(atMs).toISOString();
+  return found;
 }
 
 async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {

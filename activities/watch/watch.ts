@@ -2,19 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
-import { isFailing, isWell, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
+import { isFailing, isWell, type SeenTwin, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
 import type { ServingReport } from '../../redis/health/serving.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { Debounce } from './debounce.ts';
 import { failingOthers, lookAtOthers, mayBeStopped } from './others.ts';
 import { lookAtOurs } from './ours.ts';
+import { lookForTwins } from './twins.ts';
 import { viewOf } from './view.ts';
 
 /** A stay ends after this long and is begun anew, so that no activity grows old. Spread, so that not all end together. */
 const STAY_MS = 3600_000;
 const STAY_SPREAD_MS = 300_000;
 const OTHERS_EVERY_MS = 600_000;
+const TWINS_EVERY_MS = 60_000;
 /** A failure that is younger has just been seen. */
 const LEAST_SAID_MS = 1_000;
 
@@ -30,6 +32,11 @@ export class Watch {
   /** Its run id. */
   #ours: string | undefined;
   #othersAtMs = Number.NEGATIVE_INFINITY;
+  #twins: SeenTwin[] | undefined;
+  readonly #knownTwins: readonly string[];
+  /** Named by it during this stay. */
+  readonly #replicas = new Set<string>();
+  #twinsAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: Dependencies, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
     this.#deps = deps;
@@ -37,6 +44,7 @@ export class Watch {
     this.#settings = settings;
     this.#known = stay.known;
     this.#deadBefore = stay.deadBefore;
+    this.#knownTwins = stay.twins ?? [];
     this.#debounce = new Debounce(settings.afterMs, stay.since ? Date.parse(stay.since) : undefined);
     this.#endsAtMs = deps.now() + (stay.stayMs ?? STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS));
   }
@@ -52,7 +60,8 @@ export class Watch {
       const stopping = await this.#count(look);
       const state = stopping ? undefined : await this.#stateNow();
       this.#report(look, stopping);
-      if (state !== undefined && isNews(state, this.#known)) return this.#news('changed', state, look);
+      if (state !== undefined && (isNews(state, this.#known) || (isWell(state) && this.#hasOtherTwins())))
+        return this.#news('changed', state, look);
       const ended = this.#deps.draining.aborted ? 'draining' : this.#deps.now() >= this.#endsAtMs ? 'time' : undefined;
       if (ended) return this.#news(ended, this.#known ?? 'serving', look);
       await this.#pause(wake);
@@ -63,7 +72,7 @@ export class Watch {
   async #count(look: ServingReport): Promise<string | undefined> {
     this.#debounce.add(look, this.#deps.now());
     if (look.verdict === 'serves') {
-      await this.#lookAtOthers();
+      await Promise.all([this.#lookAtOthers(), this.#lookForTwins()]);
       return undefined;
     }
     if (look.verdict !== 'fails') return undefined;
@@ -79,6 +88,18 @@ export class Watch {
     if (nowMs - this.#othersAtMs < OTHERS_EVERY_MS) return;
     this.#othersAtMs = nowMs;
     this.#deadBefore = (await lookAtOthers(this.#deps, this.#target.name)).failing;
+  }
+
+  async #lookForTwins(): Promise<void> {
+    const nowMs = this.#deps.now();
+    if (nowMs - this.#twinsAtMs < TWINS_EVERY_MS) return;
+    this.#twinsAtMs = nowMs;
+    this.#twins = (await lookForTwins(this.#target, this.#replicas)) ?? this.#twins;
+  }
+
+  #hasOtherTwins(): boolean {
+    const addresses = this.#twins?.map(({ address }) => address);
+    return addresses !== undefined && addresses.toSorted().join() !== this.#knownTwins.toSorted().join();
   }
 
   async #stateNow(): Promise<WatchState | undefined> {
@@ -99,6 +120,7 @@ export class Watch {
       state,
       ...(failing && since !== undefined ? { since: new Date(since).toISOString() } : {}),
       deadBefore: [...(this.#deadBefore ?? [])],
+      ...(this.#twins ? { twins: this.#twins } : {}),
       detail: look.detail,
       ...(look.verdict === 'serves' ? {} : { unseen: true as const }),
       ...(failing && ended !== 'draining'

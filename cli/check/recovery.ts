@@ -1,11 +1,14 @@
 import { addressesOf } from '../../activities/recovery/known-history.ts';
 import type { InstanceShard } from '../../config/config.ts';
 import { resolveShard, resolveWebhookToken } from '../../config/resolve.ts';
-import type { HealthReport } from '../../model/health-report.ts';
+import type { HealthReport, RedisFacts } from '../../model/health-report.ts';
 import { type KnownHistory, whyNotReplica } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
+import { withoutStop } from '../../model/recovery/text.ts';
+import { isPrimaryWithData, twinAdvice, twinOf, twinText } from '../../model/recovery/twins.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
+import { factsOf } from '../../redis/health/facts.ts';
 import { checkHealth } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
 import { type CheckContext, type Finding, failed, findings, ok, warning } from './finding.ts';
@@ -31,19 +34,29 @@ async function checkReplicas(
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
   const { connection } = await resolveShard(config, { instance: name, shard });
-  const replid = client && (await client.info('replication')).get('master_replid');
-  const known = replid === undefined ? undefined : knownOf(replid, await addressesOf(connection));
+  const own = client && factsOf(await client.info());
+  const known = own && knownOf(own, await addressesOf(connection));
   return Promise.all(
     recovery.replicas.map(async (address) =>
-      judgeReplica(address, await checkHealth(neighbour(connection, address), { withinMs: LOOK_MS }), known),
+      judgeReplica(name, await checkHealth(neighbour(connection, address), { withinMs: LOOK_MS }), { address, own, known }),
     ),
   );
 }
 
-const knownOf = (replid: string, addresses: string[]): KnownHistory => ({ addresses, replids: [replid], current: replid });
+const knownOf = ({ replid, replid2 }: RedisFacts, addresses: string[]): KnownHistory => ({
+  addresses,
+  replids: replid2 === undefined ? [replid] : [replid, replid2],
+  current: replid,
+});
 
-/** @param known - absent: the instance does not answer */
-function judgeReplica(address: string, { detail, facts }: HealthReport, known: KnownHistory | undefined): Finding {
+/** What is known of the instance; `own` and `known` are absent while it does not answer. */
+interface Named {
+  address: string;
+  own: RedisFacts | undefined;
+  known: KnownHistory | undefined;
+}
+
+function judgeReplica(instance: string, { detail, facts }: HealthReport, { address, own, known }: Named): Finding {
   if (!facts) {
     return warning(
       'replicas',
@@ -52,11 +65,15 @@ function judgeReplica(address: string, { detail, facts }: HealthReport, known: K
     );
   }
   const why = known && whyNotReplica(address, facts, known);
+  if (own?.role === 'master' && why === undefined && isPrimaryWithData(facts)) {
+    const twin = twinOf(address, facts, own);
+    return failed('replicas', withoutStop(twinText(instance, own, twin)), twinAdvice(instance, twin));
+  }
   const what = facts.role === 'master' ? 'is a primary' : why;
   if (what === undefined) return ok('replicas', `${address} is a replica with ${facts.keys} keys`);
   return warning(
     'replicas',
-    `${address} of recovery.replicas ${what}: it has no copy of this data`,
+    `${address} of recovery.replicas ${what}: nothing proves that it has a copy of this data`,
     'Name replicas of this very Redis: a recovery may propose one of them as its successor.',
   );
 }

@@ -9,7 +9,8 @@ import type { Assessment } from './recovery.ts';
 import { leftAlone, replicasWithData } from './replicas.ts';
 import { type Situation, situationOf } from './situation.ts';
 import { askBesideSuccessor, type Successor, successorOf } from './successor.ts';
-import { logState } from './worst-loss.ts';
+import { twinAdvice, twinClients, twinsOf, twinText } from './twins.ts';
+import { heardFacts, logState } from './worst-loss.ts';
 
 /** Everything of an assessment but its digest, for which model/ has no hash: see `digestSource`. */
 export type Diagnosis = Omit<Assessment, 'digest'>;
@@ -23,6 +24,9 @@ export function diagnose(observed: Observations): Diagnosis {
   const since = row.since(seen);
   const log = logState(seen, since);
   const successor = isGone(situation) ? successorOf(seen) : undefined;
+  const own = situation.kind === 'answers' ? heardFacts(seen) : undefined;
+  const twins = twinsOf(seen, own);
+  const beside = situation.kind === 'mute' ? successorOf(seen) : undefined;
   const acts = successor ? askBesideSuccessor(seen, successor, row.actions(seen)) : row.actions(seen);
   const alone = leftAlone(seen.instance, seen.notReplicas);
   return {
@@ -30,7 +34,9 @@ export function diagnose(observed: Observations): Diagnosis {
     at: new Date(seen.nowMs).toISOString(),
     failure,
     evidence: spoken([
+      ...(own ? twins.map((one) => twinText(seen.instance, own, one)) : []),
       successor && servesInItsPlace(seen, successor),
+      beside && wouldBeTwins(seen, beside),
       ...ofItsEnd(situation),
       ...evidence,
       ...cutOffEvidence(situation),
@@ -39,10 +45,10 @@ export function diagnose(observed: Observations): Diagnosis {
       ...unseen(seen),
     ]),
     restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
-    clients: successor ? `${clients} ${successor.address} serves in its place.` : clients,
+    clients: successor ? `${clients} ${successor.address} serves in its place.` : `${clients}${twinClients(twins)}`,
     ...(since === undefined ? {} : { since }),
     acts,
-    advice: [...row.advice(situation), ...adviceOnLog(seen, acts)],
+    advice: [...twins.map((one) => twinAdvice(seen.instance, one)), ...row.advice(situation), ...adviceOnLog(seen, acts)],
     changed: whatChanged(seen),
     ...backupOf(seen),
     ...(log ? { log } : {}),
@@ -50,6 +56,7 @@ export function diagnose(observed: Observations): Diagnosis {
     replicas: replicasWithData(seen),
     ...(alone.length > 0 ? { leftAlone: alone } : {}),
     ...(successor ? { successor } : {}),
+    ...(twins.length > 0 ? { twins } : {}),
     ...serverOf(heardRedis(seen.worker) ? seen.worker : seen.platform?.local),
     ...platformOf(seen),
     settings: seen.settings,
@@ -63,6 +70,9 @@ const isGone = ({ kind, seen }: Situation): boolean =>
 
 const servesInItsPlace = ({ instance }: Observations, { address, keys }: Successor): string =>
   `${address}, which was a replica of ${instance}, is a primary by now, with ${formatCountOf(keys, 'key')}: it serves in its place.`;
+
+const wouldBeTwins = ({ instance }: Observations, { address, keys }: Successor): string =>
+  `${address}, which was a replica of ${instance}, is a primary by now, with ${formatCountOf(keys, 'key')}: when ${instance} comes back, by itself or restarted, there are two.`;
 
 const lacks = ({ instance }: Observations, { address }: Successor): string =>
   `What ${address} was told since it is a primary, ${instance} lacks.`;

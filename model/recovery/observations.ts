@@ -131,6 +131,8 @@ export interface RepositoryObservations {
   log?: ArchiveObservations | null;
   /** `host:port` of those that were connected when it was backed up or measured within the last day. */
   replicas: readonly string[];
+  /** When each of them was a replica by that for the last time. ISO 8601. */
+  followedAt?: Readonly<Record<string, string>>;
   unknown: string[];
 }
 

@@ -4,6 +4,7 @@ import type { PlannedAction } from './actions.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
 import type { Successor } from './successor.ts';
+import type { Twin } from './twins.ts';
 import type { LogState } from './worst-loss.ts';
 
 /** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */
@@ -52,6 +53,8 @@ export interface Assessment {
   leftAlone?: string[];
   /** Serves in its place: Redis is not started beside it unless a person wants that. */
   successor?: Successor;
+  /** Primaries of its history beside it, while it lives as one: nothing is done to any of them. */
+  twins?: Twin[];
   server?: { runId: string; version: string; uptimeSeconds: number; keys: number; role: 'master' | 'slave' };
   /** Of the process, where a worker sees it. */
   platform?: { running: boolean; identity?: string };

@@ -1,6 +1,7 @@
 import type { RedisFacts } from '../health-report.ts';
 import type { PlannedAction } from './actions.ts';
 import type { Observations } from './observations.ts';
+import { isPrimaryWithData } from './twins.ts';
 
 /** A former replica that is a primary by now and serves in the place of a Redis that is down. */
 export interface Successor {
@@ -28,8 +29,6 @@ export function successorOf(seen: Observations): Successor | undefined {
   const [furthest] = primaries.toSorted((one, other) => other.facts.replOffset - one.facts.replOffset);
   return furthest && { address: furthest.address, keys: furthest.facts.keys };
 }
-
-const isPrimaryWithData = ({ role, keys, loading }: RedisFacts): boolean => role === 'master' && keys > 0 && !loading;
 
 const isNotBehind = ({ replid, replid2, replOffset }: RedisFacts, newest: Mark | undefined): boolean =>
   newest === undefined || ([replid, replid2].includes(newest.replid) && replOffset + UNDERWAY_BYTES >= newest.offset);

@@ -1,10 +1,11 @@
-import type { PastRecovery, WatchQuestion, WatchState, Witnesses } from './watch.ts';
+import type { PastRecovery, SeenTwin, WatchQuestion, WatchState, Witnesses } from './watch.ts';
 
 /** What a watcher takes along when it continues as new; never typed by a person. */
 export interface WatchMemory {
   known?: WatchState;
   since?: string;
   deadBefore?: string[];
+  twins?: SeenTwin[];
   witnesses?: Witnesses;
   question?: WatchQuestion;
   declined?: { by: string; note?: string };

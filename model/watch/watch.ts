@@ -57,8 +57,17 @@ export interface WatchStay {
   since?: string;
   /** Others that failed long before: they say nothing of our own network. */
   deadBefore?: readonly string[];
+  /** Addresses of primaries beside it that the watcher knows of: others are news. */
+  twins?: readonly string[];
   /** How long to stay at most. Default about an hour. */
   stayMs?: number;
+}
+
+/** A former replica that is a primary beside a Redis that serves. */
+export interface SeenTwin {
+  address: string;
+  /** One sentence, as it was when it was seen first. */
+  text: string;
 }
 
 /** What a stay ended with. */
@@ -71,6 +80,8 @@ export interface WatchNews {
   detail: string;
   /** The last look did not see it serve: nobody may say that it does, whatever was known before. */
   unseen?: true;
+  /** Primaries beside it. Absent: nobody could look. */
+  twins?: SeenTwin[];
   /** With a failure: what is needed to decide. Absent when there is no time, because the worker drains. */
   view?: WatchView;
 }

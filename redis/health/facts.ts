@@ -32,6 +32,7 @@ export function factsOf(info: RedisInfo): RedisFacts {
     maxclients: info.number('maxclients'),
     replid: info.get('master_replid') ?? '',
     replid2: secondReplid(info),
+    secondOffset: secondReplid(info) === undefined ? undefined : info.number('second_repl_offset'),
     replOffset: info.number('master_repl_offset') ?? 0,
     primary: isReplica ? `${info.get('master_host')}:${info.get('master_port')}` : undefined,
     primaryLinkUp: isReplica ? info.get('master_link_status') === 'up' : undefined,

@@ -34,6 +34,15 @@ describe('A watcher', function () {
     assert.equal((await stage.recoveries('two'))[0]?.running, true, 'its recovery goes on');
   });
 
+  it('says that another primary of its history is beside it, starts nothing, and says when that is over', async () => {
+    await stage.watch('doubled');
+    stage.scene('doubled').twins = [{ address: '10.0.0.7:6379', text: 'Two primaries of one history: 10.0.0.7:6379.' }];
+    await stage.untilPhase('doubled', 'trouble', /^Redis serves\. Two primaries of one history: 10\.0\.0\.7:6379\. Find out/);
+    await nothingStarted('doubled');
+    stage.scene('doubled').twins = [];
+    await stage.untilPhase('doubled', 'watching', /^Redis serves\.$/);
+  });
+
   it('starts one when worker and application say so, although nobody can look at the process', async () => {
     await stage.watch('felt');
     stage.fail('felt', { application: FAILS });

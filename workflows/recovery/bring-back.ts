@@ -4,6 +4,7 @@ import { controlOf } from '../../model/placement.ts';
 import { FAILURE_CLASSES } from '../../model/recovery/failure-classes.ts';
 import type { Assessment, ServesAgain } from '../../model/recovery/recovery.ts';
 import { besideSuccessor, type Successor } from '../../model/recovery/successor.ts';
+import { twinAdvice } from '../../model/recovery/twins.ts';
 import { reasonOf } from '../failures.ts';
 import { detachArchiver } from '../procedures/detach-archiver.ts';
 import { closePlacement } from '../steps/placements.ts';
@@ -106,8 +107,10 @@ async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'don
 
 const isLoading = ({ acts }: Assessment): boolean => acts.some(({ act }) => act === 'await-load');
 
-function servesAgain({ page, found }: LockedRun, serves: ServesAgain, { failure, advice }: Assessment): Service {
+function servesAgain({ page, found }: LockedRun, serves: ServesAgain, assessment: Assessment): Service {
+  const { instance, failure, advice, twins = [] } = assessment;
   if (FAILURE_CLASSES[failure].advisedAfterwards) found.toDo.push(...advice);
+  else found.toDo.push(...twins.map((one) => twinAdvice(instance, one)));
   const secondsFromStart = (Date.parse(serves.servedAt) - Date.parse(page.startedAt)) / 1000;
   const warnings = [...(found.cutOff === undefined ? [] : [found.cutOff]), ...serves.warnings];
   found.serving = { ...serves, warnings, secondsFromStart };

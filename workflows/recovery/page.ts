@@ -13,6 +13,7 @@ import {
   type StepState,
 } from '../../model/recovery/runbook.ts';
 import { withoutStop } from '../../model/recovery/text.ts';
+import { twinAdvice } from '../../model/recovery/twins.ts';
 import { deploymentPart } from '../own-deployment.ts';
 import { type ReasonMessage, runbookStatusQuery } from './control-messages.ts';
 
@@ -102,12 +103,13 @@ export class Page {
     this.#publish();
   }
 
-  assessed({ clients, since, worstLoss, changed, applications }: Assessment): void {
+  assessed({ instance, clients, since, worstLoss, changed, applications, twins }: Assessment): void {
     const status = this.#status;
     const now = withoutStop(clients);
     status.clients = since ? `${now}, since ${since.slice(11, 19)} UTC` : now;
     if (!(this.isServing && this.#isCounted)) status.worstLoss = worstLoss;
-    delete status.needs;
+    if (twins?.[0]) status.needs = withoutStop(twinAdvice(instance, twins[0]));
+    else delete status.needs;
     status.changed = changed.map(withoutStop);
     if (!this.isServing) status.applications = applications;
     this.#publish();

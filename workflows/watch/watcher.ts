@@ -16,6 +16,7 @@ import {
   mergeRecoveries,
   recoveryRuns,
   restraintOf,
+  type SeenTwin,
   type WatchAnswer,
   type WatchNews,
   type WatchStatus,
@@ -60,9 +61,15 @@ export class Watcher {
 
   /** Looks until there is news, and acts on it. */
   async stay(): Promise<void> {
-    const { known, since, deadBefore } = this.memory;
+    const { known, since, deadBefore, twins = [] } = this.memory;
     const stayMs = this.#checkAtMs === undefined ? {} : { stayMs: Math.max(1, this.#checkAtMs - Date.now()) };
-    const input = { instance: this.#instance, ...(known ? { known } : {}), ...(since ? { since } : {}), ...stayMs };
+    const input = {
+      instance: this.#instance,
+      ...(known ? { known } : {}),
+      ...(since ? { since } : {}),
+      ...stayMs,
+      ...(twins.length > 0 ? { twins: twins.map(({ address }) => address) } : {}),
+    };
     this.#stay = new CancellationScope();
     try {
       const news = await this.#stay.run(() =>
@@ -128,8 +135,8 @@ export class Watcher {
     }
   }
 
-  async #take({ state, since, deadBefore, detail, view, unseen }: WatchNews): Promise<void> {
-    Object.assign(this.memory, { known: state, since, deadBefore });
+  async #take({ state, since, deadBefore, detail, view, unseen, twins }: WatchNews): Promise<void> {
+    Object.assign(this.memory, { known: state, since, deadBefore, ...(twins ? { twins } : {}) });
     this.#checkAtMs = undefined;
     if (isFailing(state)) {
       if (view) await this.#decide(view);
@@ -141,6 +148,7 @@ export class Watcher {
     this.#display.sees(undefined);
     if (state === 'unclear') this.#display.enter('trouble', `It answers, and whether it serves can't be told: ${detail}`);
     else if (state === 'loading') this.#display.enter('watching', `Redis loads its data: ${detail}.`);
+    else if (this.memory.twins?.length) this.#display.enter('trouble', `Redis serves. ${besideIt(this.memory.twins)}`);
     else this.#display.enter('watching', unseen ? `The last look did not see it serve: ${detail}.` : 'Redis serves.');
   }
 
@@ -239,6 +247,9 @@ export class Watcher {
     this.memory.handled = withHandled(this.memory.handled, incident, Date.now());
   }
 }
+
+const besideIt = (twins: readonly SeenTwin[]): string =>
+  `${twins.map(({ text }) => text).join(' ')} Find out which one the applications write to; nothing is done to either.`;
 
 const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>): string =>
   `declined by ${by}${note ? ` (${note})` : ''} until it has served again`;

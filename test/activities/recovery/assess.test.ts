@@ -156,6 +156,31 @@ describe('An assessment of a real Redis', function () {
     assert.equal(actsOf(seen)[0], 'start-beside?');
   });
 
+  it('names a former replica that is a primary beside a Redis that lives, first of all, and does nothing', async () => {
+    await using redis = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
+    await using replica = await startRedis();
+    await filled(redis, 3);
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+    await until(async () => (await replica.dbsize()) === 3, { what: 'a replica has all keys' });
+    const address = `127.0.0.1:${replica.port}`;
+    const followed = await assess(redis, { settings: { replicas: [address] } });
+    assert.equal(followed.assessment.twins, undefined);
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    await replica.command('SET', 'after:1', 'x');
+    await redis.command('SET', 'lost:1', 'x'.repeat(1000));
+    for (const withoutPlace of [false, true]) {
+      const { assessment } = await assess(redis, { settings: { replicas: [address] }, withoutPlace });
+      assert.equal(assessment.failure, 'healthy');
+      assert.match(
+        assessment.evidence[0] ?? '',
+        /^Two primaries of one history: beside main \(4 keys, offset [\d,]+\) 127\.0\.0\.1:\d+, which was its replica, .* with 4 keys at offset [\d,]+: alone since offset [\d,]+, .* \(1\.\d kB\) it lacks\.$/,
+      );
+      assert.match(assessment.clients, /answers as a primary, too/);
+      assert.match(assessment.advice[0] ?? '', /^Two primaries, main and 127/);
+      assert.deepEqual([assessment.acts, assessment.twins?.map(({ keys }) => keys)], [[], [4]]);
+    }
+  });
+
   it('sees that its data directory is gone', async () => {
     await using redis = await startRedis();
     await redis.stop();

@@ -24,6 +24,7 @@ class Watching {
   holder: HeldBy | undefined;
   applications: ApplicationProbe[] = [];
   control: ProtectedInstance['control'];
+  replicas: string[] = [];
   last: Progress | undefined;
   readonly notes: string[] = [];
 
@@ -43,8 +44,9 @@ class Watching {
         recoveries: async () => [],
       },
       instance: async (name) => {
-        const { applications, control } = this;
-        return { name, shard: '0', connection: this.servers[name]?.connection, watch: SETTINGS, applications, control } as never;
+        const { applications, control, replicas } = this;
+        const { connection } = this.servers[name] ?? {};
+        return { name, shard: '0', connection, watch: SETTINGS, recovery: { replicas }, applications, control } as never;
       },
     };
     return createWatchActivities(deps as Dependencies);
@@ -98,6 +100,24 @@ describe('Watching one Redis', function () {
     await watching.untilStage('serves');
     watching.drain.abort();
     assert.equal((await draining).ended, 'draining');
+  });
+
+  it('says when a replica of it was promoted, so that there are two primaries, and when that is over', async () => {
+    await using replica = await startRedis({ config: { 'repl-diskless-sync-delay': '0' } });
+    const address = `127.0.0.1:${replica.port}`;
+    watching.replicas = [address];
+    await redis.command('SET', 'a', '1');
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+    await until(async () => (await replica.dbsize()) === 1, { what: 'the replica has all' });
+    assert.equal((await watching.watch({ known: 'serving', stayMs: 100 })).ended, 'time');
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    const { ended, state, twins } = await watching.watch({ known: 'serving' });
+    assert.deepEqual([ended, state, twins?.map((one) => one.address)], ['changed', 'serving', [address]]);
+    assert.match(twins?.[0]?.text ?? '', /^Two primaries of one history: beside main \(1 key, offset [\d,]+\) 127/);
+    assert.equal((await watching.watch({ known: 'serving', twins: [address], stayMs: 100 })).ended, 'time', 'it is no news');
+    await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
+    const over = await watching.watch({ known: 'serving', twins: [address] });
+    assert.deepEqual([over.ended, over.twins], ['changed', []]);
   });
 
   it('says that it fails after kill -9, not before it has for long enough, and that it serves when it is back', async () => {

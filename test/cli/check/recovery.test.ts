@@ -38,8 +38,29 @@ describe('redis-backup check of what a recovery will ask', function () {
     const [first, second, third] = await found(here.site, 'replicas');
     assert.deepEqual([first?.level, first?.message], ['ok', `127.0.0.1:${replica.port} is a replica with 0 keys`]);
     assert.deepEqual([second?.level, third?.level], ['warning', 'warning']);
-    assert.match(second?.message ?? '', /is a primary: it has no copy of this data/);
+    assert.match(second?.message ?? '', /is a primary: nothing proves that it has a copy of this data/);
     assert.match(third?.message ?? '', /does not answer: nothing listens there/);
+  });
+
+  it('fails where one of them was promoted, and both are primaries of one history', async () => {
+    await using here = await stage.siteWith({ config: POLICY }, 'recovery: { replicas: [] }');
+    await here.redis.command('SET', 'a', '1');
+    await using replica = await startRedis({ config: { replicaof: `127.0.0.1 ${here.redis.port}` } });
+    await until(async () => (await replica.dbsize()) === 1, { what: 'the replica has all' });
+    const text = await readFile(here.site.configFile, 'utf8');
+    await writeFile(here.site.configFile, text.replace('replicas: []', `replicas: ["127.0.0.1:${replica.port}"]`));
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    await replica.command('SET', 'b', '1');
+    await here.redis.command('SET', 'c', 'x'.repeat(500));
+    const [finding] = await found(here.site, 'replicas');
+    assert.equal(finding?.level, 'failed');
+    assert.match(
+      finding?.message ?? '',
+      new RegExp(
+        `^Two primaries of one history: beside main \\(2 keys, offset \\d+\\) 127\\.0\\.0\\.1:${replica.port}, .* with 2 keys at offset \\d+: alone since offset \\d+, and what main was told since then \\(\\d+ B\\) it lacks$`,
+      ),
+    );
+    assert.match(finding?.next ?? '', /let the other take no more writes\. Nothing is done to either/);
   });
 
   it('asks for the rate of sign-ins, and says why it is not known', async () => {

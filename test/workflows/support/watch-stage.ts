@@ -7,6 +7,7 @@ import type { Placement } from '../../../model/placement.ts';
 import type { WatchSettings } from '../../../model/recovery/settings.ts';
 import type {
   Alarm,
+  SeenTwin,
   WatchAnswer,
   WatchNews,
   WatchStatus,
@@ -33,6 +34,7 @@ export interface Scene {
   /** Absent: not configured. `nobody`: no worker polls its machine. */
   platform?: WitnessView | 'nobody';
   allFailing?: number;
+  twins?: SeenTwin[];
   locked?: string;
   settings: WatchSettings;
 }
@@ -125,12 +127,13 @@ export class WatchStage {
   }
 
   /** As the real activity: ends when what is believed is no longer true. */
-  async #watch({ instance, known, stayMs }: WatchStay): Promise<WatchNews> {
+  async #watch({ instance, known, stayMs, twins: knownTwins = [] }: WatchStay): Promise<WatchNews> {
     const endsAtMs = Date.now() + (stayMs ?? 3600_000);
     for (;;) {
-      const { state } = this.scene(instance);
+      const { state, twins = [] } = this.scene(instance);
+      const isKnown = state === known && twins.map(({ address }) => address).join() === knownTwins.join();
       const failing = state === 'failing' || state === 'all-failing';
-      const ended = state !== known ? 'changed' : Date.now() >= endsAtMs ? 'time' : undefined;
+      const ended = !isKnown ? 'changed' : Date.now() >= endsAtMs ? 'time' : undefined;
       if (ended) {
         const since = new Date().toISOString();
         return {
@@ -138,6 +141,7 @@ export class WatchStage {
           state,
           deadBefore: [],
           detail: 'played',
+          twins,
           ...(failing ? { since, view: await this.#viewOf(instance) } : {}),
         };
       }
