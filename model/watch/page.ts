@@ -1,6 +1,7 @@
 import { named } from '../deployment.ts';
 import { backupIdAt } from '../instance.ts';
-import type { WatchQuestion, WatchStatus, Witness, Witnesses } from './watch.ts';
+import type { WatchMemory } from './memory.ts';
+import type { SeenTwin, WatchQuestion, WatchStatus, Witness, Witnesses } from './watch.ts';
 
 const MARKS = { serves: '✅', fails: '❌', unknown: '❔' } as const;
 const WITNESSES: readonly Witness[] = ['worker', 'platform', 'application'];
@@ -16,6 +17,13 @@ export function questionOf(instance: string, { worker }: Witnesses, since: strin
     askedAt: new Date(nowMs).toISOString(),
   };
 }
+
+/** Of a Redis that serves. */
+export const besideIt = (twins: readonly SeenTwin[]): string =>
+  `${twins.map(({ text }) => text).join(' ')} Find out which one the applications write to; nothing is done to either.`;
+
+export const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>): string =>
+  `declined by ${by}${note ? ` (${note})` : ''} until it has served again`;
 
 /** The page of a watcher in Markdown, under 2 kB: the Web UI sends it through a URL. */
 export function renderWatch({ instance, deployment, phase, text, failingSince, witnesses, question }: WatchStatus): string {

@@ -71,7 +71,10 @@ describe('A restore after which much less would be there', function () {
     await house.ask('EVAL', `for i=1,${SESSIONS + 1} do redis.call('SET', 'cart:'..i, '1') end`, '0');
     const refused = await house.command('restore', 'main', id, '--yes');
     assert.equal(refused.code, 40);
-    assert.match(refused.stderr, /main would be left with less than half: 500 keys of the 1,001 that it holds now, 0 other keys of the 501 that it holds now$/m);
+    assert.match(
+      refused.stderr,
+      /main would be left with less than half: 500 keys of the 1,001 that it holds now, 0 other keys of the 501 that it holds now$/m,
+    );
     const [, accept = ''] = /If the loss is meant: `([^`]+)`/.exec(refused.stderr) ?? [];
     const { code, stdout, stderr } = await typed(accept, '--json');
     assert.equal(code, 0, stderr);

@@ -92,14 +92,15 @@ export const PRESETS = {
   /**
    * Stays at one Redis for an hour, and goes on elsewhere when its worker dies. No limit of attempts or of time: for ever.
    * Attempts count for as long as the step lives, so a long last interval would be paid by the tenth harmless restart of the
-   * hour, and the backlog of Redis be overrun in it.
+   * hour, and the backlog of Redis be overrun in it. The server may hand an attempt to a poll of the dead worker, and has then to time
+   * that out, too.
    */
   archive: {
     taskQueue: QUEUES.archive,
     startToCloseTimeout: '2 hours',
     heartbeatTimeout: '5 seconds',
     cancellationType: 'WAIT_CANCELLATION_COMPLETED', // whoever detaches it must find it gone
-    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
+    retry: { initialInterval: '1 second', backoffCoefficient: 1 },
   },
   /** Looks at a Redis for as long as its data is large. */
   observe: {
@@ -133,7 +134,7 @@ export const PRESETS = {
     startToCloseTimeout: '2 hours',
     heartbeatTimeout: '5 seconds',
     cancellationType: 'TRY_CANCEL',
-    retry: { initialInterval: '1 second', backoffCoefficient: 1.5, maximumInterval: '3 seconds' },
+    retry: { initialInterval: '1 second', backoffCoefficient: 1 },
   },
   /** Puts something back. The lock asks again for as long as it takes. */
   undo: {

@@ -8,7 +8,7 @@ import {
   wasHandled,
   withHandled,
 } from '../../model/watch/memory.ts';
-import { questionOf } from '../../model/watch/page.ts';
+import { besideIt, declinedText, questionOf } from '../../model/watch/page.ts';
 import {
   type Alarm,
   isConfirmed,
@@ -16,7 +16,6 @@ import {
   mergeRecoveries,
   recoveryRuns,
   restraintOf,
-  type SeenTwin,
   type WatchAnswer,
   type WatchNews,
   type WatchStatus,
@@ -247,12 +246,6 @@ export class Watcher {
     this.memory.handled = withHandled(this.memory.handled, incident, Date.now());
   }
 }
-
-const besideIt = (twins: readonly SeenTwin[]): string =>
-  `${twins.map(({ text }) => text).join(' ')} Find out which one the applications write to; nothing is done to either.`;
-
-const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>): string =>
-  `declined by ${by}${note ? ` (${note})` : ''} until it has served again`;
 
 const closed = (instance: string) =>
   failure(
