@@ -102,7 +102,8 @@ async function recover(run: Run): Promise<RecoveryResult> {
 async function again(run: Run, { since, detail }: FailedAgain): Promise<RecoveryResult> {
   const { input, found, page, controls } = run;
   const { instance, earlier = [] } = input;
-  const served = found.serving?.servedAt.slice(11, 19) ?? '';
+  const { servedAt = '', anew } = found.serving ?? {};
+  const served = (anew?.at ?? servedAt).slice(11, 19);
   const before = `${instance} served from ${served} to ${since.slice(11, 19)} UTC, and failed again: ${detail}`;
   if (earlier.length + 1 >= MOST_TIMES) {
     found.toDo.push(`${before}. It was brought back ${earlier.length + 1} times: find out why it does not stay`);

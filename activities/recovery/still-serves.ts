@@ -15,23 +15,44 @@ export interface FailedAgain {
   detail: string;
 }
 
+/** Another operation that holds the lock, such as a restore, has made it stop answering. */
+export interface StoppedInOrder {
+  /** Id of its workflow. */
+  stoppedBy: string;
+  /** ISO 8601. */
+  since: string;
+}
+
+/** It answers again after that. */
+export interface AnswersAnew {
+  stoppedBy: string;
+  /** When that was first seen. ISO 8601. */
+  answersSince: string;
+  runId: string;
+}
+
 export interface WatchServingInput {
   instance: string;
-  /** Of the process that the recovery has seen serve. Absent: the first that is seen. */
+  /** Of the process that was seen to serve last. Absent: the first that is seen. */
   runId?: string;
+  /** It is known to be stopped by this one. */
+  stoppedBy?: string;
 }
 
 const ANOTHER = 'it was restarted, and serves as another process with what that has loaded';
+/** Without Temporal nobody knows, and nothing could be started. */
+const NOBODY_KNOWS = '';
 
 export const createStillServesActivities = (deps: Dependencies) => ({
   /**
    * Watches a Redis that a recovery has brought back, until it fails or loads again, or serves as another process: a supervisor
    * may be quicker than the looks. Else until it is cancelled. What another operation does that holds the lock, such as a
-   * restore, is no failure. Read-only; a retry begins anew.
+   * restore, is no failure: that it stopped it, and that it answers anew, is news. Read-only; a retry begins anew.
    */
-  async watchServing({ instance, runId }: WatchServingInput): Promise<FailedAgain> {
+  async watchServing({ instance, runId, stoppedBy }: WatchServingInput): Promise<FailedAgain | StoppedInOrder | AnswersAnew> {
     const { signal, progress } = currentJob();
     const { connection } = await deps.instance(instance);
+    const now = (): string => new Date(deps.now()).toISOString();
     let known = runId;
     for (let failed = 0, since = 0; ; ) {
       const look = await checkServing(connection);
@@ -40,22 +61,22 @@ export const createStillServesActivities = (deps: Dependencies) => ({
       progress({ stage: 'serving', note: `${verdict}: ${detail}` });
       if (look.verdict === 'serves' && look.runId !== undefined) {
         const isAnother = known !== undefined && look.runId !== known;
-        if (isAnother && !(await isStopped(deps, instance)))
-          return { since: new Date(deps.now()).toISOString(), detail: ANOTHER };
+        const by = stoppedBy ?? (isAnother ? await stopperOf(deps, instance) : NOBODY_KNOWS);
+        if (by === undefined) return { since: now(), detail: ANOTHER };
+        if (by !== NOBODY_KNOWS) return { stoppedBy: by, answersSince: now(), runId: look.runId };
         known = look.runId;
       }
       const isGone = verdict === 'fails' || verdict === 'loading';
       if (isGone && failed === 0) since = deps.now();
-      failed = isGone && !(await isStopped(deps, instance)) ? failed + 1 : 0;
+      const by = isGone ? await stopperOf(deps, instance) : undefined;
+      if (by && stoppedBy === undefined) return { stoppedBy: by, since: new Date(since).toISOString() };
+      failed = isGone && by === undefined ? failed + 1 : 0;
       if (failed >= LOOKS) return { since: new Date(since).toISOString(), detail };
       await sleep(EVERY_MS, undefined, { signal });
     }
   },
 });
 
-/** Without Temporal nobody knows, and nothing could be started. */
-const isStopped = (deps: Dependencies, instance: string): Promise<boolean> =>
-  mayBeStopped(deps, instance, currentJob().operationId).then(
-    (holder) => holder !== undefined,
-    () => true,
-  );
+/** The operation whose doing it is; undefined: none. */
+const stopperOf = (deps: Dependencies, instance: string): Promise<string | undefined> =>
+  mayBeStopped(deps, instance, currentJob().operationId).catch(() => NOBODY_KNOWS);

@@ -170,7 +170,8 @@ export interface RecoveryReport {
   /** What was asked, and by whom it was answered. */
   decisions: { question: string; answer: 'approved' | 'declined' | 'nobody answered'; by?: string; note?: string }[];
   keptAside?: { directory: string; bytes: number };
-  serving?: ServesAgain & { secondsFromStart: number };
+  /** `anew`: since when it answers after the last operation that stopped it in order, ISO 8601, and which that was. */
+  serving?: ServesAgain & { secondsFromStart: number; anew?: { at: string; by: string } };
   promoted?: string;
   applications: { name: string; verdict: string; detail: string }[];
   data?: DataDecision;

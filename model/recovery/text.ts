@@ -9,9 +9,7 @@ import { besideSuccessor } from './successor.ts';
 export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason: string }): string {
   const { instance, failure, serving, promoted, outcome, keptAside, data, restored, warmup, authentication, toDo } = report;
   const service = {
-    serving: serving
-      ? `${instance} serves since ${serving.servedAt.slice(11, 19)} UTC, ${formatDuration(serving.secondsFromStart * 1000)} after the recovery began.`
-      : `${instance} serves.`,
+    serving: serving ? `${instance} ${servesText(serving)}.` : `${instance} serves.`,
     'serving-elsewhere': `${promoted} serves the data of ${instance}.`,
     'not-serving': notServing(instance, failure),
     aborted: `Aborted by ${aborted?.by ?? 'a person'}: ${aborted?.reason ?? ''}.${serving ? ` ${instance} serves.` : ''}`,
@@ -31,6 +29,13 @@ export function summaryOf(report: RecoveryReport, aborted?: { by: string; reason
     .filter(Boolean)
     .map((sentence) => sentence.replace(/\.{2,}$/, '.'))
     .join(' ');
+}
+
+function servesText({ servedAt, secondsFromStart, anew }: NonNullable<RecoveryReport['serving']>): string {
+  const first = `${servedAt.slice(11, 19)} UTC, ${formatDuration(secondsFromStart * 1000)} after the recovery began`;
+  return anew
+    ? `served at ${first}, and serves since ${anew.at.slice(11, 19)} UTC, after ${anew.by} had stopped it`
+    : `serves since ${first}`;
 }
 
 const isWell = (failure: FailureClass): boolean => {

@@ -45,6 +45,45 @@ describe('recoverRedis, of a Redis that fails again when it had served', functio
     };
   };
 
+  it('counts how long it answers from its new start, where a restore has stopped it in between', async () => {
+    const stop = { stoppedBy: 'restore/main', since: '2026-08-01T10:20:00.000Z' };
+    const anew = { stoppedBy: 'restore/main', answersSince: '2026-08-01T10:21:00.000Z', runId: 'new' };
+    let [isStopped, answers, ends] = [false, false, false];
+    const seen: unknown[] = [];
+    const running = await played.start({
+      watchWarmup: async () => {
+        await until(() => ends, { what: 'the watch may end' });
+        return { verdict: 'warm', targetFrom: 'none', seconds: 1, text: 'warm' };
+      },
+      watchServing: async (input: { stoppedBy?: string; runId?: string }) => {
+        if (played.times('watchWarmup') === 0) return forever();
+        seen.push([input.stoppedBy, input.runId]);
+        if (input.runId === 'new') return forever();
+        await until(() => (input.stoppedBy ? answers : isStopped), { what: 'its turn' });
+        return input.stoppedBy ? anew : stop;
+      },
+    });
+    await running.see(({ clients }) => clients.startsWith('reads and writes are answered since'), 'it serves');
+    isStopped = true;
+    await running.see(
+      ({ clients }) => clients === 'nothing is answered: restore/main has stopped Redis, since 10:20:00 UTC',
+      'it is stopped',
+    );
+    answers = true;
+    await running.see(
+      ({ clients }) => clients === 'reads and writes are answered since 10:21:00 UTC, after restore/main had stopped Redis',
+      'it answers anew',
+    );
+    ends = true;
+    const report = await running.report();
+    assert.match(report.summary, /and serves since 10:21:00 UTC, after restore\/main had stopped it\./);
+    assert.deepEqual(
+      (seen as unknown[][]).map(([by]) => by),
+      [undefined, 'restore/main', undefined],
+    );
+    assert.equal(played.times('startOnce'), 1);
+  });
+
   it('goes back while it takes a snapshot, too, and keeps nothing that it held the lock for', async () => {
     const report = (await played.run({
       ...diesDuring('storeSnapshot'),

@@ -24,10 +24,7 @@ export async function whileServing(run: Run, body: () => Promise<unknown>): Prom
   const work = new CancellationScope();
   const guard = new CancellationScope();
   const worked = work.run(body).then(() => undefined);
-  const { instance } = run.input;
-  const { runId } = run.found.serving ?? {};
-  const served = { instance, ...(runId ? { runId } : {}) };
-  const failed = guard.run(() => runStep('watchServing', served, { summary: `see that ${instance} goes on serving` }));
+  const failed = guard.run(() => seeItServe(run));
   try {
     // A guard that cannot look says nothing, and hinders nothing.
     const again = await Promise.race([worked, failed.catch(() => worked)]);
@@ -39,6 +36,26 @@ export async function whileServing(run: Run, body: () => Promise<unknown>): Prom
     await failed.catch(() => undefined); // as that of the guard
   }
 }
+
+/** What another operation has stopped in order is told, and how long it has answered begins anew behind that. */
+async function seeItServe({ input: { instance }, page, found }: Run): Promise<FailedAgain> {
+  for (let stoppedBy: string | undefined; ; ) {
+    const { runId } = found.serving ?? {};
+    const known = { instance, ...(runId ? { runId } : {}), ...(stoppedBy ? { stoppedBy } : {}) };
+    const news = await runStep('watchServing', known, { summary: `see that ${instance} goes on serving` });
+    if ('detail' in news) return news;
+    stoppedBy = 'since' in news ? news.stoppedBy : undefined;
+    if ('since' in news)
+      page.clients(`nothing is answered: ${news.stoppedBy} has stopped Redis, since ${timeOf(news.since)} UTC`);
+    else {
+      const { answersSince: at, stoppedBy: by } = news;
+      if (found.serving) found.serving = { ...found.serving, runId: news.runId, anew: { at, by } };
+      page.clients(`reads and writes are answered since ${timeOf(at)} UTC, after ${by} had stopped Redis`);
+    }
+  }
+}
+
+const timeOf = (iso: string): string => iso.slice(11, 19);
 
 async function signIns(run: Run, { instance, settings }: Assessment, begun: string): Promise<void> {
   const { page, found } = run;
