@@ -5,6 +5,7 @@ import type { Target } from '../model/deployment.ts';
 import type { HeldBy, LockHolder } from '../model/lock.ts';
 import type { OpenedPlacement } from '../model/placement.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery/settings.ts';
+import type { NamedShard, ShardRef } from '../model/shard.ts';
 import type { PastRecovery } from '../model/watch/watch.ts';
 import type { Control, DataLayout, Files } from '../platforms/platform.ts';
 import type { ApplicationProbe } from '../probes/connectivity.ts';
@@ -23,24 +24,25 @@ export interface Dependencies {
   readonly live?: { address?: string; listen?: string; port?: number };
   now(): number;
   /**
-   * One Redis of an instance.
-   * @param shard - absent: the only one; an instance with several refuses that
+   * One Redis with its secrets.
    * @throws RecoveryError `INSTANCE_UNKNOWN`, `INPUT_INVALID` for an unknown shard, or `CONFIG_INVALID` for a secret that isn't there
    */
-  instance(name: string, shard?: string): Promise<ProtectedInstance>;
+  shard(of: ShardRef): Promise<ProtectedInstance>;
+  /** What is of all its Redis. @throws RecoveryError `INSTANCE_UNKNOWN` */
+  instance(name: string): Promise<ConfiguredInstance>;
   /** Names of all configured instances. */
   instances(): string[];
   repository(): Promise<Repository>;
   /** The continuous log of one shard, in the same repository. */
-  archive(instance: string, shard: string): Promise<Archive>;
+  archive(of: ShardRef): Promise<Archive>;
   /** Aborted when this worker is about to end: what stays for long leaves now, and goes on elsewhere. */
   readonly draining: AbortSignal;
-  /** The workflow `archive/<instance>`. All are idempotent, and do nothing where none runs. */
+  /** The archiver of a shard. All are idempotent, and do nothing where none runs. */
   readonly archiver: {
-    detach(instance: string, by: string): Promise<boolean>;
-    attach(instance: string, by: string): Promise<void>;
+    detach(of: NamedShard, by: string): Promise<boolean>;
+    attach(of: NamedShard, by: string): Promise<void>;
     /** Tells it what would be lost: it knows no heartbeat. */
-    tellRpo(instance: string, rpo: Rpo): Promise<void>;
+    tellRpo(of: NamedShard, rpo: Rpo): Promise<void>;
   };
   /** What goes on with an instance, whoever started it. Both throw when Temporal can't be asked. */
   readonly operations: {
@@ -48,18 +50,20 @@ export interface Dependencies {
     lockHolder(instance: string): Promise<HeldBy | undefined>;
     /** The step that a holder is at, since when, how often it was tried and why it failed. Absent: it is at none. */
     doing(holder: LockHolder): Promise<string | undefined>;
-    /** Its last recoveries, the newest first. */
-    recoveries(instance: string): Promise<PastRecovery[]>;
+    /** The last recoveries of one of its Redis, the newest first. */
+    recoveries(of: NamedShard): Promise<PastRecovery[]>;
   };
   /** The fence: passes only while this very operation holds the lock of the instance. @throws RecoveryError `LOCK_LOST` */
   requireLock(instance: string): Promise<void>;
 }
 
+/** What the configuration says of an instance as a whole. No secret. */
+export interface ConfiguredInstance extends Pick<ProtectedInstance, 'target' | 'retention'> {
+  shards: NamedShard[];
+}
+
 /** One Redis of a configured instance with its secrets. Lives in the memory of an activity and nowhere else. */
-export interface ProtectedInstance {
-  name: string;
-  /** Which of its Redis this is. */
-  shard: string;
+export interface ProtectedInstance extends NamedShard {
   /** Whom the configuration means by it. Absent: nobody has said, and nothing is compared. */
   target?: Target;
   connection: RedisConnection;

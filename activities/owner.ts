@@ -1,5 +1,6 @@
 import { foreignRepository, foreignTo, type Owner, type OwnershipSigns, ownerOf, takenOver } from '../model/backup/owner.ts';
 import { ANY_HOST, type Target } from '../model/deployment.ts';
+import type { NamedShard, ShardRef } from '../model/shard.ts';
 import type { RedisClient } from '../redis/client/client.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Dependencies, ProtectedInstance } from './dependencies.ts';
@@ -9,7 +10,7 @@ import { stranger, strangerAnswering } from './stranger.ts';
 /** So many of the newest backups say what their Redis was. */
 const LOOK_BACK = 20;
 
-type Storing = Pick<ProtectedInstance, 'name' | 'shard' | 'control' | 'target'>;
+type Storing = Pick<ProtectedInstance, keyof NamedShard | 'control' | 'target'>;
 
 /**
  * Before anything is stored: is this the Redis that is configured, and are the backups under this name those of this Redis? The
@@ -51,7 +52,7 @@ const HISTORY_MS = 1_000;
 /** The same to whoever only looks: why it is surely another, unless it is known to go on with our history. */
 export async function strangerToUs(
   stored: Pick<Dependencies, 'repository'>,
-  instance: Pick<ProtectedInstance, 'name' | 'shard' | 'control'>,
+  instance: Omit<Storing, 'target'>,
   client: RedisClient,
 ): Promise<string | undefined> {
   const why = await strangerAnswering(instance, client);
@@ -62,10 +63,10 @@ export async function strangerToUs(
 
 async function goesOnWithOurs(
   { repository }: Pick<Dependencies, 'repository'>,
-  { name, shard }: Pick<ProtectedInstance, 'name' | 'shard'>,
+  of: ShardRef,
   client: RedisClient,
 ): Promise<boolean> {
-  const [all, of] = [await repository(), { instance: name, shard }];
+  const all = await repository();
   const info = await client.info('replication');
   const replids = [info.get('master_replid'), info.get('master_replid2')];
   const timeline = await all.archive(of).newestTimeline();

@@ -49,11 +49,11 @@ const untold = (name: string) =>
     'PLATFORM_UNSUPPORTED',
     `${name} does not say where its data is: CONFIG GET is disabled, or has another name`,
     {
-      next: `Name it by instances.${name}.commands, or use backup.method replication, which needs no files.`,
+      next: `Name it by its \`commands\`, or use backup.method replication, which needs no files.`,
     },
   );
 
 const unsupported = (name: string) =>
   new RecoveryError('PLATFORM_UNSUPPORTED', `${name} is on platform external: it cannot be stopped, nor its files replaced`, {
-    next: `Configure instances.${name}.platform as type process on the machine that Redis runs on.`,
+    next: `Configure its \`platform\` as type process on the machine that Redis runs on.`,
   });

@@ -1,4 +1,5 @@
-import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
+import { QUEUES } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { findBinary } from '../test/support/binaries.ts';
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts';
 import { startS3 } from '../test/support/s3-server.ts';

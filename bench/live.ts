@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
-import { WORKFLOW_IDS } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { killAtTheEnd } from '../test/support/processes.ts';
 import type { RedisServer } from '../test/support/redis-server.ts';
 import { startS3 } from '../test/support/s3-server.ts';

@@ -14,8 +14,8 @@ import {
   type RestoreReport,
   type RestoreResult,
   type StoredBackup,
-  WORKFLOW_IDS,
 } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { findBinary } from '../test/support/binaries.ts';
 import { killAtTheEnd } from '../test/support/processes.ts';
 import type { RedisServer } from '../test/support/redis-server.ts';

@@ -3,8 +3,9 @@ import { closeSync, cpSync, globSync, mkdtempSync, openSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { RECOVERY_TASK_TIMEOUT, WORKFLOW_IDS } from '../model/operations.ts';
+import { RECOVERY_TASK_TIMEOUT } from '../model/operations.ts';
 import type { RecoveryReport } from '../model/recovery/recovery.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { House } from '../test/support/house.ts';
 import { pipeline } from '../test/support/pipeline.ts';
 import { until } from '../test/support/until.ts';

@@ -4,7 +4,7 @@ import { latestBackup, noBackup } from '../model/backup/latest.ts';
 import type { SnapshotManifest } from '../model/backup/manifest.ts';
 import { type Beyond, newerThan, unusableBackup } from '../model/backup/unusable.ts';
 import { type Restorable, restorableOf } from '../model/restore/restorable.ts';
-import type { ShardRef } from '../model/shard.ts';
+import type { AskedShard, ShardRef } from '../model/shard.ts';
 import type { Archive, Extents } from '../repository/archive/archive.ts';
 import type { Repository } from '../repository/repository.ts';
 import { LATEST } from './command.ts';
@@ -63,9 +63,10 @@ export interface CatalogedLog {
   clocks: Beyond[];
 }
 
-export async function catalogOf(repository: Repository, instance: string, nowMs: number): Promise<Catalog> {
+/** @param asked - with a shard: of that one alone */
+export async function catalogOf(repository: Repository, { instance, shard: only }: AskedShard, nowMs: number): Promise<Catalog> {
   const catalog: Catalog = { instance, backups: [], logs: [], problems: [], archive: [], restorable: [] };
-  const shards = await repository.shards(instance);
+  const shards = (await repository.shards(instance)).filter((shard) => only === undefined || shard === only);
   // A directory that isn't mounted lists nothing either, and that must not read as "no backups".
   if (shards.length === 0) await repository.probe();
   for (const shard of shards) {

@@ -2,6 +2,7 @@ import type { Config, InstanceShard } from '../config/config.ts';
 import { instanceNames, instanceOf, shardOf } from '../config/load.ts';
 import { RecoveryError } from '../model/errors.ts';
 import { isBackupId, timeOfBackupId } from '../model/instance.ts';
+import { type AskedShard, askedFor } from '../model/shard.ts';
 import type { Repository } from '../repository/repository.ts';
 import type { Output } from './output/output.ts';
 import type { TemporalSession } from './temporal.ts';
@@ -64,9 +65,14 @@ export function oneInstance(config: Config, name: string | undefined, command: s
   });
 }
 
-/** The same of a Redis: an instance with several has to say which. @throws RecoveryError `USAGE`, `INSTANCE_UNKNOWN`, `INPUT_INVALID` */
-export const oneShard = (config: Config, name: string | undefined, command: string): InstanceShard =>
-  shardOf(instanceOf(config, oneInstance(config, name, command)), undefined);
+/**
+ * The same of a Redis, as `INSTANCE` or `INSTANCE/SHARD`: an instance with several has to say which.
+ * @throws RecoveryError `USAGE`, `INSTANCE_UNKNOWN`, `INPUT_INVALID`
+ */
+export function oneShard(config: Config, name: string | undefined, command: string): InstanceShard {
+  const [instance, shard] = name?.split(/\/(.*)/) ?? [];
+  return shardOf(instanceOf(config, oneInstance(config, instance, command)), shard);
+}
 
 export const LATEST = 'latest';
 
@@ -79,14 +85,18 @@ export function instanceAndBackup(
   config: Config,
   { arguments: [first, second] }: Given,
   command: string,
-): { instance: string; backupId: string; named: boolean } {
+): { redis: InstanceShard; backupId: string; named: boolean } {
   const onlyBackup = second === undefined && first !== undefined && (first === LATEST || isBackupId(first));
-  const instance = oneInstance(config, onlyBackup ? undefined : first, command);
+  const redis = oneShard(config, onlyBackup ? undefined : first, command);
   const given = onlyBackup ? first : second;
   const backupId = given ?? LATEST;
   if (backupId !== LATEST) timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
-  return { instance, backupId, named: given !== undefined };
+  return { redis, backupId, named: given !== undefined };
 }
+
+/** The same, or one Redis of it, as `INSTANCE/SHARD`. */
+export const someShards = (config: Config, name: string | undefined): AskedShard[] =>
+  name?.includes('/') ? [askedFor(oneShard(config, name, ''))] : someInstances(config, name).map((instance) => ({ instance }));
 
 /** The named instance, or all. */
 export const someInstances = (config: Config, name: string | undefined): string[] =>

@@ -4,10 +4,10 @@ import type { CommandContext } from './command.ts';
 
 /** The world of one call. What a command asks for is opened once, and closed at the end. */
 export function openContext(
-  given: Pick<CommandContext, 'output' | 'interrupt' | 'ask' | 'now' | 'configFile'>,
+  given: Pick<CommandContext, 'output' | 'interrupt' | 'ask' | 'now' | 'configFile'> & Partial<Pick<CommandContext, 'config'>>,
 ): CommandContext & { close(): Promise<void> } {
   const closers: (() => unknown)[] = [];
-  const config = once(() => loadConfig(given.configFile));
+  const config = once(given.config ?? (() => loadConfig(given.configFile)));
   return {
     ...given,
     config,

@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts';
 import type { RestoreInput, RestoreResult } from '../model/operations.ts';
+import { askedName } from '../model/shard.ts';
 import { restoreDirectly } from '../worker/direct.ts';
 import type { Output } from './output/output.ts';
 import { type RestoreExecutor, wrongAnswer } from './restore-executor.ts';
@@ -13,7 +14,7 @@ export function runDirectly(config: Config, { output, interrupt }: { output: Out
   const run = async (input: RestoreInput): Promise<RestoreResult> => {
     let phase: string | undefined;
     const show = (fields: object) =>
-      output.status({ workflowId: `direct/${input.instance}`, ...(phase ? { phase } : {}), ...fields });
+      output.status({ workflowId: `direct/${askedName(input)}`, ...(phase ? { phase } : {}), ...fields });
     return restoreDirectly(
       config,
       { ...input, direct: true },

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import type { Config } from '../config/config.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { CommandContext, CommandSpec, Given, OptionSpec } from './command.ts';
 import { COMMANDS } from './commands/index.ts';
@@ -16,6 +17,8 @@ export interface Surroundings {
   /** Absent: nobody can be asked. */
   ask?: (question: string, over?: AbortSignal) => Promise<string>;
   now?: () => number;
+  /** In place of the configuration file. */
+  config?: () => Promise<Config>;
 }
 
 export const ABOUT = 'Keeps a Redis recoverable and brings it back.';

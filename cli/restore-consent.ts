@@ -3,6 +3,7 @@ import type { RestoreInput } from '../model/operations.ts';
 import { commandToRestore, exactSource } from '../model/restore/plan/commands.ts';
 import type { PlannedLoss, RestorePlan } from '../model/restore/plan/plan.ts';
 import { renderPlan } from '../model/restore/plan/text.ts';
+import { askedName } from '../model/shard.ts';
 import { type CommandContext, type Given, optionOf } from './command.ts';
 import type { RestoreExecutor } from './restore-executor.ts';
 
@@ -41,7 +42,7 @@ export function showPlan({ output }: CommandContext, { plan, digest }: Planned, 
 
 /** The plan, and how to carry out exactly this one. */
 export function planText(plan: RestorePlan, digest: string, { consents = {} }: { consents?: Consents } = {}): string {
-  const { instance, strategy, loss, refusals } = plan;
+  const { name: instance, strategy, loss, refusals } = plan;
   const options = { ...consents, ...(loss ? { acceptLoss: loss.token } : {}) };
   const asked = commandToRestore({ instance, ...exactSource(plan), isLive: strategy === 'live', options });
   const command = `${asked} --yes --expect-plan ${digest}`;
@@ -80,7 +81,7 @@ export async function askFor(
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   const approved = { ...input, ...exactSource(plan), plan: digest };
   const loss = plan.loss?.accepted ? undefined : plan.loss;
-  const wanted = loss ? loss.phrase : input.instance;
+  const wanted = loss ? loss.phrase : plan.name;
   const answer = await ask?.(
     loss ? `This loses data. Only if that is meant, type "${wanted}": ` : `Type ${wanted} to restore it: `,
   );
@@ -101,7 +102,8 @@ export async function askFor(
 const asTyped = (text: string): string => text.replaceAll(/["',]/g, '').trim().replaceAll(/\s+/g, ' ').toLowerCase();
 
 export const nobodyThere = ({
-  instance,
+  instance: of,
+  shard,
   backupId,
   until,
   aofBackup,
@@ -111,7 +113,7 @@ export const nobodyThere = ({
   ...options
 }: RestoreInput) => {
   const asked = commandToRestore({
-    instance,
+    instance: askedName({ instance: of, ...(shard === undefined ? {} : { shard }) }),
     ...(backupId === undefined ? {} : { backupId }),
     ...(until === undefined ? {} : { until }),
     ...(aofBackup === undefined ? {} : { aofBackup }),

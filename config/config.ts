@@ -2,6 +2,7 @@ import type { SnapshotMethod } from '../model/backup/manifest.ts';
 import type { RetentionPolicy } from '../model/backup/retention.ts';
 import type { DataClass } from '../model/data-class.ts';
 import type { RecoverySettings, WatchSettings } from '../model/recovery/settings.ts';
+import type { NamedShard } from '../model/shard.ts';
 import type { SecretRef } from './secret.ts';
 
 /** redis-backup.yaml, checked and with every default filled in. Holds references to secrets and never a secret. */
@@ -97,7 +98,7 @@ export interface ShardConfig {
 }
 
 /** One Redis of an instance, and all that is wanted for it. */
-export type InstanceShard = Omit<InstanceConfig, 'shards'> & Omit<ShardConfig, 'id'> & { shard: string };
+export type InstanceShard = Omit<InstanceConfig, 'shards' | 'name'> & Omit<ShardConfig, 'id'> & NamedShard;
 
 export type PlatformConfig = ProcessConfig | { type: 'external' };
 

@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import { theShard } from '../model/shard.ts';
+import { shardName, theShard } from '../model/shard.ts';
 import type { Config, ConfigOrigin, InstanceConfig, InstanceShard, ShardConfig } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { fromRaw } from './from-raw.ts';
@@ -73,11 +73,10 @@ export const shardOf = (instance: InstanceConfig, id: string | undefined): Insta
 /** Each Redis of it. */
 export const shardsOf = (instance: InstanceConfig): InstanceShard[] => instance.shards.map((shard) => withShard(instance, shard));
 
-const withShard = ({ shards: _, ...instance }: InstanceConfig, { id, ...shard }: ShardConfig): InstanceShard => ({
-  ...instance,
-  ...shard,
-  shard: id,
-});
+function withShard({ shards, name: instance, ...common }: InstanceConfig, { id, ...own }: ShardConfig): InstanceShard {
+  const of = { instance, shard: id };
+  return { ...common, ...own, ...of, name: shardName(of, shards.length) };
+}
 
 async function findConfig(file: string | undefined, env: NodeJS.ProcessEnv): Promise<{ file: string; from: string }> {
   if (file) return { file, from: '' };

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { type ShardRef, shardName } from '../model/shard.ts';
+import type { ShardRef } from '../model/shard.ts';
 import type { Config, InstanceShard, RepositoryConfig, TlsConfig } from './config.ts';
 import { instanceOf, shardOf, shardsOf } from './load.ts';
 import { hideSecrets, resolveSecret, type SecretRef } from './secret.ts';
@@ -61,32 +61,29 @@ const reader = (config: Config, env: NodeJS.ProcessEnv): Read => {
  */
 export async function resolveShard(
   config: Config,
-  { instance: name, shard: id }: ShardRef,
+  { instance, shard: id }: ShardRef,
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<ResolvedShard> {
-  const shard = shardOf(instanceOf(config, name), id);
+  const shard = shardOf(instanceOf(config, instance), id);
   const read = reader(config, env);
   const { username, password, tls, ...place } = shard.redis;
   const connection = {
     ...place,
     username,
-    password: await read(password, 'instances', name, 'password'),
-    tls: tls && (await resolveTls(tls, read, ['instances', name, 'tls'])),
+    password: await read(password, 'instances', instance, 'password'),
+    tls: tls && (await resolveTls(tls, read, ['instances', instance, 'tls'])),
   };
   return { ...shard, connection: hideSecrets(connection, ['password']) };
 }
 
 /** How each other Redis is reached, but those whose secrets are not here. */
 export async function reachedBeside(config: Config, own: ShardRef): Promise<{ name: string; connection: ResolvedConnection }[]> {
-  const others = Object.values(config.instances).flatMap((instance) =>
-    shardsOf(instance)
-      .map(({ name, shard }) => ({ instance: name, shard }))
-      .filter((ref) => ref.instance !== own.instance || ref.shard !== own.shard)
-      .map((ref) => ({ ref, name: shardName(ref, instance.shards.length) })),
-  );
-  const reached = others.map(async ({ ref, name }) => {
-    const found = await resolveShard(config, ref).catch(() => undefined);
-    return found && { name, connection: found.connection };
+  const others = Object.values(config.instances)
+    .flatMap(shardsOf)
+    .filter(({ instance, shard }) => instance !== own.instance || shard !== own.shard);
+  const reached = others.map(async (one) => {
+    const found = await resolveShard(config, one).catch(() => undefined);
+    return found && { name: one.name, connection: found.connection };
   });
   return (await Promise.all(reached)).filter((one) => one !== undefined);
 }

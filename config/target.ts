@@ -1,6 +1,8 @@
 import { ANY_HOST, type Target } from '../model/deployment.ts';
 import type { Config, RepositoryConfig, ShardConfig } from './config.ts';
 
+/** No space: identities of workers have one between two instances. */
+const SEPARATOR = ',';
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
 /**
@@ -17,7 +19,7 @@ export function targetOf(config: Config, name: string, reader: 'worker' | 'comma
   return {
     instance: name,
     ...(config.deployment === undefined ? {} : { deployment: config.deployment }),
-    address: shards.map(({ address }) => address).join(', '),
+    address: shards.map(({ address }) => address).join(SEPARATOR),
     ...(host === undefined ? {} : { host }),
     ...(configFile === undefined ? {} : { configFile }),
     repository: repositoryUrl(config.repository),
@@ -27,7 +29,7 @@ export function targetOf(config: Config, name: string, reader: 'worker' | 'comma
 /** What all shards have, once; else what each of them has. */
 function together(values: readonly (string | undefined)[]): string | undefined {
   const known = [...new Set(values)].filter((value) => value !== undefined);
-  return known.length > 0 ? known.join(', ') : undefined;
+  return known.length > 0 ? known.join(SEPARATOR) : undefined;
 }
 
 /** @param own - the name of a machine that the file leaves open */

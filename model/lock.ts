@@ -6,6 +6,8 @@ export interface LockHolder {
   workflowId: string;
   runId: string;
   kind: OperationKind;
+  /** Which Redis of the instance it is about. Absent: all of them, or what excludes goes by the kind alone. */
+  shard?: string;
 }
 
 /** The holder of a lock, as others see it. */
@@ -55,8 +57,13 @@ const CONFLICTS: Record<OperationKind, Record<OperationKind, Conflict>> = {
 export const isOperationKind = (value: unknown): value is OperationKind =>
   typeof value === 'string' && Object.hasOwn(CONFLICTS, value);
 
-/** The table of docs/architecture.md. `preempt` cancels the holder and then waits. */
-export const conflictOf = (wanted: OperationKind, holder: OperationKind): Conflict => CONFLICTS[wanted][holder];
+type Holding = Pick<LockHolder, 'kind' | 'shard'>;
+
+/** The table of docs/architecture.md. `preempt` cancels the holder and then waits. Who recovers another Redis is none to join. */
+export function conflictOf(wanted: Holding, holder: Holding): Conflict {
+  const conflict = CONFLICTS[wanted.kind][holder.kind];
+  return conflict === 'join' && wanted.shard !== holder.shard ? 'wait' : conflict;
+}
 
 /** The entries to undo, newest first. */
 export const entriesToUndo = <T extends { when: 'always' | 'unlessSucceeded' }>(entries: readonly T[], succeeded: boolean): T[] =>

@@ -8,23 +8,6 @@ export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: '
 
 export const hostQueue = (host: string): string => `host/${host}`;
 
-export const WORKFLOW_IDS = {
-  backup: (instance: string) => `backup/${instance}`,
-  backupAof: (instance: string) => `backup-aof/${instance}`,
-  restore: (instance: string) => `restore/${instance}`,
-  retention: (instance: string) => `retention/${instance}`,
-  /** A restore that only plans: it must not stand in the way of one that runs. */
-  plan: (instance: string) => `plan/${instance}`,
-  /** What `check` asks of a worker. */
-  examine: (instance: string) => `check/${instance}`,
-  foresee: (instance: string) => `check-refusals/${instance}`,
-  examineStore: (instance: string) => `check-store/${instance}`,
-  lock: (instance: string) => `lock/${instance}`,
-  archive: (instance: string) => `archive/${instance}`,
-  recover: (instance: string) => `recover/${instance}`,
-  watch: (instance: string) => `watch/${instance}`,
-} as const;
-
 /**
  * When a worker dies in the middle of a decision of a recovery, Temporal gives it to another one after so long. Its default of
  * 10 s is long for somebody who waits for a Redis.
@@ -108,6 +91,12 @@ export interface BackupInput {
   lockWaitSeconds?: number;
 }
 
+/** Input of `backupAof`. */
+export interface AofBackupInput extends BackupInput {
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
+}
+
 /** Result of `backupSnapshot`. */
 export type BackupResult =
   | {
@@ -134,6 +123,8 @@ export interface StoredBackup {
 /** Input of `restoreFromRdb` and `restoreFromAof`. */
 export interface RestoreInput {
   instance: string;
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
   /** A backup id, or `latest`: the newest good one. With `until`: the base of the log, which is found by itself when left out. */
   backupId?: string;
   /**
@@ -173,6 +164,7 @@ export type RestoreResult = { outcome: 'planned'; instance: string; digest: stri
 /** What a restore did, lost and proved. */
 export interface RestoreReport {
   outcome: 'restored';
+  /** What people call the Redis: `main`, or `main/1` where there are several. */
   instance: string;
   backupId: string;
   /** When the backup was taken. ISO 8601. Without a log, every write after this moment is lost. */

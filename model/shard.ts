@@ -7,6 +7,15 @@ export interface ShardRef {
   shard: string;
 }
 
+/** One Redis, and what people call it. */
+export interface NamedShard extends ShardRef {
+  /** See `shardName`. */
+  name: string;
+}
+
+/** Of whatever carries more: what an input of a step needs. */
+export const shardIn = ({ instance, shard, name }: NamedShard): NamedShard => ({ instance, shard, name });
+
 /** An instance, as far as its shards are concerned. */
 interface Sharded<S> {
   name: string;
@@ -22,12 +31,28 @@ export function theShard<S extends { id: string }>({ name, shards }: Sharded<S>,
   const [only, ...more] = shards;
   const found = id === undefined ? (more.length === 0 ? only : undefined) : shards.find((one) => one.id === id);
   if (found) return found;
-  const ids = formatList(shards.map((one) => one.id));
+  const names = formatList(shards.map((one) => `${name}/${one.id}`));
   throw new RecoveryError('INPUT_INVALID', id === undefined ? `${name} has several shards` : `${name} has no shard "${id}"`, {
-    next: `Name one of its shards: ${ids}.`,
+    next: `Name one of its shards: ${names}.`,
   });
 }
 
 /** What people call a shard: `main`, or `main/1` where there are several. */
 export const shardName = ({ instance, shard }: ShardRef, shards: number): string =>
   shards > 1 ? `${instance}/${shard}` : instance;
+
+/** What a person or a command asks for: the shard is named only where there are several. */
+export interface AskedShard {
+  instance: string;
+  shard?: string;
+}
+
+export const askedFor = ({ instance, shard, name }: NamedShard): AskedShard =>
+  name === instance ? { instance } : { instance, shard };
+
+/** Of the whole input of an operation. */
+export const askedIn = ({ instance, shard }: AskedShard): AskedShard =>
+  shard === undefined ? { instance } : { instance, shard };
+
+/** The `shardName` of what is asked for. */
+export const askedName = ({ instance, shard }: AskedShard): string => (shard === undefined ? instance : `${instance}/${shard}`);

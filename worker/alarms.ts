@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, isGrpcServiceError, WithStartWorkflowOperation, type Workflow } from '@temporalio/client';
-import type { Config } from '../config/config.ts';
+import type { Config, InstanceShard } from '../config/config.ts';
+import { shardsOf } from '../config/load.ts';
 import { resolveWebhookToken } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { named, TARGET, type Target } from '../model/deployment.ts';
-import { QUEUES, WORKFLOW_IDS } from '../model/operations.ts';
+import { QUEUES } from '../model/operations.ts';
+import { type AskedShard, askedFor, askedName } from '../model/shard.ts';
 import type { Alarm, WatchAnswer } from '../model/watch/watch.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { serveWebhook, type Webhook } from './webhook.ts';
 
 /** A watcher answers in seconds. Past that Alertmanager is asked to send it again. */
@@ -25,19 +28,32 @@ export async function openWebhook(config: Config, client: Client): Promise<Webho
     host,
     port,
     token,
-    watched: (name) => (Object.hasOwn(config.instances, name) ? config.instances[name]?.watch !== undefined : undefined),
-    raise: (instance, alarm) => raiseAlarm(client, { instance, target: targetOf(config, instance, 'worker') }, alarm),
+    watched(name) {
+      const [first] = meantBy(config, name);
+      return first && first.watch !== undefined;
+    },
+    async raise(name, alarm) {
+      const answers = meantBy(config, name).map((redis) =>
+        raiseAlarm(client, { ...askedFor(redis), target: targetOf(config, redis.instance, 'worker') }, alarm),
+      );
+      return [...new Set(await Promise.all(answers))].join('; ');
+    },
   });
 }
 
-/** An instance, and whom the configuration means by it. */
-interface Watched {
-  instance: string;
+/** An alert names an instance, which is all of its Redis, or one of them. */
+const meantBy = (config: Config, name: string): InstanceShard[] =>
+  Object.values(config.instances)
+    .flatMap(shardsOf)
+    .filter((redis) => redis.instance === name || redis.name === name);
+
+/** A Redis, and whom the configuration means by it. */
+interface Watched extends AskedShard {
   target?: Target | undefined;
 }
 
 /**
- * Tells `watch/<instance>`, and starts it where it doesn't run: one call, so that no alarm falls between the two. A workflow
+ * Tells its watcher, and starts it where it doesn't run: one call, so that no alarm falls between the two. A workflow
  * takes ten updates at a time: of a storm the others try again, which is safe because an incident counts once.
  * @throws when Temporal does not answer, or takes none within ANSWER_MS
  */
@@ -53,14 +69,15 @@ export async function raiseAlarm(client: Client, watched: Watched, alarm: Alarm)
   }
 }
 
-function tell(client: Client, { instance, target }: Watched, alarm: Alarm): Promise<WatchAnswer> {
+function tell(client: Client, { target, ...asked }: Watched, alarm: Alarm): Promise<WatchAnswer> {
+  const name = askedName(asked);
   const startWorkflowOperation = new WithStartWorkflowOperation('watchRedis', {
-    workflowId: named(target?.deployment, WORKFLOW_IDS.watch(instance)),
+    workflowId: named(target?.deployment, WORKFLOW_IDS.watch(name)),
     taskQueue: named(target?.deployment, QUEUES.ops),
     ...(target ? { memo: { [TARGET]: target } } : {}),
-    args: [{ instance }],
+    args: [asked],
     workflowIdConflictPolicy: 'USE_EXISTING',
-    staticSummary: `watch of ${instance}`,
+    staticSummary: `watch of ${name}`,
   });
   return client.workflow.executeUpdateWithStart<Workflow, WatchAnswer, [Alarm]>('alarm', {
     args: [alarm],

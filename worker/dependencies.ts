@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Dependencies, ProtectedInstance } from '../activities/dependencies.ts';
 import { openArchive } from '../activities/open-archive.ts';
-import type { ApplicationConfig, ArchiveConfig, Config, InstanceShard } from '../config/config.ts';
-import { instanceNames, instanceOf, shardOf, shardsOf } from '../config/load.ts';
+import type { ApplicationConfig, ArchiveConfig, Config, InstanceConfig, InstanceShard } from '../config/config.ts';
+import { instanceNames, instanceOf, shardsOf } from '../config/load.ts';
 import { type ResolvedShard, resolveShard, resolveStore } from '../config/resolve.ts';
 import { targetOf } from '../config/target.ts';
 import { RecoveryError } from '../model/errors.ts';
@@ -25,8 +25,6 @@ export async function createDependencies(
   let repository: Promise<Repository> | undefined;
   const open = async () => openRepository(await resolveStore(config));
   const partsOf = (of: Parameters<typeof partsHere>[1]) => partsHere(config, of, parts);
-  const resolve = async (name: string, id: string | undefined) =>
-    resolveShard(config, { instance: name, shard: shardOf(instanceOf(config, name), id).shard });
   const deps: Dependencies = {
     host: config.worker.host,
     softwareVersion: version,
@@ -37,19 +35,22 @@ export async function createDependencies(
     archiver,
     operations,
     draining,
-    archive: async (name, shard) => {
-      const instance = config.instances[name];
-      const here = instance && shardsOf(instance).find((one) => one.shard === shard); // the repository may have one that is gone
-      const archive = here && (await archiveHere(here, partsOf));
-      return openArchive(await deps.repository(), { name, shard, archive });
+    archive: async (of) => {
+      const instance = config.instances[of.instance];
+      const here = instance && shardsOf(instance).find(({ shard }) => shard === of.shard); // the repository may have one that is gone
+      return openArchive(await deps.repository(), of, here && (await archiveHere(here, partsOf)));
     },
-    async instance(name, shard) {
-      const resolved = await resolve(name, shard).catch((error) => {
-        throw asReadBy(config, name, error);
-      });
+    async instance(name) {
+      const found = readByUs(config, name);
+      const shards = shardsOf(found).map(({ instance, shard, name }) => ({ instance, shard, name }));
+      return { shards, retention: found.retention, ...targetPart(config, name) };
+    },
+    async shard(of) {
+      readByUs(config, of.instance);
+      const resolved = await resolveShard(config, of);
       const found = protectedInstance(resolved, partsOf({ platform: resolved.platform, redis: resolved.connection }));
       const archive = await archiveHere(resolved, partsOf);
-      return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, name) };
+      return { ...found, ...(archive ? { archive } : {}), ...targetPart(config, of.instance) };
     },
     instances: () => instanceNames(config),
     repository() {
@@ -64,17 +65,22 @@ export async function createDependencies(
 }
 
 /** The file may have it by now, or another file of that name: what counts is what this worker has read. */
-const asReadBy = ({ worker, origin }: Config, name: string, error: unknown): unknown =>
-  error instanceof RecoveryError && error.code === 'INSTANCE_UNKNOWN'
-    ? new RecoveryError(
-        'INSTANCE_UNKNOWN',
-        `there is no instance "${name}" in ${origin.file}, as the worker on ${worker.host} has read it`,
-        {
-          next: `${error.next} A file that has changed is taken over within 10 s; \`redis-backup check\` says what a worker has otherwise.`,
-          cause: error,
-        },
-      )
-    : error;
+function readByUs(config: Config, name: string): InstanceConfig {
+  const { worker, origin } = config;
+  try {
+    return instanceOf(config, name);
+  } catch (error) {
+    if (!(error instanceof RecoveryError)) throw error;
+    throw new RecoveryError(
+      'INSTANCE_UNKNOWN',
+      `there is no instance "${name}" in ${origin.file}, as the worker on ${worker.host} has read it`,
+      {
+        next: `${error.next} A file that has changed is taken over within 10 s; \`redis-backup check\` says what a worker has otherwise.`,
+        cause: error,
+      },
+    );
+  }
+}
 
 function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'target'> {
   const target = targetOf(config, name, 'worker');
@@ -82,13 +88,14 @@ function targetPart(config: Config, name: string): Pick<ProtectedInstance, 'targ
 }
 
 function protectedInstance(
-  { name, shard, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedShard,
+  { instance, shard, name, connection, dataClasses, backup, retention, applications, recovery, watch }: ResolvedShard,
   parts: PlatformParts,
 ): ProtectedInstance {
   const { method, compressionLevel, uncompressedFork } = backup;
   return {
-    name,
+    instance,
     shard,
+    name,
     connection: connectionHere(connection, parts),
     classes: dataClasses,
     backup: { method, compressionLevel, uncompressedFork },

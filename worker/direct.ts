@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Dependencies } from '../activities/dependencies.ts';
+import type { Dependencies, ProtectedInstance } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
 import { filesAtHand, requireControl } from '../activities/parts.ts';
@@ -9,6 +9,7 @@ import { messageOf, RecoveryError } from '../model/errors.ts';
 import { entriesToUndo, type Remains, remainsText } from '../model/lock.ts';
 import type { Phase, RestoreInput, RestoreResult } from '../model/operations.ts';
 import { type LeftBehind, unfinishedOf } from '../model/recovery/left-behind.ts';
+import { askedIn } from '../model/shard.ts';
 import { asDirectOwner, leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import { type UndoEntry, type UndoSteps, undo } from '../workflows/lock/undo-procedures.ts';
 import { planReplacement, replaceFromRdb } from '../workflows/procedures/replace-from-rdb.ts';
@@ -62,7 +63,9 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       return run(step, args, options.signal);
     },
   };
-  const { layout } = await filesAtHand(await deps.instance(input.instance), deps.host);
+  const target = await deps.shard(await toItsEnd('whichShard', askedIn(input)));
+  const { name } = target;
+  const { layout } = await filesAtHand(target, deps.host);
   await refuseBesideDirect(layout);
   const carryOut = async (): Promise<RestoreResult> => {
     let succeeded = false;
@@ -75,16 +78,16 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
       succeeded = true;
       return report;
     } catch (error) {
-      failed = options.signal.aborted ? cancelled(input.instance, undoList) : error;
+      failed = options.signal.aborted ? cancelled(name, undoList) : error;
       throw failed; // after what follows, which says what it could not
     } finally {
       const remains = await undoAll(entriesToUndo(undoList, succeeded), { run: toItsEnd, close });
       for (const step of atTheEnd) await step().catch(() => undefined); // the next rehearsal sweeps it
-      requireAsBefore(input.instance, remains, failed);
+      requireAsBefore(name, remains, failed);
     }
   };
   if (input.planOnly) return carryOut();
-  await putBackBefore(deps, config, input.instance, options.onProgress);
+  await putBackBefore(deps, config, target, options.onProgress);
   return asDirectOwner(layout, operationId, carryOut);
 }
 
@@ -92,15 +95,14 @@ export async function restoreDirectly(config: Config, input: RestoreInput, optio
 async function putBackBefore(
   deps: Dependencies,
   config: Config,
-  instance: string,
+  target: ProtectedInstance,
   onProgress: DirectOptions['onProgress'],
 ): Promise<void> {
-  await refuseBesideTemporal(config, instance);
-  const target = await deps.instance(instance);
+  await refuseBesideTemporal(config, target.instance);
   const { layout } = await filesAtHand(target, deps.host);
   const unfinished = unfinishedOf(await leftBehind(layout));
   if (unfinished.length === 0) return;
-  if ((await requireControl(target).open().status()).running) throw runsWithoutData(instance, unfinished);
+  if ((await requireControl(target).open().status()).running) throw runsWithoutData(target.name, unfinished);
   for (const id of await putBackAll(layout))
     onProgress({ stage: 'put back', note: `the data that ${id} had moved away is back` });
 }

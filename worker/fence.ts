@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { messageOf, RecoveryError } from '../model/errors.ts';
 import type { LockHolder } from '../model/lock.ts';
-import { WORKFLOW_IDS } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /**

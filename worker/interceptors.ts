@@ -2,6 +2,7 @@ import type { Context } from '@temporalio/activity';
 import { CancelledFailure } from '@temporalio/common';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { type Progress, runAsJob } from '../activities/job-context.ts';
+import type { NamedShard } from '../model/shard.ts';
 import { toActivityFailure } from './activity-failures.ts';
 import { observeEnd, observeProgress } from './metrics.ts';
 
@@ -33,7 +34,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
     const { workflowExecution } = context.info;
     let last: Progress | undefined;
     const { activityType: step } = context.info;
-    const instance = String((input.args[0] as { instance?: unknown } | undefined)?.instance ?? '');
+    const { instance = '', name = instance } = (input.args[0] ?? {}) as Partial<NamedShard>;
     const beat = () => context.heartbeat(last);
     beat();
     const timer = setInterval(beat, BEAT_EVERY_MS);
@@ -43,7 +44,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
       attempt: context.info.attempt,
       progress(details: Progress) {
         last = details;
-        observeProgress(step, instance, details);
+        observeProgress(step, name, details);
       },
     };
     try {
@@ -57,7 +58,7 @@ export class JobInterceptor implements ActivityInboundCallsInterceptor {
       throw toActivityFailure(error);
     } finally {
       clearInterval(timer);
-      observeEnd(step, instance);
+      observeEnd(step, name);
     }
   }
 }

@@ -4,16 +4,23 @@ import { putBackAll } from '../activities/recovery/put-back-data.ts';
 import { sweepRehearsals } from '../activities/restore/rehearsal/home.ts';
 import { named } from '../model/deployment.ts';
 import { messageOf } from '../model/errors.ts';
-import { WORKFLOW_IDS } from '../model/operations.ts';
 import { unfinishedOf } from '../model/recovery/left-behind.ts';
+import type { ShardRef } from '../model/shard.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { leftBehind, refuseBesideDirect } from '../platforms/data-directory.ts';
 import type { Control, Files } from '../platforms/platform.ts';
 import { tell } from './log.ts';
 
 /** @throws RecoveryError `LOCKED` while a `restore --direct` is at work in the data directory, where that is on this machine */
 export async function refuseBesideOthers(deps: Dependencies, instance: string): Promise<void> {
-  const own = await ownRedis(deps, instance).catch(() => undefined); // the step itself says what is wrong with it
-  if (own) await refuseBesideDirect(own.files.layout);
+  const shards = await deps.instance(instance).then(
+    ({ shards }) => shards,
+    () => [],
+  ); // the step itself says what is wrong with it
+  for (const of of shards) {
+    const own = await ownRedis(deps, of).catch(() => undefined); // as that
+    if (own) await refuseBesideDirect(own.files.layout);
+  }
 }
 
 /**
@@ -21,12 +28,14 @@ export async function refuseBesideOthers(deps: Dependencies, instance: string): 
  * without it. Redis itself is started by whoever starts it. What is in the way is said, and keeps no worker from its work.
  */
 export async function putBackAtStart(deps: Dependencies, client: Client, deployment: string | undefined): Promise<void> {
-  for (const instance of deps.instances()) {
+  const all = await Promise.all(deps.instances().map((name) => deps.instance(name)));
+  for (const of of all.flatMap(({ shards }) => shards)) {
     try {
-      const own = await ownRedis(deps, instance);
-      if (own) await putBackOne(instance, own, () => isLocked(client, named(deployment, WORKFLOW_IDS.lock(instance))));
+      const own = await ownRedis(deps, of);
+      const lockId = named(deployment, WORKFLOW_IDS.lock(of.instance));
+      if (own) await putBackOne(of.name, own, () => isLocked(client, lockId));
     } catch (error) {
-      tell('WARN', `what an operation of ${instance} has left could not be looked at: ${messageOf(error)}`);
+      tell('WARN', `what an operation of ${of.name} has left could not be looked at: ${messageOf(error)}`);
     }
   }
 }
@@ -70,8 +79,8 @@ interface OwnRedis {
 }
 
 /** One that this very worker can ask, and whose files it reaches. */
-async function ownRedis(deps: Dependencies, instance: string): Promise<OwnRedis | undefined> {
-  const { control, files } = await deps.instance(instance);
+async function ownRedis(deps: Dependencies, of: ShardRef): Promise<OwnRedis | undefined> {
+  const { control, files } = await deps.shard(of);
   if (!control?.isAtHand || !files?.isAtHand) return undefined;
   const opened = control.open();
   return { control: opened, files: files.open(await opened.dataLayout()) };

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts';
 import { resolveTemporal } from '../config/resolve.ts';
 import { named } from '../model/deployment.ts';
 import type { LockHolder } from '../model/lock.ts';
-import { WORKFLOW_IDS } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { connectionOptions } from './temporal-options.ts';
 
 /** Who holds the lock of an instance, by its workflow; `undefined`: nobody, or Temporal does not answer in time. */

@@ -2,12 +2,12 @@ import { createServer, type Server } from 'node:http';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Dependencies } from '../activities/dependencies.ts';
 import type { Progress } from '../activities/job-context.ts';
-import type { InstanceConfig } from '../config/config.ts';
 import { isFuture, provenAtMs } from '../model/backup/backup-time.ts';
 import { isEmpty, latestBackup } from '../model/backup/latest.ts';
 import { messageOf, RecoveryError } from '../model/errors.ts';
-import type { ShardRef } from '../model/shard.ts';
+import type { NamedShard, ShardRef } from '../model/shard.ts';
 
+/** Label `instance` is what people call a Redis: `main`, or `main/1` where there are several. */
 const registry = new Registry();
 const gauge = (name: string, help: string): Gauge<'instance'> =>
   new Gauge({ name: `redis_backup_${name}`, help, labelNames: ['instance'], registers: [registry] });
@@ -19,10 +19,7 @@ const holes = gauge(
   'Parts of the log that the store has lost, as far as the archiver has found in this stay; a new base was taken behind them.',
 );
 const following = gauge('archive_following', '1 while this worker follows the stream of the instance.');
-const age = gauge(
-  'last_backup_age_seconds',
-  'Age of the newest good backup; of several shards, that of the one whose is the oldest. Absent where one has none.',
-);
+const age = gauge('last_backup_age_seconds', 'Age of the newest good backup. Absent where there is none.');
 
 const failing = gauge(
   'watch_failing',
@@ -99,9 +96,9 @@ export interface MetricsServer {
 export async function serveMetrics(
   { host, port }: { host: string; port: number },
   deps: Dependencies,
-  instances: readonly Pick<InstanceConfig, 'name' | 'shards'>[],
+  shards: readonly NamedShard[],
 ): Promise<MetricsServer> {
-  const ages = onceAMinute(() => readAges(deps, instances), deps.now);
+  const ages = onceAMinute(() => readAges(deps, shards), deps.now);
   const server: Server = createServer((request, response) => {
     if (request.url !== '/metrics') {
       response.writeHead(404).end();
@@ -123,25 +120,21 @@ export async function serveMetrics(
   return { port: typeof address === 'object' ? (address?.port ?? port) : port, close: () => server.close() };
 }
 
-async function readAges(deps: Dependencies, instances: readonly Pick<InstanceConfig, 'name' | 'shards'>[]): Promise<void> {
-  for (const { name: instance, shards } of instances) {
-    try {
-      const ages = await Promise.all(shards.map(({ id }) => ageMs(deps, { instance, shard: id })));
-      const oldestMs = Math.max(...ages);
-      if (Number.isFinite(oldestMs)) age.set({ instance }, oldestMs / 1000);
-      else age.remove({ instance });
-    } catch {
-      age.remove({ instance }); // a repository that can't be read has no age to tell: alert on the absence
-    }
+async function readAges(deps: Dependencies, shards: readonly NamedShard[]): Promise<void> {
+  for (const of of shards) {
+    const label = { instance: of.name };
+    const ms = await ageMs(deps, of).catch(() => undefined); // a repository that can't be read has no age to tell: alert on the absence
+    if (ms === undefined) age.remove(label);
+    else age.set(label, ms / 1000);
   }
 }
 
-/** Infinity where there is no good one. */
-async function ageMs(deps: Dependencies, of: ShardRef): Promise<number> {
+/** Undefined where there is no good one. */
+async function ageMs(deps: Dependencies, of: ShardRef): Promise<number | undefined> {
   const all = await (await deps.repository()).snapshots(of).list();
   const taken = all.filter(({ reason }) => reason !== 'imported'); // how old those are, only their file says
   const newest = latestBackup(taken, deps.now());
-  return newest && !isEmpty(newest) && !isFuture(newest, deps.now()) ? deps.now() - provenAtMs(newest) : Number.POSITIVE_INFINITY;
+  return newest && !isEmpty(newest) && !isFuture(newest, deps.now()) ? deps.now() - provenAtMs(newest) : undefined;
 }
 
 const MINUTE_MS = 60_000;

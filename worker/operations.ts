@@ -4,8 +4,9 @@ import type { Dependencies } from '../activities/dependencies.ts';
 import { NO_SEARCH_ATTRIBUTES } from '../model/deployment.ts';
 import { formatDuration } from '../model/format.ts';
 import type { LockHolder } from '../model/lock.ts';
-import { SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../model/operations.ts';
+import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch/watch.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { inOwnDeployment } from './own-deployment.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
@@ -43,8 +44,8 @@ export const operations: Dependencies['operations'] = {
     return steps.length > 0 ? steps.join('; ') : undefined;
   },
 
-  async recoveries(instance) {
-    const query = `WorkflowId = "${inOwnDeployment(WORKFLOW_IDS.recover(instance))}"`;
+  async recoveries(of) {
+    const query = `WorkflowId = "${inOwnDeployment(WORKFLOW_IDS.recover(of.name))}"`;
     const found: PastRecovery[] = [];
     for await (const run of Context.current().client.workflow.list({ query, pageSize: MOST })) {
       const outcome = run.searchAttributes[SEARCH_ATTRIBUTES.outcome]?.[0];

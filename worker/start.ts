@@ -5,6 +5,7 @@ import type { Dependencies } from '../activities/dependencies.ts';
 import { createActivities } from '../activities/index.ts';
 import { createTargetActivities } from '../activities/target.ts';
 import type { Config } from '../config/config.ts';
+import { shardsOf } from '../config/load.ts';
 import { targetOf } from '../config/target.ts';
 import { named } from '../model/deployment.ts';
 import { hostQueue, QUEUES } from '../model/operations.ts';
@@ -119,7 +120,7 @@ async function openHost(config: Config, deps: Dependencies, client: Client) {
   await putBackAtStart(deps, client, config.deployment);
   await sweepAtStart(deps);
   return {
-    metrics: metrics && (await serveMetrics(metrics, deps, Object.values(config.instances))),
+    metrics: metrics && (await serveMetrics(metrics, deps, Object.values(config.instances).flatMap(shardsOf))),
     webhook: webhook && (await openWebhook(config, client)),
   };
 }

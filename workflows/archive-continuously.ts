@@ -16,6 +16,7 @@ import {
 } from '@temporalio/workflow';
 import type { ArchiveInput, ArchiveStatus, Rpo } from '../model/archive/archiving.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
+import { type AskedShard, askedName, type NamedShard } from '../model/shard.ts';
 import { CHECKS, checkInput, checkMessage } from './inputs.ts';
 import { runStep } from './steps/run-step.ts';
 
@@ -35,11 +36,12 @@ const HOUR_MS = 3_600_000;
 const REPLACED_PAUSE = '1 second';
 
 /**
- * Follows the replication stream of one instance for ever, outside of its lock. Whoever changes that Redis detaches it first
+ * Follows the replication stream of one Redis for ever, outside of its lock. Whoever changes that Redis detaches it first
  * and has `attach` on the undo list, so that it never takes a starting or half-restored server for a base.
  */
 export async function archiveContinuously(input: ArchiveInput): Promise<void> {
-  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, { detachedBy: CHECKS.names, rpo: CHECKS.rpo });
+  const optional = { shard: CHECKS.shard, detachedBy: CHECKS.names, rpo: CHECKS.rpo };
+  checkInput('archiveContinuously', input, { instance: CHECKS.instance }, optional);
   const archiver = new Archiver(input);
   await archiver.run();
   await condition(allHandlersFinished);
@@ -54,6 +56,8 @@ const storedText = (rpo: Rpo | undefined): string =>
 
 class Archiver {
   readonly #status: ArchiveStatus;
+  readonly #asked: AskedShard;
+  #of: NamedShard | undefined;
   #text = '';
   /** Who wants it away. It comes back when the last of them lets it: a person may hold it while a restore comes and goes. */
   readonly #holders: Set<string>;
@@ -61,8 +65,10 @@ class Archiver {
   #tidied: Promise<void> | undefined;
   #tidiedAtMs = 0;
 
-  constructor({ instance, detachedBy = [], rpo }: ArchiveInput) {
-    this.#status = { instance, phase: 'follow', ...(rpo ? { rpo } : {}) };
+  constructor({ detachedBy = [], rpo, ...asked }: ArchiveInput) {
+    this.#asked = asked;
+    const { instance } = asked;
+    this.#status = { instance: askedName(asked), phase: 'follow', ...(rpo ? { rpo } : {}) };
     this.#holders = new Set(detachedBy);
     this.#tellHolders();
     setHandler(archiveStatusQuery, () => this.#status, { description: 'Whether it follows, and what would be lost.' });
@@ -81,8 +87,8 @@ class Archiver {
   }
 
   get input(): ArchiveInput {
-    const { instance, rpo } = this.#status;
-    return { instance, ...(this.#isHeld ? { detachedBy: [...this.#holders] } : {}), ...(rpo ? { rpo } : {}) };
+    const { rpo } = this.#status;
+    return { ...this.#asked, ...(this.#isHeld ? { detachedBy: [...this.#holders] } : {}), ...(rpo ? { rpo } : {}) };
   }
 
   get #isHeld(): boolean {
@@ -106,12 +112,13 @@ class Archiver {
     this.#enter('follow', 'Every write is stored within seconds. What happens now is in the heartbeat of `followStream`.');
     delete this.#status.trouble; // it is tried: whatever it was comes back, or has been mended
     this.#stay = new CancellationScope();
-    this.#compactOnceAnHour();
     let pause: typeof TROUBLE_PAUSE | typeof REPLACED_PAUSE = TROUBLE_PAUSE;
     try {
-      this.#status.last = await this.#stay.run(() =>
-        runStep('followStream', { instance }, { summary: `follow ${instance} and store what it writes` }),
-      );
+      this.#status.last = await this.#stay.run(async () => {
+        this.#of ??= await runStep('whichShard', this.#asked, { summary: `which Redis ${instance} is` });
+        this.#compactOnceAnHour(this.#of);
+        return runStep('followStream', this.#of, { summary: `follow ${instance} and store what it writes` });
+      });
       return;
     } catch (error) {
       if (this.#isHeld) return; // asked to leave, and has left
@@ -126,11 +133,11 @@ class Archiver {
   }
 
   /** Beside the stay. The log is kept whether that works or not. */
-  #compactOnceAnHour(): void {
+  #compactOnceAnHour(of: NamedShard): void {
     if (Date.now() - this.#tidiedAtMs < HOUR_MS) return;
     this.#tidiedAtMs = Date.now();
-    const { instance } = this.#status;
-    this.#tidied = runStep('compactArchive', { instance }, { summary: `join small segments of ${instance} that are old` }).then(
+    const compacting = runStep('compactArchive', of, { summary: `join small segments of ${of.name} that are old` });
+    this.#tidied = compacting.then(
       () => undefined,
       (error) => {
         if (!(error instanceof ActivityFailure) && !isCancellation(error)) throw error;

@@ -1,6 +1,7 @@
 import { type AofBackupResult, type StoredAofBackup, toStoredAof } from '../model/backup/aof-backup.ts';
-import type { BackupInput } from '../model/operations.ts';
+import type { AofBackupInput } from '../model/operations.ts';
 import { controlOf, filesOf } from '../model/placement.ts';
+import { askedIn } from '../model/shard.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { type HeldLock, withInstanceLock } from './lock/with-instance-lock.ts';
 import { cancelHint, Watching } from './operation-status.ts';
@@ -10,8 +11,9 @@ import { runStep } from './steps/run-step.ts';
 const LOCK_WAIT_SECONDS = 1800;
 
 /** Copies the append-only log of a Redis that goes on writing it. Ends as `skipped` when another operation holds the lock for long. */
-export async function backupAof(input: BackupInput): Promise<AofBackupResult> {
-  checkInput('backupAof', input, { instance: CHECKS.instance }, { reason: CHECKS.reason, lockWaitSeconds: CHECKS.seconds });
+export async function backupAof(input: AofBackupInput): Promise<AofBackupResult> {
+  const optional = { shard: CHECKS.shard, reason: CHECKS.reason, lockWaitSeconds: CHECKS.seconds };
+  checkInput('backupAof', input, { instance: CHECKS.instance }, optional);
   const { instance, lockWaitSeconds = LOCK_WAIT_SECONDS } = input;
   const watching = new Watching(instance, 'backup-aof', cancelHint());
   return watching.run(async () => {
@@ -23,26 +25,23 @@ export async function backupAof(input: BackupInput): Promise<AofBackupResult> {
   });
 }
 
-async function copyLog(
-  { instance, reason = 'manual' }: BackupInput,
-  held: HeldLock,
-  watching: Watching,
-): Promise<StoredAofBackup> {
+async function copyLog(input: AofBackupInput, held: HeldLock, watching: Watching): Promise<StoredAofBackup> {
   watching.enter('assess');
-  const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
-  const assessment = await runStep('assessAof', { instance }, { at: controlOf(of), summary: `look at the log of ${instance}` });
+  const { instance, reason = 'manual' } = input;
+  const of = await runStep('whichShard', askedIn(input), { summary: `which Redis ${instance} is` });
+  const assessment = await runStep('assessAof', of, { at: controlOf(of), summary: `look at the log of ${of.name}` });
   const { previousPercentage, operationId, layout } = assessment;
   await held.undoLater({
     undo: 'putBackAofRewrites',
-    args: { instance, previousPercentage },
+    args: { ...of, previousPercentage },
     when: 'always',
-    summary: `set auto-aof-rewrite-percentage of ${instance} back to ${previousPercentage}`,
+    summary: `set auto-aof-rewrite-percentage of ${of.name} back to ${previousPercentage}`,
   });
   await held.undoLater({
     undo: 'closeFiles',
     args: of,
     when: 'always',
-    summary: `leave the data directory of ${instance}`,
+    summary: `leave the data directory of ${of.name}`,
   });
   await held.undoLater({
     undo: 'removeAofPins',
@@ -51,8 +50,8 @@ async function copyLog(
     summary: 'remove the links to the log',
   });
   watching.enter('copy');
-  const summary = `copy the log of ${instance} into the repository`;
-  const draft = await runStep('storeAof', { instance, reason, ...assessment }, { at: filesOf(of), summary });
+  const summary = `copy the log of ${of.name} into the repository`;
+  const draft = await runStep('storeAof', { ...of, reason, ...assessment }, { at: filesOf(of), summary });
   watching.enter('publish');
   await runStep('publishAof', draft, { summary: `publish ${draft.manifest.backupId}: write its manifest, last` });
   return toStoredAof(draft.manifest, draft.seconds);

@@ -1,5 +1,6 @@
 import { ActivityFailure, isCancellation, patched } from '@temporalio/workflow';
 import type { BackupInput, BackupResult } from '../model/operations.ts';
+import type { NamedShard } from '../model/shard.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { withInstanceLock } from './lock/with-instance-lock.ts';
 import { cancelHint, Watching } from './operation-status.ts';
@@ -18,21 +19,39 @@ export async function backupSnapshot(input: BackupInput): Promise<BackupResult> 
   const watching = new Watching(instance, 'backup', cancelHint());
   return watching.run(async () => {
     watching.enter('wait for the lock');
-    const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, (held) => {
+    let shards: NamedShard[] = [];
+    const backups = await withInstanceLock({ instance, kind: 'backup', waitSeconds: lockWaitSeconds }, async (held) => {
       const runner: StepRunner = {
         runStep,
         close: closePlacement,
         undoLater: held.undoLater,
         enter: (phase) => watching.enter(phase),
       };
-      return takeSnapshot(runner, instance, reason);
+      shards = await runStep('listShards', { instance }, { summary: `which Redis ${instance} has` });
+      return ofEach(shards, (of) => takeSnapshot(runner, of, reason));
     });
     if ('outcome' in backups) return { outcome: 'skipped', instance, skippedBecause: backups.because };
     watching.enter('retention');
     const retention = await retain(instance);
-    if (reason === 'scheduled' && patched('record-baseline')) await remember(instance);
+    if (reason === 'scheduled' && patched('record-baseline')) for (const of of shards) await remember(of);
     return { outcome: 'stored', instance, backups, retention };
   });
+}
+
+/** One after the other. What one fails of keeps no other from its backup. @throws it, when all have had their turn */
+async function ofEach<T>(shards: readonly NamedShard[], take: (of: NamedShard) => Promise<T>): Promise<T[]> {
+  const taken: T[] = [];
+  const failed: unknown[] = [];
+  for (const of of shards) {
+    try {
+      taken.push(await take(of));
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      failed.push(error);
+    }
+  }
+  if (failed.length > 0) throw failed[0];
+  return taken;
 }
 
 /** A backup that is stored is never called failed because old ones could not be deleted: the result says so. */
@@ -54,13 +73,9 @@ async function retain(instance: string): Promise<{ removed: string[]; problem?: 
  * Remembers how the cache was doing, for the recovery that nobody hopes for. It takes a window of time, so only of runs that
  * nobody waits for; a backup that is stored is never called failed because of it.
  */
-async function remember(instance: string): Promise<void> {
+async function remember(of: NamedShard): Promise<void> {
   try {
-    await runStep(
-      'recordBaseline',
-      { instance },
-      { summary: `remember the hit rate of ${instance}, to compare with after a failure` },
-    );
+    await runStep('recordBaseline', of, { summary: `remember the hit rate of ${of.name}, to compare with after a failure` });
   } catch (error) {
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }

@@ -16,6 +16,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> => typeof va
 /** What an input may hold. Hand-written: people type these at 3 a.m., and a schema library is too big for the sandbox. */
 export const CHECKS = {
   instance: (value) => (typeof value === 'string' && isName(value) ? undefined : 'the name of an instance, such as "main"'),
+  shard: (value) => (typeof value === 'string' && isName(value) ? undefined : 'the name of one of its shards, such as "0"'),
   backupId: (value) => {
     if (value === 'latest') return undefined;
     try {

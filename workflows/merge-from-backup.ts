@@ -1,8 +1,9 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { MergeInput, MergePlan, MergeResult } from '../model/merge/merge.ts';
 import { reportOfMerge } from '../model/merge/outcome.ts';
-import { WORKFLOW_IDS } from '../model/operations.ts';
 import type { Beside } from '../model/placement.ts';
+import { askedIn } from '../model/shard.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { withInstanceLock } from './lock/with-instance-lock.ts';
@@ -19,15 +20,24 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
     'mergeFromBackup',
     input,
     { instance: CHECKS.instance, classes: CHECKS.names },
-    { backupId: CHECKS.backupId, until: CHECKS.until, acceptLoss: CHECKS.text, intoAnother: CHECKS.flag, planOnly: CHECKS.flag },
+    {
+      shard: CHECKS.shard,
+      backupId: CHECKS.backupId,
+      until: CHECKS.until,
+      acceptLoss: CHECKS.text,
+      intoAnother: CHECKS.flag,
+      planOnly: CHECKS.flag,
+    },
   );
   const { instance } = input;
   const hint = `To stop it: \`temporal workflow cancel --workflow-id ${workflowInfo().workflowId}\`. Keys that are back by then stay.`;
   const watching = new Watching(instance, 'merge', hint);
   return watching.run(async () => {
     watching.enter('plan');
-    const plan = await runStep('planMerge', input, { summary: `count what ${instance} has, and what the backup has` });
-    const at = await runStep('openBeside', { instance }, { summary: 'find the machine for the copy' });
+    const of = await runStep('whichShard', askedIn(input), { summary: `which Redis ${instance} is` });
+    const { name } = of;
+    const plan = await runStep('planMerge', { of, ...input }, { summary: `count what ${name} has, and what the backup has` });
+    const at = await runStep('openBeside', of, { summary: 'find the machine for the copy' });
     if (input.planOnly) {
       watching.enter('rehearse');
       return { outcome: 'planned', instance, plan: await rehearsed(plan, at) };
@@ -37,8 +47,8 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
       watching.enter('merge');
       const args = { operationId: workflowInfo().runId, at };
       await held.undoLater({ undo: 'removeThrowaway', args, when: 'always', summary: 'remove the copy' });
-      const names = plan.classes.map(({ name }) => name).join(', ');
-      return runStep('mergeClasses', { plan }, { at, summary: `load a copy and bring ${names} back into ${instance}` });
+      const classes = plan.classes.map((one) => one.name).join(', ');
+      return runStep('mergeClasses', { plan }, { at, summary: `load a copy and bring ${classes} back into ${name}` });
     });
     if ('classes' in merged) return reportOfMerge(plan, merged);
     throw failure(
@@ -52,7 +62,7 @@ export async function mergeFromBackup(input: MergeInput): Promise<MergeResult> {
 /** The step removes its copy itself, unless its worker is gone. */
 async function rehearsed(plan: MergePlan, at: Beside): Promise<MergePlan> {
   try {
-    return await runStep('rehearseMerge', { plan }, { at, summary: `load a copy, and count what ${plan.instance} lacks of it` });
+    return await runStep('rehearseMerge', { plan }, { at, summary: `load a copy, and count what ${plan.name} lacks of it` });
   } catch (error) {
     const args = { operationId: workflowInfo().runId, at };
     await CancellationScope.nonCancellable(() =>

@@ -4,6 +4,7 @@ import { filesOf } from '../model/placement.ts';
 import { FAILURE_CLASSES } from '../model/recovery/failure-classes.ts';
 import type { Assessment, RecoveryInput, RecoveryReport, RecoveryResult } from '../model/recovery/recovery.ts';
 import { summaryOf } from '../model/recovery/text.ts';
+import { askedIn } from '../model/shard.ts';
 import { failure, reasonOf } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import type { LockReport } from './lock/messages.ts';
@@ -36,6 +37,7 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     input,
     { instance: CHECKS.instance },
     {
+      shard: CHECKS.shard,
       by: CHECKS.text,
       dryRun: CHECKS.flag,
       onDamage: CHECKS.onDamage,
@@ -45,13 +47,13 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
     },
   );
   const { instance } = input;
-  const page = new Page(instance);
+  const page = new Page(input);
   const controls = new Controls(page);
   const found: Run['found'] = { actsDone: [], applications: [], toDo: [], beside: [...(input.beside ?? [])], startedMs: 0 };
   for (const before of input.earlier ?? []) page.note(before);
   let run: Run | undefined;
   try {
-    const of = await runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
+    const of = await runStep('whichShard', askedIn(input), { summary: `which Redis ${instance} is` });
     run = { input, of, page, controls, found };
     return await recover(run);
   } catch (error) {
@@ -68,8 +70,8 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
 }
 
 async function recover(run: Run): Promise<RecoveryResult> {
-  const { input, page, controls } = run;
-  const { instance } = input;
+  const { input, of, page, controls } = run;
+  const { instance, shard, name } = of;
   page.begin('assess', 'looking at Redis, its machine, the applications and the repository');
   const assessment = await controls.unlessAborted(() => assess(run));
   page.end('assess', 'done', FAILURE_CLASSES[assessment.failure].title);
@@ -77,12 +79,12 @@ async function recover(run: Run): Promise<RecoveryResult> {
     page.finish('planned', 'nothing was done', assessment);
     return { outcome: 'planned', instance, assessment };
   }
-  page.begin('lock', `waiting until nothing else changes ${instance}`);
+  page.begin('lock', `waiting until nothing else changes ${name}`);
   const service = await controls.unlessAborted(async () => {
     const question = new HolderQuestion(run, assessment);
     const onWait = (report: LockReport) => question.about(report);
     try {
-      return await withInstanceLock({ instance, kind: 'recovery', waitSeconds: LOCK_WAIT_SECONDS, onWait }, (held) => {
+      return await withInstanceLock({ instance, shard, kind: 'recovery', waitSeconds: LOCK_WAIT_SECONDS, onWait }, (held) => {
         question.over();
         return underLock({ ...run, held }, assessment);
       });
@@ -100,11 +102,11 @@ async function recover(run: Run): Promise<RecoveryResult> {
 
 /** Redis failed again when it had served: back to the first step, as a new run under the same id, with a page of its own. */
 async function again(run: Run, { since, detail }: FailedAgain): Promise<RecoveryResult> {
-  const { input, found, page, controls } = run;
-  const { instance, earlier = [] } = input;
+  const { input, of, found, page, controls } = run;
+  const { earlier = [] } = input;
   const { servedAt = '', anew } = found.serving ?? {};
   const served = (anew?.at ?? servedAt).slice(11, 19);
-  const before = `${instance} served from ${served} to ${since.slice(11, 19)} UTC, and failed again: ${detail}`;
+  const before = `${of.name} served from ${served} to ${since.slice(11, 19)} UTC, and failed again: ${detail}`;
   if (earlier.length + 1 >= MOST_TIMES) {
     found.toDo.push(`${before}. It was brought back ${earlier.length + 1} times: find out why it does not stay`);
     return ended(run, 'not-serving');
@@ -124,7 +126,7 @@ async function underLock(run: LockedRun, first: Assessment): Promise<Service | F
   const waitedMs = Date.now() - Date.parse(first.at);
   page.end('lock', 'done', 'nothing else changes it now');
   if (run.hasControl && needsClosing(filesOf(run.of))) {
-    const summary = `leave the data directory of ${run.of.instance}`;
+    const summary = `leave the data directory of ${run.of.name}`;
     await run.held.undoLater({ undo: 'closeFiles', args: run.of, when: 'always', summary });
   }
   const assessment = waitedMs > STALE_MS ? await assess(run) : first;
@@ -147,12 +149,12 @@ function servesOthers({ found: { assessment } }: Run): boolean {
 }
 
 function notHeld(run: Run, { outcome, because }: NotHeld): RecoveryResult {
-  const { instance } = run.input;
+  const { instance, name } = run.of;
   if (outcome === 'joined') {
     run.page.finish('joined', because, { because });
     return { outcome, instance, because };
   }
-  run.found.toDo.push(`Something else holds ${instance}: ${because}`);
+  run.found.toDo.push(`Something else holds ${name}: ${because}`);
   return ended(run, 'not-serving');
 }
 
@@ -165,7 +167,7 @@ function unseen({ page, controls }: Run): ApplicationFailure {
 }
 
 function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
-  const { found, page, controls, input } = run;
+  const { found, page, controls, input, of } = run;
   const {
     first,
     assessment: _newest,
@@ -184,7 +186,7 @@ function ended(run: Run, outcome: RecoveryReport['outcome']): RecoveryReport {
     ...(input.earlier ? { earlier: input.earlier } : {}),
     toDo: [...new Set(rest.toDo)], // each round may have found the same
     outcome,
-    instance: input.instance,
+    instance: of.name,
     failure: found.failure ?? first.failure,
     assessment: first,
     decisions: controls.decisions,

@@ -1,6 +1,6 @@
 import { CancellationScope, workflowInfo } from '@temporalio/workflow';
 import type { OperationName, Phase, RestoreInput, RestoreReport, RestoreResult } from '../model/operations.ts';
-import { WORKFLOW_IDS } from '../model/operations.ts';
+import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { failure } from './failures.ts';
 import { CHECKS, checkInput } from './inputs.ts';
 import { withInstanceLock } from './lock/with-instance-lock.ts';
@@ -57,6 +57,7 @@ const neither = () =>
   );
 
 const COMMON_CHECKS = {
+  shard: CHECKS.shard,
   plan: CHECKS.text,
   planOnly: CHECKS.flag,
   skipSafetySnapshot: CHECKS.flag,

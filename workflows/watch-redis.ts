@@ -20,7 +20,7 @@ const MOST_ALARMS = 1_000;
  * when a person approves. One recovery at a time, not again within the cool-down, and none when everything fails at once.
  */
 export async function watchRedis(input: WatchInput): Promise<void> {
-  checkInput('watchRedis', input, { instance: CHECKS.instance }, { memory: CHECKS.record });
+  checkInput('watchRedis', input, { instance: CHECKS.instance }, { shard: CHECKS.shard, memory: CHECKS.record });
   const watcher = new Watcher(input);
   let alarms = 0;
   const isOld = () => workflowInfo().continueAsNewSuggested || alarms >= MOST_ALARMS;
@@ -47,5 +47,5 @@ export async function watchRedis(input: WatchInput): Promise<void> {
   });
   while (!isOld()) await watcher.stay();
   await condition(allHandlersFinished);
-  await continueAsNew<typeof watchRedis>({ instance: input.instance, memory: watcher.memory });
+  await continueAsNew<typeof watchRedis>({ ...input, memory: watcher.memory });
 }

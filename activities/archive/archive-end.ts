@@ -2,6 +2,7 @@ import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state
 import type { Timeline } from '../../model/archive/timeline.ts';
 import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { Archive } from '../../repository/archive/archive.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -23,9 +24,9 @@ export interface ArchiveEnd {
 
 export async function endOf(
   deps: Dependencies,
-  instance: string,
+  of: ShardRef,
   archive: Archive,
-  { shard, client }: { shard: string; client: RedisClient },
+  client: RedisClient,
 ): Promise<ArchiveEnd | undefined> {
   const timeline = await archive.newestTimeline();
   if (timeline) {
@@ -37,7 +38,7 @@ export async function endOf(
     return { ...at, timeline, blocked: beyond.length > 0 || isAhead };
   }
   const replid = (await client.info('replication')).get('master_replid') ?? '';
-  const base = newestBase(await (await deps.repository()).snapshots({ instance, shard }).list(), replid);
+  const base = newestBase(await (await deps.repository()).snapshots(of).list(), replid);
   if (!base) return undefined;
   return { replid, offset: base.replication.offset, state: STREAM_BEGIN, lastAtMs: Date.parse(base.times.takenAt) };
 }

@@ -3,6 +3,7 @@ import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { STREAM_BEGIN, type StreamState } from '../../model/archive/stream-state.ts';
 import { ARCHIVE_FORMAT_VERSION, type ParentTimeline, type Timeline, type TimelineReason } from '../../model/archive/timeline.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { type Follower, openFollower } from '../../redis/replication/follow.ts';
 import { type PingPeriod, readPingPeriod } from '../../redis/replication/ping-period.ts';
@@ -49,14 +50,14 @@ export async function attach(
   deps: Dependencies,
   target: ProtectedInstance,
   archive: Archive,
-  { shard, hole, line }: { shard: string; hole?: string | undefined; line?: LineEnd | undefined },
+  { hole, line }: { hole?: string | undefined; line?: LineEnd | undefined },
 ): Promise<Attached> {
   const { progress } = currentJob();
   const signal = AbortSignal.any([currentJob().signal, deps.draining]);
   using client = await openRedis(target.connection, { commandTimeoutMs: DIAL_MS });
   await (await deps.repository()).requireFence(deps.now());
   await claimRepository(deps, target, client);
-  const end = await endOf(deps, target.name, archive, { shard, client });
+  const end = await endOf(deps, target, archive, client);
   if (hole !== undefined) progress({ stage: 'attach', holes: 1, note: `a new base is taken: ${hole}` });
   await untilWorthFollowing(target, client, hole === undefined ? end : undefined, signal);
   const pings = await readPingPeriod(client);
@@ -69,7 +70,7 @@ export async function attach(
     onWaiting: (note) => progress({ stage: 'attach', note }),
   });
   try {
-    const begun = await begin(deps, target, archive, { shard, client, follower, end, hole, line });
+    const begun = await begin(deps, target, archive, { client, follower, end, hole, line });
     const pid = (await client.info('server')).number('process_id');
     return { ...begun, pings, ...(pid ? { pid } : {}), ...(await lateAt(deps, client, begun.lastAtMs)) };
   } catch (error) {
@@ -80,7 +81,6 @@ export async function attach(
 
 /** Where the archiver comes from. */
 interface Coming {
-  shard: string;
   client: RedisClient;
   end: ArchiveEnd | undefined;
   hole: string | undefined;
@@ -100,7 +100,7 @@ async function begin(
   if (end.timeline && end.replid === follower.replid && !end.blocked) return { ...end, timeline: end.timeline, follower };
   if (!end.timeline && end.replid !== follower.replid) throw changedMeanwhile(target.name);
   const reason = end.timeline ? 'continued' : 'first';
-  return { ...end, timeline: await openTimeline(deps, archive, { ...at, reason, at: follower }), follower };
+  return { ...end, timeline: await openTimeline(deps, target, archive, { ...at, reason, at: follower }), follower };
 }
 
 /** What Redis has written since the last byte that the archive has, or since the fork of its base. */
@@ -150,7 +150,7 @@ const changedMeanwhile = (instance: string): RecoveryError =>
     },
   );
 
-interface Opening extends Pick<Coming, 'shard' | 'client' | 'end'> {
+interface Opening extends Pick<Coming, 'client' | 'end'> {
   reason: TimelineReason;
   restartedAtMs?: number | undefined;
   at: { replid: string; offset: number };
@@ -161,7 +161,7 @@ async function beginAnew(
   deps: Dependencies,
   target: ProtectedInstance,
   archive: Archive,
-  { shard, client, follower, end, hole, line }: Coming & { follower: Follower & { kind: 'full' } },
+  { client, follower, end, hole, line }: Coming & { follower: Follower & { kind: 'full' } },
 ): Promise<Begun> {
   const isItsEnd = end?.timeline?.timelineId === line?.timelineId && end?.offset === line?.offset && !end?.blocked;
   const restartedAtMs = line && isItsEnd && hole === undefined ? await restartWithoutLoss(target, client, line) : undefined;
@@ -171,7 +171,6 @@ async function beginAnew(
   const { replid, offset, rdb } = follower;
   const source = { replid, offset, takenAtMs, rdb: rdb.body };
   const manifest = await storeRdb(deps, target, source, {
-    shard,
     reason: 'archive',
     method: 'replication',
     server,
@@ -181,19 +180,19 @@ async function beginAnew(
   await (await deps.repository()).snapshots(manifest).publish(manifest);
   const resynced = restartedAtMs === undefined ? 'full-resync' : 'restarted';
   const reason = !end?.timeline ? 'first' : hole === undefined ? resynced : 'hole';
-  const timeline = await openTimeline(deps, archive, { shard, client, end, reason, restartedAtMs, at: follower });
+  const timeline = await openTimeline(deps, target, archive, { client, end, reason, restartedAtMs, at: follower });
   return { timeline, follower, offset, state: STREAM_BEGIN, lastAtMs: Math.max(takenAtMs, end?.lastAtMs ?? 0) };
 }
 
-async function openTimeline(deps: Dependencies, archive: Archive, opening: Opening): Promise<Timeline> {
-  const { shard, client, end, reason, restartedAtMs, at } = opening;
+async function openTimeline(deps: Dependencies, of: ShardRef, archive: Archive, opening: Opening): Promise<Timeline> {
+  const { client, end, reason, restartedAtMs, at } = opening;
   const { runId, version } = await readServerFacts(client);
   const timeline: Timeline = {
     formatVersion: ARCHIVE_FORMAT_VERSION,
     kind: 'timeline',
     timelineId: timelineIdOf(at.replid, at.offset),
-    instance: archive.instance,
-    shard,
+    instance: of.instance,
+    shard: of.shard,
     replid: at.replid,
     first: at.offset,
     startedAt: new Date(Math.max(deps.now(), end?.lastAtMs ?? 0)).toISOString(),

@@ -1,3 +1,4 @@
+import type { ShardRef } from '../../model/shard.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireOwnRepository } from '../owner.ts';
@@ -10,12 +11,12 @@ export interface CompactResult {
 
 export const createCompactActivities = (deps: Dependencies) => ({
   /** Makes few large segments of many small, old ones. Safe to repeat, to kill anywhere, and beside an archiver. */
-  async compactArchive({ instance }: { instance: string }): Promise<CompactResult> {
+  async compactArchive(of: ShardRef): Promise<CompactResult> {
     const { signal, progress } = currentJob();
-    const own = await deps.instance(instance);
+    const own = await deps.shard(of);
     const { archive: settings } = own;
     await requireOwnRepository(deps, own, 'nothing of it is compacted');
-    const archive = await deps.archive(instance, own.shard);
+    const archive = await deps.archive(of);
     const result: CompactResult = { compacted: 0, problems: [] };
     for (const { timelineId } of settings ? await archive.timelines() : []) {
       progress({ stage: 'compact', note: timelineId });

@@ -1,6 +1,7 @@
-import type { FollowResult } from '../../model/archive/archiving.ts';
+import type { FollowResult, Rpo } from '../../model/archive/archiving.ts';
 import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { RecoveryError } from '../../model/errors.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { attach } from './attach.ts';
@@ -20,23 +21,24 @@ export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_
      * at once never both write: each offset is created once.
      * @throws RecoveryError `ARCHIVER_REPLACED`; those of Redis and of the store
      */
-    async followStream({ instance }: { instance: string }): Promise<FollowResult> {
-      const target = await deps.instance(instance);
+    async followStream(of: ShardRef): Promise<FollowResult> {
+      const target = await deps.shard(of);
       const settings = requireArchive(target);
-      const archive = await deps.archive(instance, target.shard);
+      const archive = await deps.archive(of);
       for (let hole: string | undefined; ; ) {
-        const options = { shard: target.shard, hole, line: lines.get(instance) };
+        const options = { hole, line: lines.get(target.name) };
         const attached = await attach(deps, target, archive, options).catch((error) => unlessDraining(deps, error));
         if (attached === undefined) return { ended: 'draining' };
         const sourceOffset = () => readSourceOffset(target.connection);
-        const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset });
+        const tellRpo = (rpo: Rpo) => deps.archiver.tellRpo(target, rpo);
+        const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset, tellRpo });
         try {
           return await stay.run();
         } catch (error) {
           if (!(error instanceof LogHole)) throw error;
           hole = error.message;
         } finally {
-          lines.set(instance, stay.lineEnd);
+          lines.set(target.name, stay.lineEnd);
           attached.follower.close();
         }
       }
@@ -52,6 +54,6 @@ function unlessDraining({ draining }: Dependencies, error: unknown): undefined {
 function requireArchive(target: ProtectedInstance): ArchiveSettings {
   if (target.archive) return target.archive;
   throw new RecoveryError('CONFIG_INVALID', `no continuous log is configured for ${target.name}`, {
-    next: `Add \`archive: {}\` to instances.${target.name}, then restart the worker.`,
+    next: `Add \`archive: {}\` to instances.${target.instance}, then restart the worker.`,
   });
 }

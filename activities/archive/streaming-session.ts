@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { FollowResult } from '../../model/archive/archiving.ts';
+import type { FollowResult, Rpo } from '../../model/archive/archiving.ts';
 import type { LineEnd } from '../../model/archive/restart-proof.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/archive/timeline.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
@@ -35,6 +35,8 @@ export interface StreamingSessionOptions {
   hole: string | undefined;
   lookEveryMs: number;
   sourceOffset: () => Promise<number | undefined>;
+  /** See `Dependencies.archiver`. */
+  tellRpo: (rpo: Rpo) => Promise<void>;
 }
 
 /** One session at one Redis: bytes come in on one side and leave as objects on the other. */
@@ -88,8 +90,7 @@ export class StreamingSession {
     this.#stored = { offset, atMs: lastAtMs };
     this.#log = new StoredLog(deps, archive, attached.timeline);
     this.#options = options;
-    const { instance } = attached.timeline;
-    this.#rpo = new RpoTeller((rpo) => deps.archiver.tellRpo(instance, rpo), this.#clock);
+    this.#rpo = new RpoTeller(options.tellRpo, this.#clock);
     const { sourceOffset } = options;
     this.#lateness = new Lateness({ clock: this.#clock, sourceOffset, late: attached.late });
     this.#inspector = new StreamInspector(attached, this.#segmenter, {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { AofManifest } from '../../model/backup/aof-manifest.ts';
 import { takenFromOf } from '../../model/backup/owner.ts';
 import type { BackupInput } from '../../model/operations.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { ownWorkDirectory } from '../../platforms/data-directory.ts';
 import { WORK_DIRECTORY } from '../../platforms/data-layout.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
@@ -32,8 +33,7 @@ export interface AofDraft {
   seconds: number;
 }
 
-export interface AofPinsInput {
-  instance: string;
+export interface AofPinsInput extends ShardRef {
   layout: DataLayout;
   operationId: string;
 }
@@ -42,8 +42,8 @@ const PERCENTAGE = 'auto-aof-rewrite-percentage';
 
 export const createAofBackupActivities = (deps: Dependencies) => ({
   /** Looks what the copy will change for its time. Read-only. */
-  async assessAof({ instance }: { instance: string }): Promise<AofAssessment> {
-    const target = await deps.instance(instance);
+  async assessAof(of: ShardRef): Promise<AofAssessment> {
+    const target = await deps.shard(of);
     using client = await openRedis(target.connection);
     const previousPercentage = (await client.configGet(PERCENTAGE))[PERCENTAGE] ?? '';
     const layout = await requireControl(target).open().dataLayout();
@@ -56,14 +56,16 @@ export const createAofBackupActivities = (deps: Dependencies) => ({
    */
   async storeAof({
     instance,
+    shard,
     reason = 'manual',
     previousPercentage,
     layout,
-  }: Pick<BackupInput, 'instance' | 'reason'> & AofAssessment): Promise<AofDraft> {
+  }: ShardRef & Pick<BackupInput, 'reason'> & AofAssessment): Promise<AofDraft> {
+    const of = { instance, shard };
     await deps.requireLock(instance);
     const { signal, progress, operationId } = currentJob();
     const began = deps.now();
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     await (await deps.repository()).requireFence(began);
     using client = await openRedis(target.connection);
     await requireLink(client);
@@ -81,9 +83,9 @@ export const createAofBackupActivities = (deps: Dependencies) => ({
       const report = byteProgress('copy', deps.now, { bytes, estimated: false });
       const { form, files, replication, manifest: redisManifest } = pinned;
       const manifest = await storeAof(
-        (await deps.repository()).aof({ instance, shard: target.shard }),
+        (await deps.repository()).aof(of),
         {
-          ...{ instance, shard: target.shard, reason, server, replication, form, clockOffsetMs },
+          ...{ instance, shard, reason, server, replication, form, clockOffsetMs },
           files: files.flatMap((file) => (file.type === 'history' ? [] : [{ ...file, type: file.type }])),
           ...(redisManifest === undefined ? {} : { redisManifest }),
           ...(target.target ? { takenFrom: takenFromOf(target.target) } : {}),
@@ -113,17 +115,17 @@ export const createAofBackupActivities = (deps: Dependencies) => ({
   },
 
   /** Undo: lets Redis rewrite its log by itself again, unless somebody has set it since. A Redis that is gone took the setting with it. */
-  async putBackAofRewrites({ instance, previousPercentage }: { instance: string; previousPercentage: string }): Promise<void> {
+  async putBackAofRewrites({ previousPercentage, ...of }: ShardRef & { previousPercentage: string }): Promise<void> {
     if (previousPercentage === '' || previousPercentage === '0') return;
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     using client = await unlessGone(openRedis(target.connection));
     if (!client) return;
     if ((await client.configGet(PERCENTAGE))[PERCENTAGE] === '0') await client.configSet(PERCENTAGE, previousPercentage);
   },
 
   /** Undo: removes the links. Idempotent. */
-  async removeAofPins({ instance, layout, operationId }: AofPinsInput): Promise<void> {
-    await rm(await pinsOf(await deps.instance(instance), layout, operationId), { recursive: true, force: true });
+  async removeAofPins({ layout, operationId, ...of }: AofPinsInput): Promise<void> {
+    await rm(await pinsOf(await deps.shard(of), layout, operationId), { recursive: true, force: true });
   },
 });
 

@@ -48,7 +48,7 @@ export const createRetentionActivities = (deps: Dependencies) => ({
       const gone = new Set(plan.remove.map(({ backupId }) => backupId));
       const kept = manifests.filter(({ backupId }) => !gone.has(backupId));
       // What only a newer version can read may need any of the log.
-      const log = problems.some(({ error }) => isOfNewer(error)) ? undefined : await deps.archive(instance, shard);
+      const log = problems.some(({ error }) => isOfNewer(error)) ? undefined : await deps.archive(of);
       result.logRemoved += (await log?.retain(kept, { dryRun, nowMs }))?.removed.length ?? 0;
       const swept = await repository.sweep(of, { olderThanMs: SWEEP_AFTER_MS, dryRun, nowMs });
       result.kept.push(...plan.keep);

@@ -4,6 +4,7 @@ import { CLOCK_DOUBT_MS } from '../../model/backup/backup-time.ts';
 import type { ServerFacts, SnapshotManifest, SnapshotReason } from '../../model/backup/manifest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { unlessGone } from '../../redis/client/errors.ts';
 import { takeBgsave } from '../../redis/persistence/bgsave.ts';
@@ -30,13 +31,10 @@ export interface SnapshotDraft {
 
 export interface SnapshotAssessment {
   warnings: string[];
-  shards: {
-    shard: string;
-    /** Redis writes it to its data directory, and it is taken from there. */
-    fromFiles: boolean;
-    /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
-    uncompressedFork: boolean;
-  }[];
+  /** Redis writes it to its data directory, and it is taken from there. */
+  fromFiles: boolean;
+  /** Whether the configuration asks for `rdbcompression no` at the fork, and Redis compresses else. */
+  uncompressedFork: boolean;
 }
 
 /** With what is to be closed in the end. */
@@ -44,25 +42,25 @@ type OpenSource = RdbSource & { close(): Promise<void> };
 
 export const createSnapshotActivities = (deps: Dependencies) => ({
   /** Looks whether a snapshot can be taken. Read-only. */
-  async assessInstance({ instance }: { instance: string }): Promise<SnapshotAssessment> {
-    const target = await deps.instance(instance);
+  async assessSnapshot(of: ShardRef): Promise<SnapshotAssessment> {
+    const target = await deps.shard(of);
+    const { name } = target;
     using client = await openRedis(target.connection);
     const info = await client.info();
     if (info.flag('loading')) {
-      throw new RecoveryError('REDIS_NOT_READY', `${instance} is loading its data and gives no snapshot meanwhile`, {
+      throw new RecoveryError('REDIS_NOT_READY', `${name} is loading its data and gives no snapshot meanwhile`, {
         next: 'Nothing to do: the backup goes on when it has loaded.',
       });
     }
     const warnings: string[] = [];
     const keys = info.keyspace().reduce((sum, database) => sum + database.keys, 0);
-    if (keys === 0) warnings.push(`${instance} is empty: this snapshot holds nothing and takes no good one's place`);
+    if (keys === 0) warnings.push(`${name} is empty: this snapshot holds nothing and takes no good one's place`);
     if (info.get('role') === 'slave')
-      warnings.push(`${instance} is a replica: keys that have expired but were not deleted are counted`);
+      warnings.push(`${name} is a replica: keys that have expired but were not deleted are counted`);
     const fromFiles = target.backup.method === 'bgsave' && target.files !== undefined;
     const compressed = target.backup.uncompressedFork ? await usesRdbCompression(client) : false;
-    if (compressed === undefined)
-      warnings.push(`rdbcompression stays on: CONFIG of ${instance} is disabled, or has another name`);
-    return { warnings, shards: [{ shard: target.shard, fromFiles, uncompressedFork: compressed ?? false }] };
+    if (compressed === undefined) warnings.push(`rdbcompression stays on: CONFIG of ${name} is disabled, or has another name`);
+    return { warnings, fromFiles, uncompressedFork: compressed ?? false };
   },
 
   /**
@@ -86,24 +84,22 @@ export const createSnapshotActivities = (deps: Dependencies) => ({
   },
 
   /** Undo: sets `rdbcompression` back to yes. Idempotent; a Redis that is gone took the setting with it. */
-  async putBackRdbCompression({ instance }: { instance: string }): Promise<void> {
-    const target = await deps.instance(instance);
+  async putBackRdbCompression(of: ShardRef): Promise<void> {
+    const target = await deps.shard(of);
     using client = await unlessGone(openRedis(target.connection));
     if (!client) return;
     await putBackRdbCompression(client);
   },
 });
 
-export interface SnapshotInput {
-  instance: string;
-  shard: string;
+export interface SnapshotInput extends ShardRef {
   reason: SnapshotReason;
   uncompressedFork: boolean;
 }
 
 async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<SnapshotDraft> {
   await deps.requireLock(input.instance);
-  const target = await deps.instance(input.instance, input.shard);
+  const target = await deps.shard(input);
   const repository = await deps.repository();
   const began = deps.now();
   await repository.requireFence(began);
@@ -118,7 +114,6 @@ async function storeSnapshot(deps: Dependencies, input: SnapshotInput): Promise<
   try {
     await claimRepository(deps, target, client, began); // there is something to store, and only now
     const manifest = await storeRdb(deps, target, source, {
-      shard: input.shard,
       reason: input.reason,
       method: target.backup.method,
       server: guard ? { ...server, policy: { ...server.policy, rdbcompression: 'yes' } } : server,

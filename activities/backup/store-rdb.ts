@@ -29,7 +29,6 @@ export interface RdbSource {
 export type ExpectedSize = Parameters<typeof byteProgress>[2];
 
 export interface StoreRdbOptions {
-  shard: string;
   reason: SnapshotReason;
   method: SnapshotMethod;
   server: ServerFacts;
@@ -46,10 +45,10 @@ export async function storeRdb(
   deps: Dependencies,
   target: ProtectedInstance,
   source: RdbSource,
-  { shard, reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
+  { reason, method, server, clockOffsetMs, expected }: StoreRdbOptions,
 ): Promise<SnapshotManifest> {
   const repository = await deps.repository();
-  return repository.snapshots({ instance: target.name, shard }).withClaim(source.takenAtMs, async (ref) => {
+  return repository.snapshots(target).withClaim(source.takenAtMs, async (ref) => {
     const reader = createRdbReader({ classes: target.classes, takenAtMs: source.takenAtMs + clockOffsetMs });
     const total = totalOf(source) ?? expected;
     const { stored, storeOffsetMs } = await store(deps, target, ref, readRdbInPassing(source.rdb, reader), total);

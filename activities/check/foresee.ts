@@ -10,7 +10,7 @@ import { type DiskFacts, type LiveFacts, planRestore, type TargetFacts } from '.
 import { standingRefusals } from '../../model/restore/plan/refusals.ts';
 import type { Refusal } from '../../model/restore/plan/types.ts';
 import { unsavedWarnings } from '../../model/restore/plan/warnings.ts';
-import type { DataLayout } from '../../platforms/platform.ts';
+import { type ShardRef, shardIn } from '../../model/shard.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { requireReadable } from '../../redis/persistence/bgsave.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
@@ -19,6 +19,7 @@ import { refuseUnfit } from '../merge/fit.ts';
 import { binaryFor } from '../merge/run.ts';
 import { foreignOwner } from '../owner.ts';
 import { filesThatItNames } from '../parts.ts';
+import type { InLayout } from '../recovery/set-aside.ts';
 import { requireSpoolRoom, spoolHome } from '../restore/live/spool-directory.ts';
 import { surveyLiveServer } from '../restore/live/survey-live.ts';
 import { binaryFor as rehearsalBinary } from '../restore/rehearsal/rehearsal-server.ts';
@@ -27,18 +28,17 @@ import { requireCopyable, requireMemory } from '../throwaway/open.ts';
 
 export const createForeseeActivities = (deps: Dependencies) => ({
   /** What a plan would be told of a Redis, and of what runs it. Read-only. */
-  async foreseeServer({ instance }: { instance: string }): Promise<Told<SurveyedServer>> {
-    const target = await deps.instance(instance);
+  async foreseeServer(of: ShardRef): Promise<Told<SurveyedServer>> {
+    const target = await deps.shard(of);
     return told(() => surveyServer(deps, target));
   },
 
   /** The same of its data directory. Read-only. */
-  foreseeFiles: (input: { instance: string; layout: DataLayout }): Promise<Told<DiskFacts>> =>
-    told(() => createSurveyActivities(deps).surveyFiles(input)),
+  foreseeFiles: (input: InLayout): Promise<Told<DiskFacts>> => told(() => createSurveyActivities(deps).surveyFiles(input)),
 
   /** What of the newest backup, or without one, a plan would refuse, by the plan itself. Read-only, and pins nothing. */
-  async foreseeRestore({ instance, target }: { instance: string; target: TargetFacts }): Promise<Foreseen> {
-    const of = await deps.instance(instance);
+  async foreseeRestore({ target, ...ref }: ShardRef & { target: TargetFacts }): Promise<Foreseen> {
+    const of = await deps.shard(ref);
     const losses = unsavedWarnings(target);
     return { ...(await foreseen('restores', () => plannedRefusals(deps, of, { target }))), losses };
   },
@@ -47,8 +47,8 @@ export const createForeseeActivities = (deps: Dependencies) => ({
    * What is done over the network, and beside it: a live load, a merge, and what needs files that Redis names. Tries the way from Redis
    * to this worker, for which a key is written and deleted.
    */
-  async foreseeBeside({ instance }: { instance: string }): Promise<Foreseen[]> {
-    const target = await deps.instance(instance);
+  async foreseeBeside(of: ShardRef): Promise<Foreseen[]> {
+    const target = await deps.shard(of);
     const all = [await foreseen('live restores', () => liveLoad(deps, target))];
     if (target.classes.length > 0) all.push(await foreseen('restores of some data classes', () => merge(deps, target)));
     if (target.archive) all.push(await foreseen('rehearsals of restores to a moment', () => rehearsal(deps, target)));
@@ -81,16 +81,17 @@ async function plannedRefusals(
   of: ProtectedInstance,
   seen: { target: TargetFacts; live?: LiveFacts },
 ): Promise<Planned> {
-  const { name: instance, shard, classes } = of;
+  const { name, classes } = of;
   const { manifests, unusable, newest } = await newestBackup(deps, of);
   const { target, live } = seen;
   if (!newest) {
-    const ofLive = live ? liveRefusals(instance, live, NOTHING_LOADED) : [];
-    return { refusals: [...ofLive, ...standingRefusals({ instance, ...seen }, target.server)] };
+    const ofLive = live ? liveRefusals(name, live, NOTHING_LOADED) : [];
+    return { refusals: [...ofLive, ...standingRefusals({ name, ...seen }, target.server)] };
   }
   const foreign = await foreignOwner(deps, of.target);
   const { refusals } = planRestore({
-    ...{ instance, shard, classes, target, manifest: newest, others: manifests },
+    ...shardIn(of),
+    ...{ classes, target, manifest: newest, others: manifests },
     ...(live ? { live } : {}),
     ...(foreign ? { foreignOwner: foreign } : {}),
     beyond: newerThan(unusable, takenAtMs(newest)),
@@ -105,9 +106,9 @@ const standing = (refusals: readonly Refusal[]): Refusal[] => refusals.filter(is
 
 async function newestBackup(
   deps: Dependencies,
-  { name: instance, shard }: ProtectedInstance,
+  of: ProtectedInstance,
 ): Promise<{ manifests: SnapshotManifest[]; unusable: Beyond[]; newest?: SnapshotManifest }> {
-  const { manifests, problems } = await (await deps.repository()).snapshots({ instance, shard }).listWithProblems();
+  const { manifests, problems } = await (await deps.repository()).snapshots(of).listWithProblems();
   const newest = latestBackup(manifests, deps.now());
   const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
   return { manifests, unusable, ...(newest ? { newest } : {}) };

@@ -20,9 +20,9 @@ export async function judge(
 ): Promise<{ refusals: Refusal[]; moments: PlannedMoment[]; loss?: MergeLoss }> {
   const { doubts } = await doubtTarget(deps, target, to); // on its own machine, where more can be told
   const doubt = { doubts: [...new Set([...plan.targetDoubts, ...doubts])], alsoOf: [] };
-  const wrong = doubtRefusal(plan.instance, doubt, plan.intoAnother);
+  const wrong = doubtRefusal(plan.name, doubt, plan.intoAnother);
   const identity = wrong ? [wrong] : [];
-  const room = roomRefusals(plan.instance, rehearsal.needs);
+  const room = roomRefusals(plan.name, rehearsal.needs);
   const moments = await momentsOf(deps, plan);
   const classes = lostByLog(plan, rehearsal, moments);
   if (classes.length === 0) return { refusals: [...identity, ...room], moments };
@@ -37,10 +37,10 @@ export async function judge(
 const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
 /** What takes much at once, in the stretches that are replayed. */
-async function momentsOf(deps: Dependencies, { instance, shard, takenAt, log }: MergePlan): Promise<PlannedMoment[]> {
+async function momentsOf(deps: Dependencies, { takenAt, log, ...of }: MergePlan): Promise<PlannedMoment[]> {
   if (!log) return [];
   const { signal } = currentJob();
-  const archive = await deps.archive(instance, shard);
+  const archive = await deps.archive(of);
   const range = { fromMs: Date.parse(takenAt) - CLOCKS_APART_MS, toMs: log.untilMs };
   const { found } = await archive.destructive(await archive.extents({ signal }), range, signal);
   return found

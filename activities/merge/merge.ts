@@ -10,7 +10,7 @@ import { type MergeInput, type MergeOutcome, type MergePlan, planMerge } from '.
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { latestRefusal, type Naming } from '../../model/restore/plan/unusable.ts';
 import { doubtRefusal, type TargetDoubt } from '../../model/restore/target-doubt.ts';
-import type { ShardRef } from '../../model/shard.ts';
+import type { NamedShard, ShardRef } from '../../model/shard.ts';
 import { removeThrowaways } from '../../platforms/throwaway/leftovers.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
@@ -34,9 +34,9 @@ export const createMergeActivities = (deps: Dependencies) => ({
    * Chooses backup and log of a merge, counts what the instance has, and pins the backup for a day. Changes nothing else.
    * @throws RecoveryError `INPUT_INVALID` for a class that is not configured; `RESTORE_REFUSED` for a Redis that takes no keys
    */
-  async planMerge(input: MergeInput): Promise<MergePlan> {
+  async planMerge({ of, ...input }: MergeInput & { of: ShardRef }): Promise<MergePlan> {
     const { signal, progress } = currentJob();
-    const target = await deps.instance(input.instance);
+    const target = await deps.shard(of);
     const { classes } = target;
     refuseUnknown(input, target);
     using client = await openRedis(target.connection);
@@ -51,15 +51,24 @@ export const createMergeActivities = (deps: Dependencies) => ({
     const total = now.reduce((sum, { keys }) => sum + keys, 0);
     const doubt = await doubtTarget(deps, target, client, { total, databases: [], classes: now, kinds: kinds.list() });
     await refuseWrongTarget(deps, target, input, doubt);
-    const chosen = await choose(deps, { instance: input.instance, shard: target.shard }, input);
-    if (!input.planOnly) refuseUnnamed(input, chosen);
+    const chosen = await choose(deps, target, input);
+    if (!input.planOnly) refuseUnnamed(target.name, input, chosen);
     const clockOffsetMs = Math.round((await client.time()) - deps.now());
     const nowMs = deps.now();
     const pin = { planId: 'merge', untilMs: nowMs + PINNED_FOR_MS, reason: 'a merge plan names it' };
     const { backupId } = chosen.manifest;
     await (await deps.repository()).pins(chosen.manifest).put({ backupId, ...pin });
     const functions = input.classes.includes(FUNCTIONS) ? { functionsNow: (await functionLibraries(client)).length } : {};
-    const plan = planMerge({ ...chosen, ...functions, classes, wanted: input.classes, now, nowMs, clockOffsetMs });
+    const plan = planMerge({
+      ...chosen,
+      ...functions,
+      name: target.name,
+      classes,
+      wanted: input.classes,
+      now,
+      nowMs,
+      clockOffsetMs,
+    });
     return {
       ...plan,
       targetDoubts: doubt.doubts,
@@ -100,11 +109,11 @@ export const createMergeActivities = (deps: Dependencies) => ({
 async function refuseWrongTarget(
   deps: Dependencies,
   target: ProtectedInstance,
-  { instance, intoAnother, planOnly }: MergeInput,
+  { intoAnother, planOnly }: MergeInput,
   doubt: TargetDoubt,
 ): Promise<void> {
   const owner = await foreignOwner(deps, target.target);
-  const refusal = doubtRefusal(instance, doubt, intoAnother);
+  const refusal = doubtRefusal(target.name, doubt, intoAnother);
   if (refusal && (owner || !planOnly)) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   if (owner && target.target) throw foreignRepository(owner, target.target, 'nothing of it is brought back');
 }
@@ -117,7 +126,7 @@ interface Chosen {
 }
 
 /** @throws RecoveryError `RESTORE_REFUSED` where `latest` leaves something out */
-function refuseUnnamed({ instance, classes, backupId, until }: MergeInput, { manifest, log, beyond }: Chosen): void {
+function refuseUnnamed(instance: string, { classes, backupId, until }: MergeInput, { manifest, log, beyond }: Chosen): void {
   if (until === undefined ? backupId !== undefined && backupId !== 'latest' : until !== 'latest') return;
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
   const refusal = latestRefusal(chosen, namingOf(instance, classes));
@@ -130,7 +139,7 @@ function namingOf(instance: string, classes: readonly string[]): Naming {
   return { until: (moment) => `${command} --until ${moment} ${only}`, backup: (id) => `${command} ${id} ${only}` };
 }
 
-async function choose(deps: Dependencies, of: ShardRef, { instance, backupId, until, classes }: MergeInput): Promise<Chosen> {
+async function choose(deps: Dependencies, of: NamedShard, { backupId, until, classes }: MergeInput): Promise<Chosen> {
   const repository = await deps.repository();
   const named = backupId === undefined || backupId === 'latest' ? undefined : backupId;
   if (until === undefined && named !== undefined) return { manifest: await readNamed(repository, of, named), beyond: [] };
@@ -140,16 +149,17 @@ async function choose(deps: Dependencies, of: ShardRef, { instance, backupId, un
   if (until !== undefined) {
     const only = named === undefined ? {} : { only: named };
     const chosen = await choosePlannedLog(deps, {
-      ...of,
+      instance: of.instance,
+      shard: of.shard,
       until,
       all,
       ...only,
       unusable,
-      naming: namingOf(instance, classes),
+      naming: namingOf(of.name, classes),
     });
     return { ...chosen, beyond: [...newerThan(unusable, chosen.log.untilMs), ...chosen.beyond] };
   }
   const manifest = latestBackup(all, deps.now());
   if (manifest) return { manifest, beyond: newerThan(unusable, takenAtMs(manifest)) };
-  throw noBackup(instance, unusable);
+  throw noBackup(of.name, unusable);
 }

@@ -92,7 +92,7 @@ async function compared(deps: Dependencies, plan: MergePlan, copied: Copied): Pr
     classes: target.classes,
     wanted: plan.classes.map(({ name }) => name),
     signal,
-    onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.instance}` }),
+    onProgress: (keys) => progress({ stage: 'compare', note: `${keys} keys of the copy looked for in ${plan.name}` }),
   });
   const functions = wantsFunctions(plan) ? [await compareFunctions(copied)] : [];
   const at = new Date(deps.now()).toISOString();
@@ -106,7 +106,7 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });
   try {
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     using to = await openRedis(target.connection);
     const server = await readServerFacts(to);
     await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
@@ -114,7 +114,7 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
     const password = randomBytes(24).toString('base64url');
     const source = {
       repository: await deps.repository(),
-      archive: await deps.archive(plan.instance, plan.shard),
+      archive: await deps.archive(plan),
       commands: target.archive ?? {},
     };
     const manifest = await plannedManifest(deps, plan);
@@ -146,7 +146,7 @@ export async function binaryFor(target: ProtectedInstance, server: ServerFacts):
 async function plannedManifest(deps: Dependencies, plan: MergePlan): Promise<SnapshotManifest> {
   const manifest = await (await deps.repository()).snapshots(plan).read(plan.backupId);
   if (manifest.stored.sha256 === plan.sha256) return manifest;
-  throw new RecoveryError('PLAN_CHANGED', `backup ${plan.backupId} of ${plan.instance} is not the one that was planned`, {
+  throw new RecoveryError('PLAN_CHANGED', `backup ${plan.backupId} of ${plan.name} is not the one that was planned`, {
     next: 'Find out who writes into the repository, then start again.',
   });
 }

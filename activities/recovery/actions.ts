@@ -1,3 +1,4 @@
+import type { ShardRef } from '../../model/shard.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { killScript } from '../../redis/health/kill-script.ts';
 import { becomePrimary } from '../../redis/roles.ts';
@@ -25,9 +26,9 @@ export const createRecoveryActions = (deps: Dependencies, options: RestartOption
   ...createServesAgainActivities(deps, options),
 
   /** REPLICAOF NO ONE on the instance itself: it keeps its data, and takes writes. Idempotent. */
-  async makePrimary({ instance }: { instance: string }): Promise<{ keys: number }> {
-    await deps.requireLock(instance);
-    const target = await deps.instance(instance);
+  async makePrimary(of: ShardRef): Promise<{ keys: number }> {
+    await deps.requireLock(of.instance);
+    const target = await deps.shard(of);
     currentJob().progress({ stage: 'primary', note: 'it stops following' });
     using client = await openRedis(target.connection);
     await refuseStranger(target, client);
@@ -39,9 +40,9 @@ export const createRecoveryActions = (deps: Dependencies, options: RestartOption
    * Ends the script or function that blocks Redis. Idempotent: a retry finds nothing to end.
    * @throws RecoveryError `REDIS_REFUSED` for one that has written
    */
-  async killScript({ instance }: { instance: string }): Promise<{ ended: 'script' | 'function' | 'nothing' }> {
-    await deps.requireLock(instance);
-    const { connection } = await deps.instance(instance);
+  async killScript(of: ShardRef): Promise<{ ended: 'script' | 'function' | 'nothing' }> {
+    await deps.requireLock(of.instance);
+    const { connection } = await deps.shard(of);
     using client = await openRedis(connection);
     return { ended: await killScript(client) };
   },

@@ -10,6 +10,7 @@ import type {
 import type { Assessment } from '../../model/recovery/recovery.ts';
 import { partReplicas } from '../../model/recovery/replicas.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { type ApplicationProbe, verifyConnectivity } from '../../probes/connectivity.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
@@ -27,8 +28,7 @@ const APPLICATION_MS = 2_000;
 /** A client that sent nothing for longer is not seen at work. */
 const AT_WORK_MS = 30_000;
 
-export interface AssessInput {
-  instance: string;
+export interface AssessInput extends ShardRef {
   /** What its machine sees. Absent: it has no worker, or that did not answer. */
   platform?: PlatformObservations;
   /** See Observations. */
@@ -42,11 +42,11 @@ export const createAssessActivities = (deps: Dependencies) => ({
    * Says what is wrong with a Redis and what is to be done, from three sides: this worker, the machine that Redis runs on, and the
    * applications. Within 6 s, whatever doesn't answer; changes nothing.
    */
-  async assessFailure({ instance, platform, beside = [], overrides = {} }: AssessInput): Promise<Assessment> {
-    const target = await deps.instance(instance);
+  async assessFailure({ platform, beside = [], overrides = {}, ...of }: AssessInput): Promise<Assessment> {
+    const target = await deps.shard(of);
     const [{ replicas: named, ...redis }, stored, addresses] = await Promise.all([
       lookAround(target, platform),
-      observeRepository(deps, instance, target.archive !== undefined),
+      observeRepository(deps, of, target.archive !== undefined),
       addressesOf(target.connection),
     ]);
     const facts = platform?.stranger === undefined ? (redis.worker.facts ?? platform?.local?.facts) : undefined;
@@ -58,7 +58,7 @@ export const createAssessActivities = (deps: Dependencies) => ({
       ...(overrides.restore ? { restore: overrides.restore } : {}),
     };
     const diagnosis = diagnose({
-      instance,
+      instance: target.name,
       nowMs: deps.now(),
       ...(platform ? { platform } : {}),
       ...redis,

@@ -1,6 +1,7 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { ServesAgain } from '../../model/recovery/recovery.ts';
 import { loadFiguresOf, loadWarningsOf } from '../../model/restore/load-log.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { reasonIn } from '../../platforms/host/log-tail.ts';
 import type { Control } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
@@ -22,8 +23,7 @@ export interface ServesAgainOptions {
   refusedForMs?: number;
 }
 
-export interface AwaitInput {
-  instance: string;
+export interface AwaitInput extends ShardRef {
   sinceMs: number;
 }
 
@@ -38,7 +38,7 @@ export const createServesAgainActivities = (deps: Dependencies, { refusedForMs =
      *   lasts: `REDIS_REFUSED` (MISCONF, OOM, READONLY, NOREPLICAS); `TARGET_IDENTITY` if another Redis answers in its place
      */
     async awaitServingAgain({ logBytes, ...input }: AwaitInput & { logBytes?: Record<string, number> }): Promise<ServesAgain> {
-      const control = requireControl(await deps.instance(input.instance)).open();
+      const control = requireControl(await deps.shard(input)).open();
       return servesAgain(input, { control, logBytes });
     },
 
@@ -46,8 +46,8 @@ export const createServesAgainActivities = (deps: Dependencies, { refusedForMs =
     awaitServesFromAfar: (input: AwaitInput): Promise<ServesAgain> => servesAgain(input),
   };
 
-  async function servesAgain({ instance, sinceMs }: AwaitInput, seen?: SeenServer): Promise<ServesAgain> {
-    const target = await deps.instance(instance);
+  async function servesAgain({ sinceMs, ...of }: AwaitInput, seen?: SeenServer): Promise<ServesAgain> {
+    const target = await deps.shard(of);
     const platform = seen?.control;
     const { info, unproved } = await untilServing(target, platform, {
       seconds: () => (deps.now() - sinceMs) / 1000,

@@ -3,6 +3,7 @@ import { RecoveryError } from '../../model/errors.ts';
 import { backupIdAt } from '../../model/instance.ts';
 import { BASELINE_FORMAT_VERSION, type Baseline, type KnownBefore, knownBefore } from '../../model/recovery/baseline.ts';
 import { lookupsBetween } from '../../model/recovery/warmth.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { lookAtAuthenticationRate } from '../../probes/authentication-rate.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { readLookups } from '../../redis/keys/lookups.ts';
@@ -20,9 +21,9 @@ export const createBaselineActivities = (deps: Dependencies) => ({
    * Redis. A retry measures another window.
    * @throws RecoveryError `REDIS_NOT_READY` if Redis restarts within the window
    */
-  async recordBaseline({ instance }: { instance: string }): Promise<Baseline> {
+  async recordBaseline(of: ShardRef): Promise<Baseline> {
     const { signal, progress } = currentJob();
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     const { warmup, authentication } = target.recovery;
     await requireOwnRepository(deps, target, 'nothing is remembered there');
     using client = await openRedis(target.connection);
@@ -33,7 +34,7 @@ export const createBaselineActivities = (deps: Dependencies) => ({
     const window = lookupsBetween(before, await readLookups(client));
     const endedAtMs = deps.now();
     if (!window) {
-      throw new RecoveryError('REDIS_NOT_READY', `${instance} restarted, or its counters were reset, while it was measured`, {
+      throw new RecoveryError('REDIS_NOT_READY', `${target.name} restarted, or its counters were reset, while it was measured`, {
         next: 'Nothing: it is measured again with the next backup.',
       });
     }
@@ -43,8 +44,8 @@ export const createBaselineActivities = (deps: Dependencies) => ({
       formatVersion: BASELINE_FORMAT_VERSION,
       kind: 'baseline',
       baselineId: backupIdAt(endedAtMs),
-      instance,
-      shard: target.shard,
+      instance: of.instance,
+      shard: of.shard,
       windowSeconds: Math.max(1, endedAtMs - began) / 1000,
       ...window,
       ...(rate && 'perSecond' in rate ? { authenticationPerSecond: rate.perSecond } : {}),
@@ -52,7 +53,7 @@ export const createBaselineActivities = (deps: Dependencies) => ({
       replicas: info.replicas(),
       server: await readServerFacts(client),
     };
-    await (await deps.repository()).baselines({ instance, shard: target.shard }).write(baseline);
+    await (await deps.repository()).baselines(of).write(baseline);
     return baseline;
   },
 
@@ -60,11 +61,11 @@ export const createBaselineActivities = (deps: Dependencies) => ({
    * How it was before a failure: hit rate and authentication rate to compare with. Read-only.
    * @param failedAt - ISO 8601; what was recorded since was seen in trouble. Default now
    */
-  async findBaseline({ instance, failedAt }: { instance: string; failedAt?: string }): Promise<KnownBefore> {
-    const { recovery, shard } = await deps.instance(instance);
+  async findBaseline({ failedAt, ...of }: ShardRef & { failedAt?: string }): Promise<KnownBefore> {
+    const { recovery } = await deps.shard(of);
     const nowMs = deps.now();
     const failedAtMs = failedAt === undefined ? nowMs : Date.parse(failedAt);
-    const baselines = (await deps.repository()).baselines({ instance, shard });
+    const baselines = (await deps.repository()).baselines(of);
     const all = await baselines.list({ sinceMs: failedAtMs - LOOK_BACK_MS });
     return knownBefore(all, { failedAtMs, nowMs, minLookups: recovery.warmup.minLookups });
   },

@@ -45,7 +45,7 @@ export async function beforeFailure(
 ): Promise<BeforeFailure> {
   const owner = await foreignOwner(deps, target.target);
   if (owner) return { foreignOwner: owner };
-  const all = await (await deps.repository()).snapshots({ instance: target.name, shard: target.shard }).list();
+  const all = await (await deps.repository()).snapshots(target).list();
   const base = baseOf(all, assessment, serving, deps.now());
   const log = target.archive ? await logBefore(deps, target, all, assessment, serving) : {};
   return { ...(base ? { base } : {}), ...log };
@@ -71,13 +71,13 @@ function baseOf(
 /** A log that is damaged, has a gap or no backup before it is none: the backup alone is what can be offered. */
 async function logBefore(
   deps: Dependencies,
-  { name: instance, shard }: ProtectedInstance,
+  target: ProtectedInstance,
   snapshots: readonly SnapshotManifest[],
   failure: KnownFailure,
   serving: ServingProcess,
 ): Promise<Pick<BeforeFailure, 'log' | 'logProblem'>> {
   const { signal } = currentJob();
-  const archive = await deps.archive(instance, shard);
+  const archive = await deps.archive(target);
   try {
     const { extents } = await archive.extents({ signal });
     const end = endOfFailed(extents, failure, serving);

@@ -6,6 +6,7 @@ import type { Assessment, DataDecision, SignInForecast } from '../../model/recov
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import { forecastSignIns } from '../../model/recovery/sign-in-forecast.ts';
 import { ownerLine } from '../../model/restore/plan/owner.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { countClasses } from '../../redis/keys/count-classes.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
@@ -20,15 +21,13 @@ const COUNT_BELOW_KEYS = 100_000;
 /** When it has served for longer, people have signed out, and their sessions are missed by nobody. */
 const RECENT_WITHIN_MS = 30 * 60_000;
 
-export interface DecideDataInput {
-  instance: string;
+export interface DecideDataInput extends ShardRef {
   assessment: Assessment;
   /** In place of what the configuration says, for this recovery. */
   restoreOverride?: RecoverySettings['restore'];
 }
 
-export interface ForecastSignInsInput {
-  instance: string;
+export interface ForecastSignInsInput extends ShardRef {
   assessment: Assessment;
   decision: DataDecision;
   /** From before the failure, of `findBaseline`. */
@@ -41,9 +40,9 @@ export const createDataActivities = (deps: Dependencies) => ({
    * for it. Read-only; a retry looks again.
    * @throws RecoveryError those of Redis and of the store: what could not be read is no loss and no absence of one
    */
-  async decideData({ instance, assessment, restoreOverride }: DecideDataInput): Promise<DataDecision> {
+  async decideData({ assessment, restoreOverride, ...of }: DecideDataInput): Promise<DataDecision> {
     const { signal } = currentJob();
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     using client = await openRedis(target.connection);
     const serving = await servingProcess(client, deps.now());
     const { base, log, logProblem, foreignOwner } = await beforeFailure(deps, target, assessment, serving);
@@ -63,7 +62,7 @@ export const createDataActivities = (deps: Dependencies) => ({
       nowMs,
     };
     const decided = decideOnData({ ...facts, ...(await lookAtPresent(client, target, facts, signal)) });
-    const digest = decided.offer && digestOf(offerDigestSource(instance, decided.offer));
+    const digest = decided.offer && digestOf(offerDigestSource(target.name, decided.offer));
     const text = foreignOwner
       ? `${ownerLine({ foreignOwner }).join()}, and nothing of it counts here. ${decided.text}`
       : decided.text;
@@ -75,8 +74,8 @@ export const createDataActivities = (deps: Dependencies) => ({
    * @returns undefined if nothing is lost, or nobody knows
    */
   async forecastSignIns(input: ForecastSignInsInput): Promise<SignInForecast | undefined> {
-    const { instance, assessment, decision, normalPerSecond } = input;
-    const target = await deps.instance(instance);
+    const { assessment, decision, normalPerSecond } = input;
+    const target = await deps.shard(input);
     const { sessionClass } = target.recovery;
     const sessions = target.classes.find(({ name }) => name === sessionClass);
     if (!sessions || !decision.lost || decision.verdict === 'within-tolerance') return undefined;

@@ -41,10 +41,10 @@ export const createMendLogActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `LOG_MALFORMED` where the damage is another than the end, or a Redis cannot load what is left;
    *   `TARGET_DISK_FULL`
    */
-  async mendLog({ instance, layout: ofConf, mayLoseCommands = false }: MendLogInput): Promise<MendedLog> {
-    await deps.requireLock(instance);
+  async mendLog({ layout: ofConf, mayLoseCommands = false, ...of }: MendLogInput): Promise<MendedLog> {
+    await deps.requireLock(of.instance);
     const { progress, signal, operationId } = currentJob();
-    const files = requireFiles(await deps.instance(instance));
+    const files = requireFiles(await deps.shard(of));
     const { layout } = files.open(ofConf);
     const note = `reading the log in ${layout.dir} for the place where it is damaged`;
     const damage = await findDamage(layout, { signal, onProgress: (doneBytes) => progress({ stage: 'mend', note, doneBytes }) });

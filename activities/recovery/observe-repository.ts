@@ -2,6 +2,7 @@ import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { requireOwnRepository } from '../owner.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
@@ -11,15 +12,11 @@ const LOOK_BACK_MS = 86_400_000;
 const NO_LOG: Bounded<ArchiveObservations | null> = { value: null };
 
 /** What the repository could bring back. A store that is slow or away blocks nobody: then it is not known. */
-export async function observeRepository(
-  deps: Dependencies,
-  instance: string,
-  hasArchive: boolean,
-): Promise<RepositoryObservations> {
+export async function observeRepository(deps: Dependencies, of: ShardRef, hasArchive: boolean): Promise<RepositoryObservations> {
   const [backup, log, replicas] = await Promise.all([
-    bounded('the newest backup', STORE_MS, () => newestBackup(deps, instance)),
-    hasArchive ? bounded('the continuous log', STORE_MS, () => newestLog(deps, instance)) : NO_LOG,
-    bounded('its last measurement', STORE_MS, () => lastReplicas(deps, instance)),
+    bounded('the newest backup', STORE_MS, () => newestBackup(deps, of)),
+    hasArchive ? bounded('the continuous log', STORE_MS, () => newestLog(deps, of)) : NO_LOG,
+    bounded('its last measurement', STORE_MS, () => lastReplicas(deps, of)),
   ]);
   return {
     ...(backup.missed === undefined ? { backup: backup.value } : {}),
@@ -30,11 +27,10 @@ export async function observeRepository(
   };
 }
 
-async function newestBackup(deps: Dependencies, instance: string): Promise<NonNullable<RepositoryObservations['backup']> | null> {
+async function newestBackup(deps: Dependencies, of: ShardRef): Promise<NonNullable<RepositoryObservations['backup']> | null> {
   const repository = await deps.repository();
-  const own = await deps.instance(instance);
-  await requireOwnRepository(deps, own, 'nothing of it counts here');
-  const found = latestBackup(await repository.snapshots({ instance, shard: own.shard }).list(), deps.now());
+  await requireOwnRepository(deps, await deps.shard(of), 'nothing of it counts here');
+  const found = latestBackup(await repository.snapshots(of).list(), deps.now());
   if (!found) return null;
   const { backupId, times, rdb, census, server, replication } = found;
   return { backupId, times, rdb, census, server, replication };
@@ -44,11 +40,10 @@ async function newestBackup(deps: Dependencies, instance: string): Promise<NonNu
  * For a Redis that cannot be asked any more, and for those that it does not name any more: who followed it when it was backed up or
  * measured, the last first, and when that was.
  */
-async function lastReplicas(deps: Dependencies, instance: string): Promise<Record<string, string>> {
-  const { shard } = await deps.instance(instance);
+async function lastReplicas(deps: Dependencies, of: ShardRef): Promise<Record<string, string>> {
   const [repository, sinceMs] = [await deps.repository(), deps.now() - LOOK_BACK_MS];
-  const measured = repository.baselines({ instance, shard }).list({ sinceMs });
-  const backups = (await repository.snapshots({ instance, shard }).list()).filter((one) => takenAtMs(one) >= sinceMs);
+  const measured = repository.baselines(of).list({ sinceMs });
+  const backups = (await repository.snapshots(of).list()).filter((one) => takenAtMs(one) >= sinceMs);
   const seen = [
     ...backups.map((one) => ({ atMs: takenAtMs(one), replicas: one.server.replicas })),
     ...(await measured).map(({ baselineId, replicas }) => ({ atMs: timeOfBackupId(baselineId), replicas })),
@@ -58,10 +53,9 @@ async function lastReplicas(deps: Dependencies, instance: string): Promise<Recor
   return found;
 }
 
-async function newestLog(deps: Dependencies, instance: string): Promise<ArchiveObservations | null> {
-  const own = await deps.instance(instance);
-  await requireOwnRepository(deps, own, 'nothing of it counts here');
-  const archive = await deps.archive(instance, own.shard);
+async function newestLog(deps: Dependencies, of: ShardRef): Promise<ArchiveObservations | null> {
+  await requireOwnRepository(deps, await deps.shard(of), 'nothing of it counts here');
+  const archive = await deps.archive(of);
   const timeline = await archive.newestTimeline();
   if (!timeline) return null;
   const { end, lastAtMs } = await archive.position(timeline.timelineId);

@@ -8,6 +8,7 @@ import type {
 } from '../../model/recovery/observations.ts';
 import { unknownCommandIn } from '../../model/restore/load-log.ts';
 import type { NextStart } from '../../model/restore/next-start.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Control, DataLayout, Files, MemoryKill, PlatformStatus, PlatformTrace } from '../../platforms/platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
@@ -19,6 +20,7 @@ import { lookAtNextStart } from '../restore/next-start.ts';
 import { doesNotLetUsIn, strangerRefusing } from '../stranger.ts';
 import { type Bounded, bounded, missedIn } from './bounded.ts';
 import { type ObserveDataOptions, observeData } from './observe-data.ts';
+import type { InLayout } from './set-aside.ts';
 
 const LOG_LINES = 200;
 /** Two looks at most, and the rest meanwhile: 4 s in all. */
@@ -40,8 +42,8 @@ export const createLookActivities = (deps: Dependencies) => ({
    * What runs a Redis knows of it: process, end, log of its last run, and an answer over a local connection. Within 4 s; changes
    * nothing; what could not be seen is said.
    */
-  async observeFromControl({ instance }: { instance: string }): Promise<ServerLook> {
-    const target = await deps.instance(instance);
+  async observeFromControl(of: ShardRef): Promise<ServerLook> {
+    const target = await deps.shard(of);
     const [seen, stranger] = await Promise.all([
       observeFromControl(deps.host, requireControl(target).open(), target.connection),
       strangerThere(deps, target),
@@ -50,9 +52,9 @@ export const createLookActivities = (deps: Dependencies) => ({
   },
 
   /** What is in its data directory, and who owns what is beside it. Within 2 s; changes nothing. */
-  async observeFiles(input: { instance: string; layout: DataLayout; readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
+  async observeFiles(input: InLayout & { readLog: boolean; rules?: LoadRules }): Promise<FilesLook> {
     const { instance, layout, readLog, rules = {} } = input;
-    const files = requireFiles(await deps.instance(instance)).open(layout);
+    const files = requireFiles(await deps.shard(input)).open(layout);
     const [seen, owner] = await Promise.all([observeFiles(files, { readLog, ...rules }), lockOwner(deps, instance)]);
     return owner === undefined ? seen : owned(seen, owner);
   },

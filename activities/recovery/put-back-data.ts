@@ -8,8 +8,8 @@ import type { InLayout } from './set-aside.ts';
 
 export const createPutBackDataActivities = (deps: Dependencies) => ({
   /** Before a Redis is ended for its files. @throws RecoveryError `LOCKED` while a `restore --direct` is at work in them */
-  async refuseBesideDirect({ instance, layout }: InLayout): Promise<void> {
-    await refuseBesideDirect(requireFiles(await deps.instance(instance)).open(layout).layout);
+  async refuseBesideDirect({ layout, ...of }: InLayout): Promise<void> {
+    await refuseBesideDirect(requireFiles(await deps.shard(of)).open(layout).layout);
   },
 
   /**
@@ -17,10 +17,10 @@ export const createPutBackDataActivities = (deps: Dependencies) => ({
    * written is kept. Redis must be stopped. A retry goes on where the last attempt ended.
    * @throws RecoveryError `DATA_DIRECTORY` where an original is nowhere
    */
-  async putBackUnfinished({ instance, layout }: InLayout): Promise<{ operations: string[] }> {
-    await deps.requireLock(instance);
+  async putBackUnfinished({ layout, ...of }: InLayout): Promise<{ operations: string[] }> {
+    await deps.requireLock(of.instance);
     currentJob().progress({ stage: 'put back', note: 'the data of an operation that did not end comes back' });
-    return { operations: await putBackAll(requireFiles(await deps.instance(instance)).open(layout).layout) };
+    return { operations: await putBackAll(requireFiles(await deps.shard(of)).open(layout).layout) };
   },
 });
 

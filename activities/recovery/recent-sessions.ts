@@ -32,7 +32,7 @@ export async function lookUpRecent(
   progress({ stage: 'data', note: 'looking for the sessions that the log has last' });
   try {
     const from = Math.max(last.from, last.to - TAIL_BYTES);
-    const archive = await deps.archive(target.name, target.shard);
+    const archive = await deps.archive(target);
     const { start, startState, body } = await archive.openRange(last.timelineId, from, last.to, { signal });
     const classes = new KeyClasses(target.classes);
     const { keys, written } = await recentKeys(body, {

@@ -40,9 +40,9 @@ export const createReplicaActivities = (deps: Dependencies) => ({
    * Lets every replica that has data go on by itself, so that an empty primary can't wipe it. One that follows another of them,
    * which was promoted, is out of harm already. Those that were not reached are named: when the primary starts, they follow it.
    */
-  async detachReplicas({ instance, assessment }: ActionInput): Promise<Detached> {
-    await deps.requireLock(instance);
-    const target = await deps.instance(instance);
+  async detachReplicas({ assessment, ...of }: ActionInput): Promise<Detached> {
+    await deps.requireLock(of.instance);
+    const target = await deps.shard(of);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
     return letGo(target, assessment.replicas);
   },
@@ -53,13 +53,13 @@ export const createReplicaActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `REDIS_UNREACHABLE` if none with data answers; `RESTORE_REFUSED` where a Sentinel watches it; what
    *   refuses the write, before another follows it
    */
-  async promoteReplica({ instance, assessment }: ActionInput): Promise<PromotedReplica> {
-    await deps.requireLock(instance);
-    const target = await deps.instance(instance);
+  async promoteReplica({ assessment, ...of }: ActionInput): Promise<PromotedReplica> {
+    await deps.requireLock(of.instance);
+    const target = await deps.shard(of);
     const { progress } = currentJob();
     const { done, failed } = await readReplicas(target, assessment.replicas);
     const best = chooseReplica(done.map(({ address, result }): Candidate => ({ address, ...result })));
-    if (!best) throw noneWithData(instance, failed);
+    if (!best) throw noneWithData(target.name, failed);
     progress({ stage: 'replicas', note: `${best.address}, with ${best.keys} keys, becomes the primary` });
     using client = await openRedis(neighbour(target.connection, best.address), QUICK);
     await refuseSentinels(client, best.address);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { RecoveryError } from '../../model/errors.ts';
 import type { ActionInput, Assessment } from '../../model/recovery/recovery.ts';
 import { startsAnother, unstartable } from '../../model/restore/plan/next-start.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import {
   inOperation,
   logBytes,
@@ -55,8 +56,8 @@ export interface RestartOptions {
  */
 export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: RestartOptions = {}) => ({
   /** What the last restart has left beside the data. Read-only. */
-  async readRestart({ instance, layout: ofConf }: InLayout): Promise<KnownRestart> {
-    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
+  async readRestart({ layout: ofConf, ...of }: InLayout): Promise<KnownRestart> {
+    const { layout } = requireFiles(await deps.shard(of)).open(ofConf);
     const last = await readRestart(layout);
     return { ...(last ? { last } : {}), hasNoData: await hasNoData(layout) };
   },
@@ -67,23 +68,23 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
    * @throws RecoveryError `RESTART_TOO_SOON`; `CONFIG_UNSTARTABLE` for one that runs and would not start again; `START_FAILED` where it was tried already; `TARGET_IDENTITY` if another Redis answers in its place
    */
   async decideRestart({ last, ...input }: RestartInput & Pick<KnownRestart, 'last'>): Promise<RestartDecision> {
-    const target = await deps.instance(input.instance);
+    const target = await deps.shard(input);
     const platform = requireControl(target).open();
     await refuseAnother(target);
     const own = last && isSameAct(last, input) ? last : undefined;
-    if (own?.failed !== undefined) throw failedBefore(input.instance, own.failed);
+    if (own?.failed !== undefined) throw failedBefore(target.name, own.failed);
     const [{ running, identity, name = '' }, info] = await Promise.all([platform.status(), quickInfo(target, silentAfterMs)]);
     const skipped = running ? alreadyRestarted(input, own, { identity, name, runId: info?.get('run_id') }) : undefined;
     if (skipped) return { beforeMs: own?.atMs ?? deps.now(), skipped };
-    if (!own) refuseTooSoon(deps.now(), last, input);
+    if (!own) refuseTooSoon(deps.now(), last, input, target.name);
     if (running && !own && !input.approved) await refuseUnstartable(target, platform);
     const record = own ?? newRecord(deps.now(), input, identity);
     return { record, isNew: own === undefined, ...(identity === undefined ? {} : { end: { identity } }) };
   },
 
   /** Before a start that would come up empty, or with less. @throws RecoveryError `RESTORE_REFUSED`, naming a replica that it would wipe */
-  async refuseLesserStart({ instance, assessment }: ActionInput): Promise<void> {
-    await refuseFollowers(await deps.instance(instance), assessment.replicas);
+  async refuseLesserStart({ assessment, ...of }: ActionInput): Promise<void> {
+    await refuseFollowers(await deps.shard(of), assessment.replicas);
   },
 
   /**
@@ -91,9 +92,9 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
    * @param starts - right before a start: sizes of the logs are added, for what Redis then cuts off
    * @param withoutData - of what was set aside: from this start on it is not put back any more
    */
-  async noteRestart({ instance, layout: ofConf, record, starts, withoutData }: NoteInput): Promise<{ record: RestartRecord }> {
-    await deps.requireLock(instance);
-    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
+  async noteRestart({ layout: ofConf, record, starts, withoutData, ...of }: NoteInput): Promise<{ record: RestartRecord }> {
+    await deps.requireLock(of.instance);
+    const { layout } = requireFiles(await deps.shard(of)).open(ofConf);
     if (withoutData) await noteStart(layout, record.operationId, withoutData);
     const noted = starts ? { ...record, logBytes: await logBytes(layout) } : record;
     if (!(await writeRestart(layout, noted))) currentJob().progress({ stage: 'stop', note: `${layout.dir} cannot be written` });
@@ -104,10 +105,10 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
    * Ends the very Redis that was decided on, so that its files hold all it had. Idempotent.
    * @throws RecoveryError `STOP_FAILED` for one that hangs, while nobody has approved its `kill`
    */
-  async endServer({ instance, identity, kill = false }: EndInput): Promise<ServerState> {
-    await deps.requireLock(instance);
+  async endServer({ identity, kill = false, ...of }: EndInput): Promise<ServerState> {
+    await deps.requireLock(of.instance);
     const { progress, signal } = currentJob();
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     const platform = requireControl(target).open();
     const status = await platform.status();
     if (status.running && status.identity !== identity) return serverState(platform); // an attempt before this one has ended it
@@ -117,7 +118,7 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
     } catch (error) {
       const hangs = error instanceof RecoveryError && error.code === 'STOP_FAILED';
       if (!hangs || !kill) throw error;
-      progress({ stage: 'stop', note: `${status.name} of ${instance} does not end: killing it` });
+      progress({ stage: 'stop', note: `${status.name} of ${target.name} does not end: killing it` });
       await platform.kill(identity, signal);
       await platform.stop(signal); // what it has left behind: children that save, the supervisor's wish to bring it up again
     }
@@ -128,15 +129,16 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
    * Starts Redis, once: a retry that does not find it running cannot know how far the attempt before it came, unless nothing
    * was logged since, and leaves it to be looked at anew. @throws RecoveryError `START_FAILED`
    */
-  async startOnce({ instance, loggedAtMs }: StartInput): Promise<{ beforeMs: number } | { unsure: string }> {
-    await deps.requireLock(instance);
+  async startOnce({ loggedAtMs, ...of }: StartInput): Promise<{ beforeMs: number } | { unsure: string }> {
+    await deps.requireLock(of.instance);
     const { signal, progress, attempt } = currentJob();
-    const platform = requireControl(await deps.instance(instance)).open();
+    const target = await deps.shard(of);
+    const platform = requireControl(target).open();
     const beforeMs = deps.now();
     if (attempt > 1) {
       const now = await serverState(platform);
       const isSilent = loggedAtMs !== undefined && now.loggedAtMs === loggedAtMs;
-      if (!now.running && !isSilent) return { unsure: unsureText(instance, await platform.logs(LAST_LINES)) };
+      if (!now.running && !isSilent) return { unsure: unsureText(target.name, await platform.logs(LAST_LINES)) };
     }
     progress({ stage: 'start', note: `starting ${platform.description}` });
     await platform.start(signal);
@@ -147,9 +149,9 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
    * Makes the manifest of append-only files again from their names. Redis must be stopped. A retry finds the manifest whole.
    * @throws RecoveryError `MANIFEST_INVALID` where the names can be read in several ways; nothing is changed then
    */
-  async rebuildManifest({ instance, layout: ofConf }: InLayout): Promise<{ files: string[] }> {
-    await deps.requireLock(instance);
-    const { layout } = requireFiles(await deps.instance(instance)).open(ofConf);
+  async rebuildManifest({ layout: ofConf, ...of }: InLayout): Promise<{ files: string[] }> {
+    await deps.requireLock(of.instance);
+    const { layout } = requireFiles(await deps.shard(of)).open(ofConf);
     // Alone in the directory: a late attempt must not bring an old manifest back under a Redis that runs.
     const files = await inOperation(layout, `${currentJob().operationId}-copy`, undefined, ({ dir }) =>
       rebuildAofManifest(join(dir, layout.appenddirname), layout.appendfilename),
@@ -158,14 +160,12 @@ export const createRestartActivities = (deps: Dependencies, { silentAfterMs }: R
   },
 });
 
-interface StartInput {
-  instance: string;
+interface StartInput extends ShardRef {
   /** When a Redis logged last there: as long as that is so, none was started. */
   loggedAtMs?: number;
 }
 
-interface EndInput {
-  instance: string;
+interface EndInput extends ShardRef {
   identity: string;
   kill?: boolean;
 }
@@ -178,8 +178,11 @@ export interface NoteInput extends InLayout {
 
 const hasNoData = async (layout: DataLayout): Promise<boolean> => (await spaceReport(layout)).dataBytes === 0;
 
-const isSameAct = ({ instance, operationId, assessedAt }: RestartRecord, { assessment, ...input }: RestartInput): boolean =>
-  instance === input.instance && operationId === currentJob().operationId && assessedAt === assessment.at;
+const isSameAct = ({ operationId, assessedAt, ...of }: RestartRecord, { assessment, ...input }: RestartInput): boolean =>
+  of.instance === input.instance &&
+  of.shard === input.shard &&
+  operationId === currentJob().operationId &&
+  assessedAt === assessment.at;
 
 /** Another process than the one that was to be ended: by an attempt whose answer was lost, or by somebody else. */
 function alreadyRestarted(
@@ -206,8 +209,13 @@ const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending })
 
 const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log', 'put-back-data'];
 
-function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instance, assessment, approved }: RestartInput): void {
-  if (approved || !last || last.instance !== instance) return;
+function refuseTooSoon(
+  nowMs: number,
+  last: RestartRecord | undefined,
+  { instance, shard, assessment, approved }: RestartInput,
+  name: string,
+): void {
+  if (approved || !last || last.instance !== instance || last.shard !== shard) return;
   const agoMs = nowMs - last.atMs;
   if (agoMs >= assessment.settings.restartEveryMs) return;
   // Once: what seems mended and fails again is for a person to say.
@@ -219,13 +227,14 @@ function refuseTooSoon(nowMs: number, last: RestartRecord | undefined, { instanc
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
   throw new RecoveryError(
     'RESTART_TOO_SOON',
-    `a recovery restarted ${instance} ${seconds(agoMs)} s ago; once in ${seconds(assessment.settings.restartEveryMs)} s it may by itself`,
+    `a recovery restarted ${name} ${seconds(agoMs)} s ago; once in ${seconds(assessment.settings.restartEveryMs)} s it may by itself`,
     { next: 'Read its log. If a restart is what it needs, approve it, or restart it by hand.' },
   );
 }
 
 const newRecord = (nowMs: number, input: RestartInput, identity: string | undefined): RestartRecord => ({
   instance: input.instance,
+  shard: input.shard,
   operationId: currentJob().operationId,
   assessedAt: input.assessment.at,
   atMs: nowMs,

@@ -1,5 +1,6 @@
 import { RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
@@ -16,8 +17,8 @@ export interface ServerState {
 
 export const createServerActivities = (deps: Dependencies) => ({
   /** Read-only. */
-  async observeServer({ instance }: { instance: string }): Promise<ServerState> {
-    return serverState(requireControl(await deps.instance(instance)).open());
+  async observeServer(of: ShardRef): Promise<ServerState> {
+    return serverState(requireControl(await deps.shard(of)).open());
   },
 
   /**
@@ -26,16 +27,16 @@ export const createServerActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `RESTORE_REFUSED` if it serves by now: it must be looked at anew; `STOP_FAILED`, also if something has
    *   started it again; `TARGET_IDENTITY` if another Redis answers in its place
    */
-  async endUnsaved({ instance, unless }: { instance: string; unless?: Pick<Assessment, 'server'> }): Promise<ServerState> {
-    await deps.requireLock(instance);
-    const target = await deps.instance(instance);
+  async endUnsaved({ unless, ...of }: ShardRef & { unless?: Pick<Assessment, 'server'> }): Promise<ServerState> {
+    await deps.requireLock(of.instance);
+    const target = await deps.shard(of);
     const control = requireControl(target).open();
     currentJob().progress({ stage: 'stop', note: `stopping ${control.description}` });
     await refuseAnother(target);
     if (unless) await refuseWhenServing(target, unless);
     await endWithoutSave(target, control);
     const { running } = await control.status();
-    if (running) throw cameBack(instance);
+    if (running) throw cameBack(target.name);
     return { running, layout: await control.dataLayout() };
   },
 });

@@ -1,4 +1,5 @@
 import type { ActionInput } from '../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { copyAside, type PutBackSetAside, permitEmptyStart, putBackSetAside, setAside } from '../../platforms/data-directory.ts';
 import type { DataLayout } from '../../platforms/platform.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -15,13 +16,12 @@ export interface KeptAside {
 }
 
 /** Of a Redis that the workflow has asked its platform for. */
-export interface InLayout {
-  instance: string;
+export interface InLayout extends ShardRef {
   layout: DataLayout;
 }
 
 export const createSetAsideActivities = (deps: Dependencies) => {
-  const layoutOf = async ({ instance, layout }: InLayout) => requireFiles(await deps.instance(instance)).open(layout).layout;
+  const layoutOf = async ({ layout, ...of }: InLayout) => requireFiles(await deps.shard(of)).open(layout).layout;
   return {
     /** Keeps a copy of whole files that are only not loaded, and stay in use. */
     async copyAside(input: InLayout): Promise<KeptAside> {
@@ -55,8 +55,8 @@ export const createSetAsideActivities = (deps: Dependencies) => {
     },
 
     /** @throws RecoveryError `RESTORE_REFUSED` while a replica with data still follows: it would be wiped in under a second */
-    async refuseEmptyStart({ instance, assessment }: ActionInput): Promise<ServerState> {
-      const target = await deps.instance(instance);
+    async refuseEmptyStart({ assessment, ...of }: ActionInput): Promise<ServerState> {
+      const target = await deps.shard(of);
       const control = requireControl(target).open();
       await refuseAnother(target);
       await refuseFollowers(target, assessment.replicas);
@@ -71,10 +71,10 @@ export const createSetAsideActivities = (deps: Dependencies) => {
     },
 
     /** Starts Redis without what was set aside. A retry finds it started, or starts it with what it has written since. */
-    async startEmpty({ instance }: { instance: string }): Promise<{ beforeMs: number }> {
-      await deps.requireLock(instance);
+    async startEmpty(of: ShardRef): Promise<{ beforeMs: number }> {
+      await deps.requireLock(of.instance);
       const { progress, signal } = currentJob();
-      const control = requireControl(await deps.instance(instance)).open();
+      const control = requireControl(await deps.shard(of)).open();
       const beforeMs = deps.now();
       progress({ stage: 'start', note: `starting ${control.description} without its old data` });
       await control.start(signal);

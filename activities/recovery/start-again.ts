@@ -1,6 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
@@ -12,8 +13,7 @@ const LOOK_EVERY_MS = 500;
 /** One that has been told to end may answer for a moment. */
 const STEADY_LOOKS = 3;
 
-interface StartAgainInput {
-  instance: string;
+interface StartAgainInput extends ShardRef {
   replicas?: Assessment['replicas'];
 }
 
@@ -24,10 +24,10 @@ export const createStartAgainActivities = (deps: Dependencies) => ({
    * @param replicas - those that it would wipe where it was ended without a save: they are let go before
    * @returns why it does not run: how it was before is no promise that it starts, and the next recovery must not wait for that
    */
-  async startAgain({ instance, replicas = [] }: StartAgainInput): Promise<{ running: boolean; why?: string }> {
-    await deps.requireLock(instance);
+  async startAgain({ replicas = [], ...of }: StartAgainInput): Promise<{ running: boolean; why?: string }> {
+    await deps.requireLock(of.instance);
     const { signal, progress } = currentJob();
-    const target = await deps.instance(instance);
+    const target = await deps.shard(of);
     const { open, noProgressMs } = requireControl(target);
     const platform = open();
     progress({ stage: 'start', note: `seeing whether ${platform.description} runs` });

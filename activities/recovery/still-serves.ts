@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ShardRef } from '../../model/shard.ts';
 import { checkServing } from '../../redis/health/serving.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
@@ -31,8 +32,7 @@ export interface AnswersAnew {
   runId: string;
 }
 
-export interface WatchServingInput {
-  instance: string;
+export interface WatchServingInput extends ShardRef {
   /** Of the process that was seen to serve last. Absent: the first that is seen. */
   runId?: string;
   /** It is known to be stopped by this one. */
@@ -49,9 +49,9 @@ export const createStillServesActivities = (deps: Dependencies) => ({
    * may be quicker than the looks. Else until it is cancelled. What another operation does that holds the lock, such as a
    * restore, is no failure: that it stopped it, and that it answers anew, is news. Read-only; a retry begins anew.
    */
-  async watchServing({ instance, runId, stoppedBy }: WatchServingInput): Promise<FailedAgain | StoppedInOrder | AnswersAnew> {
+  async watchServing({ runId, stoppedBy, ...of }: WatchServingInput): Promise<FailedAgain | StoppedInOrder | AnswersAnew> {
     const { signal, progress } = currentJob();
-    const { connection } = await deps.instance(instance);
+    const { connection } = await deps.shard(of);
     const now = (): string => new Date(deps.now()).toISOString();
     let known = runId;
     for (let failed = 0, since = 0; ; ) {
@@ -61,14 +61,14 @@ export const createStillServesActivities = (deps: Dependencies) => ({
       progress({ stage: 'serving', note: `${verdict}: ${detail}` });
       if (look.verdict === 'serves' && look.runId !== undefined) {
         const isAnother = known !== undefined && look.runId !== known;
-        const by = stoppedBy ?? (isAnother ? await stopperOf(deps, instance) : NOBODY_KNOWS);
+        const by = stoppedBy ?? (isAnother ? await stopperOf(deps, of.instance) : NOBODY_KNOWS);
         if (by === undefined) return { since: now(), detail: ANOTHER };
         if (by !== NOBODY_KNOWS) return { stoppedBy: by, answersSince: now(), runId: look.runId };
         known = look.runId;
       }
       const isGone = verdict === 'fails' || verdict === 'loading';
       if (isGone && failed === 0) since = deps.now();
-      const by = isGone ? await stopperOf(deps, instance) : undefined;
+      const by = isGone ? await stopperOf(deps, of.instance) : undefined;
       if (by && stoppedBy === undefined) return { stoppedBy: by, since: new Date(since).toISOString() };
       failed = isGone && by === undefined ? failed + 1 : 0;
       if (failed >= LOOKS) return { since: new Date(since).toISOString(), detail };

@@ -15,15 +15,15 @@ import {
   type Warmth,
   warmTarget,
 } from '../../model/recovery/warmth.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisConnection } from '../../redis/client/connection.ts';
 import { readLookups } from '../../redis/keys/lookups.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
-import type { Dependencies } from '../dependencies.ts';
+import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 
-export interface WatchWarmupInput {
-  instance: string;
+export interface WatchWarmupInput extends ShardRef {
   settings: WarmupSettings;
   /** Of `findBaseline`. */
   baseline?: KnownBefore;
@@ -41,22 +41,22 @@ export const createWarmupActivities = (deps: Dependencies) => ({
    * failure. A Redis that is away for a while is waited for. Read-only; a retry counts windows anew and keeps to the same end.
    */
   async watchWarmup(input: WatchWarmupInput): Promise<WarmupWatch> {
-    const { instance, settings, baseline, untilMs, begun, failedAt = begun } = input;
+    const { settings, baseline, untilMs, begun, failedAt = begun } = input;
     const { signal, progress } = currentJob();
-    const { connection } = await deps.instance(instance);
+    const target = await deps.shard(input);
     const wanted = warmTarget(settings, baseline);
     const begunMs = Date.parse(begun);
     const endMs = untilMs ?? begunMs + settings.limitMs;
     let warmth = startOfWarmth;
     for (;;) {
-      const looked = await lookAt(connection, warmth, settings, wanted.target);
+      const looked = await lookAt(target.connection, warmth, settings, wanted.target);
       warmth = looked.warmth;
       const note = noteOfWarmth(warmth, settings, wanted.target);
       progress({ stage: 'warm-up', note: looked.trouble === undefined ? note : `${looked.trouble}; before that: ${note}` });
       const decided = isDecided(warmth, settings, wanted.target);
       const leftMs = endMs - deps.now();
       if (decided || leftMs <= 0) {
-        const missing = decided && wanted.target !== undefined ? [] : await missingNow(deps, instance, failedAt, signal);
+        const missing = decided && wanted.target !== undefined ? [] : await missingNow(deps, target, failedAt, signal);
         return verdictOfWarmth(warmth, settings, wanted, { seconds: Math.round((deps.now() - begunMs) / 1000), missing });
       }
       await sleep(Math.min(settings.windowMs, leftMs), undefined, { signal });
@@ -81,10 +81,15 @@ async function lookAt(
 }
 
 /** Which classes are not there again. Only a hint: without a backup, or without the permission to look, there is none. */
-async function missingNow(deps: Dependencies, instance: string, failedAt: string, signal: AbortSignal): Promise<string[]> {
+async function missingNow(
+  deps: Dependencies,
+  target: ProtectedInstance,
+  failedAt: string,
+  signal: AbortSignal,
+): Promise<string[]> {
   try {
-    const { connection, classes, shard } = await deps.instance(instance);
-    const all = await (await deps.repository()).snapshots({ instance, shard }).list();
+    const { connection, classes } = target;
+    const all = await (await deps.repository()).snapshots(target).list();
     const base = latestBackup(
       all.filter((one) => takenAtMs(one) < Date.parse(failedAt)),
       deps.now(),

@@ -1,6 +1,7 @@
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import type { PlannedLog, PlannedMoment } from '../../model/restore/plan/plan.ts';
 import { formatOffset } from '../../model/restore/until.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { type ChooseOptions, chooseFromLog as choose, type LogChoice } from '../../repository/archive/choose.ts';
 import { readExtents } from '../../repository/archive/extents.ts';
 import { type FoundDestructive, findDestructive } from '../../repository/archive/moments.ts';
@@ -19,16 +20,14 @@ export async function choosePlannedLog(
     until,
     all,
     ...options
-  }: { instance: string; shard: string; until: string; all: SnapshotManifest[] } & Pick<
-    ChooseOptions,
-    'only' | 'unusable' | 'naming'
-  >,
+  }: ShardRef & { until: string; all: SnapshotManifest[] } & Pick<ChooseOptions, 'only' | 'unusable' | 'naming'>,
 ): Promise<LogChoice> {
   const { signal, progress } = currentJob();
   progress({ stage: 'plan', note: 'looking for the moment in the log' });
-  const archive = await deps.archive(instance, shard);
+  const of = { instance, shard };
+  const archive = await deps.archive(of);
   const chosen = await choose(archive, { until, snapshots: all, signal, ...options });
-  const { archive: commands = {} } = await deps.instance(instance);
+  const { archive: commands = {} } = await deps.shard(of);
   return { ...chosen, log: await withNeeds(archive, chosen.log, commands, signal) };
 }
 
@@ -38,11 +37,11 @@ const AROUND_MS = 3600 * 1000;
 /** What the archive has noted of the stretch that is replayed, oldest first. What each takes is not known. */
 export async function momentsIn(
   deps: Dependencies,
-  { instance, shard, log, sinceMs }: { instance: string; shard: string; log: PlannedLog; sinceMs: number },
+  { log, sinceMs, ...of }: ShardRef & { log: PlannedLog; sinceMs: number },
 ): Promise<PlannedMoment[]> {
   if (log.ranges.length === 0) return []; // a copy of a server's own log has no headers
   const { signal } = currentJob();
-  const archive = await deps.archive(instance, shard);
+  const archive = await deps.archive(of);
   const period = { fromMs: sinceMs - AROUND_MS, toMs: log.untilMs + AROUND_MS };
   const { found } = await findDestructive(archive, await readExtents(archive, { signal }), period, signal);
   const isReplayed = ({ timelineId, before, after }: (typeof found)[0]): boolean =>

@@ -17,7 +17,7 @@ import {
 } from '../../model/restore/plan/plan.ts';
 import type { Naming } from '../../model/restore/plan/unusable.ts';
 import type { RehearsalOutcome } from '../../model/restore/rehearsal.ts';
-import type { ShardRef } from '../../model/shard.ts';
+import type { NamedShard, ShardRef } from '../../model/shard.ts';
 import type { Repository } from '../../repository/repository.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { foreignOwner } from '../owner.ts';
@@ -32,6 +32,7 @@ export interface ApprovablePlan {
 }
 
 export interface PlanRestoreInput {
+  of: ShardRef;
   input: RestoreInput;
   target: TargetFacts;
   /** With strategy `live`. */
@@ -52,11 +53,10 @@ export const createPlanActivities = (deps: Dependencies) => ({
    * Computes what a restore will do, and lose, and pins the backup for a day. Changes nothing else. A plan that is refused
    * for more than its loss is returned too, and pins nothing: who wants to carry it out calls `approveRestore`.
    */
-  async planRestore({ input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
-    const { instance } = input;
-    const { classes, shard, target: of } = await deps.instance(instance);
-    const one = { instance, shard };
-    const foreign = await foreignOwner(deps, of);
+  async planRestore({ of, input, target, live, rehearsal, drafted }: PlanRestoreInput): Promise<ApprovablePlan> {
+    const { classes, target: configured, name } = await deps.shard(of);
+    const one = { instance: of.instance, shard: of.shard, name };
+    const foreign = await foreignOwner(deps, configured);
     const repository = await deps.repository();
     const { manifests: all, problems } = await repository.snapshots(one).listWithProblems();
     const unusable = problems.map(({ backupId, error }) => unusableBackup(backupId, error.message));
@@ -93,7 +93,7 @@ export const createPlanActivities = (deps: Dependencies) => ({
   async approveRestore({ input, plan, digest }: ApprovablePlan & { input: RestoreInput }): Promise<void> {
     if (input.plan && input.plan !== digest) {
       throw new RecoveryError('PLAN_CHANGED', `plan ${input.plan} was approved, but the plan is ${digest} now`, {
-        next: `Look at it with \`${askedAgain(input)} --plan\` and approve that one.`,
+        next: `Look at it with \`${askedAgain(plan.name, input)} --plan\` and approve that one.`,
       });
     }
     const [refusal, ...others] = plan.refusals;
@@ -103,9 +103,12 @@ export const createPlanActivities = (deps: Dependencies) => ({
   },
 });
 
-const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options }: RestoreInput): string =>
+const askedAgain = (
+  name: string,
+  { instance: _, shard: __, until, aofBackup, backupId, strategy, ...options }: RestoreInput,
+): string =>
   commandToRestore({
-    instance,
+    instance: name,
     ...(backupId === undefined || (isLatest(backupId) && until !== undefined) ? {} : { backupId }),
     ...(until === undefined ? {} : { until }),
     ...(aofBackup === undefined ? {} : { aofBackup }),
@@ -113,28 +116,28 @@ const askedAgain = ({ instance, until, aofBackup, backupId, strategy, ...options
     options,
   });
 
-const namingOf = ({ backupId: _, until: __, ...input }: RestoreInput): Naming => ({
-  until: (until) => askedAgain({ ...input, until }),
-  backup: (backupId) => askedAgain({ ...input, backupId }),
+const namingOf = (name: string, { backupId: _, until: __, ...input }: RestoreInput): Naming => ({
+  until: (until) => askedAgain(name, { ...input, until }),
+  backup: (backupId) => askedAgain(name, { ...input, backupId }),
 });
 
 /** The backup that is meant, and the stretch of the log if one is wanted. */
 async function choose(
   deps: Dependencies,
-  of: ShardRef,
+  of: NamedShard,
   input: RestoreInput,
   all: SnapshotManifest[],
   unusable: readonly Beyond[],
 ): Promise<Choice> {
-  const { instance, backupId, until, aofBackup } = input;
+  const { backupId, until, aofBackup } = input;
   if (aofBackup !== undefined) return chooseCopy(deps, of, aofBackup);
   if (until !== undefined) {
     const only = isLatest(backupId) ? {} : { only: backupId };
-    return choosePlannedLog(deps, { ...of, until, all, ...only, unusable, naming: namingOf(input) });
+    return choosePlannedLog(deps, { ...of, until, all, ...only, unusable, naming: namingOf(of.name, input) });
   }
   if (isLatest(backupId)) {
     const manifest = latestBackup(all, deps.now());
-    if (!manifest) throw noBackup(instance, unusable);
+    if (!manifest) throw noBackup(of.name, unusable);
     return { manifest };
   }
   return { manifest: await readNamed(await deps.repository(), of, backupId) };
@@ -156,7 +159,7 @@ async function chooseDrafted(
 async function chooseCopy(deps: Dependencies, of: ShardRef, backupId: string): Promise<Choice> {
   timeOfBackupId(backupId); // refuses what is no id, before it becomes part of a key
   const copied = await (await deps.repository()).aof(of).read(backupId);
-  const { archive = {} } = await deps.instance(of.instance, of.shard);
+  const { archive = {} } = await deps.shard(of);
   return { manifest: asSnapshot(copied), log: logOf(copied, archive) };
 }
 

@@ -22,7 +22,7 @@ export interface PutBackInput {
 
 /** Steps of undoing a restore. Each is idempotent and right also when what it undoes never happened. */
 export const createPutBackActivities = (deps: Dependencies) => {
-  const layoutOf = async ({ instance, layout }: RestorePlan) => requireFiles(await deps.instance(instance)).open(layout).layout;
+  const layoutOf = async (plan: RestorePlan) => requireFiles(await deps.shard(plan)).open(plan.layout).layout;
   return {
     /** Whether the old data was moved at all: if not there is nothing to stop for, a supervisor may have brought it up again already. */
     async hasMovedData({ plan, operationId }: PutBackInput): Promise<{ moved: boolean }> {
@@ -33,7 +33,7 @@ export const createPutBackActivities = (deps: Dependencies) => {
     async endRefused({ plan }: Pick<PutBackInput, 'plan'>): Promise<void> {
       await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await deps.instance(plan.instance, plan.shard);
+      const target = await deps.shard(plan);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       progress({ stage: 'put back', note: 'what runs on the refused data is ended' });
@@ -66,7 +66,7 @@ export const createPutBackActivities = (deps: Dependencies) => {
     async serveAgain({ plan, keys }: Pick<PutBackInput, 'plan'> & { keys?: KeysOfDatabase[] }): Promise<Undone> {
       await deps.requireLock(plan.instance);
       const { signal, progress } = currentJob();
-      const target = await deps.instance(plan.instance, plan.shard);
+      const target = await deps.shard(plan);
       const { open, noProgressMs } = requireControl(target);
       const platform = open();
       await startWithin(platform, noProgressMs, signal);

@@ -19,21 +19,21 @@ export const createReadyToStopActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `CONFIG_UNSTARTABLE`, `RESTORE_REFUSED`, `TARGET_IDENTITY`: it was not stopped
    */
   async readyToStop({ plan }: { plan: RestorePlan }): Promise<{ keys?: KeysOfDatabase[] }> {
-    const { instance, serverRunId } = plan;
-    const target = await deps.instance(instance);
+    const { name, serverRunId } = plan;
+    const target = await deps.shard(plan);
     const control = requireControl(target);
     const platform = control.open();
     await refuseOtherLayout(plan, platform);
     using client = serverRunId === undefined ? undefined : await openRedis(target.connection);
     const next = await lookAtNextStart(platform, target.connection, client, currentJob().signal);
     const info = await client?.info('server', 'keyspace');
-    const [refusal] = startRefusals(instance, next, info && productOf(info));
+    const [refusal] = startRefusals(name, next, info && productOf(info));
     if (refusal) throw notStopped(refusal.code, refusal.message, refusal.next);
     if (!client || !info) return {};
     const { same, ...found } = await identifyTarget(control, info, client);
     if (same === 'no' || !(await platform.status()).running) {
       const why = 'why' in found ? found.why : 'its process is not found any more by its redis.conf';
-      throw notStopped('TARGET_IDENTITY', `${instance} answers, and is not what ${platform.description} is: ${why}`, PLAN_ANEW);
+      throw notStopped('TARGET_IDENTITY', `${name} answers, and is not what ${platform.description} is: ${why}`, PLAN_ANEW);
     }
     return { keys: info.keyspace() };
   },
@@ -44,12 +44,12 @@ const PLAN_ANEW = 'See who has changed its configuration, then plan the restore 
 const NAMES = ['dir', 'appendonly', 'dbfilename', 'appenddirname', 'appendfilename'] as const;
 
 /** Where the plan meant to put the data, a start would not look any more. */
-async function refuseOtherLayout({ instance, layout }: RestorePlan, platform: Control): Promise<void> {
+async function refuseOtherLayout({ name: of, layout }: RestorePlan, platform: Control): Promise<void> {
   const now = await platform.dataLayout();
   const changed = NAMES.filter((name) => now[name] !== layout[name]);
   if (changed.length === 0) return;
   const what = changed.map((name) => `${name} (${layout[name]} then, ${now[name]} now)`).join(', ');
-  throw notStopped('RESTORE_REFUSED', `the configuration of ${instance} has changed since the plan: ${what}`, PLAN_ANEW);
+  throw notStopped('RESTORE_REFUSED', `the configuration of ${of} has changed since the plan: ${what}`, PLAN_ANEW);
 }
 
 const notStopped = (code: ConstructorParameters<typeof RecoveryError>[0], message: string, next: string) =>

@@ -3,6 +3,7 @@ import { formatBytes } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
 import type { RestorePlan } from '../../model/restore/plan/plan.ts';
 import { loadsLog } from '../../model/restore/rehearsal.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { finish, moveAside, replaceWithRdb, spaceReport } from '../../platforms/data-directory.ts';
 import type { Files } from '../../platforms/platform.ts';
 import { writeMultiPartFromRdb } from '../../redis/aof/directory.ts';
@@ -23,13 +24,13 @@ export const createRestoreActivities = (deps: Dependencies) => ({
    * A retry takes what a finished attempt has staged, reads it again, and else downloads again.
    */
   async stageBackup({ plan }: { plan: RestorePlan }): Promise<Staged> {
-    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
+    const { layout } = requireFiles(await deps.shard(plan)).open(plan.layout);
     return stage(deps, plan, besideTheData(layout, currentJob().operationId));
   },
 
   /** A Redis that serves is not stopped where what comes next has no room: a disk may have filled since the plan. */
   async requireRoom({ plan }: { plan: RestorePlan }): Promise<void> {
-    await refuseWithoutRoom(plan, requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout));
+    await refuseWithoutRoom(plan, requireFiles(await deps.shard(plan)).open(plan.layout));
   },
 
   /**
@@ -39,7 +40,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async stopServer({ plan }: { plan: RestorePlan }): Promise<void> {
     await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     const platform = requireControl(target).open();
     progress({ stage: 'stop', note: `stopping ${platform.description}` });
     if ((await platform.status()).running && plan.serverRunId) {
@@ -52,7 +53,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
       const saved = async () =>
         how === 'SAVE' && (await saveForSignal(client, { instance: plan.instance, mayLose: true, signal })); // the plan has said what
       const ends = platform.restartsByItself ? saved() : shutdown(client.command('SHUTDOWN', how), saved);
-      await unlessAborted(orDiskFull(ends, plan.instance, platform), signal);
+      await unlessAborted(orDiskFull(ends, target.name, platform), signal);
     }
     await platform.stop(signal);
   },
@@ -61,11 +62,10 @@ export const createRestoreActivities = (deps: Dependencies) => ({
    * Asked right before files are changed. @param before - what is about to be done
    * @throws RecoveryError `STOP_FAILED` if something has started it again
    */
-  async requireStopped({ instance, before }: { instance: string; before: string }): Promise<void> {
-    const { running } = await requireControl(await deps.instance(instance))
-      .open()
-      .status();
-    if (running) throw cameBack(instance, before);
+  async requireStopped({ before, ...of }: ShardRef & { before: string }): Promise<void> {
+    const target = await deps.shard(of);
+    const { running } = await requireControl(target).open().status();
+    if (running) throw cameBack(target.name, before);
   },
 
   /**
@@ -75,7 +75,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async replaceData({ plan }: { plan: RestorePlan }): Promise<{ path: string }> {
     await deps.requireLock(plan.instance);
     const { operationId } = currentJob();
-    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
+    const { layout } = requireFiles(await deps.shard(plan)).open(plan.layout);
     await putBackAll(layout, operationId); // what an earlier operation has left away is the data that is kept
     await moveAside(layout, operationId);
     return replaceWithRdb(layout, operationId, {
@@ -89,7 +89,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async startServer({ plan }: { plan: RestorePlan }): Promise<{ beforeMs: number }> {
     await deps.requireLock(plan.instance);
     const { progress, signal } = currentJob();
-    const { open, noProgressMs } = requireControl(await deps.instance(plan.instance, plan.shard));
+    const { open, noProgressMs } = requireControl(await deps.shard(plan));
     const platform = open();
     const beforeMs = deps.now();
     progress({ stage: 'start', note: `starting ${platform.description}` });
@@ -98,8 +98,8 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   },
 
   /** Waits until Redis has loaded and serves, or says why it can't. Read-only. */
-  async awaitServing({ instance }: { instance: string }): Promise<Serving> {
-    return awaitServing(await deps.instance(instance));
+  async awaitServing(of: ShardRef): Promise<Serving> {
+    return awaitServing(await deps.shard(of));
   },
 
   /**
@@ -109,7 +109,7 @@ export const createRestoreActivities = (deps: Dependencies) => ({
   async finishRestore({ plan }: { plan: RestorePlan }): Promise<Pick<RestoreReport, 'keptAside' | 'removedAside'>> {
     await deps.requireLock(plan.instance);
     const onlyCopy = !plan.safetySnapshot.taken;
-    const { layout } = requireFiles(await deps.instance(plan.instance, plan.shard)).open(plan.layout);
+    const { layout } = requireFiles(await deps.shard(plan)).open(plan.layout);
     const { kept, removed } = await finish(layout, currentJob().operationId, { onlyCopy });
     return {
       ...(kept ? { keptAside: { ...kept, onlyCopy } } : {}),

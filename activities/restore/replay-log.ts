@@ -50,11 +50,10 @@ export async function* replayedRanges(
 export async function* replayedLog(
   deps: Dependencies,
   target: ProtectedInstance,
-  shard: string,
   { ranges }: Pick<PlannedLog, 'ranges'>,
   options: Omit<ReplayOptions, 'signal'> = {},
 ): AsyncGenerator<Buffer> {
   const { signal } = currentJob();
-  const archive = await deps.archive(target.name, shard);
+  const archive = await deps.archive(target);
   yield* replayedRanges(archive, ranges, target.archive ?? {}, { signal, ...options });
 }

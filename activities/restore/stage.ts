@@ -76,7 +76,7 @@ export async function stage(deps: Dependencies, plan: RestorePlan, place: Stagin
   const reading = await readTwiceIfDamaged({ deps, plan, place, source, fromMs });
   const { facts, expiries } = reading;
   const rehearsed = rehearsedResult(plan);
-  if (rehearsed) refuseOtherThanRehearsed(plan.instance, rehearsed.rdb, facts);
+  if (rehearsed) refuseOtherThanRehearsed(plan.name, rehearsed.rdb, facts);
   else refuseUnlike(manifest, reading);
   const proofEndMs = deps.now() + manifest.times.clockOffsetMs + proofWindowMs(plan);
   const logBytes =
@@ -141,7 +141,7 @@ interface Reading {
 async function read({ deps, plan, place, source, fromMs }: Reading): Promise<RdbReading> {
   const { signal } = currentJob();
   const { manifest, openBase } = source;
-  const { classes } = await deps.instance(plan.instance, plan.shard);
+  const { classes } = await deps.shard(plan);
   const reader = createRdbReader({
     classes,
     takenAtMs: manifest.census.takenAtMs,
@@ -163,10 +163,10 @@ const isDamage = (error: unknown): error is RecoveryError => error instanceof Re
 
 const NEXT = { next: 'Restore an older backup. Nothing was changed.' };
 
-const damaged = ({ instance, backupId }: RestorePlan, error: RecoveryError) =>
-  new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${instance} is damaged: ${error.message}`, NEXT);
+const damaged = ({ name, backupId }: RestorePlan, error: RecoveryError) =>
+  new RecoveryError('BACKUP_CORRUPT', `backup ${backupId} of ${name} is damaged: ${error.message}`, NEXT);
 
-const changed = ({ instance, backupId }: RestorePlan) =>
-  new RecoveryError('PLAN_CHANGED', `backup ${backupId} of ${instance} is not the one that was planned: its checksum differs`, {
+const changed = ({ name, backupId }: RestorePlan) =>
+  new RecoveryError('PLAN_CHANGED', `backup ${backupId} of ${name} is not the one that was planned: its checksum differs`, {
     next: 'Find out who writes into the repository, then plan again.',
   });

@@ -32,14 +32,14 @@ export async function sourceOf(deps: Dependencies, plan: RestorePlan): Promise<S
 async function storedSource(deps: Dependencies, plan: RestorePlan): Promise<StagedSource> {
   const { signal } = currentJob();
   const repository = await deps.repository();
-  const target = await deps.instance(plan.instance, plan.shard);
+  const target = await deps.shard(plan);
   if (!plan.aofBackup) {
     const snapshots = repository.snapshots(plan);
     const manifest = await snapshots.read(plan.backupId);
     return {
       manifest,
       openBase: () => snapshots.open(manifest, { signal, lends: true }),
-      openLog: (log, options) => replayedLog(deps, target, plan.shard, log, options),
+      openLog: (log, options) => replayedLog(deps, target, log, options),
     };
   }
   const backups = repository.aof(plan);

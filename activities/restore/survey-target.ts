@@ -1,5 +1,6 @@
 import { messageOf, RecoveryError } from '../../model/errors.ts';
 import type { TargetFacts } from '../../model/restore/plan/plan.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import type { Control, DataLayout } from '../../platforms/platform.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
@@ -10,6 +11,7 @@ import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
+import type { InLayout } from '../recovery/set-aside.ts';
 import { lookAtNextStart } from './next-start.ts';
 import { commandsAfterStart, lackingToSave } from './survey-commands.ts';
 import { saidBy, whoAnswers } from './target-identity.ts';
@@ -19,17 +21,18 @@ export type SurveyedServer = Omit<TargetFacts, 'disk'>;
 
 export const createSurveyActivities = (deps: Dependencies) => ({
   /** Looks at the Redis that would be replaced, and at what runs it: process, memory, clock, its next start. Read-only. */
-  async surveyTarget({ instance }: { instance: string }): Promise<SurveyedServer> {
-    const target = await deps.instance(instance);
+  async surveyTarget(of: ShardRef): Promise<SurveyedServer> {
+    const target = await deps.shard(of);
     const facts = await surveyServer(deps, target);
     return facts.reachable ? withClasses(target, facts) : facts;
   },
 
   /** Looks at its data directory. Read-only. @throws RecoveryError `RESTORE_REFUSED` where what is there cannot be replaced */
-  async surveyFiles({ instance, layout }: { instance: string; layout: DataLayout }): Promise<TargetFacts['disk']> {
-    const files = requireFiles(await deps.instance(instance)).open(layout);
+  async surveyFiles({ layout, ...of }: InLayout): Promise<TargetFacts['disk']> {
+    const target = await deps.shard(of);
+    const files = requireFiles(target).open(layout);
     const { freeBytes, dataBytes, obstacles } = await spaceReport(files.layout);
-    refuseObstacles(instance, layout, obstacles);
+    refuseObstacles(target.name, layout, obstacles);
     return { freeBytes, existingBytes: dataBytes };
   },
 });

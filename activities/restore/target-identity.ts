@@ -1,5 +1,6 @@
 import type { TargetFacts, TargetIdentity } from '../../model/restore/plan/facts.ts';
 import { type TargetDoubt, targetDoubt } from '../../model/restore/target-doubt.ts';
+import type { NamedShard, ShardRef } from '../../model/shard.ts';
 import type { SameServer, ServerSaid } from '../../platforms/platform.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
@@ -23,7 +24,7 @@ export async function whoAnswers(
   // Which of two instances has the wrong address is told by its process: on its own machine.
   if (target.control && !target.control.isAtHand) return known;
   const managed = await managedBy(target, info, client);
-  const others = await othersOf(deps, target.name);
+  const others = await othersOf(deps, target);
   const same = await sameServers(runId, target.connection, others);
   const sameAs = others
     .filter(({ name }) => same.includes(name))
@@ -39,15 +40,21 @@ export async function doubtTarget(
   keysNow?: TargetFacts['keysNow'],
 ): Promise<TargetDoubt> {
   const identity = await whoAnswers(deps, target, client);
-  const backups = await (await deps.repository()).snapshots({ instance: target.name, shard: target.shard }).list();
+  const backups = await (await deps.repository()).snapshots(target).list();
   return targetDoubt({ instance: target.name, identity, backups, nowMs: deps.now(), ...(keysNow ? { keysNow } : {}) });
 }
 
 /** One whose secret is not here cannot be asked. */
-async function othersOf(deps: Dependencies, own: string): Promise<ProtectedInstance[]> {
-  const names = deps.instances().filter((name) => name !== own);
-  const all = await Promise.all(names.map((name) => deps.instance(name).catch(() => undefined)));
+async function othersOf(deps: Dependencies, own: ShardRef): Promise<ProtectedInstance[]> {
+  const others = await otherShards(deps, own);
+  const all = await Promise.all(others.map((one) => deps.shard(one).catch(() => undefined)));
   return all.filter((one) => one !== undefined);
+}
+
+/** Every other Redis of the configuration. */
+export async function otherShards(deps: Pick<Dependencies, 'instance' | 'instances'>, own: ShardRef): Promise<NamedShard[]> {
+  const all = await Promise.all(deps.instances().map((name) => deps.instance(name)));
+  return all.flatMap(({ shards }) => shards).filter((one) => one.instance !== own.instance || one.shard !== own.shard);
 }
 
 /** Only where its platform can be asked: elsewhere the same path is of another file. */

@@ -5,6 +5,7 @@ import { type LoadFigures, loadFiguresOf } from '../../model/restore/load-log.ts
 import { unforeseenLoss } from '../../model/restore/plan/loss.ts';
 import type { RestorePlan } from '../../model/restore/plan/plan.ts';
 import type { KeysAfter } from '../../model/restore/stands-check.ts';
+import type { ShardRef } from '../../model/shard.ts';
 import { type ApplicationVerdict, verifyConnectivity } from '../../probes/connectivity.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import type { RedisInfo } from '../../redis/client/info.ts';
@@ -87,7 +88,7 @@ export const createVerifyActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `LOG_REFUSED`, `COUNT_MISMATCH`, `CLOCK_SKEW`, `RESTORE_LOSS`
    */
   async verifyCounts({ plan, staged, serving, beforeMs }: VerifyInput): Promise<Verified> {
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const lines = await requireControl(target).open().logs(LOG_LINES);
@@ -118,7 +119,7 @@ export const createVerifyActivities = (deps: Dependencies) => ({
    * @throws RecoveryError `COUNT_MISMATCH`, `RESTORE_LOSS`
    */
   async verifyLive({ plan, staged, loaded }: VerifyLiveInput): Promise<Verified> {
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     using client = await openRedis(target.connection);
     const info = await client.info();
     const { bytes, logBytes } = staged;
@@ -135,18 +136,17 @@ export const createVerifyActivities = (deps: Dependencies) => ({
   },
 
   /** Waits until every configured application uses the restored Redis, or its time is over. Says who is missing, and judges nothing. Read-only. */
-  async verifyApplications({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
-    return seeApplications(await deps.instance(instance), sinceMs);
+  async verifyApplications({ sinceMs, ...of }: SeenSince): Promise<ApplicationVerdict[]> {
+    return seeApplications(await deps.shard(of), sinceMs);
   },
 
   /** The same for a recovery. Read-only. */
-  async watchConnectivity({ instance, sinceMs }: SeenSince): Promise<ApplicationVerdict[]> {
-    return seeApplications(await deps.instance(instance), sinceMs);
+  async watchConnectivity({ sinceMs, ...of }: SeenSince): Promise<ApplicationVerdict[]> {
+    return seeApplications(await deps.shard(of), sinceMs);
   },
 });
 
-interface SeenSince {
-  instance: string;
+interface SeenSince extends ShardRef {
   /** Older commands count for nothing, milliseconds since 1970. */
   sinceMs: number;
 }

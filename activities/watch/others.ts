@@ -1,5 +1,7 @@
+import type { ShardRef } from '../../model/shard.ts';
 import { checkServing } from '../../redis/health/serving.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { otherShards } from '../restore/target-identity.ts';
 
 export interface Others {
   /** They fail, and no operation has anything to do with it. */
@@ -8,20 +10,20 @@ export interface Others {
   anyWell: boolean;
 }
 
-/** Looks at every other instance at once. One that can't be told from here is in no list. */
-export async function lookAtOthers(deps: Dependencies, instance: string): Promise<Others> {
-  const others = deps.instances().filter((name) => name !== instance);
-  const looks = await Promise.all(others.map(async (name) => ({ name, look: await lookAt(deps, name) })));
+/** Looks at every other Redis at once. One that can't be told from here is in no list. */
+export async function lookAtOthers(deps: Dependencies, own: ShardRef): Promise<Others> {
+  const others = await otherShards(deps, own);
+  const looks = await Promise.all(others.map(async (one) => ({ name: one.name, look: await lookAt(deps, one) })));
   return {
     failing: looks.filter(({ look }) => look === 'fails').map(({ name }) => name),
     anyWell: looks.some(({ look }) => look === 'serves' || look === 'loading'),
   };
 }
 
-async function lookAt(deps: Dependencies, name: string): Promise<string> {
+async function lookAt(deps: Dependencies, of: ShardRef): Promise<string> {
   try {
-    const { verdict } = await checkServing((await deps.instance(name)).connection);
-    return verdict === 'fails' && (await mayBeStopped(deps, name)) ? 'unknown' : verdict;
+    const { verdict } = await checkServing((await deps.shard(of)).connection);
+    return verdict === 'fails' && (await mayBeStopped(deps, of.instance)) ? 'unknown' : verdict;
   } catch {
     return 'unknown'; // its secret isn't there, or Temporal isn't: it says nothing of our network
   }
@@ -43,10 +45,10 @@ export async function mayBeStopped(deps: Dependencies, instance: string, ownRunI
  */
 export async function failingOthers(
   deps: Dependencies,
-  instance: string,
+  own: ShardRef,
   deadBefore: readonly string[] = [],
 ): Promise<number | undefined> {
-  const { failing, anyWell } = await lookAtOthers(deps, instance);
+  const { failing, anyWell } = await lookAtOthers(deps, own);
   const together = failing.filter((name) => !deadBefore.includes(name)).length;
   return anyWell || together === 0 ? undefined : together;
 }

@@ -13,11 +13,11 @@ export async function viewOf(
   look: ServingReport,
   allFailing: number | undefined,
 ): Promise<WatchView> {
-  const { name, control } = target;
+  const { instance, control } = target;
   const [application, locked, recoveries] = await Promise.all([
     lookAtApplications(target),
-    mayBeStopped(deps, name),
-    deps.operations.recoveries(name),
+    mayBeStopped(deps, instance),
+    deps.operations.recoveries(target),
   ]);
   return {
     at: new Date(deps.now()).toISOString(),
@@ -35,6 +35,6 @@ export async function viewOf(
 export function requireWatch(target: ProtectedInstance): WatchSettings {
   if (target.watch) return target.watch;
   throw new RecoveryError('CONFIG_INVALID', `${target.name} is not configured to be watched`, {
-    next: `Add \`watch: {}\` to instances.${target.name}, then restart the worker.`,
+    next: `Add \`watch: {}\` to instances.${target.instance}, then restart the worker.`,
   });
 }

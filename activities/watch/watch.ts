@@ -77,7 +77,7 @@ export class Watch {
     }
     if (look.verdict !== 'fails') return undefined;
     // An answer that can't be had counts like a lock: without Temporal nothing could be started anyway.
-    const holder = await mayBeStopped(this.#deps, this.#target.name).catch((error) => `unknown: ${messageOf(error)}`);
+    const holder = await mayBeStopped(this.#deps, this.#target.instance).catch((error) => `unknown: ${messageOf(error)}`);
     if (holder && !isFailing(this.#known)) this.#debounce.forgive();
     return holder;
   }
@@ -87,7 +87,7 @@ export class Watch {
     const nowMs = this.#deps.now();
     if (nowMs - this.#othersAtMs < OTHERS_EVERY_MS) return;
     this.#othersAtMs = nowMs;
-    this.#deadBefore = (await lookAtOthers(this.#deps, this.#target.name)).failing;
+    this.#deadBefore = (await lookAtOthers(this.#deps, this.#target)).failing;
   }
 
   async #lookForTwins(): Promise<void> {
@@ -109,7 +109,7 @@ export class Watch {
   }
 
   #failingOthers(): Promise<number | undefined> {
-    return failingOthers(this.#deps, this.#target.name, this.#deadBefore);
+    return failingOthers(this.#deps, this.#target, this.#deadBefore);
   }
 
   async #news(ended: WatchNews['ended'], state: WatchState, look: ServingReport): Promise<WatchNews> {

@@ -8,7 +8,8 @@ import { foreignText } from '../../model/archive/log-needs.ts';
 import { baseOfEnd } from '../../model/archive/plan.ts';
 import { beyondText } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCountOf, formatDuration, formatList, formatRate } from '../../model/format.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { askedFor } from '../../model/shard.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { ifKnown } from '../../redis/client/renames.ts';
 import { productOf } from '../../redis/server-facts.ts';
@@ -45,13 +46,14 @@ export const checkArchiveServer = async (
 };
 
 /** The archiver runs. */
-export const checkArchiver = (session: TemporalSession, { name, archive }: InstanceShard, apply: boolean): Promise<Finding[]> =>
+export const checkArchiver = (session: TemporalSession, redis: InstanceShard, apply: boolean): Promise<Finding[]> =>
   findings('archiver', async () => {
+    const { instance, name, archive } = redis;
     if (!archive) return [];
     const workflowId = session.named(WORKFLOW_IDS.archive(name));
-    const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(name));
+    const run = await newestRun(session.client.workflow.getHandle(workflowId), session.targetOf(instance));
     if (!run && apply) {
-      await startArchive(session, { instance: name });
+      await startArchive(session, askedFor(redis));
       return [ok('archiver', `started ${workflowId}: Temporal knew of none`)];
     }
     if (run?.status.name !== 'RUNNING')
@@ -139,11 +141,11 @@ async function versionFinding(client: RedisClient): Promise<Finding[]> {
 }
 
 /** Each byte of the log is there, and from a backup on to its end. */
-export const checkLog = ({ repository }: CheckContext, { name, shard, archive }: InstanceShard): Promise<Finding[]> =>
+export const checkLog = ({ repository }: CheckContext, of: InstanceShard): Promise<Finding[]> =>
   findings('log', async () => {
+    const { name, archive } = of;
     if (!archive) return [];
     const opened = await repository();
-    const of = { instance: name, shard };
     const { extents, damage } = await opened.archive(of).extents();
     const lost = damage.map((one) => warning('log', beyondText(one), LOST));
     if (extents.length === 0) return lost;
@@ -161,18 +163,12 @@ export const checkLog = ({ repository }: CheckContext, { name, shard, archive }:
   });
 
 /** What came since the last base can be replayed: a restore to the end of the log executes all of it. */
-export const checkArchivedCommands = (
-  { repository }: CheckContext,
-  { name, shard, archive }: InstanceShard,
-): Promise<Finding[]> =>
+export const checkArchivedCommands = ({ repository }: CheckContext, of: InstanceShard): Promise<Finding[]> =>
   findings('archived commands', async () => {
+    const { archive } = of;
     if (!archive) return [];
     const opened = await repository();
-    const needs = await newestNeeds(
-      openArchive(opened, { name, shard, archive }),
-      await opened.snapshots({ instance: name, shard }).list(),
-      archive,
-    );
+    const needs = await newestNeeds(openArchive(opened, of, archive), await opened.snapshots(of).list(), archive);
     if (!needs || needs.foreign.length === 0) return [];
     return [
       warning(

@@ -19,7 +19,7 @@ export const checkCommands = (client: RedisClient, instance: InstanceShard, { ap
     const lacking = await missingCommands(client);
     if (lacking.length === 0) return [];
     const wanted = new Set(operationsOf(instance, apply));
-    return lacking.map((name) => findingOf(name, instance.name, wanted));
+    return lacking.map((name) => findingOf(name, instance.instance, wanted));
   });
 
 async function missingCommands(client: RedisClient): Promise<string[]> {

@@ -99,12 +99,9 @@ function allWell(counts: Counts, { dataClasses }: InstanceShard): Finding {
 }
 
 /** Counts every key, but by the classes of its time: of use only if they are the same. */
-async function fromLastBackup(
-  { repository }: CheckContext,
-  { name, shard, dataClasses }: InstanceShard,
-): Promise<Counts | undefined> {
+async function fromLastBackup({ repository }: CheckContext, { dataClasses, ...of }: InstanceShard): Promise<Counts | undefined> {
   const manifests = await repository().then(
-    (one) => one.snapshots({ instance: name, shard }).list(),
+    (one) => one.snapshots(of).list(),
     (error) => {
       if (error instanceof RecoveryError) return []; // told by the check of the repository
       throw error;

@@ -6,6 +6,8 @@ import { latestBackup } from '../../model/backup/latest.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
 import type { Foreseen, ForeseenOperation } from '../../model/restore/foreseen.ts';
+import { type AskedShard, askedFor, askedName, shardIn } from '../../model/shard.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { findServerBinary } from '../../platforms/throwaway/server-binary.ts';
 import { foreseeHere } from '../../worker/foresee-here.ts';
 import { partsHere } from '../../worker/parts.ts';
@@ -44,23 +46,19 @@ async function whoeverIsThere(
   instance: InstanceShard,
   session: TemporalSession | undefined,
 ): Promise<Foreseen[] | string | undefined> {
-  const { name, shard } = instance;
   const { control } = partsHere(config, instance);
-  if (session) return askWorker(session, { instance: name, isManaged: control !== undefined });
-  return control?.isAtHand ? foreseeHere(config, { instance: name, shard }) : undefined;
+  if (session) return askWorker(session, { ...askedFor(instance), isManaged: control !== undefined });
+  return control?.isAtHand ? foreseeHere(config, shardIn(instance)) : undefined;
 }
 
-async function askWorker(
-  session: TemporalSession,
-  input: { instance: string; isManaged: boolean },
-): Promise<Foreseen[] | string> {
+async function askWorker(session: TemporalSession, input: AskedShard & { isManaged: boolean }): Promise<Foreseen[] | string> {
   try {
     const { handle } = await startForesee(session, input, ANSWER_MS);
     return (await handle.result()) as Foreseen[];
   } catch (error) {
     const known =
       error instanceof WorkflowFailedError
-        ? failureOfWorkflow(error, `check/${input.instance}`, session)
+        ? failureOfWorkflow(error, WORKFLOW_IDS.foresee(askedName(input)), session)
         : errorOfTemporal(error);
     if (known instanceof RecoveryError) return known.message;
     throw error;

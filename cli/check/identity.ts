@@ -4,7 +4,7 @@ import { hasCode } from '../../model/errors.ts';
 import { formatList } from '../../model/format.ts';
 import type { TargetFacts } from '../../model/restore/plan/facts.ts';
 import { doubtOfRivals, doubtRefusal, targetDoubt } from '../../model/restore/target-doubt.ts';
-import type { ShardRef } from '../../model/shard.ts';
+import type { NamedShard } from '../../model/shard.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import { sampleClasses } from '../../redis/keys/sample-classes.ts';
 import { KeyKinds } from '../../redis/rdb/key-kinds.ts';
@@ -12,9 +12,9 @@ import { sameServers } from '../../redis/same-server.ts';
 import { type CheckContext, type Finding, failed, findings } from './finding.ts';
 
 /** The Redis that answers for an instance is no other instance's, and holds what its backups are of. */
-export const checkIdentity = (world: CheckContext, of: ShardRef, client: RedisClient): Promise<Finding[]> =>
+export const checkIdentity = (world: CheckContext, of: NamedShard, client: RedisClient): Promise<Finding[]> =>
   findings('identity', async () => {
-    const name = of.instance;
+    const { name } = of;
     const info = await client.info('server', 'replication');
     const runId = info.get('run_id') ?? '';
     const same = await sameServers(runId, client.connection, await reachedBeside(world.config, of));
@@ -26,7 +26,7 @@ export const checkIdentity = (world: CheckContext, of: ShardRef, client: RedisCl
     const backups = (await repository?.snapshots(of).list()) ?? [];
     if (backups.length === 0) return [];
     const replids = [info.get('master_replid') ?? '', info.get('master_replid2') ?? ''];
-    const keysNow = await lookAtKeys(world, name, client);
+    const keysNow = await lookAtKeys(world, of.instance, client);
     const identity = { runId, replids };
     const facts = { instance: name, identity, backups, nowMs: world.now(), ...(keysNow ? { keysNow } : {}) };
     const refusal = doubtRefusal(name, targetDoubt(facts));

@@ -24,7 +24,7 @@ export async function keepPolicy(
     return 'unseen';
   }
   const opened = control.open();
-  const { connection } = await shardHere(config, { instance: instance.name, shard: instance.shard });
+  const { connection } = await shardHere(config, instance);
   const look = () => lookAtNextStart(opened, connection, client);
   const before = await look();
   if (before.outcome === 'another') throw notKept(`nothing was written to a redis.conf, for ${before.why}`);

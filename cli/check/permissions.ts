@@ -35,6 +35,8 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   '~__redis-backup:probe:*': ['SET', '__redis-backup:probe:x', ''],
   '+script|kill': ['SCRIPT', 'KILL'],
   '+function|kill': ['FUNCTION', 'KILL'],
+  '+function|list': ['FUNCTION', 'LIST'],
+  '+function|load': ['FUNCTION', 'LOAD', ''],
   '+acl|list': ['ACL', 'LIST'],
   '+memory|usage': ['MEMORY', 'USAGE', ANY_KEY],
   '+select': ['SELECT', '0'],
@@ -46,7 +48,7 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
 /** Those that may really be run when the server cannot be asked what is permitted. */
 const HARMLESS = new Set([
   ...['+replconf', '+info', '+config|get', '+time', '+module|list', '+client|list'],
-  ...['+pubsub|numsub', '+ping', '+select', '+scan', '+acl|list'],
+  ...['+pubsub|numsub', '+ping', '+select', '+scan', '+acl|list', '+function|list'],
 ]);
 
 interface Job {

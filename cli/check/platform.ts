@@ -6,6 +6,7 @@ import { strangerRefusing, whatToDo } from '../../activities/stranger.ts';
 import type { InstanceShard } from '../../config/config.ts';
 import { messageOf } from '../../model/errors.ts';
 import { formatBytes } from '../../model/format.ts';
+import { type NamedShard, shardIn } from '../../model/shard.ts';
 import type { PlaceRights } from '../../model/worker-rights.ts';
 import { spaceReport } from '../../platforms/data-directory.ts';
 import type { Control, DataLayout, SameServer } from '../../platforms/platform.ts';
@@ -34,17 +35,17 @@ export async function checkPlatform(
     return [ok('platform', `it runs ${control.where}: run \`redis-backup check ${name}\` there to look at it and its files`)];
   const opened = control.open();
   const found = await findings('platform', async () => [
-    ...(await serverFindings(context, { name, shard: instance.shard, control }, client)),
+    ...(await serverFindings(context, { ...shardIn(instance), control }, client)),
     ...(await filesFindings({ ...parts, control }, opened, rights)),
     ...(await sameServer(opened, client)),
   ]);
-  const { connection } = await shardHere(config, { instance: name, shard: instance.shard });
+  const { connection } = await shardHere(config, instance);
   return [...found, ...(await checkNextStart(name, opened, connection, client))];
 }
 
 async function serverFindings(
   context: Pick<CheckContext, 'repository'>,
-  target: { name: string; shard: string; control: ControlPart },
+  target: NamedShard & { control: ControlPart },
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
   const instance = target.name;

@@ -30,15 +30,15 @@ export async function checkRecoverySources(
 
 async function checkReplicas(
   { config }: CheckContext,
-  { name, shard, recovery }: InstanceShard,
+  { recovery, ...of }: InstanceShard,
   client: RedisClient | undefined,
 ): Promise<Finding[]> {
-  const { connection } = await resolveShard(config, { instance: name, shard });
+  const { connection } = await resolveShard(config, of);
   const own = client && factsOf(await client.info());
   const known = own && knownOf(own, await addressesOf(connection));
   return Promise.all(
     recovery.replicas.map(async (address) =>
-      judgeReplica(name, await checkHealth(neighbour(connection, address), { withinMs: LOOK_MS }), { address, own, known }),
+      judgeReplica(of.name, await checkHealth(neighbour(connection, address), { withinMs: LOOK_MS }), { address, own, known }),
     ),
   );
 }

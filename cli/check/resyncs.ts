@@ -9,10 +9,10 @@ const RAISE =
   'Raise repl-backlog-size and client-output-buffer-limit replica, and find out what stalls the worker or the network.';
 
 /** What has happened to the log in the last day: gaps, each with its cause. */
-export const checkGaps = ({ repository, now }: CheckContext, { name, shard, archive }: InstanceShard): Promise<Finding[]> =>
+export const checkGaps = ({ repository, now }: CheckContext, { archive, ...of }: InstanceShard): Promise<Finding[]> =>
   findings('gaps', async () => {
     if (!archive) return [];
-    const log = (await repository()).archive({ instance: name, shard });
+    const log = (await repository()).archive(of);
     const timelines = await log.timelines();
     const isRecent = ({ toMs = 0 }: Beyond): boolean => now() - toMs < DAY_MS;
     const gaps = gapsOf(timelines).filter(isRecent);

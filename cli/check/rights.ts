@@ -1,7 +1,9 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import { type StartUser, startUserProblems, startUserText } from '../../model/restore/start-user.ts';
+import { askedFor, type NamedShard } from '../../model/shard.ts';
 import type { PlaceRights } from '../../model/worker-rights.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { errorOfTemporal } from '../../worker/temporal-errors.ts';
 import { failureOfWorkflow } from '../operations/failures.ts';
 import { startExamine } from '../operations/start.ts';
@@ -12,12 +14,12 @@ const CHECK = 'rights';
 const ANSWER_MS = 15_000;
 
 /** What the worker there may do: whoever runs this command, root for instance, may do more. A text says why it did not answer. */
-export async function askWorker(session: TemporalSession, instance: string): Promise<PlaceRights | string> {
+export async function askWorker(session: TemporalSession, redis: NamedShard): Promise<PlaceRights | string> {
   try {
-    const { handle } = await startExamine(session, { instance }, ANSWER_MS);
+    const { handle } = await startExamine(session, askedFor(redis), ANSWER_MS);
     return (await handle.result()) as PlaceRights;
   } catch (error) {
-    if (error instanceof WorkflowFailedError) return failureOfWorkflow(error, `check/${instance}`, session).message;
+    if (error instanceof WorkflowFailedError) return failureOfWorkflow(error, WORKFLOW_IDS.examine(redis.name), session).message;
     const known = errorOfTemporal(error);
     if (known instanceof RecoveryError) return known.message;
     throw error;

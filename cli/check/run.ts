@@ -1,7 +1,7 @@
 import type { InstanceConfig, InstanceShard } from '../../config/config.ts';
-import { instanceOf, shardsOf } from '../../config/load.ts';
+import { instanceOf, shardOf, shardsOf } from '../../config/load.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { shardName } from '../../model/shard.ts';
+import type { AskedShard } from '../../model/shard.ts';
 import { openRedis, type RedisClient } from '../../redis/client/client.ts';
 import { partsHere } from '../../worker/parts.ts';
 import { shardHere } from '../connection.ts';
@@ -31,21 +31,21 @@ const TIMEOUTS = { connectTimeoutMs: 5_000, commandTimeoutMs: 10_000 };
 const FIRST_ANSWER_MS = 5_000;
 
 /** Proves the configuration against the real thing: everything is looked at, also after something has failed. */
-export async function* runChecks(world: CheckContext, instances: readonly string[]): AsyncGenerator<Finding> {
+export async function* runChecks(world: CheckContext, asked: readonly AskedShard[]): AsyncGenerator<Finding> {
   yield ok('configuration', `${world.config.origin.file} is well-formed`);
   const ofStore = await checkRepository(world);
   yield* ofStore;
   const broken = ofStore.find(({ level }) => level === 'failed')?.message;
   const { session, found } = await checkTemporal(world);
   yield* found;
-  const [first] = instances;
+  const [first] = asked;
   const hasWorker = found.some(({ check, level }) => check === 'worker' && level === 'ok');
-  if (session && first !== undefined && hasWorker) yield* await checkWorkerStore(session, first);
+  if (session && first !== undefined && hasWorker) yield* await checkWorkerStore(session, first.instance);
   yield* await checkWebhook(world);
   if (session) yield* await checkForgotten(world, session);
-  for (const name of instances) {
-    const found = await checkInstance(world, instanceOf(world.config, name), { session, hasWorker });
-    for (const finding of saidOnce(found, broken)) yield { instance: name, ...finding };
+  for (const { instance, shard } of asked) {
+    const found = await checkInstance(world, instanceOf(world.config, instance), { session, hasWorker }, shard);
+    for (const finding of saidOnce(found, broken)) yield { instance, ...finding };
   }
 }
 
@@ -76,26 +76,29 @@ interface Others {
   hasWorker: boolean;
 }
 
-async function checkInstance(world: CheckContext, instance: InstanceConfig, others: Others): Promise<Finding[]> {
+/** @param only - one of its shards */
+async function checkInstance(
+  world: CheckContext,
+  instance: InstanceConfig,
+  others: Others,
+  only: string | undefined,
+): Promise<Finding[]> {
   const { session } = others;
   const all: Finding[] = [];
-  for (const one of shardsOf(instance)) {
-    const name = shardName({ instance: instance.name, shard: one.shard }, instance.shards.length);
-    all.push(...(await checkShard(world, one, others)).map((finding) => ({ ...finding, instance: name })));
-  }
+  for (const one of only === undefined ? shardsOf(instance) : [shardOf(instance, only)])
+    all.push(...(await checkShard(world, one, others)).map((finding) => ({ ...finding, instance: one.name })));
   all.push(...(await checkOwner(world, instance.name)));
   if (session) all.push(...(await checkSchedule(session, instance, world)));
-  if (session) all.push(...(await checkWatcher(session, instance, world.apply)));
+
   return all;
 }
 
 async function checkShard(asked: CheckContext, instance: InstanceShard, { session, hasWorker }: Others): Promise<Finding[]> {
-  const { name, shard } = instance;
-  const of = { instance: name, shard };
+  const { name } = instance;
   const { control } = partsHere(asked.config, instance);
   let client: RedisClient | undefined;
   const all = await findings('redis', async () => {
-    const { connection } = await shardHere(asked.config, of);
+    const { connection } = await shardHere(asked.config, instance);
     using first = await openRedis(connection, { ...TIMEOUTS, commandTimeoutMs: FIRST_ANSWER_MS });
     await first.info('server').catch(unlessAnswered);
     client = await openRedis(connection, TIMEOUTS);
@@ -103,14 +106,14 @@ async function checkShard(asked: CheckContext, instance: InstanceShard, { sessio
   });
   try {
     const place = session && control ? await checkPlace(session, control.queue) : [];
-    const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, name) : undefined;
+    const rights = session && place.some(({ level }) => level === 'ok') ? await askWorker(session, instance) : undefined;
     const onPlatform = await checkPlatform(asked, instance, client, rights);
-    const identity = client ? await checkIdentity(asked, of, client) : [];
+    const identity = client ? await checkIdentity(asked, instance, client) : [];
     const isSpared = client !== undefined && asked.apply && [...identity, ...onPlatform].some(isAnother);
     const world = isSpared ? { ...asked, apply: false } : asked;
     if (client)
       all.push(...(await checkRedis(world, instance, client, [...identity, ...(isSpared ? [nothingApplied(name)] : [])])));
-    all.push(...(await checkBackups(world, of)));
+    all.push(...(await checkBackups(world, instance)));
     all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, instance, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     all.push(...(await checkLogging(world, instance, session)));
@@ -144,7 +147,7 @@ const checkRedis = async (
   ...(await checkArchiveServer(client, instance, world)),
 ];
 
-/** The continuous log, and who keeps it. */
+/** The continuous log, and who keeps it; and who watches. */
 const checkLogging = async (
   world: CheckContext,
   instance: InstanceShard,
@@ -154,6 +157,7 @@ const checkLogging = async (
   ...(await checkGaps(world, instance)),
   ...(await checkArchivedCommands(world, instance)),
   ...(session ? await checkArchiver(session, instance, world.apply) : []),
+  ...(session ? await checkWatcher(session, instance, world.apply) : []),
 ];
 
 const isAnother = ({ check, level }: Finding): boolean => check === 'identity' && level === 'failed';

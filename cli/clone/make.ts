@@ -48,7 +48,7 @@ export async function makeClone(options: CloneOptions, deps: CloneDeps): Promise
   const { interrupt, output, repository } = deps;
   if (options.port !== undefined) await requireFreePort('127.0.0.1', options.port); // before anything is fetched
   const binary = await findServerBinary(options.binary === undefined ? {} : { explicit: options.binary });
-  const archive = openArchive(repository, options.instance);
+  const archive = openArchive(repository, options.instance, options.instance.archive);
   const chosen = await chooseMoment(
     { repository, archive, commands: options.instance.archive ?? {}, nowMs: deps.now() },
     options.at,

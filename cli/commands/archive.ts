@@ -1,8 +1,9 @@
 import type { ArchiveStatus } from '../../model/archive/archiving.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
-import { type CommandSpec, oneInstance } from '../command.ts';
+import { askedFor } from '../../model/shard.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
+import { type CommandSpec, oneShard } from '../command.ts';
 import type { ShownStatus } from '../output/output.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -15,22 +16,23 @@ export const archiveCommand: CommandSpec = {
   exits: '61 with --status while it cannot follow, 62 when no archiver runs, 54 when no worker answers for it',
   async run({ config, temporal, output, now }, given) {
     const loaded = await config();
-    const instance = oneInstance(loaded, given.arguments[0], 'archive');
-    if (!loaded.instances[instance]?.archive) throw notConfigured(instance);
+    const redis = oneShard(loaded, given.arguments[0], 'archive');
+    const { instance, name } = redis;
+    if (!redis.archive) throw notConfigured(instance);
     const session = await temporal();
     const { askWithin, newestRun, startArchive, statusOf } = await import('../operations/index.ts');
-    const workflowId = session.named(WORKFLOW_IDS.archive(instance));
+    const workflowId = session.named(WORKFLOW_IDS.archive(name));
     if (given.options.status !== true) {
-      const { joined } = await startArchive(session, { instance });
+      const { joined } = await startArchive(session, askedFor(redis));
       const text = joined
         ? `${workflowId} runs already`
-        : `started ${workflowId}; \`redis-backup archive ${instance} --status\` says when it follows`;
-      output.result({ instance, workflowId, started: !joined }, text);
+        : `started ${workflowId}; \`redis-backup archive ${name} --status\` says when it follows`;
+      output.result({ instance: name, workflowId, started: !joined }, text);
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
     const run = await newestRun(handle, session.targetOf(instance));
-    if (run?.status.name !== 'RUNNING') throw notRunning(instance);
+    if (run?.status.name !== 'RUNNING') throw notRunning(name);
     const [status, now_] = await Promise.all([askWithin<ArchiveStatus>(session, handle, 'status'), statusOf(handle, now())]);
     output.result({ ...status, ...rpoOf(now_), now: now_ }, archiveText(status, now_));
     return isInTrouble(status, now_) ? ERRORS.BACKUP_STALE.exit : undefined;

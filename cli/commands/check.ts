@@ -1,7 +1,7 @@
 import { ERRORS } from '../../model/errors.ts';
 import { formatCountOf } from '../../model/format.ts';
 import type { Finding } from '../check/finding.ts';
-import { type CommandSpec, someInstances } from '../command.ts';
+import { type CommandSpec, someShards } from '../command.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
 /** `check [INSTANCE]`: proves the whole configuration against the real Redis, repository and Temporal. */
@@ -16,11 +16,11 @@ export const checkCommand: CommandSpec = {
   exits: '60 when anything failed; warnings alone are 0',
   async run({ config, repository, temporal, output, now }, given) {
     const loaded = await config();
-    const instances = someInstances(loaded, given.arguments[0] ?? (given.options.instance as string | undefined));
+    const asked = someShards(loaded, given.arguments[0] ?? (given.options.instance as string | undefined));
     const { runChecks } = await import('../check/run.ts');
     const apply = given.options.apply === true;
     const found: Finding[] = [];
-    for await (const finding of runChecks({ config: loaded, repository, temporal, now, apply }, instances)) found.push(finding);
+    for await (const finding of runChecks({ config: loaded, repository, temporal, now, apply }, asked)) found.push(finding);
     const counts = countsOf(found);
     output.result({ ...counts, findings: found }, checkText(found));
     return counts.failed > 0 ? ERRORS.CHECK_FAILED.exit : undefined;

@@ -37,7 +37,7 @@ export const cloneCommand: CommandSpec = {
     const instance = settings.name;
     const { makeClone } = await import('../clone/make.ts');
     const [directory, binary] = [optionOf(given, 'directory'), optionOf(given, 'redisServer')];
-    const whose = await whoseBackups(config, await context.repository(), instance);
+    const whose = await whoseBackups(config, await context.repository(), settings.instance);
     const options = {
       whose,
       instance: await withNamesHere(config, settings),

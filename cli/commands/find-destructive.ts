@@ -46,17 +46,17 @@ export const findDestructiveCommand: CommandSpec = {
   async run(context, given) {
     const { config, repository, output, now } = context;
     const loaded = await config();
-    const { name: instance, shard } = oneShard(loaded, given.arguments[0], 'find-destructive');
-    const asTyped = (name: 'from' | 'to'): number | undefined => {
-      const text = optionOf(given, name);
-      return text === undefined ? undefined : timeOf(text, `--${name}`, context);
+    const { name, instance, shard } = oneShard(loaded, given.arguments[0], 'find-destructive');
+    const asTyped = (option: 'from' | 'to'): number | undefined => {
+      const text = optionOf(given, option);
+      return text === undefined ? undefined : timeOf(text, `--${option}`, context);
     };
     const range = { fromMs: asTyped('from') ?? now() - DAY_MS, toMs: asTyped('to') ?? now() };
     const opened = await repository();
     const { lines, ...whose } = await whoseBackups(loaded, opened, instance);
     const archive = opened.archive({ instance, shard });
     const extents = await archive.extents();
-    if (extents.extents.length === 0) throw await nothingToSearch(opened, instance, extents.damage);
+    if (extents.extents.length === 0) throw await nothingToSearch(opened, name, extents.damage);
     const search = await archive.destructive(extents, range);
     const found = search.found.map(
       ({ atMs, sinceMs, command, db, keys, before, timelineId }): DestructiveMoment => ({
@@ -74,8 +74,8 @@ export const findDestructiveCommand: CommandSpec = {
     const notLogged = outside.map(({ why, fromMs, toMs }) => ({ why, from: iso(fromMs), to: iso(toMs) }));
     const asked = { from: iso(range.fromMs), to: iso(range.toMs) };
     output.result(
-      { instance, ...whose, ...asked, found, searched, notLogged, unread, unknownCommands },
-      [...lines, destructiveText(instance, { ...search, found, outside }, range)].join('\n'),
+      { instance: name, ...whose, ...asked, found, searched, notLogged, unread, unknownCommands },
+      [...lines, destructiveText(name, { ...search, found, outside }, range)].join('\n'),
     );
     const isMissed = outside.some(({ why }) => why === 'ends' || optionOf(given, 'from') !== undefined);
     return isComplete(search) && !isMissed ? undefined : ERRORS.ARCHIVE_GAP.exit;

@@ -28,9 +28,9 @@ export const importCommand: CommandSpec = {
   exits: '25 for a log with a command that is no known write command, or a damaged one; nothing is stored then',
   async run({ config, repository, output, now, interrupt }, given) {
     const loaded = await config();
-    const [path = '', name] = given.arguments;
-    const settings = oneShard(loaded, name, `import ${path}`);
-    const instance = settings.name;
+    const [path = '', asked] = given.arguments;
+    const settings = oneShard(loaded, asked, `import ${path}`);
+    const { instance, name } = settings;
     const ownership = (await repository()).ownership(instance);
     const target = targetOf(loaded, instance, 'command');
     if (target) await ownership.requireOwn(target, 'nothing is stored');
@@ -46,11 +46,14 @@ export const importCommand: CommandSpec = {
         },
         onRead: async () => claimForImport(ownership, target, now()),
         upToDamage: given.options.upToDamage === true,
-        onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${instance}`, stage, doneBytes }),
+        onProgress: (stage, doneBytes) => output.status({ workflowId: `import/${name}`, stage, doneBytes }),
       });
       const { kind, manifest, cutBytes } = imported;
       const { backupId, times } = manifest;
-      output.result({ outcome: 'imported', kind, instance, backupId, takenAt: times.takenAt, cutBytes }, importedText(imported));
+      output.result(
+        { outcome: 'imported', kind, instance: name, backupId, takenAt: times.takenAt, cutBytes },
+        importedText(imported),
+      );
     } catch (error) {
       throw interrupt.aborted ? interrupted(path) : error;
     }

@@ -7,7 +7,7 @@ import { beyondText } from '../../model/backup/unusable.ts';
 import { formatBytes, formatCount, formatDuration, formatTime } from '../../model/format.ts';
 import { type Period, restorableText } from '../../model/restore/restorable.ts';
 import { type Catalog, type CatalogedLog, catalogOf } from '../catalog.ts';
-import { type CommandSpec, someInstances } from '../command.ts';
+import { type CommandSpec, someShards } from '../command.ts';
 import { table } from '../output/table.ts';
 import { whoseBackups } from '../whose.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
@@ -21,16 +21,16 @@ export const listCommand: CommandSpec = {
   exits: '0 also when there is none; ask `status` whether the last one is fresh',
   async run({ config, repository, output, now }, given) {
     const loaded = await config();
-    const instances = someInstances(loaded, given.arguments[0]);
+    const asked = someShards(loaded, given.arguments[0]);
     const store = await repository();
-    const catalogs = await Promise.all(instances.map((instance) => catalogOf(store, instance, now())));
-    const whose = await Promise.all(instances.map((instance) => whoseBackups(loaded, store, instance)));
+    const catalogs = await Promise.all(asked.map((one) => catalogOf(store, one, now())));
+    const whose = await Promise.all(asked.map(({ instance }) => whoseBackups(loaded, store, instance)));
     const backups = catalogs.flatMap((one) => one.backups.map(listed));
     const problems = catalogs.flatMap((one) => one.problems.map((problem) => ({ instance: one.instance, ...problem })));
     const aofBackups = catalogs.flatMap((one) => one.logs.map(listedLog));
     const archives = catalogs.flatMap((one) => one.archive.map((log) => listedArchive(one.instance, log)));
     const restorable = catalogs.flatMap((one) => one.restorable.map((what) => listedRestorable(one.instance, what)));
-    const foreign = instances.flatMap((instance, at) => {
+    const foreign = asked.flatMap(({ instance }, at) => {
       const { foreignOwner } = whose[at] ?? {};
       return foreignOwner ? [{ instance, owner: foreignOwner }] : [];
     });

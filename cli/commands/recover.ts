@@ -1,6 +1,7 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { RecoveryInput } from '../../model/recovery/recovery.ts';
-import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { askedFor } from '../../model/shard.ts';
+import { type CommandSpec, type Given, oneShard, optionOf } from '../command.ts';
 import { loginName } from '../who.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
 
@@ -29,20 +30,20 @@ export const recoverCommand: CommandSpec = {
     'Nobody recovers without it, but Redis starts without it: read its log, copy its data directory where that speaks of damage, and start it as its machine does, such as `systemctl start redis-server`.',
   exits: `${ERRORS.NOT_RECOVERED.exit} when the runbook ends and Redis needs a person, ${ERRORS.MERGE_INCOMPLETE.exit} when Redis serves and lost keys are not back, ${ERRORS.CANCELLED.exit} when it was aborted, ${ERRORS.PLACE_UNREACHABLE.exit} when no worker answers for it, and it stays started; 130 on Ctrl-C, and it goes on`,
   async run(context, given) {
-    const instance = oneInstance(await context.config(), given.arguments[0], 'recover');
+    const redis = oneShard(await context.config(), given.arguments[0], 'recover');
     const by = optionOf(given, 'by') ?? loginName();
     const { controlRecovery, controlMessageOf } = await import('../recover/control.ts');
     const control = controlMessageOf(given, by);
-    if (control) return controlRecovery(context, instance, control);
+    if (control) return controlRecovery(context, redis, control);
     const { runRecovery, watchRecovery } = await import('../recover/run.ts');
-    if (given.options.watch === true) return watchRecovery(context, instance, by);
+    if (given.options.watch === true) return watchRecovery(context, redis, by);
     const input: RecoveryInput = {
-      instance,
+      ...askedFor(redis),
       by,
       ...(given.options.dryRun === true ? { dryRun: true } : {}),
       ...settingsOf(given),
     };
-    return runRecovery(context, input);
+    return runRecovery(context, redis, input);
   },
 };
 

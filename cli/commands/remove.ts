@@ -60,7 +60,7 @@ interface Facts {
 async function staysOf({ repository, now }: CommandContext, instance: string): Promise<{ stays: string; isNothing: boolean }> {
   try {
     const opened = await repository();
-    const { backups, logs, problems, archive } = await catalogOf(opened, instance, now());
+    const { backups, logs, problems, archive } = await catalogOf(opened, { instance }, now());
     const log = archive.length > 0 ? ', and the continuous log' : '';
     const stays = `${formatCountOf(backups.length + logs.length, 'backup')}${log} in ${opened.url}, which no retention touches any more`;
     return { stays, isNothing: [backups, logs, problems, archive].every(({ length }) => length === 0) };

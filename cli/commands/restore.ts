@@ -1,6 +1,8 @@
+import type { InstanceShard } from '../../config/config.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { RestoreInput, RestoreResult } from '../../model/operations.ts';
+import { askedFor } from '../../model/shard.ts';
 import { type CommandContext, type CommandSpec, type Given, instanceAndBackup, optionOf } from '../command.ts';
 import type { Output } from '../output/output.ts';
 import { askFor, consentsOf, expectedPlan, nobodyThere, showPlan } from '../restore-consent.ts';
@@ -64,7 +66,8 @@ export const restoreCommand: CommandSpec = {
     'that of the first refusal when the plan refuses, with --plan too; 130 on Ctrl-C, and the restore goes on; 52 with --direct, when everything was put back',
   async run(context, given) {
     const { options } = given;
-    const { instance, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
+    const { redis, backupId, named } = instanceAndBackup(await context.config(), given, 'restore');
+    const asked = askedFor(redis);
     const until = untilOf(context, given);
     const aofBackup = aofBackupOf(given, named);
     // a log finds its base by itself, and a copy of one has it
@@ -77,11 +80,11 @@ export const restoreCommand: CommandSpec = {
       const accepted = acceptLoss === undefined ? {} : { acceptLoss };
       const moment = until === undefined ? {} : { until };
       const into = options.intoAnother === true ? { intoAnother: true } : {};
-      return runMerge(context, given, { instance, classes, ...base, ...moment, ...accepted, ...into });
+      return runMerge(context, given, { ...asked, classes, ...base, ...moment, ...accepted, ...into });
     }
     const input: RestoreInput = {
-      instance,
-      ...(await askingFor(context, instance)),
+      ...asked,
+      ...askingFor(redis),
       ...base,
       ...(until === undefined ? {} : { until }),
       ...(aofBackup === undefined ? {} : { aofBackup }),
@@ -106,10 +109,8 @@ export const restoreCommand: CommandSpec = {
 const USUAL_ASK_MS = 5 * 60_000;
 
 /** A question of a restore stands as long as one of a recovery. */
-async function askingFor({ config }: CommandContext, instance: string): Promise<Pick<RestoreInput, 'askForMs'>> {
-  const askForMs = (await config()).instances[instance]?.recovery.askForMs;
-  return askForMs === undefined || askForMs === USUAL_ASK_MS ? {} : { askForMs };
-}
+const askingFor = ({ recovery: { askForMs } }: InstanceShard): Pick<RestoreInput, 'askForMs'> =>
+  askForMs === USUAL_ASK_MS ? {} : { askForMs };
 
 /** @throws RecoveryError `USAGE` */
 function strategyOf(given: Given): RestoreInput['strategy'] {

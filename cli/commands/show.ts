@@ -7,7 +7,7 @@ import { beyondText } from '../../model/backup/unusable.ts';
 import { OTHER } from '../../model/data-class.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatTime } from '../../model/format.ts';
 import { findAofBackup, findBackup } from '../catalog.ts';
-import { type CommandSpec, instanceAndBackup, oneShard } from '../command.ts';
+import { type CommandSpec, instanceAndBackup } from '../command.ts';
 import { table } from '../output/table.ts';
 import { whoseBackups } from '../whose.ts';
 import { ONE_INSTANCE } from './instance-argument.ts';
@@ -27,25 +27,24 @@ export const showCommand: CommandSpec = {
   options: [],
   async run({ config, repository, output, now }, given) {
     const loaded = await config();
-    const { instance, backupId } = instanceAndBackup(loaded, given, 'show');
-    const of = { instance, shard: oneShard(loaded, instance, 'show').shard };
-    const { lines, ...whose } = await whoseBackups(loaded, await repository(), instance);
+    const { redis: of, backupId } = instanceAndBackup(loaded, given, 'show');
+    const { lines, ...whose } = await whoseBackups(loaded, await repository(), of.instance);
     const first = lines.map((line) => `${line}\n`).join('');
     const log = await findAofBackup(await repository(), of, backupId);
     if (log) {
-      output.result({ ...log, ...whose }, `${first}${showAofText(log, now())}`);
+      output.result({ ...log, ...whose }, `${first}${showAofText(log, of.name, now())}`);
       return undefined;
     }
     const { manifest, beyond } = await findBackup(await repository(), of, backupId, now());
     for (const one of beyond) output.note(`warning: not the newest: ${beyondText(one)}`);
-    output.result({ ...manifest, ...whose }, `${first}${showText(manifest, now())}`);
+    output.result({ ...manifest, ...whose }, `${first}${showText(manifest, of.name, now())}`);
     return undefined;
   },
 };
 
-/** @param now - milliseconds since 1970 */
-export function showText(manifest: SnapshotManifest, now: number): string {
-  const { instance, backupId, times, rdb, stored, server, replication, method, reason, software } = manifest;
+/** @param name - what people call the Redis @param now - milliseconds since 1970 */
+export function showText(manifest: SnapshotManifest, name: string, now: number): string {
+  const { backupId, times, rdb, stored, server, replication, method, reason, software } = manifest;
   const takenMs = Date.parse(times.takenAt);
   const facts = [
     ['taken', `${formatTime(takenMs, 'seconds')}, ${ageText(manifest, now)}; ${reason}, by ${method}`],
@@ -68,7 +67,7 @@ export function showText(manifest: SnapshotManifest, now: number): string {
     ['policy', `save "${server.policy.save}", appendonly ${server.policy.appendonly}, appendfsync ${server.policy.appendfsync}`],
     ['software', `${software.name} ${software.version}, format ${manifest.formatVersion}`],
   ];
-  return `${instance} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest.census)}`;
+  return `${name} ${backupId}\n${table(facts.map(([what = '', value = '']) => [`  ${what}`, value]))}\n\n${classesText(manifest.census)}`;
 }
 
 const ageText = (one: SnapshotManifest | AofManifest, now: number): string =>
@@ -80,8 +79,8 @@ function clockFact(one: SnapshotManifest | AofManifest, now: number): string[][]
 }
 
 /** The same of a copy of an append-only log. */
-export function showAofText(manifest: AofManifest, now: number): string {
-  const { instance, backupId, times, server, replication, reason, form, files, base } = manifest;
+export function showAofText(manifest: AofManifest, name: string, now: number): string {
+  const { backupId, times, server, replication, reason, form, files, base } = manifest;
   const takenMs = Date.parse(times.takenAt);
   const facts = [
     ['taken', `${formatTime(takenMs, 'seconds')}, ${ageText(manifest, now)}; ${reason}`],
@@ -96,7 +95,7 @@ export function showAofText(manifest: AofManifest, now: number): string {
     ['base', base ? `RDB version ${base.rdb.version}, ${formatCountOf(base.rdb.keys, 'key')}` : 'none: it begins with commands'],
   ];
   const text = table(facts.map(([what = '', value = '']) => [`  ${what}`, value]));
-  return `${instance} AOF backup ${backupId}\n${text}${base ? `\n\nOf its base:\n${classesText(base.census)}` : ''}`;
+  return `${name} AOF backup ${backupId}\n${text}${base ? `\n\nOf its base:\n${classesText(base.census)}` : ''}`;
 }
 
 /** Classes without keys are shown too: an empty class is news. */

@@ -1,5 +1,5 @@
-import type { Config } from '../../config/config.ts';
-import { instanceOf } from '../../config/load.ts';
+import type { InstanceShard } from '../../config/config.ts';
+import { instanceOf, shardOf, shardsOf } from '../../config/load.ts';
 import { targetOf } from '../../config/target.ts';
 import { DURATION_ALLOWED, parseDuration } from '../../config/units.ts';
 import { clockDoubt, isFuture, provenAtMs } from '../../model/backup/backup-time.ts';
@@ -13,7 +13,7 @@ import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import { formatCount, formatCountOf, formatDuration, formatList } from '../../model/format.ts';
 import { restorableText } from '../../model/restore/restorable.ts';
 import { type Catalog, catalogOf } from '../catalog.ts';
-import { type CommandContext, type CommandSpec, type Given, optionOf, someInstances } from '../command.ts';
+import { type CommandContext, type CommandSpec, type Given, optionOf, someShards } from '../command.ts';
 import { failureOf } from '../output/output.ts';
 import { SOME_INSTANCES } from './instance-argument.ts';
 
@@ -49,14 +49,17 @@ async function say({ config, repository, output, now }: CommandContext, given: G
   const loaded = await config();
   const maxAgeMs = maxAgeOf(optionOf(given, 'maxAge'));
   const opened = await repository();
-  const names = someInstances(loaded, given.arguments[0]);
+  const shards = someShards(loaded, given.arguments[0]).flatMap((asked) => {
+    const instance = instanceOf(loaded, asked.instance);
+    return asked.shard === undefined ? shardsOf(instance) : [shardOf(instance, asked.shard)];
+  });
   const states = await Promise.all(
-    names.map(async (name) => instanceState(loaded, await catalogOf(opened, name, now()), { maxAgeMs, now: now() })),
+    shards.map(async (of) => shardState(of, await catalogOf(opened, of, now()), { maxAgeMs, now: now() })),
   );
-  for (const state of states) {
-    const target = targetOf(loaded, state.instance, 'command');
-    const owner = target && (await opened.ownership(state.instance).foreignTo(target));
-    if (owner) state.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
+  for (const [at, { instance }] of shards.entries()) {
+    const target = targetOf(loaded, instance, 'command');
+    const owner = target && (await opened.ownership(instance).foreignTo(target));
+    if (owner) states[at]?.warnings.push(`these are the backups of another: ${describeOwner(owner)}`);
   }
   output.result({ instances: states }, states.map(stateText).join('\n'));
   const worst = Math.max(0, ...states.map(({ exit }) => exit));
@@ -65,8 +68,9 @@ async function say({ config, repository, output, now }: CommandContext, given: G
   return states.some(({ warnings }) => warnings.length > 0) ? NAGIOS.warning : NAGIOS.ok;
 }
 
-/** How one instance is backed up. */
+/** How one Redis is backed up. */
 export interface BackupState {
+  /** What people call it: `main`, or `main/1` where there are several. */
   instance: string;
   state: 'fresh' | 'stale' | 'none';
   exit: number;
@@ -84,12 +88,12 @@ export interface BackupState {
   warnings: string[];
 }
 
-export function instanceState(
-  config: Config,
-  { instance, backups, problems, archive, restorable }: Catalog,
+export function shardState(
+  { name: instance, backup }: Pick<InstanceShard, 'name' | 'backup'>,
+  { backups, problems, archive, restorable }: Omit<Catalog, 'instance'>,
   { maxAgeMs, now }: { maxAgeMs?: number; now: number },
 ): BackupState {
-  const limitMs = maxAgeMs ?? instanceOf(config, instance).backup.maxAgeMs;
+  const limitMs = maxAgeMs ?? backup.maxAgeMs;
   const maxAgeSeconds = limitMs / 1000;
   // What a restore put into safety, or somebody brought in, is no answer to "is my data backed up?".
   const regular = backups.filter(({ reason }) => reason !== 'safety' && reason !== 'imported');

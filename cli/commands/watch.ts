@@ -1,8 +1,9 @@
 import { RecoveryError } from '../../model/errors.ts';
 import { formatTime } from '../../model/format.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { askedFor } from '../../model/shard.ts';
 import type { WatchStatus } from '../../model/watch/watch.ts';
-import { type CommandSpec, type Given, oneInstance, optionOf } from '../command.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
+import { type CommandSpec, type Given, oneShard, optionOf } from '../command.ts';
 import type { ShownStatus } from '../output/output.ts';
 import type { ControlMessage } from '../recover/control.ts';
 import { loginName } from '../who.ts';
@@ -27,21 +28,22 @@ export const watchCommand: CommandSpec = {
     const answer = answerOf(given);
     if ([onlyStatus === true, stop === true, answer !== undefined].filter(Boolean).length > 1) throw twoRequests();
     const loaded = await config();
-    const instance = oneInstance(loaded, given.arguments[0], 'watch');
-    if (!loaded.instances[instance]?.watch && stop !== true) throw notConfigured(instance);
+    const redis = oneShard(loaded, given.arguments[0], 'watch');
+    const { instance, name } = redis;
+    if (!redis.watch && stop !== true) throw notConfigured(instance);
     if (answer) {
       const { answerWatcher } = await import('../recover/control.ts');
-      return answerWatcher(context, instance, answer);
+      return answerWatcher(context, redis, answer);
     }
     const session = await temporal();
-    const workflowId = session.named(WORKFLOW_IDS.watch(instance));
+    const workflowId = session.named(WORKFLOW_IDS.watch(name));
     const { askWithin, newestRun, startWatch, statusOf } = await import('../operations/index.ts');
     if (onlyStatus !== true && stop !== true) {
-      const { joined } = await startWatch(session, { instance });
+      const { joined } = await startWatch(session, askedFor(redis));
       const text = joined
         ? `${workflowId} runs already`
-        : `started ${workflowId}; \`redis-backup watch ${instance} --status\` says what it sees`;
-      output.result({ instance, workflowId, started: !joined }, text);
+        : `started ${workflowId}; \`redis-backup watch ${name} --status\` says what it sees`;
+      output.result({ instance: name, workflowId, started: !joined }, text);
       return undefined;
     }
     const handle = session.client.workflow.getHandle(workflowId);
@@ -49,10 +51,10 @@ export const watchCommand: CommandSpec = {
     const runs = run?.status.name === 'RUNNING';
     if (stop === true) {
       if (runs) await handle.cancel();
-      output.result({ instance, workflowId, stopped: runs }, runs ? `${workflowId} ends` : `${workflowId} does not run`);
+      output.result({ instance: name, workflowId, stopped: runs }, runs ? `${workflowId} ends` : `${workflowId} does not run`);
       return undefined;
     }
-    if (!runs) throw notRunning(instance);
+    if (!runs) throw notRunning(name);
     const [status, seen] = await Promise.all([askWithin<WatchStatus>(session, handle, 'status'), statusOf(handle, now())]);
     output.result({ ...status, now: seen }, watchText(status, seen));
     return undefined;

@@ -148,4 +148,4 @@ async function takenAt(paths: readonly string[], rdb?: RdbReading): Promise<numb
   return Math.floor(Math.max(...times));
 }
 
-const place = ({ name, shard }: InstanceShard): ShardRef => ({ instance: name, shard });
+const place = ({ instance, shard }: InstanceShard): ShardRef => ({ instance, shard });

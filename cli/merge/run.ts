@@ -61,7 +61,7 @@ async function askFor(context: CommandContext, input: MergeInput): Promise<Merge
   if (refusal) throw new RecoveryError(refusal.code, refusal.message, { next: refusal.next });
   // Who types a name has not read what it costs.
   const isLossy = plan.loss !== undefined && !plan.loss.accepted;
-  const phrase = isLossy ? `merge what is left of ${plan.loss?.classes.join(', ')}` : input.instance;
+  const phrase = isLossy ? `merge what is left of ${plan.loss?.classes.join(', ')}` : plan.name;
   const answer = await context.ask?.(`Type ${phrase} to merge: `);
   const last = plan.log?.ranges.at(-1);
   const until = last ? { until: formatOffset(last.timelineId, last.to) } : {};

@@ -7,7 +7,7 @@ import { table } from '../output/table.ts';
 
 /** What `restore --only … --plan` prints. */
 export function mergePlanText(plan: MergePlan): string {
-  const { instance, backupId, takenAt, plannedAt, log, beyond, classes, refusals, warnings } = plan;
+  const { name: instance, backupId, takenAt, plannedAt, log, beyond, classes, refusals, warnings } = plan;
   const atMs = log?.untilMs ?? Date.parse(takenAt);
   return [
     ...doubtLine({ doubts: plan.targetDoubts }),
@@ -23,7 +23,7 @@ export function mergePlanText(plan: MergePlan): string {
   ].join('\n');
 }
 
-function countsOf({ instance, classes, rehearsal, log }: MergePlan): string[] {
+function countsOf({ name: instance, classes, rehearsal, log }: MergePlan): string[] {
   if (!rehearsal) {
     const rows = classes.map(({ name, keysInBackup, aliveNow, keysNow }) => [
       `  ${name}`,

@@ -4,15 +4,17 @@ import { NO_SEARCH_ATTRIBUTES, TARGET } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { MergeInput } from '../../model/merge/merge.ts';
 import {
+  type AofBackupInput,
   type BackupInput,
   QUEUES,
   RECOVERY_TASK_TIMEOUT,
   type RestoreInput,
   type RetentionInput,
-  WORKFLOW_IDS,
 } from '../../model/operations.ts';
 import type { RecoveryInput } from '../../model/recovery/recovery.ts';
+import { type AskedShard, askedName } from '../../model/shard.ts';
 import type { WatchInput } from '../../model/watch/memory.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { ensureSearchAttributes } from '../../worker/search-attributes.ts';
 import type { TemporalSession } from '../temporal.ts';
 import { newestRun } from './newest-run.ts';
@@ -29,7 +31,7 @@ export interface RunningOperation {
 interface OperationStart {
   type: string;
   workflowId: string;
-  input: { instance: string };
+  input: AskedShard;
   summary: string;
   /** How long a worker may think before another one is asked. Default 10 s. */
   taskTimeout?: typeof RECOVERY_TASK_TIMEOUT;
@@ -49,12 +51,12 @@ export const startBackup = (session: TemporalSession, input: BackupInput): Promi
     ifRunning: 'join',
   });
 
-export const startAofBackup = (session: TemporalSession, input: BackupInput): Promise<RunningOperation> =>
+export const startAofBackup = (session: TemporalSession, input: AofBackupInput): Promise<RunningOperation> =>
   start(session, {
     type: 'backupAof',
-    workflowId: WORKFLOW_IDS.backupAof(input.instance),
+    workflowId: WORKFLOW_IDS.backupAof(askedName(input)),
     input,
-    summary: `copy of the log of ${input.instance}, by hand`,
+    summary: `copy of the log of ${askedName(input)}, by hand`,
     ifRunning: 'join',
   });
 
@@ -64,7 +66,7 @@ export const startRestore = (session: TemporalSession, input: RestoreInput): Pro
     type: restoreType(input),
     workflowId: WORKFLOW_IDS.restore(input.instance),
     input,
-    summary: `restore of ${input.instance} ${source(input)}`,
+    summary: `restore of ${askedName(input)} ${source(input)}`,
     ifRunning: 'refuse',
   });
 
@@ -72,9 +74,9 @@ export const startRestore = (session: TemporalSession, input: RestoreInput): Pro
 export const startPlan = (session: TemporalSession, input: RestoreInput): Promise<RunningOperation> =>
   start(session, {
     type: restoreType(input),
-    workflowId: [WORKFLOW_IDS.plan(input.instance), ...whatIsPlanned(input)].join('/'),
+    workflowId: [WORKFLOW_IDS.plan(askedName(input)), ...whatIsPlanned(input)].join('/'),
     input: { ...input, planOnly: true } as RestoreInput,
-    summary: `plan to restore ${input.instance} ${source(input)}`,
+    summary: `plan to restore ${askedName(input)} ${source(input)}`,
     ifRunning: 'join',
   });
 
@@ -111,12 +113,12 @@ const source = ({ backupId, until, aofBackup }: Pick<RestoreInput, 'backupId' | 
 /** A plan stands beside whatever runs, under an id of its own. @throws RecoveryError `LOCKED` */
 export const startMerge = (session: TemporalSession, input: MergeInput): Promise<RunningOperation> => {
   const { instance, classes, until, backupId, acceptLoss, planOnly = false } = input;
-  const what = `${classes.join(',')} of ${instance} ${source(input)}`;
+  const what = `${classes.join(',')} of ${askedName(input)} ${source(input)}`;
   return start(session, {
     type: 'mergeFromBackup',
     workflowId: planOnly
       ? [
-          WORKFLOW_IDS.plan(instance),
+          WORKFLOW_IDS.plan(askedName(input)),
           classes.join(','),
           until ?? backupId,
           ...(acceptLoss ? [`accepted-${acceptLoss}`] : []),
@@ -132,9 +134,9 @@ export const startMerge = (session: TemporalSession, input: MergeInput): Promise
 export const startArchive = (session: TemporalSession, input: ArchiveInput): Promise<RunningOperation> =>
   start(session, {
     type: 'archiveContinuously',
-    workflowId: WORKFLOW_IDS.archive(input.instance),
+    workflowId: WORKFLOW_IDS.archive(askedName(input)),
     input,
-    summary: `continuous log of ${input.instance}`,
+    summary: `continuous log of ${askedName(input)}`,
     ifRunning: 'join',
   });
 
@@ -142,9 +144,9 @@ export const startArchive = (session: TemporalSession, input: ArchiveInput): Pro
 export const startRecovery = (session: TemporalSession, input: RecoveryInput): Promise<RunningOperation> =>
   start(session, {
     type: 'recoverRedis',
-    workflowId: input.dryRun ? `${WORKFLOW_IDS.plan(input.instance)}/recovery` : WORKFLOW_IDS.recover(input.instance),
+    workflowId: input.dryRun ? `${WORKFLOW_IDS.plan(askedName(input))}/recovery` : WORKFLOW_IDS.recover(askedName(input)),
     input,
-    summary: `${input.dryRun ? 'what a recovery would do' : 'recovery'} of ${input.instance}${input.by ? `, by ${input.by}` : ''}`,
+    summary: `${input.dryRun ? 'what a recovery would do' : 'recovery'} of ${askedName(input)}${input.by ? `, by ${input.by}` : ''}`,
     taskTimeout: RECOVERY_TASK_TIMEOUT,
     ifRunning: 'join',
   });
@@ -153,23 +155,19 @@ export const startRecovery = (session: TemporalSession, input: RecoveryInput): P
 export const startWatch = (session: TemporalSession, input: WatchInput): Promise<RunningOperation> =>
   start(session, {
     type: 'watchRedis',
-    workflowId: WORKFLOW_IDS.watch(input.instance),
+    workflowId: WORKFLOW_IDS.watch(askedName(input)),
     input,
-    summary: `watch of ${input.instance}`,
+    summary: `watch of ${askedName(input)}`,
     ifRunning: 'join',
   });
 
 /** Asks the worker at the place of an instance what it may do; ends unanswered after so long. */
-export const startExamine = (
-  session: TemporalSession,
-  input: { instance: string },
-  withinMs: number,
-): Promise<RunningOperation> =>
+export const startExamine = (session: TemporalSession, input: AskedShard, withinMs: number): Promise<RunningOperation> =>
   start(session, {
     type: 'examinePlace',
-    workflowId: WORKFLOW_IDS.examine(input.instance),
+    workflowId: WORKFLOW_IDS.examine(askedName(input)),
     input,
-    summary: `what the worker of ${input.instance} may do`,
+    summary: `what the worker of ${askedName(input)} may do`,
     endsWithinMs: withinMs,
     ifRunning: 'join',
   });
@@ -177,14 +175,14 @@ export const startExamine = (
 /** Asks the workers of an instance what they would refuse as things stand; ends unanswered after so long. */
 export const startForesee = (
   session: TemporalSession,
-  input: { instance: string; isManaged: boolean },
+  input: AskedShard & { isManaged: boolean },
   withinMs: number,
 ): Promise<RunningOperation> =>
   start(session, {
     type: 'foreseeRefusals',
-    workflowId: WORKFLOW_IDS.foresee(input.instance),
+    workflowId: WORKFLOW_IDS.foresee(askedName(input)),
     input,
-    summary: `what would be refused of ${input.instance}`,
+    summary: `what would be refused of ${askedName(input)}`,
     endsWithinMs: withinMs,
     ifRunning: 'join',
   });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Question, RunbookStatus } from '../../model/recovery/runbook.ts';
+import type { NamedShard } from '../../model/shard.ts';
 import type { CommandContext } from '../command.ts';
 import { controlRecovery } from './control.ts';
 
@@ -8,13 +9,13 @@ export class Asker {
   isStopped = false;
   #open: { plan: string; over: AbortController } | undefined;
   readonly #context: CommandContext;
-  readonly #instance: string;
+  readonly #redis: NamedShard;
   readonly #by: string;
   readonly #asked = new Set<string>();
 
-  constructor(context: CommandContext, instance: string, by: string) {
+  constructor(context: CommandContext, redis: NamedShard, by: string) {
     this.#context = context;
-    this.#instance = instance;
+    this.#redis = redis;
     this.#by = by;
   }
 
@@ -35,7 +36,7 @@ export class Asker {
     if (this.isStopped || (!decline && !/^y(es)?$/i.test(answer?.trim() ?? ''))) return;
     const message = { by: this.#by, plan, ...(decline ? { decline } : {}) };
     const quiet = { ...output, result: (_: object, said: string) => output.note(said) };
-    await controlRecovery({ ...this.#context, output: quiet }, this.#instance, { name: 'approve', message }).catch((error) =>
+    await controlRecovery({ ...this.#context, output: quiet }, this.#redis, { name: 'approve', message }).catch((error) =>
       output.note(String(error)),
     );
   }

@@ -1,6 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import { hasCode, RecoveryError } from '../../model/errors.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
+import type { NamedShard } from '../../model/shard.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { isAway, unreachable } from '../../worker/temporal-errors.ts';
 import { type CommandContext, type Given, optionOf } from '../command.ts';
 import { askWithin } from '../operations/ask.ts';
@@ -49,35 +50,35 @@ export function controlMessageOf(given: Given, by: string): ControlMessage | und
 /** Tells a running recovery, and prints what it answers. @throws RecoveryError `USAGE` when it refuses, or none runs; `PLACE_UNREACHABLE` without a worker */
 export const controlRecovery = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
-  instance: string,
+  redis: NamedShard,
   control: ControlMessage,
 ): Promise<undefined> =>
-  tell(context, instance, control, {
-    ...{ workflowId: WORKFLOW_IDS.recover(instance), what: 'recovery' },
-    ...{ look: `redis-backup recover ${instance} --watch`, start: `redis-backup recover ${instance}` },
+  tell(context, redis, control, {
+    ...{ workflowId: WORKFLOW_IDS.recover(redis.name), what: 'recovery' },
+    ...{ look: `redis-backup recover ${redis.name} --watch`, start: `redis-backup recover ${redis.name}` },
   });
 
 /** Answers the question of a watcher. @throws RecoveryError `USAGE` when it refuses, or none runs; `PLACE_UNREACHABLE` without a worker */
 export const answerWatcher = (
   context: Pick<CommandContext, 'temporal' | 'output'>,
-  instance: string,
+  redis: NamedShard,
   control: ControlMessage,
 ): Promise<undefined> =>
-  tell(context, instance, control, {
-    ...{ workflowId: WORKFLOW_IDS.watch(instance), what: 'watcher' },
-    ...{ look: `redis-backup watch ${instance} --status`, start: `redis-backup watch ${instance}` },
+  tell(context, redis, control, {
+    ...{ workflowId: WORKFLOW_IDS.watch(redis.name), what: 'watcher' },
+    ...{ look: `redis-backup watch ${redis.name} --status`, start: `redis-backup watch ${redis.name}` },
   });
 
 async function tell(
   { temporal, output }: Pick<CommandContext, 'temporal' | 'output'>,
-  instance: string,
+  redis: NamedShard,
   { name, message }: ControlMessage,
   told: Told,
 ): Promise<undefined> {
   const session = await temporal();
   const workflowId = session.named(told.workflowId);
   const handle = session.client.workflow.getHandle(workflowId);
-  const run = await newestRun(handle, session.targetOf(instance));
+  const run = await newestRun(handle, session.targetOf(redis.instance));
   if (run?.status.name === 'RUNNING') await requireListener(session, handle, name);
   try {
     const answer = await handle.executeUpdate<string | { text: string }, [object]>(name, { args: [message] });
@@ -85,7 +86,7 @@ async function tell(
     return undefined;
   } catch (error) {
     if (isAway(error)) throw unreachable(session.address, error);
-    throw refusal(instance, name, told, error);
+    throw refusal(redis.name, name, told, error);
   }
 }
 
@@ -100,10 +101,10 @@ async function requireListener(session: TemporalSession, handle: WorkflowHandle,
   });
 }
 
-function refusal(instance: string, name: string, { what, look, start }: Told, error: unknown): unknown {
+function refusal(redis: string, name: string, { what, look, start }: Told, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (/not found|already completed/i.test(error.message)) {
-    return new RecoveryError('USAGE', `no ${what} of ${instance} runs`, { next: `Start one: ${start}.` });
+    return new RecoveryError('USAGE', `no ${what} of ${redis} runs`, { next: `Start one: ${start}.` });
   }
   const { cause } = error as { cause?: { message?: string; details?: { next?: string }[] } };
   if (!cause?.message) return error;

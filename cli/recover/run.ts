@@ -1,8 +1,9 @@
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
 import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
 import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { assessmentText, reportText } from '../../model/recovery/text.ts';
+import type { NamedShard } from '../../model/shard.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import type { CommandContext } from '../command.ts';
 import { askWithin, followOperation, newestRun, startRecovery } from '../operations/index.ts';
 import type { RunningOperation } from '../operations/start.ts';
@@ -12,37 +13,39 @@ import { Asker } from './asker.ts';
 import { RecoveryPage } from './page.ts';
 
 /** Starts a recovery, or joins the one that runs, and shows it to its end. */
-export async function runRecovery(context: CommandContext, input: RecoveryInput): Promise<number | undefined> {
+export async function runRecovery(context: CommandContext, redis: NamedShard, input: RecoveryInput): Promise<number | undefined> {
   const session = await context.temporal();
   const running = await startRecovery(session, input);
   if (running.joined) context.output.note(`${running.workflowId} runs already: you see that one`);
-  return show(context, session, running, input);
+  return show(context, session, running, redis, input);
 }
 
 /** Shows the recovery that runs, or that ran last. @throws RecoveryError `USAGE` when there is none */
-export async function watchRecovery(context: CommandContext, instance: string, by: string): Promise<number | undefined> {
+export async function watchRecovery(context: CommandContext, redis: NamedShard, by: string): Promise<number | undefined> {
+  const { instance, name } = redis;
   const session = await context.temporal();
-  const workflowId = session.named(WORKFLOW_IDS.recover(instance));
+  const workflowId = session.named(WORKFLOW_IDS.recover(name));
   const handle = session.client.workflow.getHandle(workflowId);
   if (!(await newestRun(handle, session.targetOf(instance)))) {
-    throw new RecoveryError('USAGE', `no recovery of ${instance} has run`, {
-      next: `Start one: redis-backup recover ${instance}.`,
+    throw new RecoveryError('USAGE', `no recovery of ${name} has run`, {
+      next: `Start one: redis-backup recover ${name}.`,
     });
   }
-  return show(context, session, { handle, workflowId, joined: true }, { instance, by });
+  return show(context, session, { handle, workflowId, joined: true }, redis, { by });
 }
 
 async function show(
   context: CommandContext,
   session: TemporalSession,
   running: RunningOperation,
-  { instance, by = '', dryRun }: RecoveryInput,
+  redis: NamedShard,
+  { by = '', dryRun }: Pick<RecoveryInput, 'by' | 'dryRun'>,
 ): Promise<number | undefined> {
   const { output, interrupt } = context;
   const over = new AbortController();
   const until = <T>(ask: () => Promise<T>) => session.connection.withAbortSignal(over.signal, ask);
   const answered = until(() => requireAnswer(running, session));
-  const asker = new Asker(context, instance, by);
+  const asker = new Asker(context, redis, by);
   const page = new RecoveryPage({ output, asker, workflowId: running.workflowId }, async () => {
     await answered; // Temporal keeps one question at a time for a worker
     return until(() => askWithin<RunbookStatus>(session, running.handle, 'status'));

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowExecutionDescription } from '@temporalio/client';
 import { formatTarget, TARGET, type Target } from '../../model/deployment.ts';
 import { RecoveryError } from '../../model/errors.ts';
-import { QUEUES, WORKFLOW_IDS } from '../../model/operations.ts';
+import { QUEUES } from '../../model/operations.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { pollersOf, pollerView, QUEUE_TYPE } from '../../worker/pollers.ts';
 import { newestRun } from '../operations/newest-run.ts';
 import { describeSchedule, orphanedSchedules } from '../schedules/ensure.ts';
@@ -26,20 +27,35 @@ export interface StoppedKeeper extends Keeper {
 const ENDS_WITHIN_MS = 10_000;
 const POLL_MS = 250;
 
-/** The schedule, the archiver and the watcher of an instance, as far as there are any; it need not be configured any more. */
+/** The schedule, the archivers and the watchers of an instance, as far as there are any; it need not be configured any more. */
 export async function keepersOf(session: TemporalSession, instance: string): Promise<Keeper[]> {
   const scheduleId = scheduleIdOf(instance, session.deployment);
   const keepers: Keeper[] = (await describeSchedule(session, scheduleId)) ? [{ kind: 'schedule', id: scheduleId }] : [];
-  for (const [kind, name] of [
-    ['archive', WORKFLOW_IDS.archive(instance)],
-    ['watcher', WORKFLOW_IDS.watch(instance)],
-  ] as const) {
+  const ofEach = (redis: string) => [['archive', WORKFLOW_IDS.archive(redis)], ['watcher', WORKFLOW_IDS.watch(redis)]] as const; // biome-ignore format: one line
+  for (const [kind, name] of (await redisesOf(session, instance)).flatMap(ofEach)) {
     const run = await runOf(session, instance, name);
     if (run?.status.name !== 'RUNNING') continue;
     const target = run.memo?.[TARGET] as Target | undefined;
     keepers.push({ kind, id: session.named(name), ...(target ? { for: formatTarget(target) } : {}) });
   }
   return keepers;
+}
+
+/** What people call its Redis. Of several, those that something goes on for: it need not be configured any more. */
+async function redisesOf(session: TemporalSession, instance: string): Promise<string[]> {
+  const kept = await keptRedises(session);
+  return [instance, ...kept.filter((redis) => redis.startsWith(`${instance}/`))];
+}
+
+/** Whatever an archiver or a watcher of this deployment runs for. */
+async function keptRedises(session: TemporalSession): Promise<string[]> {
+  const query = "WorkflowType IN ('archiveContinuously', 'watchRedis') AND ExecutionStatus = 'Running'";
+  const found = new Set<string>();
+  for await (const { workflowId } of session.client.workflow.list({ query })) {
+    const redis = workflowId.slice(workflowId.indexOf('/') + 1);
+    if ([WORKFLOW_IDS.archive(redis), WORKFLOW_IDS.watch(redis)].map(session.named).includes(workflowId)) found.add(redis);
+  }
+  return [...found].sort();
 }
 
 const OPERATIONS = [WORKFLOW_IDS.backup, WORKFLOW_IDS.backupAof, WORKFLOW_IDS.restore, WORKFLOW_IDS.recover, WORKFLOW_IDS.lock];
@@ -54,9 +70,10 @@ export async function hasEverRun(session: TemporalSession, instance: string): Pr
 /** Operations that run, which go on: they end by themselves. */
 export async function operationsOf(session: TemporalSession, instance: string): Promise<string[]> {
   const running: string[] = [];
-  for (const name of OPERATIONS) {
-    const run = await runOf(session, instance, name(instance));
-    if (run?.status.name === 'RUNNING') running.push(session.named(name(instance)));
+  const ids = (await redisesOf(session, instance)).flatMap((redis) => OPERATIONS.map((idOf) => idOf(redis)));
+  for (const id of ids) {
+    const run = await runOf(session, instance, id);
+    if (run?.status.name === 'RUNNING') running.push(session.named(id));
   }
   return running;
 }
@@ -104,12 +121,9 @@ export async function forgottenInstances(session: TemporalSession, instances: re
   const found = new Set<string>();
   const prefix = session.named(SCHEDULE_PREFIX);
   for (const id of await orphanedSchedules(session, instances)) found.add(id.slice(prefix.length));
-  const query = "WorkflowType IN ('archiveContinuously', 'watchRedis') AND ExecutionStatus = 'Running'";
-  for await (const { workflowId } of session.client.workflow.list({ query })) {
-    const [, name] = workflowId.split('/');
-    const isOwn =
-      name !== undefined && [WORKFLOW_IDS.archive(name), WORKFLOW_IDS.watch(name)].map(session.named).includes(workflowId);
-    if (isOwn && !instances.includes(name)) found.add(name);
+  for (const redis of await keptRedises(session)) {
+    const [instance = ''] = redis.split('/');
+    if (!instances.includes(instance)) found.add(instance);
   }
   const had = new Set((await workersOf(session)).flatMap((worker) => worker.instances.map((one) => one.instance)));
   return [...found].filter((name) => !had.has(name)).sort();

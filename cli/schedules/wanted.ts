@@ -7,7 +7,8 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { named } from '../../model/deployment.ts';
-import { type BackupInput, type OperationName, QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../../model/operations.ts';
+import { type BackupInput, type OperationName, QUEUES, SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

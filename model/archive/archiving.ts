@@ -1,6 +1,8 @@
 /** Input of `archiveContinuously`. */
 export interface ArchiveInput {
   instance: string;
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
   /** Carried over when the workflow continues as new; never typed by a person. */
   detachedBy?: string[];
   /** As `detachedBy`. */

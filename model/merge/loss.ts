@@ -51,7 +51,7 @@ export function mergeLossRefusal(
   { classes: rehearsed }: Pick<MergeRehearsal, 'classes'>,
 ): Refusal | undefined {
   if (loss.accepted) return undefined;
-  const { instance, classes } = plan;
+  const { name: instance, classes } = plan;
   const lost = classes.filter(({ name }) => loss.classes.includes(name));
   const causes = loss.moments.length > 0 ? `; the log has ${namedMoments(loss.moments)}` : '';
   const worst = worstOf(loss.moments);

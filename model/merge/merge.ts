@@ -11,6 +11,8 @@ import type { MergeNeeds } from './free-memory.ts';
 /** Input of `mergeFromBackup`. */
 export interface MergeInput {
   instance: string;
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
   /** Names of data classes, `other` among them. */
   classes: string[];
   /** A backup id, or `latest`, the default. With `until`: the base of the log, which is found by itself when left out. */
@@ -40,6 +42,8 @@ export interface MergeLoss {
 export interface MergePlan {
   instance: string;
   shard: string;
+  /** See RestorePlan. */
+  name: string;
   backupId: string;
   /** Of the stored object. */
   sha256: string;
@@ -97,6 +101,7 @@ export type MergeResult = { outcome: 'planned'; instance: string; plan: MergePla
 export interface MergedReport {
   /** `incomplete`: less stands than was to come back, and `toDo` says what to do about it. */
   outcome: 'merged' | 'incomplete';
+  /** What people call the Redis: `main`, or `main/1` where there are several. */
   instance: string;
   backupId: string;
   /** As of when the keys are. ISO 8601. */
@@ -144,6 +149,8 @@ export const unknownClasses = (wanted: readonly string[], classes: readonly Data
   wanted.filter((name) => name !== OTHER && name !== FUNCTIONS && !classes.some((one) => one.name === name));
 
 export interface MergeFacts {
+  /** Of the Redis that the keys go to. */
+  name: string;
   manifest: SnapshotManifest;
   log?: PlannedLog;
   beyond: readonly Beyond[];
@@ -180,6 +187,7 @@ export function planMerge(facts: MergeFacts): MergePlan {
   return {
     instance: manifest.instance,
     shard: manifest.shard,
+    name: facts.name,
     backupId: manifest.backupId,
     sha256: manifest.stored.sha256,
     takenAt: manifest.times.takenAt,

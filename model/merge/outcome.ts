@@ -11,7 +11,7 @@ const FEW_SHARE = 0.01;
 
 /** A merge that has ended. */
 export function reportOfMerge(plan: MergePlan, outcome: MergeOutcome): MergedReport {
-  const { instance, backupId, takenAt, log } = plan;
+  const { name: instance, backupId, takenAt, log } = plan;
   const last = log?.ranges.at(-1);
   const toDo = mergeToDo(plan, outcome);
   return {

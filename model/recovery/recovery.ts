@@ -1,5 +1,6 @@
 import type { Bounds } from '../backup/expiry-timeline.ts';
 import type { MergedKeys } from '../merge/merge.ts';
+import type { ShardRef } from '../shard.ts';
 import type { PlannedAction } from './actions.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
@@ -10,6 +11,8 @@ import type { LogState } from './worst-loss.ts';
 /** Input of `recoverRedis`. Only `instance` is needed at 3 a.m. */
 export interface RecoveryInput {
   instance: string;
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
   /** Who or what asked for it, for the report: `ann`, `alert RedisDown`. */
   by?: string;
   /** Only say what would be done. */
@@ -25,6 +28,7 @@ export interface RecoveryInput {
 
 /** What was found, from where, and what is to be done: computed in one activity, so that it is recorded and never changes. */
 export interface Assessment {
+  /** What people call this Redis: `main`, or `main/1` where there are several. */
   instance: string;
   /** ISO 8601. */
   at: string;
@@ -64,8 +68,7 @@ export interface Assessment {
 }
 
 /** Of an act: what was found before. */
-export interface ActionInput {
-  instance: string;
+export interface ActionInput extends ShardRef {
   assessment: Assessment;
 }
 

@@ -1,4 +1,5 @@
 import { named } from '../deployment.ts';
+import { WORKFLOW_IDS } from '../workflow-ids.ts';
 /** The steps of a recovery, in order. What a person reads of each, and what they may do with it. */
 export const RUNBOOK_STEPS = {
   assess: { title: 'Assess', criterion: 'the kind of failure is known', destructive: false, skippable: false },
@@ -119,7 +120,7 @@ export function renderRunbook(status: RunbookStatus): string {
 
 function pageOf(status: RunbookStatus, width: number): string {
   const { instance, deployment, clients, question, needs, outcome, worstLoss, changed, applications, held, steps } = status;
-  const id = named(deployment, `recover/${instance}`);
+  const id = named(deployment, WORKFLOW_IDS.recover(instance));
   const answer = (plan: string, no: string) =>
     `\`temporal workflow update execute -w ${id} --name approve --input '{"by":"you","plan":"${plan}"${no}}'\``;
   const lines = [

@@ -19,6 +19,8 @@ export interface WatchMemory {
 /** Input of `watchRedis`. */
 export interface WatchInput {
   instance: string;
+  /** Which of its Redis. Absent: the only one. */
+  shard?: string;
   memory?: WatchMemory;
 }
 

@@ -1,5 +1,6 @@
 import { named } from '../deployment.ts';
 import { backupIdAt } from '../instance.ts';
+import { WORKFLOW_IDS } from '../workflow-ids.ts';
 import type { WatchMemory } from './memory.ts';
 import type { SeenTwin, WatchQuestion, WatchStatus, Witness, Witnesses } from './watch.ts';
 
@@ -27,7 +28,7 @@ export const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>)
 
 /** The page of a watcher in Markdown, under 2 kB: the Web UI sends it through a URL. */
 export function renderWatch({ instance, deployment, phase, text, failingSince, witnesses, question }: WatchStatus): string {
-  const id = named(deployment, `watch/${instance}`);
+  const id = named(deployment, WORKFLOW_IDS.watch(instance));
   const answer = (name: string) =>
     `\`temporal workflow update execute -w ${id} --name ${name} --input '{"by":"you","incident":"${question?.incident}"}'\``;
   const since = failingSince ? ` It fails since ${failingSince.slice(11, 19)} UTC.` : '';

@@ -1,4 +1,5 @@
 import type { WatchSettings } from '../recovery/settings.ts';
+import type { ShardRef } from '../shard.ts';
 
 /** Where an instance is looked at from: over the protocol, on its own machine, and as its applications feel it. */
 export type Witness = 'worker' | 'platform' | 'application';
@@ -49,8 +50,7 @@ export interface WatchView {
 }
 
 /** Input of activity `watchInstance`. */
-export interface WatchStay {
-  instance: string;
+export interface WatchStay extends ShardRef {
   /** What the watcher believes: the stay ends when that is no longer true. Absent: nothing yet. */
   known?: WatchState;
   /** With `failing`: since when. ISO 8601. */

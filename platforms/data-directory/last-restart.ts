@@ -8,6 +8,7 @@ import { makeOwn } from './owner.ts';
 /** The last restart that a recovery has begun, kept beside the data so that it outlives every worker. */
 export interface RestartRecord {
   instance: string;
+  shard: string;
   operationId: string;
   /** Of the assessment that it follows from: with the operation, the identity of the act. */
   assessedAt: string;

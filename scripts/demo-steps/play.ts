@@ -3,6 +3,7 @@ import { closeSync, globSync, openSync, statSync, writeSync } from 'node:fs';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { formatCount } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { findBinary } from '../../test/support/binaries.ts';
 import { fillDataClasses } from '../../test/support/datasets.ts';
 import type { Narrator } from './narrator.ts';
@@ -162,8 +163,8 @@ function sayWhereToLook(narrator: Narrator, { temporal, redis }: World, schedule
   narrator.say(`  the snapshot       ${page(`backup/${INSTANCE}`)}
   the scheduled one  ${page(scheduledRun)}
   the last restore   ${page(`restore/${INSTANCE}`)}
-  the recovery       ${page(`recover/${INSTANCE}`)}
-  the log            ${page(`archive/${INSTANCE}`)}
+  the recovery       ${page(WORKFLOW_IDS.recover(INSTANCE))}
+  the log            ${page(WORKFLOW_IDS.archive(INSTANCE))}
   the schedule       ${temporal.webUi}/namespaces/default/schedules/redis-backup-${INSTANCE}
   Redis' directory   ${redis.dataDirectory}`);
 }

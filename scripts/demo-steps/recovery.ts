@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBytes, formatCount, formatDuration } from '../../model/format.ts';
 import type { RecoveryReport } from '../../model/recovery/recovery.ts';
 import { RUNBOOK_STEPS, type RunbookStatus } from '../../model/recovery/runbook.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { openRedis } from '../../redis/client/client.ts';
 import { findBinary } from '../../test/support/binaries.ts';
 import type { NarratedStep, Narrator } from './narrator.ts';
@@ -60,7 +61,7 @@ function damageLog(narrator: Narrator, { redis }: World): void {
 }
 
 async function recover({ temporal }: World, narrator: Narrator): Promise<RecoveryReport> {
-  const workflowId = `recover/${INSTANCE}`;
+  const workflowId = WORKFLOW_IDS.recover(INSTANCE);
   const start = ['--task-queue', 'redis-ops', '--type', 'recoverRedis', '--workflow-id', workflowId];
   const input = ['--id-conflict-policy', 'UseExisting', '--input', JSON.stringify({ instance: INSTANCE })];
   const cli = [findBinary('temporal'), 'workflow'];

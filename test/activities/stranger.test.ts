@@ -8,6 +8,7 @@ import { lookAtOurs } from '../../activities/watch/ours.ts';
 import { createWatchActivities } from '../../activities/watch/watch-instance.ts';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
 import { openRedis } from '../../redis/client/client.ts';
+import { MAIN } from '../fixtures/shard.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 import { startStranger } from '../support/stranger.ts';
 import { until } from '../support/until.ts';
@@ -23,7 +24,7 @@ describe('Another Redis in the place of ours', function () {
   const open = (configFile: string) => openProcessPlatform({ start: { command: [redis.binary.path, configFile] } });
   const ours = (configFile = redis.configFile, isAtHand = true) =>
     ({
-      name: 'main',
+      ...MAIN,
       connection: redis.connection,
       control: { queue: 'host/db1', isAtHand, noProgressMs: 0, open: () => open(configFile) },
     }) as unknown as ProtectedInstance;
@@ -36,7 +37,7 @@ describe('Another Redis in the place of ours', function () {
   const knowing = (replids: readonly string[]) =>
     ({
       host: 'db1',
-      instance: async () => ours(),
+      shard: async () => ours(),
       repository: async () => ({
         archive: () => ({ newestTimeline: async () => undefined }),
         snapshots: () => ({ list: async () => replids.map((replid) => ({ replication: { replid } })) }),
@@ -72,7 +73,7 @@ describe('Another Redis in the place of ours', function () {
     const { verdict, detail } = await lookAtOurs(deps, ours());
     assert.equal(verdict, 'fails', detail);
     assert.ok(detail.startsWith(`another Redis answers in its place: process ${other.pid} of ${other.configFile}`), detail);
-    assert.equal((await createWatchActivities(deps).observeProcess({ instance: 'main' })).verdict, 'fails');
+    assert.equal((await createWatchActivities(deps).observeProcess(MAIN)).verdict, 'fails');
   });
 
   it('is no stranger to a watcher, nor to a recovery, where it goes on with our history, as a promoted replica does', async () => {
@@ -84,9 +85,7 @@ describe('Another Redis in the place of ours', function () {
     await replica.command('REPLICAOF', 'NO', 'ONE');
     const moved = { ...ours(), connection: replica.connection };
     const seen = async (deps: Dependencies) => {
-      const { stranger } = await createLookActivities({ ...deps, instance: async () => moved }).observeFromControl({
-        instance: 'main',
-      });
+      const { stranger } = await createLookActivities({ ...deps, shard: async () => moved }).observeFromControl(MAIN);
       return [(await lookAtOurs(deps, moved)).verdict, stranger === undefined];
     };
     assert.deepEqual(await seen(knowing([replid])), ['serves', true]);
@@ -96,7 +95,7 @@ describe('Another Redis in the place of ours', function () {
   it('is known by its process where it asks for another password, and our own that asks for another is ours', async () => {
     const deps = knowing([]);
     const seen = async () => {
-      const { stranger } = await createLookActivities(deps).observeFromControl({ instance: 'main' });
+      const { stranger } = await createLookActivities(deps).observeFromControl(MAIN);
       return { verdict: (await lookAtOurs(deps, ours())).verdict, stranger };
     };
     await redis.command('CONFIG', 'SET', 'requirepass', 'another');

@@ -13,13 +13,13 @@ describe('a shard of an instance', () => {
     assert.throws(() => theShard(two, undefined), {
       code: 'INPUT_INVALID',
       message: 'main has several shards',
-      next: 'Name one of its shards: 0 and 1.',
+      next: 'Name one of its shards: main/0 and main/1.',
     });
     assert.equal(theShard(two, '1').id, '1');
   });
 
   it('that is not there is refused by name', () => {
-    assert.throws(() => theShard(one, '7'), { code: 'INPUT_INVALID', message: 'main has no shard "7"', next: /: 0\.$/ });
+    assert.throws(() => theShard(one, '7'), { code: 'INPUT_INVALID', message: 'main has no shard "7"', next: /: main\/0\.$/ });
   });
 
   it('is called by the name of its instance while it is the only one', () => {

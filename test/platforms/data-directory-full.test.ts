@@ -90,7 +90,7 @@ describe('a full disk under the data directory', () => {
       await permitEmptyStart(layout, 'op', { running: true });
       assert.equal((await putBackSetAside(layout, 'op', { running: false })).changed, false);
       await fill(layout.dir);
-      assert.equal(await writeRestart(layout, { instance: 'a', operationId: 'op', assessedAt: '', atMs: 1 }), false);
+      assert.equal(await writeRestart(layout, { instance: 'a', shard: '0', operationId: 'op', assessedAt: '', atMs: 1 }), false);
     });
   });
 

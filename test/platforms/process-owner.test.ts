@@ -116,7 +116,7 @@ describe('A Redis of another user', function () {
     const layout = { dir: home, appendonly: true, dbfilename: 'dump.rdb', ...LOG };
     await stageRdb(layout, 'one', Readable.from([Buffer.from('REDIS')]));
     await moveAside(layout, 'one');
-    await writeRestart(layout, { operationId: 'one', instance: 'main', atMs: 1, assessedAt: '' });
+    await writeRestart(layout, { operationId: 'one', instance: 'main', shard: '0', atMs: 1, assessedAt: '' });
     await writeLogLook(layout, undefined);
     await asDirectOwner(layout, 'one', async () => {});
     const root = join(home, '.redis-backup');

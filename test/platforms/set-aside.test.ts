@@ -165,7 +165,7 @@ describe('the record of the last restart', () => {
   it('is read as it was written, and as none when it is damaged or not there', async () => {
     const layout = await freshDirectory({}, true);
     assert.equal(await readRestart(layout), undefined);
-    const record = { instance: 'main', operationId: ID, assessedAt: '2026-01-01T00:00:00Z', atMs: 5 };
+    const record = { instance: 'main', shard: '0', operationId: ID, assessedAt: '2026-01-01T00:00:00Z', atMs: 5 };
     assert.equal(await writeRestart(layout, record), true);
     assert.deepEqual(await readRestart(layout), record);
     await appendFile(join(layout.dir, '.redis-backup', 'last-restart.json'), '}');

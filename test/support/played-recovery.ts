@@ -232,8 +232,8 @@ const DEFAULTS: Script = {
   }),
   findBaseline: () => ({ from: 'none' }),
   forecastSignIns: () => undefined,
-  onlyShard: ({ instance }: { instance: string }) => ({ instance, shard: '0' }),
-  assessInstance: () => ({ shards: [{ shard: '0', uncompressedFork: false }], warnings: [] }),
+  whichShard: ({ instance }: { instance: string }) => ({ instance, shard: '0', name: instance }),
+  assessSnapshot: () => ({ fromFiles: false, uncompressedFork: false, warnings: [] }),
   storeSnapshot: () => ({
     manifest: { backupId: '20260101T000000Z', shard: '0', rdb: { keys: 100, bytes: 10 }, stored: { bytes: 5, sha256: '' } },
     seconds: 1,

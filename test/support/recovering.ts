@@ -9,6 +9,7 @@ import type { Assessment } from '../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../model/recovery/settings.ts';
 import { Archive } from '../../repository/archive/archive.ts';
 import { Repository } from '../../repository/repository.ts';
+import { MAIN } from '../fixtures/shard.ts';
 import { MemoryStore } from '../repository/archive/memory-store.ts';
 import type { RedisServer } from './redis-server.ts';
 import { until } from './until.ts';
@@ -40,8 +41,7 @@ export class Recovering {
 
   get deps(): Dependencies {
     const target: Partial<ProtectedInstance> = {
-      name: 'main',
-      shard: '0',
+      ...MAIN,
       connection: this.redis.connection,
       classes: DEFAULT_DATA_CLASSES,
       backup: { method: 'replication', compressionLevel: 1, uncompressedFork: false },
@@ -60,7 +60,8 @@ export class Recovering {
       now: Date.now,
       instances: () => ['main'],
       requireLock: async () => undefined,
-      instance: async () => target as ProtectedInstance,
+      instance: async () => ({ shards: [MAIN], retention: { keepWithinMs: 0 } as never }),
+      shard: async () => target as ProtectedInstance,
       repository: async () => this.repository,
       archive: async () => this.archive,
       draining: new AbortController().signal,
@@ -86,7 +87,7 @@ export class Recovering {
   /** Follows the stream until all that Redis has written is stored. */
   async archiveAll(): Promise<void> {
     const stop = new AbortController();
-    const following = this.job(() => createFollowActivities(this.deps).followStream({ instance: 'main' }), stop.signal);
+    const following = this.job(() => createFollowActivities(this.deps).followStream(MAIN), stop.signal);
     following.catch(() => undefined);
     const offset = async () =>
       Number(/master_repl_offset:(\d+)/.exec(String(await this.redis.command('INFO', 'replication')))?.[1]);

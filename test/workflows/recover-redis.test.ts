@@ -27,7 +27,7 @@ describe('recoverRedis', function () {
     const result = await played.run({}, { dryRun: true });
     assert.equal(result.outcome, 'planned');
     assert.deepEqual(
-      played.steps.filter((step) => !['onlyShard', 'openPlacement'].includes(step)),
+      played.steps.filter((step) => !['whichShard', 'openPlacement'].includes(step)),
       ['observeFromControl', 'observeFiles', 'assessFailure'],
     );
   });

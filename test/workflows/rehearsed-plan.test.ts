@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { planRehearsed } from '../../workflows/procedures/rehearse.ts';
 import type { PlanRunner } from '../../workflows/procedures/step-runner.ts';
+import { MAIN } from '../fixtures/shard.ts';
 
 /** Plans by what stands in Redis: less than half comes out of it, or not. */
 function runnerOf(steps: string[]): PlanRunner {
@@ -22,7 +23,7 @@ describe('A plan that was rehearsed', () => {
     };
     const input = { instance: 'main', strategy: 'replace' } as const;
     const at = { instance: 'main', shard: '0', part: 'files' } as const;
-    const plan = await planRehearsed(runnerOf(steps), { input, at, summary: 'plan', look });
+    const plan = await planRehearsed(runnerOf(steps), { of: MAIN, input, at, summary: 'plan', look });
     return { ...plan, steps };
   };
 

@@ -55,7 +55,7 @@ export interface LockStatus {
   blocked?: Blocked;
 }
 const isHolder = (holder: LockHolder): boolean =>
-  isMessage(holder, { workflowId: CHECKS.text, runId: CHECKS.text, kind: CHECKS.operation });
+  isMessage(holder, { workflowId: CHECKS.text, runId: CHECKS.text, kind: CHECKS.operation }, { shard: CHECKS.shard });
 const isUndoEntry = (entry: UndoEntry): boolean =>
   isMessage(
     entry,
@@ -116,7 +116,7 @@ export async function instanceLock(input: LockInput): Promise<Undone | undefined
       if (!isHolder(wanted)) return;
       waiting.set(wanted.runId, wanted);
       if (!released) await pingHolder();
-      if (!released && !holderGone && conflictOf(wanted.kind, holder.kind) === 'preempt') {
+      if (!released && !holderGone && conflictOf(wanted, holder) === 'preempt') {
         await holderHandle.cancel().catch(() => undefined); // it ended in this moment: even better
       }
       await report(wanted, false);

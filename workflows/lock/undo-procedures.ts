@@ -49,7 +49,7 @@ export const UNDO = {
     await steps.run('loadSafetyBack', input, { at });
   },
 
-  putBackRdbCompression: (steps: UndoSteps, input: { instance: string }) => steps.run('putBackRdbCompression', input, ANYWHERE),
+  putBackRdbCompression: (steps: UndoSteps, input: ShardRef) => steps.run('putBackRdbCompression', input, ANYWHERE),
 
   async attachArchiver(steps: UndoSteps, input: StepInput<'attachArchiver'>): Promise<void> {
     await steps.run('attachArchiver', input, ANYWHERE);
@@ -58,23 +58,21 @@ export const UNDO = {
   putBackAofRewrites: (steps: UndoSteps, input: StepInput<'putBackAofRewrites'>) =>
     steps.run('putBackAofRewrites', input, ANYWHERE),
 
-  removeAofPins: (steps: UndoSteps, { shard, ...input }: AofPinsInput & { shard: string }) =>
-    steps.run('removeAofPins', input, { at: filesOf({ ...input, shard }) }),
+  removeAofPins: (steps: UndoSteps, input: AofPinsInput) => steps.run('removeAofPins', input, { at: filesOf(input) }),
 
   removeThrowaway: (steps: UndoSteps, { at, ...input }: { operationId: string; at: Beside }) =>
     steps.run('removeThrowaway', input, { at }),
 
   /** For as long as no Redis was started without them; never stops or starts one. */
   async putBackAside(steps: UndoSteps, { operationId, ...of }: ShardRef & { operationId: string }): Promise<void> {
-    const { instance } = of;
-    const found = await steps.run('observeServer', { instance }, { at: controlOf(of) });
-    await steps.run('putBackAside', { instance, operationId, ...found }, { at: filesOf(of) });
+    const found = await steps.run('observeServer', of, { at: controlOf(of) });
+    await steps.run('putBackAside', { ...of, operationId, ...found }, { at: filesOf(of) });
   },
 
   /** One that a step has ended, and nobody has started since. */
-  async startAgain(steps: UndoSteps, { replicas, ...of }: ShardRef & StepInput<'startAgain'>): Promise<void> {
-    await steps.close(filesOf(of));
-    await steps.run('startAgain', { instance: of.instance, ...(replicas ? { replicas } : {}) }, { at: controlOf(of) });
+  async startAgain(steps: UndoSteps, input: StepInput<'startAgain'>): Promise<void> {
+    await steps.close(filesOf(input));
+    await steps.run('startAgain', input, { at: controlOf(input) });
   },
 } as const;
 

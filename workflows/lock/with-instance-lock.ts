@@ -22,7 +22,8 @@ import {
   remainsText,
   type Undone,
 } from '../../model/lock.ts';
-import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOW_IDS } from '../../model/operations.ts';
+import { QUEUES, SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { failure } from '../failures.ts';
 import { inOwnDeployment } from '../own-deployment.ts';
 import { instanceLock, type LockInput } from './instance-lock.ts';
@@ -46,6 +47,8 @@ export interface NotHeld {
 
 export interface LockOptions {
   instance: string;
+  /** See LockHolder. */
+  shard?: string;
   kind: OperationKind;
   /** It comes to a Redis that is down: whoever watches it leaves it to this operation from the beginning. */
   interrupts?: true;
@@ -62,7 +65,8 @@ export interface LockOptions {
  */
 export async function withInstanceLock<T>(options: LockOptions, body: (held: HeldLock) => Promise<T>): Promise<T | NotHeld> {
   const { workflowId, runId } = workflowInfo();
-  const holder: LockHolder = { workflowId, runId, kind: options.kind };
+  const { kind, shard } = options;
+  const holder: LockHolder = { workflowId, runId, kind, ...(shard === undefined ? {} : { shard }) };
   setHandler(pingSignal, () => undefined);
   const lock = await acquire(options, holder);
   if ('outcome' in lock) return lock;
@@ -166,7 +170,7 @@ function tell(instance: string, { blocked, holder, phase }: LockReport): void {
 }
 
 async function acquire(
-  { instance, kind, interrupts, waitSeconds, onWait }: LockOptions,
+  { instance, interrupts, waitSeconds, onWait }: LockOptions,
   holder: LockHolder,
   entries?: UndoEntry[],
   always?: 'wait',
@@ -189,7 +193,7 @@ async function acquire(
     await condition(() => report !== undefined, '2 seconds');
     const seen = report as LockReport | undefined; // assigned by the handler, which the compiler can't see
     if (!seen || seen.free) continue;
-    const conflict = always ?? (seen.ending ? 'wait' : conflictOf(kind, seen.holder.kind));
+    const conflict = always ?? (seen.ending ? 'wait' : conflictOf(holder, seen.holder));
     const because = seen.blocked
       ? `${seen.holder.workflowId} ${seen.blocked.because}`
       : `${seen.holder.workflowId} is running (lock ${seen.phase})`;

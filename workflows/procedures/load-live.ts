@@ -1,5 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { RestoreInput, RestoreReport } from '../../model/operations.ts';
+import { askedIn, shardIn } from '../../model/shard.ts';
 import { failure } from '../failures.ts';
 import type { StepResult } from '../steps/step-table.ts';
 import { detachArchiver } from './detach-archiver.ts';
@@ -11,14 +12,14 @@ import { takeSnapshot } from './take-snapshot.ts';
 
 /** Looks at the running Redis and the repository and says what a live restore would do. Read-only but for a pin. */
 export async function planLiveLoad(runner: PlanRunner, input: RestoreInput): Promise<PlannedLiveLoad> {
-  const { instance } = input;
   runner.enter('plan');
-  const at = await runner.runStep('openBeside', { instance }, { summary: `find a worker that ${instance} can follow` });
-  const look = () =>
-    runner.runStep('surveyLive', { instance }, { at, summary: `look at ${instance}, and try the way from it to the worker` });
+  const of = await runner.runStep('whichShard', askedIn(input), { summary: `which Redis ${input.instance} is` });
+  const { name } = of;
+  const at = await runner.runStep('openBeside', of, { summary: `find a worker that ${name} can follow` });
+  const look = () => runner.runStep('surveyLive', of, { at, summary: `look at ${name}, and try the way from it to the worker` });
   const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
   const summary = `plan the live restore of ${what} and what it loses`;
-  const planned = await planRehearsed(runner, { input, at, summary, look });
+  const planned = await planRehearsed(runner, { of, input, at, summary, look });
   return { ...planned, input, at };
 }
 
@@ -28,8 +29,9 @@ export async function planLiveLoad(runner: PlanRunner, input: RestoreInput): Pro
  */
 export async function loadLive(runner: RestoreRunner, restore: PlannedLiveLoad, operationId: string): Promise<RestoreReport> {
   const { plan, at: beside } = restore;
-  const { instance } = plan;
-  const at = (summary: string) => ({ at: beside, summary, serving: instance });
+  const of = shardIn(plan);
+  const { name } = of;
+  const at = (summary: string) => ({ at: beside, summary, serving: name });
 
   runner.enter('download');
   await runner.undoLater({
@@ -38,13 +40,13 @@ export async function loadLive(runner: RestoreRunner, restore: PlannedLiveLoad, 
     when: 'always',
     summary: 'delete what was downloaded',
   });
-  const download = { at: beside, summary: `download and verify ${plan.backupId}; ${instance} serves` };
+  const download = { at: beside, summary: `download and verify ${plan.backupId}; ${name} serves` };
   const staged = await runner.runStep('stageLive', { plan }, download);
-  const safety = plan.safetySnapshot.taken ? (await takeSnapshot(runner, instance, 'safety'))[0]?.backupId : undefined;
+  const safety = plan.safetySnapshot.taken ? (await takeSnapshot(runner, of, 'safety')).backupId : undefined;
 
   runner.enter('detach');
-  await detachArchiver(runner, instance);
-  const before = await runner.runStep('readLiveSettings', { plan }, at(`note the settings of ${instance} that the load changes`));
+  await detachArchiver(runner, of);
+  const before = await runner.runStep('readLiveSettings', { plan }, at(`note the settings of ${name} that the load changes`));
   runner.enter('load');
   const { logBytes } = staged;
   if (logBytes !== undefined && safety !== undefined)
@@ -56,15 +58,15 @@ export async function loadLive(runner: RestoreRunner, restore: PlannedLiveLoad, 
     });
   await runner.undoLater({
     undo: 'putBackLive',
-    args: { instance, before },
+    args: { ...of, before },
     when: 'always',
     interrupts: true,
-    summary: `make ${instance} a primary again, with its settings`,
+    summary: `make ${name} a primary again, with its settings`,
   });
   const loaded = await runner.runStep(
     'loadLive',
     { plan, before },
-    at(`${instance} follows the worker: reads are served, writes refused`),
+    at(`${name} follows the worker: reads are served, writes refused`),
   );
 
   try {
@@ -73,9 +75,9 @@ export async function loadLive(runner: RestoreRunner, restore: PlannedLiveLoad, 
     if (!isCancellation(error)) throw error;
     throw failure(
       'CANCELLED',
-      `the restore of ${instance} was cancelled when ${instance} had the restored data already: that stands there now, and was not proved`,
+      `the restore of ${name} was cancelled when ${name} had the restored data already: that stands there now, and was not proved`,
       safety
-        ? `Keep it, or bring back what was there: \`redis-backup restore ${instance} ${safety} --strategy live\`.`
+        ? `Keep it, or bring back what was there: \`redis-backup restore ${name} ${safety} --strategy live\`.`
         : 'Keep it, or restore another backup.',
     );
   }
@@ -88,8 +90,9 @@ async function proveLive(
   { staged, loaded, safety }: Promoted,
 ): Promise<RestoreReport> {
   const { plan, at: beside } = restore;
-  const { instance } = plan;
-  const at = (summary: string) => ({ at: beside, summary, serving: instance });
+  const of = shardIn(plan);
+  const { name } = of;
+  const at = (summary: string) => ({ at: beside, summary, serving: name });
   runner.enter('count');
   const counts = await runner.runStep(
     'verifyLive',
@@ -99,8 +102,8 @@ async function proveLive(
   runner.enter('persist');
   const { persisted } = await runner.runStep(
     'awaitOwnPersistence',
-    { instance, runId: loaded.runId },
-    at(`wait until ${instance} has the new data in its own files`),
+    { ...of, runId: loaded.runId },
+    at(`wait until ${name} has the new data in its own files`),
   );
   const { applications, warnings } = await seeApplications(runner, restore, { at: beside, sinceMs: 0 });
   return reportFrom(restore, {

@@ -1,5 +1,6 @@
 import type { ApprovablePlan, PlanRestoreInput } from '../../activities/restore/plan.ts';
 import type { ErrorCode } from '../../model/errors.ts';
+import type { NamedShard } from '../../model/shard.ts';
 import type { At } from '../steps/step-table.ts';
 import type { PlanRunner } from './step-runner.ts';
 
@@ -15,6 +16,7 @@ const FINAL: readonly ErrorCode[] = [
 type Looked = Pick<PlanRestoreInput, 'target' | 'live'>;
 
 export interface RehearsedPlanning {
+  of: NamedShard;
   input: PlanRestoreInput['input'];
   at: At<'rehearse'>;
   summary: string;
@@ -29,11 +31,11 @@ export interface RehearsedPlanning {
  */
 export async function planRehearsed(
   runner: PlanRunner,
-  { input, at, summary, look }: RehearsedPlanning,
+  { of, input, at, summary, look }: RehearsedPlanning,
 ): Promise<ApprovablePlan> {
   const looked = await look();
   const { target } = looked;
-  const draft = await runner.runStep('planRestore', { input, ...looked }, { summary });
+  const draft = await runner.runStep('planRestore', { of, input, ...looked }, { summary });
   const { plan } = draft;
   if (!plan.log || input.noRehearsal || plan.refusals.some(({ code }) => FINAL.includes(code))) return draft;
   runner.enter('rehearse');
@@ -44,7 +46,7 @@ export async function planRehearsed(
     { at, summary: `load ${plan.backupId} and its log into a throw-away Redis, and count what comes out` },
   );
   const planBy = (seen: Looked): Promise<ApprovablePlan> =>
-    runner.runStep('planRestore', { input, ...seen, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
+    runner.runStep('planRestore', { of, input, ...seen, rehearsal, drafted: plan }, { summary: `${summary}, by what came out` });
   const planned = await planBy(looked);
   return planned.plan.refusals.some(({ code }) => code === 'RESTORE_LOSS') ? planBy(await look()) : planned;
 }

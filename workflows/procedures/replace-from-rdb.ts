@@ -4,6 +4,7 @@ import { liveDisturbances } from '../../model/restore/plan/live.ts';
 import { momentWarnings } from '../../model/restore/plan/loss.ts';
 import type { PlannedLog } from '../../model/restore/plan/plan.ts';
 import { shortfall } from '../../model/restore/stands-check.ts';
+import { askedIn, shardIn } from '../../model/shard.ts';
 import type { StepResult } from '../steps/step-table.ts';
 import { detachArchiver } from './detach-archiver.ts';
 import { planRehearsed } from './rehearse.ts';
@@ -13,23 +14,22 @@ import { takeSnapshot } from './take-snapshot.ts';
 
 /** Looks at the target and the repository and says what a restore would do. Read-only but for a pin. */
 export async function planReplacement(runner: PlanRunner, input: RestoreInput): Promise<PlannedRestore> {
-  const { instance } = input;
   runner.enter('plan');
-  const of = await runner.runStep('onlyShard', { instance }, { summary: `which Redis ${instance} is` });
+  const of = await runner.runStep('whichShard', askedIn(input), { summary: `which Redis ${input.instance} is` });
   const look = async () => {
-    const summary = `look at ${instance}, and what runs it`;
-    const server = await runner.runStep('surveyTarget', { instance }, { at: controlOf(of), summary });
+    const summary = `look at ${of.name}, and what runs it`;
+    const server = await runner.runStep('surveyTarget', of, { at: controlOf(of), summary });
     const { layout } = server;
     const disk = await runner.runStep(
       'surveyFiles',
-      { instance, layout },
-      { at: filesOf(of), summary: `look at the data directory of ${instance}` },
+      { ...of, layout },
+      { at: filesOf(of), summary: `look at the data directory of ${of.name}` },
     );
     return { target: { ...server, disk } };
   };
   const what = input.until ?? input.aofBackup ?? input.backupId ?? 'the newest backup';
   const summary = `plan the restore of ${what} and what it loses`;
-  const planned = await planRehearsed(runner, { input, at: filesOf(of), summary, look });
+  const planned = await planRehearsed(runner, { of, input, at: filesOf(of), summary, look });
   return { ...planned, input };
 }
 
@@ -44,12 +44,13 @@ export async function replaceFromRdb(
   operationId: string,
 ): Promise<RestoreReport> {
   const { plan } = restore;
-  const { instance, shard } = plan;
+  const of = shardIn(plan);
+  const { name } = of;
   const byControl = (summary: string) => ({ at: controlOf(plan), summary });
   const inFiles = (summary: string) => ({ at: filesOf(plan), summary });
-  const undo = (name: 'discardStaged' | 'putBackData', summary: string): Promise<void> =>
-    runner.undoLater({ undo: name, args: { plan, operationId }, when: 'unlessSucceeded', summary });
-  const leave = { args: { instance, shard }, when: 'always', summary: `leave the data directory of ${instance}` } as const;
+  const undo = (entry: 'discardStaged' | 'putBackData', summary: string): Promise<void> =>
+    runner.undoLater({ undo: entry, args: { plan, operationId }, when: 'unlessSucceeded', summary });
+  const leave = { args: of, when: 'always', summary: `leave the data directory of ${name}` } as const;
   await runner.undoLater({ undo: 'closeFiles', ...leave });
 
   runner.enter('download');
@@ -57,36 +58,36 @@ export async function replaceFromRdb(
   const staged = await runner.runStep(
     'stageBackup',
     { plan },
-    inFiles(`download and verify ${plan.backupId}; ${instance} still serves`),
+    inFiles(`download and verify ${plan.backupId}; ${name} still serves`),
   );
 
   const safety = await takeSafetySnapshot(runner, restore);
 
   runner.enter('stop');
-  await detachArchiver(runner, instance);
+  await detachArchiver(runner, of);
   await runner.runStep('requireRoom', { plan }, inFiles('see whether there is room for what comes next'));
-  const { keys } = await runner.runStep('readyToStop', { plan }, byControl(`see that ${instance} would start again as it is`));
+  const { keys } = await runner.runStep('readyToStop', { plan }, byControl(`see that ${name} would start again as it is`));
   await runner.undoLater({
     undo: 'putBackServer',
     args: { plan, operationId, ...(keys ? { keys } : {}) },
     when: 'unlessSucceeded',
-    summary: `start ${instance} and wait until it serves`,
+    summary: `start ${name} and wait until it serves`,
     interrupts: true,
   });
   const stoppedAtMs = Date.now();
-  await runner.runStep('stopServer', { plan }, byControl(`stop ${instance}`));
+  await runner.runStep('stopServer', { plan }, byControl(`stop ${name}`));
 
   runner.enter('replace');
-  await undo('putBackData', `put the old data of ${instance} back`);
+  await undo('putBackData', `put the old data of ${name} back`);
   const before = `its data in ${plan.layout.dir} was replaced`;
-  await runner.runStep('requireStopped', { instance, before }, byControl(`see that ${instance} stays stopped`));
+  await runner.runStep('requireStopped', { ...of, before }, byControl(`see that ${name} stays stopped`));
   await runner.runStep('replaceData', { plan }, inFiles(`move the old data aside, put ${plan.backupId} in its place`));
 
   runner.enter('start');
   await runner.close(filesOf(plan));
-  const { beforeMs } = await runner.runStep('startServer', { plan }, byControl(`start ${instance}`));
+  const { beforeMs } = await runner.runStep('startServer', { plan }, byControl(`start ${name}`));
   runner.enter('load');
-  const serving = await runner.runStep('awaitServing', { instance }, byControl(`wait until ${instance} has loaded its data`));
+  const serving = await runner.runStep('awaitServing', of, byControl(`wait until ${name} has loaded its data`));
   const outage = plan.serverRunId
     ? { downtimeSeconds: (Date.now() - stoppedAtMs) / 1000 }
     : { downtimeSeconds: Math.max(0, (serving.servedAtMs - beforeMs) / 1000), wasDown: true as const };
@@ -95,7 +96,7 @@ export async function replaceFromRdb(
   const counts = await runner.runStep(
     'verifyCounts',
     { plan, staged, serving, beforeMs },
-    { ...byControl('prove that every key is back'), serving: instance },
+    { ...byControl('prove that every key is back'), serving: name },
   );
   const { applications, warnings } = await seeApplications(runner, restore, { at: controlOf(plan), sinceMs: beforeMs });
   runner.enter('finish');
@@ -123,7 +124,7 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, warnings, 
   const { keysExpected, keysFound, keysLoaded, keysExpired, keysAfter, exact, message: proof } = counts;
   return {
     outcome: 'restored',
-    instance: plan.instance,
+    instance: plan.name,
     backupId: plan.backupId,
     takenAt: plan.takenAt,
     ...(plan.log ? { log: reportOf(plan.log) } : {}),
@@ -138,7 +139,7 @@ export function reportFrom({ plan, input }: PlannedRestore, { counts, warnings, 
     proof,
     losses: plan.losses,
     warnings: [
-      ...liveDisturbances(plan.instance, found.live),
+      ...liveDisturbances(plan.name, found.live),
       ...warnings,
       ...shortfall(keysAfter),
       ...momentWarnings(plan),
@@ -156,6 +157,5 @@ function reportOf({ untilMs, ranges, bytes }: PlannedLog): NonNullable<RestoreRe
 
 async function takeSafetySnapshot(runner: RestoreRunner, { plan }: PlannedRestore): Promise<string | undefined> {
   if (!plan.safetySnapshot.taken) return undefined;
-  const [snapshot] = await takeSnapshot(runner, plan.instance, 'safety');
-  return snapshot?.backupId;
+  return (await takeSnapshot(runner, shardIn(plan), 'safety')).backupId;
 }

@@ -1,6 +1,7 @@
 import type { RestartInput } from '../../activities/recovery/restart.ts';
 import { controlOf, filesOf } from '../../model/placement.ts';
 import type { Assessment } from '../../model/recovery/recovery.ts';
+import { type NamedShard, shardIn } from '../../model/shard.ts';
 import { codeOf, failure, reasonOf } from '../failures.ts';
 import type { StepRunner } from './step-runner.ts';
 
@@ -24,59 +25,53 @@ type Runner = Pick<StepRunner, 'runStep' | 'close'>;
  */
 export async function restartServer(
   runner: Runner,
-  input: RestartInput & { shard: string },
-  protect: (isEnded: boolean) => Promise<Assessment> = async () => input.assessment,
+  restart: RestartInput & NamedShard,
+  protect: (isEnded: boolean) => Promise<Assessment> = async () => restart.assessment,
 ): Promise<Restarted> {
-  const { shard, ...restart } = input;
-  const { instance, kill = false, assessment } = restart;
-  const of = { instance, shard };
+  const { kill = false, assessment } = restart;
+  const of = shardIn(restart);
+  const { name } = of;
   const byControl = (summary: string) => ({ at: controlOf(of), summary });
   const inFiles = (summary: string) => ({ at: filesOf(of), summary });
-  let state = await runner.runStep('observeServer', { instance }, byControl(`find the files of ${instance}`));
+  let state = await runner.runStep('observeServer', of, byControl(`find the files of ${name}`));
   const { layout } = state;
   const { last: lastRestart, hasNoData } = await runner.runStep(
     'readRestart',
-    { instance, layout },
+    { ...of, layout },
     inFiles('see when it was restarted last'),
   );
   const decision = await runner.runStep(
     'decideRestart',
     { ...restart, ...(lastRestart ? { last: lastRestart } : {}) },
-    byControl(`see that ${instance} may be restarted`),
+    byControl(`see that ${name} may be restarted`),
   );
   if ('skipped' in decision) return decision;
   const { end, isNew } = decision;
   const killed = end && kill ? await protect(false) : undefined;
   if (end) {
-    if (isNew) await runner.runStep('noteRestart', { instance, layout, record: decision.record }, inFiles('note the restart'));
-    state = await runner.runStep('endServer', { instance, identity: end.identity, kill }, byControl(`stop ${instance}`));
+    if (isNew) await runner.runStep('noteRestart', { ...of, layout, record: decision.record }, inFiles('note the restart'));
+    state = await runner.runStep('endServer', { ...of, identity: end.identity, kill }, byControl(`stop ${name}`));
   }
   const now = killed ?? (await protect(end !== undefined));
   if ((hasNoData && !end) || now.acts.some(({ act }) => act === 'detach-replicas')) {
     const summary = 'see that no replica is wiped by it';
-    await runner.runStep('refuseLesserStart', { instance, assessment: now }, byControl(summary));
+    await runner.runStep('refuseLesserStart', { ...of, assessment: now }, byControl(summary));
   }
   const { loggedAtMs } = state;
   const last = loggedAtMs === undefined ? {} : { loggedAtMs };
   const withoutData = assessment.acts.some(({ act }) => act === 'set-aside') ? { withoutData: last } : {};
   const { record } = await runner.runStep(
     'noteRestart',
-    { instance, layout, record: decision.record, starts: true, ...withoutData },
+    { ...of, layout, record: decision.record, starts: true, ...withoutData },
     inFiles('note the start'),
   );
   const later = (what: 'failed' | 'unsure', why: string) =>
-    runner.runStep(
-      'noteRestart',
-      { instance, layout, record: { ...record, [what]: why } },
-      inFiles('note that it did not start'),
-    );
+    runner.runStep('noteRestart', { ...of, layout, record: { ...record, [what]: why } }, inFiles('note that it did not start'));
   await runner.close(filesOf(of));
-  const started = await runner
-    .runStep('startOnce', { instance, ...last }, byControl(`start ${instance}`))
-    .catch(async (error) => {
-      if (codeOf(error) === 'START_FAILED') await later('failed', reasonOf(error));
-      throw error;
-    });
+  const started = await runner.runStep('startOnce', { ...of, ...last }, byControl(`start ${name}`)).catch(async (error) => {
+    if (codeOf(error) === 'START_FAILED') await later('failed', reasonOf(error));
+    throw error;
+  });
   const { logBytes } = record;
   if (!('unsure' in started)) return { ...started, ...(logBytes ? { logBytes } : {}) };
   await later('unsure', started.unsure);

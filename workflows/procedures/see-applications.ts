@@ -1,5 +1,6 @@
 import { formatDuration } from '../../model/format.ts';
 import type { RestoreReport } from '../../model/operations.ts';
+import { shardIn } from '../../model/shard.ts';
 import { failure } from '../failures.ts';
 import type { At } from '../steps/step-table.ts';
 import type { PlannedRestore, RestoreRunner } from './step-runner.ts';
@@ -22,17 +23,18 @@ export async function seeApplications(
   { plan, input }: PlannedRestore,
   { at, sinceMs }: { at: At<'verifyApplications'>; sinceMs: number },
 ): Promise<Seen> {
-  const { instance } = plan;
+  const of = shardIn(plan);
+  const { name } = of;
   runner.enter('applications');
   const applications = await runner.runStep(
     'verifyApplications',
-    { instance, sinceMs },
-    { at, summary: 'wait for the applications', serving: instance },
+    { ...of, sinceMs },
+    { at, summary: 'wait for the applications', serving: name },
   );
   const missing = applications.filter(({ required, verdict }) => required && verdict === 'missing');
   if (missing.length === 0) return { applications, warnings: [] };
-  const named = missing.map(({ name, detail }) => `${name} (${detail})`).join(', ');
-  const found = `${instance} is restored and serves, but these applications do not reach it: ${named}`;
+  const named = missing.map((one) => `${one.name} (${one.detail})`).join(', ');
+  const found = `${name} is restored and serves, but these applications do not reach it: ${named}`;
   if (input.strategy === 'live' || !runner.ask) return { applications, warnings: [`${found}.`] };
   const limitMs = input.askForMs ?? ASK_FOR_MS;
   const decision = await runner.ask(

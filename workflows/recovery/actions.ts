@@ -48,40 +48,41 @@ export const ACTIONS: Readonly<Record<Exclude<Action, 'restart' | 'mend-log'>, P
     return `${instance} started empty`;
   },
 
-  async 'make-primary'(_, assessment) {
-    const { instance } = assessment;
-    await runStep('makePrimary', argsOf(assessment), { summary: `let ${instance} accept writes` });
+  async 'make-primary'(run, { instance }) {
+    await runStep('makePrimary', run.of, { summary: `let ${instance} accept writes` });
     return `${instance} is a primary again`;
   },
 
-  async 'kill-script'(_, assessment) {
-    await runStep('killScript', argsOf(assessment), { summary: `end the script that blocks ${assessment.instance}` });
+  async 'kill-script'(run, { instance }) {
+    await runStep('killScript', run.of, { summary: `end the script that blocks ${instance}` });
     return 'the script was ended';
   },
 };
-
-export const argsOf = (assessment: Assessment) => ({ instance: assessment.instance, assessment });
 
 export const inputOf = ({ of }: Pick<LockedRun, 'of'>, assessment: Assessment) => ({ ...of, assessment });
 
 /** For procedures that change nothing else than what stands on the undo list already. */
 export const RUNNER = { runStep, close: closePlacement };
 
-export async function detachReplicas({ found, input }: LockedRun, assessment: Assessment): Promise<string> {
-  const { detached, failed } = await runStep('detachReplicas', argsOf(assessment), { summary: 'let replicas keep their data' });
+export async function detachReplicas(run: LockedRun, assessment: Assessment): Promise<string> {
+  const { found } = run;
+  const { detached, failed } = await runStep('detachReplicas', inputOf(run, assessment), {
+    summary: 'let replicas keep their data',
+  });
   for (const { address, why } of failed) found.toDo.push(`Replica ${address} could not be told to keep its data: ${why}`);
   found.beside.push(...detached.map(({ address }) => address));
   if (detached.length > 0)
     found.toDo.push(
-      `Replicas on their own now: ${listOf(detached)}. Let them follow again when ${input.instance} has all that they have: what it lacks they lose.`,
+      `Replicas on their own now: ${listOf(detached)}. Let them follow again when ${assessment.instance} has all that they have: what it lacks they lose.`,
     );
   return detached.length > 0 ? `detached ${listOf(detached)}` : 'no replica had to be detached';
 }
 
-async function promoteReplica({ found }: LockedRun, assessment: Assessment): Promise<string> {
+async function promoteReplica(run: LockedRun, assessment: Assessment): Promise<string> {
+  const { found } = run;
   const { instance } = assessment;
   const summary = `let a replica of ${instance} take over`;
-  const { address, keys, failed = [] } = await runStep('promoteReplica', argsOf(assessment), { summary });
+  const { address, keys, failed = [] } = await runStep('promoteReplica', inputOf(run, assessment), { summary });
   found.promoted = address;
   found.toDo.push(pointAt(instance, address));
   for (const other of failed) found.toDo.push(`Replica ${other.address} does not follow ${address}: ${other.why}`);
@@ -103,13 +104,11 @@ async function setAside(run: LockedRun, assessment: Assessment): Promise<string>
 
 /** What lives in memory only may be lost by the restart: with `appendonly no`, up to an hour. */
 async function networkSnapshot(run: LockedRun): Promise<string> {
-  const { instance } = run.input;
   const runner = { ...RUNNER, enter: () => undefined, undoLater: run.held.undoLater };
   try {
-    const stored = await withinTime(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
-      takeSnapshot(runner, instance, 'safety'),
+    const backup = await withinTime(SNAPSHOT_LIMIT_MS, 'a snapshot may take so long before the restart', () =>
+      takeSnapshot(runner, run.of, 'safety'),
     );
-    const [backup] = stored ?? [];
     return backup ? `snapshot ${backup.backupId} taken first` : 'no snapshot first: it would have taken more than 10 s';
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;

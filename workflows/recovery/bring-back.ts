@@ -80,9 +80,9 @@ async function rounds(run: LockedRun, first: Assessment): Promise<Service> {
 }
 
 /** Starts at once and hinders nothing: the archiver waits by itself before it takes a restarted server for a base. */
-const letGo = ({ held, input, page }: LockedRun): Promise<void> => {
+const letGo = ({ held, of, page }: LockedRun): Promise<void> => {
   const runner = { runStep, close: closePlacement, enter: () => undefined, undoLater: held.undoLater };
-  return softly(page, 'the archiver could not be told to let go', detachArchiver(runner, input.instance));
+  return softly(page, 'the archiver could not be told to let go', detachArchiver(runner, of));
 };
 
 /** @returns why not, if it does not */
@@ -90,7 +90,7 @@ async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'don
   const { instance } = assessment;
   const limit = isLoading(assessment) ? LOAD_LIMIT_MS : carried === 'done' ? SERVE_LIMIT_MS : AT_ONCE_MS;
   const { startedMs: sinceMs, logBytes } = run.found;
-  const input = { instance, sinceMs };
+  const input = { ...run.of, sinceMs };
   const summary = `wait until ${instance} answers a read and a write`;
   try {
     const serves = await withinTime(limit, 'then it is looked at anew', () =>

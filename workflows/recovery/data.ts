@@ -10,24 +10,20 @@ import { isStepFailure, type LockedRun, skippedNote, softly } from './run.ts';
 
 /** Every application, until all are there or their time is over. Who is missing is named, and hinders nothing. */
 export async function connectivity(run: LockedRun): Promise<void> {
-  const { page, controls, found, input } = run;
+  const { page, controls, found, of } = run;
   page.begin('connectivity', 'waiting for the applications');
   const verdicts = await controls.skippable('connectivity', () =>
     softly(
       page,
       'applications cannot be watched',
-      runStep(
-        'watchConnectivity',
-        { instance: input.instance, sinceMs: found.startedMs },
-        { summary: 'see every application at work with Redis' },
-      ),
+      runStep('watchConnectivity', { ...of, sinceMs: found.startedMs }, { summary: 'see every application at work with Redis' }),
     ),
   );
   if (!verdicts) return applicationsUnseen(run);
   found.applications = verdicts;
   page.applications(verdicts.map(({ name, verdict }) => `${name} ${verdict}`));
   const missing = verdicts.filter(({ verdict }) => verdict === 'missing');
-  for (const { name, detail } of missing) found.toDo.push(`Application ${name} does not reach ${input.instance}: ${detail}`);
+  for (const { name, detail } of missing) found.toDo.push(`Application ${name} does not reach ${of.name}: ${detail}`);
   const unclear = verdicts.filter(({ verdict }) => verdict === 'cannot be told');
   const note =
     missing.length > 0
@@ -50,14 +46,10 @@ function applicationsUnseen(run: LockedRun): void {
 
 /** Counts what is missing, says what that means before traffic returns, and brings back what is allowed. */
 export async function data(run: LockedRun, assessment: Assessment): Promise<void> {
-  const { page, controls, found, input } = run;
+  const { page, controls, found, of } = run;
   page.begin('data', 'counting sessions against the last backup and the log');
   const failedAt = (found.first ?? assessment).since ?? (found.first ?? assessment).at;
-  const remembered = runStep(
-    'findBaseline',
-    { instance: input.instance, failedAt },
-    { summary: 'how it was before the failure' },
-  );
+  const remembered = runStep('findBaseline', { ...of, failedAt }, { summary: 'how it was before the failure' });
   found.before = await softly(page, 'how it was before cannot be told', remembered);
   const decision = await controls.skippable('data', () => softly(page, 'sessions cannot be counted', decide(run, assessment)));
   if (!decision) return leaveOut(run);
@@ -67,24 +59,23 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   await restoreLost(run, decision, assessment);
 }
 
-const decide = ({ input, found }: LockedRun, assessment: Assessment): Promise<DataDecision> =>
+const decide = ({ input, of, found }: LockedRun, assessment: Assessment): Promise<DataDecision> =>
   runStep(
     'decideData',
     {
-      instance: input.instance,
+      ...of,
       assessment: found.first ?? assessment,
       ...(input.restore ? { restoreOverride: input.restore } : {}),
     },
     { summary: 'count expected and present sessions' },
   );
 
-async function forecast({ input, page, found }: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
-  const { instance } = input;
+async function forecast({ of, page, found }: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
   const normalPerSecond = found.before?.authenticationPerSecond;
   const forecasting = runStep(
     'forecastSignIns',
     {
-      instance,
+      ...of,
       decision,
       assessment: found.first ?? assessment,
       ...(normalPerSecond === undefined ? {} : { normalPerSecond }),
@@ -99,13 +90,12 @@ async function forecast({ input, page, found }: LockedRun, decision: DataDecisio
 
 /** A new backup at once; the archiver comes back when the lock is released, and waits by itself until Redis has settled. */
 export async function aftercare(run: LockedRun): Promise<void> {
-  const { page, controls, found, input, held } = run;
+  const { page, controls, found, of, held } = run;
   await heldOrGoOn(run);
   page.begin('aftercare', 'taking a snapshot');
   const runner = { runStep, close: closePlacement, enter: () => undefined, undoLater: held.undoLater };
   try {
-    const stored = await controls.skippable('aftercare', () => takeSnapshot(runner, input.instance, 'recovery'));
-    const [backup] = stored ?? [];
+    const backup = await controls.skippable('aftercare', () => takeSnapshot(runner, of, 'recovery'));
     if (!backup) return page.end('aftercare', 'skipped', skippedNote(run, 'aftercare'));
     found.snapshot = backup.backupId;
     page.end('aftercare', 'done', `snapshot ${backup.backupId}, ${formatCount(backup.keys)} keys`);

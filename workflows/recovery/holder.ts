@@ -29,7 +29,8 @@ export class HolderQuestion {
     if (blocked && blocked.because !== this.#blocked)
       this.#run.page.say(`${holder.workflowId} ${blocked.because}. ${blocked.next}`);
     this.#blocked = blocked?.because;
-    if (ending || !this.#isDown || this.#asked.has(holder.runId)) return;
+    // Another recovery brings another Redis of the instance back.
+    if (ending || !this.#isDown || holder.kind === 'recovery' || this.#asked.has(holder.runId)) return;
     this.#asked.add(holder.runId);
     this.#scope.run(() => (report.interrupts ? this.#ask(report) : this.#cancel(report))).catch(() => undefined); // the lock is free, or all is aborted: nobody is asked any more
   }
@@ -40,17 +41,17 @@ export class HolderQuestion {
   }
 
   async #ask({ holder }: LockReport): Promise<void> {
-    const { page, controls, input, found } = this.#run;
-    const { instance } = input;
+    const { page, controls, of, found } = this.#run;
+    const { instance, name } = of;
     const { workflowId, runId } = holder;
-    const asked = runStep('observeHolder', { instance, holder }, { summary: `what ${workflowId} does with ${instance}` });
+    const asked = runStep('observeHolder', { instance, holder }, { summary: `what ${workflowId} does with ${name}` });
     const doing = (await softly(page, `what ${workflowId} does`, asked))?.doing;
     const limitMs = found.assessment?.settings.askForMs ?? 0;
-    const text = `${workflowId} holds ${instance}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;
+    const text = `${workflowId} holds ${name}${doing ? `, and is at this: ${doing}` : ''}. Cancel it? It puts back what it has changed, and the recovery goes on then.`;
     const answerBy = new Date(Date.now() + limitMs).toISOString();
     const plan = `cancel-${shortRunId(runId)}`;
     const answer = await controls.ask({ plan, text, answerBy, otherwise: 'it is waited for' }, limitMs);
-    page.say(`waiting until ${workflowId} lets go of ${instance}`);
+    page.say(`waiting until ${workflowId} lets go of ${name}`);
     if (answer === 'approved') await this.#cancel({ holder });
   }
 

@@ -14,6 +14,7 @@ import {
 } from '../../model/recovery/runbook.ts';
 import { withoutStop } from '../../model/recovery/text.ts';
 import { twinAdvice } from '../../model/recovery/twins.ts';
+import { type AskedShard, askedName } from '../../model/shard.ts';
 import { deploymentPart } from '../own-deployment.ts';
 import { type ReasonMessage, runbookStatusQuery } from './control-messages.ts';
 
@@ -34,9 +35,10 @@ export class Page {
   #isCounted = false;
 
   /** Call before the first await: a query handler that comes later is refused. */
-  constructor(instance: string) {
+  constructor(asked: AskedShard) {
+    const { instance } = asked;
     this.#status = {
-      instance,
+      instance: askedName(asked),
       ...deploymentPart(),
       startedAt: iso(),
       clients: 'being looked at',

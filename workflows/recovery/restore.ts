@@ -31,7 +31,7 @@ interface Rehearsed {
 
 /** Brings back what is allowed: what was counted in a copy is what is asked about, and what is compared with what stands. */
 export async function restoreLost(run: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
-  const { page, controls, input, found } = run;
+  const { page, controls, of, found } = run;
   const { offer } = decision;
   if (decision.decision === 'go-on' || !offer) {
     page.end('data', 'done', decision.text);
@@ -48,7 +48,7 @@ export async function restoreLost(run: LockedRun, decision: DataDecision, assess
   page.end('data', 'done', decision.text);
   if (!allowed) return page.end('restore', 'skipped', NOT_RESTORED[decision.verdict]);
   await controls.mayGoOn();
-  page.begin('restore', `bringing ${offer.classes.join(', ')} of ${input.instance} back`);
+  page.begin('restore', `bringing ${offer.classes.join(', ')} of ${of.name} back`);
   const back = await controls.skippable('restore', () => merge(run, decision, rehearsed, assessment));
   if (!back) {
     if (found.mergeBegun)
@@ -59,35 +59,35 @@ export async function restoreLost(run: LockedRun, decision: DataDecision, assess
 }
 
 /** The newest that is known has nothing of what is missing. A person must know, and may want an older one. */
-function nothing({ page, found, input }: LockedRun, decision: DataDecision, offer: RestoreOffer, { settings }: Assessment): void {
+function nothing({ page, found, of }: LockedRun, decision: DataDecision, offer: RestoreOffer, { settings }: Assessment): void {
   page.end('data', 'done', decision.text);
   page.end('restore', 'skipped', nothingToBring(offer));
-  const missing = stillMissing(input.instance, decision, decision.present, settings.tolerance);
+  const missing = stillMissing(of.name, decision, decision.present, settings.tolerance);
   if (missing.length > 0) found.incomplete = true;
   found.toDo.push(...missing);
 }
 
-function leaveLost({ found, input }: LockedRun, decision: DataDecision, offer: RestoreOffer, why: string): void {
+function leaveLost({ found, of }: LockedRun, decision: DataDecision, offer: RestoreOffer, why: string): void {
   found.incomplete = true;
-  found.toDo.push(notBroughtBack(input.instance, decision, offer, why));
+  found.toDo.push(notBroughtBack(of.name, decision, offer, why));
 }
 
 /** Loads a copy while Redis serves, and removes it. What cannot be counted is said, and hinders nothing. */
-async function rehearse({ input, page, held }: LockedRun, { classes, backupId, until }: RestoreOffer): Promise<Rehearsed> {
-  const { instance } = input;
+async function rehearse({ of, page, held }: LockedRun, { classes, backupId, until }: RestoreOffer): Promise<Rehearsed> {
+  const { instance, name } = of;
   page.say(`loading a copy, to count what of ${classes.join(', ')} would come back`);
   const rehearsed: Rehearsed = {};
   try {
     rehearsed.plan = await runStep(
       'planMerge',
-      { instance, classes, ...(backupId ? { backupId } : {}), ...(until ? { until } : {}) },
-      { summary: `plan what comes back into ${instance}` },
+      { of, instance, classes, ...(backupId ? { backupId } : {}), ...(until ? { until } : {}) },
+      { summary: `plan what comes back into ${name}` },
     );
-    const at = await runStep('openBeside', { instance }, { summary: 'find the machine for the copy' });
+    const at = await runStep('openBeside', of, { summary: 'find the machine for the copy' });
     rehearsed.at = at;
     const args = { operationId: workflowInfo().runId, at };
     await held.undoLater({ undo: 'removeThrowaway', args, when: 'always', summary: 'remove the copy' });
-    const summary = `load a copy, and count what ${instance} lacks of it`;
+    const summary = `load a copy, and count what ${name} lacks of it`;
     rehearsed.plan = await runStep('rehearseMerge', { plan: rehearsed.plan }, { at, summary });
     for (const { message } of rehearsed.plan.refusals) page.note(message);
     // What comes back is what is asked about, or the log of a failure that is complete: who says yes to that number means it.
@@ -132,16 +132,16 @@ async function merge(
   { plan, at, uncounted = '' }: Rehearsed,
   { settings }: Assessment,
 ): Promise<string> {
-  const { input, found } = run;
+  const { of, found } = run;
   if (!plan || !at) return failed(run, decision, uncounted);
   try {
     found.mergeBegun = true;
-    const summary = `load a copy and bring ${plan.classes.map(({ name }) => name).join(', ')} back; ${input.instance} serves`;
+    const summary = `load a copy and bring ${plan.classes.map(({ name }) => name).join(', ')} back; ${of.name} serves`;
     const outcome = await runStep('mergeClasses', { plan }, { at, summary });
     const sessions = outcome.classes.find(({ name }) => name === settings.sessionClass);
     // What an attempt that died has brought back is not among those that the last one restored: it counted what stands.
     const standing = Math.max(decision.present + (sessions?.restored ?? 0), sessions?.standing ?? 0);
-    const missing = [...mergeToDo(plan, outcome), ...stillMissing(input.instance, decision, standing, settings.tolerance)];
+    const missing = [...mergeToDo(plan, outcome), ...stillMissing(of.name, decision, standing, settings.tolerance)];
     if (missing.length > 0) found.incomplete = true;
     found.toDo.push(...missing);
     return report(run, outcome);
@@ -161,11 +161,11 @@ function report({ found }: LockedRun, { classes }: MergeOutcome): string {
     .join('; ');
 }
 
-function failed({ found, page, input }: LockedRun, decision: DataDecision, reason: string): string {
+function failed({ found, page, of }: LockedRun, decision: DataDecision, reason: string): string {
   found.restoreFailed = reason;
   found.incomplete = true;
   page.note(reason);
   const { offer } = decision;
-  if (offer) found.toDo.push(couldNotBringBack(input.instance, offer, reason));
+  if (offer) found.toDo.push(couldNotBringBack(of.name, offer, reason));
   return reason;
 }

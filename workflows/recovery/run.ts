@@ -4,7 +4,7 @@ import type { KnownBefore } from '../../model/recovery/baseline.ts';
 import { FAILURE_CLASSES, type FailureClass } from '../../model/recovery/failure-classes.ts';
 import type { PlatformObservations } from '../../model/recovery/observations.ts';
 import type { Assessment, RecoveryInput, RecoveryReport } from '../../model/recovery/recovery.ts';
-import type { ShardRef } from '../../model/shard.ts';
+import type { NamedShard } from '../../model/shard.ts';
 import { codeOf, reasonOf } from '../failures.ts';
 import type { HeldLock } from '../lock/with-instance-lock.ts';
 import { HEALTH_CHECK_OPTIONS, openPlacement } from '../steps/placements.ts';
@@ -17,7 +17,7 @@ export interface Run {
   readonly input: RecoveryInput;
   readonly page: Page;
   readonly controls: Controls;
-  readonly of: ShardRef;
+  readonly of: NamedShard;
   /** False: only the Redis protocol reaches it. Absent: not known yet. */
   hasControl?: boolean;
   /** Whether somebody answered for its platform when it was looked at last: nothing that only looks waits for a machine that is gone. */
@@ -64,7 +64,7 @@ export async function assess(run: Run): Promise<Assessment> {
   const overrides = { ...(onDamage ? { onDamage } : {}), ...(restore ? { restore } : {}) };
   const assessment = await runStep(
     'assessFailure',
-    { instance, ...(platform ? { platform } : {}), ...(beside.length > 0 ? { beside } : {}), overrides },
+    { ...run.of, ...(platform ? { platform } : {}), ...(beside.length > 0 ? { beside } : {}), overrides },
     { summary: `what is wrong with ${instance}, what is left, and what helps` },
   );
   run.found.assessment = assessment;
@@ -94,15 +94,15 @@ async function hasControl({ of }: Run): Promise<boolean> {
 
 /** Its platform first: what is in its files is read to its end only where no Redis writes to them. */
 async function observePlatform({ of }: Run): Promise<PlatformObservations | undefined> {
-  const { instance } = of;
-  const summary = `look at what runs ${instance}, and at its log`;
-  const looked = await unlessNobody(runStep('observeFromControl', { instance }, { at: controlOf(of), summary }));
+  const { name } = of;
+  const summary = `look at what runs ${name}, and at its log`;
+  const looked = await unlessNobody(runStep('observeFromControl', of, { at: controlOf(of), summary }));
   if (!looked) return undefined;
   const { layout, rules, ...server } = looked;
   if (!layout) return server;
   const readLog = server.server.running === false || server.server.crashLoop;
-  const ofFiles = { at: filesOf(of), summary: `look at the files of ${instance}` };
-  const files = await unlessNobody(runStep('observeFiles', { instance, layout, readLog, ...(rules ? { rules } : {}) }, ofFiles));
+  const ofFiles = { at: filesOf(of), summary: `look at the files of ${name}` };
+  const files = await unlessNobody(runStep('observeFiles', { ...of, layout, readLog, ...(rules ? { rules } : {}) }, ofFiles));
   const { unseen, ...data } = files ?? { unseen: ['its data directory: nobody answers who could see it'] };
   return { ...server, ...data, unseen: [...server.unseen, ...unseen] };
 }

@@ -38,11 +38,11 @@ export async function whileServing(run: Run, body: () => Promise<unknown>): Prom
 }
 
 /** What another operation has stopped in order is told, and how long it has answered begins anew behind that. */
-async function seeItServe({ input: { instance }, page, found }: Run): Promise<FailedAgain> {
+async function seeItServe({ of, page, found }: Run): Promise<FailedAgain> {
   for (let stoppedBy: string | undefined; ; ) {
     const { runId } = found.serving ?? {};
-    const known = { instance, ...(runId ? { runId } : {}), ...(stoppedBy ? { stoppedBy } : {}) };
-    const news = await runStep('watchServing', known, { summary: `see that ${instance} goes on serving` });
+    const known = { ...of, ...(runId ? { runId } : {}), ...(stoppedBy ? { stoppedBy } : {}) };
+    const news = await runStep('watchServing', known, { summary: `see that ${of.name} goes on serving` });
     if ('detail' in news) return news;
     stoppedBy = 'since' in news ? news.stoppedBy : undefined;
     if ('since' in news)
@@ -77,12 +77,12 @@ async function signIns(run: Run, { instance, settings }: Assessment, begun: stri
   );
 }
 
-async function warmup(run: Run, { instance, settings, since, at }: Assessment, begun: string): Promise<void> {
+async function warmup(run: Run, { settings, since, at }: Assessment, begun: string): Promise<void> {
   run.found.warmup = await watched<WarmupWatch>(run, 'warmup', 'watching the hit rate', (extraMs) =>
     runStep(
       'watchWarmup',
       {
-        instance,
+        ...run.of,
         settings: extended(settings.warmup, extraMs),
         begun,
         failedAt: since ?? at,

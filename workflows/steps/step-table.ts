@@ -26,12 +26,13 @@ const beside = { part: 'beside' } as const;
 
 /** Every step. Both end within seconds of a cancellation, in the middle if need be: those that are destructive, and those that are not. */
 export const STEP_TABLE = {
-  onlyShard: { preset: 'patient' },
+  whichShard: { preset: 'patient' },
+  listShards: { preset: 'patient' },
   openPlacement: { preset: 'patient' },
   closePlacement: { preset: 'undo' },
   openBeside: { preset: 'patient' },
 
-  assessInstance: { preset: 'quick' },
+  assessSnapshot: { preset: 'quick' },
   storeSnapshot: { preset: 'transfer' },
   storeSavedSnapshot: { preset: 'transfer', ...files },
   verifySnapshot: { preset: 'transfer' },

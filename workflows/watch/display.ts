@@ -1,5 +1,6 @@
 import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { SEARCH_ATTRIBUTES } from '../../model/operations.ts';
+import { type AskedShard, askedName } from '../../model/shard.ts';
 import type { WatchMemory } from '../../model/watch/memory.ts';
 import { renderWatch } from '../../model/watch/page.ts';
 import { isFailing, type WatchStatus, type Witnesses } from '../../model/watch/watch.ts';
@@ -11,9 +12,10 @@ export class WatchDisplay {
   readonly #memory: WatchMemory;
   #phase: WatchStatus['phase'] | undefined;
 
-  constructor(instance: string, memory: WatchMemory) {
+  constructor(asked: AskedShard, memory: WatchMemory) {
+    const { instance } = asked;
     this.#memory = memory;
-    this.status = { instance, ...deploymentPart(), phase: 'watching', text: '', recoveries: [] };
+    this.status = { instance: askedName(asked), ...deploymentPart(), phase: 'watching', text: '', recoveries: [] };
     upsertSearchAttributes({ [SEARCH_ATTRIBUTES.instance]: [instance], [SEARCH_ATTRIBUTES.operation]: ['watch'] });
     if (memory.question) this.enter('asks', memory.question.text);
     else this.enter('watching', 'It begins to look.');

@@ -1,5 +1,5 @@
 import { ActivityFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
-import { WORKFLOW_IDS } from '../../model/operations.ts';
+import { type AskedShard, askedName, type NamedShard } from '../../model/shard.ts';
 import {
   isFresh,
   RECOVERIES_KEPT,
@@ -23,6 +23,7 @@ import {
   type Witnesses,
   witnessDoubt,
 } from '../../model/watch/watch.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { failure } from '../failures.ts';
 import { inOwnDeployment } from '../own-deployment.ts';
 import { runStep } from '../steps/run-step.ts';
@@ -38,7 +39,10 @@ const TROUBLE_PAUSE = '1 minute';
 export class Watcher {
   readonly memory: WatchMemory;
   readonly #display: WatchDisplay;
-  readonly #instance: string;
+  readonly #asked: AskedShard;
+  /** What people call it. */
+  readonly #name: string;
+  #of: NamedShard | undefined;
   /** Alarms on which no answer was given yet. */
   readonly #open = new Set<string>();
   #deciding = false;
@@ -47,10 +51,11 @@ export class Watcher {
   #checkAtMs: number | undefined;
   #recheckMs = 30_000;
 
-  constructor({ instance, memory = { handled: [], recoveries: [] } }: WatchInput) {
-    this.#instance = instance;
+  constructor({ memory = { handled: [], recoveries: [] }, ...asked }: WatchInput) {
+    this.#asked = asked;
+    this.#name = askedName(asked);
     this.memory = memory;
-    this.#display = new WatchDisplay(instance, memory);
+    this.#display = new WatchDisplay(asked, memory);
     if (isFailing(memory.known) && !memory.question) this.#checkAtMs = Date.now();
   }
 
@@ -62,20 +67,19 @@ export class Watcher {
   async stay(): Promise<void> {
     const { known, since, deadBefore, twins = [] } = this.memory;
     const stayMs = this.#checkAtMs === undefined ? {} : { stayMs: Math.max(1, this.#checkAtMs - Date.now()) };
-    const input = {
-      instance: this.#instance,
+    const believed = {
       ...(known ? { known } : {}),
       ...(since ? { since } : {}),
+      ...(deadBefore ? { deadBefore } : {}),
       ...stayMs,
       ...(twins.length > 0 ? { twins: twins.map(({ address }) => address) } : {}),
     };
     this.#stay = new CancellationScope();
     try {
-      const news = await this.#stay.run(() =>
-        runStep('watchInstance', deadBefore ? { ...input, deadBefore } : input, {
-          summary: `look at ${this.#instance} until something changes`,
-        }),
-      );
+      const news = await this.#stay.run(async () => {
+        const summary = `look at ${this.#name} until something changes`;
+        return runStep('watchInstance', { ...(await this.#which()), ...believed }, { summary });
+      });
       await this.#exclusively(() => this.#take(news));
     } catch (error) {
       if (this.#stay.consideredCancelled && !CancellationScope.current().consideredCancelled) return; // asked to leave
@@ -86,6 +90,11 @@ export class Watcher {
     } finally {
       this.#stay = undefined;
     }
+  }
+
+  async #which(): Promise<NamedShard> {
+    this.#of ??= await runStep('whichShard', this.#asked, { summary: `which Redis ${this.#name} is` });
+    return this.#of;
   }
 
   /** Ends the stay, so that the workflow can begin anew. */
@@ -157,14 +166,15 @@ export class Watcher {
     this.memory.witness = { incident, by, atMs: Date.now() };
     if (this.memory.question) return 'asked';
     const { deadBefore } = this.memory;
-    const input = { instance: this.#instance, ...(deadBefore ? { deadBefore } : {}) };
-    const view = await runStep('observeInstance', input, { summary: `look at ${this.#instance} because of an alarm` });
+    const of = await this.#which();
+    const input = { ...of, ...(deadBefore ? { deadBefore } : {}) };
+    const view = await runStep('observeInstance', input, { summary: `look at ${this.#name} because of an alarm` });
     if (isFailing(this.memory.known)) return this.#decide(view);
     if (view.locked) return `held back: ${view.locked} is running`;
     const { settings, worker } = view;
     // The stay sees it too, decides when the time is over, and then the alarm speaks for the applications.
     if (worker.verdict === 'fails') return `held back: it must have failed for ${settings.afterMs / 1000} s`;
-    const witnesses = await witnessesOf(this.#instance, view, this.#witness());
+    const witnesses = await witnessesOf(of, view, this.#witness());
     return isConfirmed(witnesses) ? `held back: here it looks well (${worker.detail}), a person must look` : 'not confirmed';
   }
 
@@ -180,7 +190,7 @@ export class Watcher {
     if (recoveryRuns(view.recoveries, memory.recoveries, nowMs))
       return this.#recovering('joined', 'A recovery is running already.');
     if (view.locked) return this.#hold(`${view.locked} is running`);
-    const witnesses = await witnessesOf(this.#instance, view, this.#witness());
+    const witnesses = await witnessesOf(await this.#which(), view, this.#witness());
     this.#display.sees(witnesses);
     if (!isConfirmed(witnesses)) {
       this.#display.enter('suspicious', witnessDoubt(witnesses));
@@ -201,7 +211,7 @@ export class Watcher {
   }
 
   #ask(witnesses: Witnesses): WatchAnswer {
-    this.memory.question = questionOf(this.#instance, witnesses, this.memory.since, Date.now());
+    this.memory.question = questionOf(this.#name, witnesses, this.memory.since, Date.now());
     this.#checkAtMs = undefined; // it is a person's turn; the stay says when it serves again
     this.#handledByWitness();
     this.#display.enter('asks', this.memory.question.text);
@@ -209,7 +219,7 @@ export class Watcher {
   }
 
   async #start(by: string): Promise<WatchAnswer> {
-    const started = await startRecoveryChild(this.#instance, by);
+    const started = await startRecoveryChild(await this.#which(), by);
     this.#handledByWitness();
     if (!started) return this.#recovering('joined', 'A recovery is running already.');
     this.memory.recoveries = [...this.memory.recoveries, started];
@@ -218,7 +228,7 @@ export class Watcher {
 
   #recovering(answer: 'started' | 'joined', text: string): WatchAnswer {
     this.#checkAtMs = Date.now() + 2 * this.#recheckMs;
-    this.#display.enter('recovering', `${text} Follow ${inOwnDeployment(WORKFLOW_IDS.recover(this.#instance))}.`);
+    this.#display.enter('recovering', `${text} Follow ${inOwnDeployment(WORKFLOW_IDS.recover(this.#name))}.`);
     return answer;
   }
 
@@ -229,7 +239,7 @@ export class Watcher {
 
   /** @throws ApplicationFailure `USAGE` when that question has been closed while the answer waited for its turn */
   #answered(incident: string): void {
-    if (this.memory.question?.incident !== incident) throw closed(this.#instance);
+    if (this.memory.question?.incident !== incident) throw closed(this.#name);
     delete this.memory.question;
   }
 

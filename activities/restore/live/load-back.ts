@@ -25,15 +25,14 @@ export const createLoadBackActivities = (deps: Dependencies) => ({
    * the old data nor the new. Changes nothing where one of them stands, or where Redis is gone or was restarted since. Idempotent.
    */
   async loadSafetyBack({ plan, before, logBytes, safetyBackupId, operationId }: LoadBackInput): Promise<{ loaded: boolean }> {
-    const { instance } = plan;
-    await deps.requireLock(instance);
-    const target = await deps.instance(instance);
+    await deps.requireLock(plan.instance);
+    const target = await deps.shard(plan);
     const now = await unlessGone(standing());
     if (!now || now.runId !== plan.live?.runId || now.stands !== 'part') return { loaded: false };
     currentJob().progress({ stage: 'put back', note: `safety snapshot ${safetyBackupId} comes back` });
     const own = `${operationId}-back`;
     try {
-      const manifest = await (await deps.repository()).snapshots({ instance, shard: plan.shard }).read(safetyBackupId);
+      const manifest = await (await deps.repository()).snapshots(plan).read(safetyBackupId);
       const { log: _log, rehearsal: _rehearsal, aofBackup: _copy, ...rest } = plan;
       const back: RestorePlan = {
         ...rest,
@@ -63,9 +62,9 @@ export const createLoadBackActivities = (deps: Dependencies) => ({
   },
 });
 
-const holdsPart = ({ instance, backupId }: RestorePlan, safety: string, error: RecoveryError): RecoveryError =>
+const holdsPart = ({ name, backupId }: RestorePlan, safety: string, error: RecoveryError): RecoveryError =>
   new RecoveryError(
     error.code,
-    `${instance} holds backup ${backupId} and a part of the log, and its safety snapshot ${safety} could not be loaded back: ${messageOf(error)}`,
-    { next: `${error.next} Then it is loaded back by itself, or: \`redis-backup restore ${instance} ${safety}\`.`, cause: error },
+    `${name} holds backup ${backupId} and a part of the log, and its safety snapshot ${safety} could not be loaded back: ${messageOf(error)}`,
+    { next: `${error.next} Then it is loaded back by itself, or: \`redis-backup restore ${name} ${safety}\`.`, cause: error },
   );

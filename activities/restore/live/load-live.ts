@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../../model/errors.ts';
 import type { RestorePlan } from '../../../model/restore/plan/plan.ts';
 import { loadsLog, rehearsedResult } from '../../../model/restore/rehearsal.ts';
+import type { ShardRef } from '../../../model/shard.ts';
 import { openRedis } from '../../../redis/client/client.ts';
 import { unlessGone } from '../../../redis/client/errors.ts';
 import { readLiveConditions } from '../../../redis/live/conditions.ts';
@@ -11,8 +12,7 @@ import { type Staged, stage } from '../stage.ts';
 import { type LiveBefore, type LiveLoad, Load, letGo, restarted } from './load.ts';
 import { openSpoolDirectory, removeSpoolDirectory, spoolDirectory } from './spool-directory.ts';
 
-export interface PutBackLiveInput {
-  instance: string;
+export interface PutBackLiveInput extends ShardRef {
   before: LiveBefore;
 }
 
@@ -32,7 +32,7 @@ export const createLiveActivities = (deps: Dependencies) => ({
 
   /** What the load will change, as it is now: kept before it does. Read-only. @throws RecoveryError `TARGET_IDENTITY` */
   async readLiveSettings({ plan }: { plan: RestorePlan }): Promise<LiveBefore> {
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     using client = await openRedis(target.connection);
     const conditions = await readLiveConditions(client);
     if (conditions.runId !== plan.live?.runId) throw restarted(plan, conditions);
@@ -47,7 +47,7 @@ export const createLiveActivities = (deps: Dependencies) => ({
    */
   async loadLive({ plan, before }: { plan: RestorePlan; before: LiveBefore }): Promise<LiveLoad> {
     await deps.requireLock(plan.instance);
-    const target = await deps.instance(plan.instance, plan.shard);
+    const target = await deps.shard(plan);
     const { operationId } = currentJob();
     const spool = await openSpoolDirectory(deps, operationId, 0);
     const [rdb, log] = [await spool.rdb.find(), await spool.log.find()];
@@ -56,20 +56,20 @@ export const createLiveActivities = (deps: Dependencies) => ({
   },
 
   /** Undo: Redis follows nobody of ours, and has its settings. Idempotent; right also when nothing had begun, or Redis is gone. */
-  async putBackLive({ instance, before }: PutBackLiveInput): Promise<void> {
-    await deps.requireLock(instance);
-    await unlessGone(letGo((await deps.instance(instance)).connection, before.settings));
+  async putBackLive({ before, ...of }: PutBackLiveInput): Promise<void> {
+    await deps.requireLock(of.instance);
+    await unlessGone(letGo((await deps.shard(of)).connection, before.settings));
   },
 
   /** Waits until Redis has the new data in its own files: until then a crash would bring the old data back. */
-  async awaitOwnPersistence({ instance, runId }: { instance: string; runId: string }): Promise<{ persisted: OwnPersistence }> {
-    await deps.requireLock(instance);
+  async awaitOwnPersistence({ runId, ...of }: ShardRef & { runId: string }): Promise<{ persisted: OwnPersistence }> {
+    await deps.requireLock(of.instance);
     const { signal, progress } = currentJob();
-    using client = await openRedis((await deps.instance(instance)).connection);
+    using client = await openRedis((await deps.shard(of)).connection);
     const persisted = await ownPersistence(client, { runId, signal, onProgress: (note) => progress({ stage: 'persist', note }) });
     return { persisted };
   },
 });
 
-const notStaged = ({ instance }: RestorePlan): RecoveryError =>
-  new RecoveryError('LIVE_FAILED', `the data for ${instance} is not on this machine`, { next: 'Start the restore again.' });
+const notStaged = ({ name }: RestorePlan): RecoveryError =>
+  new RecoveryError('LIVE_FAILED', `the data for ${name} is not on this machine`, { next: 'Start the restore again.' });

@@ -132,11 +132,11 @@ export class Load {
   /** The same error, and what stands there after it. A cancellation stays what it is: then it is the old data. */
   #saying(error: Error, stands: Standing): Error {
     if (!(error instanceof RecoveryError)) return error;
-    const { instance, backupId, safetySnapshot } = this.#loading.plan;
+    const { name, backupId, safetySnapshot } = this.#loading.plan;
     const holds = {
-      old: `${instance} has its old data, and takes writes`,
-      part: `${instance} holds backup ${backupId} and a part of the log`,
-      new: `${instance} holds the restored data`,
+      old: `${name} has its old data, and takes writes`,
+      part: `${name} holds backup ${backupId} and a part of the log`,
+      new: `${name} holds the restored data`,
     }[stands];
     const { taken } = safetySnapshot;
     const next =
@@ -212,10 +212,10 @@ export async function letGo(connection: RedisConnection, settings: FollowSetting
   });
 }
 
-export const restarted = ({ instance, live }: RestorePlan, { runId }: LiveConditions): RecoveryError =>
+export const restarted = ({ name, live }: RestorePlan, { runId }: LiveConditions): RecoveryError =>
   new RecoveryError(
     'TARGET_IDENTITY',
-    `${instance} was planned as run ${live?.runId} and is run ${runId} now: it was restarted meanwhile`,
+    `${name} was planned as run ${live?.runId} and is run ${runId} now: it was restarted meanwhile`,
     {
       next: 'Find out who restarts it, then start the restore again.',
     },

@@ -1,6 +1,7 @@
 import { RecoveryError } from '../../../model/errors.ts';
 import type { LiveFacts } from '../../../model/restore/plan/facts.ts';
 import type { TargetFacts } from '../../../model/restore/plan/plan.ts';
+import type { ShardRef } from '../../../model/shard.ts';
 import { spaceReport } from '../../../platforms/data-directory.ts';
 import { openRedis, type RedisClient } from '../../../redis/client/client.ts';
 import { placeOf } from '../../../redis/client/connection.ts';
@@ -23,8 +24,8 @@ export const createLiveSurveyActivities = (deps: Dependencies) => ({
    * Looks at a Redis that would be loaded live, from the machine that would feed it, and tries whether Redis can connect
    * there. Changes nothing but a key of its own that it deletes.
    */
-  async surveyLive({ instance }: { instance: string }): Promise<LiveSurvey> {
-    const target = await deps.instance(instance);
+  async surveyLive(of: ShardRef): Promise<LiveSurvey> {
+    const target = await deps.shard(of);
     using client = await openRedis(target.connection);
     const { target: facts, live } = await surveyLiveServer(deps, target, client);
     return { target: await withClasses(target, facts), live };

@@ -33,7 +33,7 @@ export const rehearsedRdb = (deps: Dependencies, operationId: string): string =>
  * The bytes that were counted, and no others. Of no use before their end.
  * @throws RecoveryError `PLAN_CHANGED` when they are no longer there, or other ones
  */
-export async function* openRehearsed(deps: Dependencies, { instance }: RestorePlan, sha256: string): AsyncGenerator<Buffer> {
+export async function* openRehearsed(deps: Dependencies, { name }: RestorePlan, sha256: string): AsyncGenerator<Buffer> {
   const { operationId, signal } = currentJob();
   const digest = createHash('sha256');
   try {
@@ -43,9 +43,9 @@ export async function* openRehearsed(deps: Dependencies, { instance }: RestorePl
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw changed(instance, 'is no longer on this machine', error);
+    throw changed(name, 'is no longer on this machine', error);
   }
-  if (digest.digest('hex') !== sha256) throw changed(instance, 'is not what was counted: its checksum differs');
+  if (digest.digest('hex') !== sha256) throw changed(name, 'is not what was counted: its checksum differs');
 }
 
 /** The same once it has been brought elsewhere. @throws RecoveryError `PLAN_CHANGED` */

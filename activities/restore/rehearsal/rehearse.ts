@@ -73,7 +73,7 @@ async function tryIt(
   const { signal, operationId } = currentJob();
   const { log } = plan;
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
-  const instance = await deps.instance(plan.instance, plan.shard);
+  const instance = await deps.shard(plan);
   const { manifest, placeInLog } = await sourceOf(deps, plan);
   const { binary, server } = await binaryFor(instance, manifest);
   await requireMemory({ manifest, log });

@@ -31,7 +31,7 @@ export function commandToRestore({ instance, backupId, until, aofBackup, isLive 
 
 /** How what stood there before a moment of the log comes back. */
 export function undoOf(
-  { instance, strategy, consents }: Pick<RestorePlan, 'instance' | 'strategy' | 'consents'>,
+  { name: instance, strategy, consents }: Pick<RestorePlan, 'name' | 'strategy' | 'consents'>,
   { until, place }: PlannedMoment,
 ): string {
   if (until !== undefined) return `\`${commandToRestore({ instance, until, isLive: strategy === 'live', options: consents })}\``;

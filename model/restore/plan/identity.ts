@@ -4,24 +4,24 @@ import type { PlanInput, Refusal } from './types.ts';
 export const refuse = (code: ErrorCode, message: string, next: string): Refusal => ({ code, message, next });
 
 /** Is the backup one of this instance? */
-export function notItsBackup({ instance, shard, manifest }: PlanInput): Refusal | undefined {
+export function notItsBackup({ instance, shard, name, manifest }: PlanInput): Refusal | undefined {
   if (manifest.instance === instance && manifest.shard === shard) return undefined;
   return refuse(
     'TARGET_IDENTITY',
     `backup ${manifest.backupId} is one of ${manifest.instance}/${manifest.shard}, and the restore names ${instance}/${shard}`,
-    `Choose a backup of ${instance}; \`redis-backup list ${instance}\` shows them.`,
+    `Choose a backup of ${name}; \`redis-backup list ${name}\` shows them.`,
   );
 }
 
 /** Is the Redis that would be stopped the Redis that was named? */
-export function otherServerRefusal(of: Pick<PlanInput, 'instance' | 'target'>): Refusal | undefined {
-  const { instance, target } = of;
+export function otherServerRefusal(of: Pick<PlanInput, 'name' | 'target'>): Refusal | undefined {
+  const { name, target } = of;
   const other = otherServer(of);
   if (!other) return undefined;
   return refuse(
     'TARGET_IDENTITY',
-    `the Redis that answers for ${instance} is not the one that ${target.description} manages: ${other}`,
-    `Correct the connection or the process of ${instance} in redis-backup.yaml; \`redis-backup check ${instance}\` shows both.`,
+    `the Redis that answers for ${name} is not the one that ${target.description} manages: ${other}`,
+    `Correct the connection or the process of ${name} in redis-backup.yaml; \`redis-backup check ${name}\` shows both.`,
   );
 }
 
@@ -34,10 +34,10 @@ function otherServer({ target }: Pick<PlanInput, 'target'>): string | undefined 
 }
 
 /** What runs a Redis may not be able to tell: that is no proof, and no reason to leave it. */
-export function unprovedIdentity({ instance, target }: PlanInput): string[] {
+export function unprovedIdentity({ name, target }: PlanInput): string[] {
   const { ofPlatform } = target.identity;
   if (!target.reachable || ofPlatform?.same !== 'unknown') return [];
   return [
-    `it could not be proved that the Redis which answers for ${instance} is the one that ${target.description} runs: ${ofPlatform.why}`,
+    `it could not be proved that the Redis which answers for ${name} is the one that ${target.description} runs: ${ofPlatform.why}`,
   ];
 }

@@ -8,7 +8,7 @@ const BEFORE = 'restore to a moment before it, which `redis-backup restore --unt
 
 /** Commands of the log that the target would not carry out, each by name. */
 export function commandRefusals(input: PlanInput): Refusal[] {
-  const { instance, target } = input;
+  const { name: instance, target } = input;
   const { commands = [], foreign = [] } = whatIsLoaded(input).log?.needs ?? {};
   const refusals: Refusal[] = [];
   if (foreign.length > 0) {
@@ -29,7 +29,7 @@ export function commandRefusals(input: PlanInput): Refusal[] {
 
 /** What could not be compared beforehand. The load itself is judged in any case. */
 export function commandWarnings(input: PlanInput): string[] {
-  const { instance, target } = input;
+  const { name: instance, target } = input;
   const { log } = whatIsLoaded(input);
   if (!log || log.bytes === 0) return [];
   if (!log.needs)

@@ -96,7 +96,7 @@ function comparedBy(kind: LossKind, { outcome, moments }: Pick<RestorePlan, 'out
 export function plannedLoss(input: PlanInput, plan: Causes & Pick<RestorePlan, 'outcome'>): PlannedLoss | undefined {
   const kinds = lossKinds(input, plan);
   if (kinds.length === 0) return undefined;
-  return { kinds, ...consentTo(input, kinds, plan), phrase: phraseOf(input.instance, kinds, plan) };
+  return { kinds, ...consentTo(input, kinds, plan), phrase: phraseOf(input.name, kinds, plan) };
 }
 
 /**
@@ -104,7 +104,7 @@ export function plannedLoss(input: PlanInput, plan: Causes & Pick<RestorePlan, '
  * nothing where somebody has accepted what comes
  */
 export function unforeseenLoss(plan: RestorePlan, { keys }: KeysAfter): Pick<Refusal, 'message' | 'next'> | undefined {
-  const { instance, unforeseen, loss, outcome, functionsInBackup } = plan;
+  const { name: instance, unforeseen, loss, outcome, functionsInBackup } = plan;
   if (!unforeseen || unforeseen.accepted || loss?.accepted) return undefined;
   const { inRedisNow = 0, inBackup } = outcome.all;
   const isEmpty = keys === 0 && functionsInBackup === 0;
@@ -130,7 +130,7 @@ function phraseOf(instance: string, [kind]: LossKind[], plan: Pick<RestorePlan, 
 export function lossRefusal(input: PlanInput, plan: RestorePlan): Refusal | undefined {
   const { loss, outcome, moments, log } = plan;
   if (!loss || loss.accepted) return undefined;
-  const { instance, options } = input;
+  const { name: instance, options } = input;
   const isLive = plan.strategy === 'live';
   const worst = worstMoment(moments);
   const causes = moments.length === 0 ? '' : `; the log has ${listed(moments, plan.moreMoments)}`;

@@ -11,7 +11,7 @@ const NAMED = 12;
 
 /** A Redis that serves is not stopped for one that cannot start, follows another, or refuses who signs in today. */
 export function nextStartRefusals(
-  { instance, target }: Pick<PlanInput, 'instance' | 'target'>,
+  { name: instance, target }: Pick<PlanInput, 'name' | 'target'>,
   running: Server | undefined,
 ): Refusal[] {
   const { nextStart, mayNotEnd, processName, startUser, server, layout } = target;

@@ -14,12 +14,12 @@ export function momentSection(plan: RestorePlan): string[] {
     ...moments.flatMap((moment) => [`  ${momentText(moment)}`, `    undone by: ${undoOf(plan, moment).replaceAll('`', '')}`]),
     ...(moreMoments > 0
       ? [
-          `  and ${formatCount(moreMoments)} more${rehearsal?.done ? ' that took less or were not counted' : ''}: \`redis-backup find-destructive ${plan.instance}\` lists them`,
+          `  and ${formatCount(moreMoments)} more${rehearsal?.done ? ' that took less or were not counted' : ''}: \`redis-backup find-destructive ${plan.name}\` lists them`,
         ]
       : []),
     ...(rehearsal?.done && log?.ranges.length
       ? [
-          `  those that took less than a tenth of the keys, and less than 1,000, are not among them: \`redis-backup find-destructive ${plan.instance}\` lists them from 100 keys on`,
+          `  those that took less than a tenth of the keys, and less than 1,000, are not among them: \`redis-backup find-destructive ${plan.name}\` lists them from 100 keys on`,
         ]
       : []),
   ];
@@ -119,7 +119,7 @@ function functionsLine({ rehearsal, functionsInBackup }: RestorePlan): string[] 
   return functions > 0 ? [`  and ${formatCountOf(functions, 'function library', 'function libraries')}`] : [];
 }
 
-function triedLine({ rehearsal, instance, target }: RestorePlan): string[] {
+function triedLine({ rehearsal, name: instance, target }: RestorePlan): string[] {
   if (!rehearsal?.done) return [];
   const { product, version, sameAsTarget } = rehearsal.server;
   const other = sameAsTarget ? `, as ${instance} runs` : `, which is not what ${target} runs`;

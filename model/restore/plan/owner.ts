@@ -3,7 +3,7 @@ import { refuse } from './identity.ts';
 import type { PlanInput, Refusal, RestorePlan } from './types.ts';
 
 /** Data of another Redis, or of another deployment, comes in only where somebody has said that it is meant. */
-export function ownerRefusal({ instance, foreignOwner, options }: PlanInput): Refusal | undefined {
+export function ownerRefusal({ name: instance, foreignOwner, options }: PlanInput): Refusal | undefined {
   if (!foreignOwner || options?.fromAnother) return undefined;
   return refuse(
     'REPOSITORY_FOREIGN',

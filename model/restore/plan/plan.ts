@@ -43,6 +43,7 @@ export function planRestore(given: PlanInput): RestorePlan {
     version: PLAN_VERSION,
     instance: input.instance,
     shard: input.shard,
+    name: input.name,
     backupId: manifest.backupId,
     sha256: manifest.stored.sha256,
     strategy: input.live ? ('live' as const) : ('replace' as const),

@@ -26,7 +26,7 @@ export const MAXMEMORY_TOLERANCE = 1.05;
  * @param running - the server of now, where `input` has the one that starts next
  */
 export function refusalsOf(input: PlanInput, plan: RestorePlan, running: Server | undefined): Refusal[] {
-  const { live, instance } = input;
+  const { live, name: instance } = input;
   return [
     doubtRefusal(instance, targetDoubtOf(input), input.options?.intoAnother),
     ownerRefusal(input),
@@ -58,10 +58,10 @@ export function standingRefusals(of: Standing, running: Server | undefined): Ref
   ].filter((refusal) => refusal !== undefined);
 }
 
-type Standing = Pick<PlanInput, 'instance' | 'target' | 'live'>;
+type Standing = Pick<PlanInput, 'name' | 'target' | 'live'>;
 
 /** Whether another Redis answers than is meant. */
-export const targetDoubtOf = ({ instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
+export const targetDoubtOf = ({ name: instance, target, manifest, others, nowMs }: PlanInput): TargetDoubt =>
   targetDoubt({ instance, identity: target.identity, keysNow: target.keysNow, backups: [manifest, ...others], nowMs });
 
 /** What is believed of the target: the running server, or the newest backup of it when it does not answer. */
@@ -98,7 +98,7 @@ export function versionJudgement(input: PlanInput): { verdict: 'yes' | 'no' | 'p
 }
 
 /** A server without append-only file loads an RDB and nothing else. */
-function logRefusal({ mode, instance }: RestorePlan, input: PlanInput): Refusal | undefined {
+function logRefusal({ mode, name: instance }: RestorePlan, input: PlanInput): Refusal | undefined {
   if (!whatIsLoaded(input).log || mode === 'append-only-directory') return undefined;
   return refuse(
     'RESTORE_REFUSED',
@@ -107,7 +107,7 @@ function logRefusal({ mode, instance }: RestorePlan, input: PlanInput): Refusal 
   );
 }
 
-function topologyRefusal({ instance, target }: Standing): Refusal | undefined {
+function topologyRefusal({ name: instance, target }: Standing): Refusal | undefined {
   if (target.clusterMode) {
     return refuse(
       'PLATFORM_UNSUPPORTED',
@@ -133,7 +133,7 @@ function topologyRefusal({ instance, target }: Standing): Refusal | undefined {
   return undefined;
 }
 
-function clockRefusal({ instance, target }: Standing): Refusal | undefined {
+function clockRefusal({ name: instance, target }: Standing): Refusal | undefined {
   const offset = target.clockOffsetMs;
   if (offset === undefined || Math.abs(offset) <= MAX_CLOCK_OFFSET_MS) return undefined;
   const way = offset > 0 ? 'ahead of' : 'behind';
@@ -150,8 +150,8 @@ function versionRefusal(input: PlanInput): Refusal | undefined {
   const { server: writer } = input.manifest;
   return refuse(
     'RESTORE_REFUSED',
-    `${input.instance} cannot load backup ${input.manifest.backupId}: ${why} (${source}; written by ${writer.product} ${writer.version})`,
-    `Run ${writer.product} ${writer.version} or newer there, or choose a backup of an older server; \`redis-backup list ${input.instance}\` shows them.`,
+    `${input.name} cannot load backup ${input.manifest.backupId}: ${why} (${source}; written by ${writer.product} ${writer.version})`,
+    `Run ${writer.product} ${writer.version} or newer there, or choose a backup of an older server; \`redis-backup list ${input.name}\` shows them.`,
   );
 }
 
@@ -164,8 +164,8 @@ function modulesRefusal(input: PlanInput): Refusal | undefined {
   const list = formatList(lacking.map(({ type, wants }) => `${type} (${wants})`));
   return refuse(
     'RESTORE_REFUSED',
-    `backup ${input.manifest.backupId} holds module data that ${input.instance} does not know (${source}): ${list}; Redis would exit while loading`,
-    `Load the missing modules in the configuration of ${input.instance} and start again.`,
+    `backup ${input.manifest.backupId} holds module data that ${input.name} does not know (${source}): ${list}; Redis would exit while loading`,
+    `Load the missing modules in the configuration of ${input.name} and start again.`,
   );
 }
 
@@ -175,7 +175,7 @@ function databasesRefusal(input: PlanInput): Refusal | undefined {
   if (highest < has) return undefined;
   return refuse(
     'RESTORE_REFUSED',
-    `the backup has keys in database ${highest}, and ${input.instance} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would exit while loading`,
+    `the backup has keys in database ${highest}, and ${input.name} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would exit while loading`,
     setDatabases(input, highest),
   );
 }
@@ -187,7 +187,7 @@ function logDatabasesRefusal(input: PlanInput): Refusal | undefined {
   if (highestDb < has) return undefined;
   return refuse(
     'LOG_REFUSED',
-    `the log has commands for database ${highestDb}, and ${input.instance} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would carry them out in another one, over the keys there`,
+    `the log has commands for database ${highestDb}, and ${input.name} has ${formatCountOf(has, 'database')} (0 to ${has - 1}): Redis would carry them out in another one, over the keys there`,
     `${setDatabases(input, highestDb)} Or restore to a moment before them.`,
   );
 }
@@ -196,7 +196,7 @@ function logDatabasesRefusal(input: PlanInput): Refusal | undefined {
 const databasesOf = (input: PlanInput): number =>
   (input.live ? undefined : input.target.databases) ?? believedServer(input).facts.databases;
 
-const setDatabases = ({ instance, live }: PlanInput, highest: number): string =>
+const setDatabases = ({ name: instance, live }: PlanInput, highest: number): string =>
   live
     ? `Set \`databases ${highest + 1}\` in the configuration of ${instance} and restart it.`
     : `Set \`databases ${highest + 1}\` in the redis.conf of ${instance}; the restore itself restarts it.`;
@@ -211,7 +211,7 @@ function unparsedRefusal({ manifest, options, ...input }: PlanInput): Refusal | 
   );
 }
 
-function maxmemoryRefusal({ instance, target }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
+function maxmemoryRefusal({ name: instance, target }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
   const { maxmemoryBytes = 0, maxmemoryPolicy = '' } = target.server ?? {};
   if (maxmemoryBytes === 0 || memory.neededBytes <= maxmemoryBytes * MAXMEMORY_TOLERANCE) return undefined;
   const then =
@@ -225,7 +225,7 @@ function maxmemoryRefusal({ instance, target }: PlanInput, { memory }: RestorePl
   );
 }
 
-function memoryRefusal({ instance }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
+function memoryRefusal({ name: instance }: PlanInput, { memory }: RestorePlan): Refusal | undefined {
   if (memory.availableBytes === undefined || memory.neededBytes <= memory.availableBytes) return undefined;
   return refuse(
     'RESTORE_REFUSED',
@@ -234,7 +234,7 @@ function memoryRefusal({ instance }: PlanInput, { memory }: RestorePlan): Refusa
   );
 }
 
-function spaceRefusal({ instance, target, ...input }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
+function spaceRefusal({ name: instance, target, ...input }: PlanInput, { space, mode }: RestorePlan): Refusal | undefined {
   if (space.neededBytes <= space.freeBytes) return undefined;
   const saved = savedAtStop(mode, target) > 0 ? ' and the last save of the old data' : '';
   const what = `the RDB (${formatBytes(whatIsLoaded(input).rdb.bytes)})${mode === 'rdb-file' ? saved : ' and the first rewrite of the log'}`;

@@ -29,12 +29,10 @@ export function renderPlan(plan: RestorePlan): string {
     .join('\n\n')}\n`;
 }
 
-const name = ({ instance, shard }: RestorePlan): string => (shard === '0' ? instance : `${instance}/${shard}`);
-
 const headline = (plan: RestorePlan): string[] => [
   plan.log
-    ? `Restore ${name(plan)} as it was ${formatTime(plan.log.untilMs, 'milliseconds')}, ${formatDuration(plan.ageSeconds * 1000)} ago`
-    : `Restore ${name(plan)} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
+    ? `Restore ${plan.name} as it was ${formatTime(plan.log.untilMs, 'milliseconds')}, ${formatDuration(plan.ageSeconds * 1000)} ago`
+    : `Restore ${plan.name} from backup ${plan.backupId}, taken ${formatTime(Date.parse(plan.takenAt))}, ${formatDuration(plan.ageSeconds * 1000)} ago`,
   ...(plan.log ? [fromLog(plan, plan.log)] : []),
   ...(plan.takenFrom ? [`taken of the Redis at ${placeText(plan.takenFrom)}`] : []),
   plan.live ? `into the running ${plan.target}` : `into ${plan.target}`,

@@ -4,6 +4,7 @@ import type { Owner, TakenFrom } from '../../backup/owner.ts';
 import type { Beyond } from '../../backup/unusable.ts';
 import type { DataClass } from '../../data-class.ts';
 import type { ErrorCode } from '../../errors.ts';
+import type { NamedShard } from '../../shard.ts';
 import type { RehearsalOutcome, RehearsedMoment } from '../rehearsal.ts';
 import type { LiveFacts, TargetFacts, TargetIdentity, TargetLayout } from './facts.ts';
 import type { Consent, PlannedLive, PlannedLoss, PlannedOutcome } from './planned.ts';
@@ -14,9 +15,7 @@ export type RestoreMode = 'rdb-file' | 'append-only-directory';
 /** What a server with `appendonly yes` loads; the same words as in platforms/. */
 export type AppendForm = 'multi-part' | 'single-file';
 
-export interface PlanInput {
-  instance: string;
-  shard: string;
+export interface PlanInput extends NamedShard {
   /** The chosen backup. */
   manifest: SnapshotManifest;
   /** All that the repository has of this shard; the plan finds out which are newer. */
@@ -94,6 +93,8 @@ export interface RestorePlan {
   version: 1;
   instance: string;
   shard: string;
+  /** What people call it: `main`, or `main/1` where there are several. */
+  name: string;
   backupId: string;
   /** Of the stored object. */
   sha256: string;

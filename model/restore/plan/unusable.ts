@@ -52,7 +52,7 @@ const listed = (beyond: readonly Beyond[]): string => {
 
 /** Of a plan. */
 export function beyondRefusal(input: PlanInput): Refusal | undefined {
-  const { instance, manifest, log, asksLatest, beyond = [], options } = input;
+  const { name: instance, manifest, log, asksLatest, beyond = [], options } = input;
   if (!(log ? log.until === 'latest' : asksLatest)) return undefined;
   const chosen = { instance, backupId: manifest.backupId, takenAtMs: takenAtMs(manifest), ...(log ? { log } : {}), beyond };
   const named = { instance, isLive: input.live !== undefined, ...(options ? { options } : {}) };

@@ -27,7 +27,7 @@ const MEMORY_HEADROOM = { 'rdb-file': 1.3, 'append-only-directory': 2 } as const
 /** What does not forbid the restore and should be known before it is approved. */
 export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
   return [
-    ...alsoOfWarning(input.instance, targetDoubtOf(input)),
+    ...alsoOfWarning(input.name, targetDoubtOf(input)),
     ...unprovedIdentity(input),
     ...backupWarnings(input, plan),
     ...serverWarnings(input),
@@ -37,7 +37,7 @@ export function warningsOf(input: PlanInput, plan: RestorePlan): string[] {
       : []),
     ...commandWarnings(input),
     ...(input.live
-      ? liveWarnings(input.instance, input.live, {
+      ? liveWarnings(input.name, input.live, {
           replicas: input.target.replicas.length,
           logBytes: whatIsLoaded(input).log?.bytes ?? 0,
           rdbBytes: whatIsLoaded(input).rdb.bytes,
@@ -112,7 +112,7 @@ function serverWarnings(input: PlanInput): string[] {
   const { target, manifest } = input;
   const found: string[] = [];
   const uncounted = target.keysNow?.uncounted;
-  if (uncounted !== undefined) found.push(`what ${input.instance} holds now was not counted by data class: ${uncounted}`);
+  if (uncounted !== undefined) found.push(`what ${input.name} holds now was not counted by data class: ${uncounted}`);
   const { verdict, why } = versionJudgement(input);
   if (verdict === 'probably') found.push(`whether the server reads this RDB is not certain: ${why}`);
   if (!target.server) {
@@ -121,7 +121,7 @@ function serverWarnings(input: PlanInput): string[] {
     );
     if (!input.live)
       found.push(
-        `what is on its disk may be newer than this backup, and is replaced: \`redis-backup recover ${input.instance} --dry-run\` says what starting Redis with it would lose`,
+        `what is on its disk may be newer than this backup, and is replaced: \`redis-backup recover ${input.name} --dry-run\` says what starting Redis with it would lose`,
       );
     if (target.processRunning) found.push('a process is there that does not answer: it will be ended without a safety snapshot');
   }
@@ -168,7 +168,7 @@ export const unaskedText = ({ commands, from }: NonNullable<ServerFacts['unasked
     from ? `settings are those of its ${from}, as they were at its start` : 'its settings are not known'
   }`;
 
-function aroundWarnings({ target, instance }: PlanInput): string[] {
+function aroundWarnings({ target, name: instance }: PlanInput): string[] {
   const found: string[] = [];
   if (target.replicas.length > 0) {
     found.push(`connected replicas (${target.replicas.join(', ')}) lose what they hold and copy the restored data`);

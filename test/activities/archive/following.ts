@@ -4,6 +4,7 @@ import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import type { FollowResult, Rpo } from '../../../model/archive/archiving.ts';
 import { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { MemoryStore } from '../../repository/archive/memory-store.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -55,14 +56,13 @@ export class Following {
     const job = { attempt: 1, signal: this.cancel.signal, operationId: 'test', progress };
     this.#worker ??= createFollowActivities(this.#deps() as Dependencies, { lookEveryMs: this.lookEveryMs });
     const { followStream } = this.#worker;
-    return runAsJob(job, () => followStream({ instance: 'main' }));
+    return runAsJob(job, () => followStream(MAIN));
   }
 
   #deps(): Partial<Dependencies> {
     const { redis, settings } = this;
     const target = {
-      name: 'main',
-      shard: '0',
+      ...MAIN,
       connection: redis.connection,
       classes: [],
       archive: settings,
@@ -72,7 +72,7 @@ export class Following {
     return {
       softwareVersion: 'test',
       now: () => Date.now() + this.aheadMs,
-      instance: async () => target as never,
+      shard: async () => target as never,
       repository: async () => new Repository(this.store),
       archive: async () => this.archive,
       draining: this.drain.signal,

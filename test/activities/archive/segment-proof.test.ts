@@ -5,6 +5,7 @@ import { STREAM_BEGIN } from '../../../model/archive/stream-state.ts';
 import type { SegmentHeader } from '../../../model/archive/timeline.ts';
 import type { Archive } from '../../../repository/archive/archive.ts';
 import { Repository } from '../../../repository/repository.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { command } from '../../redis/support/log-bytes.ts';
 import { sampleSegment, sampleTimeline, TIMELINE_ID } from '../../repository/archive/fixtures.ts';
 import { MemoryStore } from '../../repository/archive/memory-store.ts';
@@ -28,7 +29,7 @@ type Lie = Partial<SegmentHeader>;
 describe('The header of a segment', () => {
   /** Two segments: one that ends in the middle of a command, and its rest. */
   const archived = async (lie: Lie = {}, next: Lie = {}): Promise<Archive> => {
-    const archive = openArchive(new Repository(new MemoryStore()), { name: 'main', shard: '0' });
+    const archive = openArchive(new Repository(new MemoryStore()), MAIN, undefined);
     await archive.createTimeline(sampleTimeline());
     const states = {
       ...{ startState: STREAM_BEGIN, endState: BROKEN_OFF, marks: [], destructive: [FLUSH] },
@@ -66,7 +67,7 @@ describe('The header of a segment', () => {
     const end = START + bytes.length;
     const read = async (destructive: (typeof told)[], names: Record<string, string>) => {
       const store = new MemoryStore();
-      const archive = openArchive(new Repository(store), { name: 'main', shard: '0', archive: { renamedCommands: names } });
+      const archive = openArchive(new Repository(store), MAIN, { renamedCommands: names });
       await archive.createTimeline(sampleTimeline());
       const endState = { db: 5, inTransaction: false };
       const states = { startState: STREAM_BEGIN, endState, marks: [], destructive, largestCommandBytes: set.length };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAIN } from '../../fixtures/shard.ts';
 import { isAtLeast, redisBinaries } from '../../support/redis-binaries.ts';
 import { until } from '../../support/until.ts';
 import { found, Killed, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -35,7 +36,7 @@ describe('Setting aside', function () {
         const begun = Date.now();
         const kept = await site.during((acts) => acts.setAside(input));
         await site.during((acts) => acts.startEmpty(input));
-        const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: begun }));
+        const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: begun }));
         assert.equal(serves.keys, 0);
         assert.deepEqual(serves.warnings, []);
         assert.equal(kept.directory, join(site.redis.dir, '.redis-backup', site.operationId, 'aside'));
@@ -53,7 +54,7 @@ describe('Setting aside', function () {
     const first = await site.during((acts) => acts.setAside(input));
     assert.deepEqual(await site.during((acts) => acts.setAside(input)), first);
     await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     await site.ask('SET', 'new', '1');
     await assert.rejects(
       site.during((acts) => acts.setAside(input)),
@@ -74,7 +75,7 @@ describe('Setting aside', function () {
       await assert.rejects(start(), Killed);
       site.fate = undefined;
       await start();
-      await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+      await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       assert.equal(site.redis.log().split('Server initialized').length, 3);
     });
 
@@ -92,10 +93,10 @@ describe('Setting aside', function () {
     const { names, directory } = await site.during((acts) => acts.setAside(input));
     assert.deepEqual(names, ['dump.rdb']);
     await site.during((acts) => acts.restartServer(input));
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     await site.platform.stop();
     const { operationId } = site;
-    const { left } = await site.during((acts) => acts.putBackAside({ instance: 'main', operationId }), 'the-lock');
+    const { left } = await site.during((acts) => acts.putBackAside({ ...MAIN, operationId }), 'the-lock');
     assert.equal(left?.directory, directory);
   });
 
@@ -107,7 +108,7 @@ describe('Setting aside', function () {
       const input = found('aof-damaged');
       const kept = await site.during((acts) => acts.setAside(input));
       await site.during((acts) => acts.startEmpty(input));
-      await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+      await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       return kept;
     };
     await serveEmpty();
@@ -127,7 +128,7 @@ describe('Setting aside', function () {
     const log = join(site.redis.dir, 'appendonlydir');
     const before = readdirSync(log);
     const input = found('aof-damaged');
-    const undo = (operationId: string) => site.during((acts) => acts.putBackAside({ instance: 'main', operationId }), 'the-lock');
+    const undo = (operationId: string) => site.during((acts) => acts.putBackAside({ ...MAIN, operationId }), 'the-lock');
     assert.equal((await undo('never-begun')).changed, false);
     await site.during((acts) => acts.setAside(input));
     assert.deepEqual((await undo(site.operationId)).restored, ['appendonlydir']);
@@ -138,7 +139,7 @@ describe('Setting aside', function () {
     );
     const { directory } = await site.during((acts) => acts.setAside(input), 'second');
     await site.during((acts) => acts.startEmpty(input), 'second');
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     const { changed, left } = await undo('second');
     assert.deepEqual([changed, left?.directory], [false, directory]);
     assert.equal(await site.ask('DBSIZE'), 0);
@@ -185,7 +186,7 @@ describe('A lost manifest', function () {
       assert.deepEqual(files, ['appendonly.aof.2.base.rdb', 'appendonly.aof.2.incr.aof']);
       assert.deepEqual(await site.during((acts) => acts.rebuildManifest(input)), { files });
       await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
+      const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
       assert.equal(serves.keys, Number(KEYS) + 1);
       assert.equal(await site.ask('DEBUG', 'DIGEST'), digest);
       const copies = readdirSync(join(kept.directory, 'appendonlydir'));

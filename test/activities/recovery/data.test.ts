@@ -3,6 +3,8 @@ import { createMergeActivities } from '../../../activities/merge/merge.ts';
 import { createDataActivities } from '../../../activities/recovery/data.ts';
 import { ownerOf } from '../../../model/backup/owner.ts';
 import type { Assessment, DataDecision } from '../../../model/recovery/recovery.ts';
+import type { ShardRef } from '../../../model/shard.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { Recovering } from '../../support/recovering.ts';
 import { type RedisOptions, save, startRedis } from '../../support/redis-server.ts';
 
@@ -17,7 +19,7 @@ describe('The data of a Redis that serves again', function () {
   ): Promise<DataDecision> =>
     recovering.job(() =>
       createDataActivities(recovering.deps).decideData({
-        instance: 'main',
+        ...MAIN,
         assessment,
         ...(restoreOverride ? { restoreOverride } : {}),
       }),
@@ -57,13 +59,13 @@ describe('The data of a Redis that serves again', function () {
     assert.equal((await decide(recovering, assessment, 'auto')).decision, 'ask'); // it would revive who signed out
 
     const forecast = await recovering.job(() =>
-      createDataActivities(recovering.deps).forecastSignIns({ instance: 'main', assessment, decision, normalPerSecond: 2 }),
+      createDataActivities(recovering.deps).forecastSignIns({ ...MAIN, assessment, decision, normalPerSecond: 2 }),
     );
     assert.deepEqual([forecast?.lostSessions, forecast?.expiry], [{ atLeast: 298, atMost: 298 }, 'sliding']);
     assert.deepEqual([forecast?.atMostSignIns, forecast?.normalPerSecond], [298, 2]);
     const nothing = { ...decision, verdict: 'within-tolerance' as const };
     const none = await recovering.job(() =>
-      createDataActivities(recovering.deps).forecastSignIns({ instance: 'main', assessment, decision: nothing }),
+      createDataActivities(recovering.deps).forecastSignIns({ ...MAIN, assessment, decision: nothing }),
     );
     assert.equal(none, undefined);
   });
@@ -80,10 +82,10 @@ describe('The data of a Redis that serves again', function () {
       .claim(ownerOf({ ...target, address: '10.0.0.6:6379' }, '2026-08-01T06:00:00.000Z'));
     const deps = {
       ...recovering.deps,
-      instance: async (name: string) => ({ ...(await recovering.deps.instance(name)), target }),
+      shard: async (of: ShardRef) => ({ ...(await recovering.deps.shard(of)), target }),
     };
     const assessment = recovering.assessment();
-    const decision = await recovering.job(() => createDataActivities(deps).decideData({ instance: 'main', assessment }));
+    const decision = await recovering.job(() => createDataActivities(deps).decideData({ ...MAIN, assessment }));
     assert.deepEqual([decision.verdict, decision.decision, decision.offer], ['unknown', 'go-on', undefined]);
     assert.match(
       decision.text,
@@ -119,7 +121,7 @@ describe('The data of a Redis that serves again', function () {
 
     const { planMerge, mergeClasses } = createMergeActivities(recovering.deps);
     const { classes = [], until = '' } = decision.offer ?? {};
-    const plan = await recovering.job(() => planMerge({ instance: 'main', classes, until }));
+    const plan = await recovering.job(() => planMerge({ of: MAIN, instance: 'main', classes, until }));
     const [merged] = (await recovering.job(() => mergeClasses({ plan }))).classes;
     assert.deepEqual([merged?.restored, merged?.failed, merged?.promised, merged?.standing], [299, 0, 299, 299]);
     assert.deepEqual(
@@ -144,7 +146,7 @@ describe('The data of a Redis that serves again', function () {
     assert.deepEqual([decision.verdict, decision.expected?.atMost, decision.offer?.backupId], ['lost', 300, backupId]);
     assert.match(decision.nextBest?.until ?? '', /@\d+$/, 'the log, which ended before');
     const { planMerge, rehearseMerge, mergeClasses } = createMergeActivities(recovering.deps);
-    const planned = await recovering.job(() => planMerge({ instance: 'main', classes: ['sessions'], backupId }));
+    const planned = await recovering.job(() => planMerge({ of: MAIN, instance: 'main', classes: ['sessions'], backupId }));
     const plan = await recovering.job(() => rehearseMerge({ plan: planned }));
     assert.deepEqual(plan.rehearsal?.classes, [{ name: 'sessions', alive: 300, there: 0 }]);
     const { classes } = await recovering.job(() => mergeClasses({ plan }));

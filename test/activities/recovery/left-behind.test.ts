@@ -14,6 +14,7 @@ import {
 } from '../../../platforms/data-directory.ts';
 import { writeMultiPartFromRdb } from '../../../redis/aof/directory.ts';
 import { cutOff, data, down, look, observations, platform } from '../../fixtures/observations.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { goodRdb } from '../support/ailing-redis.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -46,7 +47,7 @@ const replace = async (site: RecoverySite) => {
 const back = async (site: RecoverySite): Promise<number> => {
   await site.during((acts) => acts.putBackUnfinished(found('data-aside')));
   await site.during((acts) => acts.restartServer(found('data-aside')));
-  return (await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }))).keys;
+  return (await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }))).keys;
 };
 
 describe('What an operation that was cut off has moved away', function () {

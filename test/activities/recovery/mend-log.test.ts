@@ -3,6 +3,7 @@ import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeLogLook } from '../../../platforms/data-directory.ts';
 import { findDamage } from '../../../redis/aof/damage.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { isAtLeast, redisBinaries } from '../../support/redis-binaries.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
 import { found, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -54,7 +55,7 @@ describe('Mending a log', function () {
         const inside = isAtLeast(site.redis.binary, 7) ? join(mended.kept.directory, 'appendonlydir') : mended.kept.directory;
         assert.deepEqual(readFileSync(join(inside, logOf(site).split('/').at(-1) ?? '')), damaged);
         await site.during((acts) => acts.restartServer(found('aof-damaged')));
-        const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+        const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
         assert.equal(serves.keys, 100);
         assert.equal(await site.ask('SET', 'written', '1'), 'OK');
       });

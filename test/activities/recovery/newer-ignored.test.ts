@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAIN } from '../../fixtures/shard.ts';
 import { startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
 import { actsOf, assess, is } from '../support/assessed.ts';
@@ -53,7 +54,7 @@ describe('A Redis whose appendonly was switched while it ran', function () {
       const input = found('newer-ignored', { acts: looked.assessment.acts });
       const kept = await site.during((acts) => acts.setAside(input));
       await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+      const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       assert.equal(serves.keys, OLD, 'serving comes first');
       const other = appendonly === 'no' ? 'yes' : 'no';
       const seed =

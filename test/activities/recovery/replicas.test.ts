@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { openRedis } from '../../../redis/client/client.ts';
 import { countSentinels } from '../../../redis/sentinels.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { isAtLeast, redisBinaries } from '../../support/redis-binaries.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { startSentinel } from '../../support/sentinel.ts';
@@ -54,7 +55,7 @@ describe('Replicas', function () {
       );
     }
     await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     assert.equal(await replica.dbsize(), 1);
   });
 
@@ -140,7 +141,7 @@ describe('A living Redis', function () {
     await site.ask('SET', 'a', '1');
     await site.ask('REPLICAOF', '127.0.0.1', '1');
     for (let attempt = 1; attempt <= 2; attempt++)
-      assert.deepEqual(await site.during((acts) => acts.makePrimary({ instance: 'main' })), { keys: 1 });
+      assert.deepEqual(await site.during((acts) => acts.makePrimary(MAIN)), { keys: 1 });
     assert.equal(await site.ask('SET', 'b', '1'), 'OK');
   });
 
@@ -165,7 +166,7 @@ describe('A living Redis', function () {
   for (const { path: binary, label, ...version } of redisBinaries())
     it(`of ${label} is freed of a script, and of a function where it has them`, async () => {
       await using site = await recoverySite({ binary, config: BUSY });
-      const kill = () => site.during((acts) => acts.killScript({ instance: 'main' }));
+      const kill = () => site.during((acts) => acts.killScript(MAIN));
       assert.deepEqual(await kill(), { ended: 'nothing' });
       await busy(site.redis, 'EVAL', ENDLESS, '0');
       assert.deepEqual(await kill(), { ended: 'script' });
@@ -181,7 +182,7 @@ describe('A living Redis', function () {
     await using site = await recoverySite({ config: BUSY });
     await busy(site.redis, 'EVAL', `redis.call('SET', KEYS[1], '1') ${ENDLESS}`, '1', 'a');
     await assert.rejects(
-      site.during((acts) => acts.killScript({ instance: 'main' })),
+      site.during((acts) => acts.killScript(MAIN)),
       { code: 'REDIS_REFUSED', message: /has written already, and cannot be ended/ },
     );
   });

@@ -3,11 +3,12 @@ import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync 
 import { join } from 'node:path';
 import { observeFiles, observeFromControl } from '../../../activities/recovery/observe.ts';
 import { OPERATIONS } from '../../../redis/acl.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { redisBinaries } from '../../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from '../support/recovery-site.ts';
 
 const serves = (site: RecoverySite, more: { logBytes?: Record<string, number> } = {}) =>
-  site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now(), ...more }));
+  site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now(), ...more }));
 
 /** As it is assessed now. */
 async function assessed(site: RecoverySite, more: Parameters<typeof found>[1] = {}) {
@@ -57,7 +58,7 @@ describe('A restart', function () {
     await serves(site);
     const { identity = '' } = await site.platform.status();
     await site.platform.kill(identity);
-    const again = await site.during((acts) => acts.startOnce({ instance: 'main' }), undefined, 2);
+    const again = await site.during((acts) => acts.startOnce(MAIN), undefined, 2);
     assert.match('unsure' in again ? again.unsure : '', /^the worker died while it started main, which does not run/);
     assert.equal((await site.platform.status()).running, false);
   });
@@ -186,7 +187,7 @@ describe('Serving again', function () {
   it('is waited for over the protocol alone where the process is not ours to see', async () => {
     await using site = await recoverySite({ external: true });
     await site.ask('SET', 'a', '1');
-    const wait = { instance: 'main', sinceMs: Date.now() };
+    const wait = { ...MAIN, sinceMs: Date.now() };
     const { keys, warnings } = await site.during((acts) => acts.awaitServesFromAfar(wait));
     assert.deepEqual([keys, warnings], [1, []]);
   });
@@ -204,8 +205,8 @@ describe('Serving again', function () {
       const input = await assessed(site);
       assert.deepEqual(await refusedTo(site), username === 'able' ? [] : ['set']);
       await site.during((acts) => acts.restartServer(input));
-      await site.during((acts) => acts.makePrimary({ instance: 'main' }));
-      await site.during((acts) => acts.killScript({ instance: 'main' }));
+      await site.during((acts) => acts.makePrimary(MAIN));
+      await site.during((acts) => acts.killScript(MAIN));
       assert.deepEqual(await refusedTo(site), []);
     }
   });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
+import { MAIN } from '../../fixtures/shard.ts';
 import { pidOf } from '../../support/processes.ts';
 import { startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -7,7 +8,7 @@ import { found, Killed, recoverySite } from '../support/recovery-site.ts';
 
 describe('A recovery that is cut off where a living Redis was to be restarted', function () {
   this.timeout(30_000);
-  const startAgain = { instance: 'main' };
+  const startAgain = MAIN;
 
   it('leaves it as it is when it was not ended', async () => {
     await using site = await recoverySite();
@@ -26,7 +27,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     await site.redis.kill('SIGKILL');
     const replicas = [{ address: `127.0.0.1:${replica.port}`, keys: 1, replid }];
     assert.deepEqual(await site.during((acts) => acts.startAgain({ ...startAgain, replicas })), { running: true });
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: 0 }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     assert.equal(await site.ask('DBSIZE'), 0);
     assert.deepEqual([await replica.dbsize(), ((await replica.command('ROLE')) as unknown[])[0]], [1, 'master']);
   });
@@ -45,7 +46,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     site.fate = undefined;
     assert.equal((await site.platform.status()).running, false);
     assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
-    await site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
+    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
     assert.equal(await site.ask('GET', 'a'), '1');
   });
 

@@ -3,6 +3,7 @@ import type { Dependencies } from '../../../activities/dependencies.ts';
 import { currentJob } from '../../../activities/job-context.ts';
 import { createStillServesActivities } from '../../../activities/recovery/still-serves.ts';
 import type { HeldBy } from '../../../model/lock.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { Recovering } from '../../support/recovering.ts';
 import { startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -16,7 +17,7 @@ describe('A Redis that a recovery has brought back', function () {
     const operations = { lockHolder: async () => holder, doing: async () => undefined, recoveries: async () => [] };
     const deps: Dependencies = { ...recovering.deps, operations };
     return recovering
-      .job(() => createStillServesActivities(deps).watchServing({ instance: 'main', ...input }))
+      .job(() => createStillServesActivities(deps).watchServing({ ...MAIN, ...input }))
       .finally(() => notes.push('ended'));
   };
 

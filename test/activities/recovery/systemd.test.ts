@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { MAIN } from '../../fixtures/shard.ts';
 import { writeFakeSystemctl } from '../../platforms/support/fake-systemctl.ts';
 import { until } from '../../support/until.ts';
 import { found, type RecoverySite, recoverySite } from '../support/recovery-site.ts';
@@ -26,7 +27,7 @@ describe('A Redis that systemd brings up again and again', function () {
     process.env.PATH = path;
     await site[Symbol.asyncDispose]();
   });
-  const serves = () => site.during((acts) => acts.awaitServingAgain({ instance: 'main', sinceMs: Date.now() }));
+  const serves = () => site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
 
   it('is stopped before its damaged data is set aside, and serves without it', async () => {
     writeFileSync(join(site.redis.dir, 'dump.rdb'), 'REDIS0009 no RDB at all');

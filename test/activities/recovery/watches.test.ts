@@ -7,6 +7,7 @@ import { createBaselineActivities } from '../../../activities/recovery/baseline.
 import { createWarmupActivities, type WatchWarmupInput } from '../../../activities/recovery/warmup.ts';
 import type { WarmupWatch } from '../../../model/recovery/recovery.ts';
 import { openRedis } from '../../../redis/client/client.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { Recovering } from '../../support/recovering.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -47,7 +48,7 @@ describe('A Redis that is watched after a recovery', function () {
   const watch = (parts: Partial<WatchWarmupInput> = {}): Promise<WarmupWatch> =>
     recovering.job(() =>
       createWarmupActivities(recovering.deps).watchWarmup({
-        instance: 'main',
+        ...MAIN,
         settings: recovering.settings.warmup,
         begun: now(),
         ...parts,
@@ -129,11 +130,10 @@ describe('A Redis that is watched after a recovery', function () {
   it('is remembered by each window that is recorded, for the failure that may come', async () => {
     begin();
     const { recordBaseline, findBaseline } = createBaselineActivities(recovering.deps);
-    const find = (failedAt?: string) =>
-      recovering.job(() => findBaseline({ instance: 'main', ...(failedAt ? { failedAt } : {}) }));
+    const find = (failedAt?: string) => recovering.job(() => findBaseline({ ...MAIN, ...(failedAt ? { failedAt } : {}) }));
     assert.deepEqual(await find(), { from: 'none' });
     await until(async () => (await redis.dbsize()) === 1, { what: 'the client is at work' });
-    const recorded = await recovering.job(() => recordBaseline({ instance: 'main' }));
+    const recorded = await recovering.job(() => recordBaseline(MAIN));
     assert.ok(recorded.lookups > 50 && recorded.windowSeconds > 0.09); // clocks and timers are a little apart
     assert.match(recorded.server.runId, /^[0-9a-f]{40}$/);
     assert.deepEqual(await recovering.repository.baselines({ instance: 'main', shard: '0' }).list(), [recorded]);

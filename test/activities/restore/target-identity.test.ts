@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
 import { whoAnswers } from '../../../activities/restore/target-identity.ts';
+import type { ShardRef } from '../../../model/shard.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client/client.ts';
 import { type Forwarder, startForwarder } from '../../support/forwarder.ts';
@@ -41,10 +42,11 @@ describe('Who answers for an instance', function () {
     const deps = {
       host,
       instances: () => Object.keys(instances),
-      instance: async (name: string) => ({ name, shard: '0', ...instances[name] }),
+      instance: async (instance: string) => ({ shards: [{ instance, shard: '0', name: instance }] }),
+      shard: async ({ instance, shard }: ShardRef) => ({ instance, shard, name: instance, ...instances[instance] }),
     } as unknown as Dependencies;
     using client = await openRedis(redis.connection);
-    return whoAnswers(deps, await deps.instance('orders'), client);
+    return whoAnswers(deps, await deps.shard({ instance: 'orders', shard: '0' }), client);
   };
 
   it('is the process that is managed, and each other instance that is the same one by its run id, whatever the address', async () => {

@@ -13,6 +13,7 @@ import type { ApplicationProbe } from '../../../probes/connectivity.ts';
 import type { RedisConnection } from '../../../redis/client/connection.ts';
 import type { Archive } from '../../../repository/archive/archive.ts';
 import type { Repository } from '../../../repository/repository.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 
 export const SETTINGS: RecoverySettings = {
@@ -54,14 +55,13 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const { applications = [], settings = {}, repository = async () => nothing, archive } = options;
   const home = dirname(redis.configFile);
   const target = {
-    name: 'main',
-    shard: '0',
+    ...MAIN,
     connection: { ...redis.connection, ...options.connection },
     applications,
     recovery: { ...SETTINGS, ...settings },
     ...(archive ? { archive: {} } : {}),
   } as unknown as ProtectedInstance;
-  const deps = { host: 'here', now: Date.now, instance: async () => target, repository, archive } as unknown as Dependencies;
+  const deps = { host: 'here', now: Date.now, shard: async () => target, repository, archive } as unknown as Dependencies;
   const control =
     options.platform ??
     openProcessPlatform({
@@ -73,7 +73,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const platform = options.withoutPlace ? undefined : await observePlatform(control, target.connection);
   const between = performance.now();
   const input = {
-    instance: 'main',
+    ...MAIN,
     ...(platform ? { platform: JSON.parse(JSON.stringify(platform)) as PlatformObservations } : {}),
   };
   const assessment = await createAssessActivities(deps).assessFailure(input);

@@ -6,6 +6,7 @@ import type { RestartInput } from '../../../activities/recovery/restart.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { ActionInput, Assessment } from '../../../model/recovery/recovery.ts';
 import type { RecoverySettings } from '../../../model/recovery/settings.ts';
+import type { ShardRef } from '../../../model/shard.ts';
 import type { Control } from '../../../platforms/platform.ts';
 import { openProcessPlatform } from '../../../platforms/process/process-platform.ts';
 import { openRedis } from '../../../redis/client/client.ts';
@@ -13,6 +14,7 @@ import type { RedisConnection } from '../../../redis/client/connection.ts';
 import * as changes from '../../../workflows/procedures/change-files.ts';
 import { restartServer } from '../../../workflows/procedures/restart-server.ts';
 import type { RunStep } from '../../../workflows/steps/step-table.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { type RedisOptions, type RedisServer, startRedis } from '../../support/redis-server.ts';
 
 export const SETTINGS: RecoverySettings = {
@@ -51,17 +53,16 @@ function recoveryOf(deps: Dependencies) {
     (steps as never as Record<string, (input: unknown) => Promise<never>>)[step]?.(input);
   const close = async () => undefined;
   const runner = { runStep: run as RunStep, close };
-  const shard = '0';
   return {
     ...steps,
-    restartServer: (input: RestartInput) => restartServer(runner, { ...input, shard }),
-    setAside: (input: ActionInput) => changes.keepAside(runner, { ...input, shard }),
-    startEmpty: (input: ActionInput) => changes.startEmpty(runner, { ...input, shard }),
-    rebuildManifest: (input: ActionInput) => changes.rebuildManifest(runner, { ...input, shard }),
-    putBackUnfinished: (input: ActionInput) => changes.putBackUnfinished(runner, { ...input, shard }),
-    mendLog: (input: ActionInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...input, shard }),
-    putBackAside: async ({ instance, operationId }: { instance: string; operationId: string }) =>
-      steps.putBackAside({ instance, operationId, ...(await steps.observeServer({ instance })) }),
+    restartServer: (input: RestartInput) => restartServer(runner, { ...MAIN, ...input }),
+    setAside: (input: ActionInput) => changes.keepAside(runner, { ...MAIN, ...input }),
+    startEmpty: (input: ActionInput) => changes.startEmpty(runner, { ...MAIN, ...input }),
+    rebuildManifest: (input: ActionInput) => changes.rebuildManifest(runner, { ...MAIN, ...input }),
+    putBackUnfinished: (input: ActionInput) => changes.putBackUnfinished(runner, { ...MAIN, ...input }),
+    mendLog: (input: ActionInput & { mayLoseCommands?: boolean }) => changes.mendLog(runner, { ...MAIN, ...input }),
+    putBackAside: async (input: ShardRef & { operationId: string }) =>
+      steps.putBackAside({ ...input, ...(await steps.observeServer(input)) }),
   };
 }
 
@@ -105,9 +106,8 @@ export async function recoverySite(
   let locks = 0;
   const deps = {
     now: () => Date.now(),
-    instance: async () => ({
-      name: 'main',
-      shard: '0',
+    shard: async () => ({
+      ...MAIN,
       connection,
       recovery: SETTINGS,
       ...(options.external
@@ -152,7 +152,7 @@ export async function recoverySite(
 }
 
 /** What was found, as far as acts read it. */
-export function found(failure: FailureClass, more: Partial<Assessment> = {}): { instance: string; assessment: Assessment } {
+export function found(failure: FailureClass, more: Partial<Assessment> = {}): ActionInput {
   const assessment: Assessment = {
     instance: 'main',
     at: new Date().toISOString(),
@@ -170,5 +170,5 @@ export function found(failure: FailureClass, more: Partial<Assessment> = {}): { 
     applications: [],
     ...more,
   };
-  return { instance: 'main', assessment };
+  return { instance: 'main', shard: '0', assessment };
 }

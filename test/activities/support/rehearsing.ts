@@ -10,6 +10,7 @@ import type { RestorePlan, TargetFacts } from '../../../model/restore/plan/plan.
 import type { Rehearsal, RehearsalOutcome } from '../../../model/restore/rehearsal.ts';
 import { chooseFromLog } from '../../../repository/archive/choose.ts';
 import { Repository } from '../../../repository/repository.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { ownDirectory } from '../../support/processes.ts';
 import type { RedisServer } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -112,8 +113,7 @@ export class Rehearsing {
     const { following, spool } = this;
     const throwawayNeeds = async () => ({ program: this.program, directives: this.directives });
     const instance = {
-      name: 'main',
-      shard: '0',
+      ...MAIN,
       connection: this.source.connection,
       classes: CLASSES,
       archive: following.settings,
@@ -123,7 +123,7 @@ export class Rehearsing {
       host: 'here',
       spool: { directory: spool, maxBytes: 2 ** 30 },
       now: Date.now,
-      instance: async () => instance,
+      shard: async () => instance,
       repository: async () => new Repository(following.store),
       archive: async () => following.archive,
     } as unknown as Dependencies;

@@ -7,6 +7,7 @@ import { createWatchActivities } from '../../../activities/watch/watch-instance.
 import type { HeldBy } from '../../../model/lock.ts';
 import type { WatchNews, WatchStay } from '../../../model/watch/watch.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 import { startLoading } from '../../redis/support/start-loading.ts';
 import { freePort, type RedisServer, startRedis } from '../../support/redis-server.ts';
 import { until } from '../../support/until.ts';
@@ -43,10 +44,12 @@ class Watching {
         doing: async () => undefined,
         recoveries: async () => [],
       },
-      instance: async (name) => {
+      instance: async (instance) => ({ shards: [{ instance, shard: '0', name: instance }] }) as never,
+      shard: async ({ instance, shard }) => {
         const { applications, control, replicas } = this;
-        const { connection } = this.servers[name] ?? {};
-        return { name, shard: '0', connection, watch: SETTINGS, recovery: { replicas }, applications, control } as never;
+        const { connection } = this.servers[instance] ?? {};
+        const of = { instance, shard, name: instance };
+        return { ...of, connection, watch: SETTINGS, recovery: { replicas }, applications, control } as never;
       },
     };
     return createWatchActivities(deps as Dependencies);
@@ -61,7 +64,7 @@ class Watching {
   }
 
   watch(stay: Partial<WatchStay> = {}): Promise<WatchNews> {
-    return this.job(() => this.activities().watchInstance({ instance: 'main', ...stay }));
+    return this.job(() => this.activities().watchInstance({ ...MAIN, ...stay }));
   }
 
   /** One that the watcher takes for serving, and what it ends with. */
@@ -248,7 +251,7 @@ describe('Watching one Redis', function () {
       await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', resolve));
     });
     after(() => page.close());
-    const look = () => watching.job(() => watching.activities().observeInstance({ instance: 'main' }));
+    const look = () => watching.job(() => watching.activities().observeInstance(MAIN));
 
     it('asks each once: one that works with Redis is enough, and CLIENT LIST is no witness', async () => {
       const url = `http://127.0.0.1:${(page.address() as AddressInfo).port}/health`;
@@ -277,7 +280,7 @@ describe('Watching one Redis', function () {
       noProgressMs: 60_000,
       open: () => ({ status: async () => ({ running, name: `process ${redis.pid}` }) }) as never,
     };
-    const look = () => watching.job(() => watching.activities().observeProcess({ instance: 'main' }));
+    const look = () => watching.job(() => watching.activities().observeProcess(MAIN));
     assert.equal((await look()).verdict, 'serves');
     await redis.kill('SIGSTOP');
     assert.deepEqual((await look()).verdict, 'fails');

@@ -104,12 +104,12 @@ describe('redis-backup check of the permissions of its user', function () {
   });
 
   describe('of the other ways to restore, where the configuration makes them possible', () => {
-    const { backup, live, merge, restore } = MINIMUM_ACL;
+    const { backup, live, merge, mergeOfFunctions, restore } = MINIMUM_ACL;
     const may = (...rules: string[]) => `on >hunter2 -@all ${rules.join(' ')} +acl|dryrun`;
     const asUser = (username: string) => `username: ${username}, password: { env: CHECK_TEST_PASSWORD }`;
 
     it('are enough when a user has exactly those, and each that it lacks is a warning', async () => {
-      const all: string[] = [...backup, ...live, ...merge];
+      const all: string[] = [...backup, ...live, ...merge, ...mergeOfFunctions];
       const lacking = Object.fromEntries(
         all.map((rule, index) => [`lacks${index}`, may(...all.filter((other) => other !== rule))]),
       );
@@ -134,7 +134,8 @@ describe('redis-backup check of the permissions of its user', function () {
       const [finding] = await found(here.site, 'permissions');
       const lacks = (rule: string) => `${rule} (restores of some data classes)`;
       const lacked = ['+ping', '+select', '+scan', '+restore', '+memory|usage', '~*'].map(lacks).join(', ');
-      const message = `user "some" lacks ~__probe:* (live restores), ${lacked}`;
+      const functions = '+function|list (bringing functions back), +function|load (bringing functions back)';
+      const message = `user "some" lacks ~__probe:* (live restores), ${lacked}, ${functions}`;
       assert.deepEqual([finding?.level, finding?.message], ['warning', message]);
       await here.redis.command('ACL', 'SETUSER', ...(finding?.next?.split(' (')[0]?.split(' ').slice(5) ?? []));
       assert.equal((await found(here.site, 'permissions'))[0]?.level, 'ok');

@@ -3,6 +3,7 @@ import { setTimeout as after } from 'node:timers/promises';
 import type { CommandContext } from '../../../cli/command.ts';
 import { runRecovery } from '../../../cli/recover/run.ts';
 import { SEARCH_ATTRIBUTES } from '../../../model/operations.ts';
+import { MAIN } from '../../fixtures/shard.ts';
 
 const SEARCH = Object.fromEntries(Object.values(SEARCH_ATTRIBUTES).map((name) => [name, 2]));
 
@@ -79,7 +80,7 @@ describe('The question of redis-backup recover', () => {
       return new Promise<string>((resolve) => signal?.addEventListener('abort', () => resolve('')));
     };
     const output = { ...context.output, note: (text: string) => void notes.push(text) };
-    await runRecovery({ ...context, ask, output }, { instance: 'main' });
+    await runRecovery({ ...context, ask, output }, MAIN, { instance: 'main' });
     assert.equal(over?.aborted, true);
     assert.equal(notes.at(-1), 'answered already: 10:42:07 bob approved: Start empty?');
   });
@@ -88,14 +89,14 @@ describe('The question of redis-backup recover', () => {
 describe('The page of redis-backup recover', () => {
   it('is not shown behind the result, and leaves no call under way to a connection that is closed then', async () => {
     const { context, seen, underWay } = slowQueries();
-    assert.equal(await runRecovery(context, { instance: 'main' }), undefined);
+    assert.equal(await runRecovery(context, MAIN, { instance: 'main' }), undefined);
     assert.equal(underWay(), 0);
     assert.deepEqual(seen, ['result']);
   });
 
   it('leaves none on Ctrl-C', async () => {
     const { context, interrupt, underWay } = slowQueries();
-    const running = runRecovery(context, { instance: 'main' });
+    const running = runRecovery(context, MAIN, { instance: 'main' });
     while (underWay() === 0) await after(20);
     interrupt.abort();
     await assert.rejects(running, { code: 'DETACHED' });

@@ -7,6 +7,7 @@ import { reportOfMerge } from '../../../model/merge/outcome.ts';
 import * as fixtures from '../../fixtures/plan.ts';
 
 const facts = (overrides: Partial<MergeFacts> = {}): MergeFacts => ({
+  name: 'main',
   manifest: fixtures.manifest(),
   classes: DEFAULT_DATA_CLASSES,
   wanted: ['sessions', 'featureFlags'],

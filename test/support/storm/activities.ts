@@ -4,7 +4,7 @@ import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { currentJob } from '../../../activities/job-context.ts';
 import type { Undone } from '../../../model/lock.ts';
-import { WORKFLOW_IDS } from '../../../model/operations.ts';
+import { WORKFLOW_IDS } from '../../../model/workflow-ids.ts';
 import { requireLock } from '../../../worker/fence.ts';
 
 export interface StormEvent {

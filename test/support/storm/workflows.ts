@@ -38,6 +38,7 @@ export async function stormOperation(input: StormInput): Promise<{ changed: numb
       if (number === input.failAt) throw new CancelledFailure('this operation was made to fail');
       const args = {
         instance: input.instance,
+        shard: '0',
         number,
         ...(number === input.stuckAt ? { stuck: true } : {}),
         ...(number === input.refusedAt ? { refused: true } : {}),

@@ -71,7 +71,7 @@ export class WatchStage {
     const bundle = await workflowBundle(fileURLToPath(new URL('watch-workflows.ts', import.meta.url)));
     const activities = {
       ...OF_NOBODY,
-      onlyShard: async ({ instance }: { instance: string }) => ({ instance, shard: '0' }),
+      whichShard: async ({ instance }: { instance: string }) => ({ instance, shard: '0', name: instance }),
       openPlacement: async ({ at }: { at: Placement }) => ({
         queue: this.scene(at.instance).platform === 'nobody' ? hostQueue('nobody') : GLANCE_QUEUE,
         isOwn: false,
@@ -159,7 +159,7 @@ export class WatchStage {
       hasControl: platform !== undefined,
       ...(allFailing ? { allFailing } : {}),
       ...(locked ? { locked } : {}),
-      recoveries: await operations.recoveries(instance),
+      recoveries: await operations.recoveries({ instance, shard: '0', name: instance }),
       settings,
     };
   }

@@ -1,0 +1,96 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Client } from '@temporalio/client';
+import { main } from '../../cli/program.ts';
+import type { Config, InstanceConfig } from '../../config/config.ts';
+import { parseConfig } from '../../config/load.ts';
+import { installRuntime } from '../../worker/runtime.ts';
+import { type RunningWorkers, startWorkers } from '../../worker/start.ts';
+import { Captured, type Said } from '../cli/support/command.ts';
+import { findBinary } from './binaries.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+import { startTemporal, type TemporalServer } from './temporal.ts';
+
+/** An instance `main` of two Redis, as no file can say it yet: a worker in this process, and commands that are given the same object. */
+export class TwoShards implements AsyncDisposable {
+  readonly redis: readonly [RedisServer, RedisServer];
+  readonly config: Config;
+  readonly client: Client;
+  readonly #temporal: TemporalServer;
+  readonly #dir: string;
+  readonly #workers: RunningWorkers;
+  readonly #running: Promise<void>;
+
+  private constructor(parts: Pick<TwoShards, 'redis' | 'config' | 'client'>, owned: Owned) {
+    this.redis = parts.redis;
+    this.config = parts.config;
+    this.client = parts.client;
+    this.#temporal = owned.temporal;
+    this.#dir = owned.dir;
+    this.#workers = owned.workers;
+    this.#running = owned.workers.run();
+  }
+
+  static async open(): Promise<TwoShards> {
+    installRuntime('ERROR');
+    const [temporal, first, second, dir] = await Promise.all([
+      startTemporal(),
+      startRedis(),
+      startRedis(),
+      mkdtemp(join(tmpdir(), 'redis-backup-shards-')),
+    ]);
+    const config = configOf([first, second], temporal, dir);
+    const workers = await startWorkers(config);
+    const client = await temporal.client();
+    return new TwoShards({ redis: [first, second], config, client }, { temporal, dir, workers });
+  }
+
+  /** Runs `redis-backup` in this process. */
+  async command(...args: string[]): Promise<Said> {
+    const [stdout, stderr] = [new Captured(), new Captured()];
+    const config = async () => this.config;
+    const code = await main(args, { interrupt: new AbortController().signal, streams: { stdout, stderr }, config });
+    return { code, stdout: stdout.text, stderr: stderr.text };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#workers.shutdown();
+    await this.#running;
+    await this.#temporal.stop();
+    for (const redis of this.redis) await redis[Symbol.asyncDispose]();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
+
+interface Owned {
+  temporal: TemporalServer;
+  dir: string;
+  workers: RunningWorkers;
+}
+
+function configOf(redis: readonly [RedisServer, RedisServer], temporal: TemporalServer, dir: string): Config {
+  const alone = ['main', 'other'].map((name, at) => [name, entryOf(redis[at] as RedisServer)]);
+  const file = {
+    repository: { url: `file://${dir}` },
+    temporal: { address: temporal.address },
+    worker: { host: 'here' },
+    instances: Object.fromEntries(alone),
+  };
+  const config = parseConfig(JSON.stringify(file), join(dir, 'redis-backup.yaml'));
+  const { main: whole, other } = config.instances as Record<'main' | 'other', InstanceConfig>;
+  const shards = [...whole.shards, ...other.shards].map((shard, at) => ({ ...shard, id: String(at) }));
+  return { ...config, instances: { main: { ...whole, shards } } };
+}
+
+const entryOf = (redis: RedisServer) => ({
+  url: `redis://127.0.0.1:${redis.port}`,
+  platform: {
+    type: 'process',
+    configFile: redis.configFile,
+    start: { command: [findBinary('redis-server'), redis.configFile] },
+  },
+  archive: { segmentAge: '1s' },
+  recovery: { warmup: { window: '1s', windows: 1, minLookups: 1, target: 0, limit: '2s' } },
+  watch: {},
+});
