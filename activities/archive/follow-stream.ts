@@ -6,6 +6,7 @@ import type { ArchiveSettings, Dependencies, ProtectedInstance } from '../depend
 import { currentJob } from '../job-context.ts';
 import { attach } from './attach.ts';
 import { readSourceOffset } from './lateness.ts';
+import { filesAtItsEnd } from './restart.ts';
 import { LOOK_EVERY_MS, LogHole } from './stored-log.ts';
 import { StreamingSession } from './streaming-session.ts';
 
@@ -31,15 +32,18 @@ export function createFollowActivities(deps: Dependencies, { lookEveryMs = LOOK_
         if (attached === undefined) return { ended: 'draining' };
         const sourceOffset = () => readSourceOffset(target.connection);
         const tellRpo = (rpo: Rpo) => deps.archiver.tellRpo(target, rpo);
-        const stay = new StreamingSession(deps, settings, archive, attached, { hole, lookEveryMs, sourceOffset, tellRpo });
+        const stay = new StreamingSession(deps, settings, archive, attached, {
+          ...{ hole, lookEveryMs, sourceOffset, tellRpo },
+          filesAtItsEnd: () => filesAtItsEnd(target),
+        });
         try {
           return await stay.run();
         } catch (error) {
           if (!(error instanceof LogHole)) throw error;
           hole = error.message;
         } finally {
-          lines.set(target.name, stay.lineEnd);
           attached.follower.close();
+          lines.set(target.name, await stay.lineEnd());
         }
       }
     },

@@ -1,11 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { endOfDrained, type LineEnd } from '../../model/archive/restart-proof.ts';
+import { areTheSame, endOfDrained, type LineEnd, type LogFiles } from '../../model/archive/restart-proof.ts';
 import { runsIn } from '../../model/recovery/log-signatures.ts';
-import type { Files } from '../../platforms/platform.ts';
-import { parseAofManifest } from '../../redis/aof/manifest.ts';
 import type { RedisClient } from '../../redis/client/client.ts';
 import type { ProtectedInstance } from '../dependencies.ts';
+import { logFilesIn } from './log-files.ts';
 
 /** A start has some 30, and a Redis that rewrites its log says ten each time. */
 const LOG_LINES = 1_000;
@@ -30,18 +27,20 @@ export async function restartWithoutLoss(
     const startedAtMs = Date.now() - 1000 * (1 + (info.number('uptime_in_seconds') ?? 0));
     const endedAtMs = endOfDrained(runsIn(await platform.logs(LOG_LINES)), line, info.number('process_id'));
     if (endedAtMs === undefined || !info.flag('aof_enabled')) return undefined;
-    const isOfBefore = await areOlder(files.open(await platform.dataLayout()), endedAtMs);
-    return isOfBefore ? Math.max(endedAtMs, startedAtMs) : undefined;
+    if (!line.files?.every(({ bornMs }) => bornMs > 0 && bornMs < endedAtMs - TICK_MS)) return undefined;
+    const { layout } = files.open(await platform.dataLayout());
+    return areTheSame(line.files, await logFilesIn(layout, line.files)) ? Math.max(endedAtMs, startedAtMs) : undefined;
   } catch {
     return undefined; // what cannot be read proves nothing
   }
 }
 
-/** All files of the log were there before: nobody has put others in their place. */
-async function areOlder({ layout }: Files, thanMs: number): Promise<boolean> {
-  const { dir, appenddirname, appendfilename } = layout;
-  const directory = join(dir, appenddirname);
-  const parts = parseAofManifest(await readFile(join(directory, `${appendfilename}.manifest`), 'utf8'));
-  const born = await Promise.all(parts.map(async ({ name }) => (await stat(join(directory, name))).birthtimeMs));
-  return born.length > 0 && born.every((ms) => ms > 0 && ms < thanMs - TICK_MS);
+/** What a Redis leaves, looked at the moment that its connection ends. Undefined: nobody can look there, and nothing is proved later. */
+export async function filesAtItsEnd({ control, files }: ProtectedInstance): Promise<LogFiles | undefined> {
+  if (!control?.isAtHand || !files?.isAtHand) return undefined;
+  try {
+    return await logFilesIn(files.open(await control.open().dataLayout()).layout);
+  } catch {
+    return undefined; // what cannot be read proves nothing
+  }
 }

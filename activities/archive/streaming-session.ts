@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FollowResult, Rpo } from '../../model/archive/archiving.ts';
-import type { LineEnd } from '../../model/archive/restart-proof.ts';
+import type { LineEnd, LogFiles } from '../../model/archive/restart-proof.ts';
 import { ARCHIVE_FORMAT_VERSION } from '../../model/archive/timeline.ts';
 import { ERRORS, messageOf, RecoveryError } from '../../model/errors.ts';
 import type { Archive, NewSegment } from '../../repository/archive/archive.ts';
@@ -37,6 +37,8 @@ export interface StreamingSessionOptions {
   sourceOffset: () => Promise<number | undefined>;
   /** See `Dependencies.archiver`. */
   tellRpo: (rpo: Rpo) => Promise<void>;
+  /** What Redis leaves on its disk, as far as somebody can look. */
+  filesAtItsEnd: () => Promise<LogFiles | undefined>;
 }
 
 /** One session at one Redis: bytes come in on one side and leave as objects on the other. */
@@ -62,6 +64,8 @@ export class StreamingSession {
   #ended = false;
   #lost: unknown;
   #lostAtMs: number | undefined;
+  #files: Promise<LogFiles | undefined> | undefined;
+  readonly #filesAtItsEnd: () => Promise<LogFiles | undefined>;
   #isOld = false;
   #storeError: string | undefined;
   /** When the first byte came of the segment that is being stored. */
@@ -91,7 +95,8 @@ export class StreamingSession {
     this.#log = new StoredLog(deps, archive, attached.timeline);
     this.#options = options;
     this.#rpo = new RpoTeller(options.tellRpo, this.#clock);
-    const { sourceOffset } = options;
+    const { sourceOffset, filesAtItsEnd } = options;
+    this.#filesAtItsEnd = filesAtItsEnd;
     this.#lateness = new Lateness({ clock: this.#clock, sourceOffset, late: attached.late });
     this.#inspector = new StreamInspector(attached, this.#segmenter, {
       settings,
@@ -133,11 +138,12 @@ export class StreamingSession {
   }
 
   /** How it ended, where Redis ended it and everything that had come was stored. */
-  get lineEnd(): LineEnd | undefined {
+  async lineEnd(): Promise<LineEnd | undefined> {
     const { timeline, pid } = this.#attached;
     const { offset } = this.#stored;
     if (this.#lostAtMs === undefined || pid === undefined || offset !== this.#inspector.received) return undefined;
-    return { timelineId: timeline.timelineId, offset, pid, atMs: this.#lostAtMs };
+    const files = await this.#files;
+    return { timelineId: timeline.timelineId, offset, pid, atMs: this.#lostAtMs, ...(files ? { files } : {}) };
   }
 
   /** Whoever asks, and if it was before we came: lets go of Redis at once, stores what has come, and then gives up. */
@@ -193,6 +199,7 @@ export class StreamingSession {
     } catch (error) {
       this.#lost ??= error;
       this.#lostAtMs = this.#deps.now();
+      this.#files = this.#filesAtItsEnd();
     }
   }
 

@@ -1,5 +1,16 @@
 import { endedDrained, type LogRun, signOf } from '../recovery/log-signatures.ts';
 
+/** Files of an append-only log, in the order in which they are loaded. */
+export type LogFiles = {
+  name: string;
+  /** Device and inode. */
+  file: string;
+  bytes: number;
+  bornMs: number;
+  /** Over its last bytes. */
+  endSha256: string;
+}[];
+
 /** How a stay of the archiver at a Redis ended when everything that had come was stored and acknowledged. */
 export interface LineEnd {
   timelineId: string;
@@ -9,6 +20,8 @@ export interface LineEnd {
   pid: number;
   /** When the connection ended, milliseconds since 1970. */
   atMs: number;
+  /** What Redis left on its disk then. Absent: nobody could look. */
+  files?: LogFiles;
 }
 
 /** How soon after the last words of Redis its connections end. The archiver that is too busy to see it proves nothing. */
@@ -32,6 +45,17 @@ export function endOfDrained(runs: readonly LogRun[], line: LineEnd, pid: number
   const lateMs = line.atMs - endedAtMs;
   return lateMs >= -ROUNDED_MS && lateMs <= SOON_MS ? endedAtMs : undefined;
 }
+
+/**
+ * What was loaded is what Redis left: the same files, each with the same end. Such as came in their place while it was down are others,
+ * of whatever size and age, also where they were written over the old ones.
+ * @param now - up to the bytes of `then`: a Redis that runs appends
+ */
+export const areTheSame = (then: LogFiles, now: LogFiles): boolean =>
+  then.length > 0 && now.length === then.length && then.every((one, at) => isTheSame(one, now[at]));
+
+const isTheSame = (then: LogFiles[number], now: LogFiles[number] | undefined): boolean =>
+  now !== undefined && (['name', 'file', 'bytes', 'bornMs', 'endSha256'] as const).every((what) => now[what] === then[what]);
 
 /** That a write to the log takes long is no failure. */
 const wroteNotAll = (run: LogRun): boolean => /Error|Short write/.test(signOf(run, 'aof-write')?.line ?? '');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FilesPart } from '../../../activities/dependencies.ts';
 import { planArchive } from '../../../model/archive/plan.ts';
@@ -128,6 +128,27 @@ describe('A restart of a Redis with appendonly yes, to its archiver', function (
       cpSync(log, `${log}.copy`, { recursive: true });
       rmSync(log, { recursive: true });
       renameSync(`${log}.copy`, log);
+      await redis.restart();
+    },
+    'it loaded an older copy of its own files that was put in their place': async (ended) => {
+      const log = join(redis.dir, 'appendonlydir');
+      cpSync(log, `${log}.copy`, { recursive: true });
+      await redis.command('SET', 'last', 'VALUE');
+      await redis.command('WAIT', '1', '5000');
+      await redis.stop();
+      await ended.catch(() => undefined);
+      rmSync(log, { recursive: true });
+      renameSync(`${log}.copy`, log);
+      await redis.restart();
+    },
+    'other bytes were written over its own, as many': async (ended) => {
+      await redis.stop();
+      await ended.catch(() => undefined);
+      const directory = join(redis.dir, 'appendonlydir');
+      const path = join(directory, readdirSync(directory).find((name) => name.endsWith('incr.aof')) ?? '');
+      const { atime, mtime } = statSync(path);
+      writeFileSync(path, readFileSync(path, 'latin1').replace('value', 'other'), { encoding: 'latin1', flag: 'r+' });
+      utimesSync(path, atime, mtime);
       await redis.restart();
     },
     'it came up without its log': async () => {
