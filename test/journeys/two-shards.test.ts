@@ -29,12 +29,26 @@ describe('An instance of two Redis', function () {
     const list = await two.command('list', 'main');
     assert.match(list.stdout, /^0\/\d{8}T\d{6}Z .*\n1\/\d{8}T\d{6}Z /m);
     assert.doesNotMatch((await two.command('list', 'main/1')).stdout, /^0\//m);
+    assert.deepEqual(Object.keys(await two.figure('redis_backup_last_backup_age_seconds')), ['main/0', 'main/1']);
     const status = await two.command('status');
     assert.match(
       status.stdout,
       /^REDIS BACKUP \w+ - main\/0: last good backup .*\nREDIS BACKUP \w+ - main\/1: last good backup /,
     );
     assert.match((await two.command('show', 'main/1')).stdout, /^main\/1 \S+\n[\s\S]*keys +1, /);
+  });
+
+  it('has one stored while the other refuses us, and the backup is called failed', async () => {
+    await two.redis[0].command('CONFIG', 'SET', 'requirepass', 'hunter2'); // over a connection that stays
+    try {
+      const { code, stderr } = await two.command('backup', 'main');
+      assert.notEqual(code, 0);
+      assert.match(stderr, /AUTH|password/i);
+    } finally {
+      await two.redis[0].command('CONFIG', 'SET', 'requirepass', '');
+    }
+    const rowsOf = async (name: string) => (await two.command('list', name)).stdout.match(/^(\d\/)?\d{8}T\d{6}Z /gm)?.length;
+    assert.deepEqual([await rowsOf('main/0'), await rowsOf('main/1')], [1, 2]);
   });
 
   it('is told which of them a command is about, or refuses it by name', async () => {
@@ -57,6 +71,7 @@ describe('An instance of two Redis', function () {
       });
       assert.match((await two.command('archive', name, '--status')).stdout, new RegExp(`^archive of ${name}: follow\n`));
     }
+    assert.deepEqual(await two.figure('redis_backup_archive_following'), { 'main/0': 1, 'main/1': 1 });
     const { stdout, stderr } = await two.command('check', 'main');
     assert.equal(stderr, '');
     for (const name of ['main/0', 'main/1']) {

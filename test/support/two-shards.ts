@@ -10,13 +10,14 @@ import { type RunningWorkers, startWorkers } from '../../worker/start.ts';
 import { Captured, type Said } from '../cli/support/command.ts';
 import { findBinary } from './binaries.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
-import { startTemporal, type TemporalServer } from './temporal.ts';
+import { freePort, startTemporal, type TemporalServer } from './temporal.ts';
 
 /** An instance `main` of two Redis, as no file can say it yet: a worker in this process, and commands that are given the same object. */
 export class TwoShards implements AsyncDisposable {
   readonly redis: readonly [RedisServer, RedisServer];
   readonly config: Config;
   readonly client: Client;
+  readonly #metricsPort: number;
   readonly #temporal: TemporalServer;
   readonly #dir: string;
   readonly #workers: RunningWorkers;
@@ -26,6 +27,7 @@ export class TwoShards implements AsyncDisposable {
     this.redis = parts.redis;
     this.config = parts.config;
     this.client = parts.client;
+    this.#metricsPort = owned.metricsPort;
     this.#temporal = owned.temporal;
     this.#dir = owned.dir;
     this.#workers = owned.workers;
@@ -34,16 +36,17 @@ export class TwoShards implements AsyncDisposable {
 
   static async open(): Promise<TwoShards> {
     installRuntime('ERROR');
-    const [temporal, first, second, dir] = await Promise.all([
+    const [temporal, first, second, dir, metricsPort] = await Promise.all([
       startTemporal(),
       startRedis(),
       startRedis(),
       mkdtemp(join(tmpdir(), 'redis-backup-shards-')),
+      freePort(),
     ]);
-    const config = configOf([first, second], temporal, dir);
+    const config = configOf([first, second], { temporal, dir, metricsPort });
     const workers = await startWorkers(config);
     const client = await temporal.client();
-    return new TwoShards({ redis: [first, second], config, client }, { temporal, dir, workers });
+    return new TwoShards({ redis: [first, second], config, client }, { temporal, dir, metricsPort, workers });
   }
 
   /** Runs `redis-backup` in this process. */
@@ -52,6 +55,13 @@ export class TwoShards implements AsyncDisposable {
     const config = async () => this.config;
     const code = await main(args, { interrupt: new AbortController().signal, streams: { stdout, stderr }, config });
     return { code, stdout: stdout.text, stderr: stderr.text };
+  }
+
+  /** What the worker says of one figure, by whom it is of. */
+  async figure(name: string): Promise<Record<string, number>> {
+    const text = await (await fetch(`http://127.0.0.1:${this.#metricsPort}/metrics`)).text();
+    const lines = text.matchAll(new RegExp(`^${name}\\{instance="(.*)"\\} (.*)$`, 'gm'));
+    return Object.fromEntries([...lines].map(([, instance, value]) => [instance, Number(value)]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,18 +73,22 @@ export class TwoShards implements AsyncDisposable {
   }
 }
 
-interface Owned {
-  temporal: TemporalServer;
-  dir: string;
+interface Owned extends Made {
   workers: RunningWorkers;
 }
 
-function configOf(redis: readonly [RedisServer, RedisServer], temporal: TemporalServer, dir: string): Config {
+interface Made {
+  temporal: TemporalServer;
+  dir: string;
+  metricsPort: number;
+}
+
+function configOf(redis: readonly [RedisServer, RedisServer], { temporal, dir, metricsPort }: Made): Config {
   const alone = ['main', 'other'].map((name, at) => [name, entryOf(redis[at] as RedisServer)]);
   const file = {
     repository: { url: `file://${dir}` },
     temporal: { address: temporal.address },
-    worker: { host: 'here' },
+    worker: { host: 'here', metrics: { port: metricsPort } },
     instances: Object.fromEntries(alone),
   };
   const config = parseConfig(JSON.stringify(file), join(dir, 'redis-backup.yaml'));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Config } from '../../config/config.ts';
 import { fingerprintOf, wholeFingerprint } from '../../config/fingerprint.ts';
 import { parseConfig } from '../../config/load.ts';
 import { changedConfig } from '../../worker/changed-config.ts';
@@ -30,6 +31,15 @@ describe('Which configuration a worker has', () => {
     assert.deepEqual(configDifferences(configOf(yaml(MAIN, 'file:///other')), identity(yaml())), [
       'another repository, deployment or Temporal section',
     ]);
+  });
+
+  it('names an instance of several Redis, too', () => {
+    const one = configOf(yaml());
+    const { main } = one.instances;
+    const shards = main ? ['0', '1'].flatMap((id) => main.shards.map((shard) => ({ ...shard, id }))) : [];
+    const config = { ...one, instances: { main: { ...main, shards } } } as Config;
+    const instances = parseIdentity(identityOfWorker(config))?.instances;
+    assert.deepEqual(instances?.map(({ instance, address }) => [instance, address]), [['main', '127.0.0.1:6379,127.0.0.1:6379']]); // biome-ignore format: one line
   });
 
   it('is the same on another machine, and with comments and defaults written out', () => {
