@@ -117,7 +117,7 @@ async function checkShard(asked: CheckContext, instance: InstanceShard, { sessio
     all.push(...(await checkDataClasses(world, client, instance)), ...(await checkRecoverySources(world, instance, client)));
     all.push(...onPlatform, ...place, ...(rights === undefined ? [] : rightsFindings(rights)));
     all.push(...(await checkLogging(world, instance, session)));
-    const isThere = control ? place.some(({ level }) => level === 'ok') : hasWorker;
+    const isThere = control ? typeof rights === 'object' : hasWorker; // who did not answer that is not waited for again
     all.push(...(await checkForeseen(world, instance, { session: isThere ? session : undefined, said: all })));
   } finally {
     client?.close();
