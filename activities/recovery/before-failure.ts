@@ -1,4 +1,4 @@
-import { takenAtMs } from '../../model/backup/backup-time.ts';
+import { backupsInOrder, takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import type { Owner } from '../../model/backup/owner.ts';
@@ -19,6 +19,8 @@ const START_KNOWN_TO_MS = 2000;
 /** What the repository knows of a Redis before it failed. */
 export interface BeforeFailure {
   base?: SnapshotManifest;
+  /** See DataFacts. */
+  replaced?: { atMs: number; backupId: string };
   /** Replayable from a backup to the end at the failure. */
   log?: PlannedLog;
   /** Why there is none, of an instance that keeps one. */
@@ -48,7 +50,8 @@ export async function beforeFailure(
   const all = await (await deps.repository()).snapshots(target).list();
   const base = baseOf(all, assessment, serving, deps.now());
   const log = target.archive ? await logBefore(deps, target, all, assessment, serving) : {};
-  return { ...(base ? { base } : {}), ...log };
+  const replaced = base && replacedSince(all, base, Date.parse(assessment.at));
+  return { ...(base ? { base } : {}), ...(replaced ? { replaced } : {}), ...log };
 }
 
 /** A safety snapshot counts when it is of this recovery: taken of the living Redis before it was restarted. */
@@ -66,6 +69,15 @@ function baseOf(
     .map((one) => ({ ...one, reason: one.reason === 'safety' ? ('manual' as const) : one.reason }));
   const chosen = latestBackup(candidates, nowMs);
   return all.find(({ backupId }) => backupId === chosen?.backupId);
+}
+
+/** A restore takes a safety snapshot first; what it gave has a backup of its own as soon as anybody takes one. */
+function replacedSince(all: readonly SnapshotManifest[], base: SnapshotManifest, failedMs: number): BeforeFailure['replaced'] {
+  if (base.reason === 'safety') return undefined;
+  const last = backupsInOrder(all, failedMs).findLast(
+    (one) => one.reason === 'safety' && takenAtMs(one) > takenAtMs(base) && takenAtMs(one) < failedMs,
+  );
+  return last && { atMs: takenAtMs(last), backupId: last.backupId };
 }
 
 /** A log that is damaged, has a gap or no backup before it is none: the backup alone is what can be offered. */

@@ -45,7 +45,7 @@ export const createDataActivities = (deps: Dependencies) => ({
     const target = await deps.shard(of);
     using client = await openRedis(target.connection);
     const serving = await servingProcess(client, deps.now());
-    const { base, log, logProblem, foreignOwner } = await beforeFailure(deps, target, assessment, serving);
+    const { base, replaced, log, logProblem, foreignOwner } = await beforeFailure(deps, target, assessment, serving);
     const nowMs = await client.time();
     const servedMs = deps.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
     const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(deps, target, client, log, nowMs) : undefined;
@@ -55,6 +55,7 @@ export const createDataActivities = (deps: Dependencies) => ({
       settings: besideTwins(assessment, { ...target.recovery, ...(restoreOverride ? { restore: restoreOverride } : {}) }),
       classes: target.classes,
       ...(base ? { base } : {}),
+      ...(replaced ? { replaced } : {}),
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
       ...(logProblem === undefined ? {} : { logProblem }),
       ...(recent ? { recent } : {}),

@@ -164,7 +164,9 @@ export async function withClasses<T extends Pick<TargetFacts, 'keysNow' | 'loadi
       signal: AbortSignal.any([signal, tooLong]),
       onProgress: (keys) => progress({ stage: 'plan', note: `${keys} keys of ${target.name} counted` }),
     });
-    return { ...facts, keysNow: { ...keysNow, classes, kinds: kinds.list() } };
+    // Of the same moment: beside the classes nobody is shown a sum that is less than one of them.
+    const total = classes.reduce((sum, { keys }) => sum + keys, 0);
+    return { ...facts, keysNow: { ...keysNow, total, classes, kinds: kinds.list() } };
   } catch (error) {
     signal.throwIfAborted();
     const isLate = tooLong.aborted;

@@ -1,6 +1,6 @@
-import type { ArchiveStatus } from '../../model/archive/archiving.ts';
+import type { ArchiveStatus, Rpo } from '../../model/archive/archiving.ts';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
-import { formatDuration } from '../../model/format.ts';
+import { formatDuration, formatTime } from '../../model/format.ts';
 import { askedFor } from '../../model/shard.ts';
 import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { type CommandSpec, oneShard } from '../command.ts';
@@ -48,14 +48,23 @@ export const isInTrouble = ({ phase }: Pick<ArchiveStatus, 'phase'>, { problem, 
 /** Who follows, how far, and what a disaster in this second would cost: where nobody follows, what was last known of that. */
 export function archiveText(status: ArchiveStatus, now: ShownStatus): string {
   const { phase, rpo } = status;
-  const silent = rpo?.silentSince ? `nothing heard from Redis since ${rpo.silentSince}, ` : '';
-  const last = rpo && `known at ${rpo.asOf}: ${silent}stored up to ${rpo.storedUpTo}, ${lossOf(rpo.seconds)} not stored`;
-  const loss = now.rpoSeconds === undefined ? last : `lost if it failed now: ${lossOf(now.rpoSeconds)}`;
+  const last = rpo && lastKnown(rpo);
+  const loss =
+    now.rpoSeconds === undefined || phase !== 'follow'
+      ? rpo && `${last}\n  lost if it failed now: what was written since ${timeOf(rpo.storedUpTo)}, and is in no backup`
+      : `lost if it failed now: ${lossOf(now.rpoSeconds)}`;
   const problem = now.problem ? `attempt ${now.attempt} after: ${now.problem}` : undefined;
   const hole = rpo?.hole && `the store had lost a part of the log, and a new base was taken: ${rpo.hole}`;
-  const parts = phase === 'follow' ? [now.note ?? hole, loss, problem] : [last, hole];
+  const parts = phase === 'follow' ? [now.note ?? hole, loss, problem] : [loss, hole];
   return [headline(status), ...parts.filter((part) => part !== undefined).map((part) => `  ${part}`)].join('\n');
 }
+
+function lastKnown({ asOf, silentSince, storedUpTo, seconds }: Rpo): string {
+  const silent = silentSince ? `nothing heard from Redis since ${timeOf(silentSince)}, ` : '';
+  return `known at ${timeOf(asOf)}: ${silent}stored up to ${timeOf(storedUpTo)}, ${lossOf(seconds)} not stored`;
+}
+
+const timeOf = (iso: string): string => formatTime(Date.parse(iso), 'seconds');
 
 const lossOf = (seconds: number): string => `${formatDuration(seconds * 1000)} of writes`;
 

@@ -123,9 +123,13 @@ function verdictOf(compared: readonly Comparison[]): Verdict {
   return compared.length > 0 && compared.every(({ verdict }) => verdict === 'within-tolerance') ? 'within-tolerance' : 'unknown';
 }
 
-function decisionOf({ settings, log }: DataFacts, verdict: Verdict, offer: RestoreOffer | undefined): DataDecision['decision'] {
+function decisionOf(
+  { settings, log, replaced }: DataFacts,
+  verdict: Verdict,
+  offer: RestoreOffer | undefined,
+): DataDecision['decision'] {
   if (verdict === 'within-tolerance' || settings.restore === 'never' || !offer) return 'go-on';
-  return settings.restore === 'auto' && log?.complete && offer.until !== undefined ? 'restore' : 'ask';
+  return settings.restore === 'auto' && !replaced && log?.complete && offer.until !== undefined ? 'restore' : 'ask';
 }
 
 function textOf(
@@ -139,13 +143,19 @@ function textOf(
   const also = [...lost.map(lostOf), ...unwanted.map((one) => `${lostOf(one)}, which restoreClasses leaves out`)];
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
   const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
-  return `${[main, ...also, ...unaskedFunctions(facts), ...noLog].join('; ')}.`;
+  return `${[main, ...also, ...unaskedFunctions(facts), ...noLog].join('; ')}.${replacedText(facts)}`;
 }
 
 const unaskedFunctions = ({ functionsNow }: DataFacts): string[] =>
   typeof functionsNow === 'object'
     ? [`whether the function libraries of the backup are there cannot be told: ${functionsNow.unknown}`]
     : [];
+
+/** Whoever has restored may not want back what that has taken away. */
+const replacedText = ({ replaced }: DataFacts): string =>
+  replaced
+    ? ` A restore began at ${formatTime(replaced.atMs, 'seconds')} (safety snapshot ${replaced.backupId}), and nothing was backed up since: all of this is of what stood there before it.`
+    : '';
 
 const why = (others: readonly Comparison[]): string => {
   const unknown = others.filter(({ verdict }) => verdict === 'unknown');

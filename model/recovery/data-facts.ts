@@ -23,6 +23,8 @@ export interface DataFacts {
   classes: readonly DataClass[];
   /** Newest backup of before the failure. */
   base?: SnapshotManifest;
+  /** A restore has begun since, and nothing was backed up after it: what is known is what it replaced. */
+  replaced?: { atMs: number; backupId: string };
   present: readonly PresentKeys[];
   /** Function libraries in Redis now; absent: nobody has asked, as the backup has none, or it may not be asked, and why. */
   functionsNow?: number | { unknown: string };

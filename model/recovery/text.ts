@@ -87,7 +87,7 @@ export function runbookText(status: RunbookStatus, running?: string): string {
     `${outcome ? 'ended     ' : 'now       '} ${summary ?? now}${running && !outcome ? ` (${running})` : ''}`,
     ...(held ? [`held       by ${held.by}: ${held.reason}; go on: redis-backup recover ${instance} --resume REASON`] : []),
     `at worst   ${worstLoss}`,
-    `changed    ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
+    `changed    ${changed.length > 0 ? changed.join(' ') : 'nothing seen'}`,
     `apps       ${applications.length > 0 ? applications.join(', ') : 'none configured'}`,
     ...(outcome ? [] : [`stop       redis-backup recover ${instance} --hold REASON`]),
     '',
@@ -115,7 +115,7 @@ export function assessmentText(assessment: Assessment): string {
     ...evidence.map((one) => `  seen: ${one}`),
     `  clients: ${clients}`,
     `  at worst lost: ${worstLoss}`,
-    `  changed: ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
+    `  changed: ${changed.length > 0 ? changed.join(' ') : 'nothing seen'}`,
     `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
     acts.length > 0
       ? 'a recovery would:'

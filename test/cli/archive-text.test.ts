@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { archiveText, isInTrouble } from '../../cli/commands/archive.ts';
 
 const rpo = { seconds: 12, storedUpTo: '2026-08-01T10:41:55Z', asOf: '2026-08-01T10:42:07Z' };
-const known = '  known at 2026-08-01T10:42:07Z: stored up to 2026-08-01T10:41:55Z, 12 s of writes not stored';
+const known =
+  '  known at 2026-08-01 10:42:07 UTC: stored up to 2026-08-01 10:41:55 UTC, 12 s of writes not stored\n' +
+  '  lost if it failed now: what was written since 2026-08-01 10:41:55 UTC, and is in no backup';
 const workflowId = 'archive/main';
 
 describe('archive --status', () => {
@@ -12,7 +14,7 @@ describe('archive --status', () => {
     assert.equal(archiveText({ instance: 'main', phase: 'follow', rpo }, now), text);
   });
 
-  it('says what was last known, and when, where nobody follows', () => {
+  it('says what was last known, and when, and from when on all would be lost, where nobody follows', () => {
     const detached = archiveText({ instance: 'main', phase: 'detached', detachedBy: 'ann', rpo }, { workflowId });
     assert.equal(detached, `archive of main: detached for ann; nothing is archived meanwhile\n${known}`);
     const trouble = archiveText({ instance: 'main', phase: 'trouble', trouble: 'refused', rpo }, { workflowId });
@@ -20,7 +22,7 @@ describe('archive --status', () => {
     const silent = { ...rpo, silentSince: '2026-08-01T10:41:55Z' };
     assert.match(
       archiveText({ instance: 'main', phase: 'follow', rpo: silent }, { workflowId }),
-      /known at 2026-08-01T10:42:07Z: nothing heard from Redis since 2026-08-01T10:41:55Z, stored up to .*, 12 s of writes not stored$/,
+      /known at 2026-08-01 10:42:07 UTC: nothing heard from Redis since 2026-08-01 10:41:55 UTC, stored up to .*, 12 s of writes not stored$/m,
     );
     const hole = archiveText(
       { instance: 'main', phase: 'detached', detachedBy: 'ann', rpo: { ...rpo, hole: 'offsets 1 to 2' } },

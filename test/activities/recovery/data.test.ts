@@ -70,6 +70,20 @@ describe('The data of a Redis that serves again', function () {
     assert.equal(none, undefined);
   });
 
+  it('is said to be of before a restore, where one has begun since the last backup', async () => {
+    await using redis = await startRedis(NO_SAVES);
+    const recovering = new Recovering(redis);
+    await recovering.signIn(0, 300);
+    await recovering.backup();
+    const safety = await recovering.backup('safety');
+    await redis.command('FLUSHALL'); // as the restore of an earlier moment
+    await redis.kill('SIGKILL');
+    const assessment = recovering.assessment();
+    await redis.restart();
+    const { text } = await decide(recovering, assessment);
+    assert.ok(text.includes(`(safety snapshot ${safety.backupId}), and nothing was backed up since`), text);
+  });
+
   it('is not measured by the backups of another Redis, and nothing of them is offered', async () => {
     await using redis = await startRedis(NO_SAVES);
     const recovering = new Recovering(redis);

@@ -114,6 +114,19 @@ describe('The decision on lost data', () => {
     assert.equal(decideOnData(withSettings({ restoreClasses: [] }, { log: LOG })).decision, 'go-on');
   });
 
+  it('says that a restore has replaced since what is known, and then restores nothing by itself', () => {
+    const auto = withSettings({ restore: 'auto' }, { log: LOG });
+    assert.equal(decideOnData(auto).decision, 'restore');
+    const { decision, text } = decideOnData({ ...auto, replaced: { atMs: TAKEN_AT_MS + HOUR, backupId: '20260801T070000Z' } });
+    assert.equal(decision, 'ask');
+    assert.ok(
+      text.endsWith(
+        ' A restore began at 2026-08-01 07:00:00 UTC (safety snapshot 20260801T070000Z), and nothing was backed up since: all of this is of what stood there before it.',
+      ),
+      text,
+    );
+  });
+
   it('offers the newest moment that anything proves, and what else there is behind it', () => {
     const untilOf = (parts: Partial<DataFacts>) => {
       const { offer, nextBest } = decideOnData(facts(parts));
