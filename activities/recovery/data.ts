@@ -14,6 +14,7 @@ import { functionLibraries } from '../../redis/merge/functions.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { beforeFailure, servingProcess } from './before-failure.ts';
+import { unloadedWrites } from './behind.ts';
 import { lookUpRecent } from './recent-sessions.ts';
 
 /** So few keys are counted in less time than it takes to explain a sample. */
@@ -49,6 +50,7 @@ export const createDataActivities = (deps: Dependencies) => ({
     const nowMs = await client.time();
     const servedMs = deps.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
     const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(deps, target, client, log, nowMs) : undefined;
+    const unloaded = log && servedMs <= RECENT_WITHIN_MS ? await unloadedWrites(deps, target, client, log) : undefined;
     // Complete is what the assessment saw; of another timeline it says nothing.
     const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
     const facts: Omit<DataFacts, 'present' | 'sampled'> = {
@@ -59,6 +61,7 @@ export const createDataActivities = (deps: Dependencies) => ({
       ...(log ? { log: { until: log.until, untilMs: log.untilMs, complete } } : {}),
       ...(logProblem === undefined ? {} : { logProblem }),
       ...(recent ? { recent } : {}),
+      ...(unloaded ? { unloaded } : {}),
       ...(base && base.rdb.functions > 0 ? { functionsNow: await functionsIn(client) } : {}),
       nowMs,
     };

@@ -1,6 +1,7 @@
 import { classInWords } from '../data-class.ts';
-import { formatBytes, formatCount, formatList } from '../format.ts';
+import { formatBytes, formatCount, formatCountOf, formatList, formatTime } from '../format.ts';
 import type { MergePlan } from '../merge/merge.ts';
+import type { UnloadedWrites } from './data-facts.ts';
 import { offerCommand } from './offers.ts';
 import type { DataDecision, RestoreOffer } from './recovery.ts';
 import { withoutStop } from './text.ts';
@@ -49,6 +50,10 @@ export function stillMissing(instance: string, decision: DataDecision, standing:
 /** Lost keys that nobody has brought back, with the command that does. */
 export const notBroughtBack = (instance: string, { text }: DataDecision, offer: RestoreOffer, why: string): string =>
   `Lost keys were not brought back (${why}): ${withoutStop(text)}. To bring them back: \`${offerCommand(instance, offer)}\``;
+
+/** Numbers of keys say nothing of values: what was changed or deleted meanwhile is as it was before, and no merge mends that. */
+export const olderThanLog = (instance: string, { atLeast, bytes, until, untilMs }: UnloadedWrites): string =>
+  `Redis has loaded data that is older than the log: at least ${formatCountOf(atLeast, 'write')} (${formatBytes(bytes)} of log, up to ${formatTime(untilMs, 'seconds')}) are not in it. Keys that it lacks can be brought back; values that were changed and keys that were deleted by then are as they were before. To have all as the log has it, in place of what is there now: \`redis-backup restore ${instance} --until ${until} --strategy live\``;
 
 /** What was to come back and failed. */
 export const couldNotBringBack = (instance: string, offer: RestoreOffer, reason: string): string =>

@@ -1,7 +1,7 @@
 import { aliveAfter, TTL_BOUNDS_SECONDS } from '../backup/census.ts';
 import type { Bounds } from '../backup/expiry-timeline.ts';
 import { classInWords, FUNCTIONS, OTHER } from '../data-class.ts';
-import { formatBounds, formatCount, formatList, formatTime } from '../format.ts';
+import { formatBounds, formatCount, formatCountOf, formatList, formatTime } from '../format.ts';
 import type { DataFacts, PresentKeys } from './data-facts.ts';
 import { offersOf } from './offers.ts';
 import type { DataDecision, RestoreOffer } from './recovery.ts';
@@ -34,7 +34,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
   const others = settings.restoreClasses.filter((name) => name !== sessionClass).map((name) => compare(facts, name, false));
   others.push(...compareFunctions(facts));
   const compared = [...(sessions ? [sessions] : []), ...others];
-  const verdict = verdictOf(compared);
+  const verdict = facts.unloaded ? 'lost' : verdictOf(compared);
   const [offer, nextBest] = offersOf(facts);
   return {
     verdict,
@@ -45,6 +45,7 @@ export function decideOnData(facts: DataFacts): Omit<DataDecision, 'digest'> {
     ...(sessions?.lost ? { lost: sessions.lost } : {}),
     ...(offer ? { offer } : {}),
     ...(nextBest ? { nextBest } : {}),
+    ...(facts.unloaded ? { unloaded: facts.unloaded } : {}),
     decision: decisionOf(facts, verdict, offer),
   };
 }
@@ -143,7 +144,10 @@ function textOf(
   const also = [...lost.map(lostOf), ...unwanted.map((one) => `${lostOf(one)}, which restoreClasses leaves out`)];
   const main = sessions ? textOfSessions(facts, sessions) : `No class of sessions is configured${why(others)}`;
   const noLog = facts.logProblem === undefined ? [] : [`the continuous log is of no use: ${facts.logProblem}`];
-  return `${[main, ...also, ...unaskedFunctions(facts), ...noLog].join('; ')}.${replacedText(facts)}`;
+  const older = facts.unloaded
+    ? [`at least ${formatCountOf(facts.unloaded.atLeast, 'write')} of the log are not in what Redis has loaded`]
+    : [];
+  return `${[main, ...also, ...older, ...unaskedFunctions(facts), ...noLog].join('; ')}.${replacedText(facts)}`;
 }
 
 const unaskedFunctions = ({ functionsNow }: DataFacts): string[] =>

@@ -18,6 +18,16 @@ export interface RecentSessions {
   writtenAtMost: number;
 }
 
+/** Writes to wanted classes that stand in the log and not in what Redis has loaded. */
+export interface UnloadedWrites {
+  /** Of which so many were looked at. */
+  atLeast: number;
+  bytes: number;
+  /** The end of the log: `--until` takes it. */
+  until: string;
+  untilMs: number;
+}
+
 export interface DataFacts {
   settings: Pick<RecoverySettings, 'sessionClass' | 'tolerance' | 'restore' | 'restoreClasses'>;
   classes: readonly DataClass[];
@@ -30,6 +40,7 @@ export interface DataFacts {
   functionsNow?: number | { unknown: string };
   sampled: boolean;
   recent?: RecentSessions;
+  unloaded?: UnloadedWrites;
   /** By the clock of the server. */
   nowMs: number;
   /** The log up to its end at the failure, where it can be replayed. `complete`: it holds all that Redis acknowledged. */

@@ -2,6 +2,7 @@ import type { Bounds } from '../backup/expiry-timeline.ts';
 import type { MergedKeys } from '../merge/merge.ts';
 import type { ShardRef } from '../shard.ts';
 import type { PlannedAction } from './actions.ts';
+import type { UnloadedWrites } from './data-facts.ts';
 import type { FailureClass } from './failure-classes.ts';
 import type { RecoverySettings } from './settings.ts';
 import type { Successor } from './successor.ts';
@@ -97,6 +98,8 @@ export interface DataDecision {
   offer?: RestoreOffer;
   /** What else there is, of an earlier moment. */
   nextBest?: RestoreOffer;
+  /** What Redis has loaded is older than the log by these. */
+  unloaded?: UnloadedWrites;
   /** What follows from settings and offer. */
   decision: 'go-on' | 'ask' | 'restore';
   /** Over the offer: what a person approves. */

@@ -16,8 +16,8 @@ export interface RecentKeysOptions {
   /** What stands before this offset is read over. */
   from: number;
   renamed?: Readonly<Record<string, string>>;
-  /** Of which keys. */
-  wanted(key: Buffer): boolean;
+  /** Of which keys. @param command - that wrote it, in capitals */
+  wanted(key: Buffer, command: string): boolean;
   /** So many of the last ones. */
   most: number;
   /** Keys that have expired by then are not told, nor those of which that is not known. Milliseconds since 1970. */
@@ -98,7 +98,7 @@ class Recent {
     const last = name === 'DEL' || name === 'UNLINK' ? Math.min(argCount, LOOKED_AT_ARGS) : 2;
     for (let index = 1; index < last; index++) {
       const key = this.#args[index];
-      if (key && this.#options.wanted(key)) this.#takeKey(name, db, key, argCount);
+      if (key && this.#options.wanted(key, name)) this.#takeKey(name, db, key, argCount);
     }
     if (argCount > LOOKED_AT_ARGS && last > 2) this.#known.clear();
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Archived } from '../support/archived.ts';
+import { save } from '../support/redis-server.ts';
 import { Troubled } from '../support/troubled.ts';
 import { until } from '../support/until.ts';
 
@@ -56,5 +57,26 @@ describe('A recovery with a continuous log', function () {
     assert.equal(report.decisions[0]?.answer, 'approved');
     assert.equal(report.restored?.find(({ name }) => name === 'sessions')?.restored, 128, report.summary);
     assert.equal(await redis.ask('EXISTS', 'session:last9'), 1);
+  });
+
+  it('that is newer than the RDB which was loaded: brings missing keys back, and says that changed values are as they were', async () => {
+    await follows();
+    await log.untilCaughtUp();
+    await redis.ask('SET', 'balance', 'old');
+    await save(redis.ask);
+    await redis.ask('SET', 'balance', 'new');
+    await redis.ask('SET', 'order', 'paid');
+    await log.untilCaughtUp();
+    await redis.kill();
+    const report = await redis.recover({}, () =>
+      redis.answer(/at least \d+ writes of the log are not in what Redis has loaded.*other keys/),
+    );
+    assert.deepEqual([report.outcome, report.incomplete], ['serving', true], report.summary);
+    assert.deepEqual(await redis.ask('MGET', 'balance', 'order'), ['old', 'paid']);
+    const [older = ''] = report.toDo;
+    assert.match(older, /at least \d+ writes .* values that were changed .* are as they were before/);
+    const [, command = ''] = /`redis-backup (restore .*?)`/.exec(older) ?? [];
+    const { code, stdout, stderr } = await redis.house.command(...command.split(' '), '--plan');
+    assert.equal(code, 0, stdout + stderr);
   });
 });

@@ -1,4 +1,5 @@
 import { formatCount } from '../../model/format.ts';
+import { olderThanLog } from '../../model/recovery/bring-back.ts';
 import type { Assessment, DataDecision } from '../../model/recovery/recovery.ts';
 import { reasonOf } from '../failures.ts';
 import { takeSnapshot } from '../procedures/take-snapshot.ts';
@@ -55,6 +56,10 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   if (!decision) return leaveOut(run);
   found.data = decision;
   page.counted(decision);
+  if (decision.unloaded) {
+    found.incomplete = true;
+    found.toDo.push(olderThanLog(input.instance, decision.unloaded));
+  }
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
   await restoreLost(run, decision, assessment);
 }

@@ -146,6 +146,38 @@ describe('The data of a Redis that serves again', function () {
     assert.deepEqual([again.verdict, again.decision, again.present], ['within-tolerance', 'go-on', 302], again.text);
   });
 
+  it('is no longer what it was where Redis loaded an RDB that is older than the log, though as many keys are there', async () => {
+    await using redis = await startRedis(NO_SAVES);
+    const recovering = new Recovering(redis);
+    recovering.settings.restoreClasses = ['sessions', 'other'];
+    await recovering.signIn(0, 200);
+    await redis.command('SET', 'balance:1', 'old');
+    await recovering.archiveAll();
+    await redis.command('SAVE');
+    const decided = async () => {
+      await recovering.archiveAll();
+      await redis.kill('SIGKILL');
+      const assessment = recovering.assessment();
+      await redis.restart();
+      return decide(recovering, assessment);
+    };
+    await redis.command('SET', 'cache:1', 'x'); // nobody misses the last writes of a cache
+    const cached = await decided();
+    assert.deepEqual([cached.verdict, cached.unloaded], ['within-tolerance', undefined], cached.text);
+
+    await recovering.archiveAll();
+    await redis.command('SAVE');
+    await redis.command('SET', 'balance:1', 'new');
+    await redis.command('DEL', 'session:7');
+    await recovering.signIn(300, 301);
+    await recovering.backup();
+    const decision = await decided();
+    assert.equal(decision.present, 200);
+    assert.deepEqual([decision.verdict, decision.decision, decision.unloaded?.atLeast], ['lost', 'ask', 3], decision.text);
+    assert.match(decision.text, /200 sessions present, .*; at least 3 writes of the log are not in what Redis has loaded/);
+    assert.equal(decision.unloaded?.until, decision.offer?.until ?? decision.nextBest?.until);
+  });
+
   it('is brought back from the snapshot where the log ended before it, as many as were promised', async () => {
     await using redis = await startRedis(NO_SAVES);
     const recovering = new Recovering(redis);
