@@ -43,7 +43,7 @@ async function countWrites(
   const isWanted = wantedKeys(target);
   let writes = 0;
   try {
-    const archive = await deps.archive(target.name, target.shard);
+    const archive = await deps.archive(target);
     const { start, startState, body } = await archive.openRange(timelineId, from, to, { signal: currentJob().signal });
     await recentKeys(body, {
       state: startState,

@@ -58,7 +58,7 @@ export async function data(run: LockedRun, assessment: Assessment): Promise<void
   page.counted(decision);
   if (decision.unloaded) {
     found.incomplete = true;
-    found.toDo.push(olderThanLog(input.instance, decision.unloaded));
+    found.toDo.push(olderThanLog(of.instance, decision.unloaded));
   }
   if (decision.verdict === 'lost') await forecast(run, decision, assessment);
   await restoreLost(run, decision, assessment);
