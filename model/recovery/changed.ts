@@ -1,5 +1,6 @@
 import type { ServerFacts } from '../backup/manifest.ts';
 import { formatTime } from '../format.ts';
+import type { NextStart } from '../restore/next-start.ts';
 import { restartLosses } from '../restore/plan/next-start.ts';
 import type { Observations } from './observations.ts';
 
@@ -13,7 +14,7 @@ export function whatChanged(seen: Observations): string[] {
 /** What was set since its start: a restart is one of the things that may be decided here. */
 function takenBack({ platform }: Observations): string[] {
   const next = platform?.nextStart;
-  if (platform?.server.running === false) return [];
+  if (platform?.server.running === false) return whyNotStarted(next);
   if (next?.outcome === 'fails') return [`It would not start again: its redis.conf is refused (${next.lastLines}).`];
   if (next?.outcome === 'another') return [`A restart would start another Redis: ${next.why}.`];
   if (next?.outcome !== 'starts') return [];
@@ -23,6 +24,12 @@ function takenBack({ platform }: Observations): string[] {
       ({ text, cure }) => `A restart takes back what was set at run time: ${text}. To keep it: ${cure}.`,
     ),
   ];
+}
+
+/** Said before anybody is asked whether it may be started. */
+function whyNotStarted(next: NextStart | undefined): string[] {
+  if (next?.outcome === 'fails') return [`It would not start: its redis.conf is refused (${next.lastLines}).`];
+  return next?.outcome === 'another' ? [`A start would be of another Redis: ${next.why}.`] : [];
 }
 
 function recently({ platform, nowMs, worker }: Observations): string[] {

@@ -132,7 +132,7 @@ describe('Whatever is seen of a Redis', () => {
   });
 
   it('of a Redis that is down says that a restart does not help where its next start was refused, and tries it all the same', () => {
-    const { failure, restartHelps, evidence, acts, advice } = diagnose(
+    const { failure, restartHelps, evidence, acts, advice, changed } = diagnose(
       observations(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
     );
     assert.deepEqual([failure, restartHelps], ['dead', false]);
@@ -142,5 +142,6 @@ describe('Whatever is seen of a Redis', () => {
       ['restart'],
     );
     assert.match(advice.join(' '), /Correct what Redis complains of/);
+    assert.deepEqual(changed, ["It would not start: its redis.conf is refused (Bad directive 'nothing')."]);
   });
 });
