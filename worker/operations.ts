@@ -1,22 +1,18 @@
 import { Context } from '@temporalio/activity';
-import { type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Dependencies } from '../activities/dependencies.ts';
-import { NO_SEARCH_ATTRIBUTES } from '../model/deployment.ts';
 import { formatDuration } from '../model/format.ts';
 import type { LockHolder } from '../model/lock.ts';
 import { SEARCH_ATTRIBUTES } from '../model/operations.ts';
 import type { PastRecovery } from '../model/watch/watch.ts';
 import { WORKFLOW_IDS } from '../model/workflow-ids.ts';
 import { inOwnDeployment } from './own-deployment.ts';
+import { isRefusedRun } from './refused-run.ts';
 
 /** So many of the newest recoveries are looked at: more than any `mostPerHour`. */
 const MOST = 100;
 /** It changed nothing. */
 const NO_RECOVERY = ['planned', 'joined'];
-
-/** Its input was refused, before it said whose it is. Where nobody could register the attributes, no recovery can say that. */
-const isRefused = ({ status, searchAttributes, memo }: WorkflowExecutionInfo): boolean =>
-  status.name === 'FAILED' && !searchAttributes[SEARCH_ATTRIBUTES.instance] && memo?.[NO_SEARCH_ATTRIBUTES] !== true;
 
 /** What goes on with an instance, as Temporal knows it. */
 export const operations: Dependencies['operations'] = {
@@ -49,7 +45,7 @@ export const operations: Dependencies['operations'] = {
     const found: PastRecovery[] = [];
     for await (const run of Context.current().client.workflow.list({ query, pageSize: MOST })) {
       const outcome = run.searchAttributes[SEARCH_ATTRIBUTES.outcome]?.[0];
-      if (!NO_RECOVERY.includes(String(outcome)) && !isRefused(run)) {
+      if (!NO_RECOVERY.includes(String(outcome)) && !isRefusedRun(run)) {
         const { runId, startTime, closeTime } = run;
         found.push({ runId, startedAt: startTime.toISOString(), ...(closeTime ? { endedAt: closeTime.toISOString() } : {}) });
       }

@@ -1,9 +1,11 @@
+import type { WorkflowHandle } from '@temporalio/client';
 import { ERRORS, RecoveryError } from '../../model/errors.ts';
 import type { RecoveryInput, RecoveryResult } from '../../model/recovery/recovery.ts';
 import type { RunbookStatus } from '../../model/recovery/runbook.ts';
 import { assessmentText, reportText } from '../../model/recovery/text.ts';
 import type { NamedShard } from '../../model/shard.ts';
 import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
+import { isRefusedRun } from '../../worker/refused-run.ts';
 import type { CommandContext } from '../command.ts';
 import { askWithin, followOperation, newestRun, startRecovery } from '../operations/index.ts';
 import type { RunningOperation } from '../operations/start.ts';
@@ -25,13 +27,28 @@ export async function watchRecovery(context: CommandContext, redis: NamedShard, 
   const { instance, name } = redis;
   const session = await context.temporal();
   const workflowId = session.named(WORKFLOW_IDS.recover(name));
-  const handle = session.client.workflow.getHandle(workflowId);
-  if (!(await newestRun(handle, session.targetOf(instance)))) {
+  const handle = await newestRecovery(session, workflowId, instance);
+  if (!handle) {
     throw new RecoveryError('USAGE', `no recovery of ${name} has run`, {
       next: `Start one: redis-backup recover ${name}.`,
     });
   }
   return show(context, session, { handle, workflowId, joined: true }, redis, { by });
+}
+
+/** A run whose input was refused is none, however new it is: the one before it is what there is to be seen. */
+async function newestRecovery(
+  session: TemporalSession,
+  workflowId: string,
+  instance: string,
+): Promise<WorkflowHandle | undefined> {
+  const { workflow } = session.client;
+  const handle = workflow.getHandle(workflowId);
+  const newest = await newestRun(handle, session.targetOf(instance));
+  if (!newest || !isRefusedRun(newest)) return newest && handle;
+  for await (const run of workflow.list({ query: `WorkflowId = "${workflowId}"` }))
+    if (run.runId !== newest.runId && !isRefusedRun(run)) return workflow.getHandle(workflowId, run.runId);
+  return undefined;
 }
 
 async function show(
