@@ -12,6 +12,7 @@ import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl, requireFiles } from '../parts.ts';
 import type { InLayout } from '../recovery/set-aside.ts';
+import { followersOf } from './followers.ts';
 import { lookAtNextStart } from './next-start.ts';
 import { commandsAfterStart, lackingToSave } from './survey-commands.ts';
 import { saidBy, whoAnswers } from './target-identity.ts';
@@ -47,7 +48,7 @@ export async function surveyServer(deps: Dependencies, target: ProtectedInstance
   const databases = await platform.databases();
   const commands = await commandsAfterStart(target, await platform.renamedCommands(), client);
   const ofNext = { nextStart, databases, commands };
-  if (!client) return { ...facts, ...ofNext };
+  if (!client) return { ...facts, ...ofNext, ...(await followersOf(target, platform)) };
   const lacksSave = layout.appendonly ? [] : await lackingToSave(client, platform);
   const sentinels = await countSentinels(client);
   const said = await askServer(client, facts, deps.now);

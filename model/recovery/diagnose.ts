@@ -42,6 +42,7 @@ export function diagnose(observed: Observations): Diagnosis {
       ...cutOffEvidence(situation),
       ...whoMissesIt(seen),
       ...alone,
+      ...unheard(seen),
       ...unseen(seen),
     ]),
     restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
@@ -116,6 +117,15 @@ function whoMissesIt({ applications }: Observations): string[] {
   const missing = applications.filter(({ verdict }) => verdict === 'missing');
   return missing.map(({ name, detail }) => `Application ${name}: ${detail}.`);
 }
+
+/** What nobody knows of a replica is no word for it, nor against it: it cannot be let go either. */
+const unheard = ({ replicas, settings }: Observations): string[] =>
+  replicas
+    .filter(({ address, look }) => !look.facts && settings.replicas.includes(address))
+    .map(
+      ({ address, look }) =>
+        `Not known: replica ${address} could not be asked (${look.detail}); where it follows, it copies what is started.`,
+    );
 
 const unseen = ({ platform, stored }: Observations): string[] => [...(platform?.unseen ?? []), ...stored.unknown];
 

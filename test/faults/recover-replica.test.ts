@@ -134,6 +134,21 @@ describe('A recovery of a Redis whose replica is further', function () {
     await keeps(report);
     assert.match(report.actsDone.join('; '), /^detached .*; the damaged end of the log was cut off, doubled was restarted$/);
   });
+
+  it('is not restored under it while it is down: the replica would copy what is restored', async () => {
+    await stand({ save: '3600 1' });
+    assert.equal((await redis.house.command('backup', 'doubled')).code, 0);
+    await redis.kill();
+    const starts = redis.starts();
+    const refused = await redis.house.command('restore', 'doubled', '--yes');
+    assert.match(refused.stderr, /127\.0\.0\.1:\d+ \(1,105 keys\) still follows doubled, which does not answer/);
+    assert.equal(redis.starts(), starts);
+    assert.equal(await replica.dbsize(), KEYS + NEWER);
+    await replica.command('REPLICAOF', 'NO', 'ONE');
+    const { code, stderr } = await redis.house.command('restore', 'doubled', '--yes');
+    assert.equal(code, 0, stderr);
+    assert.equal(await replica.dbsize(), KEYS + NEWER);
+  });
 });
 
 const pendingSignals = (pid: number): bigint => {

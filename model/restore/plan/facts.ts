@@ -31,6 +31,8 @@ export interface TargetFacts {
   primary?: string;
   /** Connected replicas, `host:port`. An attached archiver or backup is none. */
   replicas: string[];
+  /** Of one that does not answer: replicas with data that follow it still. What only they have, no snapshot of it keeps. */
+  followers?: { address: string; keys: number }[];
   /** Sentinels that watch it and act when it goes down. Absent when it does not answer, or the user may not ask. */
   sentinels?: number;
   /** Server's TIME minus ours, milliseconds. */

@@ -1,6 +1,7 @@
 import { backupsInOrder } from '../../backup/backup-time.ts';
 import type { ServerFacts } from '../../backup/manifest.ts';
 import { formatBytes, formatCount, formatCountOf, formatDuration, formatList } from '../../format.ts';
+import { listReplicas } from '../../recovery/replicas.ts';
 import { canLoad, compareVersions, lackingModules, type Server } from '../rdb-versions.ts';
 import { doubtRefusal, type TargetDoubt, targetDoubt } from '../target-doubt.ts';
 import { savedAtStop } from './estimates.ts';
@@ -121,6 +122,14 @@ function topologyRefusal({ name: instance, target }: Standing): Refusal | undefi
       'RESTORE_REFUSED',
       `${instance} is a replica of ${primary}, which would overwrite the restored data within seconds`,
       `Restore the instance of ${primary}, or make ${instance} a primary first (REPLICAOF NO ONE).`,
+    );
+  }
+  const [follower] = target.followers ?? [];
+  if (follower) {
+    return refuse(
+      'RESTORE_REFUSED',
+      `${listReplicas(target.followers ?? [])} still ${target.followers?.length === 1 ? 'follows' : 'follow'} ${instance}, which does not answer: as soon as it starts they copy the restored data and lose what only they have`,
+      `Let one take over (\`redis-backup recover ${instance}\`), or let each keep its data first: REPLICAOF NO ONE on ${follower.address}.`,
     );
   }
   if (target.sentinels && target.replicas.length > 0) {

@@ -93,7 +93,7 @@ describe('Mending a log', function () {
     const asked = await assess(site.redis, { settings: { onDamage: 'ask' } });
     assert.deepEqual(actsOf(asked), ['mend-log?']);
     assert.match(asked.assessment.acts[0]?.ask?.question ?? '', /Serve the .* in front of the damage/);
-    const empty = await assess(site.redis, { settings: { onDamage: 'serve-empty' } });
+    const empty = await assess(site.redis, { overrides: { onDamage: 'serve-empty' } });
     assert.deepEqual(actsOf(empty), ['set-aside', 'start-empty']);
     assert.match(empty.assessment.advice.join(), /redis-backup import PATH --up-to-damage/);
     await mend(true);
@@ -108,7 +108,7 @@ describe('Mending a log', function () {
     const damage = await findDamage(layout);
     assert.ok(damage);
     await writeLogLook(layout, { ...damage, unmendable: 'no space left', needsBytes: Number.MAX_SAFE_INTEGER });
-    const looked = await assess(site.redis, { settings: { onDamage: 'serve-empty' } });
+    const looked = await assess(site.redis, { overrides: { onDamage: 'serve-empty' } });
     assert.deepEqual(actsOf(looked), ['set-aside', 'start-empty?']);
     assert.match(looked.assessment.acts[0]?.text ?? '', /Cutting the log was no way \(no space left\)/);
     assert.match(
@@ -130,6 +130,6 @@ describe('Mending a log', function () {
     assert.deepEqual(readFileSync(logOf(site)), damaged);
     const looked = await assess(site.redis);
     is(looked, 'aof-damaged', /It cannot be cut off: a throw-away Redis/);
-    assert.deepEqual(actsOf(looked), ['set-aside', 'start-empty']);
+    assert.deepEqual(actsOf(looked), ['set-aside', 'start-empty?']);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { dirname, join } from 'node:path';
 import type { Dependencies, ProtectedInstance } from '../../../activities/dependencies.ts';
-import { createAssessActivities } from '../../../activities/recovery/assess.ts';
+import { type AssessInput, createAssessActivities } from '../../../activities/recovery/assess.ts';
 import { observeFiles, observeFromControl } from '../../../activities/recovery/observe.ts';
 import type { FailureClass } from '../../../model/recovery/failure-classes.ts';
 import type { PlatformObservations } from '../../../model/recovery/observations.ts';
@@ -37,6 +37,8 @@ export interface AssessedOptions {
   archive?: () => Promise<Archive>;
   /** What runs it; default the command that the test started it by. */
   platform?: Control;
+  /** Said by a person for this recovery. */
+  overrides?: AssessInput['overrides'];
   /** Nobody looks from its machine. */
   withoutPlace?: boolean;
 }
@@ -74,6 +76,7 @@ export async function assess(redis: RedisServer, options: AssessedOptions = {}):
   const between = performance.now();
   const input = {
     ...MAIN,
+    ...(options.overrides ? { overrides: options.overrides } : {}),
     ...(platform ? { platform: JSON.parse(JSON.stringify(platform)) as PlatformObservations } : {}),
   };
   const assessment = await createAssessActivities(deps).assessFailure(input);

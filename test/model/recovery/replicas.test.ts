@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { RedisFacts } from '../../../model/health-report.ts';
+import { diagnose } from '../../../model/recovery/diagnose.ts';
 import { type KnownHistory, partReplicas, whyNotReplica } from '../../../model/recovery/replicas.ts';
-import { facts, look } from '../../fixtures/observations.ts';
+import { down, facts, look, observations } from '../../fixtures/observations.ts';
 
 const KNOWN: KnownHistory = { addresses: ['10.0.0.1:6379'], replids: ['ours', 'ours before'] };
 const LIVING: KnownHistory = { ...KNOWN, current: 'ours' };
@@ -78,5 +79,14 @@ describe('A server that is named as a replica', () => {
       notReplicas.map(({ address }) => address),
       ['10.0.0.5:6379'],
     );
+  });
+});
+
+describe('A replica that is configured and does not answer', () => {
+  it('is said to be unknown, and is not taken for nothing', () => {
+    const seen = observations({ ...down(), replicas: [{ address: '10.0.0.7:1', look: look('unreachable') }] });
+    const { evidence } = diagnose({ ...seen, settings: { ...seen.settings, replicas: ['10.0.0.7:1'] } });
+    assert.match(evidence.join('\n'), /Not known: replica 10\.0\.0\.7:1 could not be asked \(unreachable\); where it follows/);
+    assert.doesNotMatch(diagnose(seen).evidence.join('\n'), /could not be asked/, 'one that a log names may be long gone');
   });
 });

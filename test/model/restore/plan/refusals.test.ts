@@ -120,6 +120,14 @@ describe('restore plan refuses', () => {
     );
   });
 
+  it('one that is down while a replica with data follows it, which would copy what is restored', () =>
+    onlyRefusal(
+      { target: { ...down(), followers: [{ address: '10.0.0.2:6379', keys: 5_000 }] } },
+      'RESTORE_REFUSED',
+      /^10\.0\.0\.2:6379 \(5,000 keys\) still follows main, which does not answer/,
+      /REPLICAOF NO ONE on 10\.0\.0\.2:6379/,
+    ));
+
   it('data that does not fit into maxmemory, and says what would happen', () => {
     onlyRefusal(
       { target: withServer({ maxmemoryBytes: 200_000_000 }) },
