@@ -1,6 +1,6 @@
 import { hasCode } from '../../model/errors.ts';
 import type { RunbookStatus } from '../../model/recovery/runbook.ts';
-import { runbookText } from '../../model/recovery/text.ts';
+import { runbookLines, runbookText } from '../../model/recovery/text.ts';
 import type { Output, ShownStatus } from '../output/output.ts';
 import type { Asker } from './asker.ts';
 
@@ -47,7 +47,7 @@ export class RecoveryPage {
     const running = latest?.note ?? (latest?.problem ? `attempt ${latest.attempt} after: ${latest.problem}` : undefined);
     output.page({
       text: runbookText(status, running),
-      notes: status.notes,
+      notes: runbookLines(status),
       json: { ...status, ...(latest ? { step: latest } : {}) },
     });
     if (status.question) void asker.ask(status.question);

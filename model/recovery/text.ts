@@ -2,7 +2,7 @@ import { formatCount, formatDuration } from '../format.ts';
 import { CONNECTIONS_REFUSED } from './failure-classes/row.ts';
 import { FAILURE_CLASSES, type FailureClass } from './failure-classes.ts';
 import type { Assessment, DataDecision, RecoveryReport } from './recovery.ts';
-import { RUNBOOK_STEPS, type RunbookStatus } from './runbook.ts';
+import { type Question, RUNBOOK_STEPS, type RunbookStatus } from './runbook.ts';
 import { besideSuccessor } from './successor.ts';
 
 /** A recovery in a few sentences: what clients get, what it was, what was lost, what is left to do. */
@@ -78,9 +78,7 @@ const WIDEST_TITLE = Math.max(...Object.values(RUNBOOK_STEPS).map(({ title }) =>
 /** The page of a recovery for a terminal: the same first lines as in the Web UI. @param running - what the step says of itself */
 export function runbookText(status: RunbookStatus, running?: string): string {
   const { instance, clients, question, needs, outcome, summary, now, held, worstLoss, changed, applications, steps } = status;
-  const you = question
-    ? `${question.text} By ${question.answerBy.slice(11, 19)} UTC, else: ${question.otherwise}\n           redis-backup recover ${instance} --approve ${question.plan}   (no: --decline ${question.plan})`
-    : (needs ?? 'nothing to do');
+  const you = question ? askedOf(instance, question) : (needs ?? 'nothing to do');
   const lines = [
     `${instance}: ${clients}`,
     `you        ${you}`,
@@ -98,6 +96,28 @@ export function runbookText(status: RunbookStatus, running?: string): string {
   });
   return [...lines, ...rows].join('\n');
 }
+
+/**
+ * The same where nothing can be drawn anew (a pipe, a file, a log of a job): each line is written when it is new. What changes each second
+ * is no part of them.
+ */
+export function runbookLines(status: RunbookStatus): string[] {
+  const { instance, clients, question, needs, steps, notes } = status;
+  const lines = steps.flatMap(({ step, state, seconds, note }) => {
+    if (state === 'todo') return [];
+    const took = seconds === undefined || state === 'doing' ? '' : ` in ${seconds} s`;
+    return [`${RUNBOOK_STEPS[step].title}: ${state}${took}${note && state !== 'doing' ? `, ${note}` : ''}`];
+  });
+  return [
+    `${instance}: ${clients}`,
+    ...lines,
+    ...notes,
+    ...(question ? [askedOf(instance, question)] : needs ? [`you: ${needs}`] : []),
+  ];
+}
+
+const askedOf = (instance: string, { plan, text, answerBy, otherwise }: Question): string =>
+  `${text} By ${answerBy.slice(11, 19)} UTC, else: ${otherwise}\n           redis-backup recover ${instance} --approve ${plan}   (no: --decline ${plan})`;
 
 /** What is left where nothing is to be done to Redis itself. */
 const WITHOUT_ACTS = {

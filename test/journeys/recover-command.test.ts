@@ -71,6 +71,11 @@ describe('redis-backup recover', function () {
     assert.match(stdout, /brought back: 500 sessions/);
     assert.match(stdout, /asked: .* approved by bob/);
     assert.match(stderr, /main was restarted/);
+    const asked = new RegExp(
+      `Bring sessions.* back .* By .* UTC, else: .*\\n +redis-backup recover main --approve ${question?.plan}   \\(no: --decline`,
+    );
+    assert.match(stderr, asked, 'who sees no page has read the question');
+    assert.equal(stderr.split('\n').filter((line) => line.startsWith('Snapshot and log again: done in')).length, 1);
     const lines = (await watching).stdout
       .trim()
       .split('\n')
