@@ -44,7 +44,7 @@ export const untriedSection = ({ outcome }: RestorePlan): string[] =>
 export function lossSection({ losses, outcome, safetySnapshot, layout, live }: RestorePlan): string[] {
   const lines = [
     'What is lost',
-    `  Every write since ${formatTime(losses.writes.fromMs, 'seconds')} (${formatDuration(losses.writes.seconds * 1000)}).`,
+    `  Every write since ${formatTime(losses.writes.fromMs, 'seconds')}, ${formatDuration(losses.writes.seconds * 1000)} ago.`,
   ];
   const kept = `files are kept aside in ${layout.dir}`;
   if (losses.replaced === undefined) lines.push(`  What the target holds now, which could not be counted; its ${kept}.`);

@@ -8,7 +8,7 @@ const COMPLETE = `Restore main from backup 20260801T060000Z, taken 2026-08-01 06
 into redis-server /etc/redis.conf on host db1
 
 What is lost
-  Every write since 2026-08-01 06:00:00 UTC (2 h 30 min).
+  Every write since 2026-08-01 06:00:00 UTC, 2 h 30 min ago.
   1,234 keys that the target holds now are replaced by what comes out; their files are kept aside in /var/lib/redis, and a safety snapshot is taken first.
   Sign-outs since then: whoever signed out or was revoked is signed in again (at most 100,000 sessions).
 
