@@ -138,7 +138,7 @@ function pageOf(status: RunbookStatus, width: number): string {
       ? `✋ **Held** by ${short(held.by, 30)}: ${short(held.reason, width)}. Go on: \`temporal workflow update execute -w ${id} --name resume --input '{"by":"you","reason":"…"}'\``
       : '',
     `**Loss at worst**: ${short(worstLoss, 2 * width)}`,
-    changed.length > 0 ? `**Changed**: ${short(changed.join(' '), 2 * width)}` : '**Changed**: nothing seen.',
+    changed.length > 0 ? `**Changed**: ${short(changed.join('; '), 2 * width)}` : '**Changed**: nothing seen.',
     `**Applications**: ${applications.length > 0 ? short(applications.join(', '), width) : 'none configured'}`,
     outcome
       ? ''

@@ -85,7 +85,7 @@ export function runbookText(status: RunbookStatus, running?: string): string {
     `${outcome ? 'ended     ' : 'now       '} ${summary ?? now}${running && !outcome ? ` (${running})` : ''}`,
     ...(held ? [`held       by ${held.by}: ${held.reason}; go on: redis-backup recover ${instance} --resume REASON`] : []),
     `at worst   ${worstLoss}`,
-    `changed    ${changed.length > 0 ? changed.join(' ') : 'nothing seen'}`,
+    `changed    ${changed.length > 0 ? changed.join('; ') : 'nothing seen'}`,
     `apps       ${applications.length > 0 ? applications.join(', ') : 'none configured'}`,
     ...(outcome ? [] : [`stop       redis-backup recover ${instance} --hold REASON`]),
     '',
