@@ -24,7 +24,7 @@ const SUITES: Suite[] = [
   },
   { name: 'workflows', files: ['test/{workflows,worker}/**/*.test.ts'], jobs: 1 },
   { name: 'journeys', files: ['test/journeys/**/*.test.ts'], jobs: 2 },
-  { name: 'faults', files: ['test/faults/**/*.test.ts'], jobs: 1, slow: true },
+  { name: 'faults', files: ['test/faults/**/*.test.ts'], jobs: 2, slow: true },
   { name: 'soak', files: ['test/soak/**/*.test.ts'], jobs: 1, slow: true },
   { name: 'chromium', files: ['test/chromium/**/*.test.ts'], jobs: 1, slow: true },
   {

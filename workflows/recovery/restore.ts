@@ -31,11 +31,17 @@ interface Rehearsed {
 
 /** Brings back what is allowed: what was counted in a copy is what is asked about, and what is compared with what stands. */
 export async function restoreLost(run: LockedRun, decision: DataDecision, assessment: Assessment): Promise<void> {
-  const { page, controls, of, found } = run;
+  const { page, controls, of, found, input } = run;
   const { offer } = decision;
   if (decision.decision === 'go-on' || !offer) {
     page.end('data', 'done', decision.text);
-    if (decision.verdict === 'lost' && offer) leaveLost(run, decision, offer, 'the configuration says restore: never');
+    if (decision.verdict === 'lost' && offer)
+      leaveLost(
+        run,
+        decision,
+        offer,
+        input.restore ? '`--restore never` was asked for' : 'the configuration says restore: never',
+      );
     return page.end('restore', 'skipped', NOT_RESTORED[decision.verdict]);
   }
   const rehearsed = await controls.skippable('data', () => rehearse(run, offer));

@@ -116,7 +116,10 @@ const afterText = ({ afterRestore }: OutcomeRow, { outcome }: RestorePlan): stri
 
 function functionsLine({ rehearsal, functionsInBackup }: RestorePlan): string[] {
   const functions = rehearsal?.done ? rehearsal.functions : functionsInBackup;
-  return functions > 0 ? [`  and ${formatCountOf(functions, 'function library', 'function libraries')}`] : [];
+  const libraries = formatCountOf(functions, 'function library', 'function libraries');
+  if (functions < functionsInBackup)
+    return [`  and ${libraries}: the backup has ${functionsInBackup}, and the log takes them away`];
+  return functions > 0 ? [`  and ${libraries}`] : [];
 }
 
 function triedLine({ rehearsal, name: instance, target }: RestorePlan): string[] {

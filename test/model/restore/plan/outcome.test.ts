@@ -54,6 +54,13 @@ describe('A plan whose log was rehearsed', () => {
     assert.match(renderPlan(plan), /start Redis and load 7\.0 MB$/m);
   });
 
+  it('has a line for function libraries, also where the log takes them away', () => {
+    const parts = { manifest: manifest({ rdb: { ...manifest().rdb, functions: 2 } }), ...WITH_LOG };
+    const linesOf = (functions: number) => renderPlan(planOf({ ...parts, rehearsal: rehearsed(130_000, { functions }) }));
+    assert.match(linesOf(2), /^ {2}and 2 function libraries$/m);
+    assert.match(linesOf(0), /^ {2}and 0 function libraries: the backup has 2, and the log takes them away$/m);
+  });
+
   it('says when the throw-away Redis was another one', () => {
     const server = { product: 'valkey' as const, version: '8.1.1', sameAsTarget: false };
     const text = renderPlan(planOf({ ...WITH_LOG, rehearsal: rehearsed(130_000, { server }) }));
