@@ -14,7 +14,7 @@ const TAIL_BYTES = 4 * 1024 * 1024;
 
 /**
  * Writes of the log that what Redis has loaded does not have: those of an RDB that is older than the log's end. Redis names the history and the
- * offset that it has loaded as its second replication id (since 7.0, of a primary that loads an RDB: rdb.c, rdbLoadRio).
+ * offset that it has loaded as its second replication id (since 7.0, of a primary that loads an RDB: server.c, loadDataFromDisk).
  * Undefined: there are none, or it cannot be told.
  */
 export async function unloadedWrites(
