@@ -14,8 +14,8 @@ import { functionLibraries } from '../../redis/merge/functions.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { beforeFailure, servingProcess } from './before-failure.ts';
-import { unloadedWrites } from './behind.ts';
 import { lookUpRecent } from './recent-sessions.ts';
+import { unloadedWrites } from './unloaded-writes.ts';
 
 /** So few keys are counted in less time than it takes to explain a sample. */
 const COUNT_BELOW_KEYS = 100_000;
