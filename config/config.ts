@@ -100,7 +100,19 @@ export interface ShardConfig {
 /** One Redis of an instance, and all that is wanted for it. */
 export type InstanceShard = Omit<InstanceConfig, 'shards' | 'name'> & Omit<ShardConfig, 'id'> & NamedShard;
 
-export type PlatformConfig = ProcessConfig | { type: 'external' };
+export type PlatformConfig = ProcessConfig | KubernetesConfig | { type: 'external' };
+
+export interface KubernetesConfig {
+  type: 'kubernetes';
+  namespace: string;
+  statefulSet: string;
+  /** Default: the one that looks like a Redis. */
+  container?: string;
+  kubeconfig?: string;
+  context?: string;
+  helper: { image: string; configMap: string; secret?: string };
+  noProgressMs: number;
+}
 
 export interface ProcessConfig {
   type: 'process';

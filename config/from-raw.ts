@@ -108,7 +108,11 @@ function toArchive(raw: NonNullable<RawInstance['archive']>, commands: RawInstan
 }
 
 function toPlatform(raw: RawInstance['platform'], host: string): PlatformConfig {
-  if (raw.type !== 'process') return raw;
+  if (raw.type === 'external') return raw;
+  if (raw.type === 'kubernetes') {
+    const { noProgress, ...rest } = raw;
+    return { ...rest, noProgressMs: noProgress };
+  }
   const { noProgress, port: _, socket: __, ...rest } = raw;
   const { command, systemd, cwd, logFile } = raw.start;
   const start = systemd === undefined ? { command: command ?? [], cwd, logFile } : { systemd };

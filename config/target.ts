@@ -40,6 +40,7 @@ function placeOf({ redis, platform }: ShardConfig, own: string): Pick<Target, 'a
     address: addressOf(redis),
     ...(host === undefined ? {} : { host }),
     ...(platform.type === 'process' ? { configFile: platform.configFile } : {}),
+    ...(platform.type === 'kubernetes' ? { configFile: `${platform.namespace}/${platform.statefulSet}` } : {}),
   };
 }
 

@@ -3,10 +3,13 @@ import { STEP_IDS } from './recovery/runbook.ts';
 import type { PlannedLosses, RestorePlan } from './restore/plan/types.ts';
 import type { KeysAfter } from './restore/stands-check.ts';
 
-/** Task queues. A place bound to one machine has a queue of its own: `hostQueue`. */
+/** Task queues. A place bound to one machine has a queue of its own: `hostQueue`; one that any worker reaches that may: `clusterQueue`. */
 export const QUEUES = { ops: 'redis-ops', transfer: 'redis-transfer', archive: 'redis-archive' } as const;
 
 export const hostQueue = (host: string): string => `host/${host}`;
+
+/** Of those who may act in a namespace of a Kubernetes cluster. */
+export const clusterQueue = (namespace: string): string => `kubernetes/${namespace}`;
 
 /**
  * When a worker dies in the middle of a decision of a recovery, Temporal gives it to another one after so long. Its default of

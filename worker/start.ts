@@ -8,7 +8,7 @@ import type { Config } from '../config/config.ts';
 import { shardsOf } from '../config/load.ts';
 import { targetOf } from '../config/target.ts';
 import { named } from '../model/deployment.ts';
-import { hostQueue, QUEUES } from '../model/operations.ts';
+import { QUEUES } from '../model/operations.ts';
 import { openWebhook } from './alarms.ts';
 import { archiver } from './archiver.ts';
 import { connectPatiently } from './connect.ts';
@@ -21,7 +21,7 @@ import { putBackAtStart, refuseBesideOthers, sweepAtStart } from './left-behind.
 import { serveMetrics } from './metrics.ts';
 import { operations } from './operations.ts';
 import { COMMON_OPTIONS, REST_MS, SLOTS, WORKFLOW_OPTIONS } from './options.ts';
-import type { OpenParts } from './parts.ts';
+import { type OpenParts, queuesHere } from './parts.ts';
 import { recallQuestions } from './recall-questions.ts';
 import { keepSearchAttributes } from './search-attributes.ts';
 import { SINKS } from './sinks.ts';
@@ -86,9 +86,11 @@ export async function startWorkers(
   };
   let attributes: ReturnType<typeof keepSearchAttributes> | undefined;
   let endKey = (): void => undefined;
-  const queues = queue === undefined ? queuesOf(config) : [named(config.deployment, queue)];
+  const queues = queue === undefined ? queuesOf(config, parts) : [named(config.deployment, queue)];
   const workers =
-    queue === undefined ? await createWorkers(config, common) : await createWorker(common, named(config.deployment, queue));
+    queue === undefined
+      ? await createWorkers(config, common, parts)
+      : await createWorker(common, named(config.deployment, queue));
   return {
     queues,
     async run() {
@@ -152,8 +154,8 @@ const createWorker = async (common: CommonOptions, taskQueue: string): Promise<W
 ];
 
 /** One a queue, each with its own number of places. */
-async function createWorkers(config: Config, common: CommonOptions): Promise<Worker[]> {
-  const [ops, transfer, archive, host] = queuesOf(config);
+async function createWorkers(config: Config, common: CommonOptions, parts?: OpenParts): Promise<Worker[]> {
+  const [ops, transfer, archive, ...places] = queuesOf(config, parts);
   const bundle = await workflowBundle();
   return Promise.all([
     Worker.create({
@@ -172,16 +174,16 @@ async function createWorkers(config: Config, common: CommonOptions): Promise<Wor
       // After a partition the server hands tasks to polls that nobody answers any more: the fewer, the sooner another worker gets them.
       maxConcurrentActivityTaskPolls: 2,
     }),
-    Worker.create({ ...common, taskQueue: host, maxConcurrentActivityTaskExecutions: SLOTS.host }),
+    ...places.map((place) => Worker.create({ ...common, taskQueue: place, maxConcurrentActivityTaskExecutions: SLOTS.host })),
   ]).catch((error) => {
     throw endedByTemporal(error);
   });
 }
 
-/** Decisions and short steps, transfers, what stays for long, and what is bound to this machine. */
-function queuesOf({ deployment, worker }: Config): [string, string, string, string] {
-  const own = (queue: string) => named(deployment, queue);
-  return [own(QUEUES.ops), own(QUEUES.transfer), own(QUEUES.archive), own(hostQueue(worker.host))];
+/** Decisions and short steps, transfers, what stays for long, and what is bound to this machine or a cluster that it reaches. */
+function queuesOf(config: Config, parts?: OpenParts): [string, string, string, ...string[]] {
+  const own = (queue: string) => named(config.deployment, queue);
+  return [own(QUEUES.ops), own(QUEUES.transfer), own(QUEUES.archive), ...queuesHere(config, parts).map(own)];
 }
 
 /** More than there are archives and watchers: one that waits for a slot would be one that silently stands still. */

@@ -14,12 +14,7 @@ import {
   setHeaderOptions,
 } from '@kubernetes/client-node';
 import { RecoveryError } from '../../model/errors.ts';
-
-/** How a cluster is reached. Both absent: as a pod of it, else as KUBECONFIG or ~/.kube/config says. */
-export interface ClusterAccess {
-  kubeconfig?: string;
-  context?: string;
-}
+import type { ClusterAccess } from './access.ts';
 
 /** A namespace of a Kubernetes cluster, as far as the rights of whoever asks go. */
 export interface Cluster {

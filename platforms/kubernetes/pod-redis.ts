@@ -1,5 +1,6 @@
 import type { V1Container, V1Pod } from '@kubernetes/client-node';
-import type { Cluster, ClusterAccess } from './cluster.ts';
+import type { ClusterAccess } from './access.ts';
+import type { Cluster } from './cluster.ts';
 import { redisContainer } from './container.ts';
 import { findPod } from './pod.ts';
 import { readWorkload, type Workload } from './workload.ts';

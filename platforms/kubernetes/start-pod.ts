@@ -4,12 +4,15 @@ import type { V1Pod } from '@kubernetes/client-node';
 import { RecoveryError } from '../../model/errors.ts';
 import { reasonIn } from '../host/log-tail.ts';
 import type { PlatformStatus } from '../platform.ts';
+import { findHelper } from './claim-files.ts';
 import { deletePod } from './end-pod.ts';
 import { eventsOf } from './events.ts';
+import { helperName } from './helper-pod.ts';
 import { isInBackOff, type Obstacle, obstacleOf } from './obstacle.ts';
 import { containerStatusOf, findPod, identityOf, statusOf } from './pod.ts';
 import { logsOf } from './pod-log.ts';
 import type { Look, PodRedis } from './pod-redis.ts';
+import { Stuck } from './stuck.ts';
 import { forgetReplicas, readWorkload, refuseScaled, scaleBack } from './workload.ts';
 
 const POLL_MS = 100;
@@ -26,6 +29,7 @@ export async function startPod(redis: PodRedis, signal?: AbortSignal): Promise<P
   const look = await redis.look(signal);
   const { cluster, workload, container, pod } = look;
   if (!(isUp(pod) && identityOf(pod, container.name))) {
+    if (await findHelper(look, signal)) throw volumeInUse(redis, helperName(workload));
     if (workload.replicas === 0) await scaleBack(cluster, workload, signal);
     else if (pod && isUp(pod) && isInBackOff(pod, container.name)) await deletePod(cluster, pod, signal);
     await untilUp(redis, look, signal);
@@ -34,6 +38,11 @@ export async function startPod(redis: PodRedis, signal?: AbortSignal): Promise<P
   await forgetReplicas(cluster, now.workload, signal);
   return statusOf(now.pod, container.name);
 }
+
+const volumeInUse = ({ description }: PodRedis, helper: string) =>
+  new RecoveryError('START_FAILED', `${description} is not started: pod ${helper} still has its volume`, {
+    next: `See which operation uses it. If none runs any more: kubectl delete pod ${helper}.`,
+  });
 
 const isUp = (pod: V1Pod | undefined): pod is V1Pod => pod !== undefined && pod.metadata?.deletionTimestamp === undefined;
 
@@ -66,20 +75,6 @@ async function untilUp(
         throw await startFailed(redis, pod, container.name, obstacle);
     }
     await sleep(POLL_MS, undefined, { signal });
-  }
-}
-
-/** How long it has been the same that does not pass. */
-class Stuck {
-  #why: string | undefined;
-  #sinceMs = 0;
-
-  forMs({ why, passes }: Obstacle, nowMs: number): number {
-    if (passes || why !== this.#why) {
-      this.#why = passes ? undefined : why;
-      this.#sinceMs = nowMs;
-    }
-    return passes ? 0 : nowMs - this.#sinceMs;
   }
 }
 

@@ -138,7 +138,7 @@ describe('redis-backup.yaml', () => {
   refuse(
     'a platform that is not supported yet',
     one('platform: { type: docker }'),
-    ':5: instances.main.platform.type is "docker": docker is not supported in this version; allowed: process or external',
+    ':5: instances.main.platform.type is "docker": docker is not supported in this version; allowed: process or kubernetes or external',
   );
   refuse(
     'a platform without its configuration file',

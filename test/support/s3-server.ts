@@ -52,13 +52,16 @@ const BUCKET = 'backups';
 const REGION = 'us-east-1';
 const READY_WITHIN_MS = 20_000;
 
-/** Starts a real S3 server (versitygw) on a free loopback port in a directory of its own. */
-export async function startS3(): Promise<S3Server> {
+/**
+ * Starts a real S3 server (versitygw) on a free port in a directory of its own.
+ * @param ip - address of this machine that it listens on
+ */
+export async function startS3(ip = '127.0.0.1'): Promise<S3Server> {
   const binary = findBinary('versitygw');
   const dir = await mkdtemp(join(tmpdir(), 'redis-backup-s3-'));
   for (const folder of ['data', 'iam']) await mkdir(join(dir, folder));
   const port = await freePort();
-  const endpoint = `http://127.0.0.1:${port}`;
+  const endpoint = `http://${ip}:${port}`;
   let credentials = { accessKeyId: 'testing', secretAccessKey: 'testing-secret' };
   // A copy: the SDK writes into the object that it is given.
   const client = new S3Client({
@@ -71,7 +74,7 @@ export async function startS3(): Promise<S3Server> {
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    child = spawnServer(binary, dir, port, credentials);
+    child = spawnServer(binary, dir, `${ip}:${port}`, credentials);
     await untilReady(client, child, dir);
   };
   const pause = async (): Promise<void> => {
@@ -126,9 +129,9 @@ export async function startS3(): Promise<S3Server> {
   };
 }
 
-function spawnServer(binary: string, dir: string, port: number, credentials: S3Credentials): ChildProcess {
+function spawnServer(binary: string, dir: string, listen: string, credentials: S3Credentials): ChildProcess {
   const log = openSync(join(dir, 'log'), 'a');
-  const own = ['--port', `127.0.0.1:${port}`, '--quiet', '--keep-alive', '--iam-dir', join(dir, 'iam')];
+  const own = ['--port', listen, '--quiet', '--keep-alive', '--iam-dir', join(dir, 'iam')];
   const child = spawn(binary, [...own, 'posix', join(dir, 'data')], {
     stdio: ['ignore', log, log],
     env: { PATH: process.env.PATH, ROOT_ACCESS_KEY: credentials.accessKeyId, ROOT_SECRET_KEY: credentials.secretAccessKey },

@@ -29,18 +29,23 @@ export interface TemporalOptions {
   withSearchAttributes?: boolean;
   /** Serves the Web UI, too. Default false. */
   withUi?: boolean;
+  /** Address of this machine that it is reached at. Default 127.0.0.1; with another one it listens on all. */
+  ip?: string;
   /** Settings of the server, such as `limit.historyCount.suggestContinueAsNew`. */
   dynamicConfig?: Record<string, string | number>;
 }
 
+const LOOPBACK = '127.0.0.1';
+
 export async function startTemporal({
   withSearchAttributes = true,
   withUi = false,
+  ip = LOOPBACK,
   dynamicConfig = {},
 }: TemporalOptions = {}): Promise<TemporalServer> {
   const dir = await mkdtemp(join(tmpdir(), 'redis-backup-temporal-'));
   const port = await freePort();
-  const address = `127.0.0.1:${port}`;
+  const address = `${ip}:${port}`;
   const uiPort = withUi ? await freePort() : undefined;
   const connections: Connection[] = [];
   let child: ReturnType<typeof spawn> | undefined;
@@ -64,6 +69,7 @@ export async function startTemporal({
         'server',
         'start-dev',
         ...(uiPort ? ['--ui-port', String(uiPort)] : ['--headless']),
+        ...(ip === LOOPBACK ? [] : ['--ip', '0.0.0.0']), // bound to one address, its parts do not find each other
         '--port',
         String(port),
         '--log-level',

@@ -77,8 +77,13 @@ export function fillWithPrograms(folder: string, programs: Record<string, string
   writeFileSync(join(folder, 'etc/group'), 'root:x:0:\nredis:x:999:\n');
   for (const [name, path] of Object.entries(programs)) {
     copyFile(realpathSync(path), join(folder, 'bin', name));
-    for (const library of librariesOf(path)) copyFile(library, join(folder, library));
+    copyLibrariesOf(path, folder);
   }
+}
+
+/** What a program, or a library itself, loads. */
+export function copyLibrariesOf(path: string, folder: string): void {
+  for (const library of librariesOf(path)) copyFile(library, join(folder, library));
 }
 
 /** Absolute paths, the loader among them. */

@@ -1,15 +1,19 @@
 import type { FilesPart } from '../../../activities/dependencies.ts';
+import { type ClaimFiles, openClaimFiles } from '../../../platforms/kubernetes/claim-files.ts';
+import type { HelperConfig } from '../../../platforms/kubernetes/helper-pod.ts';
 import { openKubernetesPlatform } from '../../../platforms/kubernetes/kubernetes-platform.ts';
 import type { Control } from '../../../platforms/platform.ts';
 import { type RedisSetOptions, redisSet } from './redis-set.ts';
+import { kubeconfigOfWorker } from './service-account.ts';
 import { loadRedisImage, openNamespace, type TestNamespace } from './test-cluster.ts';
+import { WORKER_IMAGE } from './worker-image.ts';
 
 export interface Pod {
   metadata: { uid: string };
   status: { podIP?: string; containerStatuses?: { ready: boolean; restartCount: number; state: { running?: object } }[] };
 }
 
-/** A namespace with one StatefulSet `redis`, as the platform and as kubectl see it. */
+/** A namespace with one StatefulSet `redis`, as the platform sees it with the rights of a worker, and as kubectl does. */
 export interface RedisInPod extends AsyncDisposable {
   namespace: TestNamespace;
   /** Makes it what is asked for, from whatever it is. */
@@ -22,14 +26,24 @@ export interface RedisInPod extends AsyncDisposable {
   volume(): string;
   /** As if somebody had it that is beside it on its node. */
   files(): FilesPart;
+  /** Its files as the platform reaches them, by a helper. */
+  claimFiles(): ClaimFiles;
+  /** What `instances.*.platform` says of it. */
+  platform(): { type: 'kubernetes'; namespace: string; statefulSet: string; kubeconfig: string; helper: HelperConfig };
+  /** Gives helpers their redis-backup.yaml, and what it names by `{env: …}`. */
+  configureHelper(config: object, secrets?: Record<string, string>): void;
   pod(): Pod | undefined;
   /** Adds a line to its redis.conf, in the ConfigMap. */
   addToConf(line: string): void;
 }
 
+const HELPER: HelperConfig = { image: WORKER_IMAGE, configMap: 'redis-backup', secret: 'redis-backup' };
+
 export function openRedisInPod(): RedisInPod {
   loadRedisImage();
   const namespace = openNamespace();
+  const kubeconfig = kubeconfigOfWorker(namespace);
+  const platform = { namespace: namespace.name, statefulSet: 'redis' };
   const address = () => {
     const { spec } = namespace.get<{ spec: { clusterIP: string } }>('service', 'redis') ?? {};
     return { host: spec?.clusterIP ?? '', port: 6379 };
@@ -42,7 +56,7 @@ export function openRedisInPod(): RedisInPod {
   return {
     namespace,
     become: (options) => namespace.apply(...redisSet(options)),
-    control: () => openKubernetesPlatform({ namespace: namespace.name, statefulSet: 'redis', address: address() }),
+    control: () => openKubernetesPlatform({ ...platform, access: { kubeconfig }, address: address() }),
     address,
     volume,
     files: () => ({
@@ -53,6 +67,18 @@ export function openRedisInPod(): RedisInPod {
       openPlacement: async () => ({ queue: 'volume', isOwn: true }),
       closePlacement: async () => undefined,
     }),
+    claimFiles: () => openClaimFiles({ ...platform, access: { kubeconfig } }, HELPER),
+    platform: () => ({ type: 'kubernetes', ...platform, kubeconfig, helper: HELPER }),
+    configureHelper: (config, secrets = {}) =>
+      namespace.apply(
+        { apiVersion: 'v1', kind: 'Secret', metadata: { name: HELPER.secret }, stringData: secrets },
+        {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          metadata: { name: HELPER.configMap },
+          data: { 'redis-backup.yaml': JSON.stringify(config) },
+        },
+      ),
     pod: () => namespace.get<Pod>('pod', 'redis-0'),
     addToConf(line) {
       const map = namespace.get<{ data: Record<string, string> }>('configmap', 'redis');
