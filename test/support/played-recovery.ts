@@ -241,6 +241,7 @@ const DEFAULTS: Script = {
   }),
   planMerge: () => ({
     instance: 'main',
+    name: 'main',
     backupId: '20260101T000000Z',
     takenAt: '2026-01-01T00:00:00.000Z',
     classes: [],
