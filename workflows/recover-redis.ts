@@ -49,7 +49,7 @@ export async function recoverRedis(input: RecoveryInput): Promise<RecoveryResult
   const { instance } = input;
   const page = new Page(input);
   const controls = new Controls(page);
-  const found: Run['found'] = { actsDone: [], applications: [], toDo: [], beside: [...(input.beside ?? [])], startedMs: 0 };
+  const found: Run['found'] = { actionsDone: [], applications: [], toDo: [], beside: [...(input.beside ?? [])], startedMs: 0 };
   for (const before of input.earlier ?? []) page.note(before);
   let run: Run | undefined;
   try {

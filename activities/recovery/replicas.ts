@@ -135,7 +135,7 @@ interface Done<T> {
 async function eachReplica<R extends { address: string }, T>(
   { connection }: ProtectedInstance,
   replicas: readonly R[],
-  act: (client: RedisClient, replica: R) => Promise<T>,
+  action: (client: RedisClient, replica: R) => Promise<T>,
 ): Promise<Done<T>> {
   const failed: Failed[] = [];
   const done: { address: string; result: T }[] = [];
@@ -143,7 +143,7 @@ async function eachReplica<R extends { address: string }, T>(
     replicas.map(async (replica) => {
       const { address } = replica;
       try {
-        done.push({ address, result: await at(neighbour(connection, address), (client) => act(client, replica)) });
+        done.push({ address, result: await at(neighbour(connection, address), (client) => action(client, replica)) });
       } catch (error) {
         failed.push({ address, why: messageOf(error) }); // reported: one that is gone must not keep the others from being saved
       }
@@ -155,9 +155,9 @@ async function eachReplica<R extends { address: string }, T>(
   return { done: done.sort(order), failed: failed.sort(order) };
 }
 
-async function at<T>(connection: RedisConnection, act: (client: RedisClient) => Promise<T>): Promise<T> {
+async function at<T>(connection: RedisConnection, action: (client: RedisClient) => Promise<T>): Promise<T> {
   using client = await openRedis(connection, QUICK);
-  return await act(client);
+  return await action(client);
 }
 
 /** Two that promote make two primaries: Sentinel turns a replica that it has not promoted itself back, or promotes another one. */

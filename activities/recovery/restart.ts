@@ -205,7 +205,7 @@ async function refuseUnstartable({ name, connection }: ProtectedInstance, platfo
   throw new RecoveryError(code, message, { next: step });
 }
 
-const isMended = ({ acts }: Assessment): boolean => acts.some(({ afterMending }) => afterMending);
+const isMended = ({ actions }: Assessment): boolean => actions.some(({ afterMending }) => afterMending);
 
 const CHANGES_FILES = ['set-aside', 'rebuild-manifest', 'mend-log', 'put-back-data'];
 
@@ -223,7 +223,8 @@ function refuseTooSoon(
   // Whether that one started anything is not known: it was looked at anew since.
   if (last.operationId === currentJob().operationId && last.unsure !== undefined) return;
   // Not the same start again: other files are loaded.
-  if (last.operationId === currentJob().operationId && assessment.acts.some(({ act }) => CHANGES_FILES.includes(act))) return;
+  if (last.operationId === currentJob().operationId && assessment.actions.some(({ action }) => CHANGES_FILES.includes(action)))
+    return;
   const seconds = (ms: number) => Math.max(0, Math.round(ms / 1000));
   throw new RecoveryError(
     'RESTART_TOO_SOON',

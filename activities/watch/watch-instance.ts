@@ -1,5 +1,5 @@
 import type { ShardRef } from '../../model/shard.ts';
-import type { WatchNews, WatchStay, WatchView, WitnessView } from '../../model/watch/watch.ts';
+import type { WatchNews, WatchSession, WatchView, WitnessView } from '../../model/watch/watch.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { requireControl } from '../parts.ts';
 import { failingOthers } from './others.ts';
@@ -13,7 +13,7 @@ export const createWatchActivities = (deps: Dependencies) => ({
    * Looks at one Redis again and again, until what the watcher believes of it is no longer true, the worker drains, or the
    * time is over. Only reads. A retry begins to count anew, so a failure is then seen later and never sooner.
    */
-  async watchInstance(stay: WatchStay): Promise<WatchNews> {
+  async watchInstance(stay: WatchSession): Promise<WatchNews> {
     const target = await deps.shard(stay);
     return new Watch(deps, target, requireWatch(target), stay).run();
   },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../model/errors.ts';
 import { formatDuration } from '../../model/format.ts';
 import type { WatchSettings } from '../../model/recovery/settings.ts';
-import { isFailing, isWell, type SeenTwin, type WatchNews, type WatchState, type WatchStay } from '../../model/watch/watch.ts';
+import { isFailing, isWell, type SeenTwin, type WatchNews, type WatchSession, type WatchState } from '../../model/watch/watch.ts';
 import type { ServingReport } from '../../redis/health/serving.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
@@ -38,7 +38,7 @@ export class Watch {
   readonly #replicas = new Set<string>();
   #twinsAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: Dependencies, target: ProtectedInstance, settings: WatchSettings, stay: WatchStay) {
+  constructor(deps: Dependencies, target: ProtectedInstance, settings: WatchSettings, stay: WatchSession) {
     this.#deps = deps;
     this.#target = target;
     this.#settings = settings;

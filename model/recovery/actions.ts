@@ -31,7 +31,7 @@ export type Action =
   | 'kill-script';
 
 export interface PlannedAction {
-  act: Action;
+  action: Action;
   /** One sentence, as a person would say it: what is done and why. */
   text: string;
   /** What the last start failed of is mended: a restart is not the same one again. */

@@ -27,7 +27,7 @@ export function diagnose(observed: Observations): Diagnosis {
   const own = situation.kind === 'answers' ? heardFacts(seen) : undefined;
   const twins = twinsOf(seen, own);
   const beside = situation.kind === 'mute' ? successorOf(seen) : undefined;
-  const acts = successor ? askBesideSuccessor(seen, successor, row.actions(seen)) : row.actions(seen);
+  const actions = successor ? askBesideSuccessor(seen, successor, row.actions(seen)) : row.actions(seen);
   const alone = leftAlone(seen.instance, seen.notReplicas);
   return {
     instance: seen.instance,
@@ -48,8 +48,8 @@ export function diagnose(observed: Observations): Diagnosis {
     restartHelps: restartHelps && !(seen.platform && unstartableText(seen.platform)),
     clients: successor ? `${clients} ${successor.address} serves in its place.` : `${clients}${twinClients(twins)}`,
     ...(since === undefined ? {} : { since }),
-    acts,
-    advice: [...twins.map((one) => twinAdvice(seen.instance, one)), ...row.advice(situation), ...adviceOnLog(seen, acts)],
+    actions,
+    advice: [...twins.map((one) => twinAdvice(seen.instance, one)), ...row.advice(situation), ...adviceOnLog(seen, actions)],
     changed: whatChanged(seen),
     ...backupOf(seen),
     ...(log ? { log } : {}),
@@ -98,8 +98,8 @@ function withoutStranger(seen: Observations): Observations {
 const withoutFacts = ({ facts: _, ...look }: HealthReport): HealthReport => look;
 
 /** What a person approves: the instance, the class and the acts, and not what was seen this second. */
-export const digestSource = ({ instance, failure, acts }: Pick<Assessment, 'instance' | 'failure' | 'acts'>): string =>
-  JSON.stringify([instance, failure, acts.map(({ act, text, ask }) => [act, text, ask?.question, ask?.otherwise])]);
+export const digestSource = ({ instance, failure, actions }: Pick<Assessment, 'instance' | 'failure' | 'actions'>): string =>
+  JSON.stringify([instance, failure, actions.map(({ action, text, ask }) => [action, text, ask?.question, ask?.otherwise])]);
 
 const spoken = (evidence: Evidence): string[] => [
   ...new Set(evidence.filter((text): text is string => typeof text === 'string' && text !== '')),

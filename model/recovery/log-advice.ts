@@ -4,10 +4,10 @@ import type { LogDamage } from './log-damage.ts';
 import type { Observations } from './observations.ts';
 
 /** What a person can do about the part of a damaged log that is not served by what is planned. */
-export function adviceOnLog(seen: Observations, acts: readonly PlannedAction[]): string[] {
+export function adviceOnLog(seen: Observations, actions: readonly PlannedAction[]): string[] {
   const damage = seen.platform?.data?.aof?.damage;
   if (!damage) return [];
-  const isPlanned = (name: PlannedAction['act']) => acts.some(({ act }) => act === name);
+  const isPlanned = (name: PlannedAction['action']) => actions.some(({ action }) => action === name);
   if (isPlanned('start-empty') && damage.usableBytes > 0) return [whatStandsBefore(damage)];
   return isPlanned('mend-log') && damage.behind ? [whatStandsBehind(seen, damage)] : [];
 }

@@ -21,7 +21,7 @@ export function planDamagedLog(seen: Observations): PlannedAction[] {
     return [
       ...withoutEnd,
       {
-        act: 'mend-log',
+        action: 'mend-log',
         text: `Cut ${formatCount(damage.badBytes)} bytes off the end of the log, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
       },
     ];
@@ -36,7 +36,7 @@ export const planDamaged = (seen: Observations, setAside: PlannedAction, damage?
 const ONLY_ITS_FIRST_PART = lesser('only what its log has in front of a damage');
 
 const CUT_UNREAD: PlannedAction = {
-  act: 'mend-log',
+  action: 'mend-log',
   text: 'Read the log, cut off what stands behind its last whole command if that is its end, on a copy that a throw-away Redis loads first, and start Redis.',
 };
 
@@ -49,7 +49,7 @@ function cutMiddle(seen: Observations, damage: LogDamage): PlannedAction {
   const before = `the ${formatBytes(usableBytes)} in front of the damage${until}`;
   const question = `The log is damaged in its middle: ${damageText(damage)} Serve ${before}${detached}? Then ${cutText(damage)} (all is kept). Declined, Redis stays down. Without an answer within ${formatDuration(settings.askForMs)} it is served, because serving comes first.`;
   return {
-    act: 'mend-log',
+    action: 'mend-log',
     text: `Cut the log behind ${before}, on a copy that a throw-away Redis loads first, keep the original, and start Redis.`,
     ask: { question, otherwise: 'proceed' },
   };

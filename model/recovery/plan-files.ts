@@ -8,16 +8,16 @@ import { lesser, letReplicasGo, protectReplicas } from './protect-replicas.ts';
 
 export function planRebuild(seen: Observations): PlannedAction[] {
   const { isAlive, written } = aliveWith(seen);
-  const acts: PlannedAction[] = [
-    { act: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
-    { act: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
-    { act: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
+  const actions: PlannedAction[] = [
+    { action: 'set-aside', text: 'Keep a copy of the append-only directory as it is now.' },
+    { action: 'rebuild-manifest', text: 'Make the manifest of the append-only directory again from the names of its files.' },
+    { action: 'restart', text: `${isAlive ? 'Restart' : 'Start'} Redis, which then loads them.` },
   ];
-  if (written === 0) return acts;
+  if (written === 0) return actions;
   return withSnapshot(
-    acts,
+    actions,
     `Redis came up empty and has taken ${formatCount(written)} keys since, which a restart with the old files takes away (a snapshot of them is kept). May it be restarted?`,
-    (act) => act === 'set-aside',
+    (action) => action === 'set-aside',
   );
 }
 
@@ -29,10 +29,10 @@ export function planOlder(seen: Observations): PlannedAction[] {
   const { settings, platform } = seen;
   const newer = platform?.data && newerIgnored(platform.data);
   const keep: PlannedAction = {
-    act: 'set-aside',
+    action: 'set-aside',
     text: 'Keep a copy of all its data files: what is started writes over the newer ones.',
   };
-  const restart: PlannedAction = { act: 'restart', text: 'Start Redis; it loads the older of its files.' };
+  const restart: PlannedAction = { action: 'restart', text: 'Start Redis; it loads the older of its files.' };
   const protect = protectReplicas(seen, lesser('the older of its files'));
   if (!newer || mayBeLost(seen)) return [...protect, keep, restart];
   const line = newer.ignored === 'log' ? 'appendonly yes' : 'appendonly no';
@@ -47,14 +47,14 @@ export function planPutBack(seen: Observations): PlannedAction[] {
   const { isAlive, written } = aliveWith(seen);
   const bytes = formatBytes(unfinished.reduce((sum, { asideBytes }) => sum + asideBytes, 0));
   const which = unfinished.map(({ operationId }) => operationId).join(', ');
-  const acts: PlannedAction[] = [
+  const actions: PlannedAction[] = [
     ...(isAlive ? [] : letReplicasGo(seen, lesser('data of the time before that operation'))),
-    { act: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
-    { act: 'restart', text: 'Start Redis, which then loads it.' },
+    { action: 'put-back-data', text: `Put the data that ${which} has moved away, ${bytes}, back where it was.` },
+    { action: 'restart', text: 'Start Redis, which then loads it.' },
   ];
-  if (!isAlive || written === 0) return acts;
+  if (!isAlive || written === 0) return actions;
   return withSnapshot(
-    acts,
+    actions,
     `Redis was started without its data, which ${which} has moved away, and has ${formatCount(written)} keys now. May it be stopped, and the old data put back? What it has taken since is gone then (a snapshot of it is kept).`,
     () => false,
   );
@@ -66,14 +66,16 @@ function aliveWith({ worker, platform }: Observations): { isAlive: boolean; writ
 }
 
 function withSnapshot(
-  acts: PlannedAction[],
+  actions: PlannedAction[],
   question: string,
-  isHarmless: (act: PlannedAction['act']) => boolean,
+  isHarmless: (action: PlannedAction['action']) => boolean,
 ): PlannedAction[] {
   const snapshot: PlannedAction = {
-    act: 'network-snapshot',
+    action: 'network-snapshot',
     text: 'Take a snapshot of what it has now over the network, 10 s at most.',
   };
-  const asked = acts.map((act) => (isHarmless(act.act) ? act : { ...act, ask: { question, otherwise: 'skip' as const } }));
+  const asked = actions.map((action) =>
+    isHarmless(action.action) ? action : { ...action, ask: { question, otherwise: 'skip' as const } },
+  );
   return [snapshot, ...asked];
 }

@@ -13,11 +13,11 @@ export function planRestart(seen: Observations): PlannedAction[] {
   const data = seen.platform?.data;
   const isEmpty = data !== undefined && startsEmpty(data);
   const keep: PlannedAction = {
-    act: 'set-aside',
+    action: 'set-aside',
     text: 'Keep dump.rdb out of the way: Redis runs with appendonly yes, ignores it, and would write over it.',
   };
   const restart: PlannedAction = {
-    act: 'restart',
+    action: 'restart',
     text: startText(seen, isEmpty),
     ...(isEmpty ? askForEmpty(seen) : {}),
     ...(seen.platform && mendedSince(seen.platform) ? { afterMending: true as const } : {}),
@@ -83,19 +83,19 @@ export function planSilent(seen: Observations): PlannedAction[] {
       : []),
   ];
   const restart: PlannedAction = {
-    act: 'restart',
+    action: 'restart',
     text: 'Restart Redis, which runs and answers nobody.',
     ask: { question: sentences.join(' '), otherwise: 'skip' },
   };
   if (!less || kept.length === 0) return [restart];
   const text = `If it ends without a save: detach ${list}, so that ${less.primary} cannot wipe them.`;
-  return [{ act: 'detach-replicas', text }, restart];
+  return [{ action: 'detach-replicas', text }, restart];
 }
 
 const NOT_LOOKED_AT = lesser('files that could not be looked at');
 
 export const planSetAside = (what: 'append-only log' | 'RDB', unmendable?: string): PlannedAction => ({
-  act: 'set-aside',
+  action: 'set-aside',
   text: `${unmendable === undefined ? '' : `Cutting the log was no way (${unmendable}). `}Move the damaged ${what} out of the way and keep it: a second start could change it.`,
 });
 
@@ -104,7 +104,7 @@ export function planEmptyStart(seen: Observations, damage?: LogDamage): PlannedA
   const { settings, stored } = seen;
   const text = 'Start Redis without the damaged data; what a backup has can be brought back while it serves.';
   if (damage?.needsBytes !== undefined) return emptyForRoom(damage, damage.needsBytes, text, settings.askForMs);
-  if (mayBeLost(seen)) return { act: 'start-empty', text };
+  if (mayBeLost(seen)) return { action: 'start-empty', text };
   const { backup } = stored;
   const instead = backup
     ? `The other way is a whole restore of backup ${backup.backupId}`
@@ -113,7 +113,7 @@ export function planEmptyStart(seen: Observations, damage?: LogDamage): PlannedA
       : 'Whether a backup could be restored in its place is not known: the repository could not be asked';
   const within = formatDuration(settings.askForMs);
   return {
-    act: 'start-empty',
+    action: 'start-empty',
     text,
     ask: {
       question: `${whyAsked(seen)} Start Redis empty now? ${instead}; declined, Redis stays down for that. Without an answer within ${within} it is started empty, because serving comes first.`,
@@ -124,5 +124,5 @@ export function planEmptyStart(seen: Observations, damage?: LogDamage): PlannedA
 
 function emptyForRoom({ usableBytes }: LogDamage, needsBytes: number, text: string, askForMs: number): PlannedAction {
   const question = `${formatBytes(usableBytes)} of the log stand before its damage, and there is no room to cut it on a copy. Start Redis without them (the log is kept)? Declined, Redis stays down: free ${formatBytes(needsBytes)} on its disk, and start the recovery again. Without an answer within ${formatDuration(askForMs)} it is started empty, because serving comes first.`;
-  return { act: 'start-empty', text, ask: { question, otherwise: 'proceed' } };
+  return { action: 'start-empty', text, ask: { question, otherwise: 'proceed' } };
 }

@@ -48,7 +48,7 @@ export function protectReplicas(seen: Observations, { would, primary } = EMPTY):
     ...leftAlone(instance, notReplicas),
   ];
   const promote: PlannedAction = {
-    act: 'promote-replica',
+    action: 'promote-replica',
     text: `Let replica ${best.address}, with ${formatCount(best.keys)} keys, take over, and point the applications at it.`,
     ask: { question: sentences.join(' '), otherwise: 'skip' },
   };
@@ -69,7 +69,7 @@ const isFollower = ({ replicas }: Observations, address: string): boolean =>
   replicas.some((one) => one.address === address && one.look.facts?.role === 'slave');
 
 const detach = (all: ReturnType<typeof replicasWithData>, primary: string): PlannedAction => ({
-  act: 'detach-replicas',
+  action: 'detach-replicas',
   text: `Detach ${listReplicas(all)}, so that ${primary} cannot wipe them.`,
 });
 
@@ -77,7 +77,7 @@ const detach = (all: ReturnType<typeof replicasWithData>, primary: string): Plan
  * Who says no to a start says no to what is only done for its sake: one question, for both.
  * @param start - the last of `acts`
  */
-export function askedTogether(acts: readonly PlannedAction[]): PlannedAction[] {
-  const ask = acts.at(-1)?.ask;
-  return acts.map((one) => (ask && one.act === 'detach-replicas' ? { ...one, ask } : one));
+export function askedTogether(actions: readonly PlannedAction[]): PlannedAction[] {
+  const ask = actions.at(-1)?.ask;
+  return actions.map((one) => (ask && one.action === 'detach-replicas' ? { ...one, ask } : one));
 }

@@ -41,7 +41,7 @@ export interface Assessment {
   clients: string;
   /** Since when, as far as it is known. ISO 8601. */
   since?: string;
-  acts: PlannedAction[];
+  actions: PlannedAction[];
   /** Over acts, failure class and instance: what a person approves. */
   digest: string;
   /** What a person must do that we can't or may not; empty when nothing. */
@@ -172,7 +172,7 @@ export interface RecoveryReport {
   /** The whole of it in a few sentences. */
   summary: string;
   assessment: Assessment;
-  actsDone: string[];
+  actionsDone: string[];
   /** What was asked, and by whom it was answered. */
   decisions: { question: string; answer: 'approved' | 'declined' | 'nobody answered'; by?: string; note?: string }[];
   keptAside?: { directory: string; bytes: number };

@@ -47,9 +47,9 @@ function newestMark({ platform, stored: { backup, log } }: Observations): Mark |
 export function askBesideSuccessor(
   { instance }: Observations,
   { address }: Successor,
-  acts: readonly PlannedAction[],
+  actions: readonly PlannedAction[],
 ): PlannedAction[] {
-  const others = acts.filter(({ act }) => act !== 'promote-replica');
+  const others = actions.filter(({ action }) => action !== 'promote-replica');
   const last = others.at(-1);
   if (!last) return [];
   const sentences = [
@@ -59,7 +59,7 @@ export function askBesideSuccessor(
     `Declined or without an answer, ${instance} stays down. ${pointAt(instance, address)}`,
   ];
   const text = `Start ${instance} beside ${address}, which serves in its place.`;
-  return [{ act: 'start-beside', text, ask: { question: sentences.join(' '), otherwise: 'stop' } }, ...others];
+  return [{ action: 'start-beside', text, ask: { question: sentences.join(' '), otherwise: 'stop' } }, ...others];
 }
 
 export const pointAt = (instance: string, address: string): string =>

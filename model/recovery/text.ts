@@ -129,7 +129,7 @@ const WITHOUT_ACTS = {
 
 /** What a dry run says. */
 export function assessmentText(assessment: Assessment): string {
-  const { instance, failure, evidence, clients, acts, advice, changed, worstLoss, restartHelps, successor } = assessment;
+  const { instance, failure, evidence, clients, actions, advice, changed, worstLoss, restartHelps, successor } = assessment;
   return [
     `${instance}: ${FAILURE_CLASSES[failure].title}`,
     ...evidence.map((one) => `  seen: ${one}`),
@@ -137,20 +137,20 @@ export function assessmentText(assessment: Assessment): string {
     `  at worst lost: ${worstLoss}`,
     `  changed: ${changed.length > 0 ? changed.join(' ') : 'nothing seen'}`,
     `  a restart ${restartHelps ? 'helps' : 'does not help'}`,
-    acts.length > 0
+    actions.length > 0
       ? 'a recovery would:'
       : `a recovery would ${successor ? 'change nothing' : WITHOUT_ACTS[FAILURE_CLASSES[failure].serves]}`,
-    ...acts.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
+    ...actions.map(({ text, ask }, index) => `  ${index + 1}. ${text}${ask ? ' (asked first)' : ''}`),
     ...[...(successor ? besideSuccessor(instance, successor) : []), ...advice].map((one) => `to do: ${one}`),
   ].join('\n');
 }
 
 /** A recovery that has ended. */
 export function reportText(report: RecoveryReport): string {
-  const { summary, actsDone, decisions, applications, forecast, toDo } = report;
+  const { summary, actionsDone, decisions, applications, forecast, toDo } = report;
   return [
     summary,
-    ...actsDone.map((one) => `  done: ${one}`),
+    ...actionsDone.map((one) => `  done: ${one}`),
     ...decisions.map(({ question, answer, by }) => `  asked: ${question} ${answer}${by ? ` by ${by}` : ''}`),
     ...applications.map(({ name, verdict, detail }) => `  application ${name}: ${verdict}, ${detail}`),
     ...(forecast ? [`  sign-ins: ${forecast.text}`] : []),

@@ -50,7 +50,7 @@ export interface WatchView {
 }
 
 /** Input of activity `watchInstance`. */
-export interface WatchStay extends ShardRef {
+export interface WatchSession extends ShardRef {
   /** What the watcher believes: the stay ends when that is no longer true. Absent: nothing yet. */
   known?: WatchState;
   /** With `failing`: since when. ISO 8601. */

@@ -69,10 +69,10 @@ describe('the reference', () => {
                 ? down({ data: data({ leftBehind: [cutOff()] }) })
                 : down();
       const settled = { ...observations(parts), replicas: [] };
-      const acts = actions(settled);
+      const planned = actions(settled);
       const written = actions({ ...settled, worker: look('serves', { keys: 5 }) });
-      assert.equal(acts.some(({ ask }) => !ask), byItself !== null, failure); // biome-ignore format: one thought
-      assert.equal([...acts, ...written].some(({ ask }) => ask), asked !== null, failure); // biome-ignore format: one thought
+      assert.equal(planned.some(({ ask }) => !ask), byItself !== null, failure); // biome-ignore format: one thought
+      assert.equal([...planned, ...written].some(({ ask }) => ask), asked !== null, failure); // biome-ignore format: one thought
     }
   });
 

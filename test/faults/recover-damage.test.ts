@@ -33,7 +33,7 @@ describe('A recovery of a Redis that is down', function () {
     const report = await redis.recover();
     await serves(report);
     assert.equal(report.failure, 'dead');
-    assert.deepEqual(report.actsDone, ['main was restarted']);
+    assert.deepEqual(report.actionsDone, ['main was restarted']);
     assert.equal(redis.starts(), starts + 1);
     assert.equal(report.data?.verdict, 'within-tolerance');
     assert.equal(report.serving?.keys, KEYS);
@@ -55,7 +55,7 @@ describe('A recovery of a Redis that is down', function () {
     });
     await serves(report);
     assert.equal(report.failure, 'rdb-damaged');
-    assert.match(report.actsDone.join('; '), /damaged files are kept, .*; main started empty/);
+    assert.match(report.actionsDone.join('; '), /damaged files are kept, .*; main started empty/);
     assert.ok(isKept(damaged, report.keptAside?.directory));
     assert.equal(restored(report), SESSIONS - 1);
     assert.equal(await redis.ask('GET', 'session:1'), 'newer');
@@ -119,7 +119,7 @@ describe('A recovery of a Redis that is down', function () {
     const served = report.serving?.keys ?? 0;
     assert.ok(served > 0 && served < KEYS, `${served} keys`);
     assert.equal(report.decisions[0]?.answer, 'approved');
-    assert.match(report.actsDone.join(), /the log was cut at the damage in its middle, main was restarted/);
+    assert.match(report.actionsDone.join(), /the log was cut at the damage in its middle, main was restarted/);
     assert.match(report.summary, /what stands behind byte [\d,]+ of \S+, in its middle, is left out: [\d,]+ bytes/);
     assert.match(report.summary, /how many seconds of writes these were cannot be told/);
     assert.doesNotMatch(report.summary, /damaged end|about 1 s|import PATH/);

@@ -23,7 +23,7 @@ interface Case {
   damage: (log: string, base: string, dir: string) => void;
   input?: Partial<RecoveryInput>;
   failure: FailureClass;
-  acts: Action[];
+  actions: Action[];
   /** Keys that are served. */
   keys: (keys: number) => boolean;
 }
@@ -40,19 +40,19 @@ const inTheMiddle = (file: string, bytes = Buffer.from('#'.repeat(40))) => {
 };
 
 const CASES: Case[] = [
-  { what: 'nothing', damage: () => undefined, failure: 'dead', acts: ['restart'], keys: all },
+  { what: 'nothing', damage: () => undefined, failure: 'dead', actions: ['restart'], keys: all },
   {
     what: 'zeros at its end',
     damage: (log) => appendFileSync(log, Buffer.alloc(4096)),
     failure: 'aof-damaged',
-    acts: ['mend-log'],
+    actions: ['mend-log'],
     keys: all,
   },
   {
     what: 'a cut command',
     damage: (log) => appendFileSync(log, SET.slice(0, -4)),
     failure: 'dead',
-    acts: ['restart'],
+    actions: ['restart'],
     keys: all,
   },
   {
@@ -60,28 +60,28 @@ const CASES: Case[] = [
     config: { 'aof-load-truncated': 'no' },
     damage: (log) => appendFileSync(log, SET.slice(0, -4)),
     failure: 'aof-damaged',
-    acts: ['mend-log'],
+    actions: ['mend-log'],
     keys: all,
   },
   {
     what: 'half a transaction',
     damage: (log) => appendFileSync(log, MULTI + SET),
     failure: 'dead',
-    acts: ['restart'],
+    actions: ['restart'],
     keys: all,
   },
   {
     what: 'garbage behind it',
     damage: (log) => appendFileSync(log, 'no command at all\r\n'),
     failure: 'aof-damaged',
-    acts: ['mend-log'],
+    actions: ['mend-log'],
     keys: all,
   },
   {
     what: 'a damage in its middle, where all can be made again',
     damage: (log) => inTheMiddle(log),
     failure: 'aof-damaged',
-    acts: ['set-aside', 'start-empty'],
+    actions: ['set-aside', 'start-empty'],
     keys: none,
   },
   {
@@ -89,28 +89,28 @@ const CASES: Case[] = [
     damage: (log) => inTheMiddle(log),
     input: { onDamage: 'ask' },
     failure: 'aof-damaged',
-    acts: ['mend-log'],
+    actions: ['mend-log'],
     keys: some,
   },
   {
     what: 'a damaged base',
     damage: (_, base) => inTheMiddle(base, Buffer.from([1, 2, 3])),
     failure: 'aof-damaged',
-    acts: ['set-aside', 'start-empty'],
+    actions: ['set-aside', 'start-empty'],
     keys: none,
   },
   {
     what: 'a base that is cut short',
     damage: (_, base) => truncateSync(base, statSync(base).size >> 1),
     failure: 'aof-damaged',
-    acts: ['set-aside', 'start-empty'],
+    actions: ['set-aside', 'start-empty'],
     keys: none,
   },
   {
     what: 'no manifest',
     damage: (_, __, dir) => rmSync(join(dir, 'appendonlydir/appendonly.aof.manifest')),
     failure: 'aof-manifest-lost',
-    acts: ['set-aside', 'rebuild-manifest', 'restart'],
+    actions: ['set-aside', 'rebuild-manifest', 'restart'],
     keys: all,
   },
   {
@@ -118,7 +118,7 @@ const CASES: Case[] = [
     config: { appendonly: 'no', save: '3600 1' },
     damage: (_, __, dir) => inTheMiddle(join(dir, 'dump.rdb'), Buffer.from([1, 2, 3])),
     failure: 'rdb-damaged',
-    acts: ['set-aside', 'start-empty'],
+    actions: ['set-aside', 'start-empty'],
     keys: none,
   },
 ];
@@ -132,7 +132,7 @@ describe('A dry run says what the recovery then does of a Redis whose log has', 
   });
   after(() => redis?.close());
 
-  for (const { what, config = {}, damage, input = {}, failure, acts, keys } of CASES)
+  for (const { what, config = {}, damage, input = {}, failure, actions, keys } of CASES)
     it(what, async () => {
       await redis.stand({ config: { appendonly: 'yes', ...config } });
       const hasLog = config.appendonly !== 'no';
@@ -150,15 +150,15 @@ describe('A dry run says what the recovery then does of a Redis whose log has', 
       assert.equal(dry.outcome, 'planned');
       const said = dry.assessment;
       assert.equal(redis.starts(), starts, 'a dry run starts nothing');
-      assert.deepEqual([said.failure, said.acts.map(({ act }) => act)], [failure, acts], said.evidence.join(' '));
+      assert.deepEqual([said.failure, said.actions.map(({ action }) => action)], [failure, actions], said.evidence.join(' '));
 
       const report = await redis.recover(asked, async () => {
-        if (said.acts.some(({ ask }) => ask)) await redis.answer(/./);
+        if (said.actions.some(({ ask }) => ask)) await redis.answer(/./);
       });
       assert.equal(report.outcome, 'serving', report.summary);
       assert.equal(report.failure, said.failure);
-      const done = report.actsDone.map((text) => DONE.find(([pattern]) => pattern.test(text))?.[1]);
-      assert.deepEqual(done, acts, report.actsDone.join('; '));
+      const done = report.actionsDone.map((text) => DONE.find(([pattern]) => pattern.test(text))?.[1]);
+      assert.deepEqual(done, actions, report.actionsDone.join('; '));
       assert.equal(redis.starts(), starts + 1, 'it is started once: never with what it refuses');
       assert.ok(keys(report.serving?.keys ?? -1), `${report.serving?.keys} keys`);
     });
@@ -169,10 +169,10 @@ describe('A dry run says what the recovery then does of a Redis whose log has', 
     await redis.kill();
     const dry = (await (await redis.start({ dryRun: true })).result()) as RecoveryResult;
     assert.equal(dry.outcome, 'planned');
-    const { failure, restartHelps, evidence, acts, advice } = dry.assessment;
+    const { failure, restartHelps, evidence, actions, advice } = dry.assessment;
     assert.deepEqual([failure, restartHelps], ['dead', false]);
     assert.match(evidence[0] ?? '', /^Its own redis.conf, started beside it, is refused by Redis: .*no-such-directive/);
-    assert.match(acts[0]?.text ?? '', /all the same/);
+    assert.match(actions[0]?.text ?? '', /all the same/);
     assert.match(advice.join(' '), /Correct what Redis complains of in its configuration/);
     const report = await redis.recover();
     assert.deepEqual([report.outcome, report.failure], ['not-serving', 'bad-configuration']);

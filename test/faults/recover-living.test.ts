@@ -67,7 +67,7 @@ describe('A recovery of a Redis that lives', function () {
       rmSync(filler);
     });
     await untouched(report, 'disk-full', 'serving');
-    assert.deepEqual(report.actsDone, []);
+    assert.deepEqual(report.actionsDone, []);
     assert.equal(await redis.says('SET', 'a', 'b'), 'OK');
     assert.equal(report.data?.verdict, 'within-tolerance');
   });
@@ -96,7 +96,7 @@ describe('A recovery of a Redis that lives', function () {
       for (const client of clients) client?.close();
     });
     await untouched(report, 'clients-full', 'serving');
-    assert.deepEqual(report.actsDone, []);
+    assert.deepEqual(report.actionsDone, []);
   });
 
   it('with another password: asks for it and touches nothing', async () => {
@@ -107,7 +107,7 @@ describe('A recovery of a Redis that lives', function () {
     assert.equal(report.failure, 'password-refused');
     assert.equal(report.outcome, 'not-serving');
     assert.match(report.toDo.join(), /Check the password/);
-    assert.deepEqual(report.actsDone, []);
+    assert.deepEqual(report.actionsDone, []);
     assert.equal(await client.command('GET', 'session:1'), 'x');
     await client.command('CONFIG', 'SET', 'requirepass', '');
     assert.equal(await redis.runId(), runId);
@@ -119,7 +119,7 @@ describe('A recovery of a Redis that lives', function () {
     const report = await redis.recover({}, () => redis.answer(/running script be ended/));
     await untouched(report, 'script-busy', 'serving');
     assert.match(await endless, /killed/i);
-    assert.deepEqual(report.actsDone, ['the script was ended']);
+    assert.deepEqual(report.actionsDone, ['the script was ended']);
     assert.equal(report.serving?.keys, KEYS);
   });
 
@@ -149,7 +149,7 @@ describe('A recovery of a Redis that lives', function () {
     assert.equal(report.failure, 'silent');
     assert.equal(report.outcome, 'serving', report.summary);
     assert.notEqual(await redis.runId(), runId);
-    assert.deepEqual(report.actsDone, ['main was restarted']);
+    assert.deepEqual(report.actionsDone, ['main was restarted']);
     assert.equal(report.serving?.keys, KEYS);
   });
 
@@ -198,7 +198,7 @@ describe('A recovery of a Redis that lives', function () {
       await redis.answer(/May it be made a primary/);
     });
     await untouched(report, 'read-only', 'serving');
-    assert.deepEqual(report.actsDone, ['main is a primary again']);
+    assert.deepEqual(report.actionsDone, ['main is a primary again']);
     assert.equal(report.serving?.keys, KEYS);
   });
 
@@ -206,7 +206,7 @@ describe('A recovery of a Redis that lives', function () {
     await stand();
     const report = await redis.recover({ instance: 'far' });
     await untouched(report, 'cut-off', 'serving');
-    assert.deepEqual([report.actsDone, report.snapshot, report.data], [[], undefined, undefined]);
+    assert.deepEqual([report.actionsDone, report.snapshot, report.data], [[], undefined, undefined]);
     assert.match(report.summary, /only this worker cannot reach/);
     assert.match(report.toDo.join(), /Look at the network/);
     assert.equal(report.applications[0]?.verdict, 'connected');

@@ -69,7 +69,7 @@ describe('A recovery of a Redis whose replica is further', function () {
       /its RDB of \S+, which is older .* 127\.0\.0\.1:\d+ \(1,105 keys\) no longer follows doubled, and keeps its data/,
     );
     await keeps(report);
-    assert.match(report.actsDone.join('; '), /^detached .*; doubled was restarted$/);
+    assert.match(report.actionsDone.join('; '), /^detached .*; doubled was restarted$/);
   });
 
   it('and that answers nobody: leaves the replica as it is when the kill is declined', async () => {
@@ -80,7 +80,7 @@ describe('A recovery of a Redis whose replica is further', function () {
       await redis.answer(/End it by kill -9/, true);
     });
     assert.equal(report.outcome, 'not-serving', report.summary);
-    assert.deepEqual(report.actsDone, []);
+    assert.deepEqual(report.actionsDone, []);
     assert.equal(await roleOf(), 'slave');
   });
 
@@ -95,7 +95,7 @@ describe('A recovery of a Redis whose replica is further', function () {
         await redis.answer(/127\.0\.0\.1:\d+ .*May it take over/, true);
       });
       await keeps(report);
-      assert.match(report.actsDone.join('; '), /^detached .*; main was restarted$/);
+      assert.match(report.actionsDone.join('; '), /^detached .*; main was restarted$/);
     });
   }
 
@@ -132,7 +132,7 @@ describe('A recovery of a Redis whose replica is further', function () {
     await redis.endLogInZeros();
     const report = await redis.recover({ instance: 'doubled' });
     await keeps(report);
-    assert.match(report.actsDone.join('; '), /^detached .*; the damaged end of the log was cut off, doubled was restarted$/);
+    assert.match(report.actionsDone.join('; '), /^detached .*; the damaged end of the log was cut off, doubled was restarted$/);
   });
 
   it('is not restored under it while it is down: the replica would copy what is restored', async () => {

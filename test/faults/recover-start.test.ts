@@ -157,7 +157,7 @@ describe('A recovery of a Redis that does not come up', function () {
     const unanswered = await redis.recover({ instance: 'wary' });
     assert.equal(unanswered.outcome, 'not-serving');
     assert.equal(unanswered.decisions.length, 1);
-    assert.deepEqual(unanswered.actsDone, []);
+    assert.deepEqual(unanswered.actionsDone, []);
     assert.match(unanswered.summary, /Not allowed so far: Start Redis/);
     assert.equal(redis.starts(), starts);
     const approved = await redis.recover({ instance: 'wary' }, () => redis.answer(/Restart it again/));
@@ -189,7 +189,7 @@ describe('A recovery of a Redis that does not come up', function () {
       assert.equal(await redis.says('SET', 'written', 'here'), 'OK');
       assert.equal(await replica.dbsize(), KEYS);
       assert.equal(((await replica.command('ROLE')) as Buffer[])[0]?.toString(), 'master');
-      assert.match(report.actsDone.join('; '), /^detached .*; doubled was restarted$/);
+      assert.match(report.actionsDone.join('; '), /^detached .*; doubled was restarted$/);
       assert.match(report.toDo.join(), /Replicas on their own now/);
     });
   });

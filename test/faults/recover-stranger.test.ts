@@ -34,7 +34,7 @@ describe('A recovery of a Redis in whose place another one answers', function ()
     const report = await redis.recover();
     assert.equal(report.failure, 'wrong-endpoint', report.summary);
     assert.equal(report.outcome, 'not-serving', report.summary);
-    assert.deepEqual([report.actsDone, report.keptAside, report.serving], [[], undefined, undefined]);
+    assert.deepEqual([report.actionsDone, report.keptAside, report.serving], [[], undefined, undefined]);
     const toDo = report.toDo.join();
     for (const name of [`process ${other.pid}`, other.configFile, redis.house.redis.configFile])
       assert.ok(toDo.includes(name), toDo);

@@ -35,10 +35,10 @@ describe('A recovery that is disturbed', function () {
   });
 
   /** What must be alike however often a step was begun. */
-  const told = ({ outcome, failure, actsDone, decisions, toDo, restored, data, serving }: RecoveryReport) => ({
+  const told = ({ outcome, failure, actionsDone, decisions, toDo, restored, data, serving }: RecoveryReport) => ({
     outcome,
     failure,
-    actsDone,
+    actionsDone,
     toDo,
     answers: decisions.map(({ answer }) => answer),
     restored: restored?.map(({ name, restored: keys, kept }) => [name, keys + kept]), // a retry finds what it brought back before

@@ -86,7 +86,7 @@ describe('A recovery', function () {
     await house.redis.restart();
     const report = (await running.result()) as RecoveryReport;
     assert.equal(report.outcome, 'serving', report.summary);
-    assert.deepEqual(report.actsDone, []);
+    assert.deepEqual(report.actionsDone, []);
     assert.ok(!house.steps.slice(seen).some((step) => ['startOnce', 'setAside', 'startEmpty'].includes(step)));
   });
 });

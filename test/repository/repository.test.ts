@@ -170,10 +170,10 @@ function itIsARepository(place: () => Place): void {
       const store = openStore(place().location);
       return new Repository(Object.assign(store, { list })).snapshots({ instance: 'racing', shard: '0' }).listWithProblems();
     };
-    const andThen = (act: () => Promise<unknown>): List =>
+    const andThen = (action: () => Promise<unknown>): List =>
       async function* (prefix) {
         yield* repository.store.list(prefix);
-        await act();
+        await action();
       };
     await repository.snapshots(ref).write(ref, bytes(rdb));
     const none = { manifests: [], problems: [] };

@@ -150,7 +150,7 @@ export const assessment = (over: Partial<Assessment> = {}): Assessment => ({
   evidence: ['no process'],
   restartHelps: true,
   clients: 'connections are refused',
-  acts: [{ act: 'restart', text: 'start it: it is not running' }],
+  actions: [{ action: 'restart', text: 'start it: it is not running' }],
   digest: 'd1',
   advice: [],
   changed: [],
@@ -174,7 +174,7 @@ export const assessment = (over: Partial<Assessment> = {}): Assessment => ({
 
 export const serves = () => ({ runId: 'r2', servedAt: new Date().toISOString(), keys: 100, warnings: [] });
 export const healthy = () =>
-  assessment({ failure: 'healthy', acts: [], restartHelps: false, clients: 'reads and writes are answered' });
+  assessment({ failure: 'healthy', actions: [], restartHelps: false, clients: 'reads and writes are answered' });
 
 export const lost = (over: Partial<DataDecision> = {}): DataDecision => ({
   verdict: 'lost',
@@ -286,8 +286,8 @@ export const damaged = (ask?: { question: string; otherwise: 'skip' | 'proceed' 
   assessment({
     failure: 'aof-damaged',
     restartHelps: false,
-    acts: [
-      { act: 'set-aside', text: 'keep the damaged log' },
-      { act: 'start-empty', text: 'start without it', ...(ask ? { ask } : {}) },
+    actions: [
+      { action: 'set-aside', text: 'keep the damaged log' },
+      { action: 'start-empty', text: 'start without it', ...(ask ? { ask } : {}) },
     ],
   });

@@ -26,11 +26,11 @@ const soon = <T>(promise: Promise<T>, seconds = 45): Promise<T> =>
 const notWithin = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const ASKED = { question: 'Start empty?', otherwise: 'proceed' } as const;
 const damaged = (askForMs: number) => {
-  const acts: PlannedAction[] = [
-    { act: 'set-aside', text: 'keep the damaged log' },
-    { act: 'start-empty', text: 'start without it', ask: ASKED },
+  const actions: PlannedAction[] = [
+    { action: 'set-aside', text: 'keep the damaged log' },
+    { action: 'start-empty', text: 'start without it', ask: ASKED },
   ];
-  const plan = assessment({ failure: 'aof-damaged', restartHelps: false, acts });
+  const plan = assessment({ failure: 'aof-damaged', restartHelps: false, actions });
   return { ...plan, settings: { ...plan.settings, askForMs } };
 };
 const refusing = fails('REDIS_UNREACHABLE', 'nobody is there');
@@ -171,7 +171,7 @@ describe('recoverRedis, steered', function () {
 
   it('leaves out what a step that has begun asks for further on', async () => {
     const running = await start({
-      assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it' }] }),
+      assessFailure: () => assessment({ failure: 'silent', actions: [{ action: 'restart', text: 'restart it' }] }),
       decideRestart: toEnd,
       endServer: fails('STOP_FAILED', 'process 7 does not end'),
       awaitServingAgain: refusing,
@@ -185,12 +185,12 @@ describe('recoverRedis, steered', function () {
   });
 
   it('does not end a Redis whose restart is left out', async () => {
-    const acts: PlannedAction[] = [
-      { act: 'set-aside', text: 'copy' },
-      { act: 'rebuild-manifest', text: 'make the manifest' },
-      { act: 'restart', text: 'restart it' },
+    const actions: PlannedAction[] = [
+      { action: 'set-aside', text: 'copy' },
+      { action: 'rebuild-manifest', text: 'make the manifest' },
+      { action: 'restart', text: 'restart it' },
     ];
-    const first = gate(assessment({ failure: 'aof-manifest-lost', acts }));
+    const first = gate(assessment({ failure: 'aof-manifest-lost', actions }));
     const running = await start({ assessFailure: first.step });
     await until(first.begun, { what: 'the look' });
     await running.update('skipStep', { step: 'restart', by: 'ann', reason: 'it serves' });
@@ -279,13 +279,13 @@ describe('recoverRedis, steered', function () {
   });
 
   it('says once what every round finds to be done', async () => {
-    const acts: PlannedAction[] = [
-      { act: 'detach-replicas', text: 'detach' },
-      { act: 'restart', text: 'start it' },
+    const actions: PlannedAction[] = [
+      { action: 'detach-replicas', text: 'detach' },
+      { action: 'restart', text: 'start it' },
     ];
     const starts = [refusing, serves];
     const report = (await played.run({
-      assessFailure: () => assessment({ acts }),
+      assessFailure: () => assessment({ actions }),
       detachReplicas: () => ({ detached: [{ address: '10.0.0.7:6379', keys: 5 }], failed: [] }),
       awaitServingAgain: () => starts.shift()?.(),
     })) as RecoveryReport;
@@ -295,12 +295,12 @@ describe('recoverRedis, steered', function () {
 
   it('asks one question once for all that it allows', async () => {
     const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
-    const acts: PlannedAction[] = [
-      { act: 'rebuild-manifest', text: 'make the manifest', ask },
-      { act: 'restart', text: 'restart it', ask },
+    const actions: PlannedAction[] = [
+      { action: 'rebuild-manifest', text: 'make the manifest', ask },
+      { action: 'restart', text: 'restart it', ask },
     ];
     const running = await start({
-      assessFailure: () => assessment({ failure: 'aof-manifest-lost', acts }),
+      assessFailure: () => assessment({ failure: 'aof-manifest-lost', actions }),
       rebuildManifest: () => ({ files: [] }),
     });
     const { plan } = await running.question();
@@ -314,7 +314,7 @@ describe('recoverRedis, steered', function () {
     const ask = { question: 'May it be restarted?', otherwise: 'skip' } as const;
     const given: { approved?: boolean; kill?: boolean }[] = [];
     const running = await start({
-      assessFailure: () => assessment({ failure: 'silent', acts: [{ act: 'restart', text: 'restart it', ask }] }),
+      assessFailure: () => assessment({ failure: 'silent', actions: [{ action: 'restart', text: 'restart it', ask }] }),
       decideRestart: (input: { approved?: boolean; kill?: boolean }) => {
         given.push({ approved: input.approved === true, kill: input.kill === true });
         return toEnd();

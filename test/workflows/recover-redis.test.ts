@@ -95,7 +95,7 @@ describe('recoverRedis', function () {
   });
 
   it('waits for a person where nothing else helps, and goes on when they have helped', async () => {
-    const full = assessment({ failure: 'disk-full', acts: [], advice: ['Free space on /data.'], restartHelps: false });
+    const full = assessment({ failure: 'disk-full', actions: [], advice: ['Free space on /data.'], restartHelps: false });
     let mended = false;
     const running = await played.start({
       assessFailure: () => (mended ? healthy() : full),
@@ -110,7 +110,7 @@ describe('recoverRedis', function () {
   });
 
   it('ends as not serving, with what is to be done, when nobody helps', async () => {
-    const bad = assessment({ failure: 'bad-configuration', acts: [], advice: ['Mend line 7 of redis.conf.'] });
+    const bad = assessment({ failure: 'bad-configuration', actions: [], advice: ['Mend line 7 of redis.conf.'] });
     const report = (await played.run({
       assessFailure: () => ({ ...bad, settings: { ...bad.settings, askForMs: 1 } }),
       awaitServingAgain: fails('START_FAILED', 'no process'),
@@ -123,23 +123,23 @@ describe('recoverRedis', function () {
 
   it('touches nothing when only the worker is cut off', async () => {
     const report = (await played.run({
-      assessFailure: () => assessment({ failure: 'cut-off', acts: [], advice: ['Mend the way from the worker.'] }),
+      assessFailure: () => assessment({ failure: 'cut-off', actions: [], advice: ['Mend the way from the worker.'] }),
     })) as RecoveryReport;
     assert.equal(report.outcome, 'serving');
     for (const step of ['startOnce', 'decideData', 'storeSnapshot', 'watchWarmup']) assert.equal(played.times(step), 0, step);
   });
 
   it('lets a promoted replica serve, and starts no second primary', async () => {
-    const acts = [
+    const actions = [
       {
-        act: 'promote-replica' as const,
+        action: 'promote-replica' as const,
         text: 'let the replica take over',
         ask: { question: 'Promote?', otherwise: 'skip' as const },
       },
-      { act: 'start-empty' as const, text: 'start empty' },
+      { action: 'start-empty' as const, text: 'start empty' },
     ];
     const running = await played.start({
-      assessFailure: () => assessment({ failure: 'rdb-damaged', acts }),
+      assessFailure: () => assessment({ failure: 'rdb-damaged', actions }),
       promoteReplica: () => ({ address: '10.0.0.7:6379', keys: 5 }),
     });
     const { plan } = await running.question();
@@ -152,13 +152,13 @@ describe('recoverRedis', function () {
 
   const besideAnother = {
     successor: { address: '10.0.0.7:6379', keys: 5700 },
-    acts: [
+    actions: [
       {
-        act: 'start-beside' as const,
+        action: 'start-beside' as const,
         text: 'start it beside',
         ask: { question: 'Start it beside?', otherwise: 'stop' as const },
       },
-      { act: 'restart' as const, text: 'start' },
+      { action: 'restart' as const, text: 'start' },
     ],
   };
 
@@ -183,7 +183,7 @@ describe('recoverRedis', function () {
     await running.update('approve', { by: 'ann', plan });
     const report = await running.report();
     assert.deepEqual([report.outcome, report.promoted, report.decisions.length], ['serving', undefined, 1]);
-    assert.match(report.actsDone[0] ?? '', /started beside 10\.0\.0\.7:6379/);
+    assert.match(report.actionsDone[0] ?? '', /started beside 10\.0\.0\.7:6379/);
   });
 
   it('brings lost sessions back when a person approves, and says so', async () => {

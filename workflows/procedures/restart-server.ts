@@ -53,13 +53,13 @@ export async function restartServer(
     state = await runner.runStep('endServer', { ...of, identity: end.identity, kill }, byControl(`stop ${name}`));
   }
   const now = killed ?? (await protect(end !== undefined));
-  if ((hasNoData && !end) || now.acts.some(({ act }) => act === 'detach-replicas')) {
+  if ((hasNoData && !end) || now.actions.some(({ action }) => action === 'detach-replicas')) {
     const summary = 'see that no replica is wiped by it';
     await runner.runStep('refuseLesserStart', { ...of, assessment: now }, byControl(summary));
   }
   const { loggedAtMs } = state;
   const last = loggedAtMs === undefined ? {} : { loggedAtMs };
-  const withoutData = assessment.acts.some(({ act }) => act === 'set-aside') ? { withoutData: last } : {};
+  const withoutData = assessment.actions.some(({ action }) => action === 'set-aside') ? { withoutData: last } : {};
   const { record } = await runner.runStep(
     'noteRestart',
     { ...of, layout, record: decision.record, starts: true, ...withoutData },

@@ -105,7 +105,7 @@ async function awaitServes(run: LockedRun, assessment: Assessment, carried: 'don
   }
 }
 
-const isLoading = ({ acts }: Assessment): boolean => acts.some(({ act }) => act === 'await-load');
+const isLoading = ({ actions }: Assessment): boolean => actions.some(({ action }) => action === 'await-load');
 
 function servesAgain({ page, found }: LockedRun, serves: ServesAgain, assessment: Assessment): Service {
   const { instance, failure, advice, twins = [] } = assessment;
@@ -143,8 +143,8 @@ function elsewhere({ page, found }: LockedRun): Service {
   return 'serving-elsewhere';
 }
 
-function notServing({ page, found, controls }: LockedRun, { advice, evidence, acts, digest }: Assessment): Service {
-  const refused = acts.filter(({ act: name, ask }) => controls.refused(`${digest}/${name}`, ask?.question ?? ''));
+function notServing({ page, found, controls }: LockedRun, { advice, evidence, actions, digest }: Assessment): Service {
+  const refused = actions.filter(({ action: name, ask }) => controls.refused(`${digest}/${name}`, ask?.question ?? ''));
   const notAllowed = refused.map(({ text }) => `Not allowed so far: ${text}`);
   const toDo = [...advice, ...notAllowed];
   found.toDo.push(...(toDo.length > 0 ? toDo : evidence));

@@ -18,8 +18,8 @@ export type Allowed = 'go' | 'approved' | 'skip' | 'stop';
  */
 export async function mayDo(
   run: LockedRun,
-  { digest, settings, instance, acts }: Assessment,
-  { act: name, text, ask }: PlannedAction,
+  { digest, settings, instance, actions }: Assessment,
+  { action: name, text, ask }: PlannedAction,
   answers: Answers,
   what: string = name,
 ): Promise<Allowed> {
@@ -29,7 +29,7 @@ export async function mayDo(
   const plan = `${digest}/${what}`;
   const unanswered = {
     skip: 'it is left undone',
-    proceed: `${withoutStop(acts.findLast((one) => one.ask?.question === question)?.text ?? text)}, all the same`,
+    proceed: `${withoutStop(actions.findLast((one) => one.ask?.question === question)?.text ?? text)}, all the same`,
     stop: `${instance} stays as it is`,
   };
   const answerBy = new Date(Date.now() + settings.askForMs).toISOString();

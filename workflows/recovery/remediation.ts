@@ -38,8 +38,8 @@ const LOOKED_AT_AGAIN: readonly Action[] = ['promote-replica', 'detach-replicas'
 export async function remediate(run: LockedRun, assessment: Assessment): Promise<Remediation> {
   const answers: Answers = new Map();
   let done: Remediation = 'left';
-  for (const planned of assessment.acts) {
-    if (planned.act === 'detach-replicas' && isOfRestart(assessment)) continue;
+  for (const planned of assessment.actions) {
+    if (planned.action === 'detach-replicas' && isOfRestart(assessment)) continue;
     const carried = await remediateOne(run, assessment, planned, answers);
     if (carried === 'left') continue;
     if (carried !== 'done') return carried;
@@ -49,7 +49,8 @@ export async function remediate(run: LockedRun, assessment: Assessment): Promise
 }
 
 /** What a restart asks for is known when it is tried: it lets replicas go by itself, once it is allowed. */
-const isOfRestart = ({ acts }: Assessment): boolean => acts.some(({ act }) => act === 'restart' || act === 'mend-log');
+const isOfRestart = ({ actions }: Assessment): boolean =>
+  actions.some(({ action }) => action === 'restart' || action === 'mend-log');
 
 async function remediateOne(
   run: LockedRun,
@@ -60,11 +61,11 @@ async function remediateOne(
   const { page, controls } = run;
   const begunMs = Date.now();
   await heldOrGoOn(run);
-  const step = STEP_OF[planned.act];
+  const step = STEP_OF[planned.action];
   const end = (state: 'done' | 'skipped' | 'failed', note: string) => {
     if (step !== 'serving') page.end(step, state, note);
   };
-  if (controls.skippedBy(step) || isInVain(run, assessment, planned.act)) return 'left';
+  if (controls.skippedBy(step) || isInVain(run, assessment, planned.action)) return 'left';
   if (step !== 'serving') page.begin(step, withoutStop(planned.text));
   const allowed = (await controls.skippable(step, () => mayDo(run, assessment, planned, answers))) ?? 'skip';
   if (allowed === 'stop' || allowed === 'skip') {
@@ -72,10 +73,10 @@ async function remediateOne(
     return allowed === 'stop' ? 'stopped' : 'left';
   }
   if (step !== 'serving') page.say(withoutStop(planned.text)); // a question may have stood there
-  if (LOOKED_AT_AGAIN.includes(planned.act) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.act)))
+  if (LOOKED_AT_AGAIN.includes(planned.action) && Date.now() - begunMs > STALE_MS && !(await isStillPlanned(run, planned.action)))
     return 'failed';
-  await startLater(run, assessment, planned.act);
-  const performed = await softly(page, planned.act, perform(run, assessment, planned.act, allowed === 'approved'));
+  await startLater(run, assessment, planned.action);
+  const performed = await softly(page, planned.action, perform(run, assessment, planned.action, allowed === 'approved'));
   if (performed === undefined) {
     end('failed', 'looked at anew');
     return 'failed';
@@ -84,19 +85,19 @@ async function remediateOne(
   page.note(note);
   end(left ? 'skipped' : 'done', note);
   if (left) return 'left';
-  run.found.actsDone.push(note);
-  return planned.act === 'promote-replica' ? 'promoted' : 'done';
+  run.found.actionsDone.push(note);
+  return planned.action === 'promote-replica' ? 'promoted' : 'done';
 }
 
 /** These may end a Redis that lives. */
 const MAY_END: readonly Action[] = ['set-aside', 'rebuild-manifest', 'put-back-data', 'mend-log', 'restart'];
 
 /** An act that is cut off has perhaps ended a Redis, and not started it yet. Below what brings files back: undone after that. */
-async function startLater(run: LockedRun, { instance, platform, acts, replicas }: Assessment, name: Action): Promise<void> {
+async function startLater(run: LockedRun, { instance, platform, actions, replicas }: Assessment, name: Action): Promise<void> {
   if (!platform?.running || run.found.startsLater || !MAY_END.includes(name)) return;
   run.found.startsLater = true;
   const summary = `start ${instance}, if it was ended and not started again`;
-  const mayWipe = acts.some(({ act }) => act === 'detach-replicas') ? { replicas } : {};
+  const mayWipe = actions.some(({ action }) => action === 'detach-replicas') ? { replicas } : {};
   await run.held.undoLater({ undo: 'startAgain', args: { ...run.of, ...mayWipe }, when: 'unlessSucceeded', summary });
 }
 
@@ -106,8 +107,8 @@ const isInVain = ({ controls }: LockedRun, { failure }: Assessment, name: Action
   (name === 'rebuild-manifest' || name === 'put-back-data' || (name === 'set-aside' && !FAILURE_CLASSES[failure].filesStay));
 
 async function isStillPlanned(run: LockedRun, name: Action): Promise<boolean> {
-  const { acts } = await assess(run);
-  if (acts.some(({ act: planned }) => planned === name)) return true;
+  const { actions } = await assess(run);
+  if (actions.some(({ action: planned }) => planned === name)) return true;
   run.page.note(`${name} is not needed any more`);
   return false;
 }

@@ -21,7 +21,7 @@ export interface Performed {
 /** A log that has lost its damaged end is one that a restart helps. */
 export async function mendLog(run: LockedRun, assessment: Assessment, approved: boolean): Promise<Performed> {
   const { found, page } = run;
-  const mayLoseCommands = assessment.acts.some(({ act: name, ask }) => name === 'mend-log' && ask !== undefined);
+  const mayLoseCommands = assessment.actions.some(({ action: name, ask }) => name === 'mend-log' && ask !== undefined);
   const { found: what, where, cut, kept } = await mendLogFiles(RUNNER, { ...inputOf(run, assessment), mayLoseCommands });
   found.keptAside = kept;
   found.cutOff = `Of the damaged log ${cut}; the files as they were are kept in ${kept.directory}.`;
@@ -53,7 +53,7 @@ export async function restart(run: LockedRun, assessment: Assessment, approved: 
       if (asked === undefined || (code === 'STOP_FAILED' ? given.kill : given.approved)) throw error;
       const alone = code === 'STOP_FAILED' && detaches(assessment) ? LET_GO : '';
       const ask = { question: `${capital(withoutStop(reasonOf(error)))}. ${asked.question}${alone}`, otherwise: 'skip' } as const;
-      const planned: PlannedAction = { act: 'restart', text: 'Leave it as it is.', ask };
+      const planned: PlannedAction = { action: 'restart', text: 'Leave it as it is.', ask };
       const allowed = await run.controls.skippable('restart', () => mayDo(run, assessment, planned, new Map(), asked.what));
       return allowed === 'approved' ? attempt({ approved: true, kill: code === 'STOP_FAILED' }) : undefined;
     }
@@ -73,11 +73,11 @@ export async function restart(run: LockedRun, assessment: Assessment, approved: 
 async function protectReplicas(run: LockedRun, assessment: Assessment, isChanged: boolean): Promise<Assessment> {
   if (!detaches(assessment)) return assessment;
   // Mended files do not show any more what they lack.
-  const isMended = assessment.acts.some(({ act }) => MENDS_FILES.includes(act));
+  const isMended = assessment.actions.some(({ action }) => MENDS_FILES.includes(action));
   const now = !isMended && (isChanged || isStale(assessment)) ? await assess(run) : assessment;
   if (!detaches(now)) return now;
   const note = await detachReplicas(run, now);
-  run.found.actsDone.push(note);
+  run.found.actionsDone.push(note);
   run.page.note(note);
   run.page.end('protect', 'done', note);
   return now;
@@ -85,6 +85,6 @@ async function protectReplicas(run: LockedRun, assessment: Assessment, isChanged
 
 const MENDS_FILES: readonly Action[] = ['mend-log', 'put-back-data', 'rebuild-manifest'];
 
-const detaches = ({ acts }: Assessment): boolean => acts.some(({ act }) => act === 'detach-replicas');
+const detaches = ({ actions }: Assessment): boolean => actions.some(({ action }) => action === 'detach-replicas');
 
 const isStale = ({ at }: Assessment): boolean => Date.now() - Date.parse(at) > STALE_MS;

@@ -31,7 +31,7 @@ export interface LockedRun extends Run {
 }
 
 export interface Findings extends Partial<RecoveryReport> {
-  actsDone: string[];
+  actionsDone: string[];
   applications: RecoveryReport['applications'];
   toDo: string[];
   /** The newest. */

@@ -204,7 +204,7 @@ export const DATA_FILES = {
     worstLoss: alreadyLost,
     actions: onItsMachine(() => [
       {
-        act: 'set-aside',
+        action: 'set-aside',
         text: 'Keep dump.rdb, which Redis has ignored and writes over at its next save or stop; Redis goes on serving.',
       },
     ]),

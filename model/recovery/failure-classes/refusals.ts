@@ -33,7 +33,7 @@ export const REFUSALS = {
     advice: noAdvice,
     since: sinceItsStart,
     worstLoss: lossOfKept,
-    actions: () => [{ act: 'await-load', text: 'Wait until Redis has loaded its data; a restart would begin it anew.' }],
+    actions: () => [{ action: 'await-load', text: 'Wait until Redis has loaded its data; a restart would begin it anew.' }],
     byItself: 'Waits; a restart would begin the load anew.',
     asked: null,
     you: null,
@@ -57,7 +57,7 @@ export const REFUSALS = {
     worstLoss: lossOfKept,
     actions: () => [
       {
-        act: 'kill-script',
+        action: 'kill-script',
         text: 'End the script or function that blocks Redis; refused if it has written already.',
         ask: {
           question: 'May the running script be ended? What it was doing for an application is left undone.',
@@ -182,7 +182,7 @@ export const REFUSALS = {
       const primary = heardFacts(seen)?.primary ?? 'its primary';
       return [
         {
-          act: 'make-primary',
+          action: 'make-primary',
           text: `Make Redis a primary again: it follows ${primary}, which does not serve.`,
           ask: { question: `May it be made a primary? If ${primary} comes back, there are two.`, otherwise: 'skip' },
         },

@@ -34,9 +34,9 @@ describe('Setting aside', function () {
         await site.redis.exited();
         const input = found(appendonly ? 'aof-damaged' : 'rdb-damaged');
         const begun = Date.now();
-        const kept = await site.during((acts) => acts.setAside(input));
-        await site.during((acts) => acts.startEmpty(input));
-        const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: begun }));
+        const kept = await site.during((actions) => actions.setAside(input));
+        await site.during((actions) => actions.startEmpty(input));
+        const serves = await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: begun }));
         assert.equal(serves.keys, 0);
         assert.deepEqual(serves.warnings, []);
         assert.equal(kept.directory, join(site.redis.dir, '.redis-backup', site.operationId, 'aside'));
@@ -51,16 +51,16 @@ describe('Setting aside', function () {
     await site.redis.stop();
     damage(site, true);
     const input = found('aof-damaged');
-    const first = await site.during((acts) => acts.setAside(input));
-    assert.deepEqual(await site.during((acts) => acts.setAside(input)), first);
-    await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+    const first = await site.during((actions) => actions.setAside(input));
+    assert.deepEqual(await site.during((actions) => actions.setAside(input)), first);
+    await site.during((actions) => actions.startEmpty(input));
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     await site.ask('SET', 'new', '1');
     await assert.rejects(
-      site.during((acts) => acts.setAside(input)),
+      site.during((actions) => actions.setAside(input)),
       { code: 'RESTORE_REFUSED', message: /main answers by now/ },
     );
-    await site.during((acts) => acts.startEmpty(input));
+    await site.during((actions) => actions.startEmpty(input));
     assert.equal(await site.ask('GET', 'new'), '1');
   });
 
@@ -69,13 +69,13 @@ describe('Setting aside', function () {
       await using site = await recoverySite({ config: AOF });
       await site.redis.stop();
       const input = found('aof-damaged');
-      await site.during((acts) => acts.setAside(input));
+      await site.during((actions) => actions.setAside(input));
       site.fate = fate;
-      const start = () => site.during((acts) => acts.startEmpty(input));
+      const start = () => site.during((actions) => actions.startEmpty(input));
       await assert.rejects(start(), Killed);
       site.fate = undefined;
       await start();
-      await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+      await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       assert.equal(site.redis.log().split('Server initialized').length, 3);
     });
 
@@ -85,18 +85,18 @@ describe('Setting aside', function () {
     rmSync(join(site.redis.dir, 'appendonlydir'), { recursive: true });
     writeFileSync(join(site.redis.dir, 'dump.rdb'), 'an old one');
     const input = found('dead', {
-      acts: [
-        { act: 'set-aside', text: '' },
-        { act: 'restart', text: '' },
+      actions: [
+        { action: 'set-aside', text: '' },
+        { action: 'restart', text: '' },
       ],
     });
-    const { names, directory } = await site.during((acts) => acts.setAside(input));
+    const { names, directory } = await site.during((actions) => actions.setAside(input));
     assert.deepEqual(names, ['dump.rdb']);
-    await site.during((acts) => acts.restartServer(input));
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+    await site.during((actions) => actions.restartServer(input));
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     await site.platform.stop();
     const { operationId } = site;
-    const { left } = await site.during((acts) => acts.putBackAside({ ...MAIN, operationId }), 'the-lock');
+    const { left } = await site.during((actions) => actions.putBackAside({ ...MAIN, operationId }), 'the-lock');
     assert.equal(left?.directory, directory);
   });
 
@@ -106,9 +106,9 @@ describe('Setting aside', function () {
     damage(site, true);
     const serveEmpty = async () => {
       const input = found('aof-damaged');
-      const kept = await site.during((acts) => acts.setAside(input));
-      await site.during((acts) => acts.startEmpty(input));
-      await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+      const kept = await site.during((actions) => actions.setAside(input));
+      await site.during((actions) => actions.startEmpty(input));
+      await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       return kept;
     };
     await serveEmpty();
@@ -128,18 +128,18 @@ describe('Setting aside', function () {
     const log = join(site.redis.dir, 'appendonlydir');
     const before = readdirSync(log);
     const input = found('aof-damaged');
-    const undo = (operationId: string) => site.during((acts) => acts.putBackAside({ ...MAIN, operationId }), 'the-lock');
+    const undo = (operationId: string) => site.during((actions) => actions.putBackAside({ ...MAIN, operationId }), 'the-lock');
     assert.equal((await undo('never-begun')).changed, false);
-    await site.during((acts) => acts.setAside(input));
+    await site.during((actions) => actions.setAside(input));
     assert.deepEqual((await undo(site.operationId)).restored, ['appendonlydir']);
     assert.deepEqual(readdirSync(log), before);
     await assert.rejects(
-      site.during((acts) => acts.startEmpty(input)),
+      site.during((actions) => actions.startEmpty(input)),
       { code: 'RESTORE_REFUSED', message: /was put back/ },
     );
-    const { directory } = await site.during((acts) => acts.setAside(input), 'second');
-    await site.during((acts) => acts.startEmpty(input), 'second');
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+    const { directory } = await site.during((actions) => actions.setAside(input), 'second');
+    await site.during((actions) => actions.startEmpty(input), 'second');
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     const { changed, left } = await undo('second');
     assert.deepEqual([changed, left?.directory], [false, directory]);
     assert.equal(await site.ask('DBSIZE'), 0);
@@ -149,7 +149,7 @@ describe('Setting aside', function () {
     await using site = await recoverySite({ config: AOF });
     await site.redis.stop();
     await assert.rejects(
-      site.during((acts) => acts.startEmpty(found('aof-damaged'))),
+      site.during((actions) => actions.startEmpty(found('aof-damaged'))),
       { code: 'DATA_DIRECTORY', message: /not set aside/ },
     );
   });
@@ -175,18 +175,18 @@ describe('A lost manifest', function () {
       await site.ask('SET', 'since', '1');
 
       const input = found('aof-manifest-lost', {
-        acts: [
-          { act: 'rebuild-manifest', text: '' },
-          { act: 'restart', text: '' },
+        actions: [
+          { action: 'rebuild-manifest', text: '' },
+          { action: 'restart', text: '' },
         ],
       });
-      const kept = await site.during((acts) => acts.setAside(input));
+      const kept = await site.during((actions) => actions.setAside(input));
       assert.equal(site.redis.isRunning(), true);
-      const { files } = await site.during((acts) => acts.rebuildManifest(input));
+      const { files } = await site.during((actions) => actions.rebuildManifest(input));
       assert.deepEqual(files, ['appendonly.aof.2.base.rdb', 'appendonly.aof.2.incr.aof']);
-      assert.deepEqual(await site.during((acts) => acts.rebuildManifest(input)), { files });
-      await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
+      assert.deepEqual(await site.during((actions) => actions.rebuildManifest(input)), { files });
+      await site.during((actions) => actions.restartServer(input));
+      const serves = await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
       assert.equal(serves.keys, Number(KEYS) + 1);
       assert.equal(await site.ask('DEBUG', 'DIGEST'), digest);
       const copies = readdirSync(join(kept.directory, 'appendonlydir'));
@@ -202,7 +202,7 @@ describe('A lost manifest', function () {
     rmSync(join(log, 'appendonly.aof.manifest'));
     renameSync(join(log, 'appendonly.aof.1.base.rdb'), join(log, 'gone'));
     await assert.rejects(
-      site.during((acts) => acts.rebuildManifest(found('aof-manifest-lost'))),
+      site.during((actions) => actions.rebuildManifest(found('aof-manifest-lost'))),
       { code: 'MANIFEST_INVALID', message: /none of its files is a base/ },
     );
   });

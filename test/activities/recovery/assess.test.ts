@@ -42,7 +42,7 @@ describe('An assessment of a real Redis', function () {
         is(await assess(redis), 'rdb-damaged', /Short read|Internal error|Unknown|Wrong/);
         const seen = await assess(redis, { settings: { onDamage: 'ask' } });
         assert.deepEqual(actsOf(seen), ['set-aside', 'start-empty?']);
-        assert.equal(seen.assessment.acts[1]?.ask?.otherwise, 'proceed');
+        assert.equal(seen.assessment.actions[1]?.ask?.otherwise, 'proceed');
       });
 
       it('sees data of a newer Redis', async () => {
@@ -177,7 +177,7 @@ describe('An assessment of a real Redis', function () {
       );
       assert.match(assessment.clients, /answers as a primary, too/);
       assert.match(assessment.advice[0] ?? '', /^Two primaries, main and 127/);
-      assert.deepEqual([assessment.acts, assessment.twins?.map(({ keys }) => keys)], [[], [4]]);
+      assert.deepEqual([assessment.actions, assessment.twins?.map(({ keys }) => keys)], [[], [4]]);
     }
   });
 

@@ -45,9 +45,9 @@ const replace = async (site: RecoverySite) => {
 };
 
 const back = async (site: RecoverySite): Promise<number> => {
-  await site.during((acts) => acts.putBackUnfinished(found('data-aside')));
-  await site.during((acts) => acts.restartServer(found('data-aside')));
-  return (await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }))).keys;
+  await site.during((actions) => actions.putBackUnfinished(found('data-aside')));
+  await site.during((actions) => actions.restartServer(found('data-aside')));
+  return (await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }))).keys;
 };
 
 describe('What an operation that was cut off has moved away', function () {
@@ -90,7 +90,7 @@ describe('What an operation that was cut off has moved away', function () {
     await site.ask('SET', 'new', '1');
     const looked = await assess(site.redis);
     assert.deepEqual(actsOf(looked), ['network-snapshot', 'put-back-data?', 'restart?']);
-    assert.match(looked.assessment.acts[1]?.ask?.question ?? '', /has 1 keys now\. May it be stopped/);
+    assert.match(looked.assessment.actions[1]?.ask?.question ?? '', /has 1 keys now\. May it be stopped/);
     assert.equal(await back(site), KEYS);
     const rejected = join(site.redis.dir, '.redis-backup', ID, 'rejected');
     assert.deepEqual(readdirSync(rejected), ['appendonlydir'], 'what it had written is kept');
@@ -138,11 +138,11 @@ describe('What an operation that was cut off has moved away', function () {
     const dead = observations(down({ data: data({ aof: undefined, leftBehind: [cutOff()] }) }));
     assert.equal(diagnose(dead).failure, 'data-aside');
     const held = observations(down({ data: data({ aof: undefined, leftBehind: [cutOff({ owner: 'restore/main' })] }) }));
-    const { failure, evidence, advice, acts } = diagnose(held);
+    const { failure, evidence, advice, actions } = diagnose(held);
     assert.equal(failure, 'data-aside');
     assert.match(evidence[0] ?? '', /restore\/main has moved the data away, and is still at work/);
     assert.match(advice[0] ?? '', /Wait for restore\/main/);
-    assert.deepEqual(acts, []);
+    assert.deepEqual(actions, []);
   });
 
   it('is no matter of a replica, nor of a Redis without any', () => {

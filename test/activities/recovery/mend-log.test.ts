@@ -46,7 +46,7 @@ describe('Mending a log', function () {
         const { site, whole } = await killed(binary, end, config);
         await using _ = site;
         const damaged = readFileSync(logOf(site));
-        const mended = await site.during((acts) => acts.mendLog(found('aof-damaged')));
+        const mended = await site.during((actions) => actions.mendLog(found('aof-damaged')));
         assert.equal(statSync(logOf(site)).size, whole);
         assert.match(
           mended.cut,
@@ -54,8 +54,8 @@ describe('Mending a log', function () {
         );
         const inside = isAtLeast(site.redis.binary, 7) ? join(mended.kept.directory, 'appendonlydir') : mended.kept.directory;
         assert.deepEqual(readFileSync(join(inside, logOf(site).split('/').at(-1) ?? '')), damaged);
-        await site.during((acts) => acts.restartServer(found('aof-damaged')));
-        const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+        await site.during((actions) => actions.restartServer(found('aof-damaged')));
+        const serves = await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
         assert.equal(serves.keys, 100);
         assert.equal(await site.ask('SET', 'written', '1'), 'OK');
       });
@@ -80,19 +80,20 @@ describe('Mending a log', function () {
   it('does the same again when its answer is lost', async () => {
     const { site, whole } = await killed(undefined, ZEROS);
     await using _ = site;
-    const first = await site.during((acts) => acts.mendLog(found('aof-damaged')));
-    assert.deepEqual(await site.during((acts) => acts.mendLog(found('aof-damaged'))), first);
+    const first = await site.during((actions) => actions.mendLog(found('aof-damaged')));
+    assert.deepEqual(await site.during((actions) => actions.mendLog(found('aof-damaged'))), first);
     assert.equal(statSync(logOf(site)).size, whole);
   });
 
   it('refuses to take whole commands away unless that is allowed, and then serves what stands before them', async () => {
     const { site, whole } = await killed(undefined, Buffer.concat([ZEROS, Buffer.from(`${CUT}\r\n$1\r\ny\r\n`)]));
     await using _ = site;
-    const mend = (mayLoseCommands: boolean) => site.during((acts) => acts.mendLog({ ...found('aof-damaged'), mayLoseCommands }));
+    const mend = (mayLoseCommands: boolean) =>
+      site.during((actions) => actions.mendLog({ ...found('aof-damaged'), mayLoseCommands }));
     await assert.rejects(mend(false), { code: 'LOG_MALFORMED', message: /from byte \d\S+ on more commands/ });
     const asked = await assess(site.redis, { settings: { onDamage: 'ask' } });
     assert.deepEqual(actsOf(asked), ['mend-log?']);
-    assert.match(asked.assessment.acts[0]?.ask?.question ?? '', /Serve the .* in front of the damage/);
+    assert.match(asked.assessment.actions[0]?.ask?.question ?? '', /Serve the .* in front of the damage/);
     const empty = await assess(site.redis, { overrides: { onDamage: 'serve-empty' } });
     assert.deepEqual(actsOf(empty), ['set-aside', 'start-empty']);
     assert.match(empty.assessment.advice.join(), /redis-backup import PATH --up-to-damage/);
@@ -110,9 +111,9 @@ describe('Mending a log', function () {
     await writeLogLook(layout, { ...damage, unmendable: 'no space left', needsBytes: Number.MAX_SAFE_INTEGER });
     const looked = await assess(site.redis, { overrides: { onDamage: 'serve-empty' } });
     assert.deepEqual(actsOf(looked), ['set-aside', 'start-empty?']);
-    assert.match(looked.assessment.acts[0]?.text ?? '', /Cutting the log was no way \(no space left\)/);
+    assert.match(looked.assessment.actions[0]?.text ?? '', /Cutting the log was no way \(no space left\)/);
     assert.match(
-      looked.assessment.acts[1]?.ask?.question ?? '',
+      looked.assessment.actions[1]?.ask?.question ?? '',
       /stand before its damage.* free .* on its disk, and start the recovery again/,
     );
     await writeLogLook(layout, { ...damage, unmendable: 'no space left', needsBytes: 1 });
@@ -124,7 +125,7 @@ describe('Mending a log', function () {
     await using _ = site;
     const damaged = readFileSync(logOf(site));
     await assert.rejects(
-      site.during((acts) => acts.mendLog(found('aof-damaged'))),
+      site.during((actions) => actions.mendLog(found('aof-damaged'))),
       { code: 'LOG_MALFORMED', message: /a throw-away Redis cannot load what stands before the damage: .*Unknown command/s },
     );
     assert.deepEqual(readFileSync(logOf(site)), damaged);

@@ -48,13 +48,13 @@ describe('A Redis whose appendonly was switched while it ran', function () {
         new RegExp(`Its next start does not load its newest data: it starts with appendonly ${appendonly}`),
       );
       assert.deepEqual(actsOf(looked), ['set-aside', 'restart?']);
-      assert.match(looked.assessment.acts[1]?.ask?.question ?? '', /Declined, Redis stays down: set `appendonly (yes|no)`/);
+      assert.match(looked.assessment.actions[1]?.ask?.question ?? '', /Declined, Redis stays down: set `appendonly (yes|no)`/);
       assert.deepEqual(actsOf(await assess(site.redis, { overrides: { onDamage: 'serve-empty' } })), ['set-aside', 'restart']);
 
-      const input = found('newer-ignored', { acts: looked.assessment.acts });
-      const kept = await site.during((acts) => acts.setAside(input));
-      await site.during((acts) => acts.restartServer(input));
-      const serves = await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+      const input = found('newer-ignored', { actions: looked.assessment.actions });
+      const kept = await site.during((actions) => actions.setAside(input));
+      await site.during((actions) => actions.restartServer(input));
+      const serves = await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
       assert.equal(serves.keys, OLD, 'serving comes first');
       const other = appendonly === 'no' ? 'yes' : 'no';
       const seed =

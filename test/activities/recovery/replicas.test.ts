@@ -37,25 +37,25 @@ describe('Replicas', function () {
       { address: '127.0.0.1:2', keys: 0, replid: 'x' },
     ];
     const input = found('rdb-damaged', { replicas });
-    await site.during((acts) => acts.setAside(input));
+    await site.during((actions) => actions.setAside(input));
     await assert.rejects(
-      site.during((acts) => acts.restartServer(input)),
+      site.during((actions) => actions.restartServer(input)),
       { code: 'RESTORE_REFUSED' },
     );
     await assert.rejects(
-      site.during((acts) => acts.startEmpty(input)),
+      site.during((actions) => actions.startEmpty(input)),
       { code: 'RESTORE_REFUSED', message: /still follows main: this start would wipe it/ },
     );
     for (let attempt = 1; attempt <= 2; attempt++) {
-      const { detached, failed } = await site.during((acts) => acts.detachReplicas(input));
+      const { detached, failed } = await site.during((actions) => actions.detachReplicas(input));
       assert.deepEqual(detached, [{ address: addressOf(replica), keys: 1 }]);
       assert.deepEqual(
         failed.map(({ address }) => address),
         [gone],
       );
     }
-    await site.during((acts) => acts.startEmpty(input));
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+    await site.during((actions) => actions.startEmpty(input));
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     assert.equal(await replica.dbsize(), 1);
   });
 
@@ -67,12 +67,12 @@ describe('Replicas', function () {
     await site.redis.kill('SIGKILL');
     const replicas = await Promise.all([one, other].map((replica) => asFound(replica, 1)));
     const input = found('rdb-damaged', { replicas });
-    const promoted = await site.during((acts) => acts.promoteReplica(input));
+    const promoted = await site.during((actions) => actions.promoteReplica(input));
     assert.equal(promoted.keys, 1);
     const [primary, follower] = promoted.address === addressOf(one) ? [one, other] : [other, one];
     assert.deepEqual(promoted.following, [addressOf(follower)]);
-    assert.deepEqual(await site.during((acts) => acts.promoteReplica(input)), promoted);
-    await site.during((acts) => acts.detachReplicas(input)); // the next act of such a plan
+    assert.deepEqual(await site.during((actions) => actions.promoteReplica(input)), promoted);
+    await site.during((actions) => actions.detachReplicas(input)); // the next act of such a plan
     await primary.command('SET', 'b', '2');
     await until(async () => (await follower.dbsize()) === 2, { what: 'the other one follows' });
     assert.deepEqual([await role(primary), await role(follower)], ['master', 'slave']);
@@ -92,12 +92,12 @@ describe('Replicas', function () {
     await other.command('SET', 'b', '1');
     await site.redis.kill('SIGKILL');
     const input = found('rdb-damaged', { replicas: [...ours, ...reused] });
-    const { address, following, failed } = await site.during((acts) => acts.promoteReplica(input));
+    const { address, following, failed } = await site.during((actions) => actions.promoteReplica(input));
     assert.deepEqual([address, following], [addressOf(other), []]);
     const whys = Object.fromEntries(failed.map(({ address, why }) => [address, why]));
     assert.match(whys[addressOf(one)] ?? '', /it is a primary with 1 keys, and left alone/);
     for (const redis of [elsewhere, theirs]) assert.match(whys[addressOf(redis)] ?? '', /of another history .* left alone/);
-    const detached = await site.during((acts) => acts.detachReplicas(input));
+    const detached = await site.during((actions) => actions.detachReplicas(input));
     assert.deepEqual(
       detached.detached.map(({ address }) => address),
       [one, other].map(addressOf),
@@ -116,7 +116,7 @@ describe('Replicas', function () {
     await site.redis.kill('SIGKILL');
     const input = found('rdb-damaged', { replicas: [await asFound(replica, 1)] });
     await assert.rejects(
-      site.during((acts) => acts.promoteReplica(input)),
+      site.during((actions) => actions.promoteReplica(input)),
       { code: 'RESTORE_REFUSED', message: /1 Sentinel watches replica 127\.0\.0\.1:\d+: the promotion is theirs/ },
     );
     assert.equal(await role(replica), 'slave');
@@ -127,7 +127,7 @@ describe('Replicas', function () {
     await using empty = await startRedis();
     const replicas = [await asFound(empty, 0)];
     await assert.rejects(
-      site.during((acts) => acts.promoteReplica(found('empty', { replicas }))),
+      site.during((actions) => actions.promoteReplica(found('empty', { replicas }))),
       { code: 'REDIS_UNREACHABLE', message: /no replica of main has data and answers/ },
     );
   });
@@ -141,7 +141,7 @@ describe('A living Redis', function () {
     await site.ask('SET', 'a', '1');
     await site.ask('REPLICAOF', '127.0.0.1', '1');
     for (let attempt = 1; attempt <= 2; attempt++)
-      assert.deepEqual(await site.during((acts) => acts.makePrimary(MAIN)), { keys: 1 });
+      assert.deepEqual(await site.during((actions) => actions.makePrimary(MAIN)), { keys: 1 });
     assert.equal(await site.ask('SET', 'b', '1'), 'OK');
   });
 
@@ -166,7 +166,7 @@ describe('A living Redis', function () {
   for (const { path: binary, label, ...version } of redisBinaries())
     it(`of ${label} is freed of a script, and of a function where it has them`, async () => {
       await using site = await recoverySite({ binary, config: BUSY });
-      const kill = () => site.during((acts) => acts.killScript(MAIN));
+      const kill = () => site.during((actions) => actions.killScript(MAIN));
       assert.deepEqual(await kill(), { ended: 'nothing' });
       await busy(site.redis, 'EVAL', ENDLESS, '0');
       assert.deepEqual(await kill(), { ended: 'script' });
@@ -182,7 +182,7 @@ describe('A living Redis', function () {
     await using site = await recoverySite({ config: BUSY });
     await busy(site.redis, 'EVAL', `redis.call('SET', KEYS[1], '1') ${ENDLESS}`, '1', 'a');
     await assert.rejects(
-      site.during((acts) => acts.killScript(MAIN)),
+      site.during((actions) => actions.killScript(MAIN)),
       { code: 'REDIS_REFUSED', message: /has written already, and cannot be ended/ },
     );
   });

@@ -8,7 +8,7 @@ import { redisBinaries } from '../../support/redis-binaries.ts';
 import { found, Killed, type RecoverySite, recoverySite, SETTINGS } from '../support/recovery-site.ts';
 
 const serves = (site: RecoverySite, more: { logBytes?: Record<string, number> } = {}) =>
-  site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now(), ...more }));
+  site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: Date.now(), ...more }));
 
 /** As it is assessed now. */
 async function assessed(site: RecoverySite, more: Parameters<typeof found>[1] = {}) {
@@ -26,11 +26,11 @@ describe('A restart', function () {
       await using site = await recoverySite({ binary });
       await site.ask('SET', 'a', '1');
       const input = await assessed(site);
-      const { skipped } = await site.during((acts) => acts.restartServer(input));
+      const { skipped } = await site.during((actions) => actions.restartServer(input));
       assert.equal(skipped, undefined);
       assert.equal((await serves(site)).keys, 1);
       const { identity, name } = await site.platform.status();
-      const again = await site.during((acts) => acts.restartServer(input));
+      const again = await site.during((actions) => actions.restartServer(input));
       assert.equal(again.skipped, `it runs as ${name} since then`);
       assert.equal((await site.platform.status()).identity, identity);
     });
@@ -42,11 +42,11 @@ describe('A restart', function () {
       const input = await assessed(site);
       site.fate = fate;
       await assert.rejects(
-        site.during((acts) => acts.restartServer(input)),
+        site.during((actions) => actions.restartServer(input)),
         Killed,
       );
       site.fate = undefined;
-      await site.during((acts) => acts.restartServer(input));
+      await site.during((actions) => actions.restartServer(input));
       assert.equal((await serves(site)).keys, 1);
       assert.equal(site.redis.log().split('Server initialized').length, 3); // once by the test, once by us
     });
@@ -54,11 +54,11 @@ describe('A restart', function () {
   it('of one whose worker died is not done again where it does not run, because a second start may destroy', async () => {
     await using site = await recoverySite();
     const input = await assessed(site);
-    await site.during((acts) => acts.restartServer(input));
+    await site.during((actions) => actions.restartServer(input));
     await serves(site);
     const { identity = '' } = await site.platform.status();
     await site.platform.kill(identity);
-    const again = await site.during((acts) => acts.startOnce(MAIN), undefined, 2);
+    const again = await site.during((actions) => actions.startOnce(MAIN), undefined, 2);
     assert.match('unsure' in again ? again.unsure : '', /^the worker died while it started main, which does not run/);
     assert.equal((await site.platform.status()).running, false);
   });
@@ -74,7 +74,7 @@ describe('A restart', function () {
     const input = await assessed(site);
     const { identity } = await site.platform.status();
     await assert.rejects(
-      site.during((acts) => acts.restartServer(input)),
+      site.during((actions) => actions.restartServer(input)),
       { code: 'CONFIG_UNSTARTABLE' },
     );
     assert.equal((await site.platform.status()).identity, identity);
@@ -84,21 +84,21 @@ describe('A restart', function () {
     await using site = await recoverySite();
     const first = await assessed(site);
     const before = Date.now();
-    await site.during((acts) => acts.restartServer(first));
+    await site.during((actions) => actions.restartServer(first));
     const { data } = await observeFiles({ layout: await site.platform.dataLayout() }, {});
     assert.ok(Date.parse(data?.restarted?.at ?? '') >= before, 'it is seen, and said before it is asked');
     await serves(site);
     const second = await assessed(site);
     await assert.rejects(
-      site.during((acts) => acts.restartServer(second), 'another'),
+      site.during((actions) => actions.restartServer(second), 'another'),
       { code: 'RESTART_TOO_SOON', message: /^a recovery restarted main \d s ago; once in 600 s it may by itself$/ },
     );
     const { identity } = await site.platform.status();
-    await site.during((acts) => acts.restartServer({ ...second, approved: true }), 'another');
+    await site.during((actions) => actions.restartServer({ ...second, approved: true }), 'another');
     await serves(site);
     assert.notEqual((await site.platform.status()).identity, identity);
     const third = await assessed(site, { settings: { ...SETTINGS, restartEveryMs: 1 } });
-    await site.during((acts) => acts.restartServer(third), 'a third');
+    await site.during((actions) => actions.restartServer(third), 'a third');
   });
 
   it('ends a Redis that hangs only when a person has approved it', async () => {
@@ -107,11 +107,11 @@ describe('A restart', function () {
     const input = await assessed(site);
     await site.redis.kill('SIGSTOP');
     await assert.rejects(
-      site.during((acts) => acts.restartServer(input)),
+      site.during((actions) => actions.restartServer(input)),
       { code: 'STOP_FAILED' },
     );
     assert.equal(site.redis.isRunning(), true);
-    await site.during((acts) => acts.restartServer({ ...input, approved: true, kill: true }));
+    await site.during((actions) => actions.restartServer({ ...input, approved: true, kill: true }));
     assert.equal((await serves(site)).keys, 1);
     assert.equal(await site.redis.exited(), 'SIGKILL');
   });
@@ -122,7 +122,7 @@ describe('A restart', function () {
     const input = await assessed(site);
     const config = readFileSync(site.redis.configFile, 'utf8');
     appendFileSync(site.redis.configFile, 'no-such-directive yes\n');
-    const restart = () => site.during((acts) => acts.restartServer(input));
+    const restart = () => site.during((actions) => actions.restartServer(input));
     const { message } = await restart().then(
       () => assert.fail('it started'),
       (error: Error) => error,
@@ -158,7 +158,7 @@ describe('Serving again', function () {
     await site.redis.kill('SIGKILL');
     truncateSync(join(log, name), whole + 11);
     const input = await assessed(site);
-    const { logBytes = {} } = await site.during((acts) => acts.restartServer(input));
+    const { logBytes = {} } = await site.during((actions) => actions.restartServer(input));
     const { keys, warnings } = await serves(site, { logBytes });
     assert.equal(keys, 1);
     assert.deepEqual(warnings, [`Redis cut the append-only log ${name} off at byte ${whole}: 11 bytes are lost.`]);
@@ -188,7 +188,7 @@ describe('Serving again', function () {
     await using site = await recoverySite({ external: true });
     await site.ask('SET', 'a', '1');
     const wait = { ...MAIN, sinceMs: Date.now() };
-    const { keys, warnings } = await site.during((acts) => acts.awaitServesFromAfar(wait));
+    const { keys, warnings } = await site.during((actions) => actions.awaitServesFromAfar(wait));
     assert.deepEqual([keys, warnings], [1, []]);
   });
 
@@ -204,9 +204,9 @@ describe('Serving again', function () {
       assert.equal(await site.ask('DBSIZE'), 0);
       const input = await assessed(site);
       assert.deepEqual(await refusedTo(site), username === 'able' ? [] : ['set']);
-      await site.during((acts) => acts.restartServer(input));
-      await site.during((acts) => acts.makePrimary(MAIN));
-      await site.during((acts) => acts.killScript(MAIN));
+      await site.during((actions) => actions.restartServer(input));
+      await site.during((actions) => actions.makePrimary(MAIN));
+      await site.during((actions) => actions.killScript(MAIN));
       assert.deepEqual(await refusedTo(site), []);
     }
   });

@@ -13,7 +13,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
   it('leaves it as it is when it was not ended', async () => {
     await using site = await recoverySite();
     const { identity } = await site.platform.status();
-    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
+    assert.deepEqual(await site.during((actions) => actions.startAgain(startAgain)), { running: true });
     assert.equal((await site.platform.status()).identity, identity);
   });
 
@@ -26,8 +26,8 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     const [, replid = ''] = /^master_replid:(\w+)/m.exec(String(await replica.command('INFO', 'replication'))) ?? [];
     await site.redis.kill('SIGKILL');
     const replicas = [{ address: `127.0.0.1:${replica.port}`, keys: 1, replid }];
-    assert.deepEqual(await site.during((acts) => acts.startAgain({ ...startAgain, replicas })), { running: true });
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
+    assert.deepEqual(await site.during((actions) => actions.startAgain({ ...startAgain, replicas })), { running: true });
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: 0 }));
     assert.equal(await site.ask('DBSIZE'), 0);
     assert.deepEqual([await replica.dbsize(), ((await replica.command('ROLE')) as unknown[])[0]], [1, 'master']);
   });
@@ -38,15 +38,15 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     const { identity } = await site.platform.status();
     site.fate = 'after stop';
     await assert.rejects(
-      site.during((acts) =>
-        acts.restartServer(found('unknown', { platform: { running: true, ...(identity ? { identity } : {}) } })),
+      site.during((actions) =>
+        actions.restartServer(found('unknown', { platform: { running: true, ...(identity ? { identity } : {}) } })),
       ),
       Killed,
     );
     site.fate = undefined;
     assert.equal((await site.platform.status()).running, false);
-    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
-    await site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
+    assert.deepEqual(await site.during((actions) => actions.startAgain(startAgain)), { running: true });
+    await site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
     assert.equal(await site.ask('GET', 'a'), '1');
   });
 
@@ -55,7 +55,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     const pid = pidOf(await site.platform.status());
     const busy = site.ask('DEBUG', 'SLEEP', '2').catch(() => undefined);
     process.kill(pid, 'SIGTERM');
-    assert.deepEqual(await site.during((acts) => acts.startAgain(startAgain)), { running: true });
+    assert.deepEqual(await site.during((actions) => actions.startAgain(startAgain)), { running: true });
     await busy;
     assert.notEqual(pidOf(await site.platform.status()), pid);
   });
@@ -65,7 +65,7 @@ describe('A recovery that is cut off where a living Redis was to be restarted', 
     const { identity = '' } = await site.platform.status();
     await site.platform.kill(identity);
     appendFileSync(site.redis.configFile, '\nmaxmemory-polcy allkeys-lru\n');
-    const { running, why } = await site.during((acts) => acts.startAgain(startAgain));
+    const { running, why } = await site.during((actions) => actions.startAgain(startAgain));
     assert.equal(running, false);
     assert.match(why ?? '', /maxmemory-polcy/);
   });

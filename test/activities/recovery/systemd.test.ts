@@ -27,17 +27,17 @@ describe('A Redis that systemd brings up again and again', function () {
     process.env.PATH = path;
     await site[Symbol.asyncDispose]();
   });
-  const serves = () => site.during((acts) => acts.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
+  const serves = () => site.during((actions) => actions.awaitServingAgain({ ...MAIN, sinceMs: Date.now() }));
 
   it('is stopped before its damaged data is set aside, and serves without it', async () => {
     writeFileSync(join(site.redis.dir, 'dump.rdb'), 'REDIS0009 no RDB at all');
     await site.platform.start().catch(() => undefined); // it ends, sooner or later
     await until(() => site.redis.log().split('Server initialized').length > 3, { what: 'it was brought up twice' });
     const input = found('rdb-damaged');
-    const { names } = await site.during((acts) => acts.setAside(input));
+    const { names } = await site.during((actions) => actions.setAside(input));
     assert.deepEqual(names, ['dump.rdb']);
     assert.deepEqual(await site.platform.status(), { running: false });
-    await site.during((acts) => acts.startEmpty(input));
+    await site.during((actions) => actions.startEmpty(input));
     assert.equal((await serves()).keys, 0);
   });
 
@@ -46,7 +46,7 @@ describe('A Redis that systemd brings up again and again', function () {
     await site.ask('CONFIG', 'SET', 'save', '');
     await site.ask('SET', 'a', '1');
     const { identity = '' } = await site.platform.status();
-    await site.during((acts) => acts.restartServer(found('unknown', { platform: { running: true, identity } })));
+    await site.during((actions) => actions.restartServer(found('unknown', { platform: { running: true, identity } })));
     assert.equal((await serves()).keys, 1);
     assert.equal(
       readFileSync(calls, 'utf8')

@@ -111,7 +111,7 @@ describe('A rehearsal', function () {
     assert.deepEqual((await readdir(home)).sort(), ['owner.json', 'result.rdb']);
     assert.equal((await stat(join(home, 'result.rdb'))).mode & 0o077, 0);
     assert.equal(outcome.done && outcome.result?.sha256, createHash('sha256').update(kept).digest('hex'));
-    await rehearsing.during((acts) => acts.discardRehearsal({ instance: 'main' }), { operationId });
+    await rehearsing.during((actions) => actions.discardRehearsal({ instance: 'main' }), { operationId });
     assert.deepEqual(rehearsing.left(), []);
   });
 

@@ -97,4 +97,5 @@ export function is({ assessment, platform }: Assessed, failure: FailureClass, ..
   assert.equal(assessment.failure, failure, JSON.stringify({ assessment, platform }, undefined, 1));
   for (const pattern of evidence) assert.match(assessment.evidence.join('\n'), pattern);
 }
-export const actsOf = ({ assessment }: Assessed): string[] => assessment.acts.map(({ act, ask }) => (ask ? `${act}?` : act));
+export const actsOf = ({ assessment }: Assessed): string[] =>
+  assessment.actions.map(({ action, ask }) => (ask ? `${action}?` : action));

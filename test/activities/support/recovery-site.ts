@@ -71,14 +71,14 @@ export interface RecoverySite extends AsyncDisposable {
   redis: RedisServer;
   deps: Dependencies;
   platform: Control;
-  acts: Acts;
+  actions: Acts;
   progress: Progress[];
   /** How often the fence was asked. */
   locks(): number;
   operationId: string;
   fate?: Fate;
   /** Runs acts as the recovery does. */
-  during<T>(body: (acts: Acts) => Promise<T>, operationId?: string, attempt?: number): Promise<T>;
+  during<T>(body: (actions: Acts) => Promise<T>, operationId?: string, attempt?: number): Promise<T>;
   ask(...args: string[]): Promise<unknown>;
 }
 
@@ -126,21 +126,21 @@ export async function recoverySite(
     }),
     requireLock: async () => void locks++,
   } as unknown as Dependencies;
-  const acts = recoveryOf(deps);
+  const actions = recoveryOf(deps);
   const progress: Progress[] = [];
   const operationId = randomUUID();
   const site: RecoverySite = {
     redis,
     deps,
     platform,
-    acts,
+    actions,
     progress,
     operationId,
     locks: () => locks,
     during: (body, id = operationId, attempt = 1) =>
       runAsJob(
         { attempt, signal: new AbortController().signal, operationId: id, progress: (one) => void progress.push(one) },
-        () => body(acts),
+        () => body(actions),
       ),
     async ask(...args) {
       using client = await openRedis(redis.connection);
@@ -160,7 +160,7 @@ export function found(failure: FailureClass, more: Partial<Assessment> = {}): Ac
     evidence: [],
     restartHelps: false,
     clients: '',
-    acts: [],
+    actions: [],
     digest: '',
     advice: [],
     changed: [],

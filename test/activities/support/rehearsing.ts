@@ -81,15 +81,15 @@ export class Rehearsing {
   }
 
   /** Runs a step as an activity of one operation. */
-  during<T>(body: (acts: ReturnType<typeof createRehearsalActivities>) => Promise<T>, options: Partial<Job> = {}): Promise<T> {
+  during<T>(body: (actions: ReturnType<typeof createRehearsalActivities>) => Promise<T>, options: Partial<Job> = {}): Promise<T> {
     const job = { signal: new AbortController().signal, operationId: randomUUID(), ...options };
-    const acts = createRehearsalActivities(this.deps, this.memory);
-    return runAsJob({ ...job, attempt: 1, progress: (one) => void this.progress.push(one) }, () => body(acts));
+    const actions = createRehearsalActivities(this.deps, this.memory);
+    return runAsJob({ ...job, attempt: 1, progress: (one) => void this.progress.push(one) }, () => body(actions));
   }
 
   async rehearse(moment: string, { keep = false, ...job }: Partial<Job> & { keep?: boolean } = {}): Promise<RehearsalOutcome> {
     const plan = await this.plan(moment);
-    return this.during((acts) => acts.rehearse({ plan, target: this.target, keep }), job);
+    return this.during((actions) => actions.rehearse({ plan, target: this.target, keep }), job);
   }
 
   async rehearsed(moment: string): Promise<Rehearsal> {

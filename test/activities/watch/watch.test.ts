@@ -5,7 +5,7 @@ import type { Dependencies, ProtectedInstance } from '../../../activities/depend
 import { type Progress, runAsJob } from '../../../activities/job-context.ts';
 import { createWatchActivities } from '../../../activities/watch/watch-instance.ts';
 import type { HeldBy } from '../../../model/lock.ts';
-import type { WatchNews, WatchStay } from '../../../model/watch/watch.ts';
+import type { WatchNews, WatchSession } from '../../../model/watch/watch.ts';
 import type { ApplicationProbe } from '../../../probes/connectivity.ts';
 import { MAIN } from '../../fixtures/shard.ts';
 import { startLoading } from '../../redis/support/start-loading.ts';
@@ -63,12 +63,12 @@ class Watching {
     return runAsJob({ attempt: 1, signal: this.cancel.signal, operationId: 'test', progress }, body);
   }
 
-  watch(stay: Partial<WatchStay> = {}): Promise<WatchNews> {
+  watch(stay: Partial<WatchSession> = {}): Promise<WatchNews> {
     return this.job(() => this.activities().watchInstance({ ...MAIN, ...stay }));
   }
 
   /** One that the watcher takes for serving, and what it ends with. */
-  begin(stay: Partial<WatchStay> = {}): Promise<WatchNews> {
+  begin(stay: Partial<WatchSession> = {}): Promise<WatchNews> {
     const ended = this.watch({ known: 'serving', ...stay });
     ended.catch(() => undefined); // whoever wants to know awaits it
     return ended;

@@ -11,10 +11,10 @@ import { startNode, stopNode } from './node.ts';
 import { BIN } from './settings.ts';
 
 const BY_HAND = 'redis-backup-by-hand';
-const [act, ...rest] = process.argv.slice(2);
+const [action, ...rest] = process.argv.slice(2);
 const dir = resolve(rest[0] ?? join(tmpdir(), 'redis-backup-node'));
 
-switch (act) {
+switch (action) {
   case 'up': {
     mkdirSync(dir, { recursive: true });
     const { kubeconfig, network } = await startNode(dir, BY_HAND);

@@ -64,12 +64,12 @@ describe('Whatever is seen of a Redis', () => {
   it('it is restarted unasked only where that helps, or after its cause has been removed', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
-        const { failure, acts } = diagnose(some);
-        const restart = acts.findIndex(({ act, ask }) => act === 'restart' && !ask);
+        const { failure, actions } = diagnose(some);
+        const restart = actions.findIndex(({ action, ask }) => action === 'restart' && !ask);
         if (restart < 0 || FAILURE_CLASSES[failure].restartHelps) return;
         assert.ok(
-          acts.slice(0, restart).some(({ act }) => act === 'rebuild-manifest'),
-          JSON.stringify({ failure, acts }),
+          actions.slice(0, restart).some(({ action }) => action === 'rebuild-manifest'),
+          JSON.stringify({ failure, actions }),
         );
       }),
       runs,
@@ -79,9 +79,9 @@ describe('Whatever is seen of a Redis', () => {
   it('this worker alone condemns nothing: without its machine there is no act on process or files', () => {
     fc.assert(
       fc.property(anySigns, ({ platform: _, ...some }) => {
-        const { failure, acts } = diagnose(some);
+        const { failure, actions } = diagnose(some);
         const local = ['restart', 'set-aside', 'start-empty', 'rebuild-manifest', 'detach-replicas', 'promote-replica'];
-        assert.ok(!acts.some(({ act }) => local.includes(act)), JSON.stringify({ failure, acts }));
+        assert.ok(!actions.some(({ action }) => local.includes(action)), JSON.stringify({ failure, actions }));
       }),
       runs,
     );
@@ -91,11 +91,11 @@ describe('Whatever is seen of a Redis', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
         if (some.platform?.server.running !== true || some.platform.local?.verdict !== 'serves') return;
-        const { failure, acts } = diagnose(some);
+        const { failure, actions } = diagnose(some);
         if (failure === 'aof-manifest-lost') return;
         assert.ok(
-          acts.every(({ act, ask }) => ask || !['restart', 'start-empty'].includes(act)),
-          JSON.stringify({ failure, acts }),
+          actions.every(({ action, ask }) => ask || !['restart', 'start-empty'].includes(action)),
+          JSON.stringify({ failure, actions }),
         );
       }),
       runs,
@@ -105,15 +105,15 @@ describe('Whatever is seen of a Redis', () => {
   it('nothing starts empty before what is damaged is aside and replicas are out of harm', () => {
     fc.assert(
       fc.property(anySigns, (some) => {
-        const { acts } = diagnose(some);
-        const names = acts.map(({ act }) => act);
+        const { actions } = diagnose(some);
+        const names = actions.map(({ action }) => action);
         const empty = names.indexOf('start-empty');
         if (empty < 0) return;
         assert.ok(names.indexOf('set-aside') >= 0 && names.indexOf('set-aside') < empty);
         if (some.replicas.some(({ look }) => (look.facts?.keys ?? 0) > 0)) {
           assert.ok(names.indexOf('detach-replicas') >= 0 && names.indexOf('detach-replicas') < empty);
         }
-        if (some.settings.onDamage === 'ask') assert.equal(acts[empty]?.ask?.otherwise, 'proceed');
+        if (some.settings.onDamage === 'ask') assert.equal(actions[empty]?.ask?.otherwise, 'proceed');
       }),
       runs,
     );
@@ -123,8 +123,9 @@ describe('Whatever is seen of a Redis', () => {
     fc.assert(
       fc.property(anySigns, anySigns, (one, two) => {
         const [a, b] = [diagnose(one), diagnose(two)];
-        for (const { act, ask } of a.acts) if (['promote-replica', 'make-primary', 'kill-script'].includes(act)) assert.ok(ask);
-        const isSame = a.failure === b.failure && JSON.stringify(a.acts) === JSON.stringify(b.acts);
+        for (const { action, ask } of a.actions)
+          if (['promote-replica', 'make-primary', 'kill-script'].includes(action)) assert.ok(ask);
+        const isSame = a.failure === b.failure && JSON.stringify(a.actions) === JSON.stringify(b.actions);
         assert.equal(digestSource(a) === digestSource(b), isSame);
       }),
       runs,
@@ -132,13 +133,13 @@ describe('Whatever is seen of a Redis', () => {
   });
 
   it('of a Redis that is down says that a restart does not help where its next start was refused, and tries it all the same', () => {
-    const { failure, restartHelps, evidence, acts, advice, changed } = diagnose(
+    const { failure, restartHelps, evidence, actions, advice, changed } = diagnose(
       observations(down({ nextStart: { outcome: 'fails', lastLines: "Bad directive 'nothing'" } })),
     );
     assert.deepEqual([failure, restartHelps], ['dead', false]);
     assert.equal(evidence[0], "Its own redis.conf, started beside it, is refused by Redis: Bad directive 'nothing'");
     assert.deepEqual(
-      acts.map(({ act }) => act),
+      actions.map(({ action }) => action),
       ['restart'],
     );
     assert.match(advice.join(' '), /Correct what Redis complains of/);

@@ -18,7 +18,7 @@ const MOVED_AWAY: LeftBehind = {
 
 const [AN_HOUR_AGO, A_MINUTE_AGO] = [ago(3_600_000), ago(60_000)];
 
-const CASES: [title: string, failure: FailureClass, parts: Partial<Observations>, acts: string[]][] = [
+const CASES: [title: string, failure: FailureClass, parts: Partial<Observations>, actions: string[]][] = [
   ['one that serves', 'healthy', {}, []],
   ['a process that is gone', 'dead', down(), ['restart']],
   ['one that was stopped in order', 'dead', down({ run: run('orderly-end', 'asked-to-end') }), ['restart']],
@@ -166,19 +166,19 @@ const CASES: [title: string, failure: FailureClass, parts: Partial<Observations>
 ];
 
 const actsOf = (parts: Partial<Observations>): string[] =>
-  diagnose(observations(parts)).acts.map(({ act, ask }) => (ask ? `${act}?` : act));
+  diagnose(observations(parts)).actions.map(({ action, ask }) => (ask ? `${action}?` : action));
 
 describe('What is wrong with a Redis', () => {
-  for (const [title, failure, parts, acts] of CASES) {
+  for (const [title, failure, parts, actions] of CASES) {
     it(`is told of ${title}: ${failure}`, () => {
       const told = diagnose(observations(parts));
       assert.equal(told.failure, failure, JSON.stringify(told));
-      assert.deepEqual(actsOf(parts), acts);
+      assert.deepEqual(actsOf(parts), actions);
       assert.ok(
         told.evidence.length > 0 && told.clients !== '' && /\d|Nothing that was on its disk|cannot be told/.test(told.worstLoss),
         JSON.stringify(told),
       );
-      if (acts.length === 0 && failure !== 'healthy' && failure !== 'empty')
+      if (actions.length === 0 && failure !== 'healthy' && failure !== 'empty')
         assert.ok(told.advice.length > 0, 'it says what to do instead');
     });
   }
@@ -231,7 +231,7 @@ describe('What is wrong with a Redis', () => {
         applications: [{ name: 'shop', kind: 'http', verdict: 'connected', detail: '1 of 1 seen at work' }],
       }),
     );
-    assert.deepEqual([told.failure, told.acts], ['unknown', []]);
+    assert.deepEqual([told.failure, told.actions], ['unknown', []]);
     assert.match(told.advice.join(), /two primaries/);
   });
 

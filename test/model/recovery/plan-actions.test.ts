@@ -8,22 +8,22 @@ import { aof, data, down, facts, look, NOW_MS, observations, platform, run, stor
 const nothingThere = down({ data: data({ aof: undefined }) });
 
 describe('a dead Redis with nothing to load', () => {
-  const acts = (onDamage: 'ask' | 'serve-empty', keys: number | null) => {
+  const actions = (onDamage: 'ask' | 'serve-empty', keys: number | null) => {
     const all = observations({ ...nothingThere, stored: stored(keys) });
     return FAILURE_CLASSES.dead.actions({ ...all, settings: { ...all.settings, onDamage } });
   };
 
   it('is asked about where a backup has keys and not all can be made again: its disk may be missing', () => {
-    const [restart] = acts('ask', 1000);
-    assert.equal(restart?.act, 'restart');
+    const [restart] = actions('ask', 1000);
+    assert.equal(restart?.action, 'restart');
     assert.match(restart?.ask?.question ?? '', /nothing to load in \/data, and backup \w+ has 1,000 keys: is the disk mounted\?/);
     assert.equal(restart?.ask?.otherwise, 'proceed', 'serving comes first');
   });
 
   it('is started by itself where it may come up empty, or never had anything', () => {
-    for (const planned of [acts('serve-empty', 1000), acts('ask', 0), acts('ask', null)]) {
+    for (const planned of [actions('serve-empty', 1000), actions('ask', 0), actions('ask', null)]) {
       assert.deepEqual(
-        planned.map(({ act, ask }) => [act, ask]),
+        planned.map(({ action, ask }) => [action, ask]),
         [['restart', undefined]],
       );
     }
@@ -114,9 +114,9 @@ describe('a start that would serve less than a replica has', () => {
   });
   const rdb = { bytes: 3000, modifiedAt: '2026-02-14T11:59:00.000Z', replid: 'history-one', replOffset: 1000 };
   const onlyRdb = { appendonly: false, aof: undefined };
-  const acts = (failure: 'dead' | 'aof-damaged', all: ReturnType<typeof observations>) =>
+  const actions = (failure: 'dead' | 'aof-damaged', all: ReturnType<typeof observations>) =>
     FAILURE_CLASSES[failure].actions({ ...all, settings: { ...all.settings, onDamage: 'ask' } });
-  const names = (planned: ReturnType<typeof acts>) => planned.map(({ act }) => act);
+  const names = (planned: ReturnType<typeof actions>) => planned.map(({ action }) => action);
   const PROTECTED = ['promote-replica', 'detach-replicas'];
   const notReplicas = [{ address: '10.0.0.8:6379', why: 'is a primary of its own' }];
 
@@ -128,7 +128,7 @@ describe('a start that would serve less than a replica has', () => {
       replicas: [replica(1), replica(2), replica(3, { role: 'master' })],
       notReplicas,
     });
-    const planned = acts('aof-damaged', seen);
+    const planned = actions('aof-damaged', seen);
     assert.deepEqual(names(planned), [...PROTECTED, 'mend-log']);
     const question = planned[0]?.ask?.question ?? '';
     assert.match(
@@ -155,7 +155,7 @@ describe('a start that would serve less than a replica has', () => {
         ...down({ data: data({ ...onlyRdb, rdb: { ...rdb, ...saved } }) }),
         replicas: [replica(1, parts)],
       });
-      const planned = acts('dead', seen);
+      const planned = actions('dead', seen);
       assert.deepEqual(names(planned), [...(isOlder ? PROTECTED : []), 'restart']);
       const { worstLoss } = FAILURE_CLASSES.dead;
       assert.equal(/Replica 10\.0\.0\.7:1 is further, and has 5,000 keys/.test(worstLoss(seen, undefined)), isOlder);
@@ -165,9 +165,9 @@ describe('a start that would serve less than a replica has', () => {
     const ended = { run: run('orderly-end'), end: { at: '2026-02-14T11:59:01.000Z', oom: 'no' as const, oomWhy: '' } };
     const { replid: _, replOffset: __, ...alone } = rdb;
     const saved = observations({ ...down({ ...ended, data: data({ ...onlyRdb, rdb: alone }) }), replicas: [replica(1)] });
-    assert.deepEqual(names(acts('dead', saved)), ['restart']);
+    assert.deepEqual(names(actions('dead', saved)), ['restart']);
     const logged = observations({ ...down({ data: data({ rdb }) }), replicas: [replica(1)] });
-    assert.deepEqual(names(acts('dead', logged)), ['restart']);
+    assert.deepEqual(names(actions('dead', logged)), ['restart']);
   });
 
   it('of a log that is cut at its end lets replicas go without a question, as does one that Redis cuts itself', () => {
@@ -181,7 +181,7 @@ describe('a start that would serve less than a replica has', () => {
       ['aof-damaged', 'zeros', 'mend-log'],
       ['dead', 'cut-command', 'restart'],
     ] as const) {
-      const planned = acts(failure, cut(kind));
+      const planned = actions(failure, cut(kind));
       assert.deepEqual(names(planned), ['detach-replicas', start]);
       assert.deepEqual(
         planned.map(({ ask }) => ask),
@@ -194,7 +194,7 @@ describe('a start that would serve less than a replica has', () => {
   it('and is empty is asked about before replicas are let go for it: one question for both', () => {
     const damage = { name: 'a.aof', kind: 'garbage', where: 'middle', wholeBytes: 0, badBytes: 9, usableBytes: 0 } as const;
     const broken = data({ aof: aof({ damage: { ...damage, changedAt: '2026-02-14T11:59:00.000Z' } }) });
-    const planned = acts('aof-damaged', observations({ ...down({ data: broken }), replicas: [replica(1)] }));
+    const planned = actions('aof-damaged', observations({ ...down({ data: broken }), replicas: [replica(1)] }));
     assert.deepEqual(names(planned), [...PROTECTED, 'set-aside', 'start-empty']);
     assert.match(planned[3]?.ask?.question ?? '', /Start Redis empty now\?/);
     assert.deepEqual(planned[1]?.ask, planned[3]?.ask);
@@ -207,14 +207,14 @@ describe('a Redis that answers nobody', () => {
     look: { ...look('read-only'), facts: facts({ role: 'slave', keys: 5000, replOffset: 9000, ...parts }) },
   });
   const rdb = { bytes: 3000, modifiedAt: '2026-02-14T11:59:00.000Z', replid: 'history-one', replOffset: 1000 };
-  const acts = (parts: Parameters<typeof data>[0] | undefined, of: Partial<RedisFacts> = {}) => {
+  const actions = (parts: Parameters<typeof data>[0] | undefined, of: Partial<RedisFacts> = {}) => {
     const there = platform(true, { local: look('silent'), ...(parts ? { data: data(parts) } : {}) });
     const { data: _, ...unseen } = there;
     return FAILURE_CLASSES.silent.actions(
       observations({ worker: look('silent'), platform: parts ? there : unseen, replicas: [replica(of)] }),
     );
   };
-  const names = (planned: ReturnType<typeof acts>) => planned.map(({ act }) => act);
+  const names = (planned: ReturnType<typeof actions>) => planned.map(({ action }) => action);
   const ONLY_RDB = { appendonly: false, aof: undefined };
 
   for (const [what, parts, of] of [
@@ -228,7 +228,7 @@ describe('a Redis that answers nobody', () => {
     ],
   ] as const)
     it(`and ${what} has that let go before a kill, which the question says`, () => {
-      const planned = acts(parts, of);
+      const planned = actions(parts, of);
       assert.deepEqual(names(planned), ['detach-replicas', 'restart']);
       assert.match(planned[0]?.text ?? '', /^If it ends without a save: detach 10\.0\.0\.7:1 \(5,000 keys\)/);
       assert.match(
@@ -243,5 +243,5 @@ describe('a Redis that answers nobody', () => {
     ['whose replica has no key', { ...ONLY_RDB, rdb }, { keys: 0 }],
     ['whose replica is a primary by now', { ...ONLY_RDB, rdb }, { role: 'master' }],
   ] as const)
-    it(`and ${what} leaves replicas as they are`, () => assert.deepEqual(names(acts(parts, of)), ['restart']));
+    it(`and ${what} leaves replicas as they are`, () => assert.deepEqual(names(actions(parts, of)), ['restart']));
 });

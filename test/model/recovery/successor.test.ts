@@ -16,7 +16,7 @@ const backup = (offset: number, replid = 'history-one'): RepositoryObservations 
 };
 const told = (parts: Partial<Observations> = {}) =>
   diagnose(observations({ ...down(), replicas: [replica()], stored: backup(1_000_000), ...parts }));
-const acts = (parts: Partial<Observations> = {}) => told(parts).acts.map(({ act }) => act);
+const actions = (parts: Partial<Observations> = {}) => told(parts).actions.map(({ action }) => action);
 
 describe('A former replica that is a primary by now', () => {
   it('serves in the place of a Redis that is down, which is not started beside it without a yes', () => {
@@ -24,14 +24,14 @@ describe('A former replica that is a primary by now', () => {
     assert.equal(seen.failure, 'dead');
     assert.deepEqual(seen.successor, { address: ADDRESS, keys: 5700 });
     assert.deepEqual(
-      seen.acts.map(({ act, ask }) => [act, ask?.otherwise]),
+      seen.actions.map(({ action, ask }) => [action, ask?.otherwise]),
       [
         ['start-beside', 'stop'],
         ['restart', undefined],
       ],
     );
     assert.match(
-      seen.acts[0]?.ask?.question ?? '',
+      seen.actions[0]?.ask?.question ?? '',
       /^10\.0\.0\.7:6379, which was a replica of main, is a primary by now and serves in its place\. May main be started .+ it loads what it has on its disk.+two primaries/,
     );
     assert.match(seen.evidence[0] ?? '', /^10\.0\.0\.7:6379, .+ with 5,700 keys: it serves in its place\.$/);
@@ -40,13 +40,13 @@ describe('A former replica that is a primary by now', () => {
   });
 
   it('is not asked whether it takes over, and no empty one is started beside it by itself', () => {
-    assert.deepEqual(acts(failedStart('rdb-checksum')), ['start-beside', 'detach-replicas', 'set-aside', 'start-empty']);
-    assert.deepEqual(acts(down({ data: data({ aof: undefined }) })), ['start-beside', 'detach-replicas', 'restart']);
+    assert.deepEqual(actions(failedStart('rdb-checksum')), ['start-beside', 'detach-replicas', 'set-aside', 'start-empty']);
+    assert.deepEqual(actions(down({ data: data({ aof: undefined }) })), ['start-beside', 'detach-replicas', 'restart']);
   });
 
   it('is told of where nothing would be started, and both ways with it', () => {
     const seen = told(failedStart('config-file'));
-    assert.deepEqual([seen.failure, seen.acts, seen.successor?.address], ['bad-configuration', [], ADDRESS]);
+    assert.deepEqual([seen.failure, seen.actions, seen.successor?.address], ['bad-configuration', [], ADDRESS]);
     const text = assessmentText({ ...seen, digest: '' });
     assert.match(text, /a recovery would change nothing$/m);
     assert.match(text, /to do: Point the applications at 10\.0\.0\.7:6379, and url of instances\.main too\./);
@@ -83,7 +83,7 @@ describe('A former replica that is a primary by now', () => {
   for (const [what, parts] of Object.entries(none))
     it(`is none if it ${what}`, () => {
       assert.equal(told(parts).successor, undefined);
-      assert.ok(!acts(parts).includes('start-beside'));
+      assert.ok(!actions(parts).includes('start-beside'));
     });
 
   it('may lack what was on its way when it was promoted', () => {
@@ -91,6 +91,6 @@ describe('A former replica that is a primary by now', () => {
   });
 
   it('leaves a Redis that fell to its memory limit down, too', () => {
-    assert.deepEqual(acts(down({ run: run('own-memory') })).slice(0, 1), ['start-beside']);
+    assert.deepEqual(actions(down({ run: run('own-memory') })).slice(0, 1), ['start-beside']);
   });
 });

@@ -20,7 +20,7 @@ describe('What changed before a failure', () => {
   const sentences = ['At 10:00 redis.conf was changed.', 'At 10:01 its process ended.'];
 
   it('is read as sentences in a dry run, and with a stroke between them on the page, which has no stops', () => {
-    const none = { evidence: [], acts: [], advice: [] };
+    const none = { evidence: [], actions: [], advice: [] };
     const dry = { instance: 'main', failure: 'dead', ...none, clients: '', worstLoss: '', changed: sentences };
     assert.match(
       assessmentText(dry as unknown as Assessment),

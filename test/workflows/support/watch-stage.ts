@@ -10,8 +10,8 @@ import type {
   SeenTwin,
   WatchAnswer,
   WatchNews,
+  WatchSession,
   WatchStatus,
-  WatchStay,
   WatchView,
   WitnessView,
 } from '../../../model/watch/watch.ts';
@@ -76,7 +76,7 @@ export class WatchStage {
         queue: this.scene(at.instance).platform === 'nobody' ? hostQueue('nobody') : GLANCE_QUEUE,
         isOwn: false,
       }),
-      watchInstance: (stay: WatchStay) => this.#watch(stay),
+      watchInstance: (stay: WatchSession) => this.#watch(stay),
       observeInstance: ({ instance }: { instance: string }) => this.#viewOf(instance),
       observeProcess: async ({ instance }: { instance: string }) => this.scene(instance).platform,
     };
@@ -127,7 +127,7 @@ export class WatchStage {
   }
 
   /** As the real activity: ends when what is believed is no longer true. */
-  async #watch({ instance, known, stayMs, twins: knownTwins = [] }: WatchStay): Promise<WatchNews> {
+  async #watch({ instance, known, stayMs, twins: knownTwins = [] }: WatchSession): Promise<WatchNews> {
     const endsAtMs = Date.now() + (stayMs ?? 3600_000);
     for (;;) {
       const { state, twins = [] } = this.scene(instance);
