@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { wholeFingerprint } from '../config/fingerprint.ts';
+import { fingerprintOf, wholeFingerprint } from '../config/fingerprint.ts';
 import { loadConfig } from '../config/load.ts';
 import { messageOf } from '../model/errors.ts';
 import { changedConfig } from './changed-config.ts';
@@ -41,11 +41,11 @@ async function runUntilInterrupted(first: Config, interrupt: AbortSignal, queue:
   let next = await unlessInterrupted(startWorkers(config, { interrupt, queue }), interrupt);
   while (next) {
     const known = wholeFingerprint(config);
-    tell('INFO', 'worker is ready', { queues: next.queues, config: known });
+    tell('INFO', 'worker is ready', { queues: next.queues, config: fingerprintOf(config).shared });
     const changed = await runUntilChanged(next, config, { known, refused, interrupt });
     if (!changed) return;
     const wanted = wholeFingerprint(changed);
-    tell('INFO', `${config.origin.file} has changed and is taken over`, { config: wanted });
+    tell('INFO', `${config.origin.file} has changed and is taken over`, { config: fingerprintOf(changed).shared });
     const limit = AbortSignal.any([interrupt, AbortSignal.timeout(TAKE_OVER_MS)]);
     try {
       next = await unlessInterrupted(startWorkers(changed, { interrupt: limit, queue }), interrupt);
