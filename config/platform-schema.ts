@@ -63,8 +63,7 @@ export const platform = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     type: field(z.literal('kubernetes'), {
-      about:
-        'The pod of a StatefulSet. It is looked at, started and stopped; its files are not reached, so nothing in them is replaced.',
+      about: 'The pod of a StatefulSet, with its data on a claim.',
       allowed: 'kubernetes',
     }),
     namespace: ofKubernetes('Namespace of the StatefulSet.'),
