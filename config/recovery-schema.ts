@@ -7,7 +7,7 @@ const share = (about: string) => field(z.number().min(0).max(1), { about, allowe
 export const recovery = z.strictObject({
   onDamage: field(z.enum(['serve-empty', 'ask']).optional(), {
     about:
-      'When the data cannot be loaded: start empty with the damaged files aside, or ask first. Where the newest backup has keys of no data class, or none tells, it is asked all the same.',
+      'When the data cannot be loaded: start empty with the damaged files aside, or ask first. Where more keys of the newest backup are in no data class than `tolerance` says, it is asked all the same.',
     allowed: 'serve-empty or ask',
     byDefault: '`serve-empty` if every data class is `recreatable`, else `ask`',
   }),
