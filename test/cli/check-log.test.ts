@@ -20,7 +20,7 @@ describe('redis-backup check of what the store has of the log', () => {
     snapshots.list = async () => [sampleManifest({ replication: { replid: REPLID, offset: base, db: -1 } as never })];
     repository.snapshots = () => snapshots;
     const deps: Partial<CheckContext> = { repository: async () => repository };
-    const instance: Partial<InstanceShard> = { name: 'main', shard: '0', archive: {} as never };
+    const instance: Partial<InstanceShard> = { instance: 'main', name: 'main', shard: '0', archive: {} as never };
     return checkLog(deps as CheckContext, instance as InstanceShard);
   };
 

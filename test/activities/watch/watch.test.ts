@@ -159,7 +159,7 @@ describe('Watching one Redis', function () {
     await redis.restart();
     assert.deepEqual(
       { ...(await ended), deadBefore: [] },
-      { ended: 'time', state: 'serving', deadBefore: [], detail: 'a primary that answers' },
+      { ended: 'time', state: 'serving', deadBefore: [], twins: [], detail: 'a primary that answers' },
     );
   });
 
