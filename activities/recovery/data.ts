@@ -50,7 +50,9 @@ export const createDataActivities = (deps: Dependencies) => ({
     const nowMs = await client.time();
     const servedMs = deps.now() - Math.max(serving.startedAtMs, log?.untilMs ?? 0);
     const recent = log && servedMs <= RECENT_WITHIN_MS ? await lookUpRecent(deps, target, client, log, nowMs) : undefined;
-    const unloaded = log && servedMs <= RECENT_WITHIN_MS ? await unloadedWrites(deps, target, client, log) : undefined;
+    // Behind a restore what it loaded is older because somebody wanted that.
+    const isOlder = log && !replaced && servedMs <= RECENT_WITHIN_MS;
+    const unloaded = isOlder ? await unloadedWrites(deps, target, client, log) : undefined;
     // Complete is what the assessment saw; of another timeline it says nothing.
     const complete = assessment.log?.complete === true && log?.until.startsWith(`${assessment.log.timelineId}@`) === true;
     const facts: Omit<DataFacts, 'present' | 'sampled'> = {

@@ -207,7 +207,10 @@ describe('A selective restore', function () {
   it('refuses by name what is no data class, and what has no meaning', async () => {
     const { code, stderr } = await house.command('restore', '--only', 'sessions,sesions', '--plan');
     assert.equal(code, 2);
-    assert.match(stderr, /main has no data class sesions\nnext: The data classes are: sessions, apiCache, .+, other; functions are the function libraries\./);
+    assert.match(
+      stderr,
+      /main has no data class sesions\nnext: The data classes are: sessions, apiCache, .+, other; functions are the function libraries\./,
+    );
     assert.match(
       (await house.command('restore', '--only', 'sessions', '--direct', '--yes')).stderr,
       /--direct has no meaning with --only/,

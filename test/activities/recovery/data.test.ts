@@ -176,6 +176,13 @@ describe('The data of a Redis that serves again', function () {
     assert.deepEqual([decision.verdict, decision.decision, decision.unloaded?.atLeast], ['lost', 'ask', 3], decision.text);
     assert.match(decision.text, /200 sessions present, .*; at least 3 writes of the log are not in what Redis has loaded/);
     assert.equal(decision.unloaded?.until, decision.offer?.until ?? decision.nextBest?.until);
+
+    await recovering.backup('safety'); // of a restore of that earlier moment
+    await recovering.archiveAll();
+    await redis.kill('SIGKILL');
+    const wanted = recovering.assessment();
+    await redis.restart();
+    assert.equal((await decide(recovering, wanted)).unloaded, undefined, 'somebody wanted it older');
   });
 
   it('is brought back from the snapshot where the log ended before it, as many as were promised', async () => {
