@@ -176,13 +176,23 @@ describe('The data of a Redis that serves again', function () {
     assert.deepEqual([decision.verdict, decision.decision, decision.unloaded?.atLeast], ['lost', 'ask', 3], decision.text);
     assert.match(decision.text, /200 sessions present, .*; at least 3 writes of the log are not in what Redis has loaded/);
     assert.equal(decision.unloaded?.until, decision.offer?.until ?? decision.nextBest?.until);
+  });
 
-    await recovering.backup('safety'); // of a restore of that earlier moment
+  it('is older than the log behind a restore to an earlier moment because somebody wanted that', async () => {
+    await using redis = await startRedis(NO_SAVES);
+    const recovering = new Recovering(redis);
+    await recovering.signIn(0, 200);
     await recovering.archiveAll();
+    await redis.command('SAVE'); // stands for what the restore has put there
+    await recovering.signIn(300, 301);
+    await recovering.archiveAll();
+    await recovering.backup();
+    await recovering.backup('safety');
     await redis.kill('SIGKILL');
-    const wanted = recovering.assessment();
+    const assessment = recovering.assessment();
     await redis.restart();
-    assert.equal((await decide(recovering, wanted)).unloaded, undefined, 'somebody wanted it older');
+    const { unloaded, text } = await decide(recovering, assessment);
+    assert.equal(unloaded, undefined, text);
   });
 
   it('is brought back from the snapshot where the log ended before it, as many as were promised', async () => {
