@@ -88,12 +88,16 @@ describe('A recovery of a Redis that lives', function () {
 
   it('full of connections: waits until there is room, and closes none', async () => {
     await stand({ config: { maxclients: '10' } });
-    const clients: (RedisClient | undefined)[] = [];
-    for (let n = 0; n < 10; n++) clients.push(await openRedis(redis.house.redis.connection).catch(() => undefined));
+    const clients: RedisClient[] = [];
+    const fill = async () => {
+      clients.push(await openRedis(redis.house.redis.connection));
+      return clients.length === 10;
+    };
+    await until(() => fill().catch(() => false), { what: 'all connections are ours, and none of a look that ends' });
     const report = await redis.recover({}, async () => {
       await redis.untilNow(/only a person can help: Find who holds the connections/);
       assert.equal(await clients[0]?.command('GET', 'session:1'), 'x');
-      for (const client of clients) client?.close();
+      for (const client of clients) client.close();
     });
     await untouched(report, 'clients-full', 'serving');
     assert.deepEqual(report.actionsDone, []);
