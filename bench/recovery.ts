@@ -165,7 +165,7 @@ class Bench {
       workflowTaskTimeout: RECOVERY_TASK_TIMEOUT, // as `redis-backup recover` starts it
       workflowId: WORKFLOW_IDS.recover('main'),
       taskQueue: 'redis-ops',
-      args: [{ instance: 'main' }],
+      args: [{ instance: 'main', onDamage: 'serve-empty' }],
     });
     const seconds = await this.#untilWritten(begun);
     const { outcome, serving, summary } = (await running.result()) as RecoveryReport;
