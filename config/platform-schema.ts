@@ -39,7 +39,7 @@ const helper = z.strictObject({
 export const platform = z.discriminatedUnion('type', [
   z.strictObject({
     type: field(z.literal('process'), {
-      about: 'A local process. The only one that restores can stop, replace and start.',
+      about: 'A process of a machine, started by a command or by systemd.',
       allowed: 'process',
     }),
     host: field(name('').optional(), {
@@ -72,7 +72,7 @@ export const platform = z.discriminatedUnion('type', [
       'Which container of its pod is the Redis. By default the only one that looks like it: by its command, its image, its port.',
     ).optional(),
     kubeconfig: absolutePath(
-      'How the cluster is reached. By default as a pod of it, else as KUBECONFIG or ~/.kube/config says.',
+      'How the cluster is reached. By default as KUBECONFIG says, else as a pod of it, else as ~/.kube/config says.',
       '/etc/redis-backup/kubeconfig',
     ).optional(),
     context: text('Context of that kubeconfig. By default its current one.').optional(),

@@ -60,7 +60,7 @@ function processParts({ platform, own }: PlatformOf<ProcessConfig>, host: string
   };
 }
 
-/** Any worker that may act in its namespace does; its files are reached by a helper on its claim, which has no such rights. */
+/** Any worker that finds a cluster asks it; its files are reached by a helper on its claim, which has no such rights. */
 function kubernetesParts({ platform, address }: PlatformOf<KubernetesConfig>): PlatformParts {
   const { namespace, statefulSet, container, kubeconfig, context, helper, noProgressMs } = platform;
   const access = { ...(kubeconfig ? { kubeconfig } : {}), ...(context ? { context } : {}) };

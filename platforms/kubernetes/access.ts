@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** How a cluster is reached. Both absent: as a pod of it, else as KUBECONFIG or ~/.kube/config says. */
+/** How a cluster is reached. Both absent: as KUBECONFIG says, else as a pod of it, else as ~/.kube/config says. */
 export interface ClusterAccess {
   kubeconfig?: string;
   context?: string;

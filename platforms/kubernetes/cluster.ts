@@ -13,7 +13,7 @@ import {
   type ResponseContext,
   setHeaderOptions,
 } from '@kubernetes/client-node';
-import { RecoveryError } from '../../model/errors.ts';
+import { hasCode, messageOf, RecoveryError } from '../../model/errors.ts';
 import type { ClusterAccess } from './access.ts';
 
 /** A namespace of a Kubernetes cluster, as far as the rights of whoever asks go. */
@@ -74,7 +74,7 @@ export function openCluster(namespace: string, access: ClusterAccess = {}): Clus
     ask,
     find: (what, request, signal) =>
       ask(what, request, signal).catch((error: unknown) => {
-        if (error instanceof RecoveryError && error.code === 'KUBERNETES_MISSING') return undefined;
+        if (hasCode(error, 'KUBERNETES_MISSING')) return undefined;
         throw error;
       }),
   };
@@ -108,7 +108,7 @@ function readAccess({ kubeconfig, context }: ClusterAccess): KubeConfig {
     else config.loadFromDefault();
     if (context !== undefined) config.setCurrentContext(context);
   } catch (error) {
-    throw unusable(error instanceof Error ? error.message : String(error), error);
+    throw unusable(messageOf(error), error);
   }
   if (!config.getCurrentCluster()) throw unusable(context === undefined ? 'it names no cluster' : `it has no context ${context}`);
   return config;
@@ -143,7 +143,7 @@ function statusOf({ body }: ApiException<unknown>): string {
 /** @param error - of the client: nothing of ours */
 function inWords(error: unknown, what: string, namespace: string): RecoveryError {
   if (!(error instanceof ApiException)) {
-    const why = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
+    const why = messageOf(error instanceof Error ? (error.cause ?? error) : error);
     return new RecoveryError('KUBERNETES_UNREACHABLE', `the API server did not answer to ${what}: ${why}`, {
       next: 'Look whether it runs, and whether a firewall or a NetworkPolicy is in the way; it is tried again.',
       cause: error,
@@ -159,10 +159,7 @@ function inWords(error: unknown, what: string, namespace: string): RecoveryError
     case 401:
       return failed('KUBERNETES_DENIED', 'Look at the token or certificate of the kubeconfig: it is not taken, or has run out.');
     case 403:
-      return failed(
-        'KUBERNETES_DENIED',
-        'Give the service account of the worker that verb: `redis-backup check` names all that it lacks.',
-      );
+      return failed('KUBERNETES_DENIED', 'Give the service account of the worker that verb: docs/kubernetes.md has all of them.');
     case 404:
       return failed('KUBERNETES_MISSING', 'Look at namespace and name in redis-backup.yaml.');
     case 409:

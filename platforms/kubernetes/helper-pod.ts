@@ -20,8 +20,8 @@ export const TOLD = {
 } as const;
 
 export const HELPER = 'helper';
-/** By which all helpers of a Redis are found. Its value is the name of the pod. */
-export const HELPER_LABEL = 'redis-backup/files-of';
+/** For people, who find all helpers by it. Its value is the name of the pod of Redis. */
+const HELPER_LABEL = 'redis-backup/files-of';
 export const QUEUE_ANNOTATION = 'redis-backup/queue';
 /** Longer than the longest transfer: one that nobody has closed ends by itself. */
 const DEADLINE_SECONDS = 24 * 3_600;

@@ -83,7 +83,7 @@ const addressesOf = ({ spec, status }: V1Service): string[] => [
   ...(status?.loadBalancer?.ingress ?? []).flatMap(({ ip }) => ip ?? []),
 ];
 
-/** Ready, or about to end and still serving. */
+/** What does not say whether it is counts as ready, as for Services themselves. */
 const readyIn = (slices: readonly V1EndpointSlice[]): string[] => [
   ...new Set(
     slices.flatMap(({ endpoints }) =>

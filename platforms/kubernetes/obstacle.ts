@@ -61,7 +61,7 @@ function failed({ status }: V1Pod): Obstacle | undefined {
   return stays(`the pod was ended (${status.reason}): ${status.message ?? ''}`, 'See what its node lacks (memory, disk).');
 }
 
-function unscheduled({ status, spec }: V1Pod, events: readonly CoreV1Event[]): Obstacle | undefined {
+function unscheduled({ status }: V1Pod, events: readonly CoreV1Event[]): Obstacle | undefined {
   const condition = status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (condition?.status !== 'False') return undefined;
   const said = condition.message ?? condition.reason ?? '';
@@ -77,8 +77,7 @@ function unscheduled({ status, spec }: V1Pod, events: readonly CoreV1Event[]): O
   }
   if (/ReadWriteOncePod/.test(said)) return stays(`another pod has its claim: ${said}`, 'End the pod that uses it.');
   if (/Insufficient/.test(said)) return stays(`no node has room for it: ${said}`, 'Free what is missing on a node, or add one.');
-  const pinned = spec?.nodeName ? ` (${spec.nodeName})` : '';
-  return stays(`no node may run it${pinned}: ${said}`, 'See labels, taints and state of the nodes, and the node of its volume.');
+  return stays(`no node may run it: ${said}`, 'See labels, taints and state of the nodes, and the node of its volume.');
 }
 
 function initFails({ status }: V1Pod): Obstacle | undefined {

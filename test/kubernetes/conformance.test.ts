@@ -31,7 +31,7 @@ describe('A Redis that a StatefulSet runs, with its files reached on its claim',
       control: redis.control(),
       again: redis.control,
       // What the helper has at the path of Redis, this machine has elsewhere.
-      files: { ...files, where: 'on its claim', open: redis.files().open },
+      files: { ...files, where: 'on its claim', open: (layout) => ({ layout: { ...layout, dir: redis.volume() } }) },
       connection: redis.address(),
       get dataDirectory() {
         return redis.volume();

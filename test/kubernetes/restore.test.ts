@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict';
 import type { BackupResult, RestoreReport } from '../../model/operations.ts';
-import { until } from '../support/until.ts';
 import { ClusterHouse } from './support/cluster-house.ts';
 
 const KEYS = 2_000;
-const WITHIN = { seconds: 60 };
 
 describe('A Redis in a pod', function () {
   this.timeout(300_000);
   let house: ClusterHouse;
   before(async () => {
     house = await ClusterHouse.open();
-    await until(() => house.ask('PING').then(Boolean, () => false), { what: 'Redis serves', ...WITHIN });
   });
   after(() => house?.[Symbol.asyncDispose]());
 

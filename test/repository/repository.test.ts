@@ -2,31 +2,23 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { backupIdAt } from '../../model/instance.ts';
-import { type BackupRef, ownerKey, pinKey } from '../../repository/layout.ts';
+import type { BackupRef } from '../../repository/layout.ts';
 import { formatManifest } from '../../repository/manifest.ts';
 import { Repository } from '../../repository/repository.ts';
-import { readText } from '../../repository/small-objects.ts';
 import type { StoredObject } from '../../repository/snapshots.ts';
 import type { ObjectInfo } from '../../repository/stores/object-store.ts';
 import { sampleManifest } from '../fixtures/manifest.ts';
-import { startHttpFaultProxy } from '../support/fault-proxy.ts';
-import { openStore, type StoreLocation } from '../support/open-store.ts';
-import { type S3Server, startS3 } from '../support/s3-server.ts';
+import { openStore } from '../support/open-store.ts';
 import { bytes, collect, cutShort, keysOf, refuses } from './bodies.ts';
+import { inEachPlace, type Place, refAt } from './places.ts';
 
 const rdb = Buffer.from(`REDIS0010${randomBytes(400_000).toString('hex')}`);
 const DAY_MS = 24 * 3600_000;
-
-interface Place {
-  location: StoreLocation;
-  /** Where the bytes of an object lie. */
-  path: (key: string) => string;
-}
 
 function itIsARepository(place: () => Place): void {
   let repository: Repository;
@@ -35,11 +27,6 @@ function itIsARepository(place: () => Place): void {
   });
   afterEach(() => repository.close());
 
-  const refAt = (hour: number, instance = 'main'): BackupRef => ({
-    instance,
-    shard: '0',
-    backupId: backupIdAt(Date.UTC(2026, 1, 14, hour)),
-  });
   const manifestOf = (ref: BackupRef, stored: StoredObject): SnapshotManifest => {
     const sample = sampleManifest({ ...ref, stored });
     return { ...sample, rdb: { ...sample.rdb, bytes: rdb.length } };
@@ -224,67 +211,6 @@ function itIsARepository(place: () => Place): void {
     await repository.snapshots(manifest).delete(manifest.backupId);
   });
 
-  it('keeps pins until they end', async () => {
-    const ref = refAt(13, 'pinned');
-    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'restore/main/1', untilMs: 1_000, reason: 'a plan' });
-    await repository
-      .pins(ref)
-      .put({ backupId: ref.backupId, planId: 'restore/main/1', untilMs: 2_000, reason: 'the same plan, later' });
-    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'b', untilMs: Date.now() + DAY_MS, reason: 'another' });
-    const pins = await repository.pins({ instance: 'pinned', shard: '0' }).list();
-    assert.deepEqual(pins.map(({ planId, untilMs }) => [planId, untilMs < 3_000]).sort(), [
-      ['b', false],
-      ['restore/main/1', true],
-    ]);
-    const swept = await repository.sweep({ instance: 'pinned', shard: '0' }, { olderThanMs: DAY_MS });
-    assert.deepEqual(
-      swept.map(({ why }) => why),
-      ['pin has ended'],
-    );
-    assert.deepEqual(
-      (await repository.pins({ instance: 'pinned', shard: '0' }).list()).map(({ planId }) => planId),
-      ['b'],
-    );
-  });
-
-  it('stops at a pin that it cannot read: it may protect anything', async () => {
-    await repository.store.put('badpin/0/pins/20260214T060000Z/x.json', bytes('{"formatVersion": 2}'));
-    await refuses(repository.pins({ instance: 'badpin', shard: '0' }).list(), 'MANIFEST_INVALID', /badpin/);
-  });
-
-  it('stops at a pin that was changed or moved after it was written: the snapshot would be deleted too early', async () => {
-    const ref = refAt(13, 'liar');
-    await repository.pins(ref).put({ backupId: ref.backupId, planId: 'plan', untilMs: Date.UTC(2026, 1, 15), reason: 'a plan' });
-    const [{ key } = { key: '' }] = await repository.pins({ instance: 'liar', shard: '0' }).list();
-    const text = (await readText(repository.store, key, 10_000)) ?? '';
-    await repository.store.put(key, bytes(text.replace('2026-02-15', '2026-02-13')));
-    await refuses(
-      repository.pins({ instance: 'liar', shard: '0' }).list(),
-      'MANIFEST_INVALID',
-      /plan.json is no pin .*: it has another digest than it says/,
-    );
-    await repository.store.put(key, bytes(text));
-    await repository.store.put(pinKey(refAt(14, 'liar'), 'plan'), bytes(text));
-    await refuses(
-      repository.pins({ instance: 'liar', shard: '0' }).list(),
-      'MANIFEST_INVALID',
-      /is no pin .*: it is of backup \w+ and plan plan/,
-    );
-  });
-
-  it('believes no owner that was changed after it was written', async () => {
-    const { store } = repository;
-    await repository
-      .ownership('own')
-      .claim({ instance: 'own', address: '10.0.0.5:6379', since: '2026-08-01T06:00:00.000Z', before: [] });
-    assert.equal((await repository.ownership('own').read())?.address, '10.0.0.5:6379');
-    const text = (await readText(store, ownerKey('own'), 10_000)) ?? '';
-    await store.put(ownerKey('own'), bytes(text.replace('10.0.0.5', '10.0.0.6')));
-    await refuses(repository.ownership('own').read(), 'MANIFEST_INVALID', /does not say whose .* are: it has another digest/);
-    await store.put(ownerKey('other'), bytes(text));
-    await refuses(repository.ownership('other').read(), 'MANIFEST_INVALID', /it is of instance own/);
-  });
-
   it('sweeps old snapshots without a manifest, only those, and only when told to', async () => {
     const instance = 'swept';
     const whole = await backUp(refAt(14, instance));
@@ -377,35 +303,4 @@ function itIsARepository(place: () => Place): void {
 
 const keyOf = ({ instance, shard, backupId }: BackupRef, file: string) => `${instance}/${shard}/snapshots/${backupId}/${file}`;
 
-describe('Repository in a directory', () => {
-  let directory: string;
-  before(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'redis-backup-repository-'));
-  });
-  after(() => rm(directory, { recursive: true, force: true }));
-  itIsARepository(() => ({ location: { kind: 'file', directory }, path: (key) => join(directory, key) }));
-});
-
-describe('Repository in S3', () => {
-  let s3: S3Server;
-  before(async () => {
-    s3 = await startS3();
-  });
-  after(() => s3.stop());
-  itIsARepository(() => ({ location: s3.location('team/redis'), path: (key) => join(s3.dir, 'data/backups/team/redis', key) }));
-
-  it('never gives out a large snapshot with a flipped bit, wherever on the way it flipped', async () => {
-    await using proxy = await startHttpFaultProxy(s3.port);
-    const repository = new Repository(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }));
-    const large = Buffer.from(`REDIS0010${randomBytes(9_000_000).toString('hex')}`);
-    const ref = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
-    const stored = await repository.snapshots(ref).write(ref, bytes(large));
-    const manifest = sampleManifest({ stored, rdb: { ...sampleManifest().rdb, bytes: large.length } });
-    for (const offset of [100, 1_500_000]) {
-      proxy.flipAt(offset, 'response', { if: ({ method }) => method === 'GET' });
-      await refuses(collect(repository.snapshots(manifest).open(manifest)), 'BACKUP_CORRUPT');
-    }
-    assert.ok(large.equals(await collect(repository.snapshots(manifest).open(manifest))));
-    repository.close();
-  });
-});
+inEachPlace('Repository', itIsARepository);

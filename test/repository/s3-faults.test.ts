@@ -3,11 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CreateMultipartUploadCommand, S3Client } from '@aws-sdk/client-s3';
+import { Repository } from '../../repository/repository.ts';
 import { S3Store } from '../../repository/stores/s3.ts';
 import type { S3Tuning } from '../../repository/stores/s3-calls.ts';
+import { sampleManifest } from '../fixtures/manifest.ts';
 import { type FaultProxy, type SeenRequest, startHttpFaultProxy } from '../support/fault-proxy.ts';
 import { openStore } from '../support/open-store.ts';
 import { type S3Server, startS3 } from '../support/s3-server.ts';
+import { until } from '../support/until.ts';
 import { bytes, collect, keysOf, refuses, text } from './bodies.ts';
 
 const MiB = 1024 * 1024;
@@ -256,8 +259,21 @@ describe('S3Store when the network or the server fails', () => {
       ['other/a'],
     );
   });
+
+  it('never gives out a large snapshot with a flipped bit, wherever on the way it flipped', async () => {
+    const repository = new Repository(openStore({ ...s3.location('flips'), endpoint: proxy.endpoint }));
+    const large = Buffer.from(`REDIS0010${randomBytes(9_000_000).toString('hex')}`);
+    const ref = { instance: 'main', shard: '0', backupId: '20260214T060000Z' };
+    const stored = await repository.snapshots(ref).write(ref, bytes(large));
+    const manifest = sampleManifest({ stored, rdb: { ...sampleManifest().rdb, bytes: large.length } });
+    for (const offset of [100, 1_500_000]) {
+      proxy.flipAt(offset, 'response', { if: ({ method }) => method === 'GET' });
+      await refuses(collect(repository.snapshots(manifest).open(manifest)), 'BACKUP_CORRUPT');
+    }
+    assert.ok(large.equals(await collect(repository.snapshots(manifest).open(manifest))));
+    repository.close();
+  });
 });
 
-async function untilRequested(proxy: FaultProxy, which: (request: SeenRequest) => boolean): Promise<void> {
-  while (!proxy.requests.some(which)) await new Promise((resolve) => setTimeout(resolve, 10));
-}
+const untilRequested = (proxy: FaultProxy, which: (request: SeenRequest) => boolean): Promise<void> =>
+  until(() => proxy.requests.some(which), { what: 'the request' });

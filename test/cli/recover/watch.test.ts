@@ -1,30 +1,20 @@
 import assert from 'node:assert/strict';
 import { ApplicationFailure } from '@temporalio/common';
 import { until } from '../../support/until.ts';
-import type { Site } from '../support/command.ts';
-import { Stage } from '../support/stage.ts';
+import { useStage } from '../support/stage.ts';
 
 describe('redis-backup recover --watch, of a recovery that has ended', function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let site: Site;
-  before(async () => {
-    stage = await Stage.open();
-    site = await stage.site();
-  });
-  after(async () => {
-    await site?.[Symbol.asyncDispose]();
-    await stage?.close();
-  });
+  const on = useStage();
 
   const runs = async (play: () => object): Promise<string> => {
-    stage.play = async () => play();
+    on.stage.play = async () => play();
     const options = { workflowId: 'recover/main', taskQueue: 'redis-ops', args: [{ instance: 'main' }] };
-    const handle = await stage.client.workflow.start('recoverRedis', options);
+    const handle = await on.stage.client.workflow.start('recoverRedis', options);
     await handle.result().catch(() => undefined);
     const { runId } = await handle.describe();
     const isListed = async () => {
-      for await (const run of stage.client.workflow.list({ query: 'WorkflowId = "recover/main"' }))
+      for await (const run of on.stage.client.workflow.list({ query: 'WorkflowId = "recover/main"' }))
         if (run.runId === runId && run.status.name !== 'RUNNING') return true;
       return false;
     };
@@ -38,7 +28,7 @@ describe('redis-backup recover --watch, of a recovery that has ended', function 
 
   it('says that none has run where there are only runs whose input was refused', async () => {
     await runs(refuses);
-    const { code, stderr } = await site.run('recover --watch');
+    const { code, stderr } = await on.site.run('recover --watch');
     assert.equal(code, 2, stderr);
     assert.match(stderr, /^error: no recovery of main has run$/m);
   });
@@ -48,7 +38,7 @@ describe('redis-backup recover --watch, of a recovery that has ended', function 
     await runs(() => ({ outcome: 'joined', because: 'the second' }));
     await runs(refuses);
     await runs(refuses);
-    const { code, stdout, stderr } = await site.run('recover --watch');
+    const { code, stdout, stderr } = await on.site.run('recover --watch');
     assert.equal(code, 0, stderr);
     assert.equal(stdout, 'joined: the second\n');
   });

@@ -63,3 +63,17 @@ export class Stage {
     await this.temporal.stop();
   }
 }
+
+/** One stage for a describe, and a site on it; both end with it. */
+export function useStage(): { readonly stage: Stage; readonly site: Site } {
+  const opened: { stage?: Stage; site?: Site } = {};
+  before(async () => {
+    opened.stage = await Stage.open();
+    opened.site = await opened.stage.site();
+  });
+  after(async () => {
+    await opened.site?.[Symbol.asyncDispose]();
+    await opened.stage?.close();
+  });
+  return opened as { stage: Stage; site: Site };
+}

@@ -20,7 +20,6 @@ export interface ImageSpec {
   command: string[];
   /** User and group, by number. Default root. */
   user?: string;
-  environment?: Record<string, string>;
 }
 
 /**
@@ -28,19 +27,14 @@ export interface ImageSpec {
  * layer.
  * @param folders - a layer each, the lowest first
  */
-export function packImage(
-  { name, command, user = '0', environment = {} }: ImageSpec,
-  folders: readonly string[],
-  tar: string,
-): void {
+export function packImage({ name, command, user = '0' }: ImageSpec, folders: readonly string[], tar: string): void {
   const work = mkdtempSync(join(tmpdir(), 'redis-backup-image-'));
   try {
     const digests = folders.map((folder) => packLayer(folder, work));
-    const env = Object.entries({ PATH: '/usr/local/bin:/usr/bin:/bin', ...environment }).map(([key, value]) => `${key}=${value}`);
     const config = {
       architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
       os: 'linux',
-      config: { User: user, Env: env, Cmd: command },
+      config: { User: user, Env: ['PATH=/usr/local/bin:/usr/bin:/bin'], Cmd: command },
       rootfs: { type: 'layers', diff_ids: digests.map((digest) => `sha256:${digest}`) },
     };
     const layers = digests.map((digest) => `${digest}.tar`);

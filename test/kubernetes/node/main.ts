@@ -37,6 +37,7 @@ switch (action) {
 }
 
 async function run(command: readonly string[]): Promise<number> {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined); // the command hears it, and ends first
   const own = mkdtempSync(join(tmpdir(), 'redis-backup-node-'));
   const network = `redis-backup-${process.pid}`;
   try {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,11 +15,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { until } from '../../support/until.ts';
 import { packImage, tarNamed } from './image.ts';
 import { closeNetwork, openNetwork, runWithin, spawnWithin } from './network.ts';
 import { BIN, configuration, NODE_NAME, PAUSE_IMAGE, pathsIn, programs, storage } from './settings.ts';
 
-const UP_WITHIN_MS = 180_000;
+const UP_WITHIN_SECONDS = 180;
 const END_WITHIN_MS = 10_000;
 /** The kubelet goes before the containers that it would start anew, and they before what runs them. */
 const LAST_TO_END = ['kube-apiserver', 'containerd', 'etcd'];
@@ -33,8 +35,6 @@ export interface KubernetesNode {
   kubectl(args: readonly string[], input?: string): string;
   /** Brings an image that `packImage` made. */
   load(tar: string): void;
-  /** Ends one part, by process id, and starts it again. */
-  restart(part: string): Promise<void>;
 }
 
 /**
@@ -55,7 +55,7 @@ export async function startNode(dir: string, network: string): Promise<Kubernete
   const all = Object.keys(programs(dir));
   const first = all.slice(0, all.indexOf('kube-apiserver') + 1);
   for (const part of first) startPart(dir, network, part);
-  await until('the API server answers', dir, () => node.kubectl(['get', '--raw', '/readyz']) === 'ok');
+  await untilSo('the API server answers', dir, () => node.kubectl(['get', '--raw', '/readyz']) === 'ok');
   loadPause(node);
   for (const part of all.slice(first.length)) startPart(dir, network, part);
   for (const object of storage(dir)) {
@@ -63,7 +63,7 @@ export async function startNode(dir: string, network: string): Promise<Kubernete
     if (path) mkdirSync(path, { recursive: true, mode: 0o777 });
   }
   node.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: storage(dir) }));
-  await until('the node is ready', dir, () => {
+  await untilSo('the node is ready', dir, () => {
     const ready = '{.status.conditions[?(@.type=="Ready")].status}';
     node.kubectl(['-n', 'default', 'get', 'serviceaccount', 'default']);
     return node.kubectl(['get', 'node', NODE_NAME, '-o', `jsonpath=${ready}`]) === 'True';
@@ -82,10 +82,6 @@ function nodeIn(dir: string, network: string): KubernetesNode {
     kubeconfig,
     kubectl: (args, input) => runWithin(network, [join(BIN, 'kubectl'), '--kubeconfig', kubeconfig, ...args], input),
     load: (tar) => void execFileSync('ctr', ['-a', containerdSocket, '-n', 'k8s.io', 'images', 'import', tar], { stdio: 'pipe' }),
-    async restart(part) {
-      await endPart(dir, part);
-      startPart(dir, network, part);
-    },
   };
 }
 
@@ -108,12 +104,15 @@ function startPart(dir: string, network: string, part: string): void {
 function loadPause(node: KubernetesNode): void {
   const tar = tarNamed(node.dir, PAUSE_IMAGE);
   const folder = mkdtempSync(join(tmpdir(), 'redis-backup-pause-'));
-  mkdirSync(join(folder, 'bin'));
-  execFileSync('cp', ['/usr/bin/busybox', join(folder, 'bin/busybox')]);
-  symlinkSync('busybox', join(folder, 'bin/sleep'));
-  packImage({ name: PAUSE_IMAGE, command: ['/bin/sleep', '2147483647'] }, [folder], tar);
-  rmSync(folder, { recursive: true });
-  node.load(tar);
+  try {
+    mkdirSync(join(folder, 'bin'));
+    copyFileSync('/usr/bin/busybox', join(folder, 'bin/busybox'));
+    symlinkSync('busybox', join(folder, 'bin/sleep'));
+    packImage({ name: PAUSE_IMAGE, command: ['/bin/sleep', '2147483647'] }, [folder], tar);
+    node.load(tar);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /** Ends everything of a node by process id, and takes its mounts and its network away. The directory stays. Idempotent. */
@@ -173,16 +172,14 @@ function mountsBelow(dir: string): string[] {
     .reverse();
 }
 
-async function until(what: string, dir: string, isSo: () => boolean): Promise<void> {
-  const end = Date.now() + UP_WITHIN_MS;
-  let last: unknown;
-  while (Date.now() < end) {
+/** @throws Error that names the logs */
+async function untilSo(what: string, dir: string, isSo: () => boolean): Promise<void> {
+  const isSoBy = () => {
     try {
-      if (isSo()) return;
-    } catch (error) {
-      last = error; // not yet
+      return isSo();
+    } catch {
+      return false; // it does not answer yet
     }
-    await setTimeout(200);
-  }
-  throw new Error(`not within three minutes: ${what}; see ${pathsIn(dir).run}/*.log`, { cause: last });
+  };
+  await until(isSoBy, { what: `${what}; see ${pathsIn(dir).run}/*.log`, seconds: UP_WITHIN_SECONDS });
 }

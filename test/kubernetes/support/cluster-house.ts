@@ -8,6 +8,7 @@ import { AS_SHIPPED } from '../../support/as-shipped.ts';
 import { killAtTheEnd } from '../../support/processes.ts';
 import { type S3Server, startS3 } from '../../support/s3-server.ts';
 import { startTemporal, type TemporalServer } from '../../support/temporal.ts';
+import { until } from '../../support/until.ts';
 import { NODE_ADDRESS } from '../node/settings.ts';
 import { openRedisInPod, type RedisInPod } from './redis-in-pod.ts';
 import { loadWorkerImage } from './worker-image.ts';
@@ -22,19 +23,20 @@ export class ClusterHouse implements AsyncDisposable {
   readonly #s3: S3Server;
   readonly #dir = mkdtempSync(join(tmpdir(), 'redis-backup-cluster-'));
   #worker: ChildProcess | undefined;
-  log = '';
+  #log = '';
 
   private constructor(redis: RedisInPod, temporal: TemporalServer, client: Client, s3: S3Server) {
     [this.redis, this.#temporal, this.client, this.#s3] = [redis, temporal, client, s3];
   }
 
-  static async open(instance: object = {}): Promise<ClusterHouse> {
+  static async open(): Promise<ClusterHouse> {
     loadWorkerImage();
     const [temporal, s3] = await Promise.all([startTemporal({ ip: NODE_ADDRESS }), startS3(NODE_ADDRESS)]);
     const house = new ClusterHouse(openRedisInPod(), temporal, await temporal.client(), s3);
     house.redis.become();
-    house.#configure(instance);
-    await house.startWorker();
+    house.#configure();
+    await house.#startWorker();
+    await until(() => house.ask('PING').then(Boolean, () => false), { what: 'Redis serves' });
     return house;
   }
 
@@ -47,7 +49,7 @@ export class ClusterHouse implements AsyncDisposable {
     return join(this.#dir, 'redis-backup.yaml');
   }
 
-  #configure(instance: object): void {
+  #configure(): void {
     const { host, port } = this.redis.address();
     const config = {
       repository: {
@@ -57,13 +59,13 @@ export class ClusterHouse implements AsyncDisposable {
         secretAccessKey: { env: 'S3_SECRET' },
       },
       temporal: { address: this.#temporal.address },
-      instances: { main: { url: `redis://${host}:${port}`, platform: this.redis.platform(), ...instance } },
+      instances: { main: { url: `redis://${host}:${port}`, platform: this.redis.platform() } },
     };
     writeFileSync(this.#configFile, JSON.stringify(config));
     this.redis.configureHelper(config, this.#secrets);
   }
 
-  async startWorker(): Promise<void> {
+  async #startWorker(): Promise<void> {
     const worker = spawn(LAUNCHER, ['worker', '--config', this.#configFile], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: { ...process.env, ...AS_SHIPPED.env, ...this.#secrets },
@@ -71,14 +73,14 @@ export class ClusterHouse implements AsyncDisposable {
     this.#worker = killAtTheEnd(worker);
     await new Promise<void>((resolve, reject) => {
       worker.stderr.on('data', (text) => {
-        this.log += text;
-        if (/worker is ready/.test(this.log)) resolve();
+        this.#log += text;
+        if (/worker is ready/.test(this.#log)) resolve();
       });
-      worker.once('exit', (code) => reject(new Error(`the worker ended with ${code}: ${this.log.slice(-2000)}`)));
+      worker.once('exit', (code) => reject(new Error(`the worker ended with ${code}: ${this.#log.slice(-2000)}`)));
     });
   }
 
-  async killWorker(): Promise<void> {
+  async #killWorker(): Promise<void> {
     const gone = new Promise((resolve) => this.#worker?.once('exit', resolve));
     if (this.#worker?.kill('SIGKILL')) await gone;
   }
@@ -94,7 +96,7 @@ export class ClusterHouse implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.killWorker();
+    await this.#killWorker();
     await this.redis[Symbol.asyncDispose]();
     await this.#temporal.stop();
     await this.#s3.stop();

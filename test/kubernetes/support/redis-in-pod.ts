@@ -1,4 +1,5 @@
-import type { FilesPart } from '../../../activities/dependencies.ts';
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { type ClaimFiles, openClaimFiles } from '../../../platforms/kubernetes/claim-files.ts';
 import type { HelperConfig } from '../../../platforms/kubernetes/helper-pod.ts';
 import { openKubernetesPlatform } from '../../../platforms/kubernetes/kubernetes-platform.ts';
@@ -24,8 +25,6 @@ export interface RedisInPod extends AsyncDisposable {
   address(): { host: string; port: number };
   /** Of its volume, on this machine. */
   volume(): string;
-  /** As if somebody had it that is beside it on its node. */
-  files(): FilesPart;
   /** Its files as the platform reaches them, by a helper. */
   claimFiles(): ClaimFiles;
   /** What `instances.*.platform` says of it. */
@@ -59,14 +58,6 @@ export function openRedisInPod(): RedisInPod {
     control: () => openKubernetesPlatform({ ...platform, access: { kubeconfig }, address: address() }),
     address,
     volume,
-    files: () => ({
-      isAtHand: true,
-      where: 'beside its volume',
-      open: (layout) => ({ layout: { ...layout, dir: volume() } }),
-      throwawayNeeds: async () => ({ directives: [] }),
-      openPlacement: async () => ({ queue: 'volume', isOwn: true }),
-      closePlacement: async () => undefined,
-    }),
     claimFiles: () => openClaimFiles({ ...platform, access: { kubeconfig } }, HELPER),
     platform: () => ({ type: 'kubernetes', ...platform, kubeconfig, helper: HELPER }),
     configureHelper: (config, secrets = {}) =>
@@ -85,6 +76,9 @@ export function openRedisInPod(): RedisInPod {
       const text = `${map?.data['redis.conf']}\n${line}\n`;
       namespace.kubectl(['patch', 'configmap', 'redis', '--type=merge', '-p', JSON.stringify({ data: { 'redis.conf': text } })]);
     },
-    [Symbol.asyncDispose]: () => namespace[Symbol.asyncDispose](),
+    async [Symbol.asyncDispose]() {
+      await namespace[Symbol.asyncDispose]();
+      rmSync(dirname(kubeconfig), { recursive: true, force: true });
+    },
   };
 }

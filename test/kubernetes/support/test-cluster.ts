@@ -11,7 +11,7 @@ import { BIN } from '../node/settings.ts';
 
 export const REDIS_IMAGE = 'localhost/redis:test';
 
-/** The cluster that KUBECONFIG names, and a namespace of its own in it: nothing else there is touched. */
+/** A namespace of its own in the cluster that KUBECONFIG names. */
 export interface TestNamespace extends AsyncDisposable {
   readonly name: string;
   kubectl(args: readonly string[], input?: string): string;
@@ -22,16 +22,17 @@ export interface TestNamespace extends AsyncDisposable {
 }
 
 const kubectl = (args: readonly string[], input = ''): string =>
-  execFileSync(existsSync(join(BIN, 'kubectl')) ? join(BIN, 'kubectl') : 'kubectl', args, {
-    encoding: 'utf8',
-    input,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  execFileSync(join(BIN, 'kubectl'), args, { encoding: 'utf8', input, stdio: ['pipe', 'pipe', 'pipe'] });
 
-/** @throws Error with the command that gives it a cluster */
+/** Where the node is that `run` of test/kubernetes/node/main.ts has started. @throws Error with the command that starts one */
+export function nodeDirectory(): string {
+  const { KUBERNETES_NODE_DIR: dir } = process.env;
+  if (dir === undefined) throw new Error('no node: npm run test:kubernetes, which builds and starts one');
+  return dir;
+}
+
 export function openNamespace(): TestNamespace {
-  if (!process.env.KUBECONFIG)
-    throw new Error('no cluster: npm run test:kubernetes, which builds and starts one or takes KUBECONFIG');
+  nodeDirectory();
   const name = `redis-backup-${randomBytes(4).toString('hex')}`;
   kubectl(['create', 'namespace', name]);
   const inside = (args: readonly string[], input?: string) => kubectl(['-n', name, ...args], input);
@@ -50,10 +51,8 @@ export function openNamespace(): TestNamespace {
   };
 }
 
-/** A volume whose claim is gone keeps its data for a person. Of our own node it is emptied, and may be claimed again. */
+/** A volume whose claim is gone keeps its data for a person. Here it is emptied, and may be claimed again. */
 async function makeVolumesFree(): Promise<void> {
-  const dir = process.env.KUBERNETES_NODE_DIR;
-  if (!dir) return;
   interface Volumes {
     items: { metadata: { name: string }; spec: { local?: { path: string } }; status: { phase: string } }[];
   }
@@ -68,10 +67,9 @@ async function makeVolumesFree(): Promise<void> {
   await until(async () => released().length === 0, { what: 'all volumes are free', seconds: 30 });
 }
 
-/** Brings an image with this machine's Redis to our own node. */
+/** Brings an image with this machine's Redis to the node. */
 export function loadRedisImage(): void {
-  const dir = process.env.KUBERNETES_NODE_DIR;
-  if (!dir) return; // a cluster of somebody else has its own
+  const dir = nodeDirectory();
   const tar = tarNamed(dir, REDIS_IMAGE);
   if (existsSync(tar)) return;
   const folder = mkdtempSync(join(tmpdir(), 'redis-backup-image-'));

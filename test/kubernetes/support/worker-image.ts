@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { findBinary } from '../../support/binaries.ts';
 import { copyLibrariesOf, fillWithPrograms, packImage, tarNamed } from '../node/image.ts';
 import { nodeWithin } from '../node/node.ts';
+import { nodeDirectory } from './test-cluster.ts';
 
 export const WORKER_IMAGE = 'localhost/redis-backup:test';
 
@@ -13,10 +14,9 @@ const PRODUCT = ['activities', 'cli', 'config', 'model', 'platforms', 'probes', 
 
 const NATIVE = `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu`;
 
-/** Brings an image with redis-backup to our own node: this clone with the libraries that it needs when it runs, and a Redis. */
+/** Brings an image with redis-backup to the node: this clone with the libraries that it needs when it runs, and a Redis. */
 export function loadWorkerImage(): void {
-  const dir = process.env.KUBERNETES_NODE_DIR;
-  if (!dir) return; // a cluster of somebody else has its own
+  const dir = nodeDirectory();
   const tar = tarNamed(dir, WORKER_IMAGE);
   if (existsSync(tar)) return;
   // In the clone: a library is linked in place of copied.
