@@ -1,15 +1,15 @@
 import { hostQueue } from '../model/operations.ts';
 import type { Beside, OpenedPlacement, Placement } from '../model/placement.ts';
-import { type NamedShard, type ShardRef, theShard } from '../model/shard.ts';
+import { type AskedShard, type NamedShard, type ShardRef, shardIn, theShard } from '../model/shard.ts';
 import type { Dependencies } from './dependencies.ts';
 import { currentJob } from './job-context.ts';
 import { requireControl, requireFiles } from './parts.ts';
 
 export const createPlacementActivities = (deps: Dependencies) => ({
   /** Which Redis is meant. @param shard - absent: the only one @throws RecoveryError `INPUT_INVALID` with those that there are */
-  async whichShard({ instance, shard }: { instance: string; shard?: string }): Promise<NamedShard> {
+  async whichShard({ instance, shard }: AskedShard): Promise<NamedShard> {
     const { shards } = await deps.instance(instance);
-    return theShard({ name: instance, shards: shards.map((one) => ({ id: one.shard, ...one })) }, shard);
+    return shardIn(theShard({ name: instance, shards: shards.map((one) => ({ id: one.shard, ...one })) }, shard));
   },
 
   /** Every Redis of an instance. */

@@ -12,17 +12,17 @@ import type { Refusal } from '../../model/restore/plan/types.ts';
 import { unsavedWarnings } from '../../model/restore/plan/warnings.ts';
 import { type ShardRef, shardIn } from '../../model/shard.ts';
 import { openRedis } from '../../redis/client/client.ts';
-import { requireReadable } from '../../redis/persistence/bgsave.ts';
+import { requireUsableDirectory } from '../../redis/persistence/bgsave.ts';
 import { readServerFacts } from '../../redis/server-facts.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { refuseUnfit } from '../merge/fit.ts';
-import { binaryFor } from '../merge/run.ts';
+import { mergeBinary } from '../merge/run.ts';
 import { foreignOwner } from '../owner.ts';
 import { filesThatItNames } from '../parts.ts';
 import type { InLayout } from '../recovery/set-aside.ts';
 import { requireSpoolRoom, spoolHome } from '../restore/live/spool-directory.ts';
 import { surveyLiveServer } from '../restore/live/survey-live.ts';
-import { binaryFor as rehearsalBinary } from '../restore/rehearsal/rehearsal-server.ts';
+import { rehearsalBinary } from '../restore/rehearsal/rehearsal-server.ts';
 import { createSurveyActivities, type SurveyedServer, surveyServer } from '../restore/survey-target.ts';
 import { requireCopyable, requireMemory } from '../throwaway/open.ts';
 
@@ -134,7 +134,7 @@ async function merge(deps: Dependencies, target: ProtectedInstance): Promise<Fou
   using client = await openRedis(target.connection);
   const server = await readServerFacts(client);
   await refuseUnfit(client, server, target);
-  const binary = await binaryFor(target, server);
+  const binary = await mergeBinary(target, server);
   const { newest } = await newestBackup(deps, target);
   if (!newest) return { refusals: [] };
   await requireCopyable(binary, { manifest: newest });
@@ -152,6 +152,6 @@ async function rehearsal(deps: Dependencies, target: ProtectedInstance): Promise
 async function bgsave(target: ProtectedInstance): Promise<Found> {
   using client = await openRedis(target.connection);
   const { policy } = await readServerFacts(client);
-  await requireReadable(filesThatItNames(target, policy).dir, client);
+  await requireUsableDirectory(filesThatItNames(target, policy).dir, client);
   return { refusals: [] };
 }

@@ -110,7 +110,7 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
     using to = await openRedis(target.connection);
     const server = await readServerFacts(to);
     await refuseUnfit(to, server, target); // again: it may be another one than when it was planned
-    const binary = await binaryFor(target, server);
+    const binary = await mergeBinary(target, server);
     const password = randomBytes(24).toString('base64url');
     const source = {
       repository: await deps.repository(),
@@ -136,7 +136,7 @@ async function withCopy<T>(deps: Dependencies, plan: MergePlan, body: (copied: C
 }
 
 /** On the machine of the Redis its own server, which reads its own data; elsewhere the one of PATH. @throws RecoveryError `CONFIG_INVALID`, `RESTORE_REFUSED` */
-export async function binaryFor(target: ProtectedInstance, server: ServerFacts): Promise<string> {
+export async function mergeBinary(target: ProtectedInstance, server: ServerFacts): Promise<string> {
   const { program } = target.files?.isAtHand ? await target.files.throwawayNeeds() : {};
   const binary = await findServerBinary(program === undefined ? {} : { explicit: program });
   refuseNewer(await serverVersion(binary), server, target.name);

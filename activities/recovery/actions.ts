@@ -14,7 +14,7 @@ import { createServerActivities } from './server.ts';
 import { createSetAsideActivities } from './set-aside.ts';
 import { createStartAgainActivities } from './start-again.ts';
 
-/** What a recovery does to a Redis: each act of model/recovery/recovery.ts that changes something, and the wait for the end of it. */
+/** What a recovery does to a Redis: each action of model/recovery/actions.ts that changes something, and the wait for the end of it. */
 export const createRecoveryActions = (deps: Dependencies, options: RestartOptions & ServesAgainOptions = {}) => ({
   ...createServerActivities(deps),
   ...createSetAsideActivities(deps),

@@ -1,5 +1,6 @@
 import { takenAtMs } from '../../model/backup/backup-time.ts';
 import { latestBackup } from '../../model/backup/latest.ts';
+import type { SnapshotManifest } from '../../model/backup/manifest.ts';
 import { timeOfBackupId } from '../../model/instance.ts';
 import type { ArchiveObservations, RepositoryObservations } from '../../model/recovery/observations.ts';
 import type { ShardRef } from '../../model/shard.ts';
@@ -13,10 +14,12 @@ const NO_LOG: Bounded<ArchiveObservations | null> = { value: null };
 
 /** What the repository could bring back. A store that is slow or away blocks nobody: then it is not known. */
 export async function observeRepository(deps: Dependencies, of: ShardRef, hasArchive: boolean): Promise<RepositoryObservations> {
+  const snapshots = deps.repository().then((repository) => repository.snapshots(of).list());
+  snapshots.catch(() => undefined); // told by whoever asks for them, unless that has failed before
   const [backup, log, replicas] = await Promise.all([
-    bounded('the newest backup', STORE_MS, () => newestBackup(deps, of)),
+    bounded('the newest backup', STORE_MS, () => newestBackup(deps, of, snapshots)),
     hasArchive ? bounded('the continuous log', STORE_MS, () => newestLog(deps, of)) : NO_LOG,
-    bounded('its last measurement', STORE_MS, () => lastReplicas(deps, of)),
+    bounded('who followed it', STORE_MS, () => lastReplicas(deps, of, snapshots)),
   ]);
   return {
     ...(backup.missed === undefined ? { backup: backup.value } : {}),
@@ -27,10 +30,15 @@ export async function observeRepository(deps: Dependencies, of: ShardRef, hasArc
   };
 }
 
-async function newestBackup(deps: Dependencies, of: ShardRef): Promise<NonNullable<RepositoryObservations['backup']> | null> {
-  const repository = await deps.repository();
+type Snapshots = Promise<readonly SnapshotManifest[]>;
+
+async function newestBackup(
+  deps: Dependencies,
+  of: ShardRef,
+  snapshots: Snapshots,
+): Promise<NonNullable<RepositoryObservations['backup']> | null> {
   await requireOwnRepository(deps, await deps.shard(of), 'nothing of it counts here');
-  const found = latestBackup(await repository.snapshots(of).list(), deps.now());
+  const found = latestBackup(await snapshots, deps.now());
   if (!found) return null;
   const { backupId, times, rdb, census, server, replication } = found;
   return { backupId, times, rdb, census, server, replication };
@@ -40,16 +48,16 @@ async function newestBackup(deps: Dependencies, of: ShardRef): Promise<NonNullab
  * For a Redis that cannot be asked any more, and for those that it does not name any more: who followed it when it was backed up or
  * measured, the last first, and when that was.
  */
-async function lastReplicas(deps: Dependencies, of: ShardRef): Promise<Record<string, string>> {
-  const [repository, sinceMs] = [await deps.repository(), deps.now() - LOOK_BACK_MS];
-  const measured = repository.baselines(of).list({ sinceMs });
-  const backups = (await repository.snapshots(of).list()).filter((one) => takenAtMs(one) >= sinceMs);
+async function lastReplicas(deps: Dependencies, of: ShardRef, snapshots: Snapshots): Promise<Record<string, string>> {
+  const sinceMs = deps.now() - LOOK_BACK_MS;
+  const measured = (await deps.repository()).baselines(of).list({ sinceMs });
+  const backups = (await snapshots).filter((one) => takenAtMs(one) >= sinceMs);
   const seen = [
     ...backups.map((one) => ({ atMs: takenAtMs(one), replicas: one.server.replicas })),
     ...(await measured).map(({ baselineId, replicas }) => ({ atMs: timeOfBackupId(baselineId), replicas })),
   ].sort((one, other) => other.atMs - one.atMs);
   const found: Record<string, string> = {};
-  for (const { atMs, replicas = [] } of seen) for (const address of replicas) found[address] ??= new Date(atMs).toISOString();
+  for (const { atMs, replicas } of seen) for (const address of replicas) found[address] ??= new Date(atMs).toISOString();
   return found;
 }
 

@@ -9,7 +9,7 @@ import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 
 /** So much of the log's end is read: some ten thousand writes. */
-const TAIL_BYTES = 4 * 1024 * 1024;
+export const TAIL_BYTES = 4 * 1024 * 1024;
 const MOST_KEYS = 1000;
 /** What expires within this time is not missed if it is gone. */
 const MARGIN_MS = 60_000;

@@ -44,7 +44,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
     await deps.requireLock(of.instance);
     const target = await deps.shard(of);
     currentJob().progress({ stage: 'replicas', note: 'replicas with data stop following' });
-    return letGo(target, assessment.replicas);
+    return detachAll(target, assessment.replicas);
   },
 
   /**
@@ -77,7 +77,7 @@ export const createReplicaActivities = (deps: Dependencies) => ({
   },
 });
 
-export async function letGo(target: ProtectedInstance, replicas: Replicas): Promise<Detached> {
+export async function detachAll(target: ProtectedInstance, replicas: Replicas): Promise<Detached> {
   const withData = replicas.filter(({ keys }) => keys > 0);
   const known = await readReplicas(target, withData);
   const { done, failed } = await eachReplica(target, known.done, async (client, { result }) => {

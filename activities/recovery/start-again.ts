@@ -6,7 +6,7 @@ import type { Dependencies } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
 import { requireControl } from '../parts.ts';
 import { startWithin } from '../server/start-within.ts';
-import { letGo } from './replicas.ts';
+import { detachAll } from './replicas.ts';
 import { quickInfo } from './shutdown.ts';
 
 const LOOK_EVERY_MS = 500;
@@ -37,7 +37,7 @@ export const createStartAgainActivities = (deps: Dependencies) => ({
       if (steady >= STEADY_LOOKS || performance.now() - begun > noProgressMs) return { running: true };
       await after(LOOK_EVERY_MS, undefined, { signal });
     }
-    await letGo(target, replicas);
+    await detachAll(target, replicas);
     try {
       await startWithin(platform, noProgressMs, signal);
       return { running: true };

@@ -6,11 +6,10 @@ import type { RedisClient } from '../../redis/client/client.ts';
 import { recentKeys } from '../../redis/log/recent-keys.ts';
 import { WRITE_COMMANDS } from '../../redis/log/write-commands.ts';
 import { KeyClasses } from '../../redis/rdb/key-classes.ts';
+import { secondReplid } from '../../redis/roles.ts';
 import type { Dependencies, ProtectedInstance } from '../dependencies.ts';
 import { currentJob } from '../job-context.ts';
-
-/** So much of the log's end is read: some ten thousand writes. */
-const TAIL_BYTES = 4 * 1024 * 1024;
+import { TAIL_BYTES } from './recent-sessions.ts';
 
 /**
  * Writes of the log that what Redis has loaded does not have: those of an RDB that is older than the log's end. Redis names the history and the
@@ -66,9 +65,8 @@ async function countWrites(
 
 async function loadedOffset(client: RedisClient): Promise<{ replid: string; offset: number } | undefined> {
   const info = await client.info('replication');
-  const [replid, behindIt] = [info.get('master_replid2'), info.number('second_repl_offset')];
-  if (replid === undefined || /^0*$/.test(replid) || behindIt === undefined || behindIt < 1) return undefined;
-  return { replid, offset: behindIt - 1 };
+  const [replid, behindIt] = [secondReplid(info), info.number('second_repl_offset')];
+  return replid === undefined || behindIt === undefined ? undefined : { replid, offset: behindIt - 1 };
 }
 
 /** Of a cache nobody misses the last writes. */

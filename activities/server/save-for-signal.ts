@@ -32,7 +32,7 @@ export async function saveForSignal(client: RedisClient, { instance, mayLose, si
   throw new RecoveryError(
     'STOP_FAILED',
     `${instance} cannot be told to save, SHUTDOWN, SAVE, CONFIG and BGSAVE are disabled or have other names, and would lose ${text}: it was not ended`,
-    { next: `Say what one of them is called by instances.${instance}.commands, or permit it.` },
+    { next: 'Say what one of them is called by its `commands`, or permit it.' },
   );
 }
 

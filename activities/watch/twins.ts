@@ -1,5 +1,5 @@
 import { partReplicas } from '../../model/recovery/replicas.ts';
-import { twinsOf, twinText } from '../../model/recovery/twins.ts';
+import { twinAdvice, twinsOf, twinText } from '../../model/recovery/twins.ts';
 import type { SeenTwin } from '../../model/watch/watch.ts';
 import { checkHealth } from '../../redis/health/health.ts';
 import { neighbour } from '../../redis/roles.ts';
@@ -27,5 +27,5 @@ export async function lookForTwins(target: ProtectedInstance, replicas: Set<stri
   const nothing = { replicas: [], unknown: [] };
   const ours = partReplicas(looks, knownHistory(await addressesOf(connection), facts, undefined, nothing));
   const twins = twinsOf({ replicas: ours.replicas, stored: nothing }, facts);
-  return twins.map((one) => ({ address: one.address, text: twinText(name, facts, one) }));
+  return twins.map((one) => ({ address: one.address, text: `${twinText(name, facts, one)} ${twinAdvice(name, one)}` }));
 }

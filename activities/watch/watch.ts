@@ -34,8 +34,8 @@ export class Watch {
   #othersAtMs = Number.NEGATIVE_INFINITY;
   #twins: SeenTwin[] | undefined;
   readonly #knownTwins: readonly string[];
-  /** Named by it during this stay. */
-  readonly #replicas = new Set<string>();
+  /** Named by it during this stay, and those that were twins before, which it names no longer. */
+  readonly #replicas: Set<string>;
   #twinsAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: Dependencies, target: ProtectedInstance, settings: WatchSettings, stay: WatchSession) {
@@ -45,6 +45,7 @@ export class Watch {
     this.#known = stay.known;
     this.#deadBefore = stay.deadBefore;
     this.#knownTwins = stay.twins ?? [];
+    this.#replicas = new Set(stay.twins);
     this.#debounce = new Debounce(settings.afterMs, stay.since ? Date.parse(stay.since) : undefined);
     this.#endsAtMs = deps.now() + (stay.stayMs ?? STAY_MS + Math.round(Math.random() * STAY_SPREAD_MS));
   }

@@ -82,7 +82,7 @@ async function clone({ repository, now }: CheckContext, { name, shard }: Instanc
 
 const NAME_ONE = 'Say what one of these commands is called by `commands` of the instance, or set save points in its redis.conf.';
 
-export function foreseenFindings(all: readonly Foreseen[], said: readonly Finding[]): Finding[] {
+function foreseenFindings(all: readonly Foreseen[], said: readonly Finding[]): Finding[] {
   const isSaid = (message: string): boolean => said.some((one) => one.level !== 'ok' && one.message.includes(message));
   const found = all.flatMap(({ operation, refusals, losses = [], unknown }) => {
     const say = VITAL.includes(operation) ? failed : warning;

@@ -1,6 +1,7 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { RecoveryError } from '../../model/errors.ts';
 import type { StoreView } from '../../model/store-view.ts';
+import { WORKFLOW_IDS } from '../../model/workflow-ids.ts';
 import { errorOfTemporal } from '../../worker/temporal-errors.ts';
 import { failureOfWorkflow } from '../operations/failures.ts';
 import { startExamineStore } from '../operations/start.ts';
@@ -17,7 +18,9 @@ export async function checkWorkerStore(session: TemporalSession, instance: strin
     return [viewFinding((await handle.result()) as StoreView)];
   } catch (error) {
     const known =
-      error instanceof WorkflowFailedError ? failureOfWorkflow(error, `check/${instance}`, session) : errorOfTemporal(error);
+      error instanceof WorkflowFailedError
+        ? failureOfWorkflow(error, session.named(WORKFLOW_IDS.examineStore(instance)), session)
+        : errorOfTemporal(error);
     if (!(known instanceof RecoveryError)) throw error;
     const message = `whether the worker can store anything is not known: ${known.message}`;
     return [warning(CHECK, message, 'Look at the log of the worker; start `redis-backup worker`, then check again.')];

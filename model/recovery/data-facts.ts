@@ -20,7 +20,7 @@ export interface RecentSessions {
 
 /** Writes to wanted classes that stand in the log and not in what Redis has loaded. */
 export interface UnloadedWrites {
-  /** Of which so many were looked at. */
+  /** So many were found in the part that was read. */
   atLeast: number;
   bytes: number;
   /** The end of the log: `--until` takes it. */

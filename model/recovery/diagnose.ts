@@ -97,7 +97,7 @@ function withoutStranger(seen: Observations): Observations {
 
 const withoutFacts = ({ facts: _, ...look }: HealthReport): HealthReport => look;
 
-/** What a person approves: the instance, the class and the acts, and not what was seen this second. */
+/** What a person approves: the instance, the class and the actions, and not what was seen this second. */
 export const digestSource = ({ instance, failure, actions }: Pick<Assessment, 'instance' | 'failure' | 'actions'>): string =>
   JSON.stringify([instance, failure, actions.map(({ action, text, ask }) => [action, text, ask?.question, ask?.otherwise])]);
 

@@ -4,7 +4,7 @@ import type { Observations } from './observations.ts';
 /** Until when Redis took writes that may be lost. */
 export interface LastWrites {
   atMs: number;
-  /** How that is known, as a clause. Absent: it may take writes now. */
+  /** How that is known, as a clause. Absent: it may take writes now, or nothing tells when it ended. */
   by?: string;
   /** Only that it lived then is known: it may have taken writes later, until it ended. */
   isSign?: true;

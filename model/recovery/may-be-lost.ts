@@ -10,7 +10,7 @@ type Seen = Pick<Observations, 'settings' | 'stored' | 'isSaid'>;
  * Whoever says it for this very recovery has been asked.
  * @returns one sentence; `undefined`: all that is known of can be made again
  */
-export function unnamedText({ stored: { backup }, settings, isSaid }: Seen): string | undefined {
+function unnamedText({ stored: { backup }, settings, isSaid }: Seen): string | undefined {
   if (isSaid || !backup) return undefined;
   const { keys = 0 } = backup.census.classes.find(({ name }) => name === OTHER) ?? {};
   if (keys <= settings.tolerance * backup.rdb.keys) return undefined;

@@ -75,7 +75,7 @@ const detach = (all: ReturnType<typeof replicasWithData>, primary: string): Plan
 
 /**
  * Who says no to a start says no to what is only done for its sake: one question, for both.
- * @param start - the last of `acts`
+ * @param actions - the start is the last of them
  */
 export function askedTogether(actions: readonly PlannedAction[]): PlannedAction[] {
   const ask = actions.at(-1)?.ask;

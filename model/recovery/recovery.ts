@@ -42,7 +42,7 @@ export interface Assessment {
   /** Since when, as far as it is known. ISO 8601. */
   since?: string;
   actions: PlannedAction[];
-  /** Over acts, failure class and instance: what a person approves. */
+  /** Over actions, failure class and instance: what a person approves. */
   digest: string;
   /** What a person must do that we can't or may not; empty when nothing. */
   advice: string[];

@@ -20,8 +20,7 @@ export function questionOf(instance: string, { worker }: Witnesses, since: strin
 }
 
 /** Of a Redis that serves. */
-export const besideIt = (twins: readonly SeenTwin[]): string =>
-  `${twins.map(({ text }) => text).join(' ')} Find out which one the applications write to; nothing is done to either.`;
+export const besideIt = (twins: readonly SeenTwin[]): string => twins.map(({ text }) => text).join(' ');
 
 export const declinedText = ({ by, note }: NonNullable<WatchMemory['declined']>): string =>
   `declined by ${by}${note ? ` (${note})` : ''} until it has served again`;

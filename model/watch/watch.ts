@@ -66,7 +66,7 @@ export interface WatchSession extends ShardRef {
 /** A former replica that is a primary beside a Redis that serves. */
 export interface SeenTwin {
   address: string;
-  /** One sentence, as it was when it was seen first. */
+  /** What is so and what to do, as it was when it was looked at last. */
   text: string;
 }
 

@@ -130,16 +130,11 @@ function batchOf(redis: Redis, connection: RedisConnection, renames: Renames, la
     });
   };
   return async (commands) => {
+    const sent = commands.map(([name]) => renames.sent(String(name)));
     const replies = await send(commands);
     const again: number[] = [];
-    const learned = new Set<string>();
-    for (const [at, reply] of replies.entries()) {
-      const name = commands[at]?.[0] ?? '';
-      if (!isCommandMissing(reply)) continue;
-      if (!learned.has(name) && !(await renames.learn(name))) continue;
-      learned.add(name);
-      again.push(at);
-    }
+    for (const [at, reply] of replies.entries())
+      if (isCommandMissing(reply) && (await renames.learn(String(commands[at]?.[0]), sent[at] ?? ''))) again.push(at);
     if (again.length === 0) return replies;
     const others = await send(again.map((at) => commands[at] as Command));
     for (const [i, at] of again.entries()) replies[at] = others[i];
@@ -152,11 +147,12 @@ function clientOf(redis: Redis, connection: RedisConnection, lastError: () => un
   const unasked = new Set<string>();
   const command = async (...args: string[]): Promise<unknown> => {
     const [name = '', ...rest] = args;
+    const sent = renames.sent(name);
     try {
-      return await redis.call(renames.sent(name), ...rest);
+      return await redis.call(sent, ...rest);
     } catch (error) {
       const refused = translate(error, lastError(), nameOf(args), connection);
-      if (isCommandMissing(refused) && (await renames.learn(name))) return command(...args);
+      if (isCommandMissing(refused) && (await renames.learn(name, sent))) return command(...args);
       throw refused;
     }
   };

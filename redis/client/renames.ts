@@ -38,14 +38,17 @@ export class Renames {
     return this.#connection.commands?.[upper] ?? (await this.conf())?.commands[upper] ?? name;
   }
 
-  /** @returns whether the command has another name now than the one that was unknown */
-  async learn(name: string): Promise<boolean> {
+  /**
+   * @param sent - the name that was unknown there
+   * @returns whether it is known by now to have another one, also where a command beside it has learned that
+   */
+  async learn(name: string, sent: string): Promise<boolean> {
     const upper = name.toUpperCase();
-    if (this.#learned.has(upper) || this.#connection.commands?.[upper] !== undefined) return false;
-    const renamed = (await this.conf())?.commands[upper];
-    if (renamed === undefined || renamed === '') return false;
-    this.#learned.set(upper, renamed);
-    return true;
+    if (!this.#learned.has(upper) && this.#connection.commands?.[upper] === undefined) {
+      const renamed = (await this.conf())?.commands[upper];
+      if (renamed !== undefined && renamed !== '') this.#learned.set(upper, renamed);
+    }
+    return this.sent(name) !== sent;
   }
 
   /** A redis.conf that cannot be read tells nothing. */

@@ -2,6 +2,8 @@ import { FUNCTIONS } from '../../model/data-class.ts';
 import { RecoveryError } from '../../model/errors.ts';
 import type { RehearsedClass } from '../../model/merge/merge.ts';
 import type { RedisClient } from '../client/client.ts';
+import { isCommandMissing } from '../client/renames.ts';
+import { productOf } from '../server-facts.ts';
 import type { MergedClass } from './report.ts';
 
 interface Library {
@@ -11,7 +13,7 @@ interface Library {
 
 /**
  * The names of the function libraries of a Redis; none before Redis 7.
- * @throws RecoveryError `REDIS_PERMISSION_DENIED` without `+function|list`
+ * @throws RecoveryError `REDIS_PERMISSION_DENIED` without `+function|list`; `REDIS_REFUSED` where FUNCTION is disabled
  */
 export async function functionLibraries(client: RedisClient): Promise<string[]> {
   return (await libraries(client, [])).map(({ name }) => name);
@@ -48,10 +50,16 @@ async function load(to: RedisClient, code: Buffer): Promise<RecoveryError | 'the
 /** As bytes: what an application has written there need be no text. */
 async function libraries(client: RedisClient, options: string[]): Promise<Library[]> {
   const [reply] = await client.batch([['FUNCTION', 'LIST', ...options]]);
-  if (reply instanceof RecoveryError && /unknown command/i.test(reply.message)) return []; // Redis 6.2
+  if (isCommandMissing(reply) && !(await hasFunctions(client))) return [];
   if (reply instanceof RecoveryError) throw reply;
   return (reply as (string | Buffer)[][]).map((fields) => {
     const of = (field: string) => fields[fields.findIndex((one) => String(one) === field) + 1] ?? '';
     return { name: String(of('library_name')), code: Buffer.from(of('library_code')) };
   });
+}
+
+/** Where it is unknown all the same, FUNCTION is disabled or has another name. */
+async function hasFunctions(client: RedisClient): Promise<boolean> {
+  const { product, version } = productOf(await client.info('server'));
+  return product === 'valkey' || Number.parseInt(version, 10) >= 7;
 }

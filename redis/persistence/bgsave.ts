@@ -71,7 +71,7 @@ export async function saveAndWait(client: RedisClient, options: SaveOptions = {}
 }
 
 /** @throws RecoveryError `PLATFORM_UNSUPPORTED` where the directory cannot be used from here */
-export async function requireReadable(dir: string, client: RedisClient): Promise<void> {
+export async function requireUsableDirectory(dir: string, client: RedisClient): Promise<void> {
   await access(dir, constants.R_OK | constants.W_OK | constants.X_OK).catch((error) => {
     throw notOurs(dir, client, error);
   });
@@ -79,7 +79,7 @@ export async function requireReadable(dir: string, client: RedisClient): Promise
 
 /** Looks before anything is asked of Redis, and removes what a worker that died a day ago had linked. */
 async function prepare(dir: string, client: RedisClient): Promise<void> {
-  await requireReadable(dir, client);
+  await requireUsableDirectory(dir, client);
   try {
     for (const name of await readdir(dir)) {
       const since = Number(OURS.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);

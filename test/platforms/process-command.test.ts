@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { RecoveryError } from '../../model/errors.ts';
 import { findOrphans } from '../../platforms/process/find-redis.ts';
 import { killAtTheEnd, pidOf } from '../support/processes.ts';
-import { makeSite, until } from './support/process-site.ts';
+import { until } from '../support/until.ts';
+import { makeSite } from './support/process-site.ts';
 
 describe('a Redis started by a command', () => {
   it('is started, seen by another worker, and stopped; each as often as one likes', async () => {
@@ -121,7 +122,8 @@ describe('a Redis started by a command', () => {
     await using site = await makeSite(['daemonize yes', 'logfile redis.log', 'pidfile redis.pid']);
     const pid = pidOf(await site.platform.start());
     assert.equal(String(pid), (await readFile(join(site.dir, 'redis.pid'), 'utf8')).trim());
-    assert.match((await site.platform.logs(5)).join('\n'), /Ready to accept connections/);
+    const saysReady = async () => /Ready to accept connections/.test((await site.platform.logs(5)).join('\n'));
+    await until(saysReady, { what: 'its own log file says that it is ready' });
     await site.platform.stop();
   });
 
@@ -160,10 +162,10 @@ describe('a Redis started by a command', () => {
     await site.command('BGSAVE');
     // At its first key it reports to its parent, and ends when there is none.
     const hasReported = async () => /current_cow_size:[1-9]/.test(String(await site.command('INFO', 'persistence')));
-    await until(hasReported, 'the child has reported');
+    await until(hasReported, { what: 'the child has reported' });
     const orphan = () => findOrphans({ ports: [site.port] });
     process.kill(pid, 'SIGKILL');
-    await until(async () => (await orphan()).length === 1, 'the orphan is seen');
+    await until(async () => (await orphan()).length === 1, { what: 'the orphan is seen' });
     await site.platform.stop();
     assert.deepEqual(await orphan(), []);
   });
@@ -195,10 +197,10 @@ describe('a Redis started by a command', () => {
       child.once('exit', () => supervised && supervise());
     };
     supervise();
-    await until(async () => (await site.platform.status()).running, 'it runs');
+    await until(async () => (await site.platform.status()).running, { what: 'it runs' });
     // A supervisor that is slower than our look finds it stopped, and stays it.
     const refusal = async () => {
-      await until(async () => (await site.platform.status()).running, 'it is back');
+      await until(async () => (await site.platform.status()).running, { what: 'it is back' });
       return site.platform.stop().then(
         () => undefined,
         (error: RecoveryError) => error,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { openProcessPlatform } from '../../platforms/process/process-platform.ts';
+import { until } from '../support/until.ts';
 import { writeFakeSystemctl } from './support/fake-systemctl.ts';
-import { makeSite, type ProcessSite, until } from './support/process-site.ts';
+import { makeSite, type ProcessSite } from './support/process-site.ts';
 
 const UNIT = 'redis-server.service';
 
@@ -39,7 +40,7 @@ describe('a Redis that systemd restarts', () => {
     const platform = openUnit();
     await platform.start();
     await site.command('SHUTDOWN', 'NOSAVE').catch(() => {});
-    await until(async () => !(await platform.status()).running, 'it is down for the moment');
+    await until(async () => !(await platform.status()).running, { what: 'it is down for the moment' });
     await platform.stop();
     assert.match(await readFile(join(site.root, 'calls'), 'utf8'), /^stop redis-server\.service$/m);
     assert.deepEqual(await platform.status(), { running: false });

@@ -3,7 +3,7 @@ import type { Foreseen } from '../../model/restore/foreseen.ts';
 import type { NamedShard } from '../../model/shard.ts';
 import type { RunStep } from '../steps/step-table.ts';
 
-/** What would be refused of a Redis as things stand, each asked of whoever would refuse it. Changes nothing. */
+/** What would be refused of a Redis as things stand, each asked of whoever would refuse it. Changes nothing of it; a probe key is written and deleted where a load would be live. */
 export async function foresee(run: RunStep, of: NamedShard, { isManaged }: { isManaged: boolean }): Promise<Foreseen[]> {
   const { name } = of;
   const beside = await run('openBeside', of, { summary: `find a worker beside ${name}` });

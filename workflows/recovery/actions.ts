@@ -17,7 +17,7 @@ const SNAPSHOT_LIMIT_MS = 10_000;
 /** @returns what was done, in one sentence */
 type Perform = (run: LockedRun, assessment: Assessment) => Promise<string>;
 
-/** Each act that a recovery just does, once it is allowed. A restart may have to ask again, and what ends with one: acts.ts. */
+/** Each action that a recovery just does, once it is allowed. A restart may have to ask again, and what ends with one: restart.ts. */
 export const ACTIONS: Readonly<Record<Exclude<Action, 'restart' | 'mend-log'>, Perform>> = {
   'await-load': async (_, { instance }) => `${instance} loads; it is let finish`,
   'network-snapshot': networkSnapshot,

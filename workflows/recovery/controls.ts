@@ -77,7 +77,7 @@ export class Controls {
     if (this.#aborted) throw new Aborted(this.#aborted.reason);
   }
 
-  /** Runs what an abort may end at once. What changes something is given a moment to be finished (see `act`). */
+  /** Runs what an abort may end at once. What changes something is given a moment to be finished. */
   async unlessAborted<T>(body: () => Promise<T>): Promise<T> {
     if (this.#aborted) throw new Aborted(this.#aborted.reason); // while nothing was there to be ended
     const scope = new CancellationScope();

@@ -10,10 +10,10 @@ export const heldOrGoOn = (run: LockedRun): Promise<void> =>
 /** How each question was answered. */
 export type Answers = Map<string, RecoveryReport['decisions'][number]['answer']>;
 
-export type Allowed = 'go' | 'approved' | 'skip' | 'stop';
+type Allowed = 'go' | 'approved' | 'skip' | 'stop';
 
 /**
- * @param answers - of this assessment: a question that stands for several acts is asked once
+ * @param answers - of this assessment: a question that stands for several actions is asked once
  * @param what - is allowed: a yes to a restart is none to kill -9
  */
 export async function mayDo(

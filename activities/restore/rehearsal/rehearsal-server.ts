@@ -30,7 +30,7 @@ const OURS = new Set(['AUTH', 'INFO', 'PING', 'REPLICAOF', 'CONFIG', 'SAVE', 'PS
  * The program for it: that of the Redis that runs, or that ran last; else the first on PATH.
  * @throws RecoveryError `CONFIG_INVALID` when there is none, `RESTORE_REFUSED` for one that cannot load the backup
  */
-export async function binaryFor(
+export async function rehearsalBinary(
   target: ProtectedInstance,
   manifest: SnapshotManifest,
 ): Promise<{ binary: string; server: Server }> {

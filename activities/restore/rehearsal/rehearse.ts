@@ -20,7 +20,7 @@ import { stage } from '../stage.ts';
 import { sourceOf } from '../staged-source.ts';
 import { Guard } from './guard.ts';
 import { ownRehearsal, rehearsalHome, rehearsedRdb, sweepRehearsals } from './home.ts';
-import { binaryFor, databasesOf, hasEnded, type RehearsalServer, startRehearsalServer } from './rehearsal-server.ts';
+import { databasesOf, hasEnded, type RehearsalServer, rehearsalBinary, startRehearsalServer } from './rehearsal-server.ts';
 import { type Replayed, replay } from './replay.ts';
 
 export interface RehearseInput {
@@ -75,7 +75,7 @@ async function tryIt(
   if (!log) throw new RecoveryError('INTERNAL', 'a restore without a log needs no rehearsal', { next: 'Report it.' });
   const instance = await deps.shard(plan);
   const { manifest, placeInLog } = await sourceOf(deps, plan);
-  const { binary, server } = await binaryFor(instance, manifest);
+  const { binary, server } = await rehearsalBinary(instance, manifest);
   await requireMemory({ manifest, log });
   const directory = join(home, randomUUID()); // of this attempt: one that was taken for dead must not remove another's
   await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -25,7 +25,7 @@ export interface TargetFacts {
   commands?: { isKnown: boolean; lacking: LackingCommand[] };
   /** The commands by which it could be told to save on its way out, where it has none of them, and no log. */
   lacksSave?: string[];
-  /** What only its memory has, where it writes no log. Absent when it does not answer. */
+  /** What came since its last save: only its memory has it where it writes no log. Absent when it does not answer. */
   unsaved?: Unsaved;
   /** `host:port` of its primary, when it is a replica. */
   primary?: string;

@@ -118,6 +118,8 @@ describe('Watching one Redis', function () {
     assert.deepEqual([ended, state, twins?.map((one) => one.address)], ['changed', 'serving', [address]]);
     assert.match(twins?.[0]?.text ?? '', /^Two primaries of one history: beside main \(1 key, offset [\d,]+\) 127/);
     assert.equal((await watching.watch({ known: 'serving', twins: [address], stayMs: 100 })).ended, 'time', 'it is no news');
+    watching.replicas = []; // only Redis has named it, and does no longer
+    assert.equal((await watching.watch({ known: 'serving', twins: [address], stayMs: 100 })).ended, 'time', 'it is no news');
     await replica.command('REPLICAOF', '127.0.0.1', String(redis.port));
     const over = await watching.watch({ known: 'serving', twins: [address] });
     assert.deepEqual([over.ended, over.twins], ['changed', []]);

@@ -50,12 +50,3 @@ export async function makeSite(conf: string[] = [], start?: Partial<ProcessPlatf
     },
   };
 }
-
-/** Waits for a condition that becomes true by itself. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, withinMs = 15_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

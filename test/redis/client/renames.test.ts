@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { openRedis } from '../../../redis/client/client.ts';
+import { Renames } from '../../../redis/client/renames.ts';
 import { checkHealth } from '../../../redis/health/health.ts';
 import { openRdbStream } from '../../../redis/replication/replica.ts';
 import { readServerFacts } from '../../../redis/server-facts.ts';
@@ -44,6 +45,13 @@ describe('A Redis whose commands have other names', () => {
     assert.deepEqual([`${replies[0]}`, (replies[1] as unknown[]).length, `${replies[2]}`], ['OK', 2, '1']);
     assert.equal(reads, 1);
     assert.equal(await client.called('CONFIG'), 'c1');
+  });
+
+  it('is asked anew by whatever was on its way with the old name when the new one was learned', async () => {
+    const conf = async () => ({ commands, settings: {} });
+    const renames = new Renames({ host: '127.0.0.1', port: 1, conf });
+    assert.deepEqual([await renames.learn('CONFIG', 'CONFIG'), await renames.learn('CONFIG', 'CONFIG')], [true, true]);
+    assert.equal(await renames.learn('CONFIG', 'c1'), false, 'that one is unknown, too');
   });
 
   it('says what it is, as far as it can be asked, and what could not be', async () => {

@@ -25,6 +25,11 @@ for (const { path, label, version } of redisBinaries()) {
     });
 
     if (!hasFunctions) return;
+    it('cannot be told where FUNCTION is disabled, and are not none', async () => {
+      await using redis = await startRedis({ binary: path, config: { 'rename-command': 'FUNCTION ""' } });
+      await assert.rejects(functionLibraries(await redis.client()), { code: 'REDIS_REFUSED', message: /unknown command/ });
+    });
+
     it('that a living Redis refuses are named with its reason', async () => {
       await using source = await startRedis({ binary: path });
       await using target = await startRedis({ binary: path });
