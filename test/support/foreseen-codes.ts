@@ -141,7 +141,7 @@ export const FORESEEN_PLACES: Readonly<Record<string, Answer>> = {
   'activities/recovery/shutdown.ts servesNow': WHILE,
   'activities/restore/ready-to-stop.ts refuseOtherLayout': WHILE,
   'activities/restore/rehearsal/guard.ts Guard': WHILE,
-  'activities/restore/rehearsal/rehearsal-server.ts binaryFor': said('refusals'),
+  'activities/restore/rehearsal/rehearsal-server.ts rehearsalBinary': said('refusals'),
   'activities/restore/survey-target.ts refuseObstacles': said('refusals'),
   'activities/throwaway/open.ts requireLoadable': said('refusals'),
   'activities/throwaway/open.ts requireMemory': said('refusals'),
